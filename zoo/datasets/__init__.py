@@ -1,0 +1,74 @@
+"""Datasets: a name becomes train, validation and test data, as they are stored, in a stated range."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from torch import Tensor
+
+SPLITS = ("train", "validation", "test")
+
+
+class Indexable(Protocol):
+    """Examples that are read one at a time, because they do not fit in memory."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Return one stored example of shape ``data_shape`` (uint8 or float) and its label, -1 without one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One split as it is stored.
+
+    Attributes:
+        examples: (N, *data_shape) tensor, uint8 for images and float32 for the rest, or an :class:`Indexable`.
+        labels: (N,) int64 tensor of class numbers from 0, or None.
+    """
+
+    examples: Tensor | Indexable
+    labels: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A dataset as it is stored, before any split, scaling or other preparation.
+
+    Attributes:
+        splits: ``train`` always; ``validation`` and ``test`` where the dataset defines them. The missing ones
+            are cut from ``train`` by the recipe's shares.
+        stored_range: smallest and largest value that an example can hold, (0, 255) for uint8 images; None for
+            unbounded values.
+        class_names: names of the classes, in the order of the labels; empty without labels.
+        citation: how the dataset asks to be cited.
+        licence: under which terms it comes, as an SPDX name or a sentence.
+    """
+
+    splits: Mapping[str, Stored]
+    stored_range: tuple[float, float] | None
+    class_names: tuple[str, ...] = ()
+    citation: str = ""
+    licence: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+class Dataset(ABC):
+    """Finds and reads a dataset; what it returns is prepared by :mod:`zoo.data`."""
+
+    @abstractmethod
+    def load(self, note: Callable[[str], None]) -> Collection:
+        """Return the data as stored.
+
+        Args:
+            note: is told, in a sentence, of work that takes long (a download).
+
+        Raises:
+            DataError: the data cannot be had or are damaged: what was looked for, where, and what to do.
+        """

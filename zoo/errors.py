@@ -1,0 +1,68 @@
+"""What the zoo raises when it refuses: what was wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ZooError(Exception):
+    """An expected failure, told in one message without a traceback.
+
+    Args:
+        problem: what was needed and what came.
+        where: the file, field path or component that it concerns.
+        remedy: what the reader can do about it.
+    """
+
+    exit_status = 1
+
+    def __init__(self, problem: str, *, where: str | None = None, remedy: str | None = None) -> None:
+        self.problem, self.where, self.remedy = problem, where, remedy
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.problem}" if self.where else self.problem
+        return f"{text}\n{self.remedy}" if self.remedy else text
+
+
+class InputError(ZooError, ValueError):
+    """What was asked for cannot be done as it was asked."""
+
+    exit_status = 2
+
+
+class RecipeError(InputError):
+    """A recipe, a spec or an override is not valid."""
+
+
+class ComponentError(InputError):
+    """A component is unknown, badly configured, broken, or does not fit the others."""
+
+
+class DataError(InputError):
+    """Data cannot be had, or are not what the model or the recipe needs."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint or run directory is absent, damaged, or of another shape."""
+
+
+class RunError(InputError):
+    """A run directory is in the way, in use, or does not belong to this recipe."""
+
+
+class TrainingError(ZooError):
+    """Training could not go on; the last good checkpoint is kept."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``"Did you mean 'x'? "`` for the known name nearest to ``name``, or an empty string."""
+    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"Did you mean {match[0]!r}? " if match else ""
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> tuple[str, str]:
+    """Word the problem and the remedy for a name that is not among the known ones."""
+    names = sorted(known)
+    return f"unknown {what} {name!r}", f"{nearest(name, names)}Available: {', '.join(names) or 'none'}."

@@ -1,0 +1,100 @@
+"""Validation errors in the reader's terms: the field's path, what was needed, what came, the nearest name."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from zoo.errors import nearest
+
+_NEEDED = {
+    "int_type": "a whole number was needed",
+    "float_type": "a number was needed",
+    "string_type": "a text was needed",
+    "bool_type": "true or false was needed",
+    "list_type": "a list was needed",
+    "tuple_type": "a list was needed",
+    "dict_type": "a mapping was needed",
+    "model_type": "a name or a mapping was needed",
+    "finite_number": "a finite number was needed",
+}
+
+
+def describe_problems(error: ValidationError, schema: type[BaseModel], where: str = "") -> tuple[str, str | None]:
+    """Word every problem of a validation error, one a line, and the remedy for the first that has one."""
+    lines, remedies = [], []
+    for detail in _merged(error.errors(include_url=False)):
+        path = _join(where, detail["loc"])
+        lines.append(f"{path}: {_problem(detail)}" if path else _problem(detail))
+        remedies.append(_remedy(detail, schema))
+    return "\n".join(lines), next((remedy for remedy in remedies if remedy), None)
+
+
+def _merged(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Keep one problem a path: a union reports each of its members."""
+    by_path: dict[tuple[Any, ...], ErrorDetails] = {}
+    for detail in details:
+        by_path.setdefault(tuple(part for part in detail["loc"] if not _is_type_name(part)), detail)
+    return list(by_path.values())
+
+
+def _is_type_name(part: Any) -> bool:
+    # pydantic adds the member's type to the path of a union's error: `('scale', 'float')`, `('x', 'list[int]')`.
+    return isinstance(part, str) and (part in {"int", "float", "str", "bool", "none"} or "[" in part)
+
+
+def _join(where: str, location: tuple[Any, ...]) -> str:
+    path = where
+    for part in location:
+        if not _is_type_name(part):
+            path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path
+
+
+def _problem(detail: ErrorDetails) -> str:
+    kind, message, value = detail["type"], detail["msg"], detail["input"]
+    if kind == "missing":
+        return "missing"
+    if kind == "extra_forbidden":
+        return "unknown field"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    if kind in _NEEDED:
+        return f"{_NEEDED[kind]}, {value!r} came"
+    return f"{message[0].lower()}{message[1:]}, {value!r} came".replace("input should be", "it should be")
+
+
+def _remedy(detail: ErrorDetails, schema: type[BaseModel]) -> str | None:
+    if detail["type"] not in {"extra_forbidden", "missing"}:
+        return None
+    holder = _model_at(schema, detail["loc"][:-1])
+    if holder is None:
+        return None
+    fields = list(holder.model_fields)
+    if not fields:
+        return "There are no options here."
+    hint = nearest(str(detail["loc"][-1]), fields) if detail["type"] == "extra_forbidden" else ""
+    return f"{hint}Valid here: {', '.join(fields)}."
+
+
+def _model_at(schema: Any, location: tuple[Any, ...]) -> type[BaseModel] | None:
+    for part in location:
+        models = [schema] if isinstance(schema, type) and issubclass(schema, BaseModel) else _models_in(schema)
+        if isinstance(part, int):
+            continue
+        field = next((model.model_fields[part] for model in models if part in model.model_fields), None)
+        if field is None:
+            return None
+        schema = field.annotation
+    models = [schema] if isinstance(schema, type) and issubclass(schema, BaseModel) else _models_in(schema)
+    return models[0] if models else None
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the pydantic models that stand anywhere inside a type such as ``X | None`` or ``tuple[X, ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in typing.get_args(annotation) for model in _models_in(argument)]

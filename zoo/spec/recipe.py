@@ -1,0 +1,84 @@
+"""How a trained model comes about: model, data, training, and what to look at in the end."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+
+from zoo.spec.component import ComponentSpec, StrictModel
+from zoo.spec.model import ModelSpec
+from zoo.spec.training import TrainSpec
+
+
+class DataSpec(ComponentSpec):
+    """A dataset by name, its own options, and what is done to any dataset.
+
+    Example:
+        >>> DataSpec.model_validate({"name": "mnist", "root": "data", "binarise": "dynamic"}).options
+        {'root': 'data'}
+    """
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    binarise: Literal["none", "threshold", "static", "dynamic"] = Field(
+        default="none",
+        description="Pixels to 0 or 1: above a half; drawn once with the pixel as probability; drawn anew each time.",
+    )
+    scale: Literal["unit", "symmetric", "standardise", "none"] = Field(
+        default="unit",
+        description="Images: to [0, 1] or [-1, 1]. standardise: each feature to mean 0 and deviation 1 on the training "
+        "split. none: as stored.",
+    )
+    pad: NonNegativeInt = Field(default=0, description="Pixels of background added on each side of an image.")
+    resize: tuple[PositiveInt, PositiveInt] | None = Field(
+        default=None, strict=False, description="Height and width that images are resized to (bilinear, antialiased)."
+    )
+    subset: PositiveInt | None = Field(default=None, description="Use only so many training examples, drawn by the seed.")
+    validation: float = Field(
+        default=0.1, ge=0, lt=1, description="Share of the training data held out, where the dataset has no such split."
+    )
+    test: float = Field(
+        default=0.15, ge=0, lt=1, description="Share of the data held out for testing, where the dataset has no such split."
+    )
+    split_seed: NonNegativeInt = Field(default=0, description="Seed of the splits, of the subset and of static binarisation.")
+    workers: NonNegativeInt = Field(default=2, description="Loader processes, for data that are streamed from disk.")
+
+    @property
+    def component(self) -> ComponentSpec:
+        """The dataset with its own options alone."""
+        return ComponentSpec.model_validate({"name": self.name, **self.options})
+
+
+class EvaluateSpec(StrictModel):
+    """What is measured on the test split in the end."""
+
+    metrics: tuple[ComponentSpec, ...] | None = Field(
+        default=None, strict=False, description="Metrics with their options; null: all that fit the model."
+    )
+    figures: tuple[ComponentSpec, ...] | None = Field(
+        default=None, strict=False, description="Figures with their options; null: all that fit the model."
+    )
+
+
+class Recipe(StrictModel):
+    """A model, its data and its training: all that `zoo.train` needs, and all that repeats a run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Name of the recipe and of its runs.")
+    description: str = Field(default="", description="One sentence on what the recipe shows.")
+    seed: NonNegativeInt = Field(default=0, lt=2**63, description="Seed of initial weights, data order and noise.")
+    model: ModelSpec
+    data: DataSpec
+    train: TrainSpec = TrainSpec()
+    evaluate: EvaluateSpec = EvaluateSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_data(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("data"), str):
+            return {**value, "data": {"name": value["data"]}}
+        return value
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists, dicts and scalars, ready for YAML or JSON."""
+        return self.model_dump(mode="json")

@@ -1,0 +1,82 @@
+"""How a model is trained."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from zoo.spec.component import ComponentSpec, StrictModel
+
+
+class Duration(StrictModel):
+    """A stretch of training: ``{epochs: 5}`` or ``{steps: 500}``.
+
+    Example:
+        >>> Duration(epochs=2).in_steps(steps_per_epoch=100)
+        200
+    """
+
+    epochs: NonNegativeInt | None = Field(default=None, description="Length in passes over the training data.")
+    steps: NonNegativeInt | None = Field(default=None, description="Length in optimiser steps.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Duration:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give exactly one of `epochs` and `steps`")
+        return self
+
+    def in_steps(self, steps_per_epoch: int) -> int:
+        """Return the length in optimiser steps."""
+        return self.steps if self.steps is not None else (self.epochs or 0) * steps_per_epoch
+
+
+class ScheduleSpec(StrictModel):
+    """The learning rate over the run, as a multiple of ``optimizer.lr``."""
+
+    name: Literal["constant", "cosine", "one_cycle"] = Field(
+        default="constant",
+        description="constant; cosine: half a cosine down to `final`; one_cycle: a cosine up to lr, then down (Smith).",
+    )
+    warmup: Duration = Field(
+        default=Duration(epochs=0), description="Linear rise from 0 before a constant or cosine schedule."
+    )
+    rise: float = Field(default=0.3, gt=0, lt=1, description="one_cycle: the share of the steps that rises.")
+    start: float = Field(default=0.04, ge=0, le=1, description="one_cycle: the first rate as a multiple of lr.")
+    final: float = Field(default=0.0, ge=0, le=1, description="cosine, one_cycle: the last rate as a multiple of lr.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_bare_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class EarlyStoppingSpec(StrictModel):
+    """Stop when the validation loss has not improved for a while."""
+
+    patience: PositiveInt = Field(description="Epochs without an improvement before training stops.")
+    min_delta: float = Field(default=0.0, ge=0, description="An improvement is larger than this, in units of the loss.")
+
+
+class TrainSpec(StrictModel):
+    """Optimiser, schedule, precision and length of a training run."""
+
+    epochs: PositiveInt = Field(default=15, description="Passes over the training data.")
+    batch_size: PositiveInt = Field(default=128, description="Examples a step, over all processes together.")
+    optimizer: ComponentSpec = Field(
+        default=ComponentSpec.model_validate({"name": "adam", "lr": 1e-3}),
+        description="An optimiser of torch.optim in snake_case (adam, adamw, sgd, …) with its options.",
+    )
+    schedule: ScheduleSpec = Field(default=ScheduleSpec(), description="The learning rate over the run.")
+    clip_norm: PositiveFloat | None = Field(default=None, description="Largest norm of the gradient; null: no clipping.")
+    precision: Literal["fp32", "bf16", "auto"] = Field(
+        default="auto", description="auto: bf16 matrix products where the hardware is faster with them, else fp32."
+    )
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda|mps)$", description="auto: the fastest there is.")
+    early_stopping: EarlyStoppingSpec | None = Field(default=None, description="null: train for all epochs.")
+    checkpoint_every: Duration = Field(
+        default=Duration(epochs=1), description="How often the state is saved from which --resume continues."
+    )
+    trackers: tuple[str, ...] = Field(
+        default=(), strict=False, description="Experiment trackers of accelerate: tensorboard, wandb, …"
+    )
