@@ -1,1 +1,73 @@
+"""A plug-in zoo of autoencoders, VAEs and denoisers: components, recipes, one command from data to a shared model.
+
+Nothing heavy is imported here; each public name is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from zoo.assembly import build
+    from zoo.checkpoint import load, save
+    from zoo.data import load_data
+    from zoo.errors import ZooError
+    from zoo.evaluation import evaluate
+    from zoo.model import Model
+    from zoo.registry import list_components, register
+    from zoo.spec import ModelSpec, Recipe
+    from zoo.spec.resolve import list_models, list_recipes, load_recipe
+    from zoo.train import train
+
+_HOMES = {
+    "Model": "zoo.model",
+    "ModelSpec": "zoo.spec",
+    "Recipe": "zoo.spec",
+    "ZooError": "zoo.errors",
+    "build": "zoo.assembly",
+    "evaluate": "zoo.evaluation",
+    "list_components": "zoo.registry",
+    "list_models": "zoo.spec.resolve",
+    "list_recipes": "zoo.spec.resolve",
+    "load": "zoo.checkpoint",
+    "load_data": "zoo.data",
+    "load_recipe": "zoo.spec.resolve",
+    "register": "zoo.registry",
+    "save": "zoo.checkpoint",
+    "train": "zoo.train",
+}
+
+__all__ = [
+    "Model",
+    "ModelSpec",
+    "Recipe",
+    "ZooError",
+    "__version__",
+    "build",
+    "evaluate",
+    "list_components",
+    "list_models",
+    "list_recipes",
+    "load",
+    "load_data",
+    "load_recipe",
+    "register",
+    "save",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    # A function may be called as its module is (`zoo.train`): the public name wins from now on.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class ZooError(Exception):
@@ -54,6 +55,16 @@ class RunError(InputError):
 
 class TrainingError(ZooError):
     """Training could not go on; the last good checkpoint is kept."""
+
+
+@contextlib.contextmanager
+def located(where: str) -> Iterator[None]:
+    """Put the file or object that is being worked on before the place that an error names."""
+    try:
+        yield
+    except ZooError as error:
+        error.where = f"{where}: {error.where}" if error.where else where
+        raise
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -39,6 +39,9 @@ class ModelSpec(StrictModel):
     classes: PositiveInt | None = Field(
         default=None, description="Number of class labels to condition on; null for an unconditional model."
     )
+    condition_dim: PositiveInt = Field(
+        default=64, description="Length of the vector that carries a condition (class, time) to encoder and decoder."
+    )
     encoder: ComponentSpec | None = Field(default=None, description="data (B, *data_shape) → features (B, F)")
     posterior: ComponentSpec | None = Field(default=None, description="features (B, F) → q(z|x)")
     prior: ComponentSpec | None = Field(default=ComponentSpec(name="standard_gaussian"), description="p(z)")

@@ -77,12 +77,13 @@ def construct(component: type, options: dict[str, Any], wiring: dict[str, Any], 
     Raises:
         ComponentError: the component refuses what it is given; the message names its path.
     """
+    checked = option_schema(component).model_validate(options)
     wanted = wiring_of(component)
     absent = sorted(wanted - set(wiring))
     if absent:
         raise ComponentError(f"asks for {absent[0]!r}, which this model does not have", where=where)
     try:
-        return component(**options, **{name: wiring[name] for name in wanted})
+        return component(**dict(checked), **{name: wiring[name] for name in wanted})
     except ZooError as error:
         error.where = f"{where}.{error.where}" if error.where else where
         raise

@@ -1,0 +1,97 @@
+r"""KL divergences: in closed form where the pair has one, by Monte Carlo for every other pair.
+
+Importing this module registers the pairs that ``torch.distributions.kl`` lacks: a diagonal Gaussian (an
+``Independent`` of a ``Normal``) against a ``MultivariateNormal``, and the reverse.
+
+With q = N(μ, L Lᵀ) and p = N(μ*, L* L*ᵀ) in d dimensions,
+
+.. math:: KL = ½ [ ‖L*⁻¹ L‖²_F + ‖L*⁻¹ (μ* − μ)‖² − d ] + Σ_i log L*_ii − Σ_i log L_ii,
+
+by one triangular solve and sums of logarithms: no inverse and no determinant is formed.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+from torch.distributions import kl_divergence as torch_kl_divergence
+from torch.distributions.kl import register_kl
+
+from zoo.errors import ComponentError
+
+KlMethod = Literal["auto", "closed_form", "monte_carlo"]
+
+
+def kl_divergence(
+    q: Distribution, p: Distribution, *, method: KlMethod = "auto", samples: Tensor | None = None, num_samples: int = 1
+) -> Tensor:
+    """Return KL(q ‖ p) in nats, with the batch shape of ``q``.
+
+    Args:
+        method: ``closed_form``, ``monte_carlo``, or ``auto``: the closed form if the pair has one.
+        samples: (K, *batch, d) draws of ``q`` for the Monte Carlo estimate; drawn if not given.
+        num_samples: K, how many to draw.
+
+    Raises:
+        ComponentError: ``closed_form`` is asked for a pair that has none.
+
+    Example:
+        >>> q = Independent(Normal(torch.zeros(5, 2), 1.0), 1)
+        >>> kl_divergence(q, q)
+        tensor([0., 0., 0., 0., 0.])
+    """
+    if method != "monte_carlo":
+        try:
+            return torch_kl_divergence(q, p)
+        except NotImplementedError as error:
+            if method == "closed_form":
+                raise ComponentError(
+                    f"KL({_name(q)} ‖ {_name(p)}) has no closed form here",
+                    remedy="Use `kl: auto` or `kl: monte_carlo`, or register the pair with torch.distributions.kl.",
+                ) from error
+    if samples is None:
+        samples = q.rsample(torch.Size([num_samples])) if q.has_rsample else q.sample(torch.Size([num_samples]))
+    return (q.log_prob(samples) - p.log_prob(samples)).mean(0)
+
+
+@register_kl(Independent, MultivariateNormal)
+def _kl_diagonal_full(q: Independent, p: MultivariateNormal) -> Tensor:
+    normal = _diagonal(q)
+    # L*⁻¹ diag(σ) scales the columns of L*⁻¹ by σ: one solve against σ on the diagonal gives it.
+    return _kl(torch.diag_embed(normal.stddev), normal.stddev, p.mean - q.mean, p.scale_tril)
+
+
+@register_kl(MultivariateNormal, Independent)
+def _kl_full_diagonal(q: MultivariateNormal, p: Independent) -> Tensor:
+    scale = _diagonal(p).stddev
+    lower = q.scale_tril
+    trace = (lower / scale.unsqueeze(-1)).square().sum((-2, -1))
+    distance = ((p.mean - q.mean) / scale).square().sum(-1)
+    log_scales = scale.log().sum(-1) - lower.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    return 0.5 * (trace + distance - scale.shape[-1]) + log_scales
+
+
+def _kl(lower: Tensor, diagonal: Tensor, difference: Tensor, other: Tensor) -> Tensor:
+    """KL of N(μ, L Lᵀ) against N(μ*, L* L*ᵀ), of L with its diagonal, μ* − μ, and L*."""
+    batch = torch.broadcast_shapes(lower.shape[:-2], difference.shape[:-1], other.shape[:-2])
+    d = lower.shape[-1]
+    right = torch.cat([lower.expand(*batch, d, d), difference.expand(*batch, d).unsqueeze(-1)], dim=-1)
+    whitened = torch.linalg.solve_triangular(other.expand(*batch, d, d), right, upper=False)
+    log_scales = other.diagonal(dim1=-2, dim2=-1).log().sum(-1) - diagonal.log().sum(-1)
+    return 0.5 * (whitened.square().sum((-2, -1)) - d) + log_scales
+
+
+def _diagonal(distribution: Independent) -> Normal:
+    base = distribution.base_dist
+    if isinstance(base, Normal) and distribution.reinterpreted_batch_ndims == 1:
+        return base
+    raise NotImplementedError(f"no closed form for {_name(distribution)}")
+
+
+def _name(distribution: Distribution) -> str:
+    if isinstance(distribution, Independent):
+        return f"Independent({type(distribution.base_dist).__name__})"
+    return type(distribution).__name__

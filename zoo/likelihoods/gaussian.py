@@ -1,0 +1,83 @@
+"""The likelihood of real-valued data."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+from torch.nn import functional as F
+
+from zoo.likelihoods import Likelihood
+from zoo.precision import at_least_float32
+from zoo.registry import register
+
+
+@register("likelihood", "gaussian")
+class Gaussian(Likelihood):
+    """Independent Gaussian values, log p(x|z) = Σ log N(x; m(z), s²), with every constant.
+
+    Args:
+        scale: the standard deviation s, in units of the data; the first value where it is learned.
+        scale_mode: ``fixed``: s is ``scale``. ``shared``: one s, learned. ``per_pixel``: the decoder gives s(z)
+            for each value.
+        floor: smallest s that can be learned; without one the density of constant pixels is unbounded.
+
+    Source:
+        Kingma & Welling (2014), Auto-Encoding Variational Bayes, appendix C.2. https://arxiv.org/abs/1312.6114
+        Rybkin, Daniilidis & Levine (2021), Simple and Effective VAE Training with Calibrated Decoders (``shared``).
+        https://arxiv.org/abs/2006.13202
+
+    Example:
+        >>> p = Gaussian(data_shape=(3,), scale=0.5)(torch.zeros(5, 3))
+        >>> p.mean.shape, float(p.stddev[0, 0])
+        (torch.Size([5, 3]), 0.5)
+    """
+
+    raw_scale: Tensor
+
+    def __init__(
+        self,
+        *,
+        data_shape: tuple[int, ...],
+        scale: Annotated[float, Field(gt=0)] = 1.0,
+        scale_mode: Literal["fixed", "shared", "per_pixel"] = "fixed",
+        floor: Annotated[float, Field(gt=0)] = 1e-3,
+    ) -> None:
+        super().__init__(data_shape)
+        self.scale, self.scale_mode, self.floor = scale, scale_mode, floor
+        # softplus(offset) + floor is `scale`, where learning begins.
+        self.offset = _inverse_softplus(max(scale - floor, 1e-6))
+        if scale_mode == "shared":
+            self.raw_scale = nn.Parameter(torch.tensor(self.offset))
+
+    @property
+    def learns_scale(self) -> bool:
+        """Whether the scale is trained."""
+        return self.scale_mode != "fixed"
+
+    @property
+    def parameter_shape(self) -> tuple[int, ...]:
+        """The data's shape, with twice the channels where the decoder also gives the scale."""
+        if self.scale_mode != "per_pixel":
+            return self.data_shape
+        return (2 * self.data_shape[0], *self.data_shape[1:])
+
+    def forward(self, raw: Tensor) -> Independent:
+        """Map raw parameters (*batch, *parameter_shape) to Gaussians with event shape ``data_shape``."""
+        raw = at_least_float32(raw)
+        if self.scale_mode == "per_pixel":
+            mean, raw_scale = raw.chunk(2, dim=-len(self.data_shape))
+            scale = F.softplus(raw_scale + self.offset) + self.floor
+        elif self.scale_mode == "shared":
+            mean, scale = raw, F.softplus(self.raw_scale) + self.floor
+        else:
+            mean, scale = raw, torch.as_tensor(self.scale, dtype=raw.dtype, device=raw.device)
+        return Independent(Normal(mean, scale, validate_args=False), len(self.data_shape), validate_args=False)
+
+
+def _inverse_softplus(value: float) -> float:
+    return value + math.log(-math.expm1(-value))

@@ -1,0 +1,111 @@
+"""A model: parts, an objective, and the spec that rebuilds it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from zoo.errors import ComponentError, InputError
+from zoo.objectives import Loss, Objective
+from zoo.parts import Parts
+from zoo.posteriors import posterior_mean
+from zoo.spec.model import ModelSpec
+
+
+class Model(Parts):
+    """What :func:`zoo.build` and :func:`zoo.load` return, whatever it is made of.
+
+    Example:
+        >>> import torch, zoo
+        >>> model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8))
+        >>> x = torch.rand(4, 1, 8, 8)
+        >>> model.encode(x).mean.shape, model.reconstruct(x).shape, model.sample(3).shape
+        (torch.Size([4, 2]), torch.Size([4, 1, 8, 8]), torch.Size([3, 1, 8, 8]))
+    """
+
+    def __init__(self, spec: ModelSpec, components: Mapping[str, nn.Module], objective: Objective) -> None:
+        super().__init__(
+            components,
+            data_shape=spec.data_shape or (),
+            latent_dim=spec.latent_dim,
+            classes=spec.classes,
+            condition_dim=spec.condition_dim,
+        )
+        self.objective = objective
+        self.spec = spec
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Loss:
+        """Return the loss of a batch; the same as :meth:`loss`, so that wrappers of modules can train a model."""
+        return self.objective.loss(self, x, labels)
+
+    def loss(self, x: Tensor, labels: Tensor | None = None) -> Loss:
+        """Return the scalar loss of a batch (B, *data_shape) and its named terms."""
+        return self.objective.loss(self, x, labels)
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the mean of p(x|z) at the posterior mean of z, (B, *data_shape)."""
+        return self.decode(posterior_mean(self.encode(x, labels)), labels).mean
+
+    @torch.no_grad()
+    def sample(self, n: int, labels: Tensor | None = None, *, noise: bool = False) -> Tensor:
+        """Draw n examples, (n, *data_shape).
+
+        Args:
+            labels: (n,) class numbers, for a conditional model.
+            noise: return draws of p(x|z) rather than its mean.
+        """
+        if n < 1:
+            raise InputError(f"a number of samples of at least 1 was needed, {n} came", where="n")
+        return self.objective.sample(self, n, labels, noise=noise)
+
+    @torch.no_grad()
+    def log_likelihood(
+        self, x: Tensor, labels: Tensor | None = None, *, num_samples: int = 1000, max_rows: int = 8192
+    ) -> Tensor:
+        """Return the importance-weighted estimate of log p(x), (B,) nats.
+
+        The estimate is a lower bound in expectation, and tight as ``num_samples`` grows.
+
+        Args:
+            num_samples: K, draws of z for each x.
+            max_rows: how many codes are decoded at a time; it bounds the memory, not the result.
+
+        Raises:
+            ComponentError: the posterior has no density.
+
+        Source:
+            Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders, equation 8.
+            https://arxiv.org/abs/1509.00519
+        """
+        self._check_density()
+        if num_samples < 1 or max_rows < 1:
+            raise InputError("num_samples and max_rows of at least 1 were needed", where="log_likelihood")
+        parts = x.split(max_rows)
+        split_labels = labels.split(max_rows) if labels is not None else [None] * len(parts)
+        estimates = [
+            self._log_likelihood(part, label, num_samples, max(1, max_rows // len(part)))
+            for part, label in zip(parts, split_labels, strict=True)
+        ]
+        return torch.cat(estimates) if estimates else x.new_zeros(0)
+
+    def _log_likelihood(self, x: Tensor, labels: Tensor | None, num_samples: int, chunk: int) -> Tensor:
+        q, prior = self.encode(x, labels), self.prior
+        total = torch.full((len(x),), -math.inf, device=x.device)
+        for start in range(0, num_samples, chunk):
+            z = q.sample(torch.Size([min(chunk, num_samples - start)]))
+            log_weights = self.decode(z, labels).log_prob(x) + prior.log_prob(z) - q.log_prob(z)
+            total = torch.logaddexp(total, log_weights.logsumexp(0))
+        return total - math.log(num_samples)
+
+    def _check_density(self) -> None:
+        if not self.posterior.has_density:
+            name = self.spec.posterior.name if self.spec.posterior else "none"
+            raise ComponentError(
+                f"the posterior {name!r} has no density, so there is no likelihood to estimate",
+                where="log_likelihood",
+                remedy="Train a model with objective `vae`, or measure `mse`.",
+            )

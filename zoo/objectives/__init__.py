@@ -1,0 +1,66 @@
+"""Objectives: what is minimised, and what it means to draw a sample."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from zoo.errors import ComponentError
+from zoo.parts import Parts
+from zoo.spec.model import ModelSpec
+
+
+class Loss(NamedTuple):
+    """What is minimised, and what it is made of.
+
+    Attributes:
+        total: scalar, the mean over the batch, in the unit of the objective.
+        terms: named scalars without gradient, means over the batch; nats where they are log-densities.
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor]
+
+
+class Objective(nn.Module, ABC):
+    """Turns parts and a batch into a loss, and parts into samples.
+
+    Attributes:
+        needs: the parts that a spec must name for this objective; it refuses the others.
+        unit: the unit of the loss, for logs and figures.
+    """
+
+    needs: ClassVar[tuple[str, ...]]
+    unit: ClassVar[str] = "nats"
+
+    @abstractmethod
+    def loss(self, parts: Parts, x: Tensor, labels: Tensor | None = None) -> Loss:
+        """Return the loss of a batch (B, *data_shape) and its terms."""
+
+    @abstractmethod
+    def sample(self, parts: Parts, n: int, labels: Tensor | None = None, *, noise: bool = False) -> Tensor:
+        """Draw n examples (n, *data_shape); see :meth:`zoo.model.Model.sample`."""
+
+    def check(self, spec: ModelSpec, parts: Parts) -> None:  # noqa: B027 - most combinations need no check
+        """Refuse parts that cannot work under this objective.
+
+        Raises:
+            ComponentError: names both, and what to use instead.
+        """
+
+    def advance(self, step: int, steps_per_epoch: int) -> None:  # noqa: B027 - most objectives do not change
+        """Take note of how far training is, before the step with this number from 0."""
+
+
+def sample_latents(parts: Parts, n: int, labels: Tensor | None = None, *, noise: bool = False) -> Tensor:
+    """Draw z from the prior and decode it: the mean of p(x|z), or with ``noise`` a draw of it, (n, *data_shape)."""
+    p = parts.decode(parts.prior.sample(torch.Size([n])), labels)
+    return p.sample() if noise else p.mean
+
+
+def impossible(first: str, second: str, why: str, instead: str) -> ComponentError:
+    """Word the refusal of two parts that cannot work together."""
+    return ComponentError(f"{first} and {second} cannot work together: {why}", where="model", remedy=instead)

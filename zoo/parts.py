@@ -1,0 +1,139 @@
+"""The wired components of a model: what objectives work with, and what encodes and decodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from zoo.decoders import Decoder
+from zoo.encoders import Encoder
+from zoo.errors import InputError
+from zoo.likelihoods import Likelihood
+from zoo.nn.conditions import LabelEmbedding
+from zoo.posteriors import Posterior
+from zoo.priors import Prior
+
+
+class Parts(nn.Module):
+    """Encoder, posterior, prior, decoder and likelihood, wired to each other.
+
+    Attributes:
+        data_shape: shape of one example.
+        latent_dim: number of latent dimensions, d.
+        classes: number of class labels that the model is conditioned on, or None.
+    """
+
+    encoder: Encoder
+    posterior: Posterior
+    latent_prior: Prior
+    decoder: Decoder
+    likelihood: Likelihood
+
+    def __init__(
+        self,
+        components: Mapping[str, nn.Module],
+        *,
+        data_shape: tuple[int, ...],
+        latent_dim: int,
+        classes: int | None = None,
+        condition_dim: int = 64,
+    ) -> None:
+        super().__init__()
+        self.data_shape, self.latent_dim, self.classes = tuple(data_shape), latent_dim, classes
+        for role, component in components.items():
+            # `model.prior` is the distribution; the module that gives it stands under another name.
+            self.add_module("latent_prior" if role == "prior" else role, component)
+        self.label_embedding = LabelEmbedding(classes, condition_dim) if classes else None
+
+    @property
+    def prior(self) -> Distribution:
+        """The prior p(z), with batch shape () and event shape (d,)."""
+        distribution: Distribution = self.latent_prior()
+        return distribution
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(self.parameters()).device
+
+    def encode(self, x: Tensor, labels: Tensor | None = None) -> Distribution:
+        """Return q(z|x), with batch shape (B,) and event shape (d,).
+
+        Args:
+            x: (B, *data_shape) data, in the range that the model was trained on.
+            labels: (B,) class numbers, for a conditional model.
+
+        Raises:
+            InputError: a shape or a label is not what the model needs.
+        """
+        self._check_data(x)
+        distribution: Distribution = self.posterior(self.encoder(x, self.condition(labels, len(x))))
+        return distribution
+
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Distribution:
+        """Return p(x|z), with the batch shape of ``z`` and event shape ``data_shape``.
+
+        Args:
+            z: (*S, B, d) codes, with any number of leading sample dimensions.
+            labels: (B,) class numbers, for a conditional model.
+
+        Raises:
+            InputError: a shape or a label is not what the model needs.
+        """
+        if z.ndim < 2 or z.shape[-1] != self.latent_dim:
+            raise InputError(f"codes of shape (…, B, {self.latent_dim}) were needed, {tuple(z.shape)} came", where="z")
+        condition = self.condition(labels, z.shape[-2])
+        flat = z.reshape(-1, self.latent_dim)
+        if condition is not None and z.ndim > 2:
+            condition = condition.expand(*z.shape[:-1], -1).reshape(len(flat), -1)
+        raw = self.decoder(flat, condition)
+        distribution: Distribution = self.likelihood(raw.unflatten(0, z.shape[:-1]))
+        return distribution
+
+    def condition(self, labels: Tensor | None, batch: int) -> Tensor | None:
+        """Return the condition vectors (B, condition_dim) of ``labels``, or None for an unconditional model.
+
+        Raises:
+            InputError: labels are missing, were not expected, or are out of range.
+        """
+        if self.label_embedding is None or self.classes is None:
+            if labels is not None:
+                raise InputError(
+                    "labels came, but this model is not conditional",
+                    where="labels",
+                    remedy="Leave them out, or build the model with `classes: N`.",
+                )
+            return None
+        if labels is None:
+            raise InputError(
+                f"this model is conditional on {self.classes} classes and needs a label for each example",
+                where="labels",
+                remedy=f"Pass `labels`, a ({batch},) tensor of class numbers from 0 to {self.classes - 1}.",
+            )
+        if labels.shape != (batch,) or labels.dtype != torch.long:
+            raise InputError(
+                f"({batch},) class numbers of type int64 were needed, {tuple(labels.shape)} of {labels.dtype} came",
+                where="labels",
+            )
+        if labels.device.type == "cpu" and batch and not 0 <= int(labels.min()) <= int(labels.max()) < self.classes:
+            raise InputError(
+                f"class numbers from 0 to {self.classes - 1} were needed, "
+                f"{int(labels.min())} to {int(labels.max())} came",
+                where="labels",
+            )
+        embedded: Tensor = self.label_embedding(labels)
+        return embedded
+
+    def _check_data(self, x: Tensor) -> None:
+        if x.shape[1:] != self.data_shape:
+            shape = ", ".join(map(str, self.data_shape))
+            raise InputError(f"data of shape (B, {shape}) were needed, {tuple(x.shape)} came", where="x")
+        if not x.is_floating_point():
+            raise InputError(
+                f"floating-point data were needed, {x.dtype} came",
+                where="x",
+                remedy="Scale the data as in training, for example `x.float() / 255`.",
+            )

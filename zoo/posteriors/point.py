@@ -1,0 +1,74 @@
+"""The posterior of a plain autoencoder: one code for each x."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+from zoo.posteriors import Head, Posterior
+from zoo.registry import register
+
+
+class Delta(Distribution):
+    """All mass on one point of R^d. It has draws and moments but no density."""
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {"point": constraints.real_vector}
+    support = constraints.real_vector
+    has_rsample = True
+
+    def __init__(self, point: Tensor) -> None:
+        self.point = point
+        super().__init__(point.shape[:-1], point.shape[-1:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """The point, (B, d)."""
+        return self.point
+
+    @property
+    def mode(self) -> Tensor:
+        """The point, (B, d)."""
+        return self.point
+
+    @property
+    def variance(self) -> Tensor:
+        """Zero, (B, d)."""
+        return torch.zeros_like(self.point)
+
+    def expand(self, batch_shape: torch.Size, _instance: Distribution | None = None) -> Delta:
+        """Return the same points with a larger batch shape."""
+        return Delta(self.point.expand(*batch_shape, *self.event_shape))
+
+    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008 - torch's own signature
+        """Return the point, once for each sample asked for."""
+        return self.point.expand(self._extended_shape(sample_shape))
+
+
+@register("posterior", "point")
+class Point(Posterior):
+    """One code for each x and no distribution around it: the bottleneck of an autoencoder or a denoiser.
+
+    It has no density, so objectives with a KL term refuse it.
+
+    Source:
+        Hinton & Salakhutdinov (2006), Reducing the Dimensionality of Data with Neural Networks.
+        https://doi.org/10.1126/science.1127647
+
+    Example:
+        >>> q = Point(features=8, latent_dim=3)(torch.zeros(5, 8))
+        >>> bool((q.rsample() == q.mean).all())
+        True
+    """
+
+    has_density: ClassVar[bool] = False
+
+    def __init__(self, *, features: int, latent_dim: int) -> None:
+        super().__init__()
+        self.head = Head(features, latent_dim)
+
+    def forward(self, h: Tensor) -> Delta:
+        """Map features (B, F) to points with batch shape (B,) and event shape (latent_dim,)."""
+        return Delta(self.head(h))

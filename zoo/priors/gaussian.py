@@ -1,0 +1,106 @@
+"""A Gaussian prior of any mean and covariance."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import MultivariateNormal
+
+from zoo.errors import ComponentError
+from zoo.priors import Prior
+from zoo.registry import register
+
+
+@register("prior", "gaussian")
+class Gaussian(Prior):
+    """p(z) = N(μ*, Σ*) with any mean and full covariance, fixed or learned.
+
+    Choose it to say what the latents should look like (a correlation, a scale), or with ``learned: true`` to let
+    the data say. The covariance is held by its Cholesky factor, whose diagonal is kept positive by a logarithm.
+
+    Args:
+        mean: d numbers; zeros if not given.
+        covariance: d rows of d numbers, symmetric and positive definite; the identity if not given.
+        learned: whether both are trained, beginning with the values above.
+
+    Raises:
+        ComponentError: a size is not that of the latent space, or the covariance is not positive definite.
+
+    Source:
+        Bishop (2006), Pattern Recognition and Machine Learning, section 2.3.
+
+    Example:
+        >>> prior = Gaussian(latent_dim=2, covariance=[[1.0, 0.5], [0.5, 1.0]])
+        >>> prior().covariance_matrix
+        tensor([[1.0000, 0.5000],
+                [0.5000, 1.0000]])
+    """
+
+    mean: Tensor
+    below: Tensor
+    log_diagonal: Tensor
+
+    def __init__(
+        self,
+        *,
+        latent_dim: int,
+        mean: list[float] | None = None,
+        covariance: list[list[float]] | None = None,
+        learned: bool = False,
+    ) -> None:
+        super().__init__()
+        lower = _cholesky(covariance, latent_dim)
+        tensors = {
+            "mean": _mean(mean, latent_dim),
+            "below": lower.tril(-1),
+            "log_diagonal": lower.diagonal().log(),
+        }
+        for name, tensor in tensors.items():
+            if learned:
+                self.register_parameter(name, nn.Parameter(tensor))
+            else:
+                self.register_buffer(name, tensor)
+
+    def forward(self) -> MultivariateNormal:
+        """Return N(μ*, Σ*) with event shape (latent_dim,)."""
+        lower = self.below.tril(-1) + self.log_diagonal.exp().diag()
+        return MultivariateNormal(self.mean, scale_tril=lower, validate_args=False)
+
+
+def _mean(mean: list[float] | None, latent_dim: int) -> Tensor:
+    values = torch.zeros(latent_dim) if mean is None else torch.tensor(mean, dtype=torch.float32)
+    if values.shape != (latent_dim,):
+        raise ComponentError(
+            f"latent_dim is {latent_dim}, so {latent_dim} numbers were needed, {len(values)} came", where="mean"
+        )
+    if not values.isfinite().all():
+        raise ComponentError("finite numbers were needed", where="mean")
+    return values
+
+
+def _cholesky(covariance: list[list[float]] | None, latent_dim: int) -> Tensor:
+    if covariance is None:
+        return torch.eye(latent_dim)
+    widths = {len(row) for row in covariance}
+    if len(covariance) != latent_dim or widths != {latent_dim}:
+        came = f"{len(covariance)} rows of {'/'.join(map(str, sorted(widths))) or 'no'} numbers"
+        raise ComponentError(
+            f"latent_dim is {latent_dim}, so a {latent_dim}×{latent_dim} matrix was needed, {came} came",
+            where="covariance",
+        )
+    matrix = torch.tensor(covariance, dtype=torch.float64)
+    lower, failure = torch.linalg.cholesky_ex(matrix)
+    asymmetry = (matrix - matrix.T).abs().max().item()
+    if not math.isfinite(asymmetry) or asymmetry > 1e-6 or failure.item():
+        raise ComponentError(
+            "a symmetric positive-definite matrix was needed",
+            where="covariance",
+            remedy=f"Largest asymmetry: {asymmetry:.3g}; smallest eigenvalue: {_smallest_eigenvalue(matrix)}.",
+        )
+    return lower.float()
+
+
+def _smallest_eigenvalue(matrix: Tensor) -> str:
+    return f"{torch.linalg.eigvalsh(matrix).min().item():.3g}" if matrix.isfinite().all() else "not a number"

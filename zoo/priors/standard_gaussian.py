@@ -1,0 +1,35 @@
+"""The prior of the standard VAE."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.distributions import Independent, Normal
+
+from zoo.priors import Prior
+from zoo.registry import register
+
+
+@register("prior", "standard_gaussian")
+class StandardGaussian(Prior):
+    """p(z) = N(0, I): no parameters, and the cheapest KL divergence.
+
+    Source:
+        Kingma & Welling (2014), Auto-Encoding Variational Bayes, section 3. https://arxiv.org/abs/1312.6114
+
+    Example:
+        >>> StandardGaussian(latent_dim=3)().sample().shape
+        torch.Size([3])
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, *, latent_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(latent_dim), persistent=False)
+        self.register_buffer("scale", torch.ones(latent_dim), persistent=False)
+
+    def forward(self) -> Independent:
+        """Return N(0, I) with event shape (latent_dim,)."""
+        return Independent(Normal(self.mean, self.scale, validate_args=False), 1, validate_args=False)

@@ -1,0 +1,202 @@
+"""From a name or a file to a validated spec: presets are extended, overrides are applied, errors name the place."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from zoo.errors import RecipeError, unknown_name
+from zoo.spec.documents import parse_yaml, read_yaml
+from zoo.spec.model import ModelSpec
+from zoo.spec.problems import describe_problems
+from zoo.spec.recipe import Recipe
+
+_PACKAGE = Path(__file__).parent.parent
+_FROM_DATA = ("data_shape", "data_range")
+S = TypeVar("S", bound=BaseModel)
+
+
+@functools.cache
+def preset_files() -> dict[str, Path]:
+    """Return the file of each preset by name."""
+    return {file.stem: file for file in sorted((_PACKAGE / "presets").glob("*.yaml"))}
+
+
+@functools.cache
+def recipe_files() -> dict[str, Path]:
+    """Return the file of each bundled recipe by name."""
+    # In a wheel the recipes are inside the package, in a checkout beside it.
+    folders = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")
+    folder = next((folder for folder in folders if folder.is_dir()), folders[0])
+    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """List the presets whose names match a shell wildcard.
+
+    Example:
+        >>> import zoo
+        >>> zoo.list_models("vae-mlp-*")
+        ['vae-mlp-2d', 'vae-mlp-full-2d']
+    """
+    return [name for name in preset_files() if fnmatchcase(name, pattern)]
+
+
+def list_recipes(pattern: str = "*") -> list[str]:
+    """List the bundled recipes whose names match a shell wildcard."""
+    return [name for name in recipe_files() if fnmatchcase(name, pattern)]
+
+
+def load_model_spec(model: str | Mapping[str, Any] | ModelSpec, overrides: Mapping[str, Any] | None = None) -> ModelSpec:
+    """Return the spec of a preset's name, of a mapping (which may extend a preset) or of a spec, with overrides.
+
+    Raises:
+        RecipeError: the preset is unknown, or a field is; the message names its path.
+
+    Example:
+        >>> load_model_spec("vae-mlp-2d", {"latent_dim": 8}).latent_dim
+        8
+    """
+    if isinstance(model, ModelSpec):
+        document = model.model_dump(exclude_unset=True)
+    else:
+        document = extend_preset({"preset": model} if isinstance(model, str) else model, "model")
+    return validate(ModelSpec, merge(document, overrides or {}), "model")
+
+
+def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iterable[str] = ()) -> Recipe:
+    """Return a validated recipe by its bundled name, from a YAML file, or from a mapping.
+
+    Args:
+        recipe: ``"digits"``, ``"my/recipe.yaml"``, or the recipe's content.
+        overrides: ``"train.epochs=3"``: a field's path and its value in YAML.
+
+    Raises:
+        RecipeError: there is no such recipe, it is not valid YAML, or a field is wrong; the message names the
+            file, the path, what was needed and what came.
+
+    Example:
+        >>> import zoo
+        >>> zoo.load_recipe("digits", ["train.epochs=3"]).train.epochs
+        3
+    """
+    if isinstance(recipe, Recipe):
+        document, source = recipe.to_dict(), recipe.name
+    elif isinstance(recipe, Mapping):
+        document, source = dict(recipe), "recipe"
+    else:
+        path = find_recipe(recipe)
+        document, source = {"name": path.stem, **read_yaml(path)}, str(path)
+    overrides = list(overrides)
+    for override in overrides:
+        apply_override(document, override)
+    if overrides:
+        source = f"{source} with {' '.join(f'--set {override}' for override in overrides)}"
+    if isinstance(document.get("model"), str):
+        document["model"] = {"preset": document["model"]}
+    if isinstance(document.get("model"), Mapping):
+        document["model"] = extend_preset(document["model"], f"{source}: model", forget=_FROM_DATA)
+    return validate(Recipe, document, source)
+
+
+def find_recipe(name_or_path: str | Path) -> Path:
+    """Return the file of a recipe: a path if it looks like one, else the bundled recipe of that name."""
+    text = str(name_or_path)
+    path = Path(name_or_path)
+    if path.suffix in {".yaml", ".yml"} or "/" in text or "\\" in text or path.is_file():
+        if path.is_file():
+            return path
+        # `recipes/mnist.yaml` names the bundled recipe wherever the package is installed.
+        if path.parent.name == "recipes" and path.stem in recipe_files() and not path.is_absolute():
+            return recipe_files()[path.stem]
+        raise RecipeError(
+            "there is no such file",
+            where=text,
+            remedy=f"Bundled recipes, by name: {', '.join(recipe_files())}.",
+        )
+    if text not in recipe_files():
+        problem, remedy = unknown_name("recipe", text, recipe_files())
+        raise RecipeError(problem, remedy=f"{remedy} A file is named by its path, such as ./{text}.yaml.")
+    return recipe_files()[text]
+
+
+def extend_preset(document: Mapping[str, Any], where: str, forget: Iterable[str] = ()) -> dict[str, Any]:
+    """Return a model's document with the preset that it names filled in under it.
+
+    Args:
+        forget: fields of the preset that are left out, because something else decides them.
+    """
+    name = document.get("preset")
+    if name is None:
+        return dict(document)
+    if not isinstance(name, str) or name not in preset_files():
+        problem, remedy = unknown_name("preset", str(name), preset_files())
+        raise RecipeError(problem, where=f"{where}.preset", remedy=remedy)
+    base = {key: value for key, value in read_yaml(preset_files()[name]).items() if key not in forget}
+    return merge(base, document)
+
+
+def merge(base: Any, changes: Any) -> Any:
+    """Lay ``changes`` over ``base``: mappings field by field, unless they name another component.
+
+    Example:
+        >>> merge({"encoder": {"name": "mlp", "widths": [8]}}, {"encoder": {"depth": 2}})
+        {'encoder': {'name': 'mlp', 'widths': [8], 'depth': 2}}
+        >>> merge({"encoder": {"name": "mlp", "widths": [8]}}, {"encoder": "conv"})
+        {'encoder': {'name': 'conv'}}
+    """
+    if isinstance(base, str) and isinstance(changes, Mapping):
+        base = {"name": base}
+    if isinstance(base, Mapping) and "name" in base and isinstance(changes, str):
+        changes = {"name": changes}
+    if not (isinstance(base, Mapping) and isinstance(changes, Mapping)):
+        return dict(changes) if isinstance(changes, Mapping) else changes
+    if "name" in base and changes.get("name", base["name"]) != base["name"]:
+        return dict(changes)
+    merged = {key: merge(base[key], changes[key]) if key in changes else base[key] for key in base}
+    return {**merged, **{key: value for key, value in changes.items() if key not in base}}
+
+
+def apply_override(document: dict[str, Any], override: str) -> None:
+    """Set one field of a document, in place: ``model.objective.beta=4``.
+
+    Raises:
+        RecipeError: the override is not KEY=VALUE, or leads through something that has no fields.
+    """
+    where = f"--set {override}"
+    path, equals, text = override.partition("=")
+    keys = [key.strip() for key in path.split(".")]
+    if not equals or not all(keys):
+        raise RecipeError("KEY=VALUE was needed", where=where, remedy="For example: --set train.epochs=3")
+    place = document
+    for depth, key in enumerate(keys[:-1]):
+        below = place.get(key)
+        if below is None:
+            below = {}
+        elif isinstance(below, str):
+            # A bare name is short for a mapping; `model: NAME` is short for a preset.
+            below = {"preset" if keys[: depth + 1] == ["model"] else "name": below}
+        elif not isinstance(below, Mapping):
+            raise RecipeError(f"{'.'.join(keys[: depth + 1])} has no fields", where=where)
+        place[key] = dict(below)
+        place = place[key]
+    place[keys[-1]] = parse_yaml(text, where)
+
+
+def validate(schema: type[S], document: Mapping[str, Any], where: str) -> S:
+    """Return a document as a spec.
+
+    Raises:
+        RecipeError: with a line for each field that is wrong.
+    """
+    try:
+        return schema.model_validate(document)
+    except ValidationError as error:
+        problem, remedy = describe_problems(error, schema)
+        separator = "\n  " if "\n" in problem else " "
+        raise RecipeError(separator.join(["", *problem.splitlines()]).lstrip(" "), where=where, remedy=remedy) from error
