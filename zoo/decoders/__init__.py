@@ -1,0 +1,32 @@
+"""Decoders: latents → raw parameters of the likelihood."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+
+class Decoder(nn.Module, ABC):
+    """Maps latents to raw, unconstrained parameters, from which a likelihood makes a distribution over data.
+
+    Extend it and register the class to add a decoder. Its constructor is keyword-only and asks by name for
+    what the model knows: ``latent_dim``, ``output_shape`` and ``condition_dim``, the length of the condition
+    vector or 0. Everything else is an option of the recipe, with a type and a default.
+
+    Example:
+        >>> import math, torch
+        >>> class Affine(Decoder):
+        ...     def __init__(self, *, latent_dim: int, output_shape: tuple[int, ...]) -> None:
+        ...         super().__init__()
+        ...         self.layer = nn.Linear(latent_dim, math.prod(output_shape))
+        ...         self.shape = output_shape
+        ...     def forward(self, z, condition=None):
+        ...         return self.layer(z).unflatten(1, self.shape)
+        >>> Affine(latent_dim=2, output_shape=(1, 8, 8))(torch.zeros(5, 2)).shape
+        torch.Size([5, 1, 8, 8])
+    """
+
+    @abstractmethod
+    def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Map latents (B, latent_dim), with a condition (B, condition_dim) or none, to (B, *output_shape)."""

@@ -1,0 +1,73 @@
+"""The fully connected decoder."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+
+from zoo.decoders import Decoder
+from zoo.nn.activations import ActivationName
+from zoo.nn.blocks import BlockOptions, linear_chain
+from zoo.nn.checks import check_batch, check_condition
+from zoo.nn.normalisations import NormalisationName
+from zoo.registry import register
+
+
+@register("decoder", "mlp")
+class MLPDecoder(Decoder):
+    """Fully connected layers, the last of which gives every raw parameter at once.
+
+    Choose it for vectors and tables, and for small images where it is fast.
+
+    Shapes:
+        latents (B, latent_dim), condition (B, condition_dim) or None → raw parameters (B, *output_shape).
+
+    Args:
+        widths: units of the hidden layers, in the order in which data pass them.
+        depth: layers of each width.
+        activation: the nonlinearity after each hidden layer.
+        normalisation: what normalises each hidden layer's outputs before the condition acts on them.
+        dropout: the share of hidden units that training sets to zero.
+
+    Raises:
+        DataError: latents of another shape.
+        ComponentError: a condition is missing, unwanted or of another shape.
+
+    Source:
+        Kingma & Welling (2014), Auto-Encoding Variational Bayes, appendix C. https://arxiv.org/abs/1312.6114
+
+    Example:
+        >>> import torch
+        >>> decoder = MLPDecoder(latent_dim=2, output_shape=(1, 28, 28), condition_dim=0)
+        >>> decoder(torch.randn(5, 2)).shape
+        torch.Size([5, 1, 28, 28])
+    """
+
+    def __init__(
+        self,
+        *,
+        latent_dim: int,
+        output_shape: tuple[int, ...],
+        condition_dim: int,
+        widths: Annotated[list[PositiveInt], Field(min_length=1)] = [256, 512],  # noqa: B006 - only read
+        depth: PositiveInt = 1,
+        activation: ActivationName = "relu",
+        normalisation: NormalisationName = "none",
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    ) -> None:
+        super().__init__()
+        self.latent_dim, self.condition_dim = latent_dim, condition_dim
+        self.output_shape = tuple(output_shape)
+        options = BlockOptions(activation, normalisation, dropout, condition_dim)
+        self.blocks = linear_chain(latent_dim, widths, depth, options)
+        self.output = nn.Linear(widths[-1], math.prod(output_shape))
+
+    def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Map latents (B, latent_dim) to raw parameters (B, *output_shape)."""
+        check_batch(z, (self.latent_dim,), "latents")
+        check_condition(condition, self.condition_dim, len(z))
+        raw: Tensor = self.output(self.blocks(z, condition))
+        return raw.view(-1, *self.output_shape)

@@ -1,0 +1,72 @@
+"""The fully connected encoder."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+from torch import Tensor
+
+from zoo.encoders import Encoder
+from zoo.nn.activations import ActivationName
+from zoo.nn.blocks import BlockOptions, linear_chain
+from zoo.nn.checks import check_batch, check_condition
+from zoo.nn.normalisations import NormalisationName
+from zoo.registry import register
+
+
+@register("encoder", "mlp")
+class MLPEncoder(Encoder):
+    """Fully connected layers over the flattened data.
+
+    Choose it for vectors and tables, and for small images where it is fast: it knows nothing of which pixels
+    are neighbours, and its first layer has a weight for each pixel and unit.
+
+    Shapes:
+        data (B, *data_shape), condition (B, condition_dim) or None → features (B, widths[-1]).
+
+    Args:
+        widths: units of the layers, in the order in which data pass them.
+        depth: layers of each width.
+        activation: the nonlinearity after each layer.
+        normalisation: what normalises each layer's outputs before the condition acts on them.
+        dropout: the share of units that training sets to zero.
+
+    Raises:
+        DataError: data of another shape.
+        ComponentError: a condition is missing, unwanted or of another shape.
+
+    Source:
+        Kingma & Welling (2014), Auto-Encoding Variational Bayes, appendix C. https://arxiv.org/abs/1312.6114
+
+    Example:
+        >>> import torch
+        >>> encoder = MLPEncoder(data_shape=(1, 28, 28), condition_dim=0)
+        >>> encoder(torch.rand(5, 1, 28, 28)).shape
+        torch.Size([5, 256])
+    """
+
+    def __init__(
+        self,
+        *,
+        data_shape: tuple[int, ...],
+        condition_dim: int,
+        widths: Annotated[list[PositiveInt], Field(min_length=1)] = [512, 256],  # noqa: B006 - only read
+        depth: PositiveInt = 1,
+        activation: ActivationName = "relu",
+        normalisation: NormalisationName = "none",
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    ) -> None:
+        super().__init__()
+        self.data_shape, self.condition_dim = tuple(data_shape), condition_dim
+        self.features = widths[-1]
+        options = BlockOptions(activation, normalisation, dropout, condition_dim)
+        self.blocks = linear_chain(math.prod(data_shape), widths, depth, options)
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Map data (B, *data_shape) to features (B, widths[-1])."""
+        check_batch(x, self.data_shape, "data")
+        check_condition(condition, self.condition_dim, len(x))
+        features: Tensor = self.blocks(x.flatten(1), condition)
+        return features

@@ -1,0 +1,86 @@
+"""What a network is given, checked against what it was built for."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from zoo.errors import ComponentError, DataError
+
+
+def check_batch(batch: Tensor, shape: tuple[int, ...], what: str) -> None:
+    """Refuse a batch whose examples are not of ``shape``.
+
+    Raises:
+        DataError: the shape differs; the message has both.
+
+    Example:
+        >>> import torch
+        >>> check_batch(torch.zeros(8, 3), (2,), "latents")
+        Traceback (most recent call last):
+        zoo.errors.DataError: latents of shape (B, 2) were needed, (8, 3) came
+        ...
+    """
+    if batch.shape[1:] != shape or batch.dim() == 0:
+        needed = ", ".join(("B", *map(str, shape)))
+        raise DataError(
+            f"{what} of shape ({needed}) were needed, {tuple(batch.shape)} came",
+            remedy="The first dimension counts the examples: one example x goes in as x.unsqueeze(0)."
+            if batch.shape == shape
+            else "Build the model for this shape, or bring the data to the shape of the model.",
+        )
+
+
+def check_condition(condition: Tensor | None, condition_dim: int, batch: int) -> None:
+    """Refuse a condition that is missing, that nothing takes, or that is not of shape (batch, condition_dim).
+
+    Raises:
+        ComponentError: the message names what was needed and what came.
+
+    Example:
+        >>> check_condition(None, 0, 8)
+        >>> check_condition(None, 10, 8)
+        Traceback (most recent call last):
+        zoo.errors.ComponentError: a condition of shape (8, 10) was needed, none came
+        ...
+    """
+    if condition is None and condition_dim:
+        raise ComponentError(
+            f"a condition of shape ({batch}, {condition_dim}) was needed, none came",
+            remedy="Pass the labels or times of the batch: this model was built with a condition.",
+        )
+    if condition is not None and not condition_dim:
+        raise ComponentError(
+            f"no condition was needed, one of shape {tuple(condition.shape)} came",
+            remedy="Leave the condition out, or build a conditional model: set `classes`.",
+        )
+    if condition is not None and condition.shape != (batch, condition_dim):
+        raise ComponentError(
+            f"a condition of shape ({batch}, {condition_dim}) was needed, {tuple(condition.shape)} came",
+            remedy="Pass one condition vector for each example of the batch.",
+        )
+
+
+def check_image_shape(shape: tuple[int, ...], parameter: str) -> tuple[int, int, int]:
+    """Return ``shape`` as channels, height and width, or refuse what is no image of at least 8×8 pixels.
+
+    Raises:
+        ComponentError: the shape is no (C, H, W), or a side is shorter than 8.
+
+    Example:
+        >>> check_image_shape((3, 32, 32), "data_shape")
+        (3, 32, 32)
+    """
+    if len(shape) != 3:
+        raise ComponentError(
+            f"images of shape (channels, height, width) were needed, {shape} came",
+            where=parameter,
+            remedy="Use `mlp`, which takes data of any shape.",
+        )
+    channels, height, width = shape
+    if min(height, width) < 8:
+        raise ComponentError(
+            f"images of at least 8×8 pixels were needed, {height}×{width} came",
+            where=parameter,
+            remedy="Use `mlp`, which takes data of any shape, or enlarge images by `data.resize`.",
+        )
+    return channels, height, width

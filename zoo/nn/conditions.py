@@ -1,0 +1,103 @@
+"""Conditions as vectors: class labels, and times of a chain."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from zoo.errors import ComponentError
+
+
+class LabelEmbedding(nn.Module):
+    """Class labels as learned vectors, with one vector more for "no class".
+
+    The label :attr:`no_class` stands for an unknown class: a model that has seen it can also be used without
+    a label, which is what classifier-free guidance needs.
+
+    Shapes:
+        labels (B,) of integers from 0 to ``classes`` → (B, dim).
+
+    Raises:
+        ComponentError: labels are no integers, of another shape, or out of range. The range is not looked at
+            while training on an accelerator, where it would make each step wait for the device.
+
+    Source:
+        Ho & Salimans (2022), Classifier-Free Diffusion Guidance, section 3.2. https://arxiv.org/abs/2207.12598
+
+    Example:
+        >>> embedding = LabelEmbedding(classes=10, dim=16)
+        >>> embedding(torch.tensor([3, 9, embedding.no_class])).shape
+        torch.Size([3, 16])
+    """
+
+    def __init__(self, classes: int, dim: int) -> None:
+        super().__init__()
+        self.classes, self.dim = classes, dim
+        self.table = nn.Embedding(classes + 1, dim)
+
+    @property
+    def no_class(self) -> int:
+        """The label that stands for an unknown class."""
+        return self.classes
+
+    def forward(self, labels: Tensor) -> Tensor:
+        """Look up the vector of each label."""
+        if labels.dim() != 1 or labels.is_floating_point():
+            raise ComponentError(
+                f"labels of shape (B,) and an integer type were needed, "
+                f"{tuple(labels.shape)} of {labels.dtype} came"
+            )
+        if labels.device.type == "cpu" or not self.training:
+            self._check_range(labels)
+        vectors: Tensor = self.table(labels.long())
+        return vectors
+
+    def _check_range(self, labels: Tensor) -> None:
+        outside = labels[(labels < 0) | (labels > self.classes)]
+        if len(outside):
+            raise ComponentError(
+                f"labels from 0 to {self.classes - 1} were needed, {outside[0].item()} came",
+                remedy=f"{self.no_class} stands for no class; `classes` sets how many there are.",
+            )
+
+
+class TimeEmbedding(nn.Module):
+    r"""Times as vectors: cos(ω_k t) and sin(ω_k t) at geometric frequencies ω_k ≤ 1, then a small MLP.
+
+    It tells apart any two steps of a chain of thousands of steps, and changes smoothly from one to the next.
+
+    Shapes:
+        times (B,) → (B, dim).
+
+    Raises:
+        ComponentError: times are not of shape (B,).
+
+    Source:
+        Vaswani et al. (2017), Attention Is All You Need, section 3.5. https://arxiv.org/abs/1706.03762
+        Ho, Jain & Abbeel (2020), Denoising Diffusion Probabilistic Models, appendix B (the MLP).
+        https://arxiv.org/abs/2006.11239
+
+    Example:
+        >>> TimeEmbedding(dim=16)(torch.arange(1, 1001)).shape
+        torch.Size([1000, 16])
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, dim: int, *, features: int = 64, longest_period: float = 10_000.0) -> None:
+        super().__init__()
+        exponents = torch.linspace(0, 1, features // 2)
+        self.register_buffer(
+            "frequencies", torch.exp(-math.log(longest_period) * exponents), persistent=False
+        )
+        self.mlp = nn.Sequential(nn.Linear(2 * len(exponents), dim), nn.SiLU(), nn.Linear(dim, dim))
+
+    def forward(self, times: Tensor) -> Tensor:
+        """Map each time to its vector."""
+        if times.dim() != 1:
+            raise ComponentError(f"times of shape (B,) were needed, {tuple(times.shape)} came")
+        phases = times.float()[:, None] * self.frequencies
+        vectors: Tensor = self.mlp(torch.cat([phases.cos(), phases.sin()], dim=1))
+        return vectors
