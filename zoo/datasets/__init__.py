@@ -17,7 +17,7 @@ class Indexable(Protocol):
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Return one stored example of shape ``data_shape`` (uint8 or float) and its label, -1 without one."""
+        """Return one stored example (*data_shape), uint8 or float, and its label, -1 without one."""
         ...
 
 
@@ -26,7 +26,8 @@ class Stored:
     """One split as it is stored.
 
     Attributes:
-        examples: (N, *data_shape) tensor, uint8 for images and float32 for the rest, or an :class:`Indexable`.
+        examples: (N, *data_shape) tensor, uint8 for images and float32 for the rest, or an
+            :class:`Indexable`.
         labels: (N,) int64 tensor of class numbers from 0, or None.
     """
 

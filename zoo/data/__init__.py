@@ -1,0 +1,7 @@
+"""Data as a model sees them: split, scaled, binarised, and handed out in batches."""
+
+from zoo.data.info import DataInfo
+from zoo.data.loading import load_data
+from zoo.data.split import Batch, Data, Split
+
+__all__ = ["Batch", "Data", "DataInfo", "Split", "load_data"]

@@ -1,0 +1,32 @@
+"""What is known of prepared data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """What is known of prepared data, the same for all of its splits.
+
+    Attributes:
+        name: the dataset's registered name.
+        data_shape: shape of one example: (channels, height, width) or (features,).
+        data_range: smallest and largest value that an example can hold; None without a bound.
+        class_names: names of the classes in the order of the labels; empty without labels.
+        citation: how the dataset asks to be cited.
+        licence: under which terms it comes.
+        facts: what the dataset knows of itself, such as the parameters of a mixture.
+        grey: whether values strictly between 0 and 1 occur among data in [0, 1], so that a Bernoulli
+            likelihood is not a density of them. Streamed data are judged by their first thousand examples.
+    """
+
+    name: str
+    data_shape: tuple[int, ...]
+    data_range: tuple[float, float] | None
+    class_names: tuple[str, ...] = ()
+    citation: str = ""
+    licence: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    grey: bool = False

@@ -1,0 +1,153 @@
+"""From a recipe's `data` section to prepared splits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from zoo.data.info import DataInfo
+from zoo.data.preparation import Binarisation, DynamicDraw, Geometry, Scaling, StaticDraw, Threshold
+from zoo.data.split import Data, Split
+from zoo.data.splitting import Part, cut
+from zoo.data.statistics import holds_grey, standardisation
+from zoo.data.store import MemoryStore, Store, StreamedStore
+from zoo.data.validation import check_collection
+from zoo.datasets import Collection, Dataset
+from zoo.errors import DataError, ZooError
+from zoo.registry import find_component
+from zoo.spec import DataSpec
+from zoo.spec.options import check_options, construct
+
+_ROWS_AT_ONCE = 4096
+
+
+def _silent(_: str) -> None: ...
+
+
+def load_data(spec: DataSpec, *, note: Callable[[str], None] = _silent) -> Data:
+    """Load a dataset by name, split it, and prepare it as the spec says.
+
+    Splits depend on the data, the shares and ``split_seed`` alone, so they are the same on every machine.
+
+    Args:
+        note: is told, in a sentence, of work that takes long (a download).
+
+    Raises:
+        ComponentError: the dataset is unknown, or one of its options.
+        DataError: the data cannot be had, or cannot be prepared like this; the message names the field.
+
+    Example:
+        >>> data = load_data(DataSpec(name="digits", binarise="dynamic"))
+        >>> len(data.train), len(data.validation), len(data.test), data.info.data_shape
+        (1374, 153, 270, (1, 8, 8))
+        >>> data.train.examples(2).unique()
+        tensor([0., 1.])
+    """
+    collection = _collect(spec, note)
+    shape = check_collection(collection)
+    geometry = _geometry(spec, collection, shape)
+    parts = cut({name: len(stored) for name, stored in collection.splits.items()}, spec)
+    stores = {name: _store(collection, part, geometry, spec.workers) for name, part in parts.items()}
+    scaling, data_range = _scaling(spec, collection, stores["train"])
+    binarisations = {name: _binarisation(spec, name, part, data_range) for name, part in parts.items()}
+    info = DataInfo(
+        name=spec.name,
+        data_shape=tuple(geometry(torch.zeros(1, *shape)).shape[1:]),
+        data_range=data_range,
+        class_names=collection.class_names,
+        citation=collection.citation,
+        licence=collection.licence,
+        facts=collection.facts,
+        grey=spec.binarise == "none" and data_range == (0.0, 1.0) and holds_grey(stores["train"], scaling),
+    )
+    splits = {name: _split(info, stores[name], scaling, binarisations[name]) for name in parts}
+    return Data(info, splits["train"], splits.get("validation"), splits.get("test"))
+
+
+def _collect(spec: DataSpec, note: Callable[[str], None]) -> Collection:
+    component = find_component("dataset", spec.name, where="data.name")
+    dataset: Dataset = construct(component, check_options(component, spec.options, "data"), {}, "data")
+    try:
+        return dataset.load(note)
+    except ZooError as error:
+        error.where = f"data.{error.where}" if error.where else "data"
+        raise
+
+
+def _geometry(spec: DataSpec, collection: Collection, shape: tuple[int, ...]) -> Geometry:
+    for field, wanted in (("resize", spec.resize is not None), ("pad", spec.pad > 0)):
+        if wanted and len(shape) != 3:
+            raise DataError(
+                f"images (channels, height, width) were needed, {spec.name} has examples of shape {shape}",
+                where=f"data.{field}",
+                remedy=f"Leave out `{field}`.",
+            )
+    background = collection.stored_range[0] if collection.stored_range else 0.0
+    return Geometry(resize=spec.resize, pad=spec.pad, background=background)
+
+
+def _store(collection: Collection, part: Part, geometry: Geometry, workers: int) -> Store:
+    stored = collection.splits[part.stored]
+    labels = None if stored.labels is None else stored.labels[part.positions]
+    if not isinstance(stored.examples, Tensor):
+        cpu = torch.device("cpu")
+        return StreamedStore(
+            stored.examples, labels, part.positions, geometry=geometry, workers=workers, device=cpu
+        )
+    whole = len(part.positions) == len(stored.examples)
+    examples = stored.examples if whole else stored.examples[part.positions]
+    if geometry.changes:
+        examples = torch.cat([geometry(rows) for rows in torch.split(examples, _ROWS_AT_ONCE)])
+    return MemoryStore(examples.contiguous(), labels, part.positions)
+
+
+def _scaling(
+    spec: DataSpec, collection: Collection, train: Store
+) -> tuple[Scaling, tuple[float, float] | None]:
+    bounds = collection.stored_range
+    if spec.scale == "standardise":
+        return standardisation(train), None
+    if spec.scale == "symmetric" and bounds is None:
+        raise DataError(
+            f"symmetric needs values with a known range, those of {spec.name} have none",
+            where="data.scale",
+            remedy="Use `scale: standardise`, or state the range where the dataset has such an option.",
+        )
+    if spec.scale == "none" or bounds is None:
+        return Scaling(), bounds
+    low, high = bounds
+    if spec.scale == "unit":
+        return Scaling(low, high - low), (0.0, 1.0)
+    return Scaling((low + high) / 2, (high - low) / 2), (-1.0, 1.0)
+
+
+def _binarisation(
+    spec: DataSpec, name: str, part: Part, data_range: tuple[float, float] | None
+) -> Binarisation | None:
+    if spec.binarise == "none":
+        return None
+    if spec.scale != "unit" or data_range is None:
+        came = "values without a range" if data_range is None else f"`scale: {spec.scale}`"
+        raise DataError(
+            f"binarising needs values in [0, 1], {came} came",
+            where="data.binarise",
+            remedy="Use `scale: unit` with images, or `binarise: none`.",
+        )
+    if spec.binarise == "threshold":
+        return Threshold()
+    # Evaluation must repeat itself, so only training examples are drawn anew.
+    if spec.binarise == "dynamic" and name == "train":
+        return DynamicDraw()
+    return StaticDraw(spec.split_seed, f"binarise/{part.stored}")
+
+
+def _split(info: DataInfo, store: Store, scaling: Scaling, binarisation: Binarisation | None) -> Split:
+    fixed = isinstance(binarisation, Threshold | StaticDraw)
+    if not (fixed and isinstance(store, MemoryStore)):
+        return Split(info, store, scaling, binarisation)
+    # What never changes is drawn here once, so that an epoch pays for a gather and a conversion alone.
+    prepared = Split(info, store, scaling, binarisation).batches(_ROWS_AT_ONCE)
+    bits = torch.cat([batch.x.to(torch.uint8) for batch in prepared])
+    return Split(info, MemoryStore(bits, store.labels, store.positions), Scaling())

@@ -1,0 +1,135 @@
+"""What is done to stored examples before a model sees them: geometry, scale, binarisation."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo.data.randomness import uniform
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Resizes and pads stored images (B, C, H, W) and keeps their type; does nothing by default.
+
+    Attributes:
+        resize: height and width, bilinear with antialiasing.
+        pad: pixels of ``background`` added on each side, after resizing.
+
+    Example:
+        >>> Geometry(resize=(4, 6), pad=1)(torch.zeros(2, 1, 8, 8, dtype=torch.uint8)).shape
+        torch.Size([2, 1, 6, 8])
+    """
+
+    resize: tuple[int, int] | None = None
+    pad: int = 0
+    background: float = 0.0
+
+    @property
+    def changes(self) -> bool:
+        """Whether it does anything at all."""
+        return self.resize is not None or self.pad > 0
+
+    def __call__(self, stored: Tensor) -> Tensor:
+        """Map stored images (B, C, H, W) to (B, C, H', W') of the same type."""
+        images = stored
+        if self.resize is not None and tuple(stored.shape[-2:]) != self.resize:
+            images = F.interpolate(stored.float(), size=self.resize, mode="bilinear", antialias=True)
+            images = images if stored.is_floating_point() else images.round().clamp(0, 255).to(stored.dtype)
+        return F.pad(images, [self.pad] * 4, value=self.background) if self.pad else images
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Maps stored values v to (v - shift) / span, float32.
+
+    Attributes:
+        shift: a number, or a value for each feature (*data_shape).
+        span: likewise.
+
+    Example:
+        >>> Scaling(span=255.0)(torch.tensor([[0, 51, 255]], dtype=torch.uint8))
+        tensor([[0.0000, 0.2000, 1.0000]])
+    """
+
+    shift: float | Tensor = 0.0
+    span: float | Tensor = 1.0
+
+    def __call__(self, stored: Tensor) -> Tensor:
+        """Map (B, *data_shape) of any type to float32, never in the memory of ``stored``."""
+        scaled = stored.to(torch.float32, copy=True)
+        if isinstance(self.shift, Tensor) or self.shift != 0.0:
+            scaled.sub_(self.shift)
+        if isinstance(self.span, Tensor) or self.span != 1.0:
+            scaled.div_(self.span)
+        return scaled
+
+    def to(self, device: torch.device) -> Scaling:
+        """Return the same scaling with its tensors on ``device``."""
+        shift, span = (
+            value.to(device) if isinstance(value, Tensor) else value for value in (self.shift, self.span)
+        )
+        return Scaling(shift, span)
+
+
+class Binarisation(ABC):
+    """Turns values in [0, 1] into 0 or 1."""
+
+    @abstractmethod
+    def __call__(self, values: Tensor, positions: Tensor) -> Tensor:
+        """Map (B, *data_shape) in [0, 1] to 0.0 or 1.0.
+
+        Args:
+            positions: (B,) where each example stands in its stored split.
+        """
+
+
+@dataclass(frozen=True)
+class Threshold(Binarisation):
+    """1 above a half, else 0."""
+
+    def __call__(self, values: Tensor, positions: Tensor) -> Tensor:
+        return (values > 0.5).to(values.dtype)
+
+
+@dataclass(frozen=True)
+class StaticDraw(Binarisation):
+    """1 with the value as its probability, drawn once: an example always gives the same pixels.
+
+    Source:
+        Salakhutdinov & Murray (2008), On the Quantitative Analysis of Deep Belief Networks, section 5.
+        https://doi.org/10.1145/1390156.1390266
+    """
+
+    seed: int
+    stream: str
+
+    def __call__(self, values: Tensor, positions: Tensor) -> Tensor:
+        columns = math.prod(values.shape[1:])
+        noise = uniform(self.seed, self.stream, positions, columns).to(values.device).reshape(values.shape)
+        return (noise < values).to(values.dtype)
+
+
+@dataclass(frozen=True)
+class DynamicDraw(Binarisation):
+    """1 with the value as its probability, drawn anew each time from torch's global CPU generator.
+
+    Source:
+        Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders, appendix D.
+        https://arxiv.org/abs/1509.00519
+    """
+
+    def __call__(self, values: Tensor, positions: Tensor) -> Tensor:
+        if values.device.type == "cpu":
+            return (torch.rand(values.shape) < values).to(values.dtype)
+        # One number from the CPU's generator, which a run seeds and saves, stands for the whole draw: drawing
+        # every pixel on the CPU and copying it would take longer than the step itself.
+        seed = int(torch.randint(2**63 - 1, ()))
+        generator = torch.Generator(values.device).manual_seed(seed)
+        noise = torch.rand(values.shape, device=values.device, generator=generator)
+        return (noise < values).to(values.dtype)

@@ -1,0 +1,131 @@
+"""Prepared data: splits that hand out batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from zoo.data.info import DataInfo
+from zoo.data.preparation import Binarisation, Scaling
+from zoo.data.store import Store, StoredBatch
+from zoo.errors import DataError
+
+
+class Batch(NamedTuple):
+    """Prepared examples and their labels.
+
+    Attributes:
+        x: (B, *data_shape), float32, in ``info.data_range``.
+        labels: (B,) int64, or None.
+    """
+
+    x: Tensor
+    labels: Tensor | None
+
+
+class Split:
+    """The examples of one split, stored compactly and prepared a batch at a time.
+
+    Get one from :func:`zoo.data.load_data`; two iterations see the same examples, dynamic binarisation aside.
+
+    Example:
+        >>> from zoo.data import load_data
+        >>> from zoo.spec import DataSpec
+        >>> train = load_data(DataSpec(name="digits")).train
+        >>> batch = next(train.batches(32, order=torch.randperm(len(train))))
+        >>> batch.x.shape, batch.labels.shape
+        (torch.Size([32, 1, 8, 8]), torch.Size([32]))
+    """
+
+    def __init__(
+        self, info: DataInfo, store: Store, scaling: Scaling, binarisation: Binarisation | None = None
+    ) -> None:
+        self.info = info
+        self._store, self._scaling, self._binarisation = store, scaling, binarisation
+
+    def __len__(self) -> int:
+        return len(self._store.positions)
+
+    @property
+    def labels(self) -> Tensor | None:
+        """Class numbers (N,), int64, in stored order; None without labels."""
+        return self._store.labels
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are put unless told otherwise."""
+        return self._store.device
+
+    def examples(self, indices: Tensor | Sequence[int] | int) -> Tensor:
+        """Return prepared examples (B, *data_shape): those at ``indices``, or the first so many.
+
+        Raises:
+            DataError: there is no such example.
+        """
+        if isinstance(indices, int):
+            indices = range(min(indices, len(self)))
+        chosen = indices if isinstance(indices, Tensor) else torch.tensor(list(indices), dtype=torch.int64)
+        self._check_order(chosen)
+        return self._prepare(self._store.take(chosen)).x
+
+    def batches(
+        self, batch_size: int, *, order: Tensor | None = None, device: torch.device | str | None = None
+    ) -> Iterator[Batch]:
+        """Yield batches of ``batch_size`` examples; the last may be shorter.
+
+        Args:
+            order: (M,) int64, which examples in which order, so that the rest of an epoch is the rest of its
+                permutation; None: all in stored order.
+            device: where to put the batches; None: where the split is.
+
+        Raises:
+            DataError: ``order`` names an example that is not there.
+        """
+        if batch_size < 1:
+            raise DataError(f"a positive batch size was needed, {batch_size} came", where="batch_size")
+        if order is not None:
+            self._check_order(order)
+        target = self.device if device is None else torch.device(device)
+        return self._prepared(self._store.batches(batch_size, order, target))
+
+    def to(self, device: torch.device | str) -> Split:
+        """Return the split on ``device``; what is held in memory moves there as it is stored, compactly."""
+        target = torch.device(device)
+        return Split(self.info, self._store.to(target), self._scaling.to(target), self._binarisation)
+
+    def _prepared(self, stored: Iterator[StoredBatch]) -> Iterator[Batch]:
+        for batch in stored:
+            yield self._prepare(batch)
+
+    def _prepare(self, stored: StoredBatch) -> Batch:
+        x = self._scaling.to(stored.examples.device)(stored.examples)
+        if self._binarisation is not None:
+            x = self._binarisation(x, stored.positions)
+        return Batch(x, stored.labels)
+
+    def _check_order(self, order: Tensor) -> None:
+        if order.ndim != 1 or order.dtype != torch.int64:
+            came = f"{order.dtype} of shape {tuple(order.shape)}"
+            raise DataError(f"indices are int64 of shape (M,), {came} came", where="order")
+        if len(order) and not 0 <= int(order.min()) <= int(order.max()) < len(self):
+            came = f"{int(order.min())} to {int(order.max())}"
+            raise DataError(f"indices lie in 0 … {len(self) - 1}, {came} came", where="order")
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset, split and prepared.
+
+    Attributes:
+        validation: None where the recipe's share is 0 and the dataset has none.
+        test: likewise.
+    """
+
+    info: DataInfo
+    train: Split
+    validation: Split | None
+    test: Split | None

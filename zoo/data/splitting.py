@@ -1,0 +1,73 @@
+"""Which stored examples make up the training, validation and test splits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zoo.data.randomness import permutation
+from zoo.errors import DataError
+from zoo.spec import DataSpec
+
+
+@dataclass(frozen=True)
+class Part:
+    """Examples of one split: where the dataset stores them, and which of those they are.
+
+    Attributes:
+        stored: the name of the split that the dataset has them in.
+        positions: (N,) int64, ascending.
+    """
+
+    stored: str
+    positions: Tensor
+
+
+def cut(sizes: Mapping[str, int], spec: DataSpec) -> dict[str, Part]:
+    """Return the parts of ``train``, ``validation`` and ``test``; those with a share of 0 are left out.
+
+    A split that the dataset has stays whole. A missing one is drawn from ``train``: first the test examples,
+    ``test`` of all, then the validation examples, ``validation`` of the rest, then the subset.
+
+    Args:
+        sizes: how many examples the dataset has in each split.
+
+    Raises:
+        DataError: too few examples for the shares, or for the subset.
+
+    Example:
+        >>> parts = cut({"train": 100}, DataSpec(name="digits", test=0.2, validation=0.25))
+        >>> {name: len(part.positions) for name, part in parts.items()}
+        {'train': 60, 'validation': 20, 'test': 20}
+    """
+    order = permutation(spec.split_seed, "split", sizes["train"])
+    drawn: dict[str, Part] = {}
+    for name, share in (("test", spec.test), ("validation", spec.validation)):
+        if name in sizes:
+            drawn[name] = Part(name, torch.arange(sizes[name]))
+        elif share > 0:
+            count = max(1, round(share * len(order)))
+            drawn[name], order = Part("train", order[:count].sort().values), order[count:]
+    if len(order) == 0:
+        raise DataError(
+            f"{sizes['train']} examples leave none to train on",
+            where="data",
+            remedy="Lower `data.validation` and `data.test`, or use more data.",
+        )
+    drawn["train"] = Part("train", _subset(order.sort().values, spec))
+    return {name: drawn[name] for name in ("train", "validation", "test") if name in drawn}
+
+
+def _subset(positions: Tensor, spec: DataSpec) -> Tensor:
+    if spec.subset is None:
+        return positions
+    if spec.subset > len(positions):
+        raise DataError(
+            f"{spec.subset} training examples were asked for, there are {len(positions)}",
+            where="data.subset",
+            remedy="Lower it, leave it out to use all, or lower `data.validation` and `data.test`.",
+        )
+    return positions[permutation(spec.split_seed, "subset", len(positions))[: spec.subset]].sort().values

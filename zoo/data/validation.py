@@ -1,0 +1,65 @@
+"""Whether what a dataset returned is what a dataset returns: a slip there is hard to trace in a loss."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zoo.datasets import SPLITS, Collection, Stored
+from zoo.errors import DataError
+
+
+def check_collection(collection: Collection) -> tuple[int, ...]:
+    """Return the shape of one example, the same in all splits.
+
+    Raises:
+        DataError: a split is unknown, missing, empty, of another shape, or its labels do not fit.
+    """
+    unknown = sorted(set(collection.splits) - set(SPLITS))
+    if unknown or "train" not in collection.splits:
+        raise DataError(
+            "a dataset has the split `train` and perhaps `validation` and `test`, "
+            f"{list(collection.splits)} came",
+            where="data",
+        )
+    shapes = {name: _example_shape(name, stored) for name, stored in collection.splits.items()}
+    for name, stored in collection.splits.items():
+        if shapes[name] != shapes["train"]:
+            raise DataError(
+                f"examples of the {name} split have shape {shapes[name]}, those of train {shapes['train']}",
+                where="data",
+            )
+        _check_labels(name, stored, len(collection.class_names))
+    return shapes["train"]
+
+
+def _example_shape(name: str, stored: Stored) -> tuple[int, ...]:
+    if len(stored) == 0:
+        raise DataError(
+            f"the {name} split is empty", where="data", remedy="Check what the dataset points to."
+        )
+    first = stored.examples[0] if isinstance(stored.examples, Tensor) else stored.examples[0][0]
+    if first.ndim == 0:
+        raise DataError(
+            f"examples are vectors (N, features) or images (N, C, H, W), single numbers (N,) came as {name}",
+            where="data",
+        )
+    return tuple(first.shape)
+
+
+def _check_labels(name: str, stored: Stored, classes: int) -> None:
+    labels = stored.labels
+    if labels is None:
+        return
+    if labels.dtype != torch.int64 or labels.shape != (len(stored),):
+        raise DataError(
+            f"labels of the {name} split are int64 of shape ({len(stored)},), "
+            f"{labels.dtype} of shape {tuple(labels.shape)} came",
+            where="data",
+        )
+    if int(labels.min()) < 0 or (classes and int(labels.max()) >= classes):
+        raise DataError(
+            f"labels of the {name} split lie in 0 … {classes - 1}, "
+            f"{int(labels.min())} to {int(labels.max())} came",
+            where="data",
+        )

@@ -1,0 +1,117 @@
+"""Fetching published files into a folder: whole and checked, or not there at all."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import importlib
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from zoo.errors import DataError
+
+REMEDY = "Set `root` to a folder that holds the files, or use the dataset `digits`, which needs nothing."
+_TIMEOUT_SECONDS = 30
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A published file: its name, the addresses to try in turn, and its MD5 checksum."""
+
+    name: str
+    addresses: Sequence[str]
+    md5: str
+
+
+def resolve_root(root: str | None, download: bool) -> Path:
+    """Return the folder that a dataset lies in: ``root``, or one in the user's cache.
+
+    Raises:
+        DataError: ``root`` is no folder, or is absent and may not be made.
+    """
+    if root is None:
+        return user_cache_path("latent-zoo", appauthor=False) / "datasets"
+    folder = Path(root).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"a folder was needed, {folder} is a file", where="root", remedy=REMEDY)
+    if not folder.exists() and not download:
+        raise DataError(f"the folder {folder} does not exist", where="root", remedy=REMEDY)
+    return folder
+
+
+def find_torchvision_dataset(name: str) -> Any:
+    """Import torchvision and return its dataset class, which knows where the files are published.
+
+    Raises:
+        DataError: torchvision does not import.
+    """
+    try:
+        return getattr(importlib.import_module("torchvision.datasets"), name)
+    except Exception as error:  # a torchvision built for another torch raises RuntimeError, among others
+        raise DataError(
+            f"downloading {name} needs torchvision, which fails to import: {type(error).__name__}: {error}",
+            remedy=f"Install the torchvision that belongs to this torch. {REMEDY}",
+        ) from error
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` for one process at a time, so that several do not fetch the same files at once.
+
+    Raises:
+        DataError: the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".download.lock"):
+            yield
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written ({error})", where="root", remedy=REMEDY) from error
+
+
+@contextmanager
+def fetched(file: RemoteFile, folder: Path, note: Callable[[str], None]) -> Iterator[Path]:
+    """Yield a temporary copy of ``file`` that has the right checksum; it is gone afterwards.
+
+    Raises:
+        DataError: no address gave the file; the message lists what each gave.
+    """
+    failures = []
+    with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
+        target = Path(temporary) / file.name
+        for address in file.addresses:
+            note(f"downloading {address} to {folder}")
+            try:
+                came = _fetch(address, target)
+            except (OSError, http.client.HTTPException) as error:
+                failures.append(f"{address}: {error}")
+                continue
+            if came == file.md5:
+                yield target
+                return
+            failures.append(f"{address}: what came has the MD5 checksum {came}, not {file.md5}")
+    raise DataError(
+        f"{file.name} was looked for in {folder}, then online, and cannot be had:\n  "
+        + "\n  ".join(failures),
+        where="root",
+        remedy=f"Try again with a network. {REMEDY}",
+    )
+
+
+def _fetch(address: str, target: Path) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    request = urllib.request.Request(address, headers={"User-Agent": "latent-zoo"})
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response, target.open("wb") as file:
+        while chunk := response.read(_CHUNK):
+            digest.update(chunk)
+            file.write(chunk)
+    return digest.hexdigest()

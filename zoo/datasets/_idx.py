@@ -1,0 +1,63 @@
+"""Reading the files of MNIST and its kin: the IDX format, whole or gzipped."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from zoo.errors import DataError
+
+_UNSIGNED_BYTES = 8
+
+
+def read_idx(path: Path, dimensions: int) -> Tensor:
+    """Return the uint8 tensor of an IDX file with so many dimensions.
+
+    The header is two zero bytes, the type of the values (8: unsigned bytes), the number of dimensions, and
+    each dimension as a big-endian 32-bit integer.
+
+    Raises:
+        DataError: the file cannot be read, is no IDX file of that kind, or is shorter or longer than it says.
+
+    Source:
+        LeCun, Cortes & Burges, The MNIST database of handwritten digits, "File formats".
+        https://yann.lecun.org/exdb/mnist/
+    """
+    content = _read(path)
+    start = 4 + 4 * dimensions
+    if content[:4] != bytes([0, 0, _UNSIGNED_BYTES, dimensions]) or len(content) < start:
+        raise damaged(
+            path,
+            f"an IDX file of {dimensions} dimensions was needed; {len(content):,} bytes {content[:8]!r} came",
+        )
+    shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(dimensions)]
+    promised = start + math.prod(shape)
+    if len(content) != promised:
+        raise damaged(path, f"its header promises {promised:,} bytes, it has {len(content):,}")
+    if promised == start:
+        raise damaged(path, "it is empty")
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=start).reshape(shape)
+
+
+def damaged(path: Path, problem: str) -> DataError:
+    """Word the error for a file that is there and cannot be used."""
+    return DataError(
+        f"{path} is damaged: {problem}",
+        where="root",
+        remedy="Delete it to have it downloaded again, or use the dataset `digits`, which needs nothing.",
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise damaged(path, f"it cannot be decompressed ({error})") from error
+    except OSError as error:
+        raise damaged(path, f"it cannot be read ({error})") from error
