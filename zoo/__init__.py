@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zoo.registry import list_components, register
     from zoo.spec import ModelSpec, Recipe
     from zoo.spec.resolve import list_models, list_recipes, load_recipe
-    from zoo.train import train
+    from zoo.runs.job import train
 
 _HOMES = {
     "Model": "zoo.model",
@@ -37,7 +37,7 @@ _HOMES = {
     "load_recipe": "zoo.spec.resolve",
     "register": "zoo.registry",
     "save": "zoo.checkpoint",
-    "train": "zoo.train",
+    "train": "zoo.runs.job",
 }
 
 __all__ = [
@@ -64,7 +64,6 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
-    # A function may be called as its module is (`zoo.train`): the public name wins from now on.
     globals()[name] = value
     return value
 

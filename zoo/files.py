@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
+_PARTIAL = ".partial"
+
+
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place once the block has succeeded.
@@ -26,7 +29,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=_PARTIAL)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -45,6 +48,12 @@ def write_text(path: str | Path, text: str) -> None:
     """Write ``text`` to ``path`` as UTF-8, completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def remove_partial(directory: str | Path) -> None:
+    """Remove what a killed process left half-written below ``directory``."""
+    for path in Path(directory).rglob(f".*{_PARTIAL}"):
+        path.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -12,6 +12,7 @@ from zoo.errors import ComponentError, InputError
 from zoo.objectives import Loss, Objective
 from zoo.parts import Parts
 from zoo.posteriors import posterior_mean
+from zoo.precision import full_precision
 from zoo.spec.model import ModelSpec
 
 
@@ -96,9 +97,12 @@ class Model(Parts):
         q, prior = self.encode(x, labels), self.prior
         total = torch.full((len(x),), -math.inf, device=x.device)
         for start in range(0, num_samples, chunk):
-            z = q.sample(torch.Size([min(chunk, num_samples - start)]))
-            log_weights = self.decode(z, labels).log_prob(x) + prior.log_prob(z) - q.log_prob(z)
-            total = torch.logaddexp(total, log_weights.logsumexp(0))
+            with full_precision(x):
+                z = q.sample(torch.Size([min(chunk, num_samples - start)]))
+            p = self.decode(z, labels)
+            with full_precision(x):
+                log_weights = p.log_prob(x) + prior.log_prob(z) - q.log_prob(z)
+                total = torch.logaddexp(total, log_weights.logsumexp(0))
         return total - math.log(num_samples)
 
     def _check_density(self) -> None:

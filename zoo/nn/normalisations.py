@@ -45,8 +45,8 @@ def normalisation(name: NormalisationName, width: int, *, images: bool = False) 
     """Return the normalisation called ``name`` for vectors (B, width) or maps (B, width, H, W).
 
     ``batch`` pools over the examples and pixels of a batch, trains fast with large batches, and ties examples
-    to each other; ``layer`` pools over all features and pixels of one example; ``group`` over groups of at least
-    four of its features, eight groups at most, and is the usual choice for denoisers.
+    to each other; ``layer`` pools over all features and pixels of one example; ``group`` over groups of at
+    least four of its features, eight groups at most, and is the usual choice for denoisers.
 
     Source:
         Ba, Kiros & Hinton (2016), Layer Normalization. https://arxiv.org/abs/1607.06450

@@ -65,6 +65,7 @@ class Autoencoder(Objective):
     def loss(self, parts: Parts, x: Tensor, labels: Tensor | None = None) -> Loss:
         """Return the squared error, summed over an example and averaged over the batch."""
         reconstruction = parts.decode(parts.encode(x, labels).mean, labels).mean
+        # The likelihood gives its mean in float32 or better, so the error is computed there too.
         total = (x - reconstruction).square().flatten(1).sum(1).mean()
         return Loss(total, {"squared_error": total.detach()})
 

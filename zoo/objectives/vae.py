@@ -12,6 +12,7 @@ from torch import Tensor
 from zoo.divergences import KlMethod, kl_divergence
 from zoo.objectives import Loss, Objective, impossible, sample_latents
 from zoo.parts import Parts
+from zoo.precision import full_precision
 from zoo.registry import register
 from zoo.spec.model import ModelSpec
 from zoo.spec.training import Duration
@@ -87,17 +88,19 @@ class Vae(Objective):
         """Return the negative bound in nats, with ``elbo``, ``reconstruction`` and ``kl`` as terms."""
         beta: Tensor | float = self.warm_beta if self.training and self.beta_warmup else self.beta
         q, prior = parts.encode(x, labels), parts.prior
-        z = q.rsample(torch.Size([self.num_samples])) if self.num_samples > 1 else q.rsample()[None]
-        log_likelihood = parts.decode(z, labels).log_prob(x)
-        if self.bound == "importance_weighted":
-            log_ratio = q.log_prob(z) - prior.log_prob(z)
-            log_weights = log_likelihood - beta * log_ratio
-            total = (math.log(self.num_samples) - log_weights.logsumexp(0)).mean()
-            reconstruction, kl = -log_likelihood.mean(), log_ratio.mean()
-        else:
+        with full_precision(x):
+            z = q.rsample(torch.Size([self.num_samples])) if self.num_samples > 1 else q.rsample()[None]
+        p = parts.decode(z, labels)
+        with full_precision(x):
+            log_likelihood = p.log_prob(x)
             reconstruction = -log_likelihood.mean()
-            kl = kl_divergence(q, prior, method=self.kl, samples=z).mean()
-            total = reconstruction + beta * kl
+            if self.bound == "importance_weighted":
+                log_ratio = q.log_prob(z) - prior.log_prob(z)
+                log_weights = log_likelihood - beta * log_ratio
+                total, kl = (math.log(self.num_samples) - log_weights.logsumexp(0)).mean(), log_ratio.mean()
+            else:
+                kl = kl_divergence(q, prior, method=self.kl, samples=z).mean()
+                total = reconstruction + beta * kl
         reconstruction, kl = reconstruction.detach(), kl.detach()
         return Loss(total, {"elbo": -(reconstruction + kl), "reconstruction": reconstruction, "kl": kl})
 

@@ -1,0 +1,40 @@
+"""A tensor that the caller has already prepared, as a split."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zoo.data.info import DataInfo
+from zoo.data.preparation import Scaling
+from zoo.data.split import Split
+from zoo.data.store import MemoryStore
+from zoo.errors import DataError
+
+
+def split_of_tensor(x: Tensor, labels: Tensor | None = None) -> Split:
+    """Return a split of examples (N, *data_shape) that are used as they are, with labels (N,) if there are any.
+
+    The range is that of the values: [0, 1] or [-1, 1] if they lie within, else none.
+
+    Raises:
+        DataError: the values are not finite floating-point numbers, or the labels are not as many.
+
+    Example:
+        >>> split_of_tensor(torch.rand(5, 1, 8, 8)).info.data_range
+        (0.0, 1.0)
+    """
+    if x.ndim < 2 or not x.is_floating_point():
+        raise DataError(
+            f"floating-point examples of shape (N, *data_shape) were needed, {tuple(x.shape)} of {x.dtype} came",
+            where="data",
+            remedy="Scale the data as in training, for example `x.float() / 255`.",
+        )
+    if not x.isfinite().all():
+        raise DataError("the examples hold values that are not finite", where="data")
+    if labels is not None and labels.shape != (len(x),):
+        raise DataError(f"({len(x)},) labels were needed, {tuple(labels.shape)} came", where="labels")
+    low, high = (x.min().item(), x.max().item()) if x.numel() else (0.0, 0.0)
+    bounds = next((b for b in ((0.0, 1.0), (-1.0, 1.0)) if b[0] <= low and high <= b[1]), None)
+    info = DataInfo(name="tensor", data_shape=tuple(x.shape[1:]), data_range=bounds)
+    return Split(info, MemoryStore(x, labels, torch.arange(len(x))), Scaling())

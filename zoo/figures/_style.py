@@ -1,0 +1,60 @@
+"""What all figures share: sizes, colours that colour-blind readers can tell apart, and image grids."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Picture
+from torch import Tensor
+
+COLOURS = (
+    "#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE",
+    "#AA3377", "#BBBBBB", "#000000", "#EE8866", "#44BB99",
+)  # fmt: skip
+"""Qualitative colours of Paul Tol's "bright" and "light" schemes, https://personal.sron.nl/~pault/."""
+
+
+def new_picture(width: float, height: float) -> Picture:
+    """Return an empty picture of a size in inches; no global figure is made."""
+    return Picture(figsize=(width, height), layout="constrained")
+
+
+def tile(images: Tensor, columns: int, gap: int = 1) -> Tensor:
+    """Arrange images (N, C, H, W) row by row in one image (rows·H, columns·W, C), with white gaps."""
+    count, channels, height, width = images.shape
+    rows = math.ceil(count / columns)
+    canvas = images.new_ones(rows * (height + gap) - gap, columns * (width + gap) - gap, channels)
+    for index, image in enumerate(images):
+        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        canvas[top : top + height, left : left + width] = image.permute(1, 2, 0)
+    return canvas
+
+
+def to_unit(images: Tensor, data_range: Sequence[float] | None) -> Tensor:
+    """Map images from the range of the data to [0, 1] for display."""
+    low, high = data_range if data_range is not None else (images.min().item(), images.max().item())
+    return ((images.detach().cpu().float() - low) / max(high - low, 1e-12)).clamp(0, 1)
+
+
+def show_image(axes: Axes, image: Tensor) -> None:
+    """Show an image (H, W, C) with values in [0, 1], without ticks; one channel is drawn dark on light."""
+    grey = image.shape[-1] == 1
+    axes.imshow(
+        image[..., 0].numpy() if grey else image.numpy(),
+        cmap="gray_r" if grey else None,
+        vmin=0,
+        vmax=1,
+        interpolation="nearest",
+    )
+    axes.set(xticks=[], yticks=[])
+
+
+def first_of_each_class(labels: Tensor | None, count: int, per_class: int = 1) -> Tensor:
+    """Return indices of up to ``count`` examples: the first of each class, or the first of all without labels."""
+    if labels is None:
+        return torch.arange(count)
+    chosen = [(labels == label).nonzero()[:per_class, 0] for label in labels.unique()]
+    return torch.cat(chosen)[:count]

@@ -1,0 +1,68 @@
+"""What every place of a two-dimensional latent space looks like."""
+
+from __future__ import annotations
+
+import torch
+from matplotlib.figure import Figure as Picture
+from pydantic import PositiveInt
+from torch import Tensor
+from torch.distributions import Distribution, Normal
+
+from zoo.figures import Figure, Subject
+from zoo.figures._style import new_picture, show_image, tile, to_unit
+from zoo.registry import register
+
+
+@register("figure", "latent_grid")
+class LatentGrid(Figure):
+    """Images decoded over the latent plane, through the quantiles of a Gaussian prior: equal steps of probability.
+
+    Args:
+        size: number of rows and of columns.
+        label: the class to decode, for a conditional model.
+
+    Source:
+        Kingma & Welling (2014), Auto-Encoding Variational Bayes, appendix A. https://arxiv.org/abs/1312.6114
+    """
+
+    def __init__(self, *, size: PositiveInt = 20, label: int = 0) -> None:
+        self.size, self.label = size, label
+
+    def unfit(self, subject: Subject) -> str | None:
+        """Only a plane of images can be tiled."""
+        if subject.model.latent_dim != 2:
+            return f"it has {subject.model.latent_dim} latent dimensions, not 2"
+        return None if subject.shows_images else "its data are not images"
+
+    @torch.no_grad()
+    def draw(self, subject: Subject) -> Picture:
+        """Return one image of size × size decoded images; z₁ grows to the right, z₂ upwards."""
+        model = subject.model
+        codes = prior_grid(model.prior, self.size)
+        labels = torch.full((len(codes),), self.label, device=model.device) if model.classes else None
+        images = to_unit(model.decode(codes.to(model.device), labels).mean, model.spec.data_range)
+        picture = new_picture(5.6, 5.6 * images.shape[-2] / images.shape[-1])
+        axes = picture.subplots()
+        show_image(axes, tile(images, self.size, gap=0))
+        height, width = self.size * images.shape[-2], self.size * images.shape[-1]
+        ticks, names = _ticks(self.size, codes)
+        axes.set_xticks([t * width for t in ticks], names[0])
+        axes.set_yticks([(1 - t) * height for t in ticks], names[1])
+        axes.set(xlabel="$z_1$ (quantiles of the prior)", ylabel="$z_2$ (quantiles of the prior)")
+        return picture
+
+
+def prior_grid(prior: Distribution, size: int) -> Tensor:
+    """Return (size², 2) codes at equal steps of probability, row by row, the largest z₂ first."""
+    quantiles = (torch.arange(size) + 0.5) / size
+    steps = Normal(0.0, 1.0).icdf(quantiles)
+    columns, rows = steps.repeat(size), steps.flip(0).repeat_interleave(size)
+    return prior.mean.cpu() + prior.stddev.cpu() * torch.stack([columns, rows], dim=1)
+
+
+def _ticks(size: int, codes: Tensor) -> tuple[list[float], tuple[list[str], list[str]]]:
+    chosen = sorted({0, size // 4, size // 2, size - 1 - size // 4, size - 1})
+    grid = codes.view(size, size, 2)
+    first = [f"{grid[0, index, 0]:.1f}" for index in chosen]
+    second = [f"{grid[size - 1 - index, 0, 1]:.1f}" for index in chosen]
+    return [(index + 0.5) / size for index in chosen], (first, second)

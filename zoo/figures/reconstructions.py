@@ -1,0 +1,44 @@
+"""Reconstructions beside what they are of."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure as Picture
+from pydantic import PositiveInt
+from torch import Tensor
+
+from zoo.figures import Figure, Subject
+from zoo.figures._style import first_of_each_class, new_picture, show_image, tile, to_unit
+from zoo.registry import register
+
+
+@register("figure", "reconstructions")
+class Reconstructions(Figure):
+    """Inputs above, reconstructions below, one column an example; one of each class where there are labels.
+
+    Args:
+        count: number of columns at most.
+    """
+
+    def __init__(self, *, count: PositiveInt = 10) -> None:
+        self.count = count
+
+    def unfit(self, subject: Subject) -> str | None:
+        """Only images are shown."""
+        return None if subject.shows_images else "its data are not images"
+
+    def draw(self, subject: Subject) -> Picture:
+        """Return the two rows."""
+        model, split = subject.model, subject.split
+        chosen = first_of_each_class(split.labels, min(self.count, len(split)))
+        inputs = split.examples(chosen).to(model.device)
+        labels = split.labels[chosen].to(model.device) if model.classes and split.labels is not None else None
+        return plot_reconstructions(inputs, model.reconstruct(inputs, labels), model.spec.data_range)
+
+
+def plot_reconstructions(inputs: Tensor, outputs: Tensor, data_range: tuple[float, float] | None) -> Picture:
+    """Plot images (N, C, H, W) and their reconstructions in two rows."""
+    picture = new_picture(0.7 * len(inputs) + 1, 1.9)
+    for axes, images, name in zip(picture.subplots(2, 1), (inputs, outputs), ("input", "output"), strict=True):
+        show_image(axes, tile(to_unit(images, data_range), columns=len(images)))
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+    return picture

@@ -1,0 +1,60 @@
+"""Samples of a model."""
+
+from __future__ import annotations
+
+import torch
+from matplotlib.figure import Figure as Picture
+from pydantic import PositiveInt
+from torch import Tensor
+
+from zoo.figures import Figure, Subject
+from zoo.figures._style import COLOURS, new_picture, show_image, tile, to_unit
+from zoo.registry import register
+
+
+@register("figure", "samples")
+class Samples(Figure):
+    """Draws of the model: a grid of images, a row a class if it is conditional; points for two-dimensional data.
+
+    Args:
+        count: number of images, or a hundredth of the number of points.
+    """
+
+    def __init__(self, *, count: PositiveInt = 100) -> None:
+        self.count = count
+
+    def unfit(self, subject: Subject) -> str | None:
+        """Only images and points in the plane are shown."""
+        plane = subject.model.data_shape == (2,)
+        return None if subject.shows_images or plane else "its data are neither images nor points in the plane"
+
+    def draw(self, subject: Subject) -> Picture:
+        """Return the grid, or data and samples as points."""
+        model = subject.model
+        if not subject.shows_images:
+            count = min(100 * self.count, len(subject.split))
+            labels = torch.arange(count, device=model.device) % model.classes if model.classes else None
+            data = subject.split.examples(torch.arange(count))
+            return plot_points(data, model.sample(count, labels, noise=True).cpu())
+        labels = torch.arange(self.count, device=model.device) * (model.classes or 0) // self.count
+        images = model.sample(self.count, labels if model.classes else None)
+        return plot_images(images, columns=round(self.count**0.5), data_range=model.spec.data_range)
+
+
+def plot_images(images: Tensor, columns: int, data_range: tuple[float, float] | None) -> Picture:
+    """Plot images (N, C, H, W) in a grid, row by row."""
+    tiled = tile(to_unit(images, data_range), columns)
+    picture = new_picture(5, 5 * tiled.shape[0] / tiled.shape[1])
+    show_image(picture.subplots(), tiled)
+    return picture
+
+
+def plot_points(data: Tensor, samples: Tensor) -> Picture:
+    """Plot data and samples (N, 2) beside each other on the same axes."""
+    picture = new_picture(7, 3.6)
+    panels = picture.subplots(1, 2, sharex=True, sharey=True)
+    for axes, points, name, colour in zip(panels, (data, samples), ("data", "samples"), COLOURS, strict=False):
+        axes.plot(*points.T.numpy(), ".", markersize=2, alpha=0.5, color=colour)
+        axes.set(title=name, xlabel="$x_1$", aspect="equal")
+    panels[0].set_ylabel("$x_2$")
+    return picture

@@ -1,0 +1,29 @@
+"""The mean squared error of reconstructions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from zoo.data import Split
+from zoo.metrics import Metric, labels_for
+from zoo.model import Model
+from zoo.registry import register
+
+
+@register("metric", "mse")
+class MeanSquaredError(Metric):
+    """Mean over examples and dimensions of (x − reconstruction)², in squared units of the data."""
+
+    def __init__(self) -> None:
+        pass
+
+    @torch.no_grad()
+    def measure(self, model: Model, split: Split) -> dict[str, Any]:
+        """Return ``mse``."""
+        errors = [
+            (batch.x - model.reconstruct(batch.x, labels_for(model, batch.labels))).square().flatten(1).mean(1).cpu()
+            for batch in split.batches(512, device=model.device)
+        ]
+        return {"mse": torch.cat(errors).double().mean().item()}

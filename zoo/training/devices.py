@@ -1,0 +1,61 @@
+"""Device and precision, through accelerate."""
+
+from __future__ import annotations
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from zoo.errors import RecipeError, TrainingError
+from zoo.spec.training import TrainSpec
+
+
+def make_accelerator(spec: TrainSpec, *, log_with: tuple[str, ...] = (), project_dir: str | None = None) -> Accelerator:
+    """Return an accelerator for the device and the precision that a recipe asks for.
+
+    Raises:
+        RecipeError: the device is not there.
+        TrainingError: several processes were launched.
+    """
+    device = resolve_device(spec.device)
+    # accelerate keeps one state a process and refuses another device or precision in it; a notebook trains twice.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    accelerator = Accelerator(
+        cpu=device == "cpu",
+        mixed_precision="bf16" if uses_bf16(spec.precision, device) else "no",
+        log_with=list(log_with) or None,
+        project_dir=project_dir,
+    )
+    if accelerator.num_processes > 1:
+        raise TrainingError(
+            f"{accelerator.num_processes} processes were launched, training runs in one",
+            remedy="Start `zoo-cli train` without a launcher.",
+        )
+    return accelerator
+
+
+def resolve_device(device: str) -> str:
+    """Return the device type for ``auto``, or the one asked for if it is there."""
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available[device]:
+        there = ", ".join(name for name, is_there in available.items() if is_there)
+        raise RecipeError(
+            f"the device {device!r} is not there", where="train.device", remedy=f"Available: {there}, or auto."
+        )
+    return device
+
+
+def uses_bf16(precision: str, device: str) -> bool:
+    """Say whether matrix products run in bf16; ``auto`` says yes where the hardware multiplies bf16 natively."""
+    if precision != "auto":
+        return precision == "bf16"
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and _cpu_multiplies_bf16()
+
+
+def _cpu_multiplies_bf16() -> bool:
+    flags = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, flag, bool)()) for flag in flags)

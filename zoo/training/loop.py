@@ -1,0 +1,220 @@
+"""The training loop: epochs over the data, validation, and what a listener is told on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from zoo.data import Batch, Data, Split
+from zoo.errors import TrainingError
+from zoo.model import Model
+from zoo.objectives import Loss
+from zoo.spec.training import TrainSpec
+from zoo.training.optimizers import make_optimizer
+from zoo.randomness import epoch_order, seeded
+from zoo.training.schedules import learning_rate_factor
+from zoo.training.snapshot import Position, Snapshot, restore_snapshot, take_snapshot
+
+_LOOK_EVERY = 50
+"""Steps between two looks at the losses: each look waits for the device."""
+
+
+class Listener(Protocol):
+    """What is told how training goes; it writes files and draws progress."""
+
+    def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
+        """A few more steps are done; ``loss`` is that of the last one."""
+
+    def on_epoch(self, record: dict[str, Any], model: Model, *, is_best: bool) -> None:
+        """An epoch is done, with its mean loss terms on training and validation data."""
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        """A state is due to be kept."""
+
+
+class Interrupted(TrainingError):
+    """Training stopped because somebody asked for it; the state is saved."""
+
+
+@dataclass
+class Trainer:
+    """Trains one model on one dataset.
+
+    Attributes:
+        seed: decides the order of the data; noise comes from torch's generator.
+        should_stop: asked after each step; the reason to stop now, or None.
+    """
+
+    model: Model
+    data: Data
+    spec: TrainSpec
+    seed: int
+    accelerator: Accelerator
+    listener: Listener
+    should_stop: Callable[[], str | None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self.device = self.accelerator.device
+        self.model.to(self.device)
+        self.train_split = self.data.train.to(self.device)
+        self.validation_split = self.data.validation.to(self.device) if self.data.validation else None
+        self.optimizer = make_optimizer(self.spec.optimizer, self.model.parameters(), self.device)
+        self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.steps_per_epoch = math.ceil(len(self.train_split) / self.spec.batch_size)
+        self.total_steps = self.spec.epochs * self.steps_per_epoch
+        self.snapshot_steps = max(1, self.spec.checkpoint_every.in_steps(self.steps_per_epoch))
+        self.position = Position()
+        self.rows: list[Tensor] = []
+        self.names: list[str] = []
+
+    def resume(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot as if nothing had happened."""
+        rows = restore_snapshot(snapshot, self.model, self.optimizer)
+        self.position = snapshot.position
+        self.rows = list(rows.to(self.device))
+
+    def run(self) -> Position:
+        """Train until the last epoch, an early stop, or an interruption.
+
+        Raises:
+            TrainingError: the loss is no longer finite.
+            Interrupted: ``should_stop`` gave a reason; a snapshot was handed to the listener first.
+        """
+        while not self.position.finished:
+            self._train_epoch()
+            self._finish_epoch()
+        return self.position
+
+    def _train_epoch(self) -> None:
+        self.model.train()
+        for batch in self._batches_left():
+            self._set_learning_rate()
+            self.model.objective.advance(self.position.step, self.steps_per_epoch)
+            loss = self._step(batch)
+            self.rows.append(self._row(loss))
+            self.position.batch += 1
+            self.position.step += 1
+            if self.position.step % _LOOK_EVERY == 0 or self.position.step == 1:
+                self.listener.on_steps(self.position, self.total_steps, self._check_finite())
+            if self.position.batch < self.steps_per_epoch:
+                self._pause()
+
+    def _batches_left(self) -> Iterator[Batch]:
+        order = epoch_order(len(self.train_split), self.seed, self.position.epoch)
+        left = order[self.position.batch * self.spec.batch_size :]
+        return self.train_split.batches(self.spec.batch_size, order=left, device=self.device)
+
+    def _step(self, batch: Batch) -> Loss:
+        with self.accelerator.autocast():
+            loss: Loss = self.model(batch.x, batch.labels if self.model.classes else None)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(loss.total)
+        if self.spec.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip_norm)
+        self.optimizer.step()
+        return loss
+
+    def _row(self, loss: Loss) -> Tensor:
+        """Keep the loss and its terms on the device: reading them now would wait for it."""
+        self.names = ["loss", *loss.terms]
+        return torch.stack([loss.total.detach(), *loss.terms.values()]).float()
+
+    def _pause(self) -> None:
+        """Between two steps of an epoch: save where that is due, and stop if asked to."""
+        reason = self.should_stop()
+        if reason is not None or self.position.step % self.snapshot_steps == 0:
+            self._check_finite()
+            self.listener.on_snapshot(self._snapshot())
+        if reason is not None:
+            raise Interrupted(f"stopped by {reason} after step {self.position.step} of {self.total_steps}")
+
+    def _snapshot(self) -> Snapshot:
+        rows = torch.stack(self.rows).cpu() if self.rows else torch.zeros(0)
+        return take_snapshot(self.position, self.model, self.optimizer, rows)
+
+    def _set_learning_rate(self) -> None:
+        factor = learning_rate_factor(
+            self.spec.schedule, self.position.step, self.total_steps, self.steps_per_epoch
+        )
+        for group, base in zip(self.optimizer.param_groups, self.base_rates, strict=True):
+            group["lr"] = base * factor
+
+    def _check_finite(self) -> float:
+        """Return the last loss, or raise with the step and the term that went wrong first."""
+        recent = torch.stack(self.rows[-_LOOK_EVERY - 1 :]).cpu()
+        bad = (~recent.isfinite()).nonzero()
+        if len(bad):
+            row, term = (int(index) for index in bad[0])
+            step = self.position.step - len(recent) + row + 1
+            names = [self.names[int(index)] for r, index in bad if r == row]
+            culprit = next((name for name in names if name not in ("loss", "elbo")), names[0])
+            value = recent[row, self.names.index(culprit)].item()
+            raise TrainingError(
+                f"the term {culprit!r} became {value} at step {step} (epoch {self.position.epoch + 1})",
+                remedy="Try a smaller `train.optimizer.lr`, `train.clip_norm: 1.0`, a warm-up of the schedule, or "
+                "`train.precision: fp32`; and check the data for values that are not finite. "
+                "The last good checkpoint is kept.",
+            )
+        return recent[-1, 0].item()
+
+    def _finish_epoch(self) -> None:
+        last = self._check_finite()
+        record: dict[str, Any] = {
+            "epoch": self.position.epoch + 1,
+            "step": self.position.step,
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "train": self._mean_of_rows(),
+        }
+        if self.validation_split is not None:
+            record["validation"] = self.evaluate(self.validation_split)
+        is_best = self._judge(record.get("validation", record["train"])["loss"])
+        record["best"] = is_best
+        self.listener.on_steps(self.position, self.total_steps, last)
+        self.listener.on_epoch(record, self.model, is_best=is_best)
+        due = self.position.finished or self.position.step % self.snapshot_steps < self.steps_per_epoch
+        reason = self.should_stop()
+        if due or reason is not None:
+            self.listener.on_snapshot(self._snapshot())
+        if reason is not None and not self.position.finished:
+            raise Interrupted(f"stopped by {reason} after epoch {self.position.epoch} of {self.spec.epochs}")
+
+    def _mean_of_rows(self) -> dict[str, float]:
+        sizes = torch.full((len(self.rows),), float(self.spec.batch_size), dtype=torch.float64)
+        sizes[-1] = len(self.train_split) - self.spec.batch_size * (len(self.rows) - 1)
+        means = (torch.stack(self.rows).cpu().double() * sizes[:, None]).sum(0) / sizes.sum()
+        return dict(zip(self.names, means.tolist(), strict=True))
+
+    def _judge(self, monitored: float) -> bool:
+        """Move on to the next epoch; say whether this one is the best so far."""
+        stopping = self.spec.early_stopping
+        margin = stopping.min_delta if stopping else 0.0
+        position = self.position
+        is_best = position.best is None or monitored < position.best - margin
+        position.epoch, position.batch, self.rows = position.epoch + 1, 0, []
+        position.since_best = 0 if is_best else position.since_best + 1
+        if is_best:
+            position.best, position.best_epoch = monitored, position.epoch
+        stops_early = stopping is not None and position.since_best >= stopping.patience
+        position.finished = stops_early or position.epoch >= self.spec.epochs
+        return is_best
+
+    @torch.no_grad()
+    def evaluate(self, split: Split) -> dict[str, float]:
+        """Return the mean loss terms over a split, with the same noise each time."""
+        self.model.eval()
+        rows, sizes = [], []
+        with seeded(self.seed):
+            for batch in split.batches(max(self.spec.batch_size, 512), device=self.device):
+                with self.accelerator.autocast():
+                    loss = self.model.loss(batch.x, batch.labels if self.model.classes else None)
+                rows.append(self._row(loss))
+                sizes.append(len(batch.x))
+        weights = torch.tensor(sizes, dtype=torch.float64)
+        means = (torch.stack(rows).cpu().double() * weights[:, None]).sum(0) / weights.sum()
+        return dict(zip(self.names, means.tolist(), strict=True))

@@ -1,0 +1,97 @@
+"""Optimisers by name: those of ``torch.optim``, in snake_case, with their own options."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from zoo.errors import ComponentError, unknown_name
+from zoo.spec.component import ComponentSpec
+
+_HIDDEN = {"params", "foreach", "capturable", "differentiable", "fused", "maximize"}
+
+
+@functools.cache
+def optimizer_classes() -> Mapping[str, type[torch.optim.Optimizer]]:
+    """Return the optimisers that train from gradients alone, by snake_case name."""
+    found = {
+        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): value
+        for name, value in vars(torch.optim).items()
+        if inspect.isclass(value) and issubclass(value, torch.optim.Optimizer) and value is not torch.optim.Optimizer
+    }
+    # LBFGS needs a closure, SparseAdam sparse gradients, Muon matrices alone.
+    return {name: value for name, value in found.items() if name not in {"lbfgs", "sparse_adam", "muon"}}
+
+
+def check_optimizer(spec: ComponentSpec, where: str = "train.optimizer") -> ComponentSpec:
+    """Return the optimiser with all its options.
+
+    Raises:
+        ComponentError: the name or an option is unknown, or a value is of another type.
+
+    Example:
+        >>> check_optimizer(ComponentSpec.model_validate({"name": "sgd", "lr": 0.1})).options["momentum"]
+        0
+    """
+    classes = optimizer_classes()
+    if spec.name not in classes:
+        problem, remedy = unknown_name("optimizer", spec.name, classes)
+        raise ComponentError(problem, where=where, remedy=remedy)
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(classes[spec.name].__init__).parameters.items()
+        if name not in _HIDDEN | {"self"}
+    }
+    for name, value in spec.options.items():
+        if name not in defaults:
+            problem, remedy = unknown_name("option", name, defaults)
+            raise ComponentError(problem, where=f"{where}.{name}", remedy=remedy)
+        if not _fits(value, defaults[name]):
+            raise ComponentError(
+                f"a value like {_plain(defaults[name])!r} was needed, {value!r} came", where=f"{where}.{name}"
+            )
+    options = {name: _plain(value) for name, value in defaults.items()} | spec.options
+    try:
+        classes[spec.name]([nn.Parameter(torch.zeros(1))], **_arguments(options))
+    except (ValueError, TypeError) as error:
+        raise ComponentError(str(error), where=where) from error
+    return spec.with_options(options)
+
+
+def make_optimizer(
+    spec: ComponentSpec, parameters: Iterable[nn.Parameter], device: torch.device
+) -> torch.optim.Optimizer:
+    """Make an optimiser from checked options, fused into one kernel where torch has one for the device."""
+    found = optimizer_classes()[spec.name]
+    options = _arguments(spec.options)
+    if "fused" in inspect.signature(found.__init__).parameters and device.type in {"cpu", "cuda"}:
+        options["fused"] = True
+    return found(parameters, **options)
+
+
+def _arguments(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.item()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _fits(value: Any, default: Any) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, tuple):
+        return (
+            isinstance(value, (list, tuple))
+            and len(value) == len(default)
+            and all(_fits(entry, wanted) for entry, wanted in zip(value, default, strict=True))
+        )
+    return isinstance(value, (int, float)) or (default is None and value is None)

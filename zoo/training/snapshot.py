@@ -1,0 +1,78 @@
+"""The state of a training run between two steps: all that decides how it goes on, as tensors and plain facts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.randomness import random_states, restore_random_states
+
+
+@dataclass
+class Position:
+    """How far training is.
+
+    Attributes:
+        epoch: finished epochs.
+        batch: finished batches of the epoch that is under way.
+        step: finished optimiser steps.
+        best: smallest monitored loss so far, and the epoch (from 1) that reached it.
+        since_best: epochs since then.
+        finished: whether the last epoch is done, or training was stopped early.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best: float | None = None
+    best_epoch: int = 0
+    since_best: int = 0
+    finished: bool = False
+
+
+@dataclass
+class Snapshot:
+    """A position with every tensor that belongs to it."""
+
+    position: Position
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The position as plain data."""
+        return asdict(self.position)
+
+
+def take_snapshot(
+    position: Position, model: nn.Module, optimizer: torch.optim.Optimizer, rows: Tensor
+) -> Snapshot:
+    """Gather weights, optimiser, noise generators and the terms of the epoch's steps so far."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for index, values in optimizer.state_dict()["state"].items():
+        tensors |= {
+            f"optimizer.{index}.{name}": torch.as_tensor(value)
+            for name, value in values.items()
+            if value is not None
+        }
+    tensors |= {f"random.{name}": state for name, state in random_states().items()}
+    tensors["rows"] = rows
+    return Snapshot(position, tensors)
+
+
+def restore_snapshot(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
+    """Put everything back, and return the terms of the epoch's steps so far."""
+    model.load_state_dict(_below(snapshot.tensors, "model."))
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _below(snapshot.tensors, "optimizer.").items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    restore_random_states(_below(snapshot.tensors, "random."))
+    return snapshot.tensors["rows"]
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
