@@ -1,0 +1,160 @@
+"""Laws that every registered decoder obeys."""
+
+import copy
+
+import pytest
+import torch
+
+from zoo.decoders import Decoder
+from zoo.errors import ComponentError, DataError
+from zoo.registry import find_component, list_components
+from zoo.spec.options import check_options, construct, option_names
+
+SHAPE = (2, 9, 12)
+NAMES = list_components("decoder")
+OPTIONS = [
+    {},
+    {"depth": 2, "normalisation": "batch"},
+    {"depth": 3, "normalisation": "layer", "activation": "gelu"},
+    {"normalisation": "group", "activation": "leaky_relu", "dropout": 0.5},
+    {"normalisation": "layer", "activation": "tanh", "hidden": 24},
+    {"activation": "elu", "dropout": 0.25},
+]
+
+
+def build(name: str, shape: tuple[int, ...] = SHAPE, condition_dim: int = 0, **options) -> Decoder:
+    torch.manual_seed(0)
+    component = find_component("decoder", name)
+    known = {option: value for option, value in options.items() if option in option_names(component)}
+    wiring = {"latent_dim": 5, "output_shape": shape, "condition_dim": condition_dim}
+    return construct(component, check_options(component, known, "decoder"), wiring, "decoder")
+
+
+def latents(count: int) -> torch.Tensor:
+    return torch.randn(count, 5, generator=torch.Generator().manual_seed(1))
+
+
+every_decoder = pytest.mark.parametrize("name", NAMES)
+every_option = pytest.mark.parametrize("options", OPTIONS, ids=str)
+
+
+@every_decoder
+@every_option
+@pytest.mark.parametrize("condition_dim", [0, 3])
+def test_outputs_have_exactly_the_shape_asked_for(name, options, condition_dim):
+    condition = torch.randn(4, condition_dim) if condition_dim else None
+    raw = build(name, condition_dim=condition_dim, **options)(latents(4), condition)
+    assert raw.shape == (4, *SHAPE)
+    assert raw.is_contiguous()
+
+
+@every_decoder
+@every_option
+def test_outputs_begin_small_and_alive(name, options):
+    raw = build(name, (1, 28, 28), **options)(latents(64))
+    assert raw.abs().max() < 4
+    assert raw.std(0).mean() > 1e-3
+
+
+@every_decoder
+@every_option
+def test_examples_do_not_see_each_other_in_evaluation(name, options):
+    decoder = build(name, condition_dim=3, **options).eval()
+    z, condition = latents(5), torch.randn(5, 3)
+    alone = torch.cat([decoder(z[i : i + 1], condition[i : i + 1]) for i in range(5)])
+    torch.testing.assert_close(decoder(z, condition), alone)
+
+
+@every_decoder
+@every_option
+def test_the_gradient_reaches_every_parameter(name, options):
+    decoder = build(name, condition_dim=3, **options)
+    decoder(latents(6), torch.randn(6, 3)).square().sum().backward()
+    for parameter_name, parameter in decoder.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert parameter.grad.abs().max() > 1e-6, parameter_name
+
+
+@every_decoder
+@every_option
+def test_a_condition_is_without_effect_until_it_is_trained(name, options):
+    decoder = build(name, condition_dim=3, **options).eval()
+    z, one, other = latents(4), torch.randn(4, 3), torch.randn(4, 3)
+    torch.testing.assert_close(decoder(z, one), decoder(z, other), rtol=0, atol=0)
+    optimizer = torch.optim.SGD(decoder.parameters(), lr=0.1)
+    (decoder(z, one) - 1).square().mean().backward()
+    optimizer.step()
+    assert not torch.allclose(decoder(z, one), decoder(z, other))
+
+
+@every_decoder
+def test_every_latent_reaches_every_output(name):
+    decoder = build(name, activation="tanh")
+    slopes = torch.autograd.functional.jacobian(lambda z: decoder(z).sum(0), latents(4))
+    assert (slopes.abs().sum(-2) > 0).all()
+
+
+@every_decoder
+def test_dropout_acts_in_training_alone(name):
+    decoder, z = build(name, dropout=0.5), latents(4)
+    assert not torch.equal(decoder(z), decoder(z))
+    decoder.eval()
+    assert torch.equal(decoder(z), decoder(z))
+    assert torch.equal(decoder(z), build(name).eval()(z))
+
+
+@every_decoder
+@every_option
+def test_a_checkpoint_brings_the_same_outputs_back(name, options):
+    decoder = build(name, condition_dim=3, **options)
+    z, condition = latents(4), torch.randn(4, 3)
+    decoder(z, condition)  # moves running statistics
+    restored = build(name, condition_dim=3, **options)
+    for parameter in restored.parameters():
+        torch.nn.init.normal_(parameter)
+    restored.load_state_dict(copy.deepcopy(decoder.state_dict()), strict=True)
+    assert torch.equal(decoder.eval()(z, condition), restored.eval()(z, condition))
+
+
+@every_decoder
+@every_option
+def test_a_batch_of_one_can_be_trained_on(name, options):
+    decoder = build(name, condition_dim=3, **options)
+    decoder(latents(1), torch.randn(1, 3)).sum().backward()
+
+
+@every_decoder
+@every_option
+def test_mixed_precision_stays_close_to_full_precision(name, options):
+    decoder, z, condition = build(name, condition_dim=3, **options).eval(), latents(4), torch.randn(4, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        raw = decoder(z, condition)
+        raw.sum().backward()
+    torch.testing.assert_close(raw.float(), decoder(z, condition), rtol=0.1, atol=0.1)
+
+
+@every_decoder
+@pytest.mark.parametrize("came", [(4, 6), (4, 5, 1), (5,)])
+def test_latents_of_another_shape_are_refused_with_both_shapes(name, came):
+    with pytest.raises(DataError, match=r"\(B, 5\)") as refusal:
+        build(name)(torch.zeros(came))
+    assert str(came) in str(refusal.value)
+
+
+@every_decoder
+def test_a_missing_unwanted_or_misshapen_condition_is_refused(name):
+    with pytest.raises(ComponentError, match=r"\(4, 3\) was needed, none came"):
+        build(name, condition_dim=3)(latents(4))
+    with pytest.raises(ComponentError, match=r"no condition was needed, one of shape \(4, 3\) came"):
+        build(name)(latents(4), torch.zeros(4, 3))
+    with pytest.raises(ComponentError, match=r"\(4, 3\) was needed, \(4, 2\) came"):
+        build(name, condition_dim=3)(latents(4), torch.zeros(4, 2))
+
+
+@every_decoder
+@pytest.mark.parametrize(
+    "wrong", [{"depth": 0}, {"depth": 1.5}, {"activation": "sine"}, {"normalisation": True}, {"dropout": 1.0}]
+)
+def test_options_out_of_range_are_refused_with_their_path(name, wrong):
+    with pytest.raises(ComponentError, match=rf"decoder\.{next(iter(wrong))}"):
+        build(name, **wrong)

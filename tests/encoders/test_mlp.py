@@ -1,0 +1,37 @@
+"""The fully connected encoder."""
+
+import pytest
+import torch
+from torch import nn
+
+from zoo.encoders.mlp import MLPEncoder
+from zoo.errors import ComponentError
+from zoo.spec.options import check_options
+
+
+@pytest.mark.parametrize("shape", [(1,), (13,), (3, 5), (1, 4, 4), (2, 3, 4, 5)])
+def test_takes_data_of_any_shape(shape):
+    encoder = MLPEncoder(data_shape=shape, condition_dim=0, widths=[7])
+    assert encoder(torch.randn(4, *shape)).shape == (4, 7)
+
+
+def test_is_the_composition_of_its_layers_in_the_order_of_its_widths():
+    encoder = MLPEncoder(data_shape=(3,), condition_dim=0, widths=[6, 4], depth=2, activation="tanh")
+    layers = [block.layer for block in encoder.blocks]
+    assert [layer.out_features for layer in layers] == [6, 6, 4, 4]
+    x = torch.randn(5, 3)
+    expected = x
+    for layer in layers:
+        expected = nn.functional.linear(expected, layer.weight, layer.bias).tanh()
+    torch.testing.assert_close(encoder(x), expected)
+
+
+@pytest.mark.parametrize("widths", [[], [0], [512, -1], ["many"], 512, [2.0]])
+def test_widths_that_make_no_network_are_refused(widths):
+    with pytest.raises(ComponentError, match=r"encoder\.widths"):
+        check_options(MLPEncoder, {"widths": widths}, "encoder")
+
+
+def test_an_option_of_a_sibling_is_refused_with_the_valid_ones():
+    with pytest.raises(ComponentError, match=r"encoder\.channels: unknown field\nValid here: widths, depth"):
+        check_options(MLPEncoder, {"channels": [32]}, "encoder")

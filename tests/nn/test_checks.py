@@ -1,0 +1,40 @@
+"""What a network is given, checked against what it was built for."""
+
+import pytest
+import torch
+
+from zoo.errors import ComponentError, DataError
+from zoo.nn.checks import check_batch, check_condition, check_image_shape
+
+
+def test_fitting_inputs_pass():
+    check_batch(torch.zeros(0, 3), (3,), "data")
+    check_batch(torch.zeros(4, 1, 8, 8), (1, 8, 8), "data")
+    check_condition(None, 0, 4)
+    check_condition(torch.zeros(4, 2), 2, 4)
+    assert check_image_shape((1, 8, 300), "data_shape") == (1, 8, 300)
+
+
+def test_one_example_without_its_batch_is_told_how_to_become_a_batch():
+    with pytest.raises(DataError, match="unsqueeze"):
+        check_batch(torch.zeros(1, 8, 8), (1, 8, 8), "data")
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (4, 2), (4, 3, 1), (3,)])
+def test_another_shape_is_refused_with_both(shape):
+    with pytest.raises(DataError, match=r"latents of shape \(B, 3\) were needed") as refusal:
+        check_batch(torch.zeros(shape), (3,), "latents")
+    assert f"{shape} came" in str(refusal.value)
+
+
+def test_a_refusal_is_a_value_error_with_a_remedy():
+    for condition, condition_dim in [
+        (None, 2),
+        (torch.zeros(4, 2), 0),
+        (torch.zeros(3, 2), 2),
+        (torch.zeros(4), 4),
+    ]:
+        with pytest.raises(ValueError, match="condition") as refusal:
+            check_condition(condition, condition_dim, 4)
+        assert isinstance(refusal.value, ComponentError)
+        assert refusal.value.remedy

@@ -1,0 +1,45 @@
+"""Halving and doubling of images."""
+
+import pytest
+import torch
+
+from zoo.nn.images import double, halve, halvings
+
+SIZES = [(n, 41 - n) for n in range(1, 41)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_halving_and_doubling_arrive_at_the_announced_sizes(size):
+    larger, smaller = halvings(size, 1)
+    maps = halve(2, 3)(torch.zeros(1, 2, *larger))
+    assert maps.shape == (1, 3, *smaller)
+    assert double(3, 2, to=larger)(maps).shape == (1, 2, *larger)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 12), (13, 11)])
+def test_every_pixel_sums_equally_many_terms_so_that_no_checkerboard_shows(size):
+    layer = double(1, 1, to=size, bias=False)
+    torch.nn.init.ones_(layer.weight)
+    terms = layer(torch.ones(1, 1, *halvings(size, 1)[1]))[0, 0]
+    assert (terms[1:-1, 1:-1] == 4).all()
+    assert terms.min() >= 1
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 12), (13, 11)])
+def test_doubling_leaves_places_where_they_were(size):
+    """A pixel's copies lie around twice its row and column: nothing is transposed or flipped."""
+    layer = double(1, 1, to=size, bias=False)
+    torch.nn.init.ones_(layer.weight)
+    for row, column in [(1, 1), (1, 2), (2, 1)]:
+        maps = torch.zeros(1, 1, *halvings(size, 1)[1])
+        maps[0, 0, row, column] = 1
+        reached = layer(maps)[0, 0].nonzero().float()
+        assert (reached.mean(0) - 2 * torch.tensor([row, column])).abs().max() <= 0.5
+
+
+@pytest.mark.parametrize("outputs", [1, 3, 32])
+def test_doubling_keeps_the_scale_of_a_linear_layer_whatever_its_outputs(outputs):
+    torch.manual_seed(0)
+    out = double(64, outputs, to=(32, 32))(torch.randn(4, 64, 16, 16))
+    reference = torch.nn.Linear(256, 1)(torch.randn(4096, 256))
+    assert 0.5 < out.std() / reference.std() < 2
