@@ -13,7 +13,7 @@ from zoo.errors import DataError
 
 
 def split_of_tensor(x: Tensor, labels: Tensor | None = None) -> Split:
-    """Return a split of examples (N, *data_shape) that are used as they are, with labels (N,) if there are any.
+    """Return a split of examples (N, *data_shape) that are used as they are, with labels (N,) or none.
 
     The range is that of the values: [0, 1] or [-1, 1] if they lie within, else none.
 
@@ -26,7 +26,8 @@ def split_of_tensor(x: Tensor, labels: Tensor | None = None) -> Split:
     """
     if x.ndim < 2 or not x.is_floating_point():
         raise DataError(
-            f"floating-point examples of shape (N, *data_shape) were needed, {tuple(x.shape)} of {x.dtype} came",
+            "floating-point examples of shape (N, *data_shape) were needed, "
+            f"{tuple(x.shape)} of {x.dtype} came",
             where="data",
             remedy="Scale the data as in training, for example `x.float() / 255`.",
         )
@@ -37,4 +38,4 @@ def split_of_tensor(x: Tensor, labels: Tensor | None = None) -> Split:
     low, high = (x.min().item(), x.max().item()) if x.numel() else (0.0, 0.0)
     bounds = next((b for b in ((0.0, 1.0), (-1.0, 1.0)) if b[0] <= low and high <= b[1]), None)
     info = DataInfo(name="tensor", data_shape=tuple(x.shape[1:]), data_range=bounds)
-    return Split(info, MemoryStore(x, labels, torch.arange(len(x))), Scaling())
+    return Split(info, MemoryStore(x, labels, torch.arange(len(x), device=x.device)), Scaling())

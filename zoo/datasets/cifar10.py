@@ -1,0 +1,105 @@
+"""Small colour photographs of ten kinds of things."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from zoo.datasets import Collection, Dataset, Stored
+from zoo.datasets._cifar_batch import read_batch
+from zoo.datasets._download import (
+    REMEDY,
+    RemoteFile,
+    exclusive,
+    fetched,
+    find_torchvision_dataset,
+    resolve_root,
+)
+from zoo.errors import DataError
+from zoo.files import replacing
+from zoo.registry import register
+
+_FOLDER = "cifar-10-batches-py"
+_FILES = {"train": [f"data_batch_{number}" for number in range(1, 6)], "test": ["test_batch"]}
+_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+@register("dataset", "cifar10")
+class Cifar10(Dataset):
+    """60,000 colour photographs of 32×32 pixels in ten classes (CIFAR-10).
+
+    Choose it when a model should meet colour and natural scenes; two latents will not do here.
+
+    Args:
+        root: folder that holds ``cifar-10-batches-py``; None: a folder in the user's cache.
+        download: fetch what is missing, once, from where torchvision finds it; nothing is fetched otherwise.
+
+    Shapes:
+        examples (50000, 3, 32, 32) and (10000, 3, 32, 32), uint8 from 0 to 255; labels from 0 to 9.
+
+    Source:
+        Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, chapter 3.
+        https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf
+
+    Example:
+        >>> from zoo.errors import DataError
+        >>> try:
+        ...     Cifar10(root="no/such/folder", download=False).load(print)
+        ... except DataError as error:
+        ...     print(error.problem)
+        the folder no/such/folder does not exist
+    """
+
+    def __init__(self, *, root: str | None = None, download: bool = True) -> None:
+        self._root, self._download = root, download
+
+    def load(self, note: Callable[[str], None]) -> Collection:
+        """Return the train and test splits of the source."""
+        root = resolve_root(self._root, self._download)
+        folder = root / _FOLDER
+        if self._download and _missing(folder):
+            with exclusive(root):
+                _fetch_missing(root, note)
+        missing = _missing(folder)
+        if missing:
+            raise DataError(
+                f"CIFAR-10 was looked for in {folder}, where {', '.join(missing)} "
+                f"{'is' if len(missing) == 1 else 'are'} missing",
+                where="root",
+                remedy=f"Set `download: true` to fetch the files. {REMEDY}",
+            )
+        return Collection(
+            splits={split: _read(folder, names) for split, names in _FILES.items()},
+            stored_range=(0.0, 255.0),
+            class_names=_CLASSES,
+            citation="Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images. "
+            "https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf",
+            licence="no licence is stated by the source",
+        )
+
+
+def _read(folder: Path, names: list[str]) -> Stored:
+    batches = [read_batch(folder / name, len(_CLASSES)) for name in names]
+    return Stored(torch.cat([images for images, _ in batches]), torch.cat([labels for _, labels in batches]))
+
+
+def _missing(folder: Path) -> list[str]:
+    return [name for names in _FILES.values() for name in names if not (folder / name).is_file()]
+
+
+def _fetch_missing(root: Path, note: Callable[[str], None]) -> None:
+    missing = _missing(root / _FOLDER)
+    if not missing:  # another process was faster
+        return
+    published = find_torchvision_dataset("CIFAR10")
+    archive = RemoteFile(published.filename, [published.url], published.tgz_md5)
+    with fetched(archive, root, note) as fresh, tarfile.open(fresh) as members:
+        for name in missing:
+            content = members.extractfile(f"{_FOLDER}/{name}")
+            if content is None:
+                raise DataError(f"{published.filename} holds no {name}", where="root", remedy=REMEDY)
+            with replacing(root / _FOLDER / name) as target:
+                target.write_bytes(content.read())
