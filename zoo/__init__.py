@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from zoo.assembly import build
+    from zoo.catalogue import list_models, list_recipes
     from zoo.checkpoint import load, save
     from zoo.data import load_data
     from zoo.errors import ZooError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from zoo.model import Model
     from zoo.registry import list_components, register
     from zoo.spec import ModelSpec, Recipe
-    from zoo.spec.resolve import list_models, list_recipes, load_recipe
+    from zoo.spec.resolve import load_recipe
     from zoo.runs.job import train
 
 _HOMES = {
@@ -30,8 +31,8 @@ _HOMES = {
     "build": "zoo.assembly",
     "evaluate": "zoo.evaluation",
     "list_components": "zoo.registry",
-    "list_models": "zoo.spec.resolve",
-    "list_recipes": "zoo.spec.resolve",
+    "list_models": "zoo.catalogue",
+    "list_recipes": "zoo.catalogue",
     "load": "zoo.checkpoint",
     "load_data": "zoo.data",
     "load_recipe": "zoo.spec.resolve",

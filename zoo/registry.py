@@ -55,6 +55,16 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+WIRING = {
+    "data_shape": "shape of one example",
+    "output_shape": "shape of the raw parameters that the likelihood takes",
+    "latent_dim": "number of latent dimensions",
+    "features": "number of features that the encoder gives",
+    "condition_dim": "length of the condition vector, 0 without a condition",
+}
+"""Constructor parameters that the model fills in; all others are options of the recipe."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a component comes from: the module that registers it, and the distribution that ships it."""

@@ -11,17 +11,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from zoo.errors import ComponentError, ZooError
+from zoo.registry import WIRING
 from zoo.spec.problems import describe_problems
-
-WIRING = {
-    "data_shape": "shape of one example",
-    "output_shape": "shape of the raw parameters that the likelihood takes",
-    "latent_dim": "number of latent dimensions",
-    "features": "number of features that the encoder gives",
-    "condition_dim": "length of the condition vector, 0 without a condition",
-}
-"""Constructor parameters that the model fills in; all others are options of the recipe."""
-
 
 @functools.cache
 def option_schema(component: type) -> type[BaseModel]:

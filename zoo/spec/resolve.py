@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from zoo.catalogue import preset_files, recipe_files
 from zoo.errors import RecipeError, unknown_name
 from zoo.spec.documents import parse_yaml, read_yaml
 from zoo.spec.model import ModelSpec
 from zoo.spec.problems import describe_problems
 from zoo.spec.recipe import Recipe
 
-_PACKAGE = Path(__file__).parent.parent
 _FROM_DATA = ("data_shape", "data_range")
 S = TypeVar("S", bound=BaseModel)
-
-
-@functools.cache
-def preset_files() -> dict[str, Path]:
-    """Return the file of each preset by name."""
-    return {file.stem: file for file in sorted((_PACKAGE / "presets").glob("*.yaml"))}
-
-
-@functools.cache
-def recipe_files() -> dict[str, Path]:
-    """Return the file of each bundled recipe by name."""
-    # In a wheel the recipes are inside the package, in a checkout beside it.
-    folders = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")
-    folder = next((folder for folder in folders if folder.is_dir()), folders[0])
-    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
-
-
-def list_models(pattern: str = "*") -> list[str]:
-    """List the presets whose names match a shell wildcard.
-
-    Example:
-        >>> import zoo
-        >>> zoo.list_models("vae-mlp-*")
-        ['vae-mlp-2d', 'vae-mlp-full-2d']
-    """
-    return [name for name in preset_files() if fnmatchcase(name, pattern)]
-
-
-def list_recipes(pattern: str = "*") -> list[str]:
-    """List the bundled recipes whose names match a shell wildcard."""
-    return [name for name in recipe_files() if fnmatchcase(name, pattern)]
 
 
 def load_model_spec(model: str | Mapping[str, Any] | ModelSpec, overrides: Mapping[str, Any] | None = None) -> ModelSpec:

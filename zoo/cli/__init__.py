@@ -1,0 +1,57 @@
+"""``zoo-cli``: one file a command. Commands import what is heavy only when they run."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from zoo import __version__
+from zoo.errors import ZooError
+
+
+class _Commands(click.Group):
+    """Finds a command by the name of its file, so that one command does not import another."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        files = Path(__file__).parent.glob("*.py")
+        return sorted(file.stem for file in files if not file.stem.startswith("_"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"zoo.cli.{cmd_name}").command
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="zoo-cli")
+def cli() -> None:
+    """Train, evaluate and draw latent-variable models from YAML recipes.
+
+    \b
+    Begin with:
+      zoo-cli train digits        a VAE on handwritten digits, no download
+      zoo-cli list                what there is
+    """
+
+
+def main() -> None:
+    """Run ``zoo-cli``; exit with 0 when done, 1 when it failed, 2 when the input was wrong."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        sys.exit(1)
+    except ZooError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_status)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)

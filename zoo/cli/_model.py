@@ -1,0 +1,60 @@
+"""What commands share that take a MODEL: opening it, and finding the data that it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo.data import Data, Split
+    from zoo.spec import DataSpec
+
+DATA_HELP = "Dataset, by name.  [default: that of the run's recipe]"
+SET_HELP = "Set a field of the data, such as root=DIR or binarise=threshold; repeatable."
+
+
+def data_of(model: str, name: str | None, overrides: Sequence[str]) -> Data:
+    """Load the data that are named, or those of the run's recipe.
+
+    Raises:
+        DataError: neither is there.
+    """
+    from zoo.data import load_data
+    from zoo.errors import DataError
+
+    spec = _data_spec(Path(model), name, overrides)
+    if spec is None:
+        raise DataError(
+            "no data are named, and there is no recipe.yaml beside the model",
+            where=model,
+            remedy="Name a dataset: --data digits",
+        )
+    return load_data(spec)
+
+
+def _data_spec(folder: Path, name: str | None, overrides: Sequence[str]) -> DataSpec | None:
+    from zoo.runs.directory import RECIPE, RunDirectory
+    from zoo.spec import DataSpec
+    from zoo.spec.resolve import apply_override, validate
+
+    recorded = RunDirectory(folder).read_recipe().data if (folder / RECIPE).is_file() else None
+    if name is not None and (recorded is None or name != recorded.name):
+        document: dict[str, Any] = {"name": name}
+    elif recorded is not None:
+        document = recorded.model_dump()
+    else:
+        return None
+    for override in overrides:
+        apply_override(document, override)
+    return validate(DataSpec, document, "data")
+
+
+def split_of(data: Data, name: str) -> Split:
+    """Return a split by name, or raise if the data have none of it."""
+    from zoo.errors import DataError
+
+    split: Split | None = getattr(data, name)
+    if split is None:
+        raise DataError(f"there is no {name} split", where="--split")
+    return split

@@ -1,0 +1,60 @@
+"""``zoo-cli list``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+
+@click.command(epilog="Example: zoo-cli list posterior · zoo-cli list model 'vae-*'")
+@click.argument("kind", required=False)
+@click.argument("pattern", default="*")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(kind: str | None, pattern: str, as_json: bool) -> None:
+    """List components, presets (model) and recipes, by KIND and by shell PATTERN."""
+    from zoo.catalogue import list_models, list_recipes
+    from zoo.errors import ComponentError, unknown_name
+    from zoo.registry import KINDS, list_components
+
+    shelves: dict[str, Any] = {"model": list_models, "recipe": list_recipes}
+    # Plurals are what one types: `zoo-cli list recipes`.
+    singular = kind.removesuffix("s") if kind and kind not in KINDS else kind
+    if singular is not None and singular not in {*KINDS, *shelves}:
+        problem, remedy = unknown_name("kind", str(kind), [*KINDS, *shelves])
+        raise ComponentError(problem, remedy=remedy)
+    wanted = [singular] if singular else [*shelves, *KINDS]
+    found = {
+        name: shelves[name](pattern) if name in shelves else list_components(name, pattern) for name in wanted
+    }
+    if as_json:
+        click.echo(json.dumps(found if kind is None else found[wanted[0]], indent=2))
+    elif kind is None:
+        for name, entries in found.items():
+            click.echo(f"{name:<11}{', '.join(entries)}")
+        click.echo("\nMore: zoo-cli list KIND · zoo-cli show NAME", err=True)
+    else:
+        for entry in found[wanted[0]]:
+            click.echo(f"{entry:<22}{_summary(wanted[0], entry)}")
+
+
+def _summary(kind: str, name: str) -> str:
+    """Return one sentence on an entry, without importing it."""
+    from zoo.catalogue import preset_files, recipe_files
+    from zoo.inspection import describe_component
+    from zoo.registry import sources
+
+    if kind in ("model", "recipe"):
+        from zoo.spec.documents import read_yaml
+
+        path = (preset_files() if kind == "model" else recipe_files())[name]
+        return str(read_yaml(path).get("description", ""))
+    owners = sources(kind)[name]
+    if len(owners) > 1:
+        return f"two owners: {' and '.join(str(owner) for owner in owners)}"
+    origin = "" if owners[0].distribution == "latent-zoo" else f" [{owners[0].distribution}]"
+    try:
+        return describe_component(owners[0]).summary + origin
+    except ValueError as error:
+        return f"broken: {error}".splitlines()[0]

@@ -1,0 +1,42 @@
+"""``zoo-cli plot``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zoo.cli._model import DATA_HELP, SET_HELP, data_of, split_of
+
+
+@click.command(epilog="Example: zoo-cli plot runs/digits latent_grid --format svg")
+@click.argument("model")
+@click.argument("figures", nargs=-1, metavar="[FIGURE]...")
+@click.option("--data", "dataset", help=DATA_HELP)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: MODEL/figures]")
+@click.option("--format", "image_format", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
+def command(
+    model: str,
+    figures: tuple[str, ...],
+    dataset: str | None,
+    overrides: tuple[str, ...],
+    split: str,
+    out: Path | None,
+    image_format: str,
+    seed: int,
+) -> None:
+    """Draw FIGUREs of MODEL, or all that fit; `zoo-cli list figure` shows what there is."""
+    from zoo.checkpoint import load
+    from zoo.figures import Subject
+    from zoo.gallery import draw_figures
+    from zoo.runs.directory import RunDirectory
+
+    loaded = load(model)
+    part = split_of(data_of(model, dataset, overrides), split)
+    run = RunDirectory(model)
+    subject = Subject(loaded, part, run.read_metrics())
+    for path in draw_figures(subject, out or run.figures, figures or None, image_format=image_format, seed=seed):
+        click.echo(path)

@@ -1,0 +1,20 @@
+"""``zoo-cli schema``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command(epilog="Example: zoo-cli schema > recipe.schema.json")
+@click.argument("what", type=click.Choice(["recipe", "model"]), default="recipe")
+def command(what: str) -> None:
+    """Print the JSON Schema of a recipe or of a model, so that an editor completes and checks them.
+
+    Name the file in the first line of a recipe: # yaml-language-server: $schema=recipe.schema.json
+    """
+    from zoo.schema import model_schema, recipe_schema
+
+    schema = recipe_schema() if what == "recipe" else model_schema()
+    click.echo(json.dumps(schema, indent=2, ensure_ascii=False))

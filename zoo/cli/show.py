@@ -1,0 +1,80 @@
+"""``zoo-cli show``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command(epilog="Example: zoo-cli show full_gaussian · zoo-cli show encoder/conv · zoo-cli show vae-mlp-2d")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(name: str, as_json: bool) -> None:
+    """Show one component's options, defaults and source, or what a preset or recipe holds.
+
+    NAME may be KIND/NAME where several kinds have it.
+    """
+    from zoo.catalogue import preset_files, recipe_files
+    from zoo.errors import ComponentError, unknown_name
+    from zoo.registry import KINDS, sources
+
+    kind, _, plain = name.rpartition("/")
+    files = {
+        shelf: entries[plain]
+        for shelf, entries in (("model", preset_files()), ("recipe", recipe_files()))
+        if plain in entries and kind in ("", shelf)
+    }
+    components = [
+        source
+        for role in KINDS
+        if kind in ("", role)
+        for known, owners in sources(role).items()
+        if known == plain
+        for source in owners
+    ]
+    if not files and not components:
+        everything = {*preset_files(), *recipe_files(), *(known for role in KINDS for known in sources(role))}
+        problem, remedy = unknown_name("name", name, everything)
+        raise ComponentError(problem, remedy=f"{remedy.partition('Available')[0]}`zoo-cli list` shows what there is.")
+    facts = [_file_facts(shelf, path) for shelf, path in files.items()] + [_component_facts(s) for s in components]
+    if as_json:
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n\n".join(_as_text(entry) for entry in facts))
+
+
+def _file_facts(shelf: str, path: Path) -> dict[str, Any]:
+    return {"kind": shelf, "name": path.stem, "source": str(path), "text": path.read_text(encoding="utf-8").rstrip()}
+
+
+def _component_facts(source: Any) -> dict[str, Any]:
+    from zoo.inspection import describe_component
+
+    described = describe_component(source)
+    return {
+        "kind": source.kind,
+        "name": source.name,
+        "source": str(described.path or source.module),
+        "distribution": f"{source.distribution} {source.version or ''}".strip(),
+        "options": {o.name: {"type": o.type, "default": o.default} for o in described.options},
+        "text": described.doc,
+    }
+
+
+def _as_text(facts: dict[str, Any]) -> str:
+    lines = [f"{facts['kind']} {facts['name']}", f"from {facts['source']}"]
+    if "distribution" in facts:
+        lines[1] += f" ({facts['distribution']})"
+    options = facts.get("options", {})
+    if options:
+        lines += ["", "options:"]
+        lines += [
+            f"  {name}: {option['type']}" + ("  (required)" if option["default"] is None else f" = {option['default']}")
+            for name, option in options.items()
+        ]
+    elif "options" in facts:
+        lines += ["", "no options"]
+    return "\n".join([*lines, "", facts["text"]])

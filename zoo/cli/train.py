@@ -1,0 +1,51 @@
+"""``zoo-cli train``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from zoo.cli._output import figures_table
+
+
+@click.command(epilog="Example: zoo-cli train digits --set train.epochs=30 --set model.objective.beta=4 --out runs/beta4")
+@click.argument("recipe")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set any field of the recipe; repeatable.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME]")
+@click.option("--resume", is_flag=True, help="Continue the run that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace the run that is there.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    recipe: str,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    resume: bool,
+    overwrite: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Train RECIPE, a bundled name or a YAML file; then evaluate, draw and save the model."""
+    from rich.console import Console
+
+    from zoo.runs.job import train
+    from zoo.training.progress import ConsoleReporter
+
+    reporter = None if quiet else ConsoleReporter(Console(stderr=True))
+    run = train(recipe, out=out, resume=resume, overwrite=overwrite, overrides=overrides, reporter=reporter)
+    if as_json:
+        made = {"run": str(run.path), "evaluation": run.evaluation, "figures": [str(path) for path in run.figures]}
+        click.echo(json.dumps(made, indent=2, ensure_ascii=False))
+        return
+    where = f"{run.evaluation['split']} split of {run.evaluation['dataset']}, {run.evaluation['examples']:,} examples"
+    click.echo(figures_table(run.evaluation["metrics"], where))
+    click.echo(f"\nMade {run.path}/")
+    for name, what in (
+        ("model.safetensors", f"the best model (epoch {run.evaluation['best_epoch']}); open it with zoo.load"),
+        ("figures/", ", ".join(path.stem for path in run.figures)),
+        ("evaluation.json", "the figures above"),
+        ("README.md", "the model card"),
+    ):
+        click.echo(f"  {name:<20}{what}")
