@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from zoo.evaluation import evaluate
     from zoo.model import Model
     from zoo.registry import list_components, register
+    from zoo.runs.job import train
     from zoo.spec import ModelSpec, Recipe
     from zoo.spec.resolve import load_recipe
-    from zoo.runs.job import train
 
 _HOMES = {
     "Model": "zoo.model",

@@ -1,4 +1,4 @@
-"""A model on disk: ``config.json`` (the spec, as data) and ``model.safetensors`` (the weights). Nothing is unpickled."""
+"""A model on disk: ``config.json`` (the spec) and ``model.safetensors`` (the weights). Nothing is unpickled."""
 
 from __future__ import annotations
 

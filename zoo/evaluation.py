@@ -11,10 +11,10 @@ from zoo.data import Data, Split, split_of_tensor
 from zoo.errors import ComponentError, DataError
 from zoo.metrics import Metric
 from zoo.model import Model
+from zoo.randomness import seeded
 from zoo.registry import find_component, list_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
-from zoo.randomness import seeded
 
 
 def evaluate(

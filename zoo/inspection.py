@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.errors import ComponentError
 from zoo.registry import DISTRIBUTION, SCRIPT, WIRING, Source, find_component
 
 
@@ -42,9 +43,7 @@ def describe_component(source: Source) -> Description:
     path = _path(source)
     definition = _definition(path, source) if path else None
     if definition is None:
-        component = find_component(source.kind, source.name)
-        definition = ast.parse(inspect.cleandoc(inspect.getsource(component))).body[0]
-    assert isinstance(definition, ast.ClassDef)
+        definition = _imported_definition(source)
     doc = ast.get_docstring(definition) or ""
     return Description(source, path, doc, tuple(_options(definition)))
 
@@ -70,6 +69,14 @@ def _definition(path: Path, source: Source) -> ast.ClassDef | None:
         ):
             return node
     return None
+
+
+def _imported_definition(source: Source) -> ast.ClassDef:
+    component = find_component(source.kind, source.name)
+    definition = ast.parse(inspect.cleandoc(inspect.getsource(component))).body[0]
+    if not isinstance(definition, ast.ClassDef):
+        raise ComponentError(f"{source} is not a class", where=f"{source.kind} {source.name!r}")
+    return definition
 
 
 @functools.cache

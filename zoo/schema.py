@@ -57,7 +57,10 @@ def _schema(root: type[Recipe] | type[ModelSpec]) -> tuple[dict[str, Any], dict[
 
 
 def _complete_model(model: dict[str, Any], definitions: dict[str, Any]) -> None:
-    model["properties"]["preset"] = {**model["properties"]["preset"], "anyOf": [{"enum": list_models()}, {"type": "null"}]}
+    model["properties"]["preset"] = {
+        **model["properties"]["preset"],
+        "anyOf": [{"enum": list_models()}, {"type": "null"}],
+    }
     for role in ("objective", *PARTS):
         kept = {key: value for key, value in model["properties"][role].items() if key in ("description", "title")}
         choices = _components(role, definitions)["anyOf"]
@@ -71,7 +74,9 @@ def _components(kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [{"enum": names, "description": KINDS[kind].contract}, *described]}
 
 
-def _component(kind: str, name: str, definitions: dict[str, Any], common: dict[str, Any] | None = None) -> dict[str, Any]:
+def _component(
+    kind: str, name: str, definitions: dict[str, Any], common: dict[str, Any] | None = None
+) -> dict[str, Any]:
     schema = component_schema(kind, name)
     definitions |= schema.pop("$defs", {})
     properties = {"name": {"const": name}, **schema.get("properties", {}), **(common or {})}

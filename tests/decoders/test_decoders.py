@@ -18,7 +18,7 @@ OPTIONS = [
     {"depth": 3, "normalisation": "layer", "activation": "gelu"},
     {"normalisation": "group", "activation": "leaky_relu", "dropout": 0.5},
     {"normalisation": "layer", "activation": "tanh", "hidden": 24},
-    {"activation": "elu", "dropout": 0.25},
+    {"activation": "elu", "dropout": 0.25, "hidden": None},
 ]
 
 

@@ -15,5 +15,7 @@ def figures_table(figures: Mapping[str, Any], title: str) -> str:
         if isinstance(value, (int, float)) and not name.endswith(_ERROR):
             error = figures.get(name + _ERROR)
             shown = f"{value:,}" if isinstance(value, int) else f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
-            lines.append(f"  {name.replace('_', ' '):<28}{shown:>12}" + (f" ± {error:.2g}" if error is not None else ""))
+            lines.append(
+                f"  {name.replace('_', ' '):<28}{shown:>12}" + (f" ± {error:.2g}" if error is not None else "")
+            )
     return "\n".join(lines)

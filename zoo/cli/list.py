@@ -25,9 +25,7 @@ def command(kind: str | None, pattern: str, as_json: bool) -> None:
         problem, remedy = unknown_name("kind", str(kind), [*KINDS, *shelves])
         raise ComponentError(problem, remedy=remedy)
     wanted = [singular] if singular else [*shelves, *KINDS]
-    found = {
-        name: shelves[name](pattern) if name in shelves else list_components(name, pattern) for name in wanted
-    }
+    found = {name: shelves[name](pattern) if name in shelves else list_components(name, pattern) for name in wanted}
     if as_json:
         click.echo(json.dumps(found if kind is None else found[wanted[0]], indent=2))
     elif kind is None:

@@ -10,7 +10,9 @@ import click
 from zoo.cli._output import figures_table
 
 
-@click.command(epilog="Example: zoo-cli train digits --set train.epochs=30 --set model.objective.beta=4 --out runs/beta4")
+@click.command(
+    epilog="Example: zoo-cli train digits --set train.epochs=30 --set model.objective.beta=4 --out runs/beta4"
+)
 @click.argument("recipe")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set any field of the recipe; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME]")

@@ -93,9 +93,7 @@ def _store(collection: Collection, part: Part, geometry: Geometry, workers: int)
     labels = None if stored.labels is None else stored.labels[part.positions]
     if not isinstance(stored.examples, Tensor):
         cpu = torch.device("cpu")
-        return StreamedStore(
-            stored.examples, labels, part.positions, geometry=geometry, workers=workers, device=cpu
-        )
+        return StreamedStore(stored.examples, labels, part.positions, geometry=geometry, workers=workers, device=cpu)
     whole = len(part.positions) == len(stored.examples)
     examples = stored.examples if whole else stored.examples[part.positions]
     if geometry.changes:
@@ -103,9 +101,7 @@ def _store(collection: Collection, part: Part, geometry: Geometry, workers: int)
     return MemoryStore(examples.contiguous(), labels, part.positions)
 
 
-def _scaling(
-    spec: DataSpec, collection: Collection, train: Store
-) -> tuple[Scaling, tuple[float, float] | None]:
+def _scaling(spec: DataSpec, collection: Collection, train: Store) -> tuple[Scaling, tuple[float, float] | None]:
     bounds = collection.stored_range
     if spec.scale == "standardise":
         return standardisation(train), None
@@ -123,9 +119,7 @@ def _scaling(
     return Scaling((low + high) / 2, (high - low) / 2), (-1.0, 1.0)
 
 
-def _binarisation(
-    spec: DataSpec, name: str, part: Part, data_range: tuple[float, float] | None
-) -> Binarisation | None:
+def _binarisation(spec: DataSpec, name: str, part: Part, data_range: tuple[float, float] | None) -> Binarisation | None:
     if spec.binarise == "none":
         return None
     if spec.scale != "unit" or data_range is None:

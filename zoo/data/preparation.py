@@ -71,9 +71,7 @@ class Scaling:
 
     def to(self, device: torch.device) -> Scaling:
         """Return the same scaling with its tensors on ``device``."""
-        shift, span = (
-            value.to(device) if isinstance(value, Tensor) else value for value in (self.shift, self.span)
-        )
+        shift, span = (value.to(device) if isinstance(value, Tensor) else value for value in (self.shift, self.span))
         return Scaling(shift, span)
 
 

@@ -37,9 +37,7 @@ def standardisation(store: Store) -> Scaling:
             mean, squares = torch.zeros_like(block_mean), torch.zeros_like(block_mean)
             low, high = values[0], values[0]
         shift = block_mean - mean
-        squares = (
-            squares + (values - block_mean).square().sum(0) + shift.square() * count * added / (count + added)
-        )
+        squares = squares + (values - block_mean).square().sum(0) + shift.square() * count * added / (count + added)
         mean = mean + shift * added / (count + added)
         count += added
         low, high = torch.minimum(low, values.amin(0)), torch.maximum(high, values.amax(0))

@@ -83,9 +83,7 @@ class MemoryStore(Store):
     def take(self, indices: Tensor) -> StoredBatch:
         indices = indices.to(self.device)
         labels = None if self.labels is None else self.labels.index_select(0, indices)
-        return StoredBatch(
-            self.examples.index_select(0, indices), labels, self.positions.index_select(0, indices)
-        )
+        return StoredBatch(self.examples.index_select(0, indices), labels, self.positions.index_select(0, indices))
 
     def to(self, device: torch.device) -> MemoryStore:
         labels = None if self.labels is None else self.labels.to(device)

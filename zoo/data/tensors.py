@@ -26,8 +26,7 @@ def split_of_tensor(x: Tensor, labels: Tensor | None = None) -> Split:
     """
     if x.ndim < 2 or not x.is_floating_point():
         raise DataError(
-            "floating-point examples of shape (N, *data_shape) were needed, "
-            f"{tuple(x.shape)} of {x.dtype} came",
+            f"floating-point examples of shape (N, *data_shape) were needed, {tuple(x.shape)} of {x.dtype} came",
             where="data",
             remedy="Scale the data as in training, for example `x.float() / 255`.",
         )

@@ -18,8 +18,7 @@ def check_collection(collection: Collection) -> tuple[int, ...]:
     unknown = sorted(set(collection.splits) - set(SPLITS))
     if unknown or "train" not in collection.splits:
         raise DataError(
-            "a dataset has the split `train` and perhaps `validation` and `test`, "
-            f"{list(collection.splits)} came",
+            f"a dataset has the split `train` and perhaps `validation` and `test`, {list(collection.splits)} came",
             where="data",
         )
     shapes = {name: _example_shape(name, stored) for name, stored in collection.splits.items()}
@@ -35,9 +34,7 @@ def check_collection(collection: Collection) -> tuple[int, ...]:
 
 def _example_shape(name: str, stored: Stored) -> tuple[int, ...]:
     if len(stored) == 0:
-        raise DataError(
-            f"the {name} split is empty", where="data", remedy="Check what the dataset points to."
-        )
+        raise DataError(f"the {name} split is empty", where="data", remedy="Check what the dataset points to.")
     first = stored.examples[0] if isinstance(stored.examples, Tensor) else stored.examples[0][0]
     if first.ndim == 0:
         raise DataError(
@@ -59,7 +56,6 @@ def _check_labels(name: str, stored: Stored, classes: int) -> None:
         )
     if int(labels.min()) < 0 or (classes and int(labels.max()) >= classes):
         raise DataError(
-            f"labels of the {name} split lie in 0 … {classes - 1}, "
-            f"{int(labels.min())} to {int(labels.max())} came",
+            f"labels of the {name} split lie in 0 … {classes - 1}, {int(labels.min())} to {int(labels.max())} came",
             where="data",
         )

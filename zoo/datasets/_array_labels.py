@@ -29,15 +29,11 @@ def class_numbers(
         >>> numbers["train"], names
         (tensor([1, 0, 1]), ('3', '7'))
     """
-    flat = {
-        split: _checked(values, sizes[split], f"{split} labels of {path}") for split, values in raw.items()
-    }
+    flat = {split: _checked(values, sizes[split], f"{split} labels of {path}") for split, values in raw.items()}
     classes, numbers = np.unique(np.concatenate(list(flat.values())), return_inverse=True)
     ends = np.cumsum([len(values) for values in flat.values()])[:-1]
     parts = np.split(numbers.reshape(-1).astype(np.int64), ends)
-    return {split: torch.from_numpy(part) for split, part in zip(flat, parts, strict=True)}, tuple(
-        map(str, classes)
-    )
+    return {split: torch.from_numpy(part) for split, part in zip(flat, parts, strict=True)}, tuple(map(str, classes))
 
 
 def _checked(labels: Array, size: int, which: str) -> Array:

@@ -32,9 +32,7 @@ def read_batch(path: Path, classes: int) -> tuple[Tensor, Tensor]:
     except OSError as error:
         raise damaged(path, f"it cannot be read ({error})") from error
     except Exception as error:  # bytes that are no pickle make the unpickler raise nearly anything
-        raise damaged(
-            path, f"a batch of CIFAR images was needed ({type(error).__name__}: {error})"
-        ) from error
+        raise damaged(path, f"a batch of CIFAR images was needed ({type(error).__name__}: {error})") from error
     if len(images) != len(labels) or pixels.shape != (len(labels), math.prod(_IMAGE_SHAPE)):
         raise damaged(path, f"it has {len(labels):,} labels for {len(images):,} images")
     if len(labels) == 0 or not 0 <= int(labels.min()) <= int(labels.max()) < classes:

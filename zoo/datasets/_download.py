@@ -100,8 +100,7 @@ def fetched(file: RemoteFile, folder: Path, note: Callable[[str], None]) -> Iter
                 return
             failures.append(f"{address}: what came has the MD5 checksum {came}, not {file.md5}")
     raise DataError(
-        f"{file.name} was looked for in {folder}, then online, and cannot be had:\n  "
-        + "\n  ".join(failures),
+        f"{file.name} was looked for in {folder}, then online, and cannot be had:\n  " + "\n  ".join(failures),
         where="root",
         remedy=f"Try again with a network. {REMEDY}",
     )

@@ -81,7 +81,7 @@ def check_header(file: str, size: tuple[int, int] | None) -> None:
 
 def _other_size(file: str, came: tuple[int, int], needed: tuple[int, int]) -> DataError:
     return DataError(
-        f"{file} is {came[0]} pixels high and {came[1]} wide, the first one {needed[0]} and {needed[1]}",
+        f"{file} has {came[0]} × {came[1]} pixels (height × width), the first {needed[0]} × {needed[1]}",
         where="root",
         remedy=f"Bring all images to one size with `data.size`, for example [{needed[0]}, {needed[1]}].",
     )

@@ -53,9 +53,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
     for split, names in _SPLIT_FOLDERS.items():
         present = [root / name for name in names if (root / name).is_dir()]
         if len(present) > 1:
-            raise DataError(
-                f"{present[0]} and {present[1]} are both there", where="root", remedy="Keep one of them."
-            )
+            raise DataError(f"{present[0]} and {present[1]} are both there", where="root", remedy="Keep one of them.")
         if present:
             found[split] = present[0]
     return found
@@ -77,16 +75,12 @@ def _by_class(folder: Path) -> dict[str, list[str]]:
     empty = [name for name, files in tree.items() if not files]
     if empty or not tree:
         place = folder / empty[0] if empty else folder
-        raise DataError(
-            f"{place} holds no images ({', '.join(sorted(SUFFIXES))})", where="root", remedy=_LAYOUTS
-        )
+        raise DataError(f"{place} holds no images ({', '.join(sorted(SUFFIXES))})", where="root", remedy=_LAYOUTS)
     return tree
 
 
 def _images(entries: Iterable[Path]) -> list[str]:
-    files = (
-        entry for entry in entries if entry.suffix.lower() in SUFFIXES and not entry.name.startswith(".")
-    )
+    files = (entry for entry in entries if entry.suffix.lower() in SUFFIXES and not entry.name.startswith("."))
     return sorted(str(file) for file in files if file.is_file())
 
 

@@ -22,9 +22,7 @@ from zoo.errors import DataError
 from zoo.files import replacing
 
 _PREFIXES = {"train": "train", "test": "t10k"}
-_FILES = [
-    f"{prefix}-{part}" for prefix in _PREFIXES.values() for part in ("images-idx3-ubyte", "labels-idx1-ubyte")
-]
+_FILES = [f"{prefix}-{part}" for prefix in _PREFIXES.values() for part in ("images-idx3-ubyte", "labels-idx1-ubyte")]
 
 
 @dataclass(frozen=True)
@@ -82,9 +80,7 @@ class MnistLike:
         if len(images) != len(labels):
             raise damaged(label_file, f"it has {len(labels):,} labels for {len(images):,} images")
         if int(labels.max()) >= len(self.class_names):
-            raise damaged(
-                label_file, f"it has the label {int(labels.max())} for {len(self.class_names)} classes"
-            )
+            raise damaged(label_file, f"it has the label {int(labels.max())} for {len(self.class_names)} classes")
         return Stored(images.unsqueeze(1), labels.long())
 
 

@@ -65,9 +65,7 @@ class Arrays(Dataset):
         if value_range is not None and not (len(value_range) == 2 and value_range[0] < value_range[1]):
             raise DataError(f"[smallest, largest] was needed, {value_range} came", where="value_range")
         self._path, self._examples, self._labels = path, examples, labels
-        self._values = Values(
-            channels_last, None if value_range is None else (value_range[0], value_range[1])
-        )
+        self._values = Values(channels_last, None if value_range is None else (value_range[0], value_range[1]))
         self._limit = in_memory_limit_mb * 1_000_000
 
     def load(self, note: Callable[[str], None]) -> Collection:
@@ -88,9 +86,7 @@ class Arrays(Dataset):
     def _read_labels(
         self, file: ArrayFile, found: dict[str, str], examples: dict[str, Tensor | Indexable]
     ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-        names = {
-            split: (self._labels or "y") + name.removeprefix(self._examples) for split, name in found.items()
-        }
+        names = {split: (self._labels or "y") + name.removeprefix(self._examples) for split, name in found.items()}
         missing = [name for name in names.values() if name not in file.names]
         if missing and (self._labels is not None or len(missing) < len(names)):
             problem, remedy = unknown_name("array", missing[0], file.names)

@@ -109,9 +109,7 @@ def _checked_weights(weights: list[float] | None, count: int) -> Tensor:
     total = float(values.sum())
     if abs(total - 1) > 1e-6:
         remedy = f"Divide each by {total:g}."
-        raise DataError(
-            f"weights that sum to 1 were needed, their sum is {total:g}", where="weights", remedy=remedy
-        )
+        raise DataError(f"weights that sum to 1 were needed, their sum is {total:g}", where="weights", remedy=remedy)
     return values / total
 
 
@@ -121,9 +119,7 @@ def _checked_covariances(
     """Return the covariances (K, D, D) and their Cholesky factors."""
     if covariances is None:
         identity = torch.eye(dimensions, dtype=torch.float64)
-        return (_VARIANCE * identity).repeat(count, 1, 1), (math.sqrt(_VARIANCE) * identity).repeat(
-            count, 1, 1
-        )
+        return (_VARIANCE * identity).repeat(count, 1, 1), (math.sqrt(_VARIANCE) * identity).repeat(count, 1, 1)
     sizes = {(len(matrix), *map(len, matrix)) for matrix in covariances}
     if len(covariances) != count or sizes != {(dimensions,) * (dimensions + 1)}:
         raise DataError(f"{count} matrices of {dimensions} × {dimensions} were needed", where="covariances")

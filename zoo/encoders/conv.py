@@ -31,7 +31,8 @@ class ConvEncoder(Encoder):
     Args:
         channels: maps of each stage, in the order in which data pass them; each stage halves the image.
         depth: convolutions of each stage; the first of them halves.
-        hidden: units of a fully connected layer after the last stage; null: none.
+        hidden: units of a fully connected layer after the last stage, which keep a posterior's head small;
+            null: none.
         activation: the nonlinearity after each layer.
         normalisation: what normalises each convolution's maps before the condition acts on them.
         dropout: the share of maps that training sets to zero.

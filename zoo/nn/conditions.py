@@ -46,8 +46,7 @@ class LabelEmbedding(nn.Module):
         """Look up the vector of each label."""
         if labels.dim() != 1 or labels.is_floating_point():
             raise ComponentError(
-                f"labels of shape (B,) and an integer type were needed, "
-                f"{tuple(labels.shape)} of {labels.dtype} came"
+                f"labels of shape (B,) and an integer type were needed, {tuple(labels.shape)} of {labels.dtype} came"
             )
         if labels.device.type == "cpu" or not self.training:
             self._check_range(labels)
@@ -89,9 +88,7 @@ class TimeEmbedding(nn.Module):
     def __init__(self, dim: int, *, features: int = 64, longest_period: float = 10_000.0) -> None:
         super().__init__()
         exponents = torch.linspace(0, 1, features // 2)
-        self.register_buffer(
-            "frequencies", torch.exp(-math.log(longest_period) * exponents), persistent=False
-        )
+        self.register_buffer("frequencies", torch.exp(-math.log(longest_period) * exponents), persistent=False)
         self.mlp = nn.Sequential(nn.Linear(2 * len(exponents), dim), nn.SiLU(), nn.Linear(dim, dim))
 
     def forward(self, times: Tensor) -> Tensor:

@@ -44,14 +44,14 @@ class Objective(nn.Module, ABC):
     def sample(self, parts: Parts, n: int, labels: Tensor | None = None, *, noise: bool = False) -> Tensor:
         """Draw n examples (n, *data_shape); see :meth:`zoo.model.Model.sample`."""
 
-    def check(self, spec: ModelSpec, parts: Parts) -> None:  # noqa: B027 - most combinations need no check
+    def check(self, spec: ModelSpec, parts: Parts) -> None:
         """Refuse parts that cannot work under this objective.
 
         Raises:
             ComponentError: names both, and what to use instead.
         """
 
-    def advance(self, step: int, steps_per_epoch: int) -> None:  # noqa: B027 - most objectives do not change
+    def advance(self, step: int, steps_per_epoch: int) -> None:
         """Take note of how far training is, before the step with this number from 0."""
 
 

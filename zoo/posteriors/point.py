@@ -38,11 +38,13 @@ class Delta(Distribution):
         """Zero, (B, d)."""
         return torch.zeros_like(self.point)
 
-    def expand(self, batch_shape: torch.Size, _instance: Distribution | None = None) -> Delta:
+    def expand(
+        self, batch_shape: torch.Size | list[int] | tuple[int, ...], _instance: Distribution | None = None
+    ) -> Delta:
         """Return the same points with a larger batch shape."""
         return Delta(self.point.expand(*batch_shape, *self.event_shape))
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008 - torch's own signature
+    def rsample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         """Return the point, once for each sample asked for."""
         return self.point.expand(self._extended_shape(sample_shape))
 

@@ -14,6 +14,7 @@ from zoo.errors import ComponentError, ZooError
 from zoo.registry import WIRING
 from zoo.spec.problems import describe_problems
 
+
 @functools.cache
 def option_schema(component: type) -> type[BaseModel]:
     """Return the pydantic model of a component's options, made from its constructor's signature."""

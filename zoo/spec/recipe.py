@@ -34,14 +34,21 @@ class DataSpec(ComponentSpec):
     resize: tuple[PositiveInt, PositiveInt] | None = Field(
         default=None, strict=False, description="Height and width that images are resized to (bilinear, antialiased)."
     )
-    subset: PositiveInt | None = Field(default=None, description="Use only so many training examples, drawn by the seed.")
+    subset: PositiveInt | None = Field(
+        default=None, description="Use only so many training examples, drawn by the seed."
+    )
     validation: float = Field(
         default=0.1, ge=0, lt=1, description="Share of the training data held out, where the dataset has no such split."
     )
     test: float = Field(
-        default=0.15, ge=0, lt=1, description="Share of the data held out for testing, where the dataset has no such split."
+        default=0.15,
+        ge=0,
+        lt=1,
+        description="Share of the data held out for testing, where the dataset has no such split.",
     )
-    split_seed: NonNegativeInt = Field(default=0, description="Seed of the splits, of the subset and of static binarisation.")
+    split_seed: NonNegativeInt = Field(
+        default=0, description="Seed of the splits, of the subset and of static binarisation."
+    )
     workers: NonNegativeInt = Field(default=2, description="Loader processes, for data that are streamed from disk.")
 
     @property

@@ -19,7 +19,9 @@ _FROM_DATA = ("data_shape", "data_range")
 S = TypeVar("S", bound=BaseModel)
 
 
-def load_model_spec(model: str | Mapping[str, Any] | ModelSpec, overrides: Mapping[str, Any] | None = None) -> ModelSpec:
+def load_model_spec(
+    model: str | Mapping[str, Any] | ModelSpec, overrides: Mapping[str, Any] | None = None
+) -> ModelSpec:
     """Return the spec of a preset's name, of a mapping (which may extend a preset) or of a spec, with overrides.
 
     Raises:
@@ -166,4 +168,6 @@ def validate(schema: type[S], document: Mapping[str, Any], where: str) -> S:
     except ValidationError as error:
         problem, remedy = describe_problems(error, schema)
         separator = "\n  " if "\n" in problem else " "
-        raise RecipeError(separator.join(["", *problem.splitlines()]).lstrip(" "), where=where, remedy=remedy) from error
+        raise RecipeError(
+            separator.join(["", *problem.splitlines()]).lstrip(" "), where=where, remedy=remedy
+        ) from error

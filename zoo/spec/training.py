@@ -68,7 +68,9 @@ class TrainSpec(StrictModel):
         description="An optimiser of torch.optim in snake_case (adam, adamw, sgd, …) with its options.",
     )
     schedule: ScheduleSpec = Field(default=ScheduleSpec(), description="The learning rate over the run.")
-    clip_norm: PositiveFloat | None = Field(default=None, description="Largest norm of the gradient; null: no clipping.")
+    clip_norm: PositiveFloat | None = Field(
+        default=None, description="Largest norm of the gradient; null: no clipping."
+    )
     precision: Literal["fp32", "bf16", "auto"] = Field(
         default="auto", description="auto: bf16 matrix products where the hardware is faster with them, else fp32."
     )

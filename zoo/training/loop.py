@@ -15,9 +15,9 @@ from zoo.data import Batch, Data, Split
 from zoo.errors import TrainingError
 from zoo.model import Model
 from zoo.objectives import Loss
+from zoo.randomness import epoch_order, seeded
 from zoo.spec.training import TrainSpec
 from zoo.training.optimizers import make_optimizer
-from zoo.randomness import epoch_order, seeded
 from zoo.training.schedules import learning_rate_factor
 from zoo.training.snapshot import Position, Snapshot, restore_snapshot, take_snapshot
 
@@ -38,7 +38,7 @@ class Listener(Protocol):
         """A state is due to be kept."""
 
 
-class Interrupted(TrainingError):
+class InterruptedTrainingError(TrainingError):
     """Training stopped because somebody asked for it; the state is saved."""
 
 
@@ -84,7 +84,7 @@ class Trainer:
 
         Raises:
             TrainingError: the loss is no longer finite.
-            Interrupted: ``should_stop`` gave a reason; a snapshot was handed to the listener first.
+            InterruptedTrainingError: ``should_stop`` gave a reason; a snapshot was handed to the listener first.
         """
         while not self.position.finished:
             self._train_epoch()
@@ -132,16 +132,14 @@ class Trainer:
             self._check_finite()
             self.listener.on_snapshot(self._snapshot())
         if reason is not None:
-            raise Interrupted(f"stopped by {reason} after step {self.position.step} of {self.total_steps}")
+            raise InterruptedTrainingError(f"stopped by {reason} after step {self.position.step} of {self.total_steps}")
 
     def _snapshot(self) -> Snapshot:
         rows = torch.stack(self.rows).cpu() if self.rows else torch.zeros(0)
         return take_snapshot(self.position, self.model, self.optimizer, rows)
 
     def _set_learning_rate(self) -> None:
-        factor = learning_rate_factor(
-            self.spec.schedule, self.position.step, self.total_steps, self.steps_per_epoch
-        )
+        factor = learning_rate_factor(self.spec.schedule, self.position.step, self.total_steps, self.steps_per_epoch)
         for group, base in zip(self.optimizer.param_groups, self.base_rates, strict=True):
             group["lr"] = base * factor
 
@@ -150,7 +148,7 @@ class Trainer:
         recent = torch.stack(self.rows[-_LOOK_EVERY - 1 :]).cpu()
         bad = (~recent.isfinite()).nonzero()
         if len(bad):
-            row, term = (int(index) for index in bad[0])
+            row = int(bad[0, 0])
             step = self.position.step - len(recent) + row + 1
             names = [self.names[int(index)] for r, index in bad if r == row]
             culprit = next((name for name in names if name not in ("loss", "elbo")), names[0])
@@ -182,7 +180,7 @@ class Trainer:
         if due or reason is not None:
             self.listener.on_snapshot(self._snapshot())
         if reason is not None and not self.position.finished:
-            raise Interrupted(f"stopped by {reason} after epoch {self.position.epoch} of {self.spec.epochs}")
+            raise InterruptedTrainingError(f"stopped by {reason} after epoch {self.position.epoch} of {self.spec.epochs}")
 
     def _mean_of_rows(self) -> dict[str, float]:
         sizes = torch.full((len(self.rows),), float(self.spec.batch_size), dtype=torch.float64)

@@ -103,7 +103,9 @@ class ConsoleReporter:
 
 
 def _terms(terms: dict[str, float]) -> str:
-    return " ".join(f"{name} {value:.2f}" if abs(value) >= 1 else f"{name} {value:.4f}" for name, value in terms.items())
+    return " ".join(
+        f"{name} {value:.2f}" if abs(value) >= 1 else f"{name} {value:.4f}" for name, value in terms.items()
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -46,16 +46,12 @@ class Snapshot:
         return asdict(self.position)
 
 
-def take_snapshot(
-    position: Position, model: nn.Module, optimizer: torch.optim.Optimizer, rows: Tensor
-) -> Snapshot:
+def take_snapshot(position: Position, model: nn.Module, optimizer: torch.optim.Optimizer, rows: Tensor) -> Snapshot:
     """Gather weights, optimiser, noise generators and the terms of the epoch's steps so far."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {
-            f"optimizer.{index}.{name}": torch.as_tensor(value)
-            for name, value in values.items()
-            if value is not None
+            f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in values.items() if value is not None
         }
     tensors |= {f"random.{name}": state for name, state in random_states().items()}
     tensors["rows"] = rows
