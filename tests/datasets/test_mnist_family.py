@@ -60,7 +60,7 @@ def test_gzipped_files_in_place_are_read(name, tmp_path):
         (idx_bytes(torch.zeros(60, 28, 28, dtype=torch.uint8))[:-1], "promises 47,056 bytes, it has 47,055"),
         (idx_bytes(torch.zeros(60, 28, 28, dtype=torch.uint8)) + b"x", "it has 47,057"),
         (idx_bytes(torch.zeros(60, dtype=torch.uint8)), "3 dimensions"),
-        (b"\x00\x00\x0d\x03" + bytes(12), "unreadable type"),
+        (b"\x00\x00\x0d\x03" + bytes(12), "begin with b'\\x00\\x00\\r"),
         (idx_bytes(torch.zeros(0, 28, 28, dtype=torch.uint8)), "empty"),
         (idx_bytes(torch.zeros(59, 28, 28, dtype=torch.uint8)), "60 labels for 59 images"),
     ],
@@ -74,7 +74,7 @@ def test_a_damaged_file_is_named(name, tmp_path, content, said):
         load(name, tmp_path)
     assert str(raw) in caught.value.problem
     assert "damaged" in caught.value.problem
-    assert said in caught.value.problem or said == "unreadable type"
+    assert said in caught.value.problem
     assert "`digits`" in caught.value.remedy
     assert caught.value.where == "root"
 

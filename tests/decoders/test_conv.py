@@ -27,9 +27,7 @@ def test_passes_the_sizes_of_the_encoder_in_reverse(size, depth):
         return passed
 
     encoder = ConvEncoder(data_shape=(1, *size), condition_dim=0, channels=[4, 5, 6], depth=depth)
-    decoder = ConvDecoder(
-        latent_dim=2, output_shape=(1, *size), condition_dim=0, channels=[6, 5, 4], depth=depth
-    )
+    decoder = ConvDecoder(latent_dim=2, output_shape=(1, *size), condition_dim=0, channels=[6, 5, 4], depth=depth)
     assert sizes(decoder, torch.zeros(1, 2)) == sizes(encoder, torch.zeros(1, 1, *size))[::-1]
 
 

@@ -31,10 +31,8 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
     content = _read(path)
     start = 4 + 4 * dimensions
     if content[:4] != bytes([0, 0, _UNSIGNED_BYTES, dimensions]) or len(content) < start:
-        raise damaged(
-            path,
-            f"an IDX file of {dimensions} dimensions was needed; {len(content):,} bytes {content[:8]!r} came",
-        )
+        came = f"{len(content):,} bytes that begin with {content[:16]!r} came"
+        raise damaged(path, f"an IDX file of {dimensions} dimensions was needed, {came}")
     shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(dimensions)]
     promised = start + math.prod(shape)
     if len(content) != promised:

@@ -180,7 +180,8 @@ class Trainer:
         if due or reason is not None:
             self.listener.on_snapshot(self._snapshot())
         if reason is not None and not self.position.finished:
-            raise InterruptedTrainingError(f"stopped by {reason} after epoch {self.position.epoch} of {self.spec.epochs}")
+            done = f"epoch {self.position.epoch} of {self.spec.epochs}"
+            raise InterruptedTrainingError(f"stopped by {reason} after {done}")
 
     def _mean_of_rows(self) -> dict[str, float]:
         sizes = torch.full((len(self.rows),), float(self.spec.batch_size), dtype=torch.float64)
