@@ -45,14 +45,14 @@ class _Array:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, self.shape, kind, columns_first, self.content = state
-        if kind.name != b"u1" or columns_first:
+        if kind.name not in (b"u1", "u1") or columns_first:
             raise pickle.UnpicklingError(f"rows of bytes were needed, an array of {kind.name!r} came")
 
 
 class _Kind:
     """Stands in for a NumPy data type: keeps its name."""
 
-    def __init__(self, name: bytes, *_: object) -> None:
+    def __init__(self, name: bytes | str, *_: object) -> None:
         self.name = name
 
     def __setstate__(self, _: object) -> None: ...
@@ -62,6 +62,8 @@ class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if name == "_reconstruct" and module.endswith("multiarray"):
             return lambda *_: _Array()
+        if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes into such an old format
+            return lambda text, _: text.encode("latin1")
         stand_ins = {("numpy", "ndarray"): _Array, ("numpy", "dtype"): _Kind}
         if (module, name) not in stand_ins:
             raise pickle.UnpicklingError(f"the file asks for {module}.{name}")

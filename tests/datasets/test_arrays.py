@@ -1,0 +1,249 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch_file
+
+from zoo.datasets.arrays import Arrays
+from zoo.errors import DataError
+
+RANDOM = np.random.default_rng(0)
+IMAGES = RANDOM.integers(0, 256, (12, 5, 7), dtype=np.uint8)
+VECTORS = RANDOM.standard_normal((12, 3))
+
+
+def write(path, **arrays):
+    if path.suffix == ".npy":
+        np.save(path, arrays["x"])
+    elif path.suffix == ".npz":
+        np.savez(path, **arrays)
+    else:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    return path
+
+
+def load(path, **options):
+    return Arrays(path=str(path), **options).load(lambda message: None)
+
+
+@pytest.fixture(params=["npy", "npz", "safetensors"])
+def path(request, tmp_path):
+    return tmp_path / f"data.{request.param}"
+
+
+def test_bytes_stay_bytes_and_grey_images_get_a_channel(path):
+    collection = load(write(path, x=IMAGES))
+    examples = collection.splits["train"].examples
+    assert torch.equal(examples, torch.from_numpy(IMAGES).unsqueeze(1))
+    assert collection.stored_range == (0, 255)
+    assert collection.splits["train"].labels is None
+
+
+def test_channels_last_images_are_turned(path):
+    colour = RANDOM.integers(0, 256, (4, 5, 7, 3), dtype=np.uint8)
+    examples = load(write(path, x=colour), channels_last=True).splits["train"].examples
+    assert examples.shape == (4, 3, 5, 7)
+    assert examples[2, 1, 4, 6] == colour[2, 4, 6, 1]
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.int16, np.int64])
+def test_other_numbers_become_float32_without_a_range(path, kind):
+    values = (VECTORS * 100).astype(kind)
+    collection = load(write(path, x=values))
+    assert collection.stored_range is None
+    assert collection.splits["train"].examples.dtype == torch.float32
+    assert torch.equal(collection.splits["train"].examples, torch.from_numpy(values.astype(np.float32)))
+
+
+def test_truth_values_are_zero_and_one(path):
+    collection = load(write(path, x=IMAGES > 127))
+    assert collection.stored_range == (0, 1)
+    assert torch.equal(collection.splits["train"].examples[:, 0], torch.from_numpy(IMAGES > 127).byte())
+
+
+def test_bfloat16_tensors_are_read(tmp_path):
+    save_torch_file({"x": torch.ones(3, 2, dtype=torch.bfloat16)}, tmp_path / "x.safetensors")
+    assert torch.equal(load(tmp_path / "x.safetensors").splits["train"].examples, torch.ones(3, 2))
+
+
+def test_big_endian_and_fortran_order_are_read(tmp_path):
+    np.save(tmp_path / "x.npy", np.asfortranarray(VECTORS.astype(">f8")))
+    assert np.allclose(load(tmp_path / "x.npy").splits["train"].examples, VECTORS, atol=1e-6)
+
+
+@pytest.mark.parametrize("validation", ["val", "validation"])
+@pytest.mark.parametrize("train", ["x", "x_train"])
+def test_splits_are_found_by_name(tmp_path, train, validation):
+    arrays = {train: VECTORS[:6], f"x_{validation}": VECTORS[6:8], "x_test": VECTORS[8:]}
+    arrays |= {name.replace("x", "y"): np.arange(len(values)) % 2 for name, values in arrays.items()}
+    splits = load(write(tmp_path / "data.npz", **arrays)).splits
+    assert {name: len(stored) for name, stored in splits.items()} == {"train": 6, "validation": 2, "test": 4}
+    assert splits["test"].labels.tolist() == [0, 1, 0, 1]
+
+
+def test_other_names_can_be_given(tmp_path):
+    write(tmp_path / "data.npz", pixels=IMAGES, kind=np.arange(12))
+    stored = load(tmp_path / "data.npz", examples="pixels", labels="kind").splits["train"]
+    assert stored.labels.tolist() == list(range(12))
+
+
+def test_labels_of_an_npy_file_are_another_file(tmp_path):
+    np.save(tmp_path / "x.npy", VECTORS)
+    np.save(tmp_path / "y.npy", np.arange(12) % 3)
+    stored = load(tmp_path / "x.npy", labels=str(tmp_path / "y.npy")).splits["train"]
+    assert stored.labels.tolist() == [0, 1, 2] * 4
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers", "names"),
+    [
+        (np.array(["b", "a"] * 6), [1, 0] * 6, ("a", "b")),
+        (np.array([[9.0], [4.0]] * 6), [1, 0] * 6, ("4", "9")),
+        (np.array([-1, 1] * 6), [0, 1] * 6, ("-1", "1")),
+    ],
+    ids=["texts", "whole floats in a column", "negative"],
+)
+def test_classes_are_numbered_in_order(tmp_path, labels, numbers, names):
+    collection = load(write(tmp_path / "data.npz", x=VECTORS, y=labels))
+    assert collection.splits["train"].labels.tolist() == numbers
+    assert collection.class_names == names
+
+
+@pytest.mark.parametrize("array", [IMAGES, VECTORS, VECTORS.astype(">f4")], ids=["images", "vectors", "big-endian"])
+def test_a_large_npy_file_is_read_by_the_row(tmp_path, array):
+    np.save(tmp_path / "x.npy", array)
+    held = load(tmp_path / "x.npy").splits["train"].examples
+    rows = load(tmp_path / "x.npy", in_memory_limit_mb=0).splits["train"].examples
+    assert not isinstance(rows, torch.Tensor)
+    assert len(rows) == len(held)
+    assert len(pickle.dumps(rows)) < 1000
+    again = pickle.loads(pickle.dumps(rows))
+    for index in range(len(rows)):
+        assert torch.equal(rows[index][0], held[index])
+        assert torch.equal(again[index][0], held[index])
+
+
+def test_a_row_that_is_not_finite_is_named_when_it_is_read(tmp_path):
+    values = VECTORS.copy()
+    values[7, 1] = np.inf
+    np.save(tmp_path / "x.npy", values)
+    rows = load(tmp_path / "x.npy", in_memory_limit_mb=0).splits["train"].examples
+    with pytest.raises(DataError, match="example 7"):
+        rows[7]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300], ids=["nan", "infinite", "beyond float32"])
+def test_values_that_are_not_finite_are_refused(path, value):
+    values = VECTORS.copy()
+    values[7, 1] = value
+    with pytest.raises(DataError, match="first in example 7"):
+        load(write(path, x=values))
+
+
+def test_a_range_is_taken_and_held(path):
+    values = RANDOM.random((12, 3))
+    assert load(write(path, x=values), value_range=[0.0, 1.0]).stored_range == (0, 1)
+    with pytest.raises(DataError, match=r"outside 0 … 0\.1") as caught:
+        load(path, value_range=[0.0, 0.1])
+    assert caught.value.where == "value_range"
+
+
+@pytest.mark.parametrize("bounds", [[1.0], [1.0, 0.0], [0.0, 0.0]])
+def test_a_range_is_two_rising_numbers(bounds):
+    with pytest.raises(DataError, match="smallest, largest"):
+        Arrays(path="x.npy", value_range=bounds)
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.array(["a", "b"]), "numbers were needed"),
+        (VECTORS.astype(complex), "numbers were needed"),
+        (np.arange(4.0), r"shape \(4,\)"),
+        (np.zeros((0, 3)), r"shape \(0, 3\)"),
+        (np.zeros((2, 2, 2, 2, 2)), r"shape \(2, 2, 2, 2, 2\)"),
+    ],
+    ids=["texts", "complex", "one number each", "no examples", "five dimensions"],
+)
+def test_what_is_neither_vectors_nor_images_is_refused(tmp_path, array, said):
+    with pytest.raises(DataError, match=said):
+        load(write(tmp_path / "data.npz", x=array))
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_objects_are_never_unpickled(tmp_path, suffix):
+    ragged = np.array([[1.0], [1.0, 2.0]], dtype=object)
+    file = tmp_path / f"data.{suffix}"
+    if suffix == "npy":
+        np.save(file, ragged, allow_pickle=True)
+    else:
+        np.savez(file, x=ragged)
+    with pytest.raises(DataError, match="never unpickled") as caught:
+        load(file)
+    assert "ragged" in caught.value.remedy
+
+
+@pytest.mark.parametrize("content", [b"", b"<html></html>", b"\x93NUMPY\x01\x00", b"PK\x03\x04 broken"])
+def test_a_damaged_file_is_named(path, content):
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        load(path)
+    assert str(path) in caught.value.problem
+    assert caught.value.where == "path"
+
+
+def test_a_truncated_file_is_named(path):
+    write(path, x=VECTORS, y=np.arange(12))
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError) as caught:
+        load(path)
+    assert str(path) in caught.value.problem
+
+
+@pytest.mark.parametrize(("name", "said"), [("nowhere.npz", "does not exist"), ("data.csv", r"suffix '\.csv'")])
+def test_another_file_is_refused(tmp_path, name, said):
+    (tmp_path / "data.csv").touch()
+    with pytest.raises(DataError, match=said) as caught:
+        load(tmp_path / name)
+    assert ".safetensors" in caught.value.remedy
+
+
+def test_an_unknown_name_gets_the_nearest(tmp_path):
+    write(tmp_path / "data.npz", samples=VECTORS, label=np.arange(12))
+    with pytest.raises(DataError) as caught:
+        load(tmp_path / "data.npz", examples="sample")
+    assert "Did you mean 'samples'?" in caught.value.remedy
+    with pytest.raises(DataError) as caught:
+        load(tmp_path / "data.npz", examples="samples", labels="labels")
+    assert "Did you mean 'label'?" in caught.value.remedy
+
+
+def test_two_training_arrays_are_refused(tmp_path):
+    with pytest.raises(DataError, match="both there"):
+        load(write(tmp_path / "data.npz", x=VECTORS, x_train=VECTORS))
+
+
+def test_splits_of_different_types_are_refused(tmp_path):
+    with pytest.raises(DataError, match="different types"):
+        load(write(tmp_path / "data.npz", x_train=IMAGES, x_test=IMAGES / 255))
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.arange(11), "12 labels were needed"),
+        (np.arange(24).reshape(12, 2), "12 labels were needed"),
+        (np.linspace(0, 1, 12), "whole numbers or texts"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(tmp_path, labels, said):
+    with pytest.raises(DataError, match=said) as caught:
+        load(write(tmp_path / "data.npz", x=VECTORS, y=labels))
+    assert caught.value.where == "labels"
+
+
+def test_labels_for_one_split_alone_are_refused(tmp_path):
+    with pytest.raises(DataError, match="y_test"):
+        load(write(tmp_path / "data.npz", x_train=VECTORS, x_test=VECTORS, y_train=np.arange(12)))
