@@ -77,8 +77,9 @@ class MemoryStore(Store):
                 labels = None if self.labels is None else self.labels[part]
                 yield _moved(StoredBatch(self.examples[part], labels, self.positions[part]), device)
         else:
-            for indices in torch.split(order.to(self.device), batch_size):
-                yield _moved(self.take(indices), device)
+            order = order.to(self.device)
+            for start in range(0, len(order), batch_size):
+                yield _moved(self.take(order[start : start + batch_size]), device)
 
     def take(self, indices: Tensor) -> StoredBatch:
         indices = indices.to(self.device)
