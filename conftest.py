@@ -1,0 +1,24 @@
+"""What every test and doctest gets: a registry that is afterwards as it was before."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from zoo import registry
+
+
+@pytest.fixture(autouse=True)
+def _registry_keeps_no_component_of_a_test() -> Iterator[None]:
+    """Take out the components that a test, a doctest or a document registered.
+
+    Components of modules that were imported meanwhile stay, since a second import would not register them again.
+    """
+    before = dict(registry._registered)
+    yield
+    for key, component in list(registry._registered.items()):
+        module = sys.modules.get(component.__module__)
+        if key not in before and getattr(module, component.__qualname__, None) is not component:
+            del registry._registered[key]
