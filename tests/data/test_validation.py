@@ -26,7 +26,7 @@ def test_the_shape_of_an_example_is_returned():
         (collection(train=Stored(torch.zeros(3, 2), torch.zeros(2, dtype=torch.int64))), r"shape \(2,\) came"),
         (
             collection(train=Stored(torch.zeros(3, 2), torch.tensor([0, 1, 2])), classes=("a", "b")),
-            "0 … 1, 0 to 2 came",
+            "count 2 from 0, 0 to 2 came",
         ),
         (collection(train=Stored(torch.zeros(3, 2), torch.tensor([0, -1, 1]))), "-1 to 1 came"),
     ],

@@ -56,6 +56,7 @@ def _check_labels(name: str, stored: Stored, classes: int) -> None:
         )
     if int(labels.min()) < 0 or (classes and int(labels.max()) >= classes):
         raise DataError(
-            f"labels of the {name} split lie in 0 … {classes - 1}, {int(labels.min())} to {int(labels.max())} came",
+            f"labels of the {name} split count {classes or 'classes'} from 0, "
+            f"{int(labels.min())} to {int(labels.max())} came",
             where="data",
         )
