@@ -89,7 +89,7 @@ class Vae(Objective):
         beta: Tensor | float = self.warm_beta if self.training and self.beta_warmup else self.beta
         q, prior = parts.encode(x, labels), parts.prior
         with full_precision(x):
-            z = q.rsample(torch.Size([self.num_samples])) if self.num_samples > 1 else q.rsample()[None]
+            z = q.rsample(torch.Size([self.num_samples]))
         p = parts.decode(z, labels)
         with full_precision(x):
             log_likelihood = p.log_prob(x)

@@ -1,0 +1,1 @@
+"""Normalising-flow posteriors for latent-zoo."""
