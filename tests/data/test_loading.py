@@ -1,5 +1,6 @@
 import os
 
+import numpy as np
 import pytest
 import torch
 
@@ -195,6 +196,15 @@ def test_binarising_needs_the_unit_scale(prepare, images, scale):
     with pytest.raises(DataError) as caught:
         prepare(images, binarise="dynamic", scale=scale)
     assert caught.value.where == "data.binarise"
+
+
+def test_a_streamed_file_of_arrays_keeps_its_labels(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(40.0).reshape(40, 1))
+    np.save(tmp_path / "y.npy", np.arange(40) % 3)
+    options = {"path": str(tmp_path / "x.npy"), "labels": str(tmp_path / "y.npy"), "in_memory_limit_mb": 0}
+    data = load_data(DataSpec.model_validate({"name": "arrays", **options}))
+    for batch in data.train.batches(8, order=torch.randperm(len(data.train))):
+        assert torch.equal(batch.labels, batch.x[:, 0].long() % 3)
 
 
 def test_an_unknown_dataset_gets_the_nearest_name():

@@ -39,6 +39,19 @@ def test_workers_hand_over_batches_in_order(workers):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("known", [True, False], ids=["known beforehand", "of the examples"])
+def test_labels_come_with_the_batch(workers, known):
+    positions = torch.arange(10, 30)
+    labels = positions * 2 if known else None
+    cpu = torch.device("cpu")
+    made = StreamedStore(Numbers(), labels, positions, geometry=Geometry(), workers=workers, device=cpu)
+    order = torch.randperm(20)
+    came = torch.cat([batch.labels for batch in made.batches(7, order, cpu)])
+    assert torch.equal(came, positions[order] * (2 if known else 1))
+    assert torch.equal(made.take(order).labels, came)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
 def test_an_expected_failure_in_a_worker_stays_one_message(workers):
     with pytest.raises(DataError) as caught:
         list(store(workers, broken=33).batches(7, None, torch.device("cpu")))

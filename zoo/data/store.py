@@ -113,15 +113,15 @@ class StreamedStore(Store):
         return self._device
 
     def batches(self, batch_size: int, order: Tensor | None, device: torch.device) -> Iterator[StoredBatch]:
-        positions = self.positions if order is None else self.positions[order.cpu()]
-        if len(positions) == 0:
+        indices = torch.arange(len(self.positions)) if order is None else order.cpu()
+        if len(indices) == 0:
             return
-        parts = torch.split(positions, batch_size)
+        parts = torch.split(indices, batch_size)
         workers = min(self._workers, _processors(), len(parts))
         loader: DataLoader[StoredBatch | ZooError] = DataLoader(
             self._reader,
             batch_size=None,
-            sampler=parts,
+            sampler=[self.positions[part] for part in parts],
             num_workers=workers,
             prefetch_factor=4 if workers else None,
             pin_memory=device.type == "cuda",
@@ -129,11 +129,12 @@ class StreamedStore(Store):
             # would shift the noise of a resumed epoch, which starts the loader once more.
             generator=torch.Generator(),
         )
-        for batch in _start(loader):
-            yield _moved(_or_raise(batch), device)
+        for batch, part in zip(_start(loader), parts, strict=True):
+            yield _moved(self._labelled(batch, part), device)
 
     def take(self, indices: Tensor) -> StoredBatch:
-        return _moved(_or_raise(self._reader[self.positions[indices.cpu()]]), self._device)
+        indices = indices.cpu()
+        return _moved(self._labelled(self._reader[self.positions[indices]], indices), self._device)
 
     def to(self, device: torch.device) -> StreamedStore:
         return StreamedStore(
@@ -144,6 +145,12 @@ class StreamedStore(Store):
             workers=self._workers,
             device=device,
         )
+
+    def _labelled(self, batch: StoredBatch | ZooError, indices: Tensor) -> StoredBatch:
+        if isinstance(batch, ZooError):
+            raise batch
+        # A dataset that knows all labels beforehand need not hand them out with the examples once more.
+        return batch if self.labels is None else batch._replace(labels=self.labels[indices])
 
 
 class _Reader(Dataset[StoredBatch | ZooError]):
@@ -174,12 +181,6 @@ def _start(loader: DataLoader[StoredBatch | ZooError]) -> Iterator[StoredBatch |
         # on one thread, which torch has supported since before there was that warning.
         warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
         return iter(loader)
-
-
-def _or_raise(batch: StoredBatch | ZooError) -> StoredBatch:
-    if isinstance(batch, ZooError):
-        raise batch
-    return batch
 
 
 def _moved(batch: StoredBatch, device: torch.device) -> StoredBatch:
