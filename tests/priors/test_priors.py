@@ -1,0 +1,63 @@
+"""Priors: their laws, and what a wrong mean or covariance is told."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import zoo
+from zoo.divergences import kl_divergence
+from zoo.errors import ComponentError
+from zoo.priors.gaussian import Gaussian
+from zoo.priors.standard_gaussian import StandardGaussian
+from zoo.registry import find_component
+
+
+@pytest.mark.parametrize("name", zoo.list_components("prior"))
+def test_it_is_one_distribution_over_latents(name: str) -> None:
+    p = find_component("prior", name)(latent_dim=3)()
+    assert p.batch_shape == ()
+    assert p.event_shape == (3,)
+    assert p.log_prob(torch.zeros(7, 3)).shape == (7,)
+
+
+def test_the_gaussian_prior_begins_as_the_standard_one() -> None:
+    z = torch.randn(10, 4)
+    assert torch.allclose(Gaussian(latent_dim=4)().log_prob(z), StandardGaussian(latent_dim=4)().log_prob(z), atol=1e-5)
+
+
+def test_mean_and_covariance_are_those_that_were_given() -> None:
+    covariance = [[2.0, 0.6], [0.6, 0.5]]
+    p = Gaussian(latent_dim=2, mean=[1.0, -1.0], covariance=covariance)()
+    assert torch.allclose(p.mean, torch.tensor([1.0, -1.0]))
+    assert torch.allclose(p.covariance_matrix, torch.tensor(covariance), atol=1e-6)
+
+
+def test_a_fixed_prior_has_no_parameters_and_a_learned_one_follows_the_posterior() -> None:
+    assert not list(Gaussian(latent_dim=2, mean=[0.0, 1.0]).parameters())
+    torch.manual_seed(0)
+    prior = Gaussian(latent_dim=2, learned=True)
+    target = torch.distributions.MultivariateNormal(torch.tensor([1.0, 2.0]), torch.tensor([[1.0, 0.8], [0.8, 2.0]]))
+    optimizer = torch.optim.Adam(prior.parameters(), lr=0.05)
+    for _ in range(400):
+        optimizer.zero_grad()
+        kl_divergence(target, prior()).backward()
+        optimizer.step()
+    assert kl_divergence(target, prior()) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mean": [0.0]}, "2 numbers were needed, 1 came"),
+        ({"mean": [0.0, float("nan")]}, "finite numbers"),
+        ({"covariance": [[1.0]]}, "2×2 matrix was needed, 1 rows"),
+        ({"covariance": [[1.0, 0.0], [0.0]]}, "2×2 matrix"),
+        ({"covariance": [[1.0, 2.0], [2.0, 1.0]]}, "positive-definite"),
+        ({"covariance": [[1.0, 0.5], [0.0, 1.0]]}, "symmetric"),
+        ({"covariance": [[1.0, float("inf")], [float("inf"), 1.0]]}, "symmetric"),
+    ],
+)
+def test_a_wrong_mean_or_covariance_is_named(options: dict, message: str) -> None:
+    with pytest.raises(ComponentError, match=message):
+        Gaussian(latent_dim=2, **options)

@@ -1,0 +1,165 @@
+"""The code blocks of README.md, CONTRIBUTING.md and docs/ are run: what they say works, works.
+
+Each document has a working directory and a namespace of its own; its blocks run in their order.
+
+- ``python``: executed. With a title (```` ```python title="my_encoder.py" ````): written to that file.
+- ``yaml``: a fragment of a recipe, validated. With a title: written to that file.
+- ``bash``: a command a line, ``zoo-cli …`` or ``python …``, which must succeed.
+- ``console``: commands after ``$``, and their output. It is compared line by line with all numbers masked; a line
+  of ``…`` stands for any lines. Commands that are meant to fail end with ``  # exit status N``.
+- ``json``: parsed. ``text`` and ``bibtex``: shown only.
+
+A block that must not run (it installs something) is marked: ``<!-- skip: next "why" -->``. A ``zoo-cli train`` that
+does not say how long is shortened to one epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from unittest import SkipTest
+
+import pytest
+from sybil import Document, Example
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.markdown import SkipParser
+from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
+
+import zoo
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = RawFencedCodeBlockLexer(re.compile(r'(?P<language>\w*)(?: +title="(?P<title>[^"]+)")?[^\n]*\n'))
+NUMBER = re.compile(r"[-−]?\d+(?:[.,:]\d+)*(?:e[-+]?\d+)?")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_blocks_of_a_document_run(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for example in Document.parse(str(path), SkipParser(), parse_blocks).examples():
+        try:
+            example.evaluate()
+        except SkipTest:
+            continue
+
+
+def parse_blocks(document: Document):
+    """Yield every fenced block of a document; one of a language that is not known here fails."""
+    for region in FENCE(document):
+        language, title = region.lexemes["language"], region.lexemes["title"]
+        region.parsed = region.lexemes["source"]
+        region.evaluator = EVALUATORS.get(language, refuse) if title is None else write_file
+        yield region
+
+
+def refuse(example: Example) -> str:
+    return f"no way to check a block of language {example.region.lexemes['language']!r}"
+
+
+def show(example: Example) -> None:
+    """A block for the eye alone."""
+
+
+def write_file(example: Example) -> None:
+    path = Path(example.region.lexemes["title"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(example.parsed, encoding="utf-8")
+
+
+def check_json(example: Example) -> None:
+    json.loads(example.parsed)
+
+
+def check_fragment(example: Example) -> None:
+    """Validate a fragment of a recipe, with a model and data under it where it names none."""
+    import yaml
+
+    zoo.load_recipe({"name": "fragment", "model": "vae-mlp-2d", "data": "digits", **yaml.safe_load(example.parsed)})
+
+
+def run_commands(example: Example) -> str | None:
+    """Run each line; a backslash at its end continues it."""
+    for line in example.parsed.replace("\\\n", " ").splitlines():
+        if line.strip() and not line.startswith("#"):
+            status, output = run(line)
+            if status != 0:
+                return f"{line}\nexit status {status}\n{output}"
+    return None
+
+
+def run_transcript(example: Example) -> str | None:
+    """Run each line after a ``$`` and compare what follows it with the output, numbers masked."""
+    for part in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
+        line, _, shown = part.partition("\n")
+        command, _, wanted = line.partition("  # exit status ")
+        status, output = run(command)
+        if status != int(wanted or 0):
+            return f"{command}\nexit status {status}\n{output}"
+        missing = first_missing(shown, output)
+        if missing is not None:
+            return f"{command}\nshould print, after the lines above it: {missing}\nprinted:\n{output}"
+    return None
+
+
+def run(line: str) -> tuple[int, str]:
+    """Run ``zoo-cli`` or ``python`` without a shell; return its exit status and all that it printed."""
+    program, *arguments = shlex.split(line, comments=True)
+    if program == "zoo-cli":
+        if arguments[0] == "train" and "train.epochs" not in line and "--help" not in line:
+            arguments += ["--set", "train.epochs=1"]
+        arguments = ["-c", "from zoo.cli import main; main()", *arguments]
+    elif program != "python":
+        pytest.fail(f"only zoo-cli and python are run here; mark the block as skipped: {line}")
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=600,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "120"},
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def first_missing(shown: str, output: str) -> str | None:
+    """Return the first line shown that the output lacks; lines come in order, right after each other but for ``…``."""
+    printed, anywhere = masked(output), True
+    for line in masked(shown):
+        if line in ("…", "..."):
+            anywhere = True
+            continue
+        while anywhere and printed and not matches(line, printed[0]):
+            printed.pop(0)
+        if not printed or not matches(line, printed.pop(0)):
+            return line
+        anywhere = False
+    return None
+
+
+def matches(shown: str, printed: str) -> bool:
+    """Compare a line; ``…`` at its end stands for the rest."""
+    return printed.startswith(shown[:-1].rstrip()) if shown.endswith("…") else shown == printed
+
+
+def masked(text: str) -> list[str]:
+    """Return the lines that hold something, with numbers and runs of spaces made alike."""
+    lines = (" ".join(NUMBER.sub("#", line).split()) for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+EVALUATORS = {
+    "python": PythonEvaluator(),
+    "yaml": check_fragment,
+    "bash": run_commands,
+    "console": run_transcript,
+    "json": check_json,
+    "text": show,
+    "bibtex": show,
+}

@@ -1,0 +1,156 @@
+"""The linear-Gaussian model, where everything is known (Tipping & Bishop 1999): z ~ N(0, I), x|z ~ N(W z + b, σ² I)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import MultivariateNormal
+
+import zoo
+from zoo import registry
+from zoo.decoders import Decoder
+from zoo.encoders import Encoder
+from zoo.model import Model
+
+W = torch.tensor([[1.0, 0.8], [0.3, 0.9], [0.8, 0.6]])
+B = torch.tensor([0.5, -0.2, 0.1])
+SIGMA = 0.7
+M = W.T @ W + SIGMA**2 * torch.eye(2)
+GAP = 0.5 * (M.diagonal().log().sum() - torch.logdet(M))
+"""What a diagonal posterior must lose, in nats, for every x."""
+
+
+@pytest.fixture(autouse=True)
+def linear_components() -> Iterator[None]:
+    @zoo.register("encoder", "identity")
+    class Identity(Encoder):
+        def __init__(self, *, data_shape: tuple[int, ...]) -> None:
+            super().__init__()
+            self.features = data_shape[0]
+
+        def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+            return x
+
+    @zoo.register("decoder", "linear_gaussian")
+    class LinearGaussian(Decoder):
+        def __init__(self, *, latent_dim: int) -> None:
+            super().__init__()
+            self.weight, self.bias = nn.Parameter(W.clone(), False), nn.Parameter(B.clone(), False)
+
+        def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+            return z @ self.weight.T + self.bias
+
+    yield
+    # Other tests go over all that is registered.
+    del registry._registered["encoder", "identity"], registry._registered["decoder", "linear_gaussian"]
+
+
+def make(posterior: str, **objective: object) -> Model:
+    torch.manual_seed(0)
+    return zoo.build(
+        {
+            "objective": {"name": "vae", **objective},
+            "data_shape": [3],
+            "latent_dim": 2,
+            "encoder": "identity",
+            "posterior": {"name": posterior, "floor": 1e-6},
+            "decoder": "linear_gaussian",
+            "likelihood": {"name": "gaussian", "scale": SIGMA},
+        }
+    )
+
+
+def data(n: int) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(n, 2, generator=generator) @ W.T + B + SIGMA * torch.randn(n, 3, generator=generator)
+
+
+def log_evidence(x: Tensor) -> Tensor:
+    return MultivariateNormal(B, W @ W.T + SIGMA**2 * torch.eye(3)).log_prob(x)
+
+
+def fit(model: Model, x: Tensor) -> None:
+    optimizer = torch.optim.Adam(model.posterior.parameters(), lr=0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 600)
+    for _ in range(600):
+        optimizer.zero_grad()
+        model.loss(x).total.backward()
+        optimizer.step()
+        schedule.step()
+
+
+def gap(model: Model, x: Tensor) -> float:
+    """Mean of log p(x) − ELBO(x), in nats."""
+    torch.manual_seed(2)
+    with torch.no_grad():
+        return (log_evidence(x).mean() + model.loss(x).total).item()
+
+
+@pytest.mark.parametrize(("posterior", "expected"), [("full_gaussian", 0.0), ("diagonal_gaussian", GAP.item())])
+def test_training_reaches_the_best_bound_of_the_family(posterior: str, expected: float) -> None:
+    x = data(256)
+    model = make(posterior, num_samples=16)
+    fit(model, x)
+    model.objective.num_samples = 4000
+    assert gap(model, x) == pytest.approx(expected, abs=0.01)
+
+
+def test_the_gap_of_a_diagonal_posterior_is_large_enough_to_be_seen() -> None:
+    assert GAP > 0.1
+
+
+def test_a_trained_full_posterior_is_the_true_one() -> None:
+    x = data(256)
+    model = make("full_gaussian", num_samples=16)
+    fit(model, x)
+    q = model.encode(x)
+    assert torch.allclose(q.mean, (x - B) @ W @ torch.linalg.inv(M).T, atol=0.05)
+    assert torch.allclose(q.covariance_matrix[0], SIGMA**2 * torch.linalg.inv(M), atol=0.03)
+
+
+def test_with_the_true_posterior_every_single_draw_gives_the_evidence() -> None:
+    x = data(20)
+    model = make("full_gaussian", kl="monte_carlo")
+    lower = torch.linalg.cholesky(SIGMA**2 * torch.linalg.inv(M))
+    with torch.no_grad():
+        head = model.posterior.head
+        head.weight.zero_()
+        head.weight[:2] = torch.linalg.inv(M) @ W.T
+        head.bias[:2] = -torch.linalg.inv(M) @ W.T @ B
+        head.bias[2:4] = torch.expm1(lower.diagonal() - 1e-6).log()
+        head.bias[4] = lower[1, 0]
+    for seed in range(3):
+        torch.manual_seed(seed)
+        assert gap(model, x) == pytest.approx(0.0, abs=1e-4)
+        assert torch.allclose(model.log_likelihood(x, num_samples=1), log_evidence(x), atol=1e-4)
+
+
+def test_the_importance_weighted_estimate_reaches_the_evidence_from_below() -> None:
+    x = data(100)
+    model = make("diagonal_gaussian", num_samples=4)
+    fit(model, x)
+    torch.manual_seed(3)
+    gaps = [(log_evidence(x) - model.log_likelihood(x, num_samples=k)).mean().item() for k in (1, 10, 10_000)]
+    assert gaps[0] > gaps[1] > gaps[2] > -0.01
+    assert gaps[2] == pytest.approx(0.0, abs=0.01)
+
+
+def test_the_memory_bound_does_not_change_the_estimate() -> None:
+    model = make("full_gaussian", num_samples=4)
+    fit(model, data(256))
+    x = data(10)
+    for max_rows in (7, 64, 100_000):
+        torch.manual_seed(4)
+        estimate = model.log_likelihood(x, num_samples=3000, max_rows=max_rows)
+        assert torch.allclose(estimate, log_evidence(x), atol=0.15)
+
+
+def test_the_importance_weighted_bound_is_tighter_than_the_elbo() -> None:
+    x = data(200)
+    torch.manual_seed(5)
+    elbo = -make("diagonal_gaussian", num_samples=50).loss(x).total
+    bound = -make("diagonal_gaussian", num_samples=50, bound="importance_weighted").loss(x).total
+    assert elbo + 0.05 < bound < log_evidence(x).mean() + 0.01

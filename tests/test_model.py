@@ -1,0 +1,111 @@
+"""What every model offers, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.distributions import Distribution
+
+import zoo
+from zoo.errors import ComponentError, InputError, RecipeError
+from zoo.model import Model
+
+
+@pytest.fixture(scope="module")
+def vae() -> Model:
+    return zoo.build("vae-mlp-2d", data_shape=(1, 8, 8)).eval()
+
+
+@pytest.fixture(scope="module")
+def conditional() -> Model:
+    return zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), classes=3).eval()
+
+
+def test_encode_decode_and_prior_are_distributions(vae: Model) -> None:
+    q, p = vae.encode(torch.rand(5, 1, 8, 8)), vae.decode(torch.randn(7, 5, 2))
+    assert all(isinstance(distribution, Distribution) for distribution in (q, p, vae.prior))
+    assert (q.batch_shape, q.event_shape) == ((5,), (2,))
+    assert (p.batch_shape, p.event_shape) == ((7, 5), (1, 8, 8))
+    assert (vae.prior.batch_shape, vae.prior.event_shape) == ((), (2,))
+
+
+def test_leading_sample_dimensions_decode_as_one_by_one(conditional: Model) -> None:
+    z, labels = torch.randn(4, 3, 2), torch.tensor([0, 1, 2])
+    together = conditional.decode(z, labels).mean
+    apart = torch.stack([conditional.decode(row, labels).mean for row in z])
+    assert torch.allclose(together, apart, atol=1e-6)
+
+
+def test_samples_are_means_or_draws(vae: Model) -> None:
+    assert len(vae.sample(3).unique()) > 2
+    assert vae.sample(3, noise=True).unique().tolist() == [0.0, 1.0]
+
+
+def test_nothing_that_only_looks_keeps_a_gradient(vae: Model) -> None:
+    x = torch.rand(2, 1, 8, 8)
+    for value in (vae.reconstruct(x), vae.sample(2), vae.log_likelihood(x, num_samples=2)):
+        assert not value.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.encode(torch.rand(2, 1, 9, 8)), r"\(B, 1, 8, 8\) were needed, \(2, 1, 9, 8\) came"),
+        (lambda m: m.encode(torch.zeros(2, 1, 8, 8, dtype=torch.uint8)), "floating-point data were needed"),
+        (lambda m: m.decode(torch.randn(5, 3)), r"B, 2\) were needed, \(5, 3\) came"),
+        (lambda m: m.decode(torch.randn(2)), "codes of shape"),
+        (lambda m: m.sample(0), "at least 1"),
+        (lambda m: m.encode(torch.rand(2, 1, 8, 8), torch.tensor([0, 1])), "not conditional"),
+        (lambda m: m.log_likelihood(torch.rand(2, 1, 8, 8), num_samples=0), "at least 1"),
+    ],
+)
+def test_wrong_input_is_told_what_was_needed(vae: Model, call: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        call(vae)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (None, "conditional on 3 classes"),
+        (torch.tensor([0, 3]), "0 to 2 were needed, 0 to 3 came"),
+        (torch.tensor([-1, 0]), "0 to 2 were needed"),
+        (torch.tensor([0]), r"\(2,\) class numbers"),
+        (torch.tensor([0.0, 1.0]), "int64"),
+    ],
+)
+def test_labels_that_are_missing_or_wrong_are_refused(conditional: Model, labels: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        conditional.encode(torch.rand(2, 1, 8, 8), labels)  # type: ignore[arg-type]
+
+
+def test_an_autoencoder_has_no_likelihood_to_estimate() -> None:
+    with pytest.raises(ComponentError, match="no density"):
+        zoo.build("ae-mlp-2d", data_shape=(1, 8, 8)).log_likelihood(torch.rand(2, 1, 8, 8))
+
+
+def test_overrides_reach_every_field() -> None:
+    model = zoo.build("vae-mlp-2d", latent_dim=5, data_shape=[3, 16, 16], encoder="conv", objective={"beta": 4})
+    assert model.spec.latent_dim == 5
+    assert model.spec.encoder.name == "conv"
+    assert model.spec.objective.options["beta"] == 4.0
+    assert model.sample(2).shape == (2, 3, 16, 16)
+
+
+def test_the_spec_rebuilds_the_model() -> None:
+    model = zoo.build("vae-mlp-2d", latent_dim=5)
+    assert zoo.build(model.spec).spec == model.spec
+    assert zoo.build(model.spec.to_dict()).spec == model.spec
+
+
+def test_the_spec_holds_every_option_with_its_value() -> None:
+    spec = zoo.build("vae-mlp-2d").spec
+    assert spec.posterior.options == {"floor": 1e-4}
+    assert spec.objective.options["kl"] == "auto"
+
+
+def test_a_missing_part_is_named() -> None:
+    with pytest.raises(ComponentError, match=r"model\.encoder: the objective 'vae' needs one"):
+        zoo.build({"objective": "vae", "data_shape": [4], "latent_dim": 2})
+    with pytest.raises(RecipeError, match=r"model\.data_shape: missing"):
+        zoo.build({"objective": "vae", "latent_dim": 2})
