@@ -49,7 +49,7 @@ def assemble(spec: ModelSpec) -> Model:
     objective_class, objective_spec = _checked("objective", spec.objective)
     objective = cast(Objective, construct(objective_class, objective_spec.options, {}, "model.objective"))
     resolved = _resolve(spec, objective_spec, objective)
-    parts = _wire(resolved)
+    parts = _wire(resolved, objective)
     model = Model(resolved, parts, objective)
     objective.check(resolved, model)
     return model
@@ -58,9 +58,10 @@ def assemble(spec: ModelSpec) -> Model:
 def _resolve(spec: ModelSpec, objective_spec: ComponentSpec, objective: Objective) -> ModelSpec:
     """Return the spec with every option of every component, and only the parts that the objective needs."""
     changes: dict[str, Any] = {"objective": objective_spec}
+    needs = _needed_parts(spec, objective_spec.name, objective)
     for role in PARTS:
         component: ComponentSpec | None = getattr(spec, role)
-        if role in objective.needs:
+        if role in needs:
             if component is None:
                 raise ComponentError(
                     f"the objective {objective_spec.name!r} needs one, none came",
@@ -79,17 +80,42 @@ def _resolve(spec: ModelSpec, objective_spec: ComponentSpec, objective: Objectiv
     return spec.model_copy(update=changes)
 
 
+def _needed_parts(spec: ModelSpec, name: str, objective: Objective) -> tuple[str, ...]:
+    """Return the parts that the objective needs, or those of its alternatives that the spec names."""
+    named = {role for role in PARTS if getattr(spec, role) is not None and role in spec.model_fields_set}
+    choices = (objective.needs, *objective.alternatives)
+    known = named & {role for choice in choices for role in choice}
+    chosen = next((choice for choice in choices if known <= set(choice)), None)
+    if chosen is None:
+        either = "; or ".join(", ".join(choice) for choice in choices)
+        raise ComponentError(
+            f"the objective {name!r} takes either {either}; {', '.join(role for role in PARTS if role in known)} came",
+            where="model",
+            remedy="Leave out the parts of one of them; `encoder: null` takes away what a preset gives.",
+        )
+    has_code = {"posterior", "decoder"} & set(chosen)
+    if has_code and spec.latent_dim is None:
+        raise RecipeError("missing", where="model.latent_dim", remedy="Give the number of latent dimensions.")
+    if not has_code and spec.latent_dim is not None:
+        raise RecipeError(
+            f"{spec.latent_dim} came, but a model of {', '.join(chosen)} has no latent dimensions",
+            where="model.latent_dim",
+            remedy="Leave it out; `latent_dim: null` takes away what a preset gives.",
+        )
+    return chosen
+
+
 def _checked(role: str, component: ComponentSpec) -> tuple[type, ComponentSpec]:
     found = find_component(role, component.name, where=f"model.{role}")
     return found, component.with_options(check_options(found, component.options, f"model.{role}"))
 
 
-def _wire(spec: ModelSpec) -> dict[str, nn.Module]:
+def _wire(spec: ModelSpec, objective: Objective) -> dict[str, nn.Module]:
     """Construct the parts in the order in which each tells the next what it needs."""
     wiring: dict[str, Any] = {
         "data_shape": spec.data_shape,
         "latent_dim": spec.latent_dim,
-        "condition_dim": spec.condition_dim if spec.classes else 0,
+        "condition_dim": spec.condition_dim if spec.classes or objective.uses_time else 0,
     }
     parts: dict[str, nn.Module] = {}
 
@@ -105,6 +131,6 @@ def _wire(spec: ModelSpec) -> dict[str, nn.Module]:
     encoder = make("encoder")
     if encoder:
         wiring["features"] = cast(Encoder, encoder).features
-    for role in ("posterior", "prior", "decoder"):
+    for role in ("posterior", "prior", "decoder", "network"):
         make(role)
     return {role: parts[role] for role in PARTS if role in parts}

@@ -16,6 +16,9 @@ from zoo.registry import find_component, list_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
 
+_LOOK_AT = 128
+"""Examples whose scale is looked at before a model is measured on them."""
+
 
 def evaluate(
     model: Model,
@@ -92,4 +95,4 @@ def _check_fit(model: Model, split: Split) -> None:
         )
     if model.classes and split.labels is None:
         raise DataError("the model is conditional and needs labels, the data have none", where="data")
-    model.likelihood.check_range(split.info.data_range, "data")
+    model.objective.check_data(model, split.examples(_LOOK_AT), split.info.data_range, "data")

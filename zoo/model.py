@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
-from zoo.errors import ComponentError, InputError
+from zoo.errors import ComponentError, InputError, unknown_name
 from zoo.objectives import Loss, Objective
 from zoo.parts import Parts
 from zoo.posteriors import posterior_mean
@@ -34,6 +37,7 @@ class Model(Parts):
             latent_dim=spec.latent_dim,
             classes=spec.classes,
             condition_dim=spec.condition_dim,
+            uses_time=objective.uses_time,
         )
         self.objective = objective
         self.spec = spec
@@ -46,22 +50,35 @@ class Model(Parts):
         """Return the scalar loss of a batch (B, *data_shape) and its named terms."""
         return self.objective.loss(self, x, labels)
 
+    def emission(self, raw: Tensor) -> Distribution:
+        """Return p(x|z) from what the decoder gives, as the objective understands it."""
+        return self.objective.emission(self, raw)
+
     @torch.no_grad()
     def reconstruct(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the mean of p(x|z) at the posterior mean of z, (B, *data_shape)."""
         return self.decode(posterior_mean(self.encode(x, labels)), labels).mean
 
     @torch.no_grad()
-    def sample(self, n: int, labels: Tensor | None = None, *, noise: bool = False) -> Tensor:
-        """Draw n examples, (n, *data_shape).
+    def sample(self, n: int, labels: Tensor | None = None, *, noise: bool = False, **options: Any) -> Tensor:
+        """Draw n examples, (n, *data_shape), without tracking gradients.
 
         Args:
             labels: (n,) class numbers, for a conditional model.
             noise: return draws of p(x|z) rather than its mean.
+            options: what the objective's ``sample`` takes besides, such as ``steps`` of a denoiser's.
+
+        Raises:
+            InputError: an option is unknown; the message names those there are.
         """
         if n < 1:
             raise InputError(f"a number of samples of at least 1 was needed, {n} came", where="n")
-        return self.objective.sample(self, n, labels, noise=noise)
+        known = [*inspect.signature(self.objective.sample).parameters][3:]
+        for name in options:
+            if name not in known:
+                problem, remedy = unknown_name("option", name, known)
+                raise InputError(problem, where=f"sample.{name}", remedy=remedy)
+        return self.objective.sample(self, n, labels, noise=noise, **options)
 
     @torch.no_grad()
     def log_likelihood(
@@ -105,11 +122,18 @@ class Model(Parts):
                 total = torch.logaddexp(total, log_weights.logsumexp(0))
         return total - math.log(num_samples)
 
+    def why_no_density(self) -> str | None:
+        """Return why the model has no q(z|x) with a density, or None if it has one."""
+        if self.has_density:
+            return None
+        if self.spec.posterior is None:
+            return "it has no posterior"
+        return f"its posterior {self.spec.posterior.name!r} has no density"
+
     def _check_density(self) -> None:
-        if not self.posterior.has_density:
-            name = self.spec.posterior.name if self.spec.posterior else "none"
+        if not self.has_density:
             raise ComponentError(
-                f"the posterior {name!r} has no density, so there is no likelihood to estimate",
+                f"{self.why_no_density()}, so there is no likelihood to estimate",
                 where="log_likelihood",
                 remedy="Train a model with objective `vae`, or measure `mse`.",
             )

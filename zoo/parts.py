@@ -10,19 +10,22 @@ from torch.distributions import Distribution
 
 from zoo.decoders import Decoder
 from zoo.encoders import Encoder
-from zoo.errors import InputError
+from zoo.errors import ComponentError, InputError
 from zoo.likelihoods import Likelihood
-from zoo.nn.conditions import LabelEmbedding
+from zoo.networks import Network
+from zoo.nn.conditions import LabelEmbedding, TimeEmbedding
 from zoo.posteriors import Posterior
 from zoo.priors import Prior
 
 
 class Parts(nn.Module):
-    """Encoder, posterior, prior, decoder and likelihood, wired to each other.
+    """Encoder, posterior, prior, decoder and likelihood, wired to each other, or a network in their place.
+
+    Only the parts that the model's objective needs are there; :meth:`has` tells which.
 
     Attributes:
         data_shape: shape of one example.
-        latent_dim: number of latent dimensions, d.
+        latent_dim: number of latent dimensions, d; 0 where there is no code.
         classes: number of class labels that the model is conditioned on, or None.
     """
 
@@ -31,22 +34,34 @@ class Parts(nn.Module):
     latent_prior: Prior
     decoder: Decoder
     likelihood: Likelihood
+    network: Network
 
     def __init__(
         self,
         components: Mapping[str, nn.Module],
         *,
         data_shape: tuple[int, ...],
-        latent_dim: int,
+        latent_dim: int | None,
         classes: int | None = None,
         condition_dim: int = 64,
+        uses_time: bool = False,
     ) -> None:
         super().__init__()
-        self.data_shape, self.latent_dim, self.classes = tuple(data_shape), latent_dim, classes
+        self.data_shape, self.latent_dim, self.classes = tuple(data_shape), latent_dim or 0, classes
         for role, component in components.items():
             # `model.prior` is the distribution; the module that gives it stands under another name.
             self.add_module("latent_prior" if role == "prior" else role, component)
         self.label_embedding = LabelEmbedding(classes, condition_dim) if classes else None
+        self.time_embedding = TimeEmbedding(condition_dim) if uses_time else None
+
+    def has(self, role: str) -> bool:
+        """Whether the model has the part of this name, such as ``"encoder"``."""
+        return ("latent_prior" if role == "prior" else role) in self._modules
+
+    @property
+    def has_density(self) -> bool:
+        """Whether there is a q(z|x) with a density, so that the model has a likelihood."""
+        return self.has("posterior") and self.posterior.has_density
 
     @property
     def prior(self) -> Distribution:
@@ -60,7 +75,7 @@ class Parts(nn.Module):
         return next(self.parameters()).device
 
     def encode(self, x: Tensor, labels: Tensor | None = None) -> Distribution:
-        """Return q(z|x), with batch shape (B,) and event shape (d,).
+        """Return q(z|x), with batch shape (B,) and event shape (d,); that of the cleanest step of a chain.
 
         Args:
             x: (B, *data_shape) data, in the range that the model was trained on.
@@ -68,8 +83,10 @@ class Parts(nn.Module):
 
         Raises:
             InputError: a shape or a label is not what the model needs.
+            ComponentError: the model is a network without a code.
         """
-        self._check_data(x)
+        self._check_code("encode")
+        self.check_data(x)
         distribution: Distribution = self.posterior(self.encoder(x, self.condition(labels, len(x))))
         return distribution
 
@@ -82,7 +99,9 @@ class Parts(nn.Module):
 
         Raises:
             InputError: a shape or a label is not what the model needs.
+            ComponentError: the model is a network without a code, or its decoder's output is not of the data.
         """
+        self._check_code("decode")
         if z.ndim < 2 or z.shape[-1] != self.latent_dim:
             raise InputError(f"codes of shape (…, B, {self.latent_dim}) were needed, {tuple(z.shape)} came", where="z")
         condition = self.condition(labels, z.shape[-2])
@@ -90,11 +109,36 @@ class Parts(nn.Module):
         if condition is not None and z.ndim > 2:
             condition = condition.expand(*z.shape[:-1], -1).reshape(len(flat), -1)
         raw = self.decoder(flat, condition)
-        distribution: Distribution = self.likelihood(raw.unflatten(0, z.shape[:-1]))
+        return self.emission(raw.unflatten(0, z.shape[:-1]))
+
+    def emission(self, raw: Tensor) -> Distribution:
+        """Return p(x|z) from what the decoder gives, (*batch, *shape)."""
+        distribution: Distribution = self.likelihood(raw)
         return distribution
 
     def condition(self, labels: Tensor | None, batch: int) -> Tensor | None:
         """Return the condition vectors (B, condition_dim) of ``labels``, or None for an unconditional model.
+
+        Where a model is conditioned on time, too, they are those of the cleanest step, t = 1.
+
+        Raises:
+            InputError: labels are missing, were not expected, or are out of range.
+        """
+        self.check_labels(labels, batch)
+        times = torch.ones(batch, device=self.device) if self.time_embedding is not None else None
+        return self.embed(labels, times)
+
+    def embed(self, labels: Tensor | None, times: Tensor | None) -> Tensor | None:
+        """Return the sum of the vectors of labels (B,) and of times (B,), or None if the model takes neither."""
+        vectors = []
+        if self.label_embedding is not None and labels is not None:
+            vectors.append(self.label_embedding(labels))
+        if self.time_embedding is not None and times is not None:
+            vectors.append(self.time_embedding(times))
+        return sum(vectors[1:], vectors[0]) if vectors else None
+
+    def check_labels(self, labels: Tensor | None, batch: int) -> None:
+        """Refuse labels that do not suit the model.
 
         Raises:
             InputError: labels are missing, were not expected, or are out of range.
@@ -106,7 +150,7 @@ class Parts(nn.Module):
                     where="labels",
                     remedy="Leave them out, or build the model with `classes: N`.",
                 )
-            return None
+            return
         if labels is None:
             raise InputError(
                 f"this model is conditional on {self.classes} classes and needs a label for each example",
@@ -124,10 +168,13 @@ class Parts(nn.Module):
                 f"{int(labels.min())} to {int(labels.max())} came",
                 where="labels",
             )
-        embedded: Tensor = self.label_embedding(labels)
-        return embedded
 
-    def _check_data(self, x: Tensor) -> None:
+    def check_data(self, x: Tensor) -> None:
+        """Refuse data of another shape or type.
+
+        Raises:
+            InputError: the message has both.
+        """
         if x.shape[1:] != self.data_shape:
             shape = ", ".join(map(str, self.data_shape))
             raise InputError(f"data of shape (B, {shape}) were needed, {tuple(x.shape)} came", where="x")
@@ -136,4 +183,12 @@ class Parts(nn.Module):
                 f"floating-point data were needed, {x.dtype} came",
                 where="x",
                 remedy="Scale the data as in training, for example `x.float() / 255`.",
+            )
+
+    def _check_code(self, wanted: str) -> None:
+        if not self.has("encoder"):
+            raise ComponentError(
+                "this model is a network from data to data and has no code",
+                where=wanted,
+                remedy="Build it with `encoder`, `posterior: point` and `decoder` in place of `network`.",
             )

@@ -47,6 +47,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("prior", "zoo.priors", "Prior", "→ distribution over z"),
         Kind("decoder", "zoo.decoders", "Decoder", "z (B, d) → raw parameters (B, *shape)"),
         Kind("likelihood", "zoo.likelihoods", "Likelihood", "raw parameters → distribution over data"),
+        Kind("network", "zoo.networks", "Network", "data (B, *data_shape) → data (B, *data_shape)"),
         Kind("objective", "zoo.objectives", "Objective", "model and batch → loss terms; how to draw a sample"),
         Kind("dataset", "zoo.datasets", "Dataset", "→ train, validation and test data in a stated range"),
         Kind("metric", "zoo.metrics", "Metric", "model and data → named figures"),

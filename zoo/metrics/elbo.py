@@ -30,7 +30,7 @@ class Elbo(Metric):
 
     def unfit(self, model: Model) -> str | None:
         """A posterior without a density has no ELBO."""
-        return None if model.posterior.has_density else "its posterior has no density"
+        return model.why_no_density()
 
     @torch.no_grad()
     def measure(self, model: Model, split: Split) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from zoo.errors import ComponentError
 from zoo.parts import Parts
@@ -30,10 +31,14 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         needs: the parts that a spec must name for this objective; it refuses the others.
+        alternatives: other sets of parts that serve as well, where a spec names those instead.
+        uses_time: whether the parts are conditioned on the step of a chain.
         unit: the unit of the loss, for logs and figures.
     """
 
     needs: ClassVar[tuple[str, ...]]
+    alternatives: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    uses_time: ClassVar[bool] = False
     unit: ClassVar[str] = "nats"
 
     @abstractmethod
@@ -42,7 +47,15 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, parts: Parts, n: int, labels: Tensor | None = None, *, noise: bool = False) -> Tensor:
-        """Draw n examples (n, *data_shape); see :meth:`zoo.model.Model.sample`."""
+        """Draw n examples (n, *data_shape); see :meth:`zoo.model.Model.sample`.
+
+        An objective may take more options by keyword, each with a default; the model hands them on.
+        """
+
+    def emission(self, parts: Parts, raw: Tensor) -> Distribution:
+        """Return p(x|z) from what the decoder gives: what the likelihood says, unless the objective knows better."""
+        distribution: Distribution = parts.likelihood(raw)
+        return distribution
 
     def check(self, spec: ModelSpec, parts: Parts) -> None:
         """Refuse parts that cannot work under this objective.
@@ -50,6 +63,20 @@ class Objective(nn.Module, ABC):
         Raises:
             ComponentError: names both, and what to use instead.
         """
+
+    def check_data(
+        self, parts: Parts, examples: Tensor, data_range: tuple[float, float] | None, where: str = "data.scale"
+    ) -> None:
+        """Refuse data that were not scaled as the objective and its likelihood expect.
+
+        Args:
+            examples: (N, *data_shape) some of the data, as prepared.
+            data_range: smallest and largest value that the data may take; None for any real number.
+
+        Raises:
+            DataError: says what was needed, what came, and how to scale the data.
+        """
+        parts.likelihood.check_range(data_range, where)
 
     def advance(self, step: int, steps_per_epoch: int) -> None:
         """Take note of how far training is, before the step with this number from 0."""

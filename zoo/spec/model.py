@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 
 from zoo.spec.component import ComponentSpec, StrictModel
 
-PARTS = ("encoder", "posterior", "prior", "decoder", "likelihood")
+PARTS = ("encoder", "posterior", "prior", "decoder", "likelihood", "network")
 """The fields of a :class:`ModelSpec` that name a component, in the order in which data passes them."""
 
 
@@ -35,7 +35,9 @@ class ModelSpec(StrictModel):
         default=None,
         description="Smallest and largest value of the data; null where there is none. In a recipe: that of the data.",
     )
-    latent_dim: PositiveInt = Field(description="Number of latent dimensions, d.")
+    latent_dim: PositiveInt | None = Field(
+        default=None, description="Number of latent dimensions, d; null for a `network`, which has no code."
+    )
     classes: PositiveInt | None = Field(
         default=None, description="Number of class labels to condition on; null for an unconditional model."
     )
@@ -47,6 +49,10 @@ class ModelSpec(StrictModel):
     prior: ComponentSpec | None = Field(default=ComponentSpec(name="standard_gaussian"), description="p(z)")
     decoder: ComponentSpec | None = Field(default=None, description="z (B, d) → raw parameters of p(x|z)")
     likelihood: ComponentSpec | None = Field(default=None, description="raw parameters → p(x|z)")
+    network: ComponentSpec | None = Field(
+        default=None,
+        description="data (B, *data_shape) → data (B, *data_shape); in place of encoder, posterior and decoder",
+    )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts and scalars, ready for YAML or JSON."""
