@@ -57,6 +57,10 @@ class TrainingError(ZooError):
     """Training could not go on; the last good checkpoint is kept."""
 
 
+class ZooWarning(UserWarning):
+    """Something was left out, such as a broken plug-in, and the rest goes on."""
+
+
 @contextlib.contextmanager
 def located(where: str) -> Iterator[None]:
     """Put the file or object that is being worked on before the place that an error names."""

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.errors import ComponentError
-from zoo.registry import DISTRIBUTION, SCRIPT, WIRING, Source, find_component
+from zoo.registry import DISTRIBUTION, WIRING, Source, find_component
 
 
 @dataclass(frozen=True)
@@ -39,27 +38,34 @@ class Description:
 
 
 def describe_component(source: Source) -> Description:
-    """Return the description of one component; only if its source cannot be read is it imported."""
+    """Return the description of one component; only if its source text does not tell is it imported.
+
+    Raises:
+        ComponentError: it had to be imported, and that failed.
+    """
     path = _path(source)
-    definition = _definition(path, source) if path else None
-    if definition is None:
-        definition = _imported_definition(source)
-    doc = ast.get_docstring(definition) or ""
-    return Description(source, path, doc, tuple(_options(definition)))
+    found = _definition(path, source) if path else None
+    if found is None:
+        return _imported(source, path)
+    definition, constructor = found
+    return Description(source, path, ast.get_docstring(definition) or "", tuple(_written_options(constructor)))
 
 
 def _path(source: Source) -> Path | None:
-    relative = Path(*source.module.split(".")).with_suffix(".py")
+    parts = source.module.split(".")
     if source.distribution == DISTRIBUTION:
-        return Path(__file__).parent.parent / relative
-    if source.distribution == SCRIPT:
+        return Path(__file__).parent.parent.joinpath(*parts).with_suffix(".py")
+    try:
+        distribution = importlib.metadata.distribution(source.distribution)
+    except importlib.metadata.PackageNotFoundError:
         return None
-    located = Path(str(importlib.metadata.distribution(source.distribution).locate_file(relative)))
-    return located if located.is_file() else None
+    candidates = (Path(*parts).with_suffix(".py"), Path(*parts, "__init__.py"))
+    located = (Path(str(distribution.locate_file(candidate))) for candidate in candidates)
+    return next((path for path in located if path.is_file()), None)
 
 
-def _definition(path: Path, source: Source) -> ast.ClassDef | None:
-    """Return the class with the decorator ``@register(kind, name)``."""
+def _definition(path: Path, source: Source) -> tuple[ast.ClassDef, ast.FunctionDef] | None:
+    """Return the class with the decorator ``@register(kind, name)`` and its constructor, if both are written there."""
     for node in _parse(path).body:
         if isinstance(node, ast.ClassDef) and any(
             isinstance(call, ast.Call)
@@ -67,28 +73,38 @@ def _definition(path: Path, source: Source) -> ast.ClassDef | None:
             == [source.kind, source.name]
             for call in node.decorator_list
         ):
-            return node
+            constructors = (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
+            return next(((node, constructor) for constructor in constructors), None)
     return None
-
-
-def _imported_definition(source: Source) -> ast.ClassDef:
-    component = find_component(source.kind, source.name)
-    definition = ast.parse(inspect.cleandoc(inspect.getsource(component))).body[0]
-    if not isinstance(definition, ast.ClassDef):
-        raise ComponentError(f"{source} is not a class", where=f"{source.kind} {source.name!r}")
-    return definition
 
 
 @functools.cache
 def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        # What is wrong with it is told by its import.
+        return ast.Module(body=[], type_ignores=[])
 
 
-def _options(definition: ast.ClassDef) -> Iterator[Option]:
-    constructors = (n for n in definition.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
-    for constructor in constructors:
-        arguments = constructor.args
-        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-            if argument.arg not in WIRING:
-                annotation = ast.unparse(argument.annotation) if argument.annotation else "Any"
-                yield Option(argument.arg, annotation, None if default is None else ast.unparse(default))
+def _written_options(constructor: ast.FunctionDef) -> Iterator[Option]:
+    arguments = constructor.args
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if argument.arg not in WIRING:
+            annotation = ast.unparse(argument.annotation) if argument.annotation else "Any"
+            yield Option(argument.arg, annotation, None if default is None else ast.unparse(default))
+
+
+def _imported(source: Source, path: Path | None) -> Description:
+    component = find_component(source.kind, source.name)
+    parameters = list(inspect.signature(component.__init__).parameters.values())[1:]  # type: ignore[misc]
+    options = tuple(
+        Option(
+            parameter.name,
+            inspect.formatannotation(parameter.annotation).strip("'"),
+            None if parameter.default is inspect.Parameter.empty else repr(parameter.default),
+        )
+        for parameter in parameters
+        if parameter.name not in WIRING
+    )
+    return Description(source, path, inspect.getdoc(component) or "", options)

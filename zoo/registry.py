@@ -11,13 +11,15 @@ import functools
 import importlib
 import importlib.metadata
 import inspect
+import sys
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zoo.errors import ComponentError, unknown_name
+from zoo.errors import ComponentError, ZooWarning, unknown_name
 
 DISTRIBUTION = "latent-zoo"
 SCRIPT = "this process"
@@ -164,7 +166,8 @@ def sources(kind: str) -> dict[str, list[Source]]:
     for point in _entry_points(f"zoo.{kind}"):
         distribution = point.dist
         owner = (distribution.name, distribution.version) if distribution else ("an unnamed distribution", None)
-        add(Source(kind, point.name, point.module, *owner))
+        # EntryPoint.module fails on a malformed value; here it fails when it is imported, and alone.
+        add(Source(kind, point.name, point.value.partition(":")[0].strip(), *owner))
     for (registered_kind, name), component in _registered.items():
         if registered_kind == kind:
             add(Source(kind, name, component.__module__, SCRIPT))
@@ -202,11 +205,16 @@ def find_component(kind: str, name: str, where: str | None = None) -> type:
     """
     source = find_source(kind, name, where)
     if (kind, name) not in _registered:
+        before = set(_registered)
         try:
             importlib.import_module(source.module)
-        except ComponentError:
-            raise
         except Exception as error:
+            # Classes of a module that did not finish its import are forgotten: asking again fails again.
+            for key in set(_registered) - before:
+                if _registered[key].__module__ not in sys.modules:
+                    del _registered[key]
+            if isinstance(error, ComponentError):
+                raise
             raise ComponentError(
                 f"the {kind} {name!r} of {source} fails to import: {type(error).__name__}: {error}",
                 where=where,
@@ -221,6 +229,20 @@ def find_component(kind: str, name: str, where: str | None = None) -> type:
     return _registered[kind, name]
 
 
+def usable_components(kind: str) -> dict[str, type]:
+    """Import and return every component of a kind that can be had; warn of each that cannot, by name.
+
+    For work that takes all there is (every metric, the schema), where a broken plug-in should harm nobody else.
+    """
+    found = {}
+    for name in list_components(kind):
+        try:
+            found[name] = find_component(kind, name)
+        except ComponentError as error:
+            warnings.warn(f"left out: {error}", ZooWarning, stacklevel=2)
+    return found
+
+
 def _check_contract(kind: Kind, name: str, component: type) -> None:
     where = f"{kind.name} {name!r} ({_place(component)})"
     interface = kind.load_interface()
@@ -228,6 +250,9 @@ def _check_contract(kind: Kind, name: str, component: type) -> None:
         raise ComponentError(
             f"a component of this kind extends {kind.package}.{kind.interface}", where=where, remedy=kind.contract
         )
+    if inspect.isabstract(component):
+        absent = ", ".join(f"{method}()" for method in sorted(getattr(component, "__abstractmethods__", ())))
+        raise ComponentError(f"the class does not define {absent}", where=where, remedy=kind.contract)
     for parameter in list(inspect.signature(component.__init__).parameters.values())[1:]:  # type: ignore[misc]
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             raise ComponentError(

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 
 from zoo.errors import ComponentError, ZooError
 from zoo.registry import WIRING
@@ -17,15 +17,27 @@ from zoo.spec.problems import describe_problems
 
 @functools.cache
 def option_schema(component: type) -> type[BaseModel]:
-    """Return the pydantic model of a component's options, made from its constructor's signature."""
+    """Return the pydantic model of a component's options, made from its constructor's signature.
+
+    Raises:
+        ComponentError: a type in the signature is none that a value of a recipe can be checked against.
+    """
     constructor = component.__init__  # type: ignore[misc]
-    hints = typing.get_type_hints(constructor, include_extras=True)
-    fields: dict[str, Any] = {}
-    for name, parameter in list(inspect.signature(constructor).parameters.items())[1:]:
-        if name not in WIRING:
-            default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-            fields[name] = (hints[name], Field(default=default, validate_default=False))
-    return create_model(component.__name__, __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    try:
+        hints = typing.get_type_hints(constructor, include_extras=True)
+        fields: dict[str, Any] = {}
+        for name, parameter in list(inspect.signature(constructor).parameters.items())[1:]:
+            if name not in WIRING:
+                default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+                fields[name] = (hints[name], Field(default=default, validate_default=False))
+        return create_model(component.__name__, __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    except (NameError, TypeError, PydanticUserError) as error:
+        raise ComponentError(
+            f"an option's type cannot be checked: {str(error).splitlines()[0]}",
+            where=f"{component.__module__}.{component.__qualname__}",
+            remedy="Options are plain data: numbers, texts, truth values, lists and mappings of them, pydantic models; "
+            "their types are imported where the class is, not under TYPE_CHECKING.",
+        ) from error
 
 
 def wiring_of(component: type) -> set[str]:
@@ -79,6 +91,8 @@ def construct(component: type, options: dict[str, Any], wiring: dict[str, Any], 
     except ZooError as error:
         error.where = f"{where}.{error.where}" if error.where else where
         raise
+    except ValueError as error:
+        raise ComponentError(f"{component.__name__} refuses its options: {error}", where=where) from error
 
 
 def option_names(component: type) -> Iterable[str]:
