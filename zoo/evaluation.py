@@ -12,7 +12,7 @@ from zoo.errors import ComponentError, DataError
 from zoo.metrics import Metric
 from zoo.model import Model
 from zoo.randomness import seeded
-from zoo.registry import find_component, list_components
+from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
 
@@ -59,12 +59,21 @@ def evaluate(
     return figures
 
 
-def choose_metrics(model: Model, metrics: Iterable[str | Mapping[str, Any] | ComponentSpec] | None) -> list[Metric]:
-    """Return the metrics asked for, or all that fit the model."""
+def choose_metrics(
+    model: Model, metrics: Iterable[str | Mapping[str, Any] | ComponentSpec] | None, field: str = "metrics"
+) -> list[Metric]:
+    """Return the metrics asked for, or all that fit the model.
+
+    Args:
+        field: the path of the list, named in errors.
+
+    Raises:
+        ComponentError: a metric is unknown, has a wrong option, or does not fit the model.
+    """
     asked = metrics is not None
     chosen = []
-    for index, metric in enumerate(metrics if metrics is not None else list_components("metric")):
-        where = f"metrics[{index}]"
+    for index, metric in enumerate(metrics if metrics is not None else usable_components("metric")):
+        where = f"{field}[{index}]"
         spec = ComponentSpec.model_validate(metric) if not isinstance(metric, ComponentSpec) else metric
         found = find_component("metric", spec.name, where)
         made = cast(Metric, construct(found, check_options(found, spec.options, where), {}, where))

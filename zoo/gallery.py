@@ -10,7 +10,7 @@ from zoo.errors import ComponentError
 from zoo.figures import Figure, Subject
 from zoo.files import replacing
 from zoo.randomness import seeded
-from zoo.registry import find_component, list_components
+from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
 
@@ -28,23 +28,39 @@ def draw_figures(
     Raises:
         ComponentError: a figure is unknown, or cannot show the model or its data.
     """
-    asked = figures is not None
     paths = []
-    for index, figure in enumerate(figures if figures is not None else list_components("figure")):
-        where = f"figures[{index}]"
+    for index, (name, figure) in enumerate(choose_figures(figures)):
+        reason = figure.unfit(subject)
+        if reason is not None:
+            if figures is not None:
+                raise ComponentError(f"{name!r} cannot show this model: {reason}", where=f"figures[{index}]")
+            continue
+        path = Path(folder) / f"{name}.{image_format}"
+        with seeded(seed), replacing(path) as temporary:
+            # No date in the file: the same run draws the same bytes.
+            figure.draw(subject).savefig(temporary, format=image_format, dpi=150, metadata=_NO_DATE.get(image_format))
+        paths.append(path)
+    return paths
+
+
+def choose_figures(
+    figures: Iterable[str | Mapping[str, Any] | ComponentSpec] | None, field: str = "figures"
+) -> list[tuple[str, Figure]]:
+    """Return the figures asked for with their names, or all there are.
+
+    Args:
+        field: the path of the list, named in errors.
+
+    Raises:
+        ComponentError: a figure is unknown, or has a wrong option.
+    """
+    chosen = []
+    for index, figure in enumerate(figures if figures is not None else usable_components("figure")):
+        where = f"{field}[{index}]"
         spec = figure if isinstance(figure, ComponentSpec) else ComponentSpec.model_validate(figure)
         found = find_component("figure", spec.name, where)
-        made = cast(Figure, construct(found, check_options(found, spec.options, where), {}, where))
-        reason = made.unfit(subject)
-        if reason is not None:
-            if asked:
-                raise ComponentError(f"{spec.name!r} cannot show this model: {reason}", where=where)
-            continue
-        with seeded(seed), replacing(Path(folder) / f"{spec.name}.{image_format}") as temporary:
-            # No date in the file: the same run draws the same bytes.
-            made.draw(subject).savefig(temporary, format=image_format, dpi=150, metadata=_NO_DATE.get(image_format))
-        paths.append(Path(folder) / f"{spec.name}.{image_format}")
-    return paths
+        chosen.append((spec.name, cast(Figure, construct(found, check_options(found, spec.options, where), {}, where))))
+    return chosen
 
 
 _NO_DATE: Mapping[str, dict[str, Any]] = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from zoo import __version__
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning
 
 
 class _Commands(click.Group):
@@ -41,7 +43,9 @@ def cli() -> None:
 def main() -> None:
     """Run ``zoo-cli``; exit with 0 when done, 1 when it failed, 2 when the input was wrong."""
     try:
-        status = cli.main(standalone_mode=False)
+        with warnings.catch_warnings():
+            _show_ours_plainly()
+            status = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -55,3 +59,23 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _show_ours_plainly() -> None:
+    """Print the package's own warnings as one message, without the line of code that gave them."""
+    show = warnings.showwarning
+
+    def plainly(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, ZooWarning):
+            click.echo(f"Warning: {message}", err=True)
+        else:
+            show(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = plainly

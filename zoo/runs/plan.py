@@ -9,6 +9,8 @@ from typing import Any
 from zoo.assembly import assemble
 from zoo.data import Data, DataInfo, load_data
 from zoo.errors import DataError, RecipeError, RunError
+from zoo.evaluation import choose_metrics
+from zoo.gallery import choose_figures
 from zoo.model import Model
 from zoo.registry import find_component
 from zoo.spec.model import ModelSpec
@@ -59,6 +61,9 @@ def make_plan(recipe: Recipe, note: Callable[[str], None]) -> Plan:
     data = load_data(recipe.data, note=note)
     model = assemble(fit_to_data(recipe.model, data.info))
     _check_data(model, data)
+    # What would otherwise be refused only when training is over.
+    choose_metrics(model, recipe.evaluate.metrics, "evaluate.metrics")
+    choose_figures(recipe.evaluate.figures, "evaluate.figures")
     resolved = recipe.model_copy(
         update={
             "model": model.spec,
