@@ -29,7 +29,7 @@ def write_card(
         + f", made with latent-zoo {__version__}.",
         *shown[:1],
         "## Use",
-        "```python\nimport zoo\n\nmodel = zoo.load(\"PATH OF THIS DIRECTORY\")\nimages = model.sample(16)\n```",
+        '```python\nimport zoo\n\nmodel = zoo.load("PATH OF THIS DIRECTORY")\nimages = model.sample(16)\n```',
         f"## Evaluation\n\nOn the {evaluation['split']} split of `{info.name}`, "
         f"{evaluation['examples']:,} examples, seed {evaluation['seed']}, best epoch {evaluation['best_epoch']}.",
         _table(evaluation["metrics"]),

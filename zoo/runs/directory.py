@@ -66,8 +66,8 @@ class RunDirectory:
                 where=str(self.path),
                 remedy="Continue it with --resume, replace it with --overwrite, or choose another --out.",
             )
-        foreign = [] if self.exists() or not self.path.is_dir() else [p for p in self.path.iterdir() if p.name != "state"]
-        if foreign:
+        entries = list(self.path.iterdir()) if self.path.is_dir() else []
+        if not self.exists() and any(entry.name != "state" for entry in entries):
             raise RunError(
                 "the directory is not empty and holds no run",
                 where=str(self.path),
@@ -172,6 +172,10 @@ class RunDirectory:
     def write_evaluation(self, evaluation: dict[str, Any]) -> None:
         """Write the figures of merit; their presence says that the run is finished."""
         write_text(self.path / EVALUATION, json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n")
+
+    def remove_evaluation(self) -> None:
+        """Remove the figures of a run that goes on: they are not of the model that it will end with."""
+        (self.path / EVALUATION).unlink(missing_ok=True)
 
     def read_evaluation(self) -> dict[str, Any] | None:
         """Return the figures of merit, or None before the run is finished."""

@@ -11,12 +11,12 @@ import torch
 
 from zoo.assembly import assemble
 from zoo.checkpoint import load
-from zoo.data import Data, Split, load_data
+from zoo.data import Data, Split
 from zoo.errors import RunError, located
 from zoo.evaluation import evaluate
+from zoo.figures import Subject
 from zoo.files import remove_partial
 from zoo.gallery import draw_figures
-from zoo.figures import Subject
 from zoo.model import Model
 from zoo.runs.card import write_card
 from zoo.runs.directory import RunDirectory
@@ -104,13 +104,11 @@ def train(
 
 def _run(plan: Plan, directory: RunDirectory, reporter: Reporter, *, continues: bool) -> Run:
     model = _train(plan, directory, reporter, continues=continues)
-    if not (continues and directory.is_finished()):
+    if not directory.is_finished():
         _conclude(plan, model, directory, reporter)
     model = load(directory.path)
     figures = sorted(directory.figures.glob("*.png"))
-    return Run(
-        directory.path, plan.recipe, model, directory.read_metrics(), directory.read_evaluation() or {}, figures
-    )
+    return Run(directory.path, plan.recipe, model, directory.read_metrics(), directory.read_evaluation() or {}, figures)
 
 
 def _train(plan: Plan, directory: RunDirectory, reporter: Reporter, *, continues: bool) -> Model:
@@ -132,6 +130,8 @@ def _train(plan: Plan, directory: RunDirectory, reporter: Reporter, *, continues
         if snapshot is not None:
             trainer.resume(snapshot)
             reporter.note(f"Continuing after step {trainer.position.step} of {trainer.total_steps}.")
+        if not trainer.position.finished:
+            directory.remove_evaluation()
         directory.keep_metrics(trainer.position.epoch)
         reporter.start(trainer.position, trainer.total_steps, recipe.train.epochs, recipe.train.batch_size)
         try:

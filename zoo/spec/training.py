@@ -65,7 +65,7 @@ class TrainSpec(StrictModel):
     batch_size: PositiveInt = Field(default=128, description="Examples a step, over all processes together.")
     optimizer: ComponentSpec = Field(
         default=ComponentSpec.model_validate({"name": "adam", "lr": 1e-3}),
-        description="An optimiser of torch.optim in snake_case (adam, adamw, sgd, …) with its options.",
+        description="An optimiser of torch.optim in lower case (adam, adamw, sgd, …) with its options.",
     )
     schedule: ScheduleSpec = Field(default=ScheduleSpec(), description="The learning rate over the run.")
     clip_norm: PositiveFloat | None = Field(

@@ -77,6 +77,7 @@ class Trainer:
         """Go on from a snapshot as if nothing had happened."""
         rows = restore_snapshot(snapshot, self.model, self.optimizer)
         self.position = snapshot.position
+        self.position.finished = self._is_finished()
         self.rows = list(rows.to(self.device))
 
     def run(self) -> Position:
@@ -199,9 +200,13 @@ class Trainer:
         position.since_best = 0 if is_best else position.since_best + 1
         if is_best:
             position.best, position.best_epoch = monitored, position.epoch
-        stops_early = stopping is not None and position.since_best >= stopping.patience
-        position.finished = stops_early or position.epoch >= self.spec.epochs
+        position.finished = self._is_finished()
         return is_best
+
+    def _is_finished(self) -> bool:
+        stopping = self.spec.early_stopping
+        stops_early = stopping is not None and self.position.since_best >= stopping.patience
+        return stops_early or self.position.epoch >= self.spec.epochs
 
     @torch.no_grad()
     def evaluate(self, split: Split) -> dict[str, float]:

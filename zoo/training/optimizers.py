@@ -1,10 +1,9 @@
-"""Optimisers by name: those of ``torch.optim``, in snake_case, with their own options."""
+"""Optimisers by name: those of ``torch.optim``, in lower case, with their own options."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,14 +18,14 @@ _HIDDEN = {"params", "foreach", "capturable", "differentiable", "fused", "maximi
 
 @functools.cache
 def optimizer_classes() -> Mapping[str, type[torch.optim.Optimizer]]:
-    """Return the optimisers that train from gradients alone, by snake_case name."""
+    """Return the optimisers that train from gradients alone, by lower-case name."""
     found = {
-        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): value
+        name.lower(): value
         for name, value in vars(torch.optim).items()
         if inspect.isclass(value) and issubclass(value, torch.optim.Optimizer) and value is not torch.optim.Optimizer
     }
     # LBFGS needs a closure, SparseAdam sparse gradients, Muon matrices alone.
-    return {name: value for name, value in found.items() if name not in {"lbfgs", "sparse_adam", "muon"}}
+    return {name: value for name, value in found.items() if name not in {"lbfgs", "sparseadam", "muon"}}
 
 
 def check_optimizer(spec: ComponentSpec, where: str = "train.optimizer") -> ComponentSpec:

@@ -1,0 +1,170 @@
+"""The main job: what a run directory holds, and that nothing in it is ever lost."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from filelock import FileLock
+
+import zoo
+from tests.runs.kill_and_resume import contents, differences, finish, kill_at, train
+from zoo.errors import CheckpointError, RunError, TrainingError
+from zoo.runs.job import Run
+
+SMALL = ["model.encoder.widths=[16]", "model.decoder.widths=[16]", "data.subset=200", "train.precision=fp32"]
+QUICK = [*SMALL, "train.epochs=3", "evaluate.metrics=[elbo, mse]", "evaluate.figures=[loss]"]
+
+
+def job(out: Path, *overrides: str, **options: Any) -> Run:
+    return zoo.train("digits", out=out, overrides=[*QUICK, *overrides], **options)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return job(tmp_path_factory.mktemp("runs") / "digits")
+
+
+def test_a_run_leaves_all_that_it_promises(run: Run) -> None:
+    names = {str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file()}
+    assert names >= {
+        "recipe.yaml", "config.json", "model.safetensors", "last/config.json", "last/model.safetensors",
+        "metrics.jsonl", "evaluation.json", "README.md", "figures/loss.png", "state/training.safetensors",
+    }  # fmt: skip
+    assert not [name for name in names if name.endswith(".partial")]
+
+
+def test_the_recipe_is_written_with_every_default_and_repeats_the_run(run: Run, tmp_path: Path) -> None:
+    recipe = yaml.safe_load((run.path / "recipe.yaml").read_text())
+    assert recipe["model"]["data_shape"] == [1, 8, 8]
+    assert recipe["model"]["posterior"] == {"name": "diagonal_gaussian", "floor": 1e-4}
+    assert recipe["train"]["optimizer"]["betas"] == [0.9, 0.999]
+    again = zoo.train(run.path / "recipe.yaml", out=tmp_path / "again")
+    assert differences(run.path, again.path) == []
+
+
+def test_metrics_hold_an_object_an_epoch_and_the_best_model_is_the_one_that_opens(run: Run) -> None:
+    assert [record["epoch"] for record in run.metrics] == [1, 2, 3]
+    assert {"loss", "elbo", "reconstruction", "kl"} == set(run.metrics[0]["train"]) == set(run.metrics[0]["validation"])
+    best = max((record for record in run.metrics if record["best"]), key=lambda record: record["epoch"])
+    assert run.evaluation["best_epoch"] == best["epoch"]
+    assert zoo.load(run.path).spec == run.model.spec
+    assert zoo.load(run.path / "last").spec == run.model.spec
+
+
+def test_the_evaluation_can_be_repeated_to_the_last_digit(run: Run) -> None:
+    data = zoo.load_data(run.recipe.data)
+    assert zoo.evaluate(run.model, data, ["elbo", "mse"], seed=run.recipe.seed) == run.evaluation["metrics"]
+
+
+def test_the_note_on_greyscale_pixels_is_recorded(run: Run, tmp_path: Path) -> None:
+    assert "greyscale pixels under a Bernoulli likelihood" in run.evaluation["notes"][0]
+    assert "greyscale" in (run.path / "README.md").read_text()
+    assert job(tmp_path / "binary", "data.binarise=threshold", "train.epochs=1").evaluation["notes"] == []
+
+
+def test_a_second_run_never_overwrites_a_first_unless_told_to(run: Run, tmp_path: Path) -> None:
+    before = contents(run.path)
+    with pytest.raises(RunError, match=r"a run is there already\n.*--resume.*--overwrite.*--out"):
+        job(run.path)
+    assert contents(run.path) == before
+    first = job(tmp_path / "run")
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    second = job(tmp_path / "run", "seed=1", overwrite=True)
+    assert second.evaluation != first.evaluation
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+
+
+def test_a_directory_or_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.tex").write_text("…")
+    with pytest.raises(RunError, match="not empty and holds no run"):
+        job(tmp_path / "thesis", overwrite=True)
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter1.tex"]
+    with pytest.raises(RunError, match="a file is in the way"):
+        job(tmp_path / "thesis" / "chapter1.tex")
+
+
+def test_resuming_a_finished_run_changes_nothing(run: Run) -> None:
+    before = contents(run.path)
+    assert job(run.path, resume=True).evaluation == run.evaluation
+    assert contents(run.path) == before
+
+
+def test_resuming_with_more_epochs_goes_on(tmp_path: Path) -> None:
+    job(tmp_path / "run")
+    longer = job(tmp_path / "run", "train.epochs=5", resume=True)
+    assert [record["epoch"] for record in longer.metrics] == [1, 2, 3, 4, 5]
+    assert longer.recipe.train.epochs == 5
+
+
+def test_resuming_another_recipe_is_refused_with_the_field(run: Run) -> None:
+    with pytest.raises(RunError, match=r"model.objective.beta is 1.0 there, 4.0 here"):
+        job(run.path, "model.objective.beta=4", resume=True)
+
+
+def test_resuming_where_nothing_is_begins(tmp_path: Path) -> None:
+    assert job(tmp_path / "new", "train.epochs=1", resume=True).metrics[0]["epoch"] == 1
+
+
+def test_two_processes_do_not_train_in_one_directory(tmp_path: Path) -> None:
+    job(tmp_path / "run")
+    with FileLock(tmp_path / "run" / "state" / "lock"), pytest.raises(RunError, match="another process is training"):
+        job(tmp_path / "run", overwrite=True)
+
+
+def test_a_damaged_state_is_an_error_that_names_it(tmp_path: Path) -> None:
+    job(tmp_path / "run")
+    state = tmp_path / "run" / "state" / "training.safetensors"
+    state.write_bytes(state.read_bytes()[:500])
+    with pytest.raises(CheckpointError, match=r"training.safetensors: damaged"):
+        job(tmp_path / "run", "train.epochs=5", resume=True)
+
+
+def test_a_loss_that_explodes_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    exploding = ["train.optimizer={name: sgd, lr: 1e20}", "train.checkpoint_every={steps: 1}"]
+    with pytest.raises(TrainingError, match=r"became (nan|inf|-inf) at step \d+"):
+        job(tmp_path / "run", *exploding)
+    for path in (tmp_path / "run").rglob("*.safetensors"):
+        from safetensors.torch import load_file
+
+        assert all(value.isfinite().all() for value in load_file(path).values() if value.is_floating_point())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_finish_the_step_and_save_the_state(number: signal.Signals, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = train(folder, "--set", "train.epochs=2000")
+    deadline = time.monotonic() + 120
+    while not (folder / "state" / "training.safetensors").is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    text = errors.decode()
+    assert "Traceback" not in text
+    assert f"stopped by {number.name} after" in text
+    assert "--resume" in text
+    recorded = (folder / "metrics.jsonl").read_text().splitlines()
+    assert all(json.loads(line) for line in recorded)
+
+
+def test_a_run_that_is_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    duration = finish(tmp_path / "undisturbed")
+    for index, share in enumerate((0.55, 0.8)):
+        folder = tmp_path / f"killed-{index}"
+        kill_at(folder, share * duration)
+        finish(folder, "--resume")
+        assert differences(tmp_path / "undisturbed", folder) == []
+
+
+def test_training_leaves_the_global_state_of_torch_alone(tmp_path: Path) -> None:
+    threads, kind, grad = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
+    job(tmp_path / "run", "train.epochs=1")
+    assert (torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()) == (threads, kind, grad)

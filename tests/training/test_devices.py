@@ -1,0 +1,30 @@
+"""Device and precision."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from zoo.errors import RecipeError
+from zoo.spec.training import TrainSpec
+from zoo.training.devices import make_accelerator, resolve_device, uses_bf16
+
+
+def test_the_precision_that_is_asked_for_is_the_one_that_is_used() -> None:
+    assert uses_bf16("bf16", "cpu")
+    assert not uses_bf16("fp32", "cuda")
+    assert not uses_bf16("auto", "mps")
+
+
+def test_one_process_can_train_with_one_precision_after_another() -> None:
+    linear = torch.nn.Linear(2, 2)
+    for precision, expected in (("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp32", torch.float32)):
+        accelerator = make_accelerator(TrainSpec(precision=precision, device="cpu"))
+        with accelerator.autocast():
+            assert linear(torch.ones(1, 2)).dtype == expected
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a machine without CUDA is needed to ask for CUDA in vain")
+def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(RecipeError, match=r"train.device: the device 'cuda' is not there\nAvailable: cpu"):
+        resolve_device("cuda")
