@@ -1,0 +1,176 @@
+"""A hook of MkDocs: writes the pages under ``reference/`` from the recipe's schema and the registry.
+
+So a new field or component is documented by being there.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import griffe
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+from zoo.inspection import describe_component
+from zoo.registry import KINDS, Kind, find_component, sources
+from zoo.schema import component_schema
+from zoo.spec import Recipe
+
+sys.path.insert(0, str(Path(__file__).parent))
+from docstrings import to_markdown
+
+_HEADER = "| {} | type | default | what it is |\n|---|---|---|---|"
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the page of each kind into the menu."""
+    menu: list[Any] = next(entry["Reference"] for entry in config.nav or () if "Reference" in entry)
+    menu += [{f"{kind.capitalize()}s": f"reference/{kind}s.md"} for kind in KINDS]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the generated pages to the site."""
+    pages = {"recipe": recipe_page()} | {f"{kind.name}s": component_page(kind) for kind in KINDS.values()}
+    for name, content in pages.items():
+        files.append(File.generated(config, f"reference/{name}.md", content=content))
+    return files
+
+
+def recipe_page() -> str:
+    """Return the reference of every field of a recipe."""
+    schema = Recipe.model_json_schema()
+    intro = [
+        "# Recipe fields",
+        "Every field of a recipe, with its type and default, as [`Recipe`][zoo.spec.recipe.Recipe] checks it. "
+        "[Recipes](../recipes.md) tells how they are written; `zoo-cli schema` prints all of this as JSON Schema for "
+        "your editor.",
+        "A *component* is a bare name, `encoder: conv`, or a mapping with options, "
+        "`encoder: {name: conv, channels: [32, 64]}`. Which there are stands on the pages of their kinds: "
+        + ", ".join(f"[{kind}]({kind}s.md)" for kind in KINDS)
+        + ".",
+    ]
+    return "\n\n".join([*intro, *_sections(schema, schema["$defs"], "")]) + "\n"
+
+
+def _sections(schema: dict[str, Any], definitions: dict[str, Any], path: str) -> Iterator[str]:
+    """Yield a table of the fields, then a section for each field that has fields of its own."""
+    if path:
+        yield f"## `{path}` {{ #{path.replace('.', '-')} }}"
+    yield _first_paragraph(schema)
+    rows, nested = [_HEADER.format("field")], []
+    for name, field in schema["properties"].items():
+        where = f"{path}.{name}".removeprefix(".")
+        inner = _fields_of(field, definitions)
+        described = _cell(field.get("description", ""))
+        if inner:
+            nested.append((where, inner))
+            described = described or _cell(_first_paragraph(inner))
+            described += f" Its fields: [`{where}`](#{where.replace('.', '-')})."
+        default = _default(field, required=name in schema.get("required", ()))
+        if inner and field.get("default") is not None:
+            default = ""  # that of each of its fields
+        rows.append(f"| `{where}` | {_type(field, definitions)} | {default} | {described} |")
+    yield "\n".join(rows)
+    for where, inner in nested:
+        yield from _sections(inner, definitions, where)
+
+
+def component_page(kind: Kind) -> str:
+    """Return the reference of every component of a kind."""
+    page = [
+        f"# {kind.name.capitalize()}s",
+        f"{kind.contract}. `zoo-cli list {kind.name}` lists them, `zoo-cli show {kind.name}/NAME` shows one.",
+    ]
+    for name, owners in sorted(sources(kind.name).items()):
+        component = find_component(kind.name, name)
+        page += [
+            f"## {name} {{ #{name} }}",
+            f"::: {component.__module__}.{component.__qualname__}\n"
+            "    options: {heading_level: 3, show_docstring_parameters: false, members: [forward, loss, sample]}",
+            *_options(kind.name, name, describe_component(owners[0]).doc),
+        ]
+    interface = f"{kind.package}.{kind.interface}"
+    page += [
+        "## What all of them extend { #interface }",
+        f"::: {interface}\n    options: {{heading_level: 3}}",
+    ]
+    return "\n\n".join(page) + "\n"
+
+
+def _options(kind: str, name: str, doc: str) -> list[str]:
+    schema = component_schema(kind, name)
+    if not schema.get("properties"):
+        return ["It has no options."]
+    described = _described_options(doc)
+    rows = [_HEADER.format("option")]
+    for option, field in schema["properties"].items():
+        default = _default(field, required=option in schema.get("required", ()))
+        rows.append(
+            f"| `{option}` | {_type(field, schema.get('$defs', {}))} | {default} | {_cell(described.get(option, ''))} |"
+        )
+    return [f"**Options** in a recipe, under `name: {name}`:", "\n".join(rows)]
+
+
+def _described_options(doc: str) -> dict[str, str]:
+    """Return what the ``Args`` section of a docstring says of each option."""
+    parsed = griffe.Docstring(to_markdown(doc)).parse("google", warnings=False)
+    parameters = [section for section in parsed if section.kind is griffe.DocstringSectionKind.parameters]
+    return {entry.name: entry.description for section in parameters for entry in section.value}
+
+
+def _fields_of(field: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the schema of a field that has fields of its own; a component has options instead."""
+    for choice in (field, *field.get("anyOf", ())):
+        name = choice.get("$ref", "").rpartition("/")[2]
+        if name and name not in ("ComponentSpec", "Duration"):
+            found: dict[str, Any] = definitions[name]
+            return found
+    return None
+
+
+def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
+    """Return a type in words."""
+    if "anyOf" in field:
+        return " or ".join(_type(choice, definitions) for choice in field["anyOf"])
+    if "$ref" in field:
+        name = field["$ref"].rpartition("/")[2]
+        special = {"ComponentSpec": "component", "Duration": "`{epochs: N}` or `{steps: N}`", "DataSpec": "dataset"}
+        return special.get(name, "mapping")
+    if "enum" in field:
+        return "one of " + ", ".join(f"`{value}`" for value in field["enum"])
+    if "const" in field:
+        return f"`{field['const']}`"
+    if field.get("type") == "array":
+        # In what is documented here, a list of a fixed length holds values of one type.
+        item, count = field.get("prefixItems", [field.get("items", {})])[0], field.get("maxItems")
+        noun, _, limits = _type(item, definitions).partition(" ")
+        return " ".join(["list of", *([str(count)] if count else []), f"{noun}s", limits]).strip()
+    names = {"string": "text", "boolean": "true or false", "null": "null", "integer": "integer", "number": "number"}
+    bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {field[key]:g}" for key, sign in bounds.items() if key in field and field[key] < 1e18]
+    if "pattern" in field:
+        limits.append(f"matching `{field['pattern']}`".replace("|", "\\|"))
+    return " ".join([names.get(field.get("type", ""), "anything"), " and ".join(limits)]).strip()
+
+
+def _default(field: dict[str, Any], *, required: bool) -> str:
+    if required:
+        return "*required*"
+    value = field.get("default")
+    return "" if isinstance(value, dict) and not value else f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def _first_paragraph(schema: dict[str, Any]) -> str:
+    text = inspect.cleandoc(to_markdown(schema.get("description", "")))
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+def _cell(text: str) -> str:
+    """Return text that fits a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
