@@ -1,0 +1,112 @@
+"""Modules import only what stands before them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import zoo
+from zoo.registry import KINDS
+
+PACKAGE = Path(zoo.__file__).parent
+LAYERS = [
+    ["errors"],
+    ["files", "precision", "randomness"],
+    ["registry", "catalogue"],
+    ["inspection"],
+    ["spec"],
+    ["nn", "divergences", "diffusion"],
+    ["encoders", "decoders", "networks", "posteriors", "priors", "likelihoods", "datasets"],
+    ["parts"],
+    ["objectives"],
+    ["model"],
+    ["assembly"],
+    ["checkpoint"],
+    ["data"],
+    ["metrics", "figures"],
+    ["evaluation", "gallery"],
+    ["training"],
+    ["schema"],
+    ["runs"],
+    ["hub"],
+    ["cli"],
+]
+"""The packages and modules of ``zoo``, lowest first. What stands in one line does not import each other; a new file in
+a package needs no entry here. ``zoo`` itself, which imports nothing when it is loaded, is below all."""
+
+LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported_modules(tree: ast.AST, inside: str) -> Iterator[tuple[str, int]]:
+    """Yield each module of ``zoo`` that a source text imports, with its line; what only types need is left out."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for other in node.orelse:
+                yield from imported_modules(other, inside)
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names if alias.name.split(".")[0] == "zoo")
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{inside}:{node.lineno} imports relatively"
+            if node.module == "zoo":
+                yield from ((f"zoo.{alias.name}", node.lineno) for alias in node.names)
+            elif node.module and node.module.startswith("zoo."):
+                yield node.module, node.lineno
+        yield from imported_modules(node, inside)
+
+
+def imports_of(path: Path) -> list[tuple[str, int]]:
+    return list(imported_modules(ast.parse(path.read_text(encoding="utf-8")), str(path)))
+
+
+def home(module: str) -> str | None:
+    """Return the package or module of ``zoo`` that a dotted name lies in; None for ``zoo`` itself."""
+    part = module.removeprefix("zoo").removeprefix(".").partition(".")[0]
+    return part if part and ((PACKAGE / part).is_dir() or (PACKAGE / f"{part}.py").is_file()) else None
+
+
+def name_of(path: Path) -> str:
+    return ".".join(("zoo", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def test_every_module_has_a_layer():
+    present = {home(name_of(path)) for path in FILES} - {None}
+    assert present - LEVELS.keys() == set(), "state their layer in LAYERS"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_module_imports_only_from_lower_layers(path):
+    here = home(name_of(path))
+    level = LEVELS.get(here or "", -1)
+    upward = [
+        f"line {line}: {module}"
+        for module, line in imports_of(path)
+        if home(module) not in (None, here) and LEVELS.get(str(home(module)), len(LAYERS)) >= level
+    ]
+    assert upward == []
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_a_component_imports_no_sibling(kind):
+    folder = PACKAGE / kind.package.rpartition(".")[2]
+    names = {f"{kind.package}.{file.stem}" for file in folder.glob("[!_]*.py")}
+    siblings = [
+        f"{file.name}, line {line}: {module}"
+        for file in folder.glob("*.py")
+        for module, line in imports_of(file)
+        if module in names
+    ]
+    assert siblings == []
+
+
+def test_imports_inside_functions_count_and_those_for_types_do_not():
+    text = (
+        "if TYPE_CHECKING:\n    from zoo.cli import cli\n"
+        "def f():\n    import zoo.runs.job\n    from zoo import build, errors\n"
+    )
+    found = [module for module, _ in imported_modules(ast.parse(text), "a text")]
+    assert found == ["zoo.runs.job", "zoo.build", "zoo.errors"]

@@ -1,0 +1,70 @@
+"""What is not used is not imported, and starting costs little."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from zoo.registry import KINDS, list_components
+
+HEAVY = ["torch", "numpy", "pydantic", "yaml", "matplotlib", "accelerate", "torchvision", "rich", "huggingface_hub"]
+
+
+def loaded_after(code: str) -> set[str]:
+    """Run code in an interpreter of its own and return the modules that it holds then."""
+    program = f"import sys, json\n{code}\nsys.stdout.write('\\n' + json.dumps(list(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(json.loads(result.stdout.splitlines()[-1]))
+
+
+def run_cli(*arguments: str) -> str:
+    return (
+        f"sys.argv = {['zoo-cli', *arguments]!r}\nimport zoo.cli\n"
+        "try:\n    zoo.cli.main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code"
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import zoo",
+        "import zoo; zoo.list_components(); zoo.list_models(); zoo.list_recipes()",
+        run_cli("--help"),
+        run_cli("train", "--help"),
+        run_cli("list"),
+        run_cli("list", "--json"),
+        run_cli("list", "posterior"),
+        run_cli("show", "vae"),
+        run_cli("show", "digits"),
+        run_cli("show", "vae-mlp-2d"),
+    ],
+)
+def test_looking_around_loads_nothing_heavy(code):
+    assert loaded_after(code) & set(HEAVY) == set()
+
+
+@pytest.mark.parametrize("shelf", ["model", "recipe"])
+def test_describing_files_loads_no_torch(shelf):
+    assert "torch" not in loaded_after(run_cli("list", shelf))
+
+
+def test_importing_the_package_times_no_torch():
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import zoo"], capture_output=True, text=True, check=True
+    )
+    timed = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    assert "zoo" in timed
+    assert {name for name in timed if name.split(".")[0] in HEAVY} == set()
+
+
+@pytest.mark.parametrize(("kind", "name"), [("posterior", "point"), ("dataset", "digits"), ("metric", "mse")])
+def test_a_component_is_found_without_its_siblings(kind, name):
+    code = f"from zoo.registry import find_component; find_component({kind!r}, {name!r})"
+    package = KINDS[kind].package
+    siblings = {f"{package}.{other}" for other in list_components(kind) if other != name}
+    loaded = loaded_after(code)
+    assert f"{package}.{name}" in loaded
+    assert loaded & siblings == set()
