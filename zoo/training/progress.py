@@ -11,6 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from zoo.training.snapshot import Position
 
 
+_LINES = 20
+"""At most about so many lines for the epochs of a run."""
+
+
 class Reporter(Protocol):
     """Shows how training goes."""
 
@@ -81,12 +85,19 @@ class ConsoleReporter:
             self.progress.update(self.task, completed=position.step, facts=facts)
 
     def epoch(self, record: dict[str, Any]) -> None:
-        """Print a line with the loss terms, the rate, and the time left."""
-        left = (self.total_steps - record["step"]) / max(1e-9, self._rate(record["step"]) / self.batch_size)
-        parts = [f"epoch {record['epoch']:>{len(str(self.epochs))}}/{self.epochs}"]
-        parts += [f"{split} {_terms(record[split])}" for split in ("train", "validation") if split in record]
-        parts += [f"{self._rate(record['step']):,.0f} examples/s", f"{_duration(left)} left"]
-        self.console.print(" · ".join(parts) + (" · best" if record["best"] else ""), highlight=False, soft_wrap=True)
+        """Print a line with the losses, the rate and the time left; of a long run, one for each twentieth."""
+        number, last = record["epoch"], record["step"] >= self.total_steps
+        if number % max(1, self.epochs // _LINES) == 0 or number == 1 or last:
+            rate = self._rate(record["step"])
+            left = (self.total_steps - record["step"]) * self.batch_size / max(1e-9, rate)
+            parts = [
+                f"epoch {number:>{len(str(self.epochs))}}/{self.epochs}",
+                f"train {_number(record['train']['loss'])}",
+                *([f"validation {_losses(record['validation'])}"] if "validation" in record else []),
+                f"{rate:,.0f} examples/s",
+                *([] if last else [f"{_duration(left)} left"]),
+            ]
+            self.console.print(" · ".join(parts), highlight=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Print a line."""
@@ -102,10 +113,16 @@ class ConsoleReporter:
         return (step - self.first_step) * self.batch_size / max(1e-9, time.monotonic() - self.began)
 
 
-def _terms(terms: dict[str, float]) -> str:
-    return " ".join(
-        f"{name} {value:.2f}" if abs(value) >= 1 else f"{name} {value:.4f}" for name, value in terms.items()
-    )
+def _losses(terms: dict[str, float]) -> str:
+    """Return the loss and, in brackets, what it is made of; the ELBO at β = 1 is the loss again."""
+    inner = [
+        f"{name.replace('_', ' ')} {_number(value)}" for name, value in terms.items() if name not in ("loss", "elbo")
+    ]
+    return _number(terms["loss"]) + (f" ({', '.join(inner)})" if len(inner) > 1 else "")
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.4f}"
 
 
 def _duration(seconds: float) -> str:
