@@ -10,7 +10,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from zoo.training.snapshot import Position
 
-
 _LINES = 20
 """At most about so many lines for the epochs of a run."""
 
