@@ -11,7 +11,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from zoo import __version__
 from zoo.assembly import assemble
 from zoo.errors import CheckpointError, located
 from zoo.files import replacing, write_text
@@ -19,6 +18,7 @@ from zoo.model import Model
 from zoo.registry import find_source
 from zoo.spec.model import PARTS, ModelSpec
 from zoo.spec.resolve import validate
+from zoo.version import __version__
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT_VERSION = 1

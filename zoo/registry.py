@@ -81,14 +81,15 @@ class Source:
     @property
     def owner(self) -> str:
         """The top-level package that provides it; two owners of one name are refused."""
-        return self.module.partition(".")[0]
+        return _owner(self.module)
 
     def __str__(self) -> str:
         version = f" {self.version}" if self.version else ""
         return f"{self.module} ({self.distribution}{version})"
 
 
-_registered: dict[tuple[str, str], type] = {}
+_registered: dict[tuple[str, str, str], type] = {}
+"""Classes by kind, name and owner: what two packages claim is kept, and refused when it is asked for."""
 
 
 def register(kind: str, name: str) -> Callable[[C], C]:
@@ -98,8 +99,8 @@ def register(kind: str, name: str) -> Callable[[C], C]:
     option with a default; wiring such as ``data_shape`` or ``latent_dim`` is asked for by name, without one.
 
     Raises:
-        ComponentError: the kind is unknown, the class does not fulfil the contract, or another package
-            already owns the name.
+        ComponentError: the kind is unknown, the class does not fulfil the contract, or another class of the
+            same package has the name. A name that another package has is refused when it is asked for.
 
     Example:
         >>> import torch, zoo
@@ -119,14 +120,15 @@ def register(kind: str, name: str) -> Callable[[C], C]:
 
     def enter(component: C) -> C:
         _check_contract(role, name, component)
-        known = _registered.get((kind, name))
-        same = known is not None and _identity(known) == _identity(component)
-        if known is not None and not same:
+        key = kind, name, _owner(component.__module__)
+        known = _registered.get(key)
+        # A cell or a module that runs again defines the same class anew.
+        if known is not None and _place(known) != _place(component):
             raise ComponentError(
-                f"two owners of the {kind} {name!r}: {_place(known)} and {_place(component)}",
+                f"two classes for the {kind} {name!r}: {_place(known)} and {_place(component)}",
                 remedy="Register one of them under another name.",
             )
-        _registered[kind, name] = component
+        _registered[key] = component
         return component
 
     return enter
@@ -168,7 +170,7 @@ def sources(kind: str) -> dict[str, list[Source]]:
         owner = (distribution.name, distribution.version) if distribution else ("an unnamed distribution", None)
         # EntryPoint.module fails on a malformed value; here it fails when it is imported, and alone.
         add(Source(kind, point.name, point.value.partition(":")[0].strip(), *owner))
-    for (registered_kind, name), component in _registered.items():
+    for (registered_kind, name, _), component in _registered.items():
         if registered_kind == kind:
             add(Source(kind, name, component.__module__, SCRIPT))
     return {name: list(owners.values()) for name, owners in found.items()}
@@ -189,7 +191,9 @@ def find_source(kind: str, name: str, where: str | None = None) -> Source:
         raise ComponentError(
             f"two owners of the {kind} {name!r}: {owners}",
             where=where,
-            remedy="Uninstall one of the two, or ask its authors to rename the component.",
+            remedy="Register yours under another name."
+            if any(source.distribution == SCRIPT for source in known[name])
+            else "Uninstall one of the two, or ask its authors to rename the component.",
         )
     return known[name][0]
 
@@ -204,15 +208,16 @@ def find_component(kind: str, name: str, where: str | None = None) -> type:
         ComponentError: the name is unknown, has two owners, or its package fails to import.
     """
     source = find_source(kind, name, where)
-    if (kind, name) not in _registered:
+    key = kind, name, source.owner
+    if key not in _registered:
         before = set(_registered)
         try:
             importlib.import_module(source.module)
         except Exception as error:
             # Classes of a module that did not finish its import are forgotten: asking again fails again.
-            for key in set(_registered) - before:
-                if _registered[key].__module__ not in sys.modules:
-                    del _registered[key]
+            for new in set(_registered) - before:
+                if _registered[new].__module__ not in sys.modules:
+                    del _registered[new]
             if isinstance(error, ComponentError):
                 raise
             raise ComponentError(
@@ -220,13 +225,13 @@ def find_component(kind: str, name: str, where: str | None = None) -> type:
                 where=where,
                 remedy=f"Repair or uninstall {source.distribution}; every other component still works.",
             ) from error
-    if (kind, name) not in _registered:
+    if key not in _registered:
         raise ComponentError(
             f"{source} announces the {kind} {name!r} but does not register it",
             where=where,
             remedy=f"Its class needs the decorator @zoo.register({kind!r}, {name!r}).",
         )
-    return _registered[kind, name]
+    return _registered[key]
 
 
 def usable_components(kind: str) -> dict[str, type]:
@@ -268,8 +273,8 @@ def _check_contract(kind: Kind, name: str, component: type) -> None:
             )
 
 
-def _identity(component: type) -> tuple[str, str]:
-    return component.__module__, component.__qualname__
+def _owner(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _place(component: type) -> str:
@@ -287,6 +292,6 @@ def _entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
 
 
 def _version() -> str:
-    from zoo import __version__
+    from zoo.version import __version__
 
     return __version__

@@ -10,8 +10,8 @@ from typing import TextIO
 
 import click
 
-from zoo import __version__
 from zoo.errors import ZooError, ZooWarning
+from zoo.version import __version__
 
 
 class _Commands(click.Group):

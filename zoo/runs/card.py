@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo import __version__
 from zoo.data import DataInfo
 from zoo.files import write_text
 from zoo.spec.documents import to_yaml
 from zoo.spec.recipe import Recipe
+from zoo.version import __version__
 
 
 def write_card(
