@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from zoo.data import Data, Split, split_of_tensor
+from zoo.data import Data, DataInfo, Split, split_of_tensor
 from zoo.errors import ComponentError, DataError
 from zoo.metrics import Metric
 from zoo.model import Model
@@ -51,7 +51,7 @@ def evaluate(
     model.eval()
     figures: dict[str, Any] = {}
     try:
-        for metric in choose_metrics(model, metrics):
+        for metric in choose_metrics(model, split.info, metrics):
             with seeded(seed):
                 figures |= metric.measure(model, split)
     finally:
@@ -60,15 +60,18 @@ def evaluate(
 
 
 def choose_metrics(
-    model: Model, metrics: Iterable[str | Mapping[str, Any] | ComponentSpec] | None, field: str = "metrics"
+    model: Model,
+    info: DataInfo,
+    metrics: Iterable[str | Mapping[str, Any] | ComponentSpec] | None,
+    field: str = "metrics",
 ) -> list[Metric]:
-    """Return the metrics asked for, or all that fit the model.
+    """Return the metrics asked for, or all that fit the model and the data.
 
     Args:
         field: the path of the list, named in errors.
 
     Raises:
-        ComponentError: a metric is unknown, has a wrong option, or does not fit the model.
+        ComponentError: a metric is unknown, has a wrong option, or does not fit the model or the data.
     """
     asked = metrics is not None
     chosen = []
@@ -77,11 +80,12 @@ def choose_metrics(
         spec = ComponentSpec.model_validate(metric) if not isinstance(metric, ComponentSpec) else metric
         found = find_component("metric", spec.name, where)
         made = cast(Metric, construct(found, check_options(found, spec.options, where), {}, where))
-        reason = made.unfit(model)
+        unfit_model, unfit_data = made.unfit(model), made.unfit_data(info)
+        reason = f"this model: {unfit_model}" if unfit_model else f"these data: {unfit_data}" if unfit_data else None
         if reason is None:
             chosen.append(made)
         elif asked:
-            raise ComponentError(f"{spec.name!r} cannot measure this model: {reason}", where=where)
+            raise ComponentError(f"{spec.name!r} cannot measure {reason}", where=where)
     return chosen
 
 

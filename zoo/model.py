@@ -122,6 +122,10 @@ class Model(Parts):
                 total = torch.logaddexp(total, log_weights.logsumexp(0))
         return total - math.log(num_samples)
 
+    def why_no_reconstruction(self) -> str | None:
+        """Return why data cannot be encoded and decoded again, or None if they can."""
+        return self.objective.why_no_reconstruction(self)
+
     def why_no_density(self) -> str | None:
         """Return why the model has no q(z|x) with a density, or None if it has one."""
         if self.has_density:

@@ -66,6 +66,8 @@ class Parts(nn.Module):
     @property
     def prior(self) -> Distribution:
         """The prior p(z), with batch shape () and event shape (d,)."""
+        if not self.has("prior"):
+            raise ComponentError("this model has no prior: its objective shapes no latent space", where="prior")
         distribution: Distribution = self.latent_prior()
         return distribution
 

@@ -27,8 +27,9 @@ class Embedding(Figure):
         self.count = count
 
     def unfit(self, subject: Subject) -> str | None:
-        """A line has no map."""
-        return None if subject.model.latent_dim > 1 else "it has one latent dimension"
+        """A line has no map, and without a code there is nothing to show."""
+        dimensions = subject.model.latent_dim
+        return None if dimensions > 1 else "it has one latent dimension" if dimensions else "it has no code"
 
     @torch.no_grad()
     def draw(self, subject: Subject) -> Picture:

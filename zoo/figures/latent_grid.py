@@ -29,7 +29,9 @@ class LatentGrid(Figure):
         self.size, self.label = size, label
 
     def unfit(self, subject: Subject) -> str | None:
-        """Only a plane of images can be tiled."""
+        """Only a plane of images can be tiled, by the quantiles of a prior."""
+        if not subject.model.has("prior"):
+            return "it has no prior"
         if subject.model.latent_dim != 2:
             return f"it has {subject.model.latent_dim} latent dimensions, not 2"
         return None if subject.shows_images else "its data are not images"

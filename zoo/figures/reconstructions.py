@@ -23,8 +23,10 @@ class Reconstructions(Figure):
         self.count = count
 
     def unfit(self, subject: Subject) -> str | None:
-        """Only images are shown."""
-        return None if subject.shows_images else "its data are not images"
+        """Only images are shown, of models that reconstruct."""
+        if not subject.shows_images:
+            return "its data are not images"
+        return subject.model.why_no_reconstruction()
 
     def draw(self, subject: Subject) -> Picture:
         """Return the two rows."""

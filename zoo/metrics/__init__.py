@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from zoo.data import Split
+from zoo.data import DataInfo, Split
 from zoo.model import Model
 
 
@@ -14,6 +14,10 @@ class Metric(ABC):
 
     def unfit(self, model: Model) -> str | None:
         """Return why this metric does not apply to a model, or None if it does."""
+        return None
+
+    def unfit_data(self, info: DataInfo) -> str | None:
+        """Return why this metric cannot be measured on data, or None if it can."""
         return None
 
     @abstractmethod

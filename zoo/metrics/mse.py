@@ -19,6 +19,10 @@ class MeanSquaredError(Metric):
     def __init__(self) -> None:
         pass
 
+    def unfit(self, model: Model) -> str | None:
+        """A network without a code, and a decoder that predicts noise, reconstruct nothing."""
+        return model.why_no_reconstruction()
+
     @torch.no_grad()
     def measure(self, model: Model, split: Split) -> dict[str, Any]:
         """Return ``mse``."""

@@ -64,6 +64,10 @@ class Objective(nn.Module, ABC):
             ComponentError: names both, and what to use instead.
         """
 
+    def why_no_reconstruction(self, parts: Parts) -> str | None:
+        """Return why data cannot be encoded and decoded again, or None if they can."""
+        return None
+
     def check_data(
         self, parts: Parts, examples: Tensor, data_range: tuple[float, float] | None, where: str = "data.scale"
     ) -> None:

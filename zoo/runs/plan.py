@@ -62,7 +62,7 @@ def make_plan(recipe: Recipe, note: Callable[[str], None]) -> Plan:
     model = assemble(fit_to_data(recipe.model, data.info))
     _check_data(model, data)
     # What would otherwise be refused only when training is over.
-    choose_metrics(model, recipe.evaluate.metrics, "evaluate.metrics")
+    choose_metrics(model, data.info, recipe.evaluate.metrics, "evaluate.metrics")
     choose_figures(recipe.evaluate.figures, "evaluate.figures")
     resolved = recipe.model_copy(
         update={

@@ -1,0 +1,296 @@
+"""Denoising regression: predict the previous state of a chain that turns data into noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Literal, get_args
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.distributions import Distribution
+
+from zoo.diffusion.chain import NoiseChain, Variance
+from zoo.diffusion.parameterisations import Parameterisation, Quantity
+from zoo.diffusion.progress import reporting
+from zoo.diffusion.reverse import Method, reverse_chain, visited_steps
+from zoo.diffusion.schedules import ScheduleName, noise_schedule
+from zoo.errors import ComponentError, DataError, InputError
+from zoo.objectives import Loss, Objective, impossible
+from zoo.parts import Parts
+from zoo.posteriors.point import Delta
+from zoo.precision import at_least_float32, full_precision
+from zoo.registry import register
+from zoo.spec.model import ModelSpec
+
+
+@register("objective", "denoising")
+class Denoising(Objective):
+    r"""Minimise E‖s(x_t, t) − x_{t−1}‖² over a chain of T steps from data to noise; the best s is E[x_{t−1}|x_t].
+
+    Choose it for the best samples, at the price of T passes for each. The parts are a ``network``, or an encoder,
+    the posterior ``point`` and a decoder, which give a code besides; both see the step t as a condition.
+    Images come in [-1, 1] (``data.scale: symmetric``), vectors roughly standardised.
+
+    Args:
+        steps: T.
+        schedule: how much noise each step adds: ``linear``, ``cosine``, or ``explicit``; see
+            :func:`zoo.diffusion.schedules.noise_schedule`.
+        beta_start: β_1 of ``linear``; 0.1 / T if not given.
+        beta_end: β_T of ``linear``; 20 / T if not given.
+        betas: β_1 … β_T of ``explicit``.
+        predict: what the network gives: ``previous``: x_{t−1} itself. ``clean``: x_0, best through a bottleneck.
+            ``noise``: ε, best for details. ``v``: between the two. All are linear in each other given x_t.
+        weighting: the loss: ``uniform``: squared error of what is predicted. ``previous``: squared error of
+            x_{t−1}, the literal objective, which counts the steps with little noise less.
+        variance: σ_t² when sampling: ``beta``: β_t. ``posterior``: the smaller β_t (1−ᾱ_{t−1}) / (1−ᾱ_t).
+        label_dropout: the share of labels that training hides, which classifier-free guidance needs.
+
+    Source:
+        Sohl-Dickstein et al. (2015), Deep Unsupervised Learning using Nonequilibrium Thermodynamics.
+        https://arxiv.org/abs/1503.03585
+        Ho, Jain & Abbeel (2020), Denoising Diffusion Probabilistic Models. https://arxiv.org/abs/2006.11239
+
+    Example:
+        >>> import torch, zoo
+        >>> model = zoo.build("denoiser-mlp")
+        >>> loss, terms = model.loss(torch.randn(4, 2))
+        >>> sorted(terms)
+        ['error_of_noise', 'error_of_previous']
+        >>> model.sample(3, steps=10, method="ddim").shape
+        torch.Size([3, 2])
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("encoder", "posterior", "decoder")
+    alternatives: ClassVar[tuple[tuple[str, ...], ...]] = (("network",),)
+    uses_time: ClassVar[bool] = True
+    unit: ClassVar[str] = "squared error"
+
+    def __init__(
+        self,
+        *,
+        steps: int = 1000,
+        schedule: ScheduleName = "linear",
+        beta_start: float | None = None,
+        beta_end: float | None = None,
+        betas: list[float] | None = None,
+        predict: Quantity = "noise",
+        weighting: Literal["uniform", "previous"] = "uniform",
+        variance: Variance = "beta",
+        label_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    ) -> None:
+        super().__init__()
+        betas_ = noise_schedule(schedule, steps, beta_start=beta_start, beta_end=beta_end, betas=betas)
+        self.chain = NoiseChain(betas_)
+        self.prediction = Parameterisation(self.chain, predict)
+        self.weighting, self.variance, self.label_dropout = weighting, variance, label_dropout
+        self.data_range: tuple[float, float] | None = None
+
+    def check(self, spec: ModelSpec, parts: Parts) -> None:
+        """Refuse a posterior that a regression would leave untrained, and dropped labels where there are none."""
+        if parts.has_density:
+            name = spec.posterior.name if spec.posterior else "none"
+            raise impossible(
+                f"objective {spec.objective.name!r}",
+                f"posterior {name!r}",
+                "a regression trains no variance",
+                "Use posterior `point`, or objective `vae`.",
+            )
+        if self.label_dropout and not spec.classes:
+            raise ComponentError(
+                f"{self.label_dropout:g} came, but the model has no labels to drop",
+                where="model.objective.label_dropout",
+                remedy="Leave it out, or set `model.classes`.",
+            )
+        self.data_range = spec.data_range
+
+    def check_data(
+        self, parts: Parts, examples: Tensor, data_range: tuple[float, float] | None, where: str = "data.scale"
+    ) -> None:
+        """Refuse bounded data outside [-1, 1] or with another range, and unbounded data far from unit scale."""
+        needed = "the objective 'denoising' needs data about as large as the noise that it adds"
+        if data_range is not None and tuple(data_range) != (-1.0, 1.0):
+            raise DataError(
+                f"{needed}, values in [-1, 1]; data in [{data_range[0]:g}, {data_range[1]:g}] came",
+                where=where,
+                remedy="Use `data.scale: symmetric`, which maps images to [-1, 1].",
+            )
+        size = examples.double().square().mean().sqrt().item() if len(examples) else 1.0
+        if data_range is None and not 0.1 <= size <= 10:
+            raise DataError(
+                f"{needed}; values with a root mean square of {size:.3g} came",
+                where=where,
+                remedy="Use `data.scale: standardise`, which gives each feature mean 0 and deviation 1.",
+            )
+
+    def emission(self, parts: Parts, raw: Tensor) -> Distribution:
+        """Return the data that a code stands for, as a point: at t = 1 the previous state is the data."""
+        reason = self.why_no_reconstruction(parts)
+        if reason is not None:
+            raise ComponentError(
+                f"{reason}: without a state x_t they are no data",
+                where="decode",
+                remedy="Build the model with `objective: {name: denoising, predict: clean}`.",
+            )
+        return Delta(at_least_float32(raw), len(parts.data_shape))
+
+    def why_no_reconstruction(self, parts: Parts) -> str | None:
+        """A network has no code, and a decoder that predicts noise gives no data."""
+        if not parts.has("decoder"):
+            return "it has no code"
+        quantity = self.prediction.quantity
+        return None if quantity in ("clean", "previous") else f"its decoder predicts values of {quantity!r}"
+
+    def loss(self, parts: Parts, x: Tensor, labels: Tensor | None = None) -> Loss:
+        """Return the squared error, summed over an example and averaged over the batch, at a random step for each."""
+        parts.check_data(x)
+        parts.check_labels(labels, len(x))
+        times = self.chain.random_times(len(x), x.device)
+        with full_precision(x):
+            x = at_least_float32(x)
+            before, state = self.chain.draw_pair(x, times)
+        raw = self.output(parts, state, times, self._drop(parts, labels))
+        with full_precision(x):
+            to_previous = _squared_error(self.prediction.previous(state, raw, times), before)
+            terms = {"error_of_previous": to_previous.detach()}
+            total = to_previous
+            quantity = self.prediction.quantity
+            if quantity != "previous":
+                to_output = _squared_error(raw, self.prediction.output(state, x, times))
+                terms = {f"error_of_{quantity}": to_output.detach(), **terms}
+                total = to_output if self.weighting == "uniform" else to_previous
+        return Loss(total, terms)
+
+    def output(self, parts: Parts, state: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return what the parts give for states x_t (B, *data_shape) at times (B,), in float32 or better."""
+        condition = parts.embed(labels, times)
+        if parts.has("network"):
+            return at_least_float32(parts.network(state, condition))
+        code = parts.posterior(parts.encoder(state, condition)).mean
+        return at_least_float32(parts.decoder(code, condition))
+
+    def previous(self, parts: Parts, state: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return s(x_t, t), the estimate of E[x_{t−1}|x_t], (B, *data_shape).
+
+        Args:
+            state: (B, *data_shape) x_t.
+            times: (B,) int64, t from 1 to T.
+            labels: (B,) class numbers, for a conditional model.
+
+        Raises:
+            InputError: a shape, a time or a label is not what the model needs.
+        """
+        parts.check_data(state)
+        parts.check_labels(labels, len(state))
+        self.chain.check_times(times, len(state))
+        raw = self.output(parts, state, times, labels)
+        with full_precision(state):
+            return self.prediction.previous(state, raw, times)
+
+    def sample(
+        self,
+        parts: Parts,
+        n: int,
+        labels: Tensor | None = None,
+        *,
+        noise: bool = False,
+        steps: int | None = None,
+        method: Method = "ancestral",
+        variance: Variance | None = None,
+        guidance: float = 1.0,
+        clip: bool = True,
+        progress: bool | Callable[[int, int], None] = False,
+        trajectory: bool = False,
+        max_rows: int = 1024,
+    ) -> Tensor:
+        r"""Run the chain backwards from noise, (n, *data_shape).
+
+        Args:
+            noise: end with a draw of p(x_0|x_1) rather than with its mean.
+            steps: visit so many of the T steps, evenly spread; all if not given.
+            method: ``ancestral`` draws each step anew; ``ddim`` is deterministic given x_T and bears few steps.
+            variance: σ_t² of ``ancestral``; as the objective says if not given.
+            guidance: w of classifier-free guidance, u + w (c − u) with the outputs c for the label and u for
+                none: 1 is the plain conditional model, more is nearer to the class and less varied. Needs
+                ``label_dropout``, and two passes a step. With ``labels=None`` such a model ignores classes.
+            clip: keep each estimate of the data within the range of the data, where that is known.
+            progress: show a bar, or call with the passes done and their total.
+            trajectory: return all visited states (visited + 1, n, *data_shape), from x_T to x_0.
+            max_rows: examples that are drawn at a time; it bounds the memory.
+
+        Source:
+            Ho & Salimans (2022), Classifier-Free Diffusion Guidance. https://arxiv.org/abs/2207.12598
+        """
+        visited = visited_steps(self.chain.steps, steps)
+        variance = variance or self.variance
+        for name, value, choices in (("method", method, Method), ("variance", variance, Variance)):
+            if value not in get_args(choices):
+                raise InputError(f"one of {get_args(choices)} was needed, {value!r} came", where=f"sample.{name}")
+        if max_rows < 1:
+            raise InputError(f"at least 1 row was needed, {max_rows} came", where="sample.max_rows")
+        labels = self._sampling_labels(parts, n, labels, guidance)
+        blocks = []
+        with reporting(progress, -(-n // max_rows) * (len(visited) - 1)) as report:
+            for start in range(0, n, max_rows):
+                state = torch.randn(min(max_rows, n - start), *parts.data_shape, device=parts.device)
+                denoise = self._denoiser(
+                    parts, None if labels is None else labels[start : start + max_rows], guidance, clip
+                )
+                states = [state]
+                for reached in reverse_chain(
+                    self.chain, denoise, state, visited, method=method, variance=variance, last_noise=noise
+                ):
+                    states = [*states, reached] if trajectory else [reached]
+                    report()
+                blocks.append(torch.stack(states) if trajectory else states[0])
+        return torch.cat(blocks, dim=1 if trajectory else 0)
+
+    def _denoiser(
+        self, parts: Parts, labels: Tensor | None, guidance: float, clip: bool
+    ) -> Callable[[Tensor, int], Tensor]:
+        """Return the function from x_t and t to x̂_0."""
+
+        def denoise(state: Tensor, t: int) -> Tensor:
+            times = torch.full((len(state),), t, device=state.device)
+            if guidance == 1 or labels is None:
+                raw = self.output(parts, state, times, labels)
+            else:
+                both = torch.cat([labels, _no_class(parts, len(labels))])
+                stacked = self.output(parts, torch.cat([state, state]), torch.cat([times, times]), both)
+                with_class, without = stacked.chunk(2)
+                raw = without + guidance * (with_class - without)
+            with full_precision(state):
+                clean = self.prediction.clean(state, raw, times)
+                return clean.clamp(*self.data_range) if clip and self.data_range else clean
+
+        return denoise
+
+    def _sampling_labels(self, parts: Parts, n: int, labels: Tensor | None, guidance: float) -> Tensor | None:
+        if guidance != 1 and not (self.label_dropout and labels is not None):
+            raise ComponentError(
+                f"guidance {guidance:g} came, but "
+                + ("no labels to guide by" if self.label_dropout else "the model was not trained without labels"),
+                where="sample.guidance",
+                remedy="It needs a model with `classes` and `objective: {label_dropout: 0.1}`, and labels.",
+            )
+        if labels is None and self.label_dropout:
+            return _no_class(parts, n)
+        parts.check_labels(labels, n)
+        return labels
+
+    def _drop(self, parts: Parts, labels: Tensor | None) -> Tensor | None:
+        if labels is None or not (self.training and self.label_dropout):
+            return labels
+        hidden = torch.rand(len(labels), device=labels.device) < self.label_dropout
+        return torch.where(hidden, _no_class(parts, len(labels)), labels)
+
+
+def _squared_error(estimate: Tensor, target: Tensor) -> Tensor:
+    return (estimate - target).square().flatten(1).sum(1).mean()
+
+
+def _no_class(parts: Parts, count: int) -> Tensor:
+    embedding = parts.label_embedding
+    if embedding is None:
+        raise ComponentError("the model has no labels", where="labels")
+    return torch.full((count,), embedding.no_class, device=parts.device)
