@@ -43,9 +43,8 @@ def test_an_option_without_a_default_is_a_required_one(kind, name):
 
 
 @pytest.fixture
-def own_component(monkeypatch):
+def own_component():
     """A component of a script: its text is nowhere to be read."""
-    monkeypatch.setattr("zoo.registry._registered", {})
     text = '''
 class Scaled(Point):
     """A code at another scale.

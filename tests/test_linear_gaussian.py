@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
 import zoo
-from zoo import registry
 from zoo.decoders import Decoder
 from zoo.encoders import Encoder
 from zoo.model import Model
@@ -24,7 +21,7 @@ GAP = 0.5 * (M.diagonal().log().sum() - torch.logdet(M))
 
 
 @pytest.fixture(autouse=True)
-def linear_components() -> Iterator[None]:
+def linear_components() -> None:
     @zoo.register("encoder", "identity")
     class Identity(Encoder):
         def __init__(self, *, data_shape: tuple[int, ...]) -> None:
@@ -42,10 +39,6 @@ def linear_components() -> Iterator[None]:
 
         def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
             return z @ self.weight.T + self.bias
-
-    yield
-    # Other tests go over all that is registered.
-    del registry._registered["encoder", "identity"], registry._registered["decoder", "linear_gaussian"]
 
 
 def make(posterior: str, **objective: object) -> Model:

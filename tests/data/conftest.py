@@ -1,5 +1,5 @@
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -27,9 +27,8 @@ Prepare = Callable[..., Data]
 
 
 @pytest.fixture
-def prepare() -> Iterator[Prepare]:
+def prepare() -> Prepare:
     """Prepare tensors, or a whole collection, as a recipe's `data` section would: held or streamed."""
-    registered = []
     numbers = itertools.count()
 
     def run(examples=None, labels=None, *, collection=None, streamed=False, stored_range=(0.0, 255.0), **options):
@@ -49,12 +48,9 @@ def prepare() -> Iterator[Prepare]:
 
         name = f"prepared_{next(numbers)}"
         registry.register("dataset", name)(type(f"Prepared{name}", (Prepared,), {}))
-        registered.append(name)
         return load_data(DataSpec.model_validate({"name": name, "workers": 0, **options}))
 
-    yield run
-    for name in registered:
-        del registry._registered["dataset", name]
+    return run
 
 
 @pytest.fixture
