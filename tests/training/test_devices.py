@@ -7,7 +7,8 @@ import torch
 
 from zoo.errors import RecipeError
 from zoo.spec.training import TrainSpec
-from zoo.training.devices import make_accelerator, resolve_device, uses_bf16
+from zoo.training import devices
+from zoo.training.devices import check_trackers, make_accelerator, resolve_device, uses_bf16
 
 
 def test_the_precision_that_is_asked_for_is_the_one_that_is_used() -> None:
@@ -28,3 +29,14 @@ def test_one_process_can_train_with_one_precision_after_another() -> None:
 def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(RecipeError, match=r"train.device: the device 'cuda' is not there\nAvailable: cpu"):
         resolve_device("cuda")
+
+
+def test_a_tracker_that_is_unknown_or_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "get_available_trackers", lambda: ["wandb"])
+    check_trackers(("wandb",))
+    with pytest.raises(
+        RecipeError, match=r"train.trackers\[1\]: unknown tracker 'tensorbord'\nDid you mean 'tensorboard'"
+    ):
+        check_trackers(("wandb", "tensorbord"))
+    with pytest.raises(RecipeError, match=r"train.trackers\[0\]: the tracker 'tensorboard' is not installed"):
+        check_trackers(("tensorboard",))

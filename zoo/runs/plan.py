@@ -16,7 +16,7 @@ from zoo.registry import find_component
 from zoo.spec.model import ModelSpec
 from zoo.spec.options import check_options
 from zoo.spec.recipe import DataSpec, Recipe
-from zoo.training.devices import resolve_device
+from zoo.training.devices import check_trackers, resolve_device
 from zoo.training.optimizers import check_optimizer
 
 _MAY_GROW = "train.epochs"
@@ -57,6 +57,7 @@ def make_plan(recipe: Recipe, note: Callable[[str], None]) -> Plan:
         RecipeError, ComponentError, DataError: something in the recipe cannot work.
     """
     resolve_device(recipe.train.device)
+    check_trackers(recipe.train.trackers)
     optimizer = check_optimizer(recipe.train.optimizer)
     data = load_data(recipe.data, note=note)
     model = assemble(fit_to_data(recipe.model, data.info))

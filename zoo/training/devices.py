@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.tracking import get_available_trackers
+from accelerate.utils import LoggerType
 
-from zoo.errors import RecipeError, TrainingError
+from zoo.errors import RecipeError, TrainingError, unknown_name
 from zoo.spec.training import TrainSpec
 
 
@@ -32,6 +34,23 @@ def make_accelerator(spec: TrainSpec, *, log_with: tuple[str, ...] = (), project
             remedy="Start `zoo-cli train` without a launcher.",
         )
     return accelerator
+
+
+def check_trackers(names: tuple[str, ...]) -> None:
+    """Refuse experiment trackers that are unknown or not installed, which accelerate would leave out silently.
+
+    Raises:
+        RecipeError: names the tracker and what is there.
+    """
+    known = {kind.value for kind in LoggerType} - {"all"}
+    available = {getattr(kind, "value", kind) for kind in get_available_trackers()}
+    for index, name in enumerate(names):
+        where = f"train.trackers[{index}]"
+        if name not in known:
+            problem, remedy = unknown_name("tracker", name, known)
+            raise RecipeError(problem, where=where, remedy=remedy)
+        if name not in available:
+            raise RecipeError(f"the tracker {name!r} is not installed", where=where, remedy=f"Try: pip install {name}")
 
 
 def resolve_device(device: str) -> str:
