@@ -20,7 +20,7 @@ from zoo.gallery import draw_figures
 from zoo.model import Model
 from zoo.runs.card import write_card
 from zoo.runs.directory import RunDirectory
-from zoo.runs.plan import Plan, make_plan
+from zoo.runs.plan import Plan, flat_fields, make_plan
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe
 from zoo.training.devices import make_accelerator
@@ -120,7 +120,8 @@ def _train(plan: Plan, directory: RunDirectory, reporter: Reporter, *, continues
         recipe.train, log_with=recipe.train.trackers, project_dir=str(directory.path / "trackers")
     )
     if recipe.train.trackers:
-        accelerator.init_trackers(recipe.name, config={"recipe": str(recipe.to_dict())})
+        scalars = {key: value for key, value in flat_fields(recipe).items() if isinstance(value, (str, int, float))}
+        accelerator.init_trackers(recipe.name, config=scalars)
     scribe = _Scribe(directory, reporter, accelerator)
     with Interruption() as interruption:
         trainer = Trainer(

@@ -37,7 +37,7 @@ class Plan:
         Raises:
             RunError: names the fields that differ.
         """
-        ours, theirs = _flat(self.recipe.to_dict()), _flat(other.to_dict())
+        ours, theirs = flat_fields(self.recipe), flat_fields(other)
         different = [key for key in sorted(ours.keys() | theirs.keys()) if ours.get(key) != theirs.get(key)]
         different = [key for key in different if key != _MAY_GROW and not key.endswith("description")]
         if different:
@@ -120,6 +120,11 @@ def _notes(model: Model, info: DataInfo) -> list[str]:
             "and compare only with others of that kind (`data.binarise` makes pixels binary)."
         ]
     return []
+
+
+def flat_fields(recipe: Recipe) -> dict[str, Any]:
+    """Return every field of a recipe by its path, such as ``train.epochs``."""
+    return _flat(recipe.to_dict())
 
 
 def _flat(document: Any, path: str = "") -> dict[str, Any]:
