@@ -122,7 +122,7 @@ def run(line: str) -> tuple[int, str]:
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         timeout=600,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "120"},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "120", "OMP_NUM_THREADS": "1"},
         check=False,
     )
     return done.returncode, done.stdout
