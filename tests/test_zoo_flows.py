@@ -1,0 +1,111 @@
+"""The example of a third-party package, as its users get it: a wheel beside an installed latent-zoo."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zoo
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "zoo-flows"
+CLI = ["-c", "import zoo.cli; zoo.cli.main()"]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """The folder that the wheel of the example is installed into."""
+    folder = tmp_path_factory.mktemp("zoo-flows")
+    source = shutil.copytree(EXAMPLE, folder / "source")
+    build = ["build", "--wheel", "--no-isolation", "--outdir", str(folder / "dist"), str(source)]
+    subprocess.run([sys.executable, "-m", *build], check=True, capture_output=True)
+    (wheel,) = (folder / "dist").glob("*.whl")
+    install = ["pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(folder / "site"), str(wheel)]
+    subprocess.run([sys.executable, "-m", *install], check=True, capture_output=True)
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def python(site):
+    """Run an interpreter that finds the example, and return what it prints."""
+
+    def run(*arguments: str) -> str:
+        path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+        result = subprocess.run(
+            [sys.executable, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(python, tmp_path_factory) -> Path:
+    """A run of the example's recipe."""
+    folder = tmp_path_factory.mktemp("runs") / "planar"
+    recipe = str(EXAMPLE / "recipes" / "digits-planar.yaml")
+    quick = ["train.epochs=1", "evaluate.metrics=[elbo]", "evaluate.figures=[]"]
+    python(*CLI, "train", recipe, "--quiet", "--out", str(folder), *(part for s in quick for part in ("--set", s)))
+    return folder
+
+
+def test_it_is_listed_with_its_distribution(python):
+    (line,) = [line for line in python(*CLI, "list", "posterior").splitlines() if line.startswith("planar_flow")]
+    assert line.endswith("[zoo-flows]")
+
+
+def test_it_is_shown_with_its_options(python):
+    (facts,) = json.loads(python(*CLI, "show", "planar_flow", "--json"))
+    assert (facts["kind"], facts["distribution"]) == ("posterior", "zoo-flows 0.1.0")
+    assert facts["options"] == {"flows": {"type": "PositiveInt", "default": "4"}}
+
+
+def test_the_schema_completes_it(python):
+    definitions = json.loads(python(*CLI, "schema"))["$defs"]
+    assert definitions["posterior.planar_flow"]["properties"]["flows"]["exclusiveMinimum"] == 0
+
+
+def test_its_recipe_trains_and_reloads_to_the_same_bits(python, trained):
+    config = json.loads((trained / "config.json").read_text())
+    assert config["components"]["posterior"] == {
+        "name": "planar_flow",
+        "distribution": "zoo-flows",
+        "version": "0.1.0",
+    }
+    program = f"""
+import torch, zoo
+x, figures = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)), []
+first = zoo.load({str(trained)!r})
+second = zoo.load(zoo.save(first, {str(trained.parent / "copy")!r}))
+for model in (first, second):
+    torch.manual_seed(0)
+    figures.append(torch.cat([model.log_likelihood(x, num_samples=7), model.sample(2).flatten()]))
+print(type(first.encode(x)).__name__, torch.equal(*figures))
+"""
+    assert python("-c", program).split() == ["TransformedDistribution", "True"]
+
+
+def test_without_it_its_checkpoint_names_it(trained):
+    with pytest.raises(zoo.ZooError, match=r"'planar_flow' is not installed\n.*'zoo-flows' 0\.1\.0") as caught:
+        zoo.load(trained)
+    assert "config.json" in str(caught.value)
+
+
+def test_without_it_its_recipe_is_refused():
+    with pytest.raises(zoo.ZooError, match=r"model\.posterior: unknown posterior 'planar_flow'"):
+        zoo.build(zoo.load_recipe(EXAMPLE / "recipes" / "digits-planar.yaml").model, data_shape=(1, 8, 8))
+
+
+def test_its_own_tests_pass(python):
+    report = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE), str(EXAMPLE / "tests"))
+    assert " passed" in report
