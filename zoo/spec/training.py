@@ -71,6 +71,13 @@ class TrainSpec(StrictModel):
     clip_norm: PositiveFloat | None = Field(
         default=None, description="Largest norm of the gradient; null: no clipping."
     )
+    ema: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Decay of the moving average of the weights, which is then what is validated, saved and evaluated; "
+        "0.999 averages about a thousand steps. null: none.",
+    )
     precision: Literal["fp32", "bf16", "auto"] = Field(
         default="auto", description="auto: bf16 matrix products where the hardware is faster with them, else fp32."
     )

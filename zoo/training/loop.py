@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from zoo.model import Model
 from zoo.objectives import Loss
 from zoo.randomness import epoch_order, seeded
 from zoo.spec.training import TrainSpec
+from zoo.training.ema import WeightAverage
 from zoo.training.optimizers import make_optimizer
 from zoo.training.schedules import learning_rate_factor
 from zoo.training.snapshot import Position, Snapshot, restore_snapshot, take_snapshot
@@ -65,6 +67,7 @@ class Trainer:
         self.train_split = self.data.train.to(self.device)
         self.validation_split = self.data.validation.to(self.device) if self.data.validation else None
         self.optimizer = make_optimizer(self.spec.optimizer, self.model.parameters(), self.device)
+        self.average = WeightAverage(self.model, self.spec.ema) if self.spec.ema is not None else None
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.steps_per_epoch = math.ceil(len(self.train_split) / self.spec.batch_size)
         self.total_steps = self.spec.epochs * self.steps_per_epoch
@@ -75,7 +78,7 @@ class Trainer:
 
     def resume(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot as if nothing had happened."""
-        rows = restore_snapshot(snapshot, self.model, self.optimizer)
+        rows = restore_snapshot(snapshot, self.model, self.optimizer, self.average)
         self.position = snapshot.position
         self.position.finished = self._is_finished()
         self.rows = list(rows.to(self.device))
@@ -90,6 +93,8 @@ class Trainer:
         while not self.position.finished:
             self._train_epoch()
             self._finish_epoch()
+        if self.average is not None:
+            self.average.install()
         return self.position
 
     def _train_epoch(self) -> None:
@@ -119,6 +124,8 @@ class Trainer:
         if self.spec.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip_norm)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update(self.position.step + 1)
         return loss
 
     def _row(self, loss: Loss) -> Tensor:
@@ -137,7 +144,7 @@ class Trainer:
 
     def _snapshot(self) -> Snapshot:
         rows = torch.stack(self.rows).cpu() if self.rows else torch.zeros(0)
-        return take_snapshot(self.position, self.model, self.optimizer, rows)
+        return take_snapshot(self.position, self.model, self.optimizer, rows, self.average)
 
     def _set_learning_rate(self) -> None:
         factor = learning_rate_factor(self.spec.schedule, self.position.step, self.total_steps, self.steps_per_epoch)
@@ -170,12 +177,13 @@ class Trainer:
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "train": self._mean_of_rows(),
         }
-        if self.validation_split is not None:
-            record["validation"] = self.evaluate(self.validation_split)
-        is_best = self._judge(record.get("validation", record["train"])["loss"])
-        record["best"] = is_best
-        self.listener.on_steps(self.position, self.total_steps, last)
-        self.listener.on_epoch(record, self.model, is_best=is_best)
+        with self.average.installed() if self.average else contextlib.nullcontext():
+            if self.validation_split is not None:
+                record["validation"] = self.evaluate(self.validation_split)
+            is_best = self._judge(record.get("validation", record["train"])["loss"])
+            record["best"] = is_best
+            self.listener.on_steps(self.position, self.total_steps, last)
+            self.listener.on_epoch(record, self.model, is_best=is_best)
         due = self.position.finished or self.position.step % self.snapshot_steps < self.steps_per_epoch
         reason = self.should_stop()
         if due or reason is not None:

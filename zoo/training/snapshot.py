@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.randomness import random_states, restore_random_states
+from zoo.training.ema import WeightAverage
 
 
 @dataclass
@@ -46,19 +47,28 @@ class Snapshot:
         return asdict(self.position)
 
 
-def take_snapshot(position: Position, model: nn.Module, optimizer: torch.optim.Optimizer, rows: Tensor) -> Snapshot:
-    """Gather weights, optimiser, noise generators and the terms of the epoch's steps so far."""
+def take_snapshot(
+    position: Position,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    rows: Tensor,
+    average: WeightAverage | None = None,
+) -> Snapshot:
+    """Gather weights, their average, optimiser, noise generators and the terms of the epoch's steps so far."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {
             f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in values.items() if value is not None
         }
     tensors |= {f"random.{name}": state for name, state in random_states().items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in (average.tensors() if average else {}).items()}
     tensors["rows"] = rows
     return Snapshot(position, tensors)
 
 
-def restore_snapshot(snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
+def restore_snapshot(
+    snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage | None = None
+) -> Tensor:
     """Put everything back, and return the terms of the epoch's steps so far."""
     model.load_state_dict(_below(snapshot.tensors, "model."))
     state: dict[int, dict[str, Tensor]] = {}
@@ -66,6 +76,8 @@ def restore_snapshot(snapshot: Snapshot, model: nn.Module, optimizer: torch.opti
         index, _, key = name.partition(".")
         state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    if average is not None:
+        average.restore(_below(snapshot.tensors, "average."))
     restore_random_states(_below(snapshot.tensors, "random."))
     return snapshot.tensors["rows"]
 
