@@ -13,7 +13,7 @@ from zoo.registry import KINDS
 
 PACKAGE = Path(zoo.__file__).parent
 LAYERS = [
-    ["errors"],
+    ["version", "errors"],
     ["files", "precision", "randomness"],
     ["registry", "catalogue"],
     ["inspection"],
@@ -26,6 +26,7 @@ LAYERS = [
     ["assembly"],
     ["checkpoint"],
     ["data"],
+    ["analysis"],
     ["metrics", "figures"],
     ["evaluation", "gallery"],
     ["training"],
