@@ -1,0 +1,81 @@
+"""The codes of data: posterior means with their labels, and the spread around each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, MultivariateNormal
+
+from zoo.data import Split
+from zoo.errors import DataError
+from zoo.model import Model
+from zoo.posteriors import posterior_mean
+
+
+class Codes(NamedTuple):
+    """Where a model puts data in its latent space.
+
+    Attributes:
+        means: (N, d) float32, the mean of q(z|x) of each example.
+        labels: (N,) int64, or None.
+    """
+
+    means: Tensor
+    labels: Tensor | None
+
+
+@torch.no_grad()
+def encode_split(model: Model, split: Split, count: int | None = None) -> Codes:
+    """Return the codes of a split, on the CPU.
+
+    Args:
+        count: of the first so many examples only; all if not given.
+
+    Raises:
+        ComponentError: the model has no code.
+
+    Example:
+        >>> import zoo
+        >>> from zoo.data import split_of_tensor
+        >>> model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8)).eval()
+        >>> encode_split(model, split_of_tensor(torch.rand(5, 1, 8, 8))).means.shape
+        torch.Size([5, 2])
+    """
+    order = torch.arange(len(split) if count is None else min(count, len(split)))
+    means = [
+        posterior_mean(model.encode(batch.x, batch.labels if model.classes else None)).float().cpu()
+        for batch in split.batches(512, order=order, device=model.device)
+    ]
+    labels = split.labels
+    return Codes(
+        torch.cat(means) if means else torch.zeros(0, model.latent_dim),
+        None if labels is None else labels[order.to(labels.device)].cpu(),
+    )
+
+
+def class_means(codes: Codes) -> dict[int, Tensor]:
+    """Return the mean code (d,) of each class.
+
+    Raises:
+        DataError: there are no labels.
+
+    Example:
+        >>> class_means(Codes(torch.tensor([[0.0], [2.0], [5.0]]), torch.tensor([3, 3, 4])))
+        {3: tensor([1.]), 4: tensor([5.])}
+    """
+    if codes.labels is None:
+        raise DataError("class means need labels, the data have none", where="data")
+    return {int(label): codes.means[codes.labels == label].mean(0) for label in codes.labels.unique()}
+
+
+def posterior_covariance(q: Distribution, num_samples: int = 256) -> Tensor:
+    """Return Cov(z|x), (B, d, d): exact for Gaussians and points, else that of draws (estimate)."""
+    if isinstance(q, MultivariateNormal):
+        return q.covariance_matrix
+    if isinstance(q, Independent) and q.reinterpreted_batch_ndims == 1:
+        return torch.diag_embed(q.variance)
+    z = q.sample(torch.Size([num_samples]))
+    centred = z - z.mean(0)
+    return torch.einsum("kbi,kbj->bij", centred, centred) / (num_samples - 1)

@@ -1,0 +1,98 @@
+"""How a denoiser does at each step of its chain, alone and beside the exact answer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from zoo.data import DataInfo
+from zoo.diffusion.oracle import MixtureOracle
+from zoo.errors import ComponentError
+from zoo.model import Model
+from zoo.objectives.denoising import Denoising
+
+
+class StepLosses(NamedTuple):
+    """Squared errors of a denoiser at some steps, summed over an example, means over examples, float64.
+
+    Attributes:
+        steps: (S,) the steps t.
+        loss: (S,) E‖s − x_{t−1}‖².
+        floor: (S,) E tr Cov(x_{t−1}|x_t), which no s can get below; None without an oracle.
+        excess: (S,) E‖s − E[x_{t−1}|x_t]‖², so that loss = floor + excess up to sampling error; None likewise.
+        gap_error: (S,) the standard error of loss − floor − excess; None likewise.
+    """
+
+    steps: Tensor
+    loss: Tensor
+    floor: Tensor | None = None
+    excess: Tensor | None = None
+    gap_error: Tensor | None = None
+
+
+def denoising_of(model: Model) -> Denoising:
+    """Return the model's objective if it is ``denoising``.
+
+    Raises:
+        ComponentError: it is another.
+    """
+    if not isinstance(model.objective, Denoising):
+        name = model.spec.objective.name
+        raise ComponentError(f"a model with objective 'denoising' was needed, {name!r} came", where="model")
+    return model.objective
+
+
+def mixture_oracle(model: Model, info: DataInfo) -> MixtureOracle:
+    """Return the exact answer for a denoiser of data from the dataset ``gaussian_mixture``, in the data's scale."""
+    return MixtureOracle.of_facts(info.facts, denoising_of(model).chain, info.scaling.shift, info.scaling.span)
+
+
+@torch.no_grad()
+def losses_by_step(
+    model: Model,
+    x0: Tensor,
+    labels: Tensor | None = None,
+    *,
+    steps: int | None = None,
+    oracle: MixtureOracle | None = None,
+    batch_size: int = 2048,
+) -> StepLosses:
+    """Measure a denoiser at evenly spread steps of its chain, with new noise for each.
+
+    Args:
+        x0: (N, *data_shape) data.
+        labels: (N,) class numbers, for a conditional model.
+        steps: how many; all of the chain if not given or more than there are.
+        oracle: the exact answer, where it is known.
+    """
+    objective = denoising_of(model)
+    total = objective.chain.steps
+    count = total if steps is None else min(steps, total)
+    chosen = torch.linspace(1, total, count).round().long()
+    rows = []
+    for t in chosen.tolist():
+        parts = []
+        for start in range(0, len(x0), batch_size):
+            block = slice(start, start + batch_size)
+            parts.append(_errors(model, x0[block], None if labels is None else labels[block], t, oracle))
+        errors = torch.cat(parts)
+        gap = errors[:, 0] - errors[:, 1:].sum(1)
+        rows.append(torch.cat([errors.mean(0), gap.std()[None] / len(errors) ** 0.5]))
+    table = torch.stack(rows).T
+    return StepLosses(chosen, table[0]) if oracle is None else StepLosses(chosen, *table)
+
+
+def _errors(model: Model, x0: Tensor, labels: Tensor | None, t: int, oracle: MixtureOracle | None) -> Tensor:
+    """Return the loss of each example at step t, and where there is an oracle its floor and excess, (N, 1 or 3)."""
+    objective = denoising_of(model)
+    times = torch.full((len(x0),), t, device=x0.device)
+    before, state = objective.chain.draw_pair(x0, times)
+    estimate = objective.previous(model, state, times, labels).flatten(1).cpu().double()
+    errors = [(estimate - before.flatten(1).cpu().double()).square().sum(1)]
+    if oracle is not None:
+        exact = oracle.posterior(state, t)
+        errors.append(exact.covariance.diagonal(dim1=-2, dim2=-1).sum(-1))
+        errors.append((estimate - exact.mean).square().sum(1))
+    return torch.stack(errors, dim=1)
