@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from zoo.data.preparation import Scaling
+
 
 @dataclass(frozen=True)
 class DataInfo:
@@ -20,6 +22,7 @@ class DataInfo:
         facts: what the dataset knows of itself, such as the parameters of a mixture.
         grey: whether values strictly between 0 and 1 occur among data in [0, 1], so that a Bernoulli
             likelihood is not a density of them. Streamed data are judged by their first thousand examples.
+        scaling: how stored values became prepared ones, for what is known in stored units.
     """
 
     name: str
@@ -30,3 +33,4 @@ class DataInfo:
     licence: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
     grey: bool = False
+    scaling: Scaling = field(default=Scaling(), compare=False)

@@ -60,6 +60,7 @@ def load_data(spec: DataSpec, *, note: Callable[[str], None] = _silent) -> Data:
         citation=collection.citation,
         licence=collection.licence,
         facts=collection.facts,
+        scaling=scaling,
         grey=spec.binarise == "none" and data_range == (0.0, 1.0) and holds_grey(stores["train"], scaling),
     )
     splits = {name: _split(info, stores[name], scaling, binarisations[name]) for name in parts}
