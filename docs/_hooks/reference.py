@@ -1,12 +1,13 @@
-"""A hook of MkDocs: writes the pages under ``reference/`` from the recipe's schema and the registry.
+"""A hook of MkDocs: writes the reference of recipes and components from the schema and the registry.
 
-So a new field or component is documented by being there.
+So a new field, component or module is documented by being there.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
+import pkgutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,9 @@ import griffe
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
+import zoo
 from zoo.inspection import describe_component
-from zoo.registry import KINDS, Kind, find_component, sources
+from zoo.registry import DISTRIBUTION, KINDS, Kind, find_component, sources
 from zoo.schema import component_schema
 from zoo.spec import Recipe
 
@@ -36,9 +38,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages to the site."""
-    pages = {"recipe": recipe_page()} | {f"{kind.name}s": component_page(kind) for kind in KINDS.values()}
+    pages = {f"reference/{kind.name}s.md": component_page(kind) for kind in KINDS.values()}
+    pages |= {"reference/recipe.md": recipe_page(), "api/others.md": remaining_page(Path(config.docs_dir))}
     for name, content in pages.items():
-        files.append(File.generated(config, f"reference/{name}.md", content=content))
+        files.append(File.generated(config, name, content=content))
     return files
 
 
@@ -82,25 +85,54 @@ def _sections(schema: dict[str, Any], definitions: dict[str, Any], path: str) ->
 
 
 def component_page(kind: Kind) -> str:
-    """Return the reference of every component of a kind."""
+    """Return the reference of every built-in component of a kind, and of what its package offers to them."""
     page = [
         f"# {kind.name.capitalize()}s",
         f"{kind.contract}. `zoo-cli list {kind.name}` lists them, `zoo-cli show {kind.name}/NAME` shows one.",
     ]
     for name, owners in sorted(sources(kind.name).items()):
-        component = find_component(kind.name, name)
-        page += [
-            f"## {name} {{ #{name} }}",
-            f"::: {component.__module__}.{component.__qualname__}\n"
-            "    options: {heading_level: 3, show_docstring_parameters: false, members: [forward, loss, sample]}",
-            *_options(kind.name, name, describe_component(owners[0]).doc),
-        ]
-    interface = f"{kind.package}.{kind.interface}"
-    page += [
-        "## What all of them extend { #interface }",
-        f"::: {interface}\n    options: {{heading_level: 3}}",
-    ]
+        if owners[0].distribution == DISTRIBUTION:
+            component = find_component(kind.name, name)
+            page += [
+                f"## {name} {{ #{name} }}",
+                _directive(component, "show_docstring_parameters: false, members: [forward, loss, sample]"),
+                *_options(kind.name, name, describe_component(owners[0]).doc),
+                *[_directive(helper) for helper in _helpers(component)],
+            ]
+    page += ["## What all of them extend { #interface }", _rendered(kind.package, "heading_level: 3")]
     return "\n\n".join(page) + "\n"
+
+
+def _directive(definition: Any, options: str = "members: true") -> str:
+    return _rendered(f"{definition.__module__}.{definition.__qualname__}", f"heading_level: 3, {options}")
+
+
+def _rendered(identifier: str, options: str) -> str:
+    return f"::: {identifier}\n    options: {{{options}}}"
+
+
+def _helpers(component: type) -> Iterator[Any]:
+    """Yield what else of public use the module of a component defines."""
+    for name, value in vars(sys.modules[component.__module__]).items():
+        home, public = getattr(value, "__module__", None), not name.startswith("_") and hasattr(value, "__qualname__")
+        if public and home == component.__module__ and value is not component:
+            yield value
+
+
+def remaining_page(docs: Path) -> str:
+    """Return the reference of every public module that no page under ``api/`` names, so that a link always leads."""
+    named = {
+        line.removeprefix("::: ").strip()
+        for page in (docs / "api").glob("*.md")
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if line.startswith("::: ")
+    }
+    by_kind = ("zoo.cli.", *(f"{kind.package}." for kind in KINDS.values()))
+    found = [module.name for module in pkgutil.walk_packages(zoo.__path__, "zoo.")]
+    public = [name for name in found if "._" not in name and not f"{name}.".startswith(by_kind)]
+    modules = [name for name in sorted(public) if not any(f"{known}.".startswith(f"{name}.") for known in named)]
+    page = ["# Other modules", "What the rest of the package is made of, in the order of the alphabet."]
+    return "\n\n".join([*page, *[f"::: {name}" for name in modules]]) + "\n"
 
 
 def _options(kind: str, name: str, doc: str) -> list[str]:
