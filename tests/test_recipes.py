@@ -1,0 +1,26 @@
+"""Every bundled recipe is valid as it stands, found by being there."""
+
+from __future__ import annotations
+
+import pytest
+
+import zoo
+from zoo.catalogue import recipe_files
+from zoo.registry import find_component
+from zoo.runs.plan import make_plan
+from zoo.spec.options import check_options
+from zoo.training.optimizers import check_optimizer
+
+NEED_NO_DOWNLOAD = {"digits", "gaussian_mixture"}
+
+
+@pytest.mark.parametrize("name", zoo.list_recipes())
+def test_a_bundled_recipe_is_valid(name):
+    recipe = zoo.load_recipe(name)
+    assert recipe.name == name == recipe_files()[name].stem
+    assert recipe.description.endswith("."), "one sentence says what the recipe shows"
+    check_optimizer(recipe.train.optimizer)
+    check_options(find_component("dataset", recipe.data.name), recipe.data.options, "data")
+    if recipe.data.name in NEED_NO_DOWNLOAD:
+        plan = make_plan(recipe, lambda _: None)
+        assert plan.recipe.model.data_shape == plan.data.info.data_shape
