@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +120,60 @@ def test_a_component_of_a_package_that_is_not_installed_names_the_package(checkp
 
     edit_config(checkpoint, foreign)
     with pytest.raises(CheckpointError, match=r"not installed\n.*'old-flows' 0.3"):
+        zoo.load(checkpoint)
+
+
+def absurd(**changes: object) -> Callable[[dict], None]:
+    return lambda config: config["spec"].update(changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            absurd(encoder={"name": "mlp", "widths": [100_000, 100_000_000]}),
+            r"asks for 40 TB of memory, more than 1.3 MB",
+        ),
+        (absurd(latent_dim=10**12), "asks for .* of memory"),
+        (absurd(latent_dim=10**30), "asks for .* of memory"),
+        (absurd(latent_dim=10**6, posterior="full_gaussian"), "asks for .* of memory"),
+        (absurd(latent_dim=10**6, prior="gaussian"), "asks for .* of memory"),
+        (absurd(data_shape=[1, 10**6, 10**6]), r"one example of shape \[1, 1000000, 1000000\] takes 4 TB"),
+        (absurd(data_shape=[1, 10**9, 10**9, 10**30]), "one example of shape"),
+        (absurd(classes=10**12), "asks for .* of memory"),
+        (absurd(classes=10, condition_dim=10**12), "asks for .* of memory"),
+        (absurd(encoder={"name": "mlp", "widths": [1], "depth": 10**9}), "more than 20,000 tensors"),
+    ],
+)
+def test_an_absurd_size_is_refused_before_memory_is_taken(checkpoint: Path, change: Callable, message: str) -> None:
+    edit_config(checkpoint, change)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match=message) as refusal:
+        zoo.load(checkpoint)
+    assert str(checkpoint / "config.json") in str(refusal.value)
+    # ru_maxrss counts kibibytes on Linux, bytes on macOS; both are far below what was asked for.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500 * 1024
+
+
+def test_a_configuration_or_a_header_of_absurd_length_is_refused_unread(checkpoint: Path) -> None:
+    config = (checkpoint / "config.json").read_text()
+    (checkpoint / "config.json").write_text(config + " " * 5_000_000)
+    with pytest.raises(CheckpointError, match=r"config.json: 5 MB came, a configuration has at most 4.2 MB"):
+        zoo.load(checkpoint)
+    (checkpoint / "config.json").write_text("[" * 100_000)
+    with pytest.raises(CheckpointError, match="damaged: not valid JSON"):
+        zoo.load(checkpoint)
+    (checkpoint / "config.json").write_text(config)
+    with (checkpoint / "model.safetensors").open("r+b") as file:
+        file.write((2**40).to_bytes(8, "little"))
+    with pytest.raises(CheckpointError, match=r"not a safetensors file \(its header claims 1.1 TB, of .* in all"):
+        zoo.load(checkpoint)
+
+
+@pytest.mark.parametrize("components", [{"posterior": 5}, {"nothing": {"name": [], "distribution": []}}, [1]])
+def test_nonsense_about_components_is_no_crash(checkpoint: Path, components: object) -> None:
+    edit_config(checkpoint, lambda config: config.update(components=components))
+    with contextlib.suppress(ZooError):
         zoo.load(checkpoint)
 
 

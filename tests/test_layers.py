@@ -14,7 +14,7 @@ from zoo.registry import KINDS
 PACKAGE = Path(zoo.__file__).parent
 LAYERS = [
     ["version", "errors"],
-    ["files", "precision", "randomness"],
+    ["files", "precision", "randomness", "allocation"],
     ["registry", "catalogue"],
     ["inspection"],
     ["spec"],

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from zoo.allocation import AllocationLimit, readable
 from zoo.assembly import assemble
 from zoo.errors import CheckpointError, located
 from zoo.files import replacing, write_text
@@ -22,6 +23,8 @@ from zoo.version import __version__
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT_VERSION = 1
+_LARGEST_CONFIG = 2**22
+_LARGEST_HEADER = 2**24
 
 
 def save(model: Model, directory: str | Path) -> Path:
@@ -69,7 +72,8 @@ def load(directory: str | Path, *, device: str | torch.device = "cpu") -> Model:
     """Load a model in evaluation mode from a run or checkpoint directory.
 
     Loading is strict: a tensor that is missing, left over or of another shape is an error that names it. Nothing
-    that came with the files is executed.
+    that came with the files is executed, and a configuration that asks for far more memory than the weights can
+    fill is refused before the memory is taken.
 
     Args:
         device: where the weights go.
@@ -84,20 +88,38 @@ def load(directory: str | Path, *, device: str | torch.device = "cpu") -> Model:
             "there is no such directory", where=str(folder), remedy=f"A checkpoint holds {CONFIG} and {WEIGHTS}."
         )
     with located(str(folder / CONFIG)):
-        model = assemble(read_config(folder / CONFIG))
+        spec = read_config(folder / CONFIG)
+    check_weights(folder / WEIGHTS)
+    with located(str(folder / CONFIG)), AllocationLimit((folder / WEIGHTS).stat().st_size) as limit:
+        limit.check_example(spec.data_shape)
+        model = _assemble(spec)
     load_weights(model, read_weights(folder / WEIGHTS), str(folder / WEIGHTS))
     return model.to(device).eval()
+
+
+def _assemble(spec: ModelSpec) -> Model:
+    try:
+        return assemble(spec)
+    except (ArithmeticError, LookupError, MemoryError, RecursionError, RuntimeError, TypeError) as error:
+        # Options of the right type can still be nonsense that a component does not expect, such as 10¹⁰⁰ units.
+        raise CheckpointError(f"the model cannot be built: {type(error).__name__}: {error}") from error
 
 
 def read_config(path: Path) -> ModelSpec:
     """Read and validate a ``config.json``."""
     try:
+        if path.stat().st_size > _LARGEST_CONFIG:
+            raise CheckpointError(
+                f"{readable(path.stat().st_size)} came, a configuration has at most {readable(_LARGEST_CONFIG)}"
+            )
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CheckpointError(
             f"cannot be read: {error.strerror}", remedy="Is this the directory of a run that was finished?"
         ) from error
-    except ValueError as error:
+    except CheckpointError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"damaged: not valid JSON ({error})") from error
     if not isinstance(config, dict) or not isinstance(config.get("spec"), dict) or "format_version" not in config:
         raise CheckpointError(
@@ -117,16 +139,42 @@ def read_config(path: Path) -> ModelSpec:
 def _check_installed(components: Any) -> None:
     """Name the package that a missing component came from, which the registry cannot know."""
     for role, component in components.items() if isinstance(components, dict) else ():
-        name, distribution = component.get("name"), component.get("distribution")
+        fields = component if isinstance(component, dict) else {}
+        name, distribution = str(fields.get("name")), fields.get("distribution")
         if distribution not in (None, "latent-zoo"):
             try:
                 find_source(role, name)
             except ValueError as error:
                 raise CheckpointError(
                     f"the {role} {name!r} is not installed",
-                    remedy=f"It came from {distribution!r} {component.get('version') or ''}".rstrip()
+                    remedy=f"It came from {distribution!r} {fields.get('version') or ''}".rstrip()
                     + ": install that package, or register the component, and load again.",
                 ) from error
+
+
+def check_weights(path: Path) -> None:
+    """Refuse what is no safetensors file by its first bytes, before any of it is read.
+
+    Raises:
+        CheckpointError: the header is longer than the file, or longer than any model needs.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            header = int.from_bytes(file.read(8), "little")
+    except OSError as error:
+        reason = error.strerror or "there is no such file"
+        raise CheckpointError(f"cannot be read: {reason}", where=str(path)) from error
+    if size < 8 or header > size - 8 or header > _LARGEST_HEADER:
+        problem = (
+            f"its header claims {readable(header)}, of {readable(size)} in all; "
+            f"at most {readable(_LARGEST_HEADER)} are read"
+            if size >= 8
+            else f"it has {size} bytes"
+        )
+        raise CheckpointError(
+            f"damaged, or not a safetensors file ({problem})", where=str(path), remedy="Copy or download it again."
+        )
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

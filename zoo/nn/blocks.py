@@ -110,7 +110,8 @@ def linear_chain(inputs: int, widths: Sequence[int], depth: int, options: BlockO
         >>> [block.layer.out_features for block in linear_chain(3, [4, 5], 2, BlockOptions())]
         [4, 4, 5, 5]
     """
-    sizes = [inputs, *(width for width in widths for _ in range(depth))]
+    # Not a list: a depth of a billion is refused at its first layers, and should take no memory before.
+    sizes = itertools.chain([inputs], (width for width in widths for _ in range(depth)))
     return Chain(linear_block(before, after, options) for before, after in itertools.pairwise(sizes))
 
 
