@@ -24,6 +24,9 @@ from zoo.registry import register
 from zoo.spec.model import ModelSpec
 
 
+_EVALUATION_DRAWS = 4
+
+
 @register("objective", "denoising")
 class Denoising(Objective):
     r"""Minimise E‖s(x_t, t) − x_{t−1}‖² over a chain of T steps from data to noise; the best s is E[x_{t−1}|x_t].
@@ -142,9 +145,16 @@ class Denoising(Objective):
         return None if quantity in ("clean", "previous") else f"its decoder predicts values of {quantity!r}"
 
     def loss(self, parts: Parts, x: Tensor, labels: Tensor | None = None) -> Loss:
-        """Return the squared error, summed over an example and averaged over the batch, at a random step for each."""
+        """Return the squared error, summed over an example and averaged over the batch, at a random step for each.
+
+        In evaluation mode each example counts at several steps: the noise of the loss is large beside the
+        differences between good denoisers, by which the best epoch is chosen.
+        """
         parts.check_data(x)
         parts.check_labels(labels, len(x))
+        if not self.training:
+            x = x.repeat(_EVALUATION_DRAWS, *[1] * (x.ndim - 1))
+            labels = None if labels is None else labels.repeat(_EVALUATION_DRAWS)
         times = self.chain.random_times(len(x), x.device)
         with full_precision(x):
             x = at_least_float32(x)
