@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 from torch import Tensor
 
-from zoo.data import Data, DataInfo, Split, split_of_tensor
+from zoo.data import Data, Split, split_of_tensor
 from zoo.errors import ComponentError, DataError
 from zoo.metrics import Metric
 from zoo.model import Model
@@ -15,28 +16,46 @@ from zoo.randomness import seeded
 from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
+from zoo.subject import Subject
 
+SplitName = Literal["train", "validation", "test"]
+MetricChoice = Iterable[str | Mapping[str, Any] | ComponentSpec]
 _LOOK_AT = 128
 """Examples whose scale is looked at before a model is measured on them."""
+
+
+@dataclass(frozen=True)
+class ChosenMetric:
+    """A metric, and the name and options that make it again."""
+
+    metric: Metric
+    spec: ComponentSpec
 
 
 def evaluate(
     model: Model,
     data: Data | Split | Tensor,
-    metrics: Iterable[str | Mapping[str, Any] | ComponentSpec] | None = None,
+    metrics: MetricChoice | None = None,
     *,
     seed: int = 0,
+    split: SplitName = "test",
+    features: Callable[[Tensor], Tensor] | None = None,
 ) -> dict[str, Any]:
     """Return named figures of a model on data, in nats where they are log-densities.
 
     Args:
-        data: the test split of a :class:`zoo.data.Data`, one split, or a tensor (N, *data_shape).
+        data: a :class:`zoo.data.Data`, one split, or a tensor (N, *data_shape). Figures that compare with the
+            training data (sample quality, the aggregate sampler) need all of it.
         metrics: names, or mappings with options such as ``{"name": "log_likelihood", "num_samples": 5000}``;
-            all that fit the model if not given.
+            all that fit the model and the data, and are neither slow nor need a download, if not given.
         seed: of the draws; the same seed gives the same figures.
+        split: the split of ``data`` to measure on, where it has several.
+        features: maps data (B, *data_shape) to features (B, F) in which samples are compared; those of a small
+            classifier of the data if not given.
 
     Raises:
-        DataError: the data have another shape or range than the model needs, or the split is empty.
+        DataError: the data have another shape or range than the model needs, the split is empty, or a metric
+            lacks something: labels, enough examples.
         ComponentError: a metric is unknown, or does not fit the model.
 
     Example:
@@ -45,26 +64,63 @@ def evaluate(
         >>> sorted(zoo.evaluate(model, torch.rand(10, 1, 8, 8), metrics=["mse"]))
         ['mse']
     """
-    split = _split(data)
-    _check_fit(model, split)
-    was_training = model.training
-    model.eval()
+    subject = subject_of(model, data, split, features=features)
+    return measure(subject, choose_metrics(subject, metrics), seed)
+
+
+def subject_of(
+    model: Model,
+    data: Data | Split | Tensor,
+    split: SplitName = "test",
+    *,
+    features: Callable[[Tensor], Tensor] | None = None,
+    history: Iterable[Mapping[str, Any]] = (),
+) -> Subject:
+    """Return a model with the split that it is measured on, once it is clear that they fit each other.
+
+    Raises:
+        DataError: the split is absent or empty, or of another shape or range than the model needs.
+    """
+    chosen, train = _chosen_split(data, split)
+    _check_fit(model, chosen)
+    return Subject(model, chosen, tuple(history), train, features)
+
+
+def final_split(data: Data) -> SplitName:
+    """Return the name of the split that final figures are of: test, or what there is."""
+    if data.test is not None:
+        return "test"
+    return "validation" if data.validation is not None else "train"
+
+
+def measure(subject: Subject, chosen: Iterable[ChosenMetric], seed: int = 0) -> dict[str, Any]:
+    """Return the figures of all chosen metrics, each with the same seed, the model in evaluation mode."""
+    was_training = subject.model.training
+    subject.model.eval()
     figures: dict[str, Any] = {}
     try:
-        for metric in choose_metrics(model, split.info, metrics):
+        for each in chosen:
             with seeded(seed):
-                figures |= metric.measure(model, split)
+                figures |= each.metric.measure(subject)
     finally:
-        model.train(was_training)
+        subject.model.train(was_training)
     return figures
 
 
-def choose_metrics(
-    model: Model,
-    info: DataInfo,
-    metrics: Iterable[str | Mapping[str, Any] | ComponentSpec] | None,
-    field: str = "metrics",
-) -> list[Metric]:
+def record(subject: Subject, chosen: Iterable[ChosenMetric], split: str, seed: int = 0) -> dict[str, Any]:
+    """Return what ``evaluation.json`` holds: the figures, and all that it takes to measure them again."""
+    chosen = list(chosen)
+    return {
+        "dataset": subject.split.info.name,
+        "split": split,
+        "examples": len(subject.split),
+        "seed": seed,
+        "metrics": measure(subject, chosen, seed),
+        "settings": [{"name": each.spec.name, **each.spec.options} for each in chosen],
+    }
+
+
+def choose_metrics(subject: Subject, metrics: MetricChoice | None, field: str = "metrics") -> list[ChosenMetric]:
     """Return the metrics asked for, or all that fit the model and the data.
 
     Args:
@@ -72,29 +128,53 @@ def choose_metrics(
 
     Raises:
         ComponentError: a metric is unknown, has a wrong option, or does not fit the model or the data.
+        DataError: a metric that was asked for lacks something of the data.
     """
-    asked = metrics is not None
+    if metrics is None:
+        found = {name: cast(type[Metric], component) for name, component in usable_components("metric").items()}
+        names = [name for name, component in found.items() if component.by_default]
+        made = [_make(name, f"{field}[{index}]") for index, name in enumerate(names)]
+        return [each for each in made if _refusal(each, subject, field) is None]
     chosen = []
-    for index, metric in enumerate(metrics if metrics is not None else usable_components("metric")):
+    for index, metric in enumerate(metrics):
         where = f"{field}[{index}]"
-        spec = ComponentSpec.model_validate(metric) if not isinstance(metric, ComponentSpec) else metric
-        found = find_component("metric", spec.name, where)
-        made = cast(Metric, construct(found, check_options(found, spec.options, where), {}, where))
-        unfit_model, unfit_data = made.unfit(model), made.unfit_data(info)
-        reason = f"this model: {unfit_model}" if unfit_model else f"these data: {unfit_data}" if unfit_data else None
-        if reason is None:
-            chosen.append(made)
-        elif asked:
-            raise ComponentError(f"{spec.name!r} cannot measure {reason}", where=where)
+        chosen.append(_make(metric, where))
+        refusal = _refusal(chosen[-1], subject, where)
+        if refusal is not None:
+            raise refusal
     return chosen
 
 
-def _split(data: Data | Split | Tensor) -> Split:
+def _make(metric: str | Mapping[str, Any] | ComponentSpec, where: str) -> ChosenMetric:
+    spec = metric if isinstance(metric, ComponentSpec) else ComponentSpec.model_validate(metric)
+    found = find_component("metric", spec.name, where)
+    options = check_options(found, spec.options, where)
+    return ChosenMetric(cast(Metric, construct(found, options, {}, where)), spec.with_options(options))
+
+
+def _refusal(chosen: ChosenMetric, subject: Subject, where: str) -> ComponentError | DataError | None:
+    """Return the error that says why a metric cannot be measured, or None if it can."""
+    metric, name = chosen.metric, chosen.spec.name
+    unfit = metric.unfit(subject.model)
+    if unfit is not None:
+        return ComponentError(f"{name!r} cannot measure this model: {unfit}", where=where)
+    unfit = metric.unfit_data(subject.split.info)
+    if unfit is not None:
+        return ComponentError(f"{name!r} cannot measure these data: {unfit}", where=where)
+    lack = metric.lack(subject)
+    return None if lack is None else DataError(f"{name!r} cannot be measured: {lack}", where=where)
+
+
+def _chosen_split(data: Data | Split | Tensor, name: SplitName) -> tuple[Split, Split | None]:
+    """Return the split to measure on and the training split, if it is known."""
     if isinstance(data, Data):
-        if data.test is None:
-            raise DataError("there is no test split", where="data.test", remedy="Pass a split, or set `data.test`.")
-        return data.test
-    return split_of_tensor(data) if isinstance(data, Tensor) else data
+        split: Split | None = getattr(data, name)
+        if split is None:
+            raise DataError(
+                f"there is no {name} split", where=f"data.{name}", remedy=f"Name another, or set `data.{name}`."
+            )
+        return split, data.train
+    return split_of_tensor(data) if isinstance(data, Tensor) else data, None
 
 
 def _check_fit(model: Model, split: Split) -> None:

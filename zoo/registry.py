@@ -51,6 +51,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("likelihood", "zoo.likelihoods", "Likelihood", "raw parameters → distribution over data"),
         Kind("network", "zoo.networks", "Network", "data (B, *data_shape) → data (B, *data_shape)"),
         Kind("objective", "zoo.objectives", "Objective", "model and batch → loss terms; how to draw a sample"),
+        Kind("sampler", "zoo.samplers", "Sampler", "model and training data → distribution over codes"),
         Kind("dataset", "zoo.datasets", "Dataset", "→ train, validation and test data in a stated range"),
         Kind("metric", "zoo.metrics", "Metric", "model and data → named figures"),
         Kind("figure", "zoo.figures", "Figure", "model and data → a picture"),

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
-from zoo.data import DataInfo, Split
+from zoo.data import DataInfo
 from zoo.model import Model
+from zoo.subject import Subject
+
+__all__ = ["Metric", "Subject", "labels_for", "mean_with_error"]
 
 
 class Metric(ABC):
-    """Measures a model on a split of data."""
+    """Measures a model on data.
+
+    Attributes:
+        by_default: whether it is measured when nobody names metrics; no for what is slow or needs a download.
+    """
+
+    by_default: ClassVar[bool] = True
 
     def unfit(self, model: Model) -> str | None:
         """Return why this metric does not apply to a model, or None if it does."""
@@ -20,8 +29,12 @@ class Metric(ABC):
         """Return why this metric cannot be measured on data, or None if it can."""
         return None
 
+    def lack(self, subject: Subject) -> str | None:
+        """Return what is lacking of the data: labels, enough examples, the training data; None if nothing is."""
+        return None
+
     @abstractmethod
-    def measure(self, model: Model, split: Split) -> dict[str, Any]:
+    def measure(self, subject: Subject) -> dict[str, Any]:
         """Return named figures: numbers, or lists of numbers."""
 
 
@@ -30,8 +43,8 @@ def labels_for(model: Model, labels: Any) -> Any:
     return labels if model.classes else None
 
 
-def mean_with_error(name: str, values: Any) -> dict[str, float]:
+def mean_with_error(name: str, values: Any) -> dict[str, Any]:
     """Return the mean of per-example figures (N,) and the standard error of that mean."""
     values = values.double()
-    error = values.std().item() / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    error = values.std().item() / len(values) ** 0.5 if len(values) > 1 else None
     return {name: values.mean().item(), f"{name}_standard_error": error}

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from pydantic import PositiveInt
 
-from zoo.data import Split
 from zoo.divergences import kl_divergence
-from zoo.metrics import Metric, labels_for, mean_with_error
+from zoo.metrics import Metric, Subject, labels_for, mean_with_error
 from zoo.model import Model
 from zoo.registry import register
 
@@ -33,8 +32,9 @@ class Elbo(Metric):
         return model.why_no_density()
 
     @torch.no_grad()
-    def measure(self, model: Model, split: Split) -> dict[str, Any]:
+    def measure(self, subject: Subject) -> dict[str, Any]:
         """Return ``elbo`` with its standard error, ``reconstruction`` = −E log p(x|z), and ``kl``."""
+        model, split = subject.model, subject.split
         reconstructions, divergences = [], []
         prior = model.prior
         for batch in split.batches(512, device=model.device):

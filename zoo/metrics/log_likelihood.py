@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from pydantic import PositiveInt
 
-from zoo.data import Split
-from zoo.metrics import Metric, labels_for, mean_with_error
+from zoo.metrics import Metric, Subject, labels_for, mean_with_error
 from zoo.model import Model
 from zoo.registry import register
 
@@ -34,8 +33,9 @@ class LogLikelihood(Metric):
         return model.why_no_density()
 
     @torch.no_grad()
-    def measure(self, model: Model, split: Split) -> dict[str, Any]:
+    def measure(self, subject: Subject) -> dict[str, Any]:
         """Return ``log_likelihood`` with its standard error, its settings, and ``bits_per_dimension``."""
+        model, split = subject.model, subject.split
         count = min(len(split), self.examples or len(split))
         estimates = [
             model.log_likelihood(batch.x, labels_for(model, batch.labels), num_samples=self.num_samples).cpu()

@@ -6,8 +6,7 @@ from typing import Any
 
 import torch
 
-from zoo.data import Split
-from zoo.metrics import Metric, labels_for
+from zoo.metrics import Metric, Subject, labels_for
 from zoo.model import Model
 from zoo.registry import register
 
@@ -24,8 +23,9 @@ class MeanSquaredError(Metric):
         return model.why_no_reconstruction()
 
     @torch.no_grad()
-    def measure(self, model: Model, split: Split) -> dict[str, Any]:
+    def measure(self, subject: Subject) -> dict[str, Any]:
         """Return ``mse``."""
+        model, split = subject.model, subject.split
         errors = [
             (batch.x - model.reconstruct(batch.x, labels_for(model, batch.labels))).square().flatten(1).mean(1).cpu()
             for batch in split.batches(512, device=model.device)

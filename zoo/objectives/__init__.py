@@ -86,9 +86,16 @@ class Objective(nn.Module, ABC):
         """Take note of how far training is, before the step with this number from 0."""
 
 
-def sample_latents(parts: Parts, n: int, labels: Tensor | None = None, *, noise: bool = False) -> Tensor:
-    """Draw z from the prior and decode it: the mean of p(x|z), or with ``noise`` a draw of it, (n, *data_shape)."""
-    p = parts.decode(parts.prior.sample(torch.Size([n])), labels)
+def sample_latents(
+    parts: Parts, n: int, labels: Tensor | None = None, *, noise: bool = False, latents: Distribution | None = None
+) -> Tensor:
+    """Draw z and decode it: the mean of p(x|z), or with ``noise`` a draw of it, (n, *data_shape).
+
+    Args:
+        latents: what z is drawn from, with event shape (d,); the prior if not given.
+    """
+    source = parts.prior if latents is None else latents
+    p = parts.decode(source.sample(torch.Size([n])).to(parts.device), labels)
     return p.sample() if noise else p.mean
 
 

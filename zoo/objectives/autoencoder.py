@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from torch import Tensor
+from torch.distributions import Distribution
 
 from zoo.objectives import Loss, Objective, impossible, sample_latents
 from zoo.parts import Parts
@@ -69,9 +70,21 @@ class Autoencoder(Objective):
         total = (x - reconstruction).square().flatten(1).sum(1).mean()
         return Loss(total, {"squared_error": total.detach()})
 
-    def sample(self, parts: Parts, n: int, labels: Tensor | None = None, *, noise: bool = False) -> Tensor:
-        """Decode draws of the prior, which an autoencoder was never trained to do."""
-        return sample_latents(parts, n, labels, noise=noise)
+    def sample(
+        self,
+        parts: Parts,
+        n: int,
+        labels: Tensor | None = None,
+        *,
+        noise: bool = False,
+        latents: Distribution | None = None,
+    ) -> Tensor:
+        """Decode draws of the prior, which an autoencoder was never trained to do.
+
+        Args:
+            latents: what z is drawn from instead; :func:`zoo.samplers.fit_sampler` fits it to training data.
+        """
+        return sample_latents(parts, n, labels, noise=noise, latents=latents)
 
 
 def _name(spec: ModelSpec, part: str) -> str:

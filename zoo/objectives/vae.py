@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
+from torch.distributions import Distribution
 
 from zoo.divergences import KlMethod, kl_divergence
 from zoo.objectives import Loss, Objective, impossible, sample_latents
@@ -104,6 +105,18 @@ class Vae(Objective):
         reconstruction, kl = reconstruction.detach(), kl.detach()
         return Loss(total, {"elbo": -(reconstruction + kl), "reconstruction": reconstruction, "kl": kl})
 
-    def sample(self, parts: Parts, n: int, labels: Tensor | None = None, *, noise: bool = False) -> Tensor:
-        """Draw z from the prior and decode it."""
-        return sample_latents(parts, n, labels, noise=noise)
+    def sample(
+        self,
+        parts: Parts,
+        n: int,
+        labels: Tensor | None = None,
+        *,
+        noise: bool = False,
+        latents: Distribution | None = None,
+    ) -> Tensor:
+        """Draw z from the prior and decode it.
+
+        Args:
+            latents: what z is drawn from instead; :func:`zoo.samplers.fit_sampler` fits it to training data.
+        """
+        return sample_latents(parts, n, labels, noise=noise, latents=latents)

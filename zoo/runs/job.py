@@ -11,10 +11,8 @@ import torch
 
 from zoo.assembly import assemble
 from zoo.checkpoint import load
-from zoo.data import Data, Split
 from zoo.errors import RunError, located
-from zoo.evaluation import evaluate
-from zoo.figures import Subject
+from zoo.evaluation import choose_metrics, final_split, record, subject_of
 from zoo.files import remove_partial
 from zoo.gallery import draw_figures
 from zoo.model import Model
@@ -152,32 +150,18 @@ def _conclude(plan: Plan, model: Model, directory: RunDirectory, reporter: Repor
     directory.write_last(model)
     best = load(directory.path, device=model.device)
     recipe = plan.recipe
-    split, name = _final_split(plan.data)
-    reporter.note(f"Evaluating on the {name} split ({len(split):,} examples) …")
-    figures = evaluate(best, split, recipe.evaluate.metrics, seed=recipe.seed)
-    history = directory.read_metrics()
-    subject = Subject(best, split, history)
+    name, history = final_split(plan.data), directory.read_metrics()
+    subject = subject_of(best, plan.data, name, history=history)
+    reporter.note(f"Evaluating on the {name} split ({len(subject.split):,} examples) …")
+    measured = record(subject, choose_metrics(subject, recipe.evaluate.metrics), name, recipe.seed)
     paths = draw_figures(subject, directory.figures, recipe.evaluate.figures, seed=recipe.seed)
     evaluation = {
-        "dataset": plan.data.info.name,
-        "split": name,
-        "examples": len(split),
-        "seed": recipe.seed,
+        **measured,
         "best_epoch": next((record["epoch"] for record in reversed(history) if record["best"]), len(history)),
-        "metrics": figures,
         "notes": plan.notes,
     }
     write_card(directory.path, recipe, plan.data.info, evaluation, paths)
     directory.write_evaluation(evaluation)
-
-
-def _final_split(data: Data) -> tuple[Split, str]:
-    """Return the split that the final figures are of: test, or what there is."""
-    for name in ("test", "validation", "train"):
-        split: Split | None = getattr(data, name)
-        if split is not None:
-            return split, name
-    raise AssertionError("data always have a training split")
 
 
 class _Scribe:

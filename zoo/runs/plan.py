@@ -9,7 +9,7 @@ from typing import Any
 from zoo.assembly import assemble
 from zoo.data import Data, DataInfo, load_data
 from zoo.errors import DataError, RecipeError, RunError
-from zoo.evaluation import choose_metrics
+from zoo.evaluation import choose_metrics, final_split, subject_of
 from zoo.gallery import choose_figures
 from zoo.model import Model
 from zoo.registry import find_component
@@ -63,7 +63,8 @@ def make_plan(recipe: Recipe, note: Callable[[str], None]) -> Plan:
     model = assemble(fit_to_data(recipe.model, data.info))
     _check_data(model, data)
     # What would otherwise be refused only when training is over.
-    choose_metrics(model, data.info, recipe.evaluate.metrics, "evaluate.metrics")
+    subject = subject_of(model, data, final_split(data))
+    choose_metrics(subject, recipe.evaluate.metrics, "evaluate.metrics")
     choose_figures(recipe.evaluate.figures, "evaluate.figures")
     resolved = recipe.model_copy(
         update={
