@@ -123,7 +123,7 @@ def _complete_training(definitions: Schema) -> None:
     definitions["ScheduleSpec"] = {"anyOf": [{"enum": schedule["properties"]["name"]["enum"]}, schedule]}
     training = definitions["TrainSpec"]["properties"]
     names = sorted(optimizer_classes())
-    mapping = {"type": "object", "properties": {"name": {"enum": names}}, "required": ["name"]}
+    mapping = {"type": "object", "properties": {"name": {"enum": names, "default": "adam"}}}
     kept = {key: training["optimizer"][key] for key in ("default", "description")}
     training["optimizer"] = {**kept, "anyOf": [{"enum": names}, mapping]}
     definitions.pop("ComponentSpec", None)

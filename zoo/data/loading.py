@@ -69,7 +69,8 @@ def load_data(spec: DataSpec, *, note: Callable[[str], None] = _silent) -> Data:
 
 def _collect(spec: DataSpec, note: Callable[[str], None]) -> Collection:
     component = find_component("dataset", spec.name, where="data.name")
-    dataset: Dataset = construct(component, check_options(component, spec.options, "data"), {}, "data")
+    options = check_options(component, spec.options, "data", also_valid=DataSpec.model_fields)
+    dataset: Dataset = construct(component, options, {}, "data")
     try:
         return dataset.load(note)
     except ZooError as error:

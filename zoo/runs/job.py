@@ -11,7 +11,7 @@ import torch
 
 from zoo.assembly import assemble
 from zoo.checkpoint import load
-from zoo.errors import RunError, located
+from zoo.errors import RunError
 from zoo.evaluation import choose_metrics, final_split, record, subject_of
 from zoo.files import remove_partial
 from zoo.gallery import draw_figures
@@ -20,7 +20,7 @@ from zoo.runs.card import write_card
 from zoo.runs.directory import RunDirectory
 from zoo.runs.plan import Plan, flat_fields, make_plan
 from zoo.spec.recipe import Recipe
-from zoo.spec.resolve import load_recipe
+from zoo.spec.resolve import load_recipe, origin_of
 from zoo.training.devices import make_accelerator
 from zoo.training.interruption import Interruption
 from zoo.training.loop import InterruptedTrainingError, Trainer
@@ -81,12 +81,13 @@ def train(
     """
     if resume and overwrite:
         raise RunError("a run cannot be both resumed and overwritten", where="train")
+    overrides = tuple(overrides)
     loaded = load_recipe(recipe, overrides)
     directory = RunDirectory(out if out is not None else Path("runs") / loaded.name)
     reporter = reporter or Silent()
     if not resume:
         directory.check_free(overwrite=overwrite)
-    with located(str(recipe) if isinstance(recipe, (str, Path)) else f"recipe {loaded.name!r}"):
+    with origin_of(recipe, overrides).located():
         plan = make_plan(loaded, note=reporter.note)
     with directory.locked():
         continues = resume and directory.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,33 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise RecipeError(f"cannot be read: {reason}", where=str(path)) from error
     document = parse_yaml(text, str(path))
     if not isinstance(document, dict):
-        found = "nothing" if document is None else f"a {type(document).__name__}"
+        found = "nothing" if document is None else "a list" if isinstance(document, list) else f"`{document}`"
         raise RecipeError(f"a mapping of fields was needed, {found} came", where=str(path))
     return document
+
+
+def line_of(path: Path, keys: Sequence[str | int]) -> int | None:
+    """Return the line on which a field of a YAML file stands, or the nearest field around it.
+
+    Args:
+        keys: what leads to the field; a number is a position in a list.
+    """
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return None
+    line = None
+    for key in keys:
+        if isinstance(node, yaml.MappingNode):
+            entry = next((pair for pair in node.value if pair[0].value == key), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            entry = node.value[key], node.value[key]
+        else:
+            entry = None
+        if entry is None:
+            break
+        line, node = entry[0].start_mark.line + 1, entry[1]
+    return line
 
 
 def to_yaml(document: Any) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, Validation
 
 from zoo.errors import ComponentError, ZooError
 from zoo.registry import WIRING
+from zoo.spec.origin import join_lines
 from zoo.spec.problems import describe_problems
 
 
@@ -30,7 +31,9 @@ def option_schema(component: type) -> type[BaseModel]:
             if name not in WIRING:
                 default = ... if parameter.default is inspect.Parameter.empty else parameter.default
                 fields[name] = (hints[name], Field(default=default, validate_default=False))
-        return create_model(component.__name__, __config__=ConfigDict(extra="forbid", strict=True), **fields)
+        return create_model(
+            component.__name__, __config__=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False), **fields
+        )
     except (NameError, TypeError, PydanticUserError) as error:
         raise ComponentError(
             f"an option's type cannot be checked: {str(error).splitlines()[0]}",
@@ -45,11 +48,14 @@ def wiring_of(component: type) -> set[str]:
     return set(inspect.signature(component.__init__).parameters) & set(WIRING)  # type: ignore[misc]
 
 
-def check_options(component: type, options: dict[str, Any], where: str) -> dict[str, Any]:
+def check_options(
+    component: type, options: dict[str, Any], where: str, also_valid: Iterable[str] = ()
+) -> dict[str, Any]:
     """Return all options of ``component`` as plain data: those given, checked, and the defaults of the rest.
 
     Args:
         where: the field path of the component, named in errors.
+        also_valid: names that are valid at that path beside the options.
 
     Raises:
         ComponentError: an option is unknown, missing or of another type; the message names its path, the
@@ -70,8 +76,9 @@ def check_options(component: type, options: dict[str, Any], where: str) -> dict[
     try:
         checked = option_schema(component).model_validate(options)
     except ValidationError as error:
-        problem, remedy = describe_problems(error, option_schema(component), where)
-        raise ComponentError(problem, remedy=remedy) from error
+        problems, remedy = describe_problems(error, option_schema(component), where, also_valid)
+        field, problem = problems[0] if len(problems) == 1 else (where, join_lines(problems))
+        raise ComponentError(problem, where=field, remedy=remedy) from error
     return checked.model_dump(mode="json")
 
 

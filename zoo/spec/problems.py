@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from zoo.errors import nearest
+from zoo.spec.component import ComponentSpec
+
+_LONGEST = 80
 
 _NEEDED = {
     "int_type": "a whole number was needed",
@@ -23,14 +27,20 @@ _NEEDED = {
 }
 
 
-def describe_problems(error: ValidationError, schema: type[BaseModel], where: str = "") -> tuple[str, str | None]:
-    """Word every problem of a validation error, one a line, and the remedy for the first that has one."""
-    lines, remedies = [], []
+def describe_problems(
+    error: ValidationError, schema: type[BaseModel], where: str = "", also_valid: Iterable[str] = ()
+) -> tuple[list[tuple[str, str]], str | None]:
+    """Return the path and the wording of every problem, and the remedy for the first that has one.
+
+    Args:
+        where: the path of what was validated.
+        also_valid: names that are valid beside the fields of ``schema``.
+    """
+    problems, remedies = [], []
     for detail in _merged(error.errors(include_url=False)):
-        path = _join(where, detail["loc"])
-        lines.append(f"{path}: {_problem(detail)}" if path else _problem(detail))
-        remedies.append(_remedy(detail, schema))
-    return "\n".join(lines), next((remedy for remedy in remedies if remedy), None)
+        problems.append((_join(where, detail["loc"]), _problem(detail)))
+        remedies.append(_remedy(detail, schema, list(also_valid)))
+    return problems, next((remedy for remedy in remedies if remedy), None)
 
 
 def _merged(details: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -55,7 +65,7 @@ def _join(where: str, location: tuple[Any, ...]) -> str:
 
 
 def _problem(detail: ErrorDetails) -> str:
-    kind, message, value = detail["type"], detail["msg"], detail["input"]
+    kind, message, value = detail["type"], detail["msg"], _shown(detail["input"])
     if kind == "missing":
         return "missing"
     if kind == "extra_forbidden":
@@ -63,17 +73,26 @@ def _problem(detail: ErrorDetails) -> str:
     if kind == "value_error":
         return message.removeprefix("Value error, ")
     if kind in _NEEDED:
-        return f"{_NEEDED[kind]}, {value!r} came"
-    return f"{message[0].lower()}{message[1:]}, {value!r} came".replace("input should be", "it should be")
+        return f"{_NEEDED[kind]}, {value} came"
+    return f"{message[0].lower()}{message[1:]}, {value} came".replace("input should be", "it should be")
 
 
-def _remedy(detail: ErrorDetails, schema: type[BaseModel]) -> str | None:
+def _shown(value: Any) -> str:
+    """Return a value as a recipe writes it, shortened if it is long."""
+    words = {True: "true", False: "false", None: "null"}
+    text = words[value] if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _remedy(detail: ErrorDetails, schema: type[BaseModel], also_valid: list[str]) -> str | None:
     if detail["type"] not in {"extra_forbidden", "missing"}:
         return None
     holder = _model_at(schema, detail["loc"][:-1])
     if holder is None:
         return None
-    fields = list(holder.model_fields)
+    if holder is ComponentSpec:
+        return "A component is written as its name, `NAME`, or with options, `{name: NAME, OPTION: VALUE}`."
+    fields = [*holder.model_fields, *also_valid]
     if not fields:
         return "There are no options here."
     hint = nearest(str(detail["loc"][-1]), fields) if detail["type"] == "extra_forbidden" else ""

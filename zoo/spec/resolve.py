@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from zoo.catalogue import preset_files, recipe_files
-from zoo.errors import RecipeError, unknown_name
+from zoo.errors import RecipeError, nearest, unknown_name
 from zoo.spec.documents import parse_yaml, read_yaml
 from zoo.spec.model import ModelSpec
+from zoo.spec.origin import Origin, join_lines
 from zoo.spec.problems import describe_problems
 from zoo.spec.recipe import Recipe
 
@@ -54,23 +55,32 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iter
         >>> zoo.load_recipe("digits", ["train.epochs=3"]).train.epochs
         3
     """
+    overrides = tuple(overrides)
+    origin = origin_of(recipe, overrides)
     if isinstance(recipe, Recipe):
-        document, source = recipe.to_dict(), recipe.name
+        document = recipe.to_dict()
     elif isinstance(recipe, Mapping):
-        document, source = dict(recipe), "recipe"
+        document = dict(recipe)
     else:
         path = find_recipe(recipe)
-        document, source = {"name": path.stem, **read_yaml(path)}, str(path)
-    overrides = list(overrides)
+        document = {"name": path.stem, **read_yaml(path)}
     for override in overrides:
         apply_override(document, override)
-    if overrides:
-        source = f"{source} with {' '.join(f'--set {override}' for override in overrides)}"
     if isinstance(document.get("model"), str):
         document["model"] = {"preset": document["model"]}
     if isinstance(document.get("model"), Mapping):
-        document["model"] = extend_preset(document["model"], f"{source}: model", forget=_FROM_DATA)
-    return validate(Recipe, document, source)
+        with origin.located():
+            document["model"] = extend_preset(document["model"], "model", forget=_FROM_DATA)
+    return validate(Recipe, document, origin=origin)
+
+
+def origin_of(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iterable[str] = ()) -> Origin:
+    """Return where the fields of a recipe were written, to be named in errors."""
+    if isinstance(recipe, (str, Path)):
+        path = find_recipe(recipe)
+        return Origin(str(path), path, tuple(overrides))
+    name = recipe.name if isinstance(recipe, Recipe) else recipe.get("name")
+    return Origin(f"recipe {name!r}" if name else "recipe", None, tuple(overrides))
 
 
 def find_recipe(name_or_path: str | Path) -> Path:
@@ -83,10 +93,12 @@ def find_recipe(name_or_path: str | Path) -> Path:
         # `recipes/mnist.yaml` names the bundled recipe wherever the package is installed.
         if path.parent.name == "recipes" and path.stem in recipe_files() and not path.is_absolute():
             return recipe_files()[path.stem]
+        beside = path if path.is_dir() else path.parent
+        files = [str(beside / file.name) for file in sorted(beside.glob("*.y*ml"))]
         raise RecipeError(
-            "there is no such file",
+            "a YAML file was needed, this is a directory" if path.is_dir() else "there is no such file",
             where=text,
-            remedy=f"Bundled recipes, by name: {', '.join(recipe_files())}.",
+            remedy=f"{nearest(str(path), files)}Bundled recipes, by name: {', '.join(recipe_files())}.",
         )
     if text not in recipe_files():
         problem, remedy = unknown_name("recipe", text, recipe_files())
@@ -157,17 +169,20 @@ def apply_override(document: dict[str, Any], override: str) -> None:
     place[keys[-1]] = parse_yaml(text, where)
 
 
-def validate(schema: type[S], document: Mapping[str, Any], where: str) -> S:
+def validate(schema: type[S], document: Mapping[str, Any], where: str = "", origin: Origin | None = None) -> S:
     """Return a document as a spec.
 
+    Args:
+        where: the path of the document, put before that of its fields in errors.
+        origin: where its fields were written.
+
     Raises:
-        RecipeError: with a line for each field that is wrong.
+        RecipeError: with each field that is wrong, what was needed and what came.
     """
     try:
         return schema.model_validate(document)
     except ValidationError as error:
-        problem, remedy = describe_problems(error, schema)
-        separator = "\n  " if "\n" in problem else " "
-        raise RecipeError(
-            separator.join(["", *problem.splitlines()]).lstrip(" "), where=where, remedy=remedy
-        ) from error
+        problems, remedy = describe_problems(error, schema, where)
+        field, problem = problems[0] if len(problems) == 1 else (None, join_lines(problems, origin))
+        refusal = RecipeError(problem, where=field, remedy=remedy)
+        raise (origin.locate(refusal) if origin else refusal) from error

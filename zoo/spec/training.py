@@ -81,7 +81,7 @@ class TrainSpec(StrictModel):
     precision: Literal["fp32", "bf16", "auto"] = Field(
         default="auto", description="auto: bf16 matrix products where the hardware is faster with them, else fp32."
     )
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda|mps)$", description="auto: the fastest there is.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="auto: the fastest there is.")
     early_stopping: EarlyStoppingSpec | None = Field(default=None, description="null: train for all epochs.")
     checkpoint_every: Duration = Field(
         default=Duration(epochs=1), description="How often the state is saved from which --resume continues."
@@ -89,3 +89,12 @@ class TrainSpec(StrictModel):
     trackers: tuple[str, ...] = Field(
         default=(), strict=False, description="Experiment trackers of accelerate: tensorboard, wandb, …"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_of_adam(cls, value: Any) -> Any:
+        # `--set train.optimizer.lr=1e-4` in a recipe that names no optimiser is about the default one.
+        optimizer = value.get("optimizer") if isinstance(value, dict) else None
+        if isinstance(optimizer, dict) and "name" not in optimizer:
+            return {**value, "optimizer": {"name": "adam", **optimizer}}
+        return value

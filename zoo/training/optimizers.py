@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -93,4 +94,4 @@ def _fits(value: Any, default: Any) -> bool:
             and len(value) == len(default)
             and all(_fits(entry, wanted) for entry, wanted in zip(value, default, strict=True))
         )
-    return isinstance(value, (int, float)) or (default is None and value is None)
+    return (isinstance(value, (int, float)) and math.isfinite(value)) or (default is None and value is None)
