@@ -23,7 +23,6 @@ from zoo.precision import at_least_float32, full_precision
 from zoo.registry import register
 from zoo.spec.model import ModelSpec
 
-
 _EVALUATION_DRAWS = 4
 
 

@@ -1,0 +1,64 @@
+"""How far a denoiser is from the best possible one, at each step."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure as Picture
+from pydantic import PositiveInt
+
+from zoo.analysis.denoising import StepLosses, losses_by_step, mixture_oracle
+from zoo.errors import InputError
+from zoo.figures import Figure, Subject
+from zoo.figures._style import COLOURS, new_picture
+from zoo.metrics.denoising import knows_best
+from zoo.objectives.denoising import Denoising
+from zoo.registry import register
+
+
+@register("figure", "denoising_excess")
+class DenoisingExcess(Figure):
+    """Loss, floor and excess over the steps of the chain, and the excess as a share of the floor.
+
+    Args:
+        steps: steps of the chain at most, evenly spread.
+        examples: examples at most, the first of the split.
+    """
+
+    def __init__(self, *, steps: PositiveInt = 100, examples: PositiveInt = 2000) -> None:
+        self.steps, self.examples = steps, examples
+
+    def unfit(self, subject: Subject) -> str | None:
+        """The floor is known for mixtures alone."""
+        if not isinstance(subject.model.objective, Denoising):
+            return "its objective is not `denoising`"
+        known = knows_best(subject.model, subject.split.info)
+        return None if known else "the best denoiser of its data is not known"
+
+    def draw(self, subject: Subject) -> Picture:
+        """Return two panels."""
+        model, split = subject.model, subject.split
+        x0 = split.examples(min(self.examples, len(split))).to(model.device)
+        oracle = mixture_oracle(model, split.info)
+        return plot_excess(losses_by_step(model, x0, steps=self.steps, oracle=oracle))
+
+
+def plot_excess(measured: StepLosses) -> Picture:
+    """Plot loss, floor and excess (S,) over the steps on logarithmic scales, and their ratio."""
+    floor, excess = measured.floor, measured.excess
+    if floor is None or excess is None:
+        raise InputError("losses measured against an oracle were needed, losses alone came", where="measured")
+    picture = new_picture(8, 3.4)
+    left, right = picture.subplots(1, 2)
+    curves = (("loss", measured.loss, "-"), ("floor", floor, "--"), ("excess", excess, "-"))
+    for (name, values, style), colour in zip(curves, COLOURS, strict=False):
+        left.plot(measured.steps, values, style, color=colour, label=name)
+    left.set(xlabel="step $t$", ylabel="squared error", yscale="log")
+    left.legend(loc="center right")
+    ratios = excess / floor
+    right.plot(measured.steps, ratios, color=COLOURS[2])
+    average = (excess.mean() / floor.mean()).item()
+    right.axhline(average, color=COLOURS[7], linestyle=":", label=f"averages: {average:.2g}")
+    right.set(xlabel="step $t$", ylabel="excess / floor", yscale="log")
+    right.legend()
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    return picture

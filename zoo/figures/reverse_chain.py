@@ -1,0 +1,76 @@
+"""How a denoiser makes samples out of noise."""
+
+from __future__ import annotations
+
+import torch
+from matplotlib.figure import Figure as Picture
+from pydantic import PositiveInt
+from torch import Tensor
+
+from zoo.analysis.denoising import denoising_of
+from zoo.diffusion.reverse import visited_steps
+from zoo.figures import Figure, Subject
+from zoo.figures._style import COLOURS, new_picture, show_image, tile, to_unit
+from zoo.objectives.denoising import Denoising
+from zoo.registry import register
+
+
+@register("figure", "reverse_chain")
+class ReverseChain(Figure):
+    """The chain run backwards, from noise on the left to samples on the right: a row a sample, or a cloud of points.
+
+    Args:
+        count: number of images.
+        points: number of points, for data in the plane.
+        panels: number of steps that are shown.
+    """
+
+    def __init__(self, *, count: PositiveInt = 8, points: PositiveInt = 2000, panels: PositiveInt = 9) -> None:
+        self.count, self.points, self.panels = count, points, panels
+
+    def unfit(self, subject: Subject) -> str | None:
+        """It shows images and points in the plane, of a chain."""
+        if not isinstance(subject.model.objective, Denoising):
+            return "its objective is not `denoising`"
+        plane = subject.model.data_shape == (2,)
+        return None if subject.shows_images or plane else "its data are neither images nor points in the plane"
+
+    def draw(self, subject: Subject) -> Picture:
+        """Return the pictures of the chain from left to right."""
+        model = subject.model
+        count = self.count if subject.shows_images else self.points
+        labels = torch.arange(count, device=model.device) % model.classes if model.classes else None
+        states = model.sample(count, labels, trajectory=True, max_rows=count).cpu()
+        visited = visited_steps(denoising_of(model).chain.steps)
+        chosen = torch.linspace(0, len(states) - 1, min(self.panels, len(states))).round().long()
+        steps = [visited[index] for index in chosen.tolist()]
+        plot = plot_image_chain if subject.shows_images else plot_point_chain
+        return plot(states[chosen], steps, model.spec.data_range)
+
+
+def plot_image_chain(states: Tensor, steps: list[int], data_range: tuple[float, float] | None) -> Picture:
+    """Plot states (S, N, C, H, W) of a chain, a column a step."""
+    count, shown = states.shape[1], len(states)
+    # Noise exceeds the range of the data and is cut off there, as any display would.
+    images = to_unit(states.transpose(0, 1).flatten(0, 1), data_range)
+    tiled = tile(images, columns=shown)
+    picture = new_picture(0.8 * shown + 0.4, 0.8 * count * tiled.shape[0] * shown / (count * tiled.shape[1]) + 0.5)
+    axes = picture.subplots()
+    show_image(axes, tiled)
+    width = tiled.shape[1] / shown
+    axes.set_xticks([(index + 0.5) * width for index in range(shown)], [str(step) for step in steps])
+    axes.set_xlabel("step $t$")
+    return picture
+
+
+def plot_point_chain(states: Tensor, steps: list[int], data_range: tuple[float, float] | None = None) -> Picture:
+    """Plot states (S, N, 2) of a chain as points, a panel a step, on the same axes."""
+    picture = new_picture(1.7 * len(steps), 2.7)
+    panels = picture.subplots(1, len(steps), sharex=True, sharey=True, squeeze=False)[0]
+    reach = states.abs().quantile(0.999).item() if states.numel() < 1e7 else states.abs().max().item()
+    for axes, points, step in zip(panels, states, steps, strict=True):
+        axes.plot(*points.T.numpy(), ".", markersize=1, alpha=0.5, color=COLOURS[0])
+        axes.set(title=f"$t = {step}$", xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+        axes.set_xlabel("$x_1$")
+    panels[0].set_ylabel("$x_2$")
+    return picture
