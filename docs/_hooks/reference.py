@@ -103,7 +103,7 @@ def component_page(kind: Kind) -> str:
     return "\n\n".join(page) + "\n"
 
 
-def _directive(definition: Any, options: str = "members: true") -> str:
+def _directive(definition: Any, options: str = "") -> str:
     return _rendered(f"{definition.__module__}.{definition.__qualname__}", f"heading_level: 3, {options}")
 
 
