@@ -20,9 +20,16 @@ class _Loader(yaml.SafeLoader):
         for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    yaml_constructors = {  # noqa: RUF012 - likewise
+        f"tag:yaml.org,2002:{kind}": yaml.SafeLoader.yaml_constructors[f"tag:yaml.org,2002:{kind}"]
+        for kind in ("null", "bool", "int", "float", "str", "seq", "map")
+    }
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 raise yaml.constructor.ConstructorError(
@@ -42,6 +49,15 @@ _Loader.add_implicit_resolver(
     list("-+.0123456789"),
 )
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$", re.IGNORECASE), list("tTfF"))
+
+
+def _refuse_tag(loader: yaml.SafeLoader, node: yaml.Node) -> None:
+    raise yaml.constructor.ConstructorError(
+        None, None, f"the tag {node.tag!r} is refused, only plain data are read", node.start_mark
+    )
+
+
+_Loader.add_constructor(None, _refuse_tag)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -100,6 +100,12 @@ def construct(component: type, options: dict[str, Any], wiring: dict[str, Any], 
         raise
     except ValueError as error:
         raise ComponentError(f"{component.__name__} refuses its options: {error}", where=where) from error
+    except (MemoryError, RuntimeError) as error:
+        if "memory" not in str(error) and not isinstance(error, MemoryError):
+            raise
+        raise ComponentError(
+            "with these sizes it does not fit the memory", where=where, remedy="Make it smaller."
+        ) from error
 
 
 def option_names(component: type) -> Iterable[str]:

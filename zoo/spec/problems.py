@@ -13,17 +13,17 @@ from zoo.errors import nearest
 from zoo.spec.component import ComponentSpec
 
 _LONGEST = 80
+_WRITTEN_AS_NAMES = {"ComponentSpec", "DataSpec", "ModelSpec", "ScheduleSpec"}
 
 _NEEDED = {
-    "int_type": "a whole number was needed",
-    "float_type": "a number was needed",
-    "string_type": "a text was needed",
-    "bool_type": "true or false was needed",
-    "list_type": "a list was needed",
-    "tuple_type": "a list was needed",
-    "dict_type": "a mapping was needed",
-    "model_type": "a name or a mapping was needed",
-    "finite_number": "a finite number was needed",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "finite_number": "a finite number",
 }
 
 
@@ -72,9 +72,20 @@ def _problem(detail: ErrorDetails) -> str:
         return "unknown field"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
-    if kind in _NEEDED:
-        return f"{_NEEDED[kind]}, {value} came"
+    needed = _needed(kind, detail.get("ctx", {}))
+    if needed is not None:
+        return f"{needed} was needed, {value} came"
     return f"{message[0].lower()}{message[1:]}, {value} came".replace("input should be", "it should be")
+
+
+def _needed(kind: str, context: dict[str, Any]) -> str | None:
+    if kind == "model_type":
+        return "a name or a mapping" if context["class_name"] in _WRITTEN_AS_NAMES else "a mapping"
+    if kind == "too_short":
+        return f"a list of at least {context['min_length']}"
+    if kind == "string_pattern_mismatch":
+        return f"a text like {context['pattern']}"
+    return _NEEDED.get(kind)
 
 
 def _shown(value: Any) -> str:
@@ -85,9 +96,10 @@ def _shown(value: Any) -> str:
 
 
 def _remedy(detail: ErrorDetails, schema: type[BaseModel], also_valid: list[str]) -> str | None:
-    if detail["type"] not in {"extra_forbidden", "missing"}:
+    if detail["type"] not in {"extra_forbidden", "missing", "model_type"}:
         return None
-    holder = _model_at(schema, detail["loc"][:-1])
+    inside = detail["loc"] if detail["type"] == "model_type" else detail["loc"][:-1]
+    holder = _model_at(schema, inside)
     if holder is None:
         return None
     if holder is ComponentSpec:

@@ -93,13 +93,14 @@ def find_recipe(name_or_path: str | Path) -> Path:
         # `recipes/mnist.yaml` names the bundled recipe wherever the package is installed.
         if path.parent.name == "recipes" and path.stem in recipe_files() and not path.is_absolute():
             return recipe_files()[path.stem]
-        beside = path if path.is_dir() else path.parent
-        files = [str(beside / file.name) for file in sorted(beside.glob("*.y*ml"))]
-        raise RecipeError(
-            "a YAML file was needed, this is a directory" if path.is_dir() else "there is no such file",
-            where=text,
-            remedy=f"{nearest(str(path), files)}Bundled recipes, by name: {', '.join(recipe_files())}.",
-        )
+        bundled = f"Bundled recipes, by name: {', '.join(recipe_files())}."
+        if path.is_dir():
+            files = ", ".join(file.name for file in sorted(path.glob("*.y*ml"))) or "none"
+            raise RecipeError(
+                "a YAML file was needed, this is a directory", where=text, remedy=f"It holds: {files}. {bundled}"
+            )
+        hint = nearest(str(path), [str(path.parent / file.name) for file in path.parent.glob("*.y*ml")])
+        raise RecipeError("there is no such file", where=text, remedy=f"{hint}{bundled}")
     if text not in recipe_files():
         problem, remedy = unknown_name("recipe", text, recipe_files())
         raise RecipeError(problem, remedy=f"{remedy} A file is named by its path, such as ./{text}.yaml.")
