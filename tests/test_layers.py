@@ -30,6 +30,7 @@ LAYERS = [
     ["samplers", "subject"],
     ["metrics", "figures"],
     ["evaluation", "gallery"],
+    ["comparison"],
     ["training"],
     ["schema"],
     ["runs"],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from zoo.errors import ComponentError
-from zoo.figures import Figure, Subject
+from zoo.figures import Figure, Picture, Subject
 from zoo.files import replacing
 from zoo.randomness import seeded
 from zoo.registry import find_component, usable_components
@@ -36,11 +36,18 @@ def draw_figures(
                 raise ComponentError(f"{name!r} cannot show this model: {reason}", where=f"figures[{index}]")
             continue
         path = Path(folder) / f"{name}.{image_format}"
-        with seeded(seed), replacing(path) as temporary:
-            # No date in the file: the same run draws the same bytes.
-            figure.draw(subject).savefig(temporary, format=image_format, dpi=150, metadata=_NO_DATE.get(image_format))
+        with seeded(seed):
+            save_picture(figure.draw(subject), path)
         paths.append(path)
     return paths
+
+
+def save_picture(picture: Picture, path: Path) -> None:
+    """Write a picture, in the format that the name ends with, completely or not at all."""
+    image_format = path.suffix.removeprefix(".")
+    with replacing(path) as temporary:
+        # No date in the file: the same run draws the same bytes.
+        picture.savefig(temporary, format=image_format, dpi=150, metadata=_NO_DATE.get(image_format))
 
 
 def choose_figures(

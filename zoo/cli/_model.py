@@ -21,6 +21,16 @@ def data_of(model: str, name: str | None, overrides: Sequence[str]) -> Data:
         DataError: neither is there.
     """
     from zoo.data import load_data
+
+    return load_data(data_spec_of(model, name, overrides))
+
+
+def data_spec_of(model: str, name: str | None, overrides: Sequence[str]) -> DataSpec:
+    """Return the spec of the data that are named, or that of the run's recipe.
+
+    Raises:
+        DataError: neither is there.
+    """
     from zoo.errors import DataError
 
     spec = _data_spec(Path(model), name, overrides)
@@ -30,7 +40,7 @@ def data_of(model: str, name: str | None, overrides: Sequence[str]) -> Data:
             where=model,
             remedy="Name a dataset: --data digits",
         )
-    return load_data(spec)
+    return spec
 
 
 def _data_spec(folder: Path, name: str | None, overrides: Sequence[str]) -> DataSpec | None:
@@ -48,6 +58,12 @@ def _data_spec(folder: Path, name: str | None, overrides: Sequence[str]) -> Data
     for override in overrides:
         apply_override(document, override)
     return validate(DataSpec, document, "data")
+
+
+def same_data(first: DataSpec, second: DataSpec) -> bool:
+    """Whether two specs are of the same data, prepared alike; where they lie does not matter."""
+    place = {"root", "download", "workers"}
+    return first.model_dump(exclude=place) == second.model_dump(exclude=place)
 
 
 def split_of(data: Data, name: str) -> Split:

@@ -3,38 +3,80 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli._model import DATA_HELP, SET_HELP, data_of, split_of
+from zoo.cli._model import DATA_HELP, SET_HELP, data_spec_of, same_data
 from zoo.cli._output import figures_table
 
+if TYPE_CHECKING:
+    from zoo.spec import DataSpec
 
-@click.command(epilog="Example: zoo-cli evaluate runs/digits --metric elbo --metric log_likelihood")
+
+@click.command(
+    epilog="Example: zoo-cli evaluate runs/digits --metric elbo --metric '{name: log_likelihood, num_samples: 1000}'"
+)
 @click.argument("model")
-@click.option("--metric", "metrics", multiple=True, help="Metric, by name; repeatable.  [default: all that fit]")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    help="Metric, by name or in YAML with options; repeatable.  [default: all that fit]",
+)
 @click.option("--data", "dataset", help=DATA_HELP)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write the figures to this JSON file.  [default: evaluation.json of a run, if they are of its data]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     model: str,
     metrics: tuple[str, ...],
     dataset: str | None,
     overrides: tuple[str, ...],
-    split: str,
+    split: Any,
     seed: int,
+    out: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure MODEL, a run or checkpoint directory, on data."""
+    """Measure MODEL, a run or checkpoint directory, on data; write and print the figures."""
     from zoo.checkpoint import load
-    from zoo.evaluation import evaluate
+    from zoo.data import load_data
+    from zoo.evaluation import choose_metrics, record, subject_of
+    from zoo.spec.documents import parse_yaml
 
-    loaded = load(model)
-    part = split_of(data_of(model, dataset, overrides), split)
-    figures = evaluate(loaded, part, metrics or None, seed=seed)
+    loaded, spec = load(model), data_spec_of(model, dataset, overrides)
+    subject = subject_of(loaded, load_data(spec), split)
+    asked = [parse_yaml(metric, "--metric") for metric in metrics] or None
+    made = record(subject, choose_metrics(subject, asked, "--metric"), split, seed)
+    written = _write(model, spec, made, out)
     if as_json:
-        click.echo(json.dumps(figures, indent=2))
-    else:
-        click.echo(figures_table(figures, f"{split} split of {part.info.name}, {len(part):,} examples"))
+        click.echo(json.dumps(made, indent=2, ensure_ascii=False))
+        return
+    click.echo(figures_table(made["metrics"], f"{split} split of {made['dataset']}, {made['examples']:,} examples"))
+    if written is not None:
+        click.echo(f"\nWrote {written}")
+
+
+def _write(model: str, spec: DataSpec, made: dict[str, Any], out: Path | None) -> Path | None:
+    """Write the figures where they belong, and return the file: that of the run only if they are of its data."""
+    from zoo.evaluation import merged
+    from zoo.files import write_text
+    from zoo.runs.directory import EVALUATION, RunDirectory
+
+    if out is not None:
+        document = {"model": model, "data": spec.model_dump(mode="json"), **made}
+        write_text(out, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        return out
+    run = RunDirectory(model)
+    recorded = run.read_evaluation()
+    if recorded is None or recorded["split"] != made["split"] or not same_data(run.read_recipe().data, spec):
+        return None
+    run.write_evaluation(merged(recorded, made))
+    return run.path / EVALUATION

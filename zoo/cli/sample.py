@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from zoo.cli._model import DATA_HELP, SET_HELP
+
+if TYPE_CHECKING:
+    from torch.distributions import Distribution
+
+    from zoo.model import Model
 
 
 @click.command(epilog="Example: zoo-cli sample runs/digits --count 100 --out samples.png")
 @click.argument("model")
 @click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Number of samples.")
+@click.option("--sampler", default="prior", show_default=True, help="Where codes come from: prior, aggregate, …")
+@click.option("--data", "dataset", help=DATA_HELP)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--label", type=click.IntRange(min=0), help="Class to sample, for a conditional model.  [default: each]")
 @click.option("--noise", is_flag=True, help="Draw from p(x|z) rather than showing its mean.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
@@ -20,8 +31,18 @@ import click
     show_default=True,
     help="A picture (.png, .svg, .pdf), or the values themselves (.npy).",
 )
-def command(model: str, count: int, label: int | None, noise: bool, seed: int, out: Path) -> None:
-    """Draw samples of MODEL into a file."""
+def command(
+    model: str,
+    count: int,
+    sampler: str,
+    dataset: str | None,
+    overrides: tuple[str, ...],
+    label: int | None,
+    noise: bool,
+    seed: int,
+    out: Path,
+) -> None:
+    """Draw samples of MODEL into a file; `zoo-cli list sampler` shows where codes may come from."""
     import torch
 
     from zoo.checkpoint import load
@@ -45,7 +66,9 @@ def command(model: str, count: int, label: int | None, noise: bool, seed: int, o
     elif label is not None:
         raise InputError("this model is not conditional", where="--label", remedy="Leave it out.")
     torch.manual_seed(seed)
-    samples = loaded.sample(count, labels, noise=noise)
+    # A denoiser has no codes to draw: its own way needs no sampler.
+    options = {} if sampler == "prior" else {"latents": _latents(loaded, sampler, model, dataset, overrides)}
+    samples = loaded.sample(count, labels, noise=noise, **options)
     with replacing(out) as temporary:
         if kind == "npy":
             import numpy as np
@@ -56,3 +79,12 @@ def command(model: str, count: int, label: int | None, noise: bool, seed: int, o
             columns = round(count**0.5)
             plot_images(samples, columns, loaded.spec.data_range).savefig(temporary, format=kind, dpi=150)
     click.echo(f"Drew {count} samples of shape {tuple(loaded.data_shape)} into {out}")
+
+
+def _latents(loaded: Model, sampler: str, model: str, dataset: str | None, overrides: tuple[str, ...]) -> Distribution:
+    """Return what codes are drawn from, fitted to the training data."""
+    from zoo.cli._model import data_of
+    from zoo.samplers import fit_sampler, make_sampler
+
+    make_sampler(sampler, loaded, "--sampler")
+    return fit_sampler(sampler, loaded, data_of(model, dataset, overrides).train)

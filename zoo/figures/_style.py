@@ -17,16 +17,28 @@ COLOURS = (
 """Qualitative colours of Paul Tol's "bright" and "light" schemes, https://personal.sron.nl/~pault/."""
 
 
+_LEAST_SIDE = 28
+"""Pixels that the longer side of an image has at least, where images are tiled with gaps."""
+
+_GAP = (0.66, 0.77, 0.88)
+"""The colour between images, a light blue that neither paper nor ink has."""
+
+
 def new_picture(width: float, height: float) -> Picture:
     """Return an empty picture of a size in inches; no global figure is made."""
     return Picture(figsize=(width, height), layout="constrained")
 
 
 def tile(images: Tensor, columns: int, gap: int = 1) -> Tensor:
-    """Arrange images (N, C, H, W) row by row in one image (rows·H, columns·W, C), with white gaps."""
+    """Arrange images (N, C, H, W) row by row in one image (H', W', C); gaps between them are NaN.
+
+    Small images are enlarged by whole pixels first, so that a gap is thin beside them.
+    """
+    factor = max(1, math.ceil(_LEAST_SIDE / max(images.shape[-2:]))) if gap else 1
+    images = images.repeat_interleave(factor, -2).repeat_interleave(factor, -1)
     count, channels, height, width = images.shape
     rows = math.ceil(count / columns)
-    canvas = images.new_ones(rows * (height + gap) - gap, columns * (width + gap) - gap, channels)
+    canvas = images.new_full((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), math.nan)
     for index, image in enumerate(images):
         top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
         canvas[top : top + height, left : left + width] = image.permute(1, 2, 0)
@@ -40,16 +52,12 @@ def to_unit(images: Tensor, data_range: Sequence[float] | None) -> Tensor:
 
 
 def show_image(axes: Axes, image: Tensor) -> None:
-    """Show an image (H, W, C) with values in [0, 1], without ticks; one channel is drawn dark on light."""
-    grey = image.shape[-1] == 1
-    axes.imshow(
-        image[..., 0].numpy() if grey else image.numpy(),
-        cmap="gray_r" if grey else None,
-        vmin=0,
-        vmax=1,
-        interpolation="nearest",
-    )
+    """Show an image (H, W, C) with values in [0, 1] or NaN, without ticks; one channel is drawn dark on light."""
+    if image.shape[-1] == 1:
+        image = (1 - image).expand(-1, -1, 3)
+    axes.imshow(torch.where(image.isnan(), torch.tensor(_GAP), image).numpy(), interpolation="nearest")
     axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
 
 
 def first_of_each_class(labels: Tensor | None, count: int, per_class: int = 1) -> Tensor:

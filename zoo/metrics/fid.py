@@ -28,7 +28,7 @@ class InceptionDistance(Metric):
     Args:
         samplers: where codes come from; all but ``prior`` need a model with a latent space.
         examples: samples, and examples of the split, at most; figures of different numbers do not compare.
-        features: the layer, by its width.
+        layer: whose features, by its width.
 
     Source:
         Heusel et al. (2017), GANs Trained by a Two Time-Scale Update Rule. https://arxiv.org/abs/1706.08500
@@ -41,11 +41,11 @@ class InceptionDistance(Metric):
         *,
         samplers: list[str] = ["prior"],  # noqa: B006 - only read
         examples: PositiveInt = 10_000,
-        features: Literal[64, 192, 768, 2048] = 2048,
+        layer: Literal[64, 192, 768, 2048] = 2048,
     ) -> None:
         for index, name in enumerate(samplers):
             find_source("sampler", name, f"samplers[{index}]")
-        self.samplers, self.examples, self.features = samplers, examples, features
+        self.samplers, self.examples, self.layer = samplers, examples, layer
 
     def unfit(self, model: Model) -> str | None:
         """Images only, and only with the packages that have the network."""
@@ -68,7 +68,7 @@ class InceptionDistance(Metric):
 
         model, count = subject.model, min(self.examples, len(subject.split))
         data_range = subject.split.info.data_range or (0.0, 1.0)
-        distance = FrechetInceptionDistance(feature=self.features, reset_real_features=False).to(model.device)
+        distance = FrechetInceptionDistance(feature=self.layer, reset_real_features=False).to(model.device)
         for batch in subject.split.batches(64, order=torch.arange(count), device=model.device):
             distance.update(_to_bytes(batch.x, data_range), real=True)
         figures: dict[str, Any] = {"fid_examples": count}

@@ -1,0 +1,110 @@
+"""``zoo-cli compare``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.cli._model import DATA_HELP, SET_HELP, data_spec_of, same_data
+
+if TYPE_CHECKING:
+    from zoo.comparison import Comparison
+    from zoo.spec import DataSpec
+
+
+@click.command(epilog="Example: zoo-cli compare runs/digits-ae runs/digits-vae --out comparison")
+@click.argument("models", nargs=-1, required=True, metavar="MODEL MODEL...")
+@click.option("--metric", "metrics", multiple=True, help="Metric, by name or in YAML; repeatable.  [default: all]")
+@click.option("--data", "dataset", help=DATA_HELP)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("comparison"), show_default=True, help="Folder.")
+@click.option("--format", "image_format", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    models: tuple[str, ...],
+    metrics: tuple[str, ...],
+    dataset: str | None,
+    overrides: tuple[str, ...],
+    split: Any,
+    out: Path,
+    image_format: str,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Put trained MODELs side by side: figures, reconstructions, samples of prior and aggregate. Trains nothing."""
+    from zoo.checkpoint import load
+    from zoo.comparison import compare
+    from zoo.data import load_data
+    from zoo.spec.documents import parse_yaml
+
+    names = _names(models)
+    specs = {name: data_spec_of(model, dataset, overrides) for name, model in names.items()}
+    _check_same(specs)
+    data = load_data(next(iter(specs.values())))
+    asked = [parse_yaml(metric, "--metric") for metric in metrics] or None
+    compared = compare({name: load(path) for name, path in names.items()}, data, asked, split=split, seed=seed)
+    files = _write(compared, out, image_format, seed)
+    if as_json:
+        click.echo(json.dumps({"models": names, "records": dict(compared.records)}, indent=2, ensure_ascii=False))
+        return
+    click.echo(_table(compared, f"{split} split of {data.info.name}, {_examples(compared):,} examples"))
+    click.echo(f"\nWrote {', '.join(str(file) for file in files)}")
+
+
+def _names(models: Sequence[str]) -> dict[str, str]:
+    """Return the models by the shortest names that tell them apart."""
+    from zoo.errors import InputError
+
+    if len(set(models)) < 2:
+        raise InputError("at least two models were needed to compare", where="compare")
+    short = [Path(model).name for model in models]
+    return {s if short.count(s) == 1 else model: model for s, model in zip(short, models, strict=True)}
+
+
+def _check_same(specs: dict[str, DataSpec]) -> None:
+    from zoo.errors import DataError
+
+    first, *others = specs.items()
+    for name, spec in others:
+        if not same_data(first[1], spec):
+            raise DataError(
+                f"{first[0]} and {name} were trained on different data, or on data prepared differently",
+                where="compare",
+                remedy="Name the data to compare them on: --data digits",
+            )
+
+
+def _examples(compared: Comparison) -> int:
+    return int(next(iter(compared.records.values()))["examples"])
+
+
+def _table(compared: Comparison, title: str) -> str:
+    from zoo.comparison import as_text
+
+    width = max(12, *(len(name) + 2 for name in compared.records))
+    lines = [title, f"  {'':<28}" + "".join(f"{name:>{width}}" for name in compared.records)]
+    lines += [
+        f"  {name.replace('_', ' '):<28}" + "".join(f"{as_text(value):>{width}}" for value in values)
+        for name, values in compared.rows()
+    ]
+    return "\n".join(lines)
+
+
+def _write(compared: Comparison, out: Path, image_format: str, seed: int) -> list[Path]:
+    """Write the records, the table, and of images the picture; return the files."""
+    from zoo.files import write_text
+    from zoo.gallery import save_picture
+
+    files = [out / "comparison.json", out / "comparison.md"]
+    write_text(files[0], json.dumps(dict(compared.records), indent=2, ensure_ascii=False) + "\n")
+    write_text(files[1], compared.to_markdown())
+    if all(subject.shows_images for subject in compared.subjects.values()):
+        files.append(out / f"comparison.{image_format}")
+        save_picture(compared.draw(seed), files[-1])
+    return files
