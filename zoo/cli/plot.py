@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from zoo.cli._model import DATA_HELP, SET_HELP, data_of, split_of
+from zoo.cli._model import DATA_HELP, SET_HELP, data_of
 
 
 @click.command(epilog="Example: zoo-cli plot runs/digits latent_grid --format svg")
@@ -23,20 +24,18 @@ def command(
     figures: tuple[str, ...],
     dataset: str | None,
     overrides: tuple[str, ...],
-    split: str,
+    split: Any,
     out: Path | None,
     image_format: str,
     seed: int,
 ) -> None:
     """Draw FIGUREs of MODEL, or all that fit; `zoo-cli list figure` shows what there is."""
     from zoo.checkpoint import load
-    from zoo.figures import Subject
+    from zoo.evaluation import subject_of
     from zoo.gallery import draw_figures
     from zoo.runs.directory import RunDirectory
 
-    loaded = load(model)
-    part = split_of(data_of(model, dataset, overrides), split)
     run = RunDirectory(model)
-    subject = Subject(loaded, part, run.read_metrics())
+    subject = subject_of(load(model), data_of(model, dataset, overrides), split, history=run.read_metrics())
     for path in draw_figures(subject, out or run.figures, figures or None, image_format=image_format, seed=seed):
         click.echo(path)

@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
+from zoo.analysis.projection import Projection
+
 COLOURS = (
     "#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE",
     "#AA3377", "#BBBBBB", "#000000", "#EE8866", "#44BB99",
@@ -58,6 +60,13 @@ def show_image(axes: Axes, image: Tensor) -> None:
     axes.imshow(torch.where(image.isnan(), torch.tensor(_GAP), image).numpy(), interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
+
+
+def axis_names(plane: Projection) -> list[str]:
+    """Return the names of the two axes of a plane of codes."""
+    if plane.shares is None:
+        return ["$z_1$", "$z_2$"]
+    return [f"principal component {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(plane.shares)]
 
 
 def first_of_each_class(labels: Tensor | None, count: int, per_class: int = 1) -> Tensor:

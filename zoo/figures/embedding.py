@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
-from pydantic import PositiveInt
+from matplotlib.patches import Ellipse
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
+from zoo.analysis.codes import encode_split, posterior_covariance
+from zoo.analysis.projection import principal_plane
 from zoo.figures import Figure, Subject
-from zoo.figures._style import COLOURS, new_picture
-from zoo.posteriors import posterior_mean
+from zoo.figures._style import COLOURS, axis_names, first_of_each_class, new_picture
 from zoo.registry import register
 
 
@@ -19,12 +23,15 @@ from zoo.registry import register
 class Embedding(Figure):
     """Posterior means of the data, coloured by class; the first two principal components if d > 2.
 
+    Around some of them stands the posterior: the ellipse of two standard deviations, tilted where the covariance is.
+
     Args:
         count: number of examples at most.
+        ellipses: examples whose posterior is drawn, evenly of each class.
     """
 
-    def __init__(self, *, count: PositiveInt = 5000) -> None:
-        self.count = count
+    def __init__(self, *, count: PositiveInt = 5000, ellipses: NonNegativeInt = 20) -> None:
+        self.count, self.ellipses = count, ellipses
 
     def unfit(self, subject: Subject) -> str | None:
         """A line has no map, and without a code there is nothing to show."""
@@ -35,32 +42,68 @@ class Embedding(Figure):
     def draw(self, subject: Subject) -> Picture:
         """Return a scatter plot."""
         model, split = subject.model, subject.split
-        order = torch.arange(min(self.count, len(split)))
-        codes = [
-            posterior_mean(model.encode(batch.x, batch.labels if model.classes else None)).cpu()
-            for batch in split.batches(512, order=order, device=model.device)
-        ]
-        labels = split.labels[order] if split.labels is not None else None
-        return plot_embedding(torch.cat(codes), labels, split.info.class_names)
+        codes = encode_split(model, split, self.count)
+        chosen, covariances = None, None
+        if self.ellipses and model.has_density:
+            classes = 1 if codes.labels is None else len(codes.labels.unique())
+            per_class = max(1, self.ellipses // classes)
+            chosen = first_of_each_class(codes.labels, min(self.ellipses, len(codes.means)), per_class)
+            labels = None if split.labels is None else split.labels[chosen].to(model.device)
+            q = model.encode(split.examples(chosen).to(model.device), labels if model.classes else None)
+            covariances = posterior_covariance(q).cpu()
+        return plot_embedding(codes.means, codes.labels, split.info.class_names, chosen=chosen, covariances=covariances)
 
 
-def plot_embedding(codes: Tensor, labels: Tensor | None, class_names: Sequence[str] = ()) -> Picture:
-    """Plot codes (N, d) as points, coloured by labels (N,)."""
-    names = ["$z_1$", "$z_2$"]
-    if codes.shape[1] > 2:
-        centred = codes - codes.mean(0)
-        _, singular, axes_ = torch.linalg.svd(centred, full_matrices=False)
-        codes = centred @ axes_[:2].T
-        variance = singular.square() / singular.square().sum()
-        names = [f"principal component {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(variance[:2])]
+def plot_embedding(
+    codes: Tensor,
+    labels: Tensor | None,
+    class_names: Sequence[str] = (),
+    *,
+    chosen: Tensor | None = None,
+    covariances: Tensor | None = None,
+) -> Picture:
+    """Plot codes (N, d) as points, coloured by labels (N,), with ellipses where covariances are given.
+
+    Args:
+        chosen: (M,) which codes have an ellipse.
+        covariances: (M, d, d) of those.
+    """
+    plane = principal_plane(codes)
+    points = plane(codes)
     picture = new_picture(5.6, 4.6)
     axes = picture.subplots()
     classes = labels.unique().tolist() if labels is not None else [None]
-    for index, label in enumerate(classes):
-        chosen = codes if labels is None else codes[labels == label]
+    colours = {label: COLOURS[index % len(COLOURS)] for index, label in enumerate(classes)}
+    for label in classes:
+        of_class = points if labels is None else points[labels == label]
         name = None if label is None else class_names[label] if class_names else str(label)
-        axes.plot(*chosen.T.numpy(), ".", markersize=3, alpha=0.6, color=COLOURS[index % len(COLOURS)], label=name)
+        axes.plot(*of_class.T.numpy(), ".", markersize=3, alpha=0.6, color=colours[label], label=name)
+    if chosen is not None and covariances is not None:
+        for index, covariance in zip(chosen.tolist(), plane.covariances(covariances), strict=True):
+            label = None if labels is None else int(labels[index])
+            _draw_ellipse(axes, points[index], covariance, colours[label])
+        axes.set_title("ellipses: two standard deviations of $q(z|x)$", fontsize="small")
+    names = axis_names(plane)
     axes.set(xlabel=names[0], ylabel=names[1])
     if labels is not None and len(classes) <= 20:
         axes.legend(title="class", markerscale=3, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return picture
+
+
+def _draw_ellipse(axes: Axes, centre: Tensor, covariance: Tensor, colour: str, deviations: float = 2.0) -> None:
+    """Draw the ellipse of so many standard deviations: black under the colour, so that it shows on any points."""
+    values, vectors = torch.linalg.eigh(covariance.double())
+    height, width = (2 * deviations * values.clamp_min(0).sqrt()).tolist()
+    angle = math.degrees(math.atan2(vectors[1, 1].item(), vectors[0, 1].item()))
+    for edge, line in (("black", 1.3), (colour, 0.8)):
+        axes.add_patch(
+            Ellipse(
+                (centre[0].item(), centre[1].item()),
+                width,
+                height,
+                angle=angle,
+                fill=False,
+                edgecolor=edge,
+                linewidth=line,
+            )
+        )

@@ -12,20 +12,23 @@ from zoo.figures import Figure, Subject
 from zoo.figures._style import new_picture, show_image, tile, to_unit
 from zoo.registry import register
 
+_SMALL = 16
+"""Images with fewer pixels a side are shown larger and apart from each other."""
+
 
 @register("figure", "latent_grid")
 class LatentGrid(Figure):
     """Images decoded over the latent plane, through the quantiles of a Gaussian prior: equal steps of probability.
 
     Args:
-        size: number of rows and of columns.
+        size: number of rows and of columns; null: 20, and 12 of images under 16 pixels.
         label: the class to decode, for a conditional model.
 
     Source:
         Kingma & Welling (2014), Auto-Encoding Variational Bayes, appendix A. https://arxiv.org/abs/1312.6114
     """
 
-    def __init__(self, *, size: PositiveInt = 20, label: int = 0) -> None:
+    def __init__(self, *, size: PositiveInt | None = None, label: int = 0) -> None:
         self.size, self.label = size, label
 
     def unfit(self, subject: Subject) -> str | None:
@@ -40,16 +43,19 @@ class LatentGrid(Figure):
     def draw(self, subject: Subject) -> Picture:
         """Return one image of size × size decoded images; z₁ grows to the right, z₂ upwards."""
         model = subject.model
-        codes = prior_grid(model.prior, self.size)
+        small = max(model.data_shape[1:]) < _SMALL
+        size, gap = self.size or (12 if small else 20), 1 if small else 0
+        codes = prior_grid(model.prior, size)
         labels = torch.full((len(codes),), self.label, device=model.device) if model.classes else None
         images = to_unit(model.decode(codes.to(model.device), labels).mean, model.spec.data_range)
         picture = new_picture(5.6, 5.6 * images.shape[-2] / images.shape[-1])
         axes = picture.subplots()
-        show_image(axes, tile(images, self.size, gap=0))
-        height, width = self.size * images.shape[-2], self.size * images.shape[-1]
-        ticks, names = _ticks(self.size, codes)
-        axes.set_xticks([t * width for t in ticks], names[0])
-        axes.set_yticks([(1 - t) * height for t in ticks], names[1])
+        tiled = tile(images, size, gap)
+        show_image(axes, tiled)
+        height, width = tiled.shape[0] + gap, tiled.shape[1] + gap
+        ticks, names = _ticks(size, codes)
+        axes.set_xticks([t * width - 1 for t in ticks], names[0])
+        axes.set_yticks([(1 - t) * height - 1 for t in ticks], names[1])
         axes.set(xlabel="$z_1$ (quantiles of the prior)", ylabel="$z_2$ (quantiles of the prior)")
         return picture
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from matplotlib.figure import Figure as Picture
 from pydantic import PositiveInt
@@ -9,7 +11,8 @@ from torch import Tensor
 
 from zoo.figures import Figure, Subject
 from zoo.figures._style import COLOURS, new_picture, show_image, tile, to_unit
-from zoo.registry import register
+from zoo.registry import find_source, register
+from zoo.samplers import fit_sampler
 
 
 @register("figure", "samples")
@@ -18,26 +21,34 @@ class Samples(Figure):
 
     Args:
         count: number of images, or a hundredth of the number of points.
+        sampler: where codes come from, ``prior`` or another that is fitted to the training data.
     """
 
-    def __init__(self, *, count: PositiveInt = 100) -> None:
-        self.count = count
+    def __init__(self, *, count: PositiveInt = 100, sampler: str = "prior") -> None:
+        find_source("sampler", sampler, "sampler")
+        self.count, self.sampler = count, sampler
 
     def unfit(self, subject: Subject) -> str | None:
         """Only images and points in the plane are shown."""
+        if self.sampler != "prior" and subject.train is None:
+            return f"the sampler {self.sampler!r} needs the training data, which are not at hand"
         plane = subject.model.data_shape == (2,)
         return None if subject.shows_images or plane else "its data are neither images nor points in the plane"
 
     def draw(self, subject: Subject) -> Picture:
         """Return the grid, or data and samples as points."""
         model = subject.model
+        # A denoiser has no codes to draw: its own way needs no sampler.
+        options: dict[str, Any] = (
+            {} if self.sampler == "prior" else {"latents": fit_sampler(self.sampler, model, subject.train)}
+        )
         if not subject.shows_images:
             count = min(100 * self.count, len(subject.split))
             labels = torch.arange(count, device=model.device) % model.classes if model.classes else None
             data = subject.split.examples(torch.arange(count))
-            return plot_points(data, model.sample(count, labels, noise=True).cpu())
+            return plot_points(data, model.sample(count, labels, noise=True, **options).cpu())
         labels = torch.arange(self.count, device=model.device) * (model.classes or 0) // self.count
-        images = model.sample(self.count, labels if model.classes else None)
+        images = model.sample(self.count, labels if model.classes else None, **options)
         return plot_images(images, columns=round(self.count**0.5), data_range=model.spec.data_range)
 
 

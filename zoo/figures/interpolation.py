@@ -1,0 +1,163 @@
+"""Paths between two codes, and what lies on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Picture
+from pydantic import Field
+from torch import Tensor
+
+from zoo.analysis.codes import Codes, class_means, encode_split
+from zoo.analysis.decoding import decoder_of
+from zoo.analysis.paths import PathKind, find_path, path_length
+from zoo.analysis.projection import Projection, principal_plane
+from zoo.errors import DataError
+from zoo.figures import Figure, Subject
+from zoo.figures._style import COLOURS, axis_names, new_picture, show_image, tile, to_unit
+from zoo.registry import register
+
+Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
+
+
+class DecodedPath(NamedTuple):
+    """A path in the latent space and what it decodes to.
+
+    Attributes:
+        kind: linear, spherical or geodesic.
+        codes: (S, d).
+        data: (S, *data_shape).
+        length: in the data space, in units of the data.
+    """
+
+    kind: str
+    codes: Tensor
+    data: Tensor
+    length: float
+
+
+@register("figure", "interpolation")
+class Interpolation(Figure):
+    """Decoded paths from one code to another: straight, spherical, and along the decoder's pull-back geodesic.
+
+    Beside the images stands the way that each path takes through the codes of the data, in two dimensions or on
+    their principal plane, and its length in the data space.
+
+    Args:
+        pairs: two classes each, or two examples each; null: from 1 to 7 and from 1 to 4 where there are such
+            classes, else the first two.
+        between: ``class_means``, of the codes of each class; ``examples``, by their number in the split; null: the
+            former where there are labels.
+        steps: images on a path.
+        paths: which kinds of path.
+        label: the class to decode, for a conditional model.
+
+    Source:
+        White (2016), Sampling Generative Networks. https://arxiv.org/abs/1609.04468
+        Shao, Kumar & Fletcher (2018), The Riemannian Geometry of Deep Generative Models.
+        https://arxiv.org/abs/1711.08014
+    """
+
+    def __init__(
+        self,
+        *,
+        pairs: list[Pair] | None = None,
+        between: Literal["class_means", "examples"] | None = None,
+        steps: Annotated[int, Field(ge=2)] = 11,
+        paths: list[PathKind] = ["linear", "spherical", "geodesic"],  # noqa: B006 - only read
+        label: int = 0,
+    ) -> None:
+        self.pairs, self.between, self.steps, self.paths, self.label = pairs, between, steps, paths, label
+
+    def unfit(self, subject: Subject) -> str | None:
+        """Only images are shown, of models that decode codes."""
+        if not subject.shows_images:
+            return "its data are not images"
+        if subject.model.why_no_reconstruction() is not None:
+            return subject.model.why_no_reconstruction()
+        return None if len(subject.split) > 1 else "there is a single example"
+
+    def draw(self, subject: Subject) -> Picture:
+        """Return a row of panels for each pair: the map, and the images of each path."""
+        codes = encode_split(subject.model, subject.split, 5000)
+        decode = decoder_of(subject.model, self.label)
+        ends = self._ends(codes, subject)
+        found = []
+        for start, end in ends.values():
+            paths = [find_path(kind, start, end, self.steps, decode) for kind in self.paths]
+            with torch.no_grad():
+                found.append(
+                    [
+                        DecodedPath(kind, path, decode(path), path_length(decode, path))
+                        for kind, path in zip(self.paths, paths, strict=True)
+                    ]
+                )
+        return plot_interpolation(found, list(ends), codes, subject.model.spec.data_range)
+
+    def _ends(self, codes: Codes, subject: Subject) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return the two codes of each pair, by its title."""
+        between = self.between or ("examples" if codes.labels is None else "class_means")
+        if between == "class_means":
+            places = class_means(codes)
+            names = subject.split.info.class_names or tuple(map(str, range(max(places) + 1)))
+            title = "class {} to class {}"
+        else:
+            places = dict(enumerate(codes.means))
+            names = tuple(map(str, places))
+            title = "example {} to example {}"
+        pairs = self.pairs or ([[1, 7], [1, 4]] if between == "class_means" and {1, 4, 7} <= set(places) else [])
+        pairs = pairs or [list(places)[:2]]
+        for number in (number for pair in pairs for number in pair):
+            if number not in places:
+                raise DataError(f"there is no {between.split('_')[0]} {number}", where="interpolation.pairs")
+        return {title.format(names[a], names[b]): (places[a], places[b]) for a, b in pairs}
+
+
+def plot_interpolation(
+    pairs: Sequence[Sequence[DecodedPath]],
+    titles: Sequence[str],
+    codes: Codes,
+    data_range: tuple[float, float] | None,
+) -> Picture:
+    """Plot a row for each pair: its paths on the plane of the codes, and the images on each path."""
+    kinds, steps = len(pairs[0]), len(pairs[0][0].codes)
+    flat = codes.means.shape[1] > 1
+    picture = new_picture(0.62 * steps + 1.4 + 2.9 * flat, max(0.62 * kinds + 0.6, 2.7) * len(pairs))
+    ratios = [2.6, 0.62 * steps] if flat else [1]
+    grid = picture.subplots(len(pairs), len(ratios), squeeze=False, width_ratios=ratios)
+    for panels, paths, title in zip(grid, pairs, titles, strict=True):
+        if flat:
+            _draw_map(panels[0], paths, codes.means, principal_plane(codes.means))
+        _draw_images(panels[-1], paths, data_range)
+        panels[-1].set_title(title)
+    if flat:
+        grid[0, 0].legend(loc="best", fontsize="small")
+    return picture
+
+
+def _draw_map(axes: Axes, paths: Sequence[DecodedPath], means: Tensor, plane: Projection) -> None:
+    axes.plot(*plane(means).T.numpy(), ".", color="0.75", markersize=1.5, zorder=0, rasterized=True)
+    for index, (path, style) in enumerate(zip(paths, ("-", "--", "-."), strict=False)):
+        axes.plot(
+            *plane(path.codes).T.numpy(),
+            style,
+            marker=".",
+            markersize=3,
+            linewidth=1,
+            color=COLOURS[index],
+            label=path.kind,
+        )
+    names = axis_names(plane)
+    axes.set(xlabel=names[0], ylabel=names[1])
+
+
+def _draw_images(axes: Axes, paths: Sequence[DecodedPath], data_range: tuple[float, float] | None) -> None:
+    tiled = tile(to_unit(torch.cat([path.data for path in paths]), data_range), columns=len(paths[0].codes))
+    show_image(axes, tiled)
+    height = (tiled.shape[0] + 1) / len(paths)
+    labels = [f"{path.kind}\nlength {path.length:.3g}" for path in paths]
+    axes.set_yticks([(row + 0.5) * height - 1 for row in range(len(paths))], labels, fontsize="small")
+    axes.tick_params(axis="y", length=0)

@@ -1,0 +1,119 @@
+"""How the KL term responds to the mean and the covariance of a posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Picture
+from pydantic import Field, NonNegativeInt
+from torch import Tensor
+
+from zoo.analysis.codes import posterior_covariance
+from zoo.analysis.kl_variation import (
+    Estimate,
+    KlVariation,
+    VariationKind,
+    default_values,
+    gaussian_variation,
+    kl_variation,
+)
+from zoo.figures import Figure, Subject
+from zoo.figures._style import COLOURS, new_picture
+from zoo.posteriors import posterior_mean
+from zoo.registry import register
+
+_LABELS: Mapping[str, str] = {
+    "move": "t, mean μ + t u",
+    "scale": "t, covariance t Σ",
+    "rotate": "t [rad], covariance R(t) Σ R(t)ᵀ",
+    "correlate": "t, correlation of $z_1$ and $z_2$",
+}
+
+
+@register("figure", "kl_variation")
+class KlVariationCurves(Figure):
+    """KL(q(z|x) ‖ p(z)) as the mean of q moves and its covariance is scaled, rotated and correlated.
+
+    Above the divergence, below its derivative: in closed form, and as Monte Carlo estimates, mean ± standard error.
+    It begins with the posterior of one example, or with the Gaussian that has its moments.
+
+    Args:
+        example: the number of the example in the split.
+        num_samples: K, draws of each estimate.
+
+    Source:
+        Kingma & Welling (2014), Auto-Encoding Variational Bayes, appendix B. https://arxiv.org/abs/1312.6114
+    """
+
+    def __init__(
+        self,
+        *,
+        example: NonNegativeInt = 0,
+        num_samples: list[Annotated[int, Field(ge=2)]] = [10, 100, 1000],  # noqa: B006 - only read
+    ) -> None:
+        self.example, self.num_samples = example, num_samples
+
+    def unfit(self, subject: Subject) -> str | None:
+        """A posterior without a density has no KL divergence."""
+        if self.example >= len(subject.split):
+            return f"there is no example {self.example}"
+        return subject.model.why_no_density()
+
+    def draw(self, subject: Subject) -> Picture:
+        """Return a column of two panels for each way to vary q."""
+        model, split = subject.model, subject.split
+        chosen = torch.tensor([self.example])
+        labels = None if split.labels is None else split.labels[chosen.to(split.labels.device)].to(model.device)
+        with torch.no_grad():
+            q = model.encode(split.examples(chosen).to(model.device), labels if model.classes else None)
+            mean, covariance = posterior_mean(q)[0], posterior_covariance(q)[0]
+        return plot_kl_variation(vary_posterior(mean, covariance, model.prior, self.num_samples))
+
+
+def vary_posterior(
+    mean: Tensor, covariance: Tensor, prior: torch.distributions.Distribution, num_samples: list[int]
+) -> dict[VariationKind, KlVariation]:
+    """Return the divergence of N(μ, Σ) from a prior along every way to vary it; in one dimension, along two."""
+    kinds: list[VariationKind] = ["move", "scale"] if len(mean) == 1 else ["move", "scale", "rotate", "correlate"]
+    return {
+        kind: kl_variation(
+            gaussian_variation(kind, mean, covariance),
+            prior,
+            default_values(kind).to(mean),
+            num_samples=num_samples,
+        )
+        for kind in kinds
+    }
+
+
+def plot_kl_variation(variations: Mapping[VariationKind, KlVariation]) -> Picture:
+    """Plot the divergence and its derivative along each variation."""
+    picture = new_picture(3.0 * len(variations), 5.2)
+    grid = picture.subplots(2, len(variations), squeeze=False, sharex="col")
+    for column, (kind, variation) in enumerate(variations.items()):
+        _draw(grid[0, column], variation.values, variation.closed_form, variation.estimates)
+        _draw(grid[1, column], variation.values, variation.formula, variation.gradient_estimates)
+        if variation.automatic is not None:
+            shown = slice(None, None, 4)
+            values, slopes = variation.values[shown].cpu(), variation.automatic[shown].detach().cpu()
+            grid[1, column].plot(values, slopes, "kx", markersize=4, label="automatic differentiation")
+        grid[1, column].set_xlabel(_LABELS[kind])
+    grid[0, 0].set_ylabel("KL [nats]")
+    grid[1, 0].set_ylabel("dKL/dt [nats per unit of t]")
+    handles, labels = grid[1, -1].get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small")
+    return picture
+
+
+def _draw(axes: Axes, values: Tensor, exact: Tensor | None, estimates: Mapping[int, Estimate]) -> None:
+    t = values.cpu().numpy()
+    for (k, estimate), colour in zip(sorted(estimates.items()), COLOURS, strict=False):
+        mean, error = estimate.mean.detach().cpu(), estimate.standard_error.detach().cpu()
+        axes.fill_between(t, (mean - error).numpy(), (mean + error).numpy(), color=colour, alpha=0.3, linewidth=0)
+        axes.plot(t, mean.numpy(), color=colour, linewidth=1, label=f"Monte Carlo, K = {k:,}, ± standard error")
+    if exact is not None:
+        axes.plot(t, exact.detach().cpu().numpy(), color="black", linewidth=1.2, linestyle="--", label="closed form")
+    axes.grid(alpha=0.3)
