@@ -86,7 +86,7 @@ def parse_yaml(text: str, where: str) -> Any:
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = f"{where}, line {mark.line + 1}" if mark else where
+        line = f"{where}, line {mark.line + 1}" if mark and "\n" in text else where
         raise RecipeError(f"not valid YAML: {error.problem or error.context}", where=line) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RecipeError(f"not valid YAML: {error}", where=where) from error

@@ -1,0 +1,238 @@
+"""A wrong recipe gives one clear message that leads to the field, exit status 2, and no traceback; nothing is made."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+GOOD = "model: vae-mlp-2d\ndata: digits\n"
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A recipe that cannot work, and what its refusal says.
+
+    Attributes:
+        place: the line of the file, or the override, that the message leads to; None: the file as a whole.
+        field: the path of the field; empty where there is none.
+        says: words of the message.
+    """
+
+    text: str
+    overrides: tuple[str, ...]
+    place: str | None
+    field: str
+    says: tuple[str, ...]
+
+
+def in_file(text: str, line: int | None, field: str, *says: str) -> Wrong:
+    return Wrong(text, (), f"line {line}" if line else None, field, says)
+
+
+def in_model(fields: str, field: str, *says: str, line: int = 1) -> Wrong:
+    return in_file(f"model: {{preset: vae-mlp-2d, {fields}}}\ndata: digits\n", line, field, *says)
+
+
+def overridden(override: str, field: str, *says: str, text: str = GOOD) -> Wrong:
+    return Wrong(text, (override,), f"--set {override}", field, says)
+
+
+CASES = {
+    # unknown names, at every level
+    "unknown key": in_file(GOOD + "trian: {}\n", 3, "trian", "unknown field", "'train'", "Valid here"),
+    "unknown key of the model": in_file(
+        "model:\n  preset: vae-mlp-2d\n  latent_dims: 3\ndata: digits\n", 3, "model.latent_dims", "'latent_dim'"
+    ),
+    "unknown key of the data": in_file(
+        "model: vae-mlp-2d\ndata:\n  name: digits\n  binarize: static\n", 4, "data.binarize", "'binarise'"
+    ),
+    "unknown key of the training": overridden("train.epoch=3", "train.epoch", "unknown field", "'epochs'"),
+    "unknown key of the schedule": overridden(
+        "train.schedule.peak=3", "train.schedule.peak", "Valid here: name, warmup"
+    ),
+    "unknown option": in_file(
+        "model:\n  preset: vae-mlp-2d\n  encoder:\n    widhts: [3]\ndata: digits\n",
+        4,
+        "model.encoder.widhts",
+        "'widths'",
+        "Valid here: widths, depth",
+    ),
+    "wiring as an option": in_model("encoder: {latent_dim: 3}", "model.encoder.latent_dim", "set by the model"),
+    "unknown component": in_model("posterior: full_gausian", "model.posterior", "'full_gaussian'", "Available"),
+    "unknown preset": in_file("model: vae-mpl-2d\ndata: digits\n", 1, "model.preset", "'vae-mlp-2d'"),
+    "unknown dataset": in_file("model: vae-mlp-2d\ndata: digts\n", 2, "data", "unknown dataset", "'digits'"),
+    "unknown optimizer": overridden("train.optimizer=adm", "train.optimizer", "'adam'"),
+    "unknown optimizer option": overridden("train.optimizer.momentun=1", "train.optimizer.momentun", "unknown option"),
+    "unknown schedule": overridden("train.schedule=cosin", "train.schedule.name", "'cosine'"),
+    "unknown metric": overridden("evaluate.metrics=[elob]", "evaluate.metrics[0]", "'elbo'"),
+    "unknown figure": overridden("evaluate.figures=[los]", "evaluate.figures[0]", "'loss'"),
+    "unknown tracker": overridden("train.trackers=[wand]", "train.trackers[0]", "'wandb'"),
+    "unknown device": overridden("train.device=gpu", "train.device", "'cuda'", "'gpu' came"),
+    # wrong values
+    "wrong type": in_model("latent_dim: two", "model.latent_dim", "a whole number was needed, 'two' came"),
+    "two wrong fields": in_file(
+        "model:\n  preset: vae-mlp-2d\n  latent_dim: 2.5\ndata: digits\ntrain: {epochs: many}\n",
+        None,
+        "",
+        "2 fields are wrong",
+        "line 3: model.latent_dim: a whole number was needed, 2.5 came",
+        "line 5: train.epochs: a whole number was needed, 'many' came",
+    ),
+    "truth for a number": overridden("train.epochs=true", "train.epochs", "a whole number was needed, true came"),
+    "number for a component": in_model("encoder: 3", "model.encoder", "a name or a mapping was needed, 3 came"),
+    "number for a model": in_file("model: 3\ndata: digits\n", 1, "model", "a name or a mapping was needed"),
+    "text for a list": overridden("evaluate.metrics=elbo", "evaluate.metrics", "a list was needed, 'elbo' came"),
+    "negative size": in_model("latent_dim: -2", "model.latent_dim", "greater than 0, -2 came"),
+    "negative width": in_model("encoder: {widths: [8, -3]}", "model.encoder.widths[1]", "greater than 0, -3 came"),
+    "no widths": in_model("encoder: {widths: []}", "model.encoder.widths", "at least 1"),
+    "zero epochs": overridden("train.epochs=0", "train.epochs", "greater than 0, 0 came"),
+    "rate that is no number": overridden("train.optimizer.lr=.nan", "train.optimizer.lr", "nan came"),
+    "infinite rate": overridden("train.optimizer.lr=.inf", "train.optimizer.lr", "inf came"),
+    "negative rate": Wrong(GOOD, ("train.optimizer.lr=-1",), None, "train.optimizer", ("learning rate", "-1")),
+    "weight that is no number": in_model("objective: {name: vae, beta: .nan}", "model.objective.beta", "finite"),
+    "two lengths": in_model(
+        "objective: {name: vae, beta_warmup: {epochs: 1, steps: 2}}", "model.objective.beta_warmup", "exactly one"
+    ),
+    "length of another kind": in_model(
+        "objective: {name: vae, beta_warmup: 3}", "model.objective.beta_warmup", "a mapping was needed", "epochs, steps"
+    ),
+    "mean of another length": in_model(
+        "prior: {name: gaussian, mean: [1, 2, 3]}", "model.prior.mean", "2 numbers were needed, 3 came"
+    ),
+    "impossible covariance": in_model(
+        "prior: {name: gaussian, covariance: [[1, 2], [2, 1]]}", "model.prior.covariance", "positive-definite"
+    ),
+    "negative seed": in_file(GOOD + "seed: -1\n", 3, "seed", "-1 came"),
+    "name that is a path": in_file(GOOD + "name: ../elsewhere\n", 3, "name", "'../elsewhere' came"),
+    "too many examples": overridden("data.subset=100000", "data.subset", "there are 1374"),
+    # what does not fit together
+    "point under vae": in_model("posterior: point", "model", "'vae'", "'point'", "`diagonal_gaussian`"),
+    "gaussian under autoencoder": in_model(
+        "objective: autoencoder", "model", "'autoencoder'", "'diagonal_gaussian'", "posterior `point`"
+    ),
+    "learned scale under autoencoder": in_model(
+        "objective: autoencoder, posterior: point, likelihood: {name: gaussian, scale_mode: shared}",
+        "model",
+        "'autoencoder'",
+        "learns its scale",
+        "scale_mode: fixed",
+    ),
+    "convolutions over vectors": in_file(
+        "model:\n  preset: vae-mlp-2d\n  encoder: conv\n  likelihood: gaussian\ndata: gaussian_mixture\n",
+        3,
+        "model.encoder",
+        "images",
+        "`mlp`",
+    ),
+    "pixels without a range": in_file(
+        "model: vae-mlp-2d\ndata: gaussian_mixture\n", 2, "data.scale", "Bernoulli", "`gaussian` likelihood"
+    ),
+    "shape that is not the data's": in_model(
+        "data_shape: [1, 28, 28]", "model.data_shape", "[1, 8, 8]", "Leave it out"
+    ),
+    "fewer classes than the data": in_model("classes: 3", "model.classes", "up to 9", "`classes: 10`"),
+    "classes without labels": in_file(
+        "model:\n  preset: vae-mlp-2d\n  classes: 10\ndata: {name: arrays, path: vectors.npy}\n",
+        3,
+        "model.classes",
+        "no labels",
+        "Leave `classes` out",
+    ),
+    "no part that is needed": in_model(
+        "posterior: null", "model.posterior", "'vae' needs one", "Add `posterior: NAME`"
+    ),
+    # what is not there
+    "no model": in_file("data: digits\n", None, "model", "missing"),
+    "no data": in_file("model: vae-mlp-2d\n", None, "data", "missing"),
+    "no data file": in_file("model: vae-mlp-2d\ndata: {name: arrays, path: no.npz}\n", 2, "data.path", "no.npz"),
+    "no path for arrays": in_file("model: vae-mlp-2d\ndata: arrays\n", 2, "data.path", "missing"),
+    "no data folder": in_file("model: vae-mlp-2d\ndata: {name: image_folder, root: no}\n", 2, "data.root", "no"),
+    # what is no YAML, or more than YAML
+    "broken YAML": in_file("model: [a\ndata: digits\n", 2, "", "not valid YAML"),
+    "code in a tag": in_file(
+        'model: !!python/object/apply:os.system ["touch made-by-a-tag"]\ndata: digits\n', 1, "", "tag", "plain data"
+    ),
+    "object in a tag": in_file("model: !!binary aGk=\ndata: digits\n", 1, "", "tag", "plain data"),
+    "key twice": in_file("model: vae-mlp-2d\ndata: digits\ndata: mnist\n", 3, "", "'data' stands twice"),
+    "key that is no word": in_file(GOOD + "3: x\n", 3, "", "not a word"),
+    "two documents": in_file(GOOD + "---\nseed: 1\n", 3, "", "another document"),
+    "empty file": in_file("", None, "", "a mapping of fields was needed, nothing came"),
+    "list": in_file("- model\n- data\n", None, "", "a mapping of fields was needed, a list came"),
+    "text": in_file("digits\n", None, "", "a mapping of fields was needed"),
+    "nesting without end": in_file("model: " + "[" * 5000, None, "", "not valid YAML"),
+    # overrides that are none
+    "override without a value": overridden("train.epochs", "", "KEY=VALUE was needed", "--set train.epochs=3"),
+    "override without a key": overridden("=3", "", "KEY=VALUE was needed"),
+    "override with a hole": overridden("train..epochs=3", "", "KEY=VALUE was needed"),
+    "override with broken YAML": overridden("train.epochs=[1", "", "not valid YAML"),
+    "override into a list": overridden(
+        "evaluate.metrics.0=elbo", "", "has no fields", text=GOOD + "evaluate: {metrics: [mse]}\n"
+    ),
+    "override into a number": Wrong(GOOD + "seed: 3\n", ("seed.more=3",), "--set seed.more=3", "", ("has no fields",)),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_a_wrong_recipe_is_refused_with_the_field_and_its_place(case, cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("vectors.npy", np.zeros((20, 3), dtype=np.uint8))
+    Path("wrong.yaml").write_text(case.text)
+    overrides = [part for override in case.overrides for part in ("--set", override)]
+    outcome = cli("train", "wrong.yaml", *overrides, "--out", "run", "--quiet")
+    assert outcome.status == 2
+    assert outcome.out == ""
+    message = outcome.err
+    assert message.startswith("Error: ")
+    assert "Traceback" not in message
+    assert message.count("Error:") == 1
+    written = case.place if case.overrides else f"wrong.yaml, {case.place}"
+    assert message.startswith(f"Error: {written if case.place else 'wrong.yaml'}: ")
+    assert case.field in message.splitlines()[0]
+    for words in case.says:
+        assert words in message
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["vectors.npy", "wrong.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("digit", ("unknown recipe 'digit'", "'digits'", "./digit.yaml")),
+        ("nowhere.yaml", ("nowhere.yaml: there is no such file", "digits")),
+        ("mine.yml", ("there is no such file", "Did you mean 'mine.yaml'?")),
+        ("folder/", ("folder/: a YAML file was needed, this is a directory", "It holds: inside.yaml")),
+        (".", ("unknown recipe '.'",)),
+        ("latin.yaml", ("latin.yaml: cannot be read", "UTF-8")),
+    ],
+)
+def test_what_is_no_recipe_is_named(name, says, cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text(GOOD)
+    Path("latin.yaml").write_bytes("# Größe".encode("latin-1"))
+    Path("folder").mkdir()
+    Path("folder", "inside.yaml").write_text(GOOD)
+    outcome = cli("train", name)
+    assert outcome.status == 2
+    assert outcome.err.startswith("Error: ")
+    for words in says:
+        assert words in outcome.err
+
+
+@pytest.mark.parametrize("override", ["model.posterior=point", "train.epochs=0"])
+def test_the_script_ends_with_status_2_and_no_traceback(override, tmp_path):
+    program = "import zoo.cli; zoo.cli.main()"
+    result = subprocess.run(
+        [sys.executable, "-c", program, "train", "digits", "--set", override, "--out", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
