@@ -20,15 +20,15 @@ def visited_steps(total: int, steps: int | None = None) -> list[int]:
     """Return the steps of a chain of ``total`` that sampling visits, from T down, then 0: all, or some evenly spread.
 
     Raises:
-        InputError: fewer than 1 or more than ``total`` steps were asked for.
+        InputError: ``steps`` is no whole number from 1 to ``total``.
 
     Example:
         >>> visited_steps(100, 4)
         [100, 67, 34, 1, 0]
     """
     count = total if steps is None else steps
-    if not 1 <= count <= total:
-        raise InputError(f"from 1 to {total} steps were needed, {steps} came", where="sample.steps")
+    if not (isinstance(count, int) and 1 <= count <= total):
+        raise InputError(f"a whole number from 1 to {total} was needed, {steps} came", where="sample.steps")
     if count == 1:
         return [total, 0]
     return [*(total - round(index * (total - 1) / (count - 1)) for index in range(count)), 0]

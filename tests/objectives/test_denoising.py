@@ -1,0 +1,430 @@
+"""Denoising regression: its loss, its parts, its samples, and what it refuses."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import torch
+
+import zoo
+from tests.diffusion.mixtures import draw, random_oracle
+from zoo.diffusion.parameterisations import Quantity
+from zoo.errors import ComponentError, DataError, InputError, RecipeError
+from zoo.model import Model
+
+QUANTITIES = get_args(Quantity)
+PAIRS = [(encoder, decoder) for encoder in zoo.list_components("encoder") for decoder in zoo.list_components("decoder")]
+PAIR = {"network": None, "encoder": "mlp", "posterior": "point", "decoder": "mlp"}
+every_quantity = pytest.mark.parametrize("quantity", QUANTITIES)
+
+
+def vectors(dimensions: int = 2, steps: int = 20, model: dict | None = None, **objective) -> Model:
+    torch.manual_seed(0)
+    chain = {"steps": steps, "beta_start": 0.01, "beta_end": 0.3}
+    return zoo.build(
+        "denoiser-mlp",
+        data_shape=(dimensions,),
+        network={"width": 16, "depth": 1},
+        objective={**chain, **objective},
+        **(model or {}),
+    )
+
+
+def stirred(model: Model) -> Model:
+    """Give every parameter a value, as training would: some begin as zero."""
+    torch.manual_seed(1)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return model
+
+
+def give(model: Model, answer) -> Model:
+    """Let the network say what ``answer`` says of x_t and t, in place of what it learned."""
+    model.objective.output = lambda parts, state, times, labels=None: answer(state, times)
+    return model
+
+
+# The loss
+
+
+@every_quantity
+@pytest.mark.parametrize("weighting", ["uniform", "previous"])
+def test_the_loss_is_the_squared_error_of_what_it_says(quantity, weighting):
+    torch.manual_seed(0)
+    model = give(vectors(3, predict=quantity, weighting=weighting).train(), lambda state, times: 0.7 * state)
+    x = torch.randn(100_000, 3)
+    loss, terms = model.loss(x)
+    chain, prediction = model.objective.chain, model.objective.prediction
+    expected_previous = expected_output = 0.0
+    for t in range(1, chain.steps + 1):
+        times = torch.full((20_000,), t)
+        before, state = chain.draw_pair(x[:20_000], times)
+        raw = 0.7 * state
+        expected_previous += (prediction.previous(state, raw, times) - before).square().sum(1).mean().item()
+        target = before if quantity == "previous" else prediction.output(state, x[:20_000], times)
+        expected_output += (raw - target).square().sum(1).mean().item()
+    literal = quantity == "previous" or weighting == "previous"
+    assert loss.item() == pytest.approx((expected_previous if literal else expected_output) / chain.steps, rel=0.02)
+    assert terms["error_of_previous"].item() == pytest.approx(expected_previous / chain.steps, rel=0.02)
+
+
+@every_quantity
+def test_the_exact_answer_has_the_floor_as_its_loss_in_every_parameterisation(quantity):
+    torch.manual_seed(0)
+    oracle, model = random_oracle(2), vectors(2, predict=quantity, weighting="previous").train()
+    x = draw(oracle, 60_000).float()
+    prediction = model.objective.prediction
+
+    def exact(state, times):
+        answer = torch.empty_like(state)
+        for t in times.unique().tolist():
+            chosen = times == t
+            answer[chosen] = oracle.posterior(state[chosen], t).mean.float()
+        a = torch.tensor([0.0] + [oracle.chain.step_back(t, t - 1).clean_weight for t in range(1, 21)])[times, None]
+        b = torch.tensor([0.0] + [oracle.chain.step_back(t, t - 1).state_weight for t in range(1, 21)])[times, None]
+        return prediction.output(state, (answer - b * state) / a, times)
+
+    loss = give(model, exact).loss(x).total.item()
+    floor = 0.0
+    for t in range(1, 21):
+        state = oracle.marginal(t).sample(torch.Size([5000]))
+        floor += oracle.posterior(state, t).covariance.diagonal(dim1=-2, dim2=-1).sum(-1).mean().item() / 20
+    assert loss == pytest.approx(floor, rel=0.02)
+
+
+def test_the_gradient_leads_to_the_posterior_mean():
+    # One Gaussian: E[x_{t−1}|x_t] is linear in x_t, so that a linear network can say it exactly.
+    torch.manual_seed(0)
+    chain = vectors(1, steps=1, beta_start=0.5, beta_end=0.5, predict="previous")
+    slope = torch.zeros((), requires_grad=True)
+    model = give(chain.train(), lambda state, times: slope * state)
+    optimizer = torch.optim.SGD([slope], lr=0.2)
+    for _ in range(40):
+        optimizer.zero_grad()
+        model.loss(2 * torch.randn(5_000, 1)).total.backward()
+        optimizer.step()
+    assert slope.item() == pytest.approx(math.sqrt(0.5) * 4 / (0.5 * 4 + 0.5), abs=0.02)
+
+
+def test_evaluation_averages_over_more_steps_than_training():
+    model = stirred(vectors())
+    x = torch.randn(64, 2)
+    spread = {}
+    for mode in (True, False):
+        model.train(mode)
+        spread[mode] = torch.stack([model.loss(x).total for _ in range(200)]).std().item()
+    assert spread[False] < 0.7 * spread[True]
+
+
+def test_the_loss_is_float32_under_mixed_precision():
+    model, x = stirred(vectors()).eval(), torch.randn(512, 2)
+    torch.manual_seed(3)
+    expected = model.loss(x).total
+    torch.manual_seed(3)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model.loss(x).total
+    assert found.dtype == torch.float32
+    assert found.item() == pytest.approx(expected.item(), rel=0.03)
+
+
+# The parts
+
+
+@pytest.mark.parametrize(("encoder", "decoder"), PAIRS)
+@every_quantity
+def test_any_encoder_and_decoder_train_with_time_as_condition(encoder, decoder, quantity, tmp_path: Path):
+    torch.manual_seed(0)
+    small = {"mlp": {"widths": [12]}, "conv": {"channels": [4]}}
+    model = zoo.build(
+        "denoiser-conv-16d",
+        data_shape=(1, 9, 8),
+        latent_dim=3,
+        objective={"predict": quantity},
+        encoder={"name": encoder, **small.get(encoder, {})},
+        decoder={"name": decoder, **small.get(decoder, {})},
+    )
+    x = torch.rand(6, 1, 9, 8) * 2 - 1
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    for _ in range(2):
+        optimizer.zero_grad()
+        model.loss(x).total.backward()
+        optimizer.step()
+    moved = dict(model.named_parameters())
+    assert all(parameter.grad is not None for parameter in moved.values())
+    assert moved["time_embedding.mlp.0.weight"].grad.abs().max() > 0
+    loaded = zoo.load(zoo.save(model, tmp_path))
+    codes = loaded.encode(x)
+    assert codes.batch_shape == (6,)
+    assert codes.event_shape == (3,)
+    assert torch.equal(codes.mean, model.eval().encode(x).mean)
+    torch.manual_seed(2)
+    first = model.sample(2, steps=3)
+    torch.manual_seed(2)
+    assert torch.equal(first, loaded.sample(2, steps=3))
+    if quantity in ("clean", "previous"):
+        assert loaded.reconstruct(x).shape == x.shape
+        assert loaded.decode(codes.mean).event_shape == (1, 9, 8)
+    else:
+        with pytest.raises(ComponentError, match="predict: clean"):
+            loaded.decode(codes.mean)
+
+
+def test_encode_is_the_bottleneck_at_the_cleanest_step():
+    model = stirred(zoo.build("denoiser-conv-16d", data_shape=(1, 8, 8))).eval()
+    x = torch.rand(3, 1, 8, 8) * 2 - 1
+    at = [
+        model.posterior(model.encoder(x, model.embed(None, torch.full((3,), t)))).mean
+        for t in (1, model.objective.chain.steps)
+    ]
+    torch.testing.assert_close(model.encode(x).mean, at[0])
+    assert not torch.allclose(at[0], at[1])
+    expected = model.objective.previous(model, x, torch.ones(3, dtype=torch.long))
+    torch.testing.assert_close(model.reconstruct(x), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_has_no_code_and_says_what_to_use_instead():
+    model = vectors()
+    for attempt in (
+        lambda: model.encode(torch.randn(3, 2)),
+        lambda: model.decode(torch.randn(3, 2)),
+        lambda: model.reconstruct(torch.randn(3, 2)),
+    ):
+        with pytest.raises(ComponentError, match="has no code") as refusal:
+            attempt()
+        assert "encoder" in str(refusal.value)
+    with pytest.raises(ComponentError, match="has no posterior"):
+        model.log_likelihood(torch.randn(3, 2))
+    with pytest.raises(ComponentError, match="no prior"):
+        _ = model.prior
+    assert model.latent_dim == 0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (
+            {"posterior": "diagonal_gaussian", "network": None, "encoder": "mlp", "decoder": "mlp", "latent_dim": 2},
+            "point",
+        ),
+        ({"encoder": "mlp"}, "takes either"),
+        ({"network": None, "latent_dim": 2}, "needs one"),
+        ({"latent_dim": 2}, "has no latent dimensions"),
+        (PAIR, "model.latent_dim: missing"),
+        ({"objective": {"label_dropout": 0.1}}, "no labels to drop"),
+        ({"objective": {"predict": "epsilon"}}, "predict"),
+        ({"objective": {"steps": 0}}, "model.objective.steps"),
+        ({"objective": {"beta_end": 1.0}}, "model.objective.beta_end"),
+        ({"objective": {"schedule": "explicit", "betas": [0.1], "beta_start": None, "beta_end": None}}, "one a step"),
+    ],
+)
+def test_what_cannot_work_is_refused_when_built(overrides, words):
+    with pytest.raises((ComponentError, RecipeError)) as refusal:
+        zoo.build("denoiser-mlp", **overrides)
+    assert words in str(refusal.value)
+
+
+# Time and labels
+
+
+@pytest.mark.parametrize(
+    "times", [torch.tensor([0, 1, 2]), torch.tensor([1, 2, 21]), torch.tensor([1, 2]), torch.tensor([1.0, 2.0, 3.0])]
+)
+def test_times_outside_the_chain_are_refused(times):
+    model = vectors()
+    with pytest.raises(InputError, match="times"):
+        model.objective.previous(model, torch.randn(3, 2), times)
+
+
+def test_labels_that_are_missing_unwanted_or_out_of_range_are_refused():
+    model, plain = vectors(model={"classes": 3}), vectors()
+    x = torch.randn(4, 2)
+    for attempt in (
+        lambda: model.loss(x),
+        lambda: model.sample(4),
+        lambda: model.loss(x, torch.tensor([0, 1, 2, 3])),
+        lambda: model.sample(4, torch.tensor([0, 1, 2, -1])),
+        lambda: plain.loss(x, torch.zeros(4, dtype=torch.long)),
+        lambda: plain.sample(4, torch.zeros(4, dtype=torch.long)),
+    ):
+        with pytest.raises(InputError, match="label"):
+            attempt()
+
+
+def test_training_hides_as_many_labels_as_it_says_and_evaluation_none():
+    torch.manual_seed(0)
+    model = vectors(model={"classes": 3}, label_dropout=0.25)
+    labels = torch.randint(3, (20_000,))
+    hidden = model.train().objective._drop(model, labels) == model.label_embedding.no_class
+    assert abs(hidden.float().mean() - 0.25) < 4 * math.sqrt(0.25 * 0.75 / 20_000)
+    assert torch.equal(model.eval().objective._drop(model, labels), labels)
+
+
+# Samples
+
+
+def test_sampling_with_the_exact_answer_gives_back_the_mixture():
+    torch.manual_seed(0)
+    oracle = random_oracle(2, components=2, seed=4, steps=20)
+    model = vectors(2, steps=20, predict="previous")
+    give(model, lambda state, times: oracle.posterior(state, int(times[0])).mean.float())
+    samples = model.sample(20_000, variance="beta").double()
+    law = oracle.marginal(0)
+    assert (samples.mean(0) - law.mean).norm() < 0.1
+    assert (samples.var(0) / law.variance - 1).abs().max() < 0.15
+
+
+@every_quantity
+@pytest.mark.parametrize("variance", ["beta", "posterior"])
+def test_each_step_draws_around_the_estimate_with_the_variance_asked_for(quantity, variance):
+    model = stirred(vectors(2, steps=6, predict=quantity)).eval()
+    objective, count = model.objective, 20_000
+    torch.manual_seed(0)
+    states = model.sample(count, variance=variance, trajectory=True, max_rows=count)
+    assert states.shape == (7, count, 2)
+    for index, t in enumerate(range(6, 0, -1)):
+        mean = objective.previous(model, states[index], torch.full((count,), t))
+        residual = states[index + 1] - mean
+        if t == 1:
+            assert residual.abs().max() < 1e-3 * mean.abs().max()
+            continue
+        beta, shares = objective.chain.betas[t - 1].item(), objective.chain.noise_shares
+        expected = beta if variance == "beta" else (beta * shares[t - 1] / shares[t]).item()
+        assert residual.var().item() == pytest.approx(expected, rel=0.04)
+        assert residual.mean().abs().item() < 5 * math.sqrt(expected / count)
+
+
+def test_ddim_is_a_function_of_the_first_noise_and_ancestral_sampling_is_not():
+    model = stirred(vectors()).eval()
+    torch.manual_seed(0)
+    states = model.sample(3, steps=7, method="ddim", trajectory=True)
+    assert len(states) == 8
+    torch.manual_seed(0)
+    again = model.sample(3, method="ddim", steps=7)
+    assert torch.equal(states[-1], again)
+    after_start = torch.get_rng_state()
+    torch.manual_seed(0)
+    torch.randn(3, 2)
+    assert torch.equal(torch.get_rng_state(), after_start)
+
+
+def test_ddim_with_the_exact_answer_of_one_gaussian_maps_noise_to_it():
+    # The exact flow of N(0, v) is x_0 = √v x_T; many small steps come near it.
+    torch.manual_seed(0)
+    model = vectors(1, steps=400, beta_start=0.0005, beta_end=0.05, predict="clean")
+    bars, v = model.objective.chain.alpha_bars, 0.25
+
+    def exact(state, times):
+        bar = bars[int(times[0])]
+        return (bar.sqrt() * v / (bar * v + 1 - bar)).float() * state
+
+    states = give(model, exact).sample(500, method="ddim", trajectory=True)
+    torch.testing.assert_close(states[-1], math.sqrt(v) * states[0], rtol=0.03, atol=1e-3)
+
+
+def test_guidance_is_linear_between_no_label_and_the_label():
+    torch.manual_seed(0)
+    model = stirred(vectors(model={"classes": 2}, label_dropout=0.2)).eval()
+    labels = torch.tensor([0, 1, 1])
+
+    def first_step(**options) -> torch.Tensor:
+        torch.manual_seed(5)
+        return model.sample(3, steps=1, method="ddim", **options)
+
+    with_class, without = first_step(labels=labels), first_step()
+    for weight in (0.0, 1.0, 3.0):
+        expected = without + weight * (with_class - without)
+        torch.testing.assert_close(first_step(labels=labels, guidance=weight), expected, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(with_class, without)
+
+
+def test_guidance_needs_a_model_that_was_trained_for_it():
+    with pytest.raises(ComponentError, match="not trained without labels"):
+        vectors(model={"classes": 2}).sample(2, torch.tensor([0, 1]), guidance=2.0)
+    with pytest.raises(ComponentError, match="no labels to guide by"):
+        vectors(model={"classes": 2}, label_dropout=0.1).sample(2, guidance=2.0)
+
+
+def test_estimates_of_images_stay_in_the_range_of_the_data():
+    model = stirred(zoo.build("denoiser-unet", data_shape=(1, 8, 8), network={"channels": [4]})).eval()
+    assert model.sample(4, steps=5).abs().max() <= 1
+    assert model.sample(4, steps=5, clip=False).abs().max() > 1
+
+
+def test_sampling_is_batched_tracks_no_gradient_and_costs_a_pass_a_step():
+    model = vectors(steps=12).eval()
+    passes, tracked = [], []
+    model.network.register_forward_hook(lambda module, args, result: passes.append(len(args[0])))
+    model.network.register_forward_hook(lambda module, args, result: tracked.append(torch.is_grad_enabled()))
+    samples = model.sample(64)
+    assert passes == [64] * 12
+    assert not any(tracked)
+    assert not samples.requires_grad
+    passes.clear()
+    assert model.sample(10, steps=3, max_rows=4).shape == (10, 2)
+    assert passes == [4] * 3 + [4] * 3 + [2] * 3
+
+
+def test_progress_is_told_after_every_pass(capsys):
+    told = []
+    vectors(steps=3).sample(5, max_rows=3, progress=lambda done, total: told.append((done, total)))
+    assert told == [(done, 6) for done in range(1, 7)]
+    vectors(steps=3).sample(2, progress=True)
+    vectors(steps=3).sample(2)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"steps": 0}, "sample.steps"),
+        ({"steps": 21}, "whole number from 1 to 20"),
+        ({"steps": 2.5}, "sample.steps"),
+        ({"method": "euler"}, "sample.method"),
+        ({"variance": "small"}, "sample.variance"),
+        ({"max_rows": 0}, "sample.max_rows"),
+        ({"stride": 2}, "Available"),
+        ({"guidence": 2.0}, "Did you mean 'guidance'"),
+    ],
+)
+def test_sampling_options_that_make_no_sense_are_refused(options, words):
+    with pytest.raises(InputError) as refusal:
+        vectors().sample(2, **options)
+    assert words in str(refusal.value)
+
+
+def test_every_sampling_option_is_documented():
+    sample = type(vectors().objective).sample
+    for name in [*inspect.signature(sample).parameters][4:]:
+        assert f"            {name}: " in sample.__doc__, name
+
+
+# The data
+
+
+def test_images_that_are_not_symmetric_are_refused_with_the_remedy(tmp_path: Path):
+    recipe = {
+        "name": "unscaled",
+        "model": {"preset": "denoiser-unet", "network": {"channels": [4]}},
+        "data": "digits",
+        "train": {"epochs": 1},
+    }
+    with pytest.raises(DataError, match=r"scale: symmetric") as refusal:
+        zoo.train(recipe, out=tmp_path / "run")
+    assert "data.scale" in str(refusal.value)
+    assert "[0, 1]" in str(refusal.value)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e3])
+def test_vectors_that_are_not_about_one_are_refused_with_the_remedy(factor):
+    with pytest.raises(DataError, match="scale: standardise"):
+        vectors().objective.check_data(vectors(), factor * torch.randn(50, 2), None)
+
+
+def test_standardised_vectors_and_symmetric_images_are_taken():
+    model = vectors()
+    model.objective.check_data(model, torch.randn(50, 2), None)
+    model.objective.check_data(model, torch.rand(50, 2) * 2 - 1, (-1.0, 1.0))
