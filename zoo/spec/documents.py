@@ -13,10 +13,10 @@ from zoo.errors import RecipeError
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that reads ``1e-3`` as a number, ``no`` as a word, and refuses a key given twice."""
+    """Safe YAML that reads ``1e-3`` as a number, ``no`` and ``1:30`` as words, and refuses a key given twice."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own class attribute, replaced and not shared
-        key: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":float", ":bool", ":timestamp"))]
+        key: [(tag, pattern) for tag, pattern in resolvers if tag.endswith((":null", ":merge"))]
         for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -43,14 +43,6 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.inf|\.nan)$", re.IGNORECASE),
-    list("-+.0123456789"),
-)
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$", re.IGNORECASE), list("tTfF"))
-
-
 def _refuse_tag(loader: yaml.SafeLoader, node: yaml.Node) -> None:
     raise yaml.constructor.ConstructorError(
         None, None, f"the tag {node.tag!r} is refused, only plain data are read", node.start_mark
@@ -69,7 +61,25 @@ def _represent_list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=flat)
 
 
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    # PyYAML would write other line breaks than "\n" such that they are read as spaces.
+    style = '"' if set(text) & set("\r\x85\u2028\u2029") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
 _Dumper.add_representer(list, _represent_list)
+_Dumper.add_representer(str, _represent_text)
+
+for _kind, _pattern, _first in (
+    ("int", r"[-+]?(?:0|[1-9][0-9_]*)", "-+0123456789"),
+    ("float", r"[-+]?(?:(?:\d+\.\d*|\.\d+)(?:e[-+]?\d+)?|\d+e[-+]?\d+|\.inf|\.nan)", "-+.0123456789"),
+    ("bool", r"true|false", "tTfF"),
+):
+    for _side in (_Loader, _Dumper):
+        # The dumper keeps YAML's own rules too: it quotes every text that either would read as something else.
+        _side.add_implicit_resolver(
+            f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_pattern})$", re.IGNORECASE), list(_first)
+        )
 
 
 def parse_yaml(text: str, where: str) -> Any:
