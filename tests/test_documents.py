@@ -5,8 +5,8 @@ Each document has a working directory and a namespace of its own; its blocks run
 - ``python``: executed. With a title (```` ```python title="my_encoder.py" ````): written to that file.
 - ``yaml``: a fragment of a recipe, validated. With a title: written to that file.
 - ``bash``: a command a line, ``zoo-cli …`` or ``python …``, which must succeed.
-- ``console``: commands after ``$``, and their output. It is compared line by line with all numbers masked; a line
-  of ``…`` stands for any lines. Commands that are meant to fail end with ``  # exit status N``.
+- ``console``: commands after ``$``, and their output. It is compared line by line with all numbers masked; ``…``
+  stands for any text, and alone on a line for any lines. Commands that are meant to fail end with ``  # exit status N``.
 - ``json``: parsed. ``text`` and ``bibtex``: shown only.
 
 A block that must not run (it installs something) is marked: ``<!-- skip: next "why" -->``. A ``zoo-cli train`` that
@@ -144,8 +144,9 @@ def first_missing(shown: str, output: str) -> str | None:
 
 
 def matches(shown: str, printed: str) -> bool:
-    """Compare a line; ``…`` at its end stands for the rest."""
-    return printed.startswith(shown[:-1].rstrip()) if shown.endswith("…") else shown == printed
+    """Compare a line; ``…`` in it stands for any text."""
+    pattern = ".*".join(re.escape(part.strip()) for part in shown.split("…"))
+    return re.fullmatch(pattern, printed) is not None
 
 
 def masked(text: str) -> list[str]:
