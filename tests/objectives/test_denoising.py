@@ -386,6 +386,7 @@ def test_progress_is_told_after_every_pass(capsys):
         ({"method": "euler"}, "sample.method"),
         ({"variance": "small"}, "sample.variance"),
         ({"max_rows": 0}, "sample.max_rows"),
+        ({"guidance": "high"}, "sample.guidance"),
         ({"stride": 2}, "Available"),
         ({"guidence": 2.0}, "Did you mean 'guidance'"),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 @click.option("--data", "dataset", help=DATA_HELP)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--label", type=click.IntRange(min=0), help="Class to sample, for a conditional model.  [default: each]")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the model's own way to sample: steps=20, method=ddim, guidance=3; repeatable.",
+)
 @click.option("--noise", is_flag=True, help="Draw from p(x|z) rather than showing its mean.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
 @click.option(
@@ -38,6 +45,7 @@ def command(
     dataset: str | None,
     overrides: tuple[str, ...],
     label: int | None,
+    options: tuple[str, ...],
     noise: bool,
     seed: int,
     out: Path,
@@ -67,8 +75,8 @@ def command(
         raise InputError("this model is not conditional", where="--label", remedy="Leave it out.")
     torch.manual_seed(seed)
     # A denoiser has no codes to draw: its own way needs no sampler.
-    options = {} if sampler == "prior" else {"latents": _latents(loaded, sampler, model, dataset, overrides)}
-    samples = loaded.sample(count, labels, noise=noise, **options)
+    latents = {} if sampler == "prior" else {"latents": _latents(loaded, sampler, model, dataset, overrides)}
+    samples = loaded.sample(count, labels, noise=noise, **latents, **_own_options(loaded, options))
     with replacing(out) as temporary:
         if kind == "npy":
             import numpy as np
@@ -88,3 +96,26 @@ def _latents(loaded: Model, sampler: str, model: str, dataset: str | None, overr
 
     make_sampler(sampler, loaded, "--sampler")
     return fit_sampler(sampler, loaded, data_of(model, dataset, overrides).train)
+
+
+def _own_options(loaded: Model, options: tuple[str, ...]) -> dict[str, Any]:
+    """Return what the objective's ``sample`` takes, and a bar where it has one and somebody may look."""
+    import inspect
+    import sys
+
+    from zoo.errors import InputError
+    from zoo.spec.documents import parse_yaml
+
+    given: dict[str, Any] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise InputError(
+                f"KEY=VALUE was needed, {option!r} came", where="--option", remedy="For example: --option steps=20"
+            )
+        given[name.strip()] = parse_yaml(value, f"--option {option}")
+    # These change what comes out, or need code: `zoo-cli plot MODEL reverse_chain` shows the way.
+    for name in given.keys() & {"trajectory", "progress", "latents"}:
+        raise InputError(f"{name!r} is for Python alone", where="--option", remedy="See `zoo.Model.sample`.")
+    known = inspect.signature(loaded.objective.sample).parameters
+    return {**given, **({"progress": True} if "progress" in known and sys.stderr.isatty() else {})}

@@ -275,6 +275,8 @@ class Denoising(Objective):
         return denoise
 
     def _sampling_labels(self, parts: Parts, n: int, labels: Tensor | None, guidance: float) -> Tensor | None:
+        if not isinstance(guidance, int | float):
+            raise InputError(f"a number was needed, {guidance!r} came", where="sample.guidance")
         if guidance != 1 and not (self.label_dropout and labels is not None):
             raise ComponentError(
                 f"guidance {guidance:g} came, but "
