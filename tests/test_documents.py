@@ -6,7 +6,7 @@ Each document has a working directory and a namespace of its own; its blocks run
 - ``yaml``: a fragment of a recipe, validated. With a title: written to that file.
 - ``bash``: a command a line, ``zoo-cli …`` or ``python …``, which must succeed.
 - ``console``: commands after ``$``, and their output. It is compared line by line with all numbers masked; ``…``
-  stands for any text, and alone on a line for any lines. Commands that are meant to fail end with ``  # exit status N``.
+  stands for any text, and alone on a line for any lines. A command that is to fail ends with ``  # exit status N``.
 - ``json``: parsed. ``text`` and ``bibtex``: shown only.
 
 A block that must not run (it installs something) is marked: ``<!-- skip: next "why" -->``. A ``zoo-cli train`` that
