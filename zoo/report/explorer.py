@@ -1,0 +1,172 @@
+"""The data of the explorer: a map of the latent space, what is decoded all over it, and examples on it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.analysis.codes import encode_split
+from zoo.data import Split
+from zoo.model import Model
+from zoo.randomness import seeded
+from zoo.report.latent_map import Axis, LatentMap, map_of
+from zoo.report.sheets import Sheet, SheetFormat, largest_within, sheet_format, why_no_sheet
+from zoo.subject import Subject
+
+_MOST_CODES = 10_000
+_MOST_POINTS = 2_000
+_MOST_CLASSES = 20
+_FINEST, _COARSEST = 96, 8
+_GRID_SHARE = 0.6
+_PATH_STEPS = 11
+
+
+def why_no_explorer(subject: Subject) -> str | None:
+    """Return why a latent space cannot be explored, or None if it can.
+
+    Example:
+        >>> import zoo
+        >>> from zoo.data import split_of_tensor
+        >>> network = zoo.build("denoiser-mlp")
+        >>> why_no_explorer(Subject(network, split_of_tensor(torch.rand(5, 2))))
+        'it has no code'
+    """
+    model = subject.model
+    if not model.latent_dim:
+        return "it has no code"
+    return model.why_no_reconstruction() or why_no_sheet(model.data_shape)
+
+
+@torch.no_grad()
+def explorer_data(subject: Subject, budget: int, seed: int = 0) -> dict[str, Any]:
+    """Return what the page's explorer needs, as plain data.
+
+    The grid is as fine as the budget allows, up to 96 by 96 places, and so are the examples many, up to 2,000.
+
+    Args:
+        budget: characters that the pictures may take in the page.
+        seed: of the draws of the prior that the map must hold.
+    """
+    model, split = subject.model, subject.split
+    codes = encode_split(model, split, _MOST_CODES).means
+    with seeded(seed):
+        latent_map = map_of(codes, model.prior if model.has("prior") else None)
+    indices = _spread(len(codes), min(_MOST_POINTS, len(codes)))
+    form = sheet_format(model.data_shape, _data_range(model, split, indices))
+    grid_budget = int(_GRID_SHARE * budget)
+    axes, grids = _grids(model, latent_map, form, grid_budget)
+    count = largest_within(
+        budget - grid_budget,
+        min(len(indices), form.most()),
+        1,
+        lambda n: sum(
+            len(sheet["source"]) for sheet in _examples(model, split, indices[_spread(len(indices), n)], form)
+        ),
+    )
+    indices = indices[_spread(len(indices), count)]
+    originals, reconstructions = _examples(model, split, indices, form)
+    labels = None if split.labels is None else split.labels.cpu()[indices].tolist()
+    places = latent_map.places(codes[indices])
+    return {
+        "picture": form.describe(),
+        "axes": [_describe(axis) for axis in axes],
+        "grids": grids,
+        "conditions": [_class_name(split, label) for label in range(len(grids))] if model.classes else [],
+        "steps": _PATH_STEPS,
+        "points": {
+            "places": [[_short(value) for value in place] for place in places.tolist()],
+            "indices": indices.tolist(),
+            "labels": labels,
+            "originals": originals,
+            "reconstructions": reconstructions,
+        },
+        "classes": [] if labels is None else [_class_name(split, label) for label in range(max(labels) + 1)],
+        "plane": _plane(latent_map),
+    }
+
+
+def _grids(model: Model, latent_map: LatentMap, form: SheetFormat, budget: int) -> tuple[list[Axis], list[Sheet]]:
+    """Return the finest grid that a budget allows, and a sheet of it for each class of a conditional model."""
+    conditions: list[int | None] = [*range(min(model.classes, _MOST_CLASSES))] if model.classes else [None]
+
+    def sheets(places: int, conditions: list[int | None] = conditions) -> list[Sheet]:
+        grid = latent_map.grid(latent_map.axes(_side(places, latent_map)))
+        return [form.pack(_decode_grid(model, grid, label), smooth=True) for label in conditions]
+
+    def size(places: int) -> int:
+        # One class stands for the others, which differ little in size.
+        return len(sheets(places, conditions[:1])[0]["source"]) * len(conditions)
+
+    dimensions = len(latent_map.low)
+    least, most = _COARSEST**dimensions, min(_FINEST**2 if dimensions == 2 else 4 * _FINEST, form.most())
+    # A coarse grid compresses worse than a fine one, so this begins above the number that is sought, not far above it.
+    probe = min(16**dimensions, most)
+    start = max(least, min(most, int(probe * budget / size(probe) * 1.5)))
+    places = largest_within(budget, start, least, size)
+    return latent_map.axes(_side(places, latent_map)), sheets(places)
+
+
+def _side(places: int, latent_map: LatentMap) -> int:
+    return max(2, math.isqrt(places) if len(latent_map.low) == 2 else places)
+
+
+def _decode_grid(model: Model, grid: Tensor, label: int | None) -> Tensor:
+    decoded = []
+    for codes in grid.flatten(0, 1).split(1024):
+        labels = None if label is None else torch.full((len(codes),), label, device=model.device)
+        decoded.append(model.decode(codes.to(model.device), labels).mean.float().cpu())
+    return torch.cat(decoded).unflatten(0, grid.shape[:2])
+
+
+def _examples(model: Model, split: Split, indices: Tensor, form: SheetFormat) -> tuple[Sheet, Sheet]:
+    """Return the sheets of examples and of their reconstructions, about as many rows as columns."""
+    inputs, outputs = [], []
+    for batch in split.batches(512, order=indices, device=model.device):
+        inputs.append(batch.x.cpu())
+        outputs.append(model.reconstruct(batch.x, batch.labels if model.classes else None).float().cpu())
+    columns = math.isqrt(len(indices) - 1) + 1
+    rows = -(-len(indices) // columns)
+    sheets = []
+    for parts in (inputs, outputs):
+        examples = torch.cat(parts)
+        filled = torch.cat([examples, examples[-1:].expand(rows * columns - len(examples), *examples.shape[1:])])
+        sheets.append(form.pack(filled.unflatten(0, (rows, columns)), smooth=False))
+    return sheets[0], sheets[1]
+
+
+def _data_range(model: Model, split: Split, indices: Tensor) -> tuple[float, float]:
+    """Return the range of the data, or where it is unbounded, that of the examples shown."""
+    if model.spec.data_range is not None:
+        return model.spec.data_range
+    examples = split.examples(indices)
+    return examples.min().item(), examples.max().item()
+
+
+def _spread(total: int, count: int) -> Tensor:
+    """Return ``count`` indices spread evenly over ``total``, since data may be sorted by class."""
+    return torch.arange(count) * total // max(count, 1)
+
+
+def _describe(axis: Axis) -> dict[str, Any]:
+    fields = ("name", "symbol", "first", "count", "step", "decimals")
+    return {name: getattr(axis, name) for name in fields}
+
+
+def _plane(latent_map: LatentMap) -> dict[str, Any] | None:
+    """Return what turns coordinates into codes, z = centre + u₁ axis₁ + u₂ axis₂; None if they are the code."""
+    projection = latent_map.projection
+    if projection is None or projection.shares is None:
+        return None
+    return {"centre": projection.centre.tolist(), "axes": projection.axes.tolist()}
+
+
+def _class_name(split: Split, label: int) -> str:
+    names = split.info.class_names
+    return names[label] if label < len(names) else str(label)
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")

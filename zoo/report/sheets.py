@@ -1,0 +1,154 @@
+"""Sheets: many decoded examples packed into one string that a page unpacks, to the last grey level."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+_LARGEST_SIDE = 96
+_MOST_VALUES = 128
+_MOST_PIXELS = 12_000_000
+"""Canvases of phones hold about sixteen million."""
+
+Sheet = dict[str, Any]
+"""What a page needs to unpack: its number of ``rows`` and ``columns``, and its ``source``."""
+
+
+class SheetFormat(ABC):
+    """How examples of one shape are packed, and shown."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Return what a page must know to show an example."""
+
+    @abstractmethod
+    def pack(self, examples: Tensor, *, smooth: bool) -> Sheet:
+        """Pack examples (rows, columns, *data_shape).
+
+        Args:
+            smooth: neighbours resemble each other, as they do on a grid of the latent space.
+        """
+
+    @abstractmethod
+    def most(self) -> int:
+        """Return how many examples a sheet may hold."""
+
+
+class ImageFormat(SheetFormat):
+    """Images with one or three channels become an 8-bit PNG; one channel is drawn dark on light, as in the figures.
+
+    Args:
+        data_shape: (C, H, W).
+        data_range: what is drawn as the two ends of the scale.
+    """
+
+    def __init__(self, data_shape: tuple[int, ...], data_range: tuple[float, float]) -> None:
+        self.channels, self.low, self.high = data_shape[0], *data_range
+        self.reduction = math.ceil(max(data_shape[1:]) / _LARGEST_SIDE)
+        self.height, self.width = (math.ceil(side / self.reduction) for side in data_shape[1:])
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "image", "height": self.height, "width": self.width}
+
+    def most(self) -> int:
+        return _MOST_PIXELS // (self.height * self.width)
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """Return images (N, C, H, W) as they are displayed, (N, C, height, width) uint8."""
+        unit = ((images.detach().cpu().float() - self.low) / max(self.high - self.low, 1e-12)).clamp(0, 1)
+        if self.reduction > 1:
+            unit = F.avg_pool2d(unit, self.reduction, ceil_mode=True)
+        levels = (255 * unit).round().to(torch.uint8)
+        return 255 - levels if self.channels == 1 else levels
+
+    def pack(self, examples: Tensor, *, smooth: bool) -> Sheet:
+        rows, columns = examples.shape[:2]
+        pixels = self.pixels(examples.flatten(0, 1)).unflatten(0, (rows, columns))
+        # A grid of a latent space is smoother in the place than in the pixel: all values of the first pixel, then all
+        # of the second, take less than half of the bytes of image beside image.
+        order = (3, 0, 4, 1, 2) if smooth else (0, 3, 1, 4, 2)
+        sheet = pixels.permute(order).reshape(rows * self.height, columns * self.width, self.channels)
+        return {"rows": rows, "columns": columns, "smooth": smooth, "source": png_uri(sheet)}
+
+
+class ValueFormat(SheetFormat):
+    """Short vectors become little-endian float32, shown as bars.
+
+    Args:
+        data_shape: (features,).
+        data_range: the two ends of the scale.
+    """
+
+    def __init__(self, data_shape: tuple[int, ...], data_range: tuple[float, float]) -> None:
+        self.features, self.low, self.high = data_shape[0], *data_range
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "values", "features": self.features, "low": min(self.low, 0.0), "high": max(self.high, 0.0)}
+
+    def most(self) -> int:
+        return _MOST_PIXELS // self.features
+
+    def pack(self, examples: Tensor, *, smooth: bool) -> Sheet:
+        values = examples.detach().cpu().numpy().astype("<f4")
+        return {
+            "rows": len(examples),
+            "columns": examples.shape[1],
+            "source": base64.b64encode(values.tobytes()).decode(),
+        }
+
+
+def why_no_sheet(data_shape: tuple[int, ...]) -> str | None:
+    """Return why examples of a shape cannot be shown one by one, or None if they can."""
+    if len(data_shape) == 3:
+        return None if data_shape[0] in (1, 3) else f"its images have {data_shape[0]} channels, not one or three"
+    if len(data_shape) == 1:
+        many = data_shape[0] > _MOST_VALUES
+        return f"an example has {data_shape[0]:,} values, too many to be told apart as bars" if many else None
+    return f"its data are neither images nor vectors, but of shape {list(data_shape)}"
+
+
+def sheet_format(data_shape: tuple[int, ...], data_range: tuple[float, float]) -> SheetFormat:
+    """Return how examples of a shape are packed; :func:`why_no_sheet` tells whether they can be."""
+    return (ImageFormat if len(data_shape) == 3 else ValueFormat)(data_shape, data_range)
+
+
+def png_uri(pixels: Tensor) -> str:
+    """Return pixels (H, W, C) uint8 as a data URI of a PNG."""
+    picture = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+    buffer = io.BytesIO()
+    Image.fromarray(picture.contiguous().numpy()).save(buffer, "PNG", compress_level=9)
+    return data_uri(buffer.getvalue(), "image/png")
+
+
+def data_uri(content: bytes, media_type: str) -> str:
+    """Return bytes as a data URI."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def largest_within(budget: int, start: int, least: int, size_of: Callable[[int], int]) -> int:
+    """Return a number near the largest one whose size stays within a budget, ``least`` if none does.
+
+    Args:
+        start: the largest to be tried.
+        size_of: grows about in proportion to its argument.
+
+    Example:
+        >>> largest_within(1000, 500, 1, lambda n: 10 * n)
+        97
+    """
+    number = start
+    while number > least:
+        size = size_of(number)
+        if size <= budget:
+            break
+        number = max(least, min(number - 1, int(number * budget / size * 0.97)))
+    return number
