@@ -10,6 +10,14 @@ import pytest
 from zoo import registry
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _cache_of_the_user_is_left_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what the package caches, such as classifiers of datasets, in a folder of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _registry_keeps_no_component_of_a_test() -> Iterator[None]:
     """Take out the components that a test, a doctest or a document registered.

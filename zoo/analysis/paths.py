@@ -87,24 +87,29 @@ def geodesic_path(
     _check(start, end, steps)
     count = (steps - 1) * -(-segments // (steps - 1))
     line = linear_path(start, end, count + 1).detach()
-    inner = line[1:-1].clone().requires_grad_(True)
+    # The path is the line and waves over it. A wave with k bends costs k² times as much as one with a single bend,
+    # so that with amplitudes of 1/k no direction is steeper than another, and few iterations do.
+    bends = torch.arange(1, count, dtype=start.dtype, device=start.device)
+    waves = torch.sin(torch.pi / count * bends[:, None] * bends) / bends
+    amplitudes = torch.zeros(count - 1, len(start), dtype=start.dtype, device=start.device, requires_grad=True)
     # The unit of the energy is that of the straight line, so that one tolerance serves every decoder.
     with torch.no_grad():
         unit = _energy(decode, line).clamp_min(1e-30)
     optimizer = torch.optim.LBFGS(
-        [inner], max_iter=iterations, history_size=20, tolerance_grad=1e-7, line_search_fn="strong_wolfe"
+        [amplitudes], max_iter=iterations, history_size=20, tolerance_grad=1e-7, line_search_fn="strong_wolfe"
     )
 
+    def bent() -> Tensor:
+        return torch.cat([line[:1], line[1:-1] + waves @ amplitudes, line[-1:]])
+
     def closure() -> Tensor:
-        optimizer.zero_grad()
-        energy = _energy(decode, torch.cat([line[:1], inner, line[-1:]])) / unit
-        inner.grad = torch.autograd.grad(energy, inner)[0]
+        energy = _energy(decode, bent()) / unit
+        amplitudes.grad = torch.autograd.grad(energy, amplitudes)[0]
         return energy.detach()
 
     with torch.enable_grad():
         optimizer.step(closure)
-    polygon = torch.cat([line[:1], inner.detach(), line[-1:]])
-    return _at_equal_steps(decode, polygon, steps)
+    return _at_equal_steps(decode, bent().detach(), steps)
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from zoo.data import Split
 from zoo.features.classifier import FEATURES
 from zoo.features.dataset import dataset_classifier
 from zoo.metrics import Metric, Subject
+from zoo.randomness import epoch_order
 from zoo.registry import find_source, register
 from zoo.samplers import draw_samples, fit_sampler
 
@@ -32,7 +33,7 @@ class SampleQuality(Metric):
 
     Args:
         samplers: where codes come from; one that does not apply to the model is left out.
-        examples: samples, and examples that they are compared with, at most.
+        examples: samples, and examples that they are compared with, at most; a fixed random choice of them.
         noise: compare draws of p(x|z) rather than its means; for binary data.
 
     Source:
@@ -101,7 +102,8 @@ def _compare(real: Tensor, generated: Tensor, name: str) -> dict[str, float]:
 
 
 def _features_of_split(features: Callable[[Tensor], Tensor], split: Split, count: int) -> Tensor:
-    batches = split.batches(512, order=torch.arange(count), device="cpu")
+    # Not the first ones: files are often sorted, by class or by how clean the examples are.
+    batches = split.batches(512, order=epoch_order(len(split), 0, 0)[:count], device="cpu")
     return torch.cat([features(batch.x).flatten(1) for batch in batches])
 
 

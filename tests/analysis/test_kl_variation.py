@@ -1,0 +1,93 @@
+"""The divergence along a variation: closed form, estimates and derivatives agree."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, StudentT
+
+from zoo.analysis.kl_variation import VariationKind, default_values, gaussian_variation, kl_variation
+from zoo.errors import InputError
+
+MEAN = torch.tensor([0.5, -1.0, 0.3], dtype=torch.float64)
+COVARIANCE = torch.tensor([[1.0, 0.3, 0.0], [0.3, 0.5, 0.1], [0.0, 0.1, 2.0]], dtype=torch.float64)
+PRIORS = {
+    "standard": Independent(Normal(torch.zeros(3, dtype=torch.float64), 1.0), 1),
+    "full": MultivariateNormal(
+        torch.tensor([1.0, 0.0, -0.5], dtype=torch.float64),
+        torch.tensor([[2.0, 0.5, 0.0], [0.5, 1.0, 0.2], [0.0, 0.2, 0.7]], dtype=torch.float64),
+    ),
+}
+KINDS = get_args(VariationKind)
+
+
+def by_hand(mean: Tensor, covariance: Tensor, prior: Distribution) -> Tensor:
+    """The formula of the textbook, with the inverse and the determinants that the code avoids."""
+    other = prior.covariance_matrix if isinstance(prior, MultivariateNormal) else prior.variance.diag()
+    inverse, difference = torch.linalg.inv(other), prior.mean - mean
+    return 0.5 * (
+        (inverse @ covariance).trace()
+        + difference @ inverse @ difference
+        - len(mean)
+        + (torch.linalg.det(other) / torch.linalg.det(covariance)).log()
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("prior", PRIORS.values(), ids=PRIORS)
+def test_closed_form_and_derivatives_are_those_of_the_formulas(kind: VariationKind, prior: Distribution) -> None:
+    values = default_values(kind, 9).double()
+    variation = gaussian_variation(kind, MEAN, COVARIANCE)
+    result = kl_variation(variation, prior, values, num_samples=[2])
+    expected = torch.stack([by_hand(m, c, prior) for m, c in zip(*variation(values), strict=True)])
+    assert result.closed_form is not None
+    assert torch.allclose(result.closed_form, expected)
+    assert torch.allclose(result.formula, result.automatic, atol=1e-9)
+    step = 1e-6
+    nearby = kl_variation(variation, prior, values + step, num_samples=[2]).closed_form
+    assert torch.allclose((nearby - result.closed_form) / step, result.formula, atol=1e-2, rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_estimates_lie_within_their_errors_and_sharpen_with_more_draws(kind: VariationKind) -> None:
+    torch.manual_seed(0)
+    values = default_values(kind, 7).double()
+    result = kl_variation(gaussian_variation(kind, MEAN, COVARIANCE), PRIORS["full"], values, num_samples=[50, 5000])
+    for k, estimate in result.estimates.items():
+        assert ((estimate.mean - result.closed_form).abs() < 4.5 * estimate.standard_error + 1e-9).all(), k
+    for k, estimate in result.gradient_estimates.items():
+        assert ((estimate.mean - result.formula).abs() < 4.5 * estimate.standard_error + 1e-9).all(), k
+    ratio = result.estimates[50].standard_error / result.estimates[5000].standard_error
+    assert torch.allclose(ratio, torch.full_like(ratio, 10.0), rtol=0.4)
+
+
+def test_a_prior_without_a_closed_form_is_estimated() -> None:
+    prior = Independent(StudentT(torch.full((3,), 5.0, dtype=torch.float64)), 1)
+    result = kl_variation(gaussian_variation("move", MEAN, COVARIANCE), prior, default_values("move", 5).double())
+    assert result.closed_form is result.formula is result.automatic is None
+    assert (result.estimates[1000].mean > 0).all()
+
+
+def test_turning_a_posterior_costs_nothing_under_a_prior_that_is_round() -> None:
+    values = default_values("rotate", 5).double()
+    variation = gaussian_variation("rotate", MEAN, COVARIANCE)
+    result = kl_variation(variation, PRIORS["standard"], values, num_samples=[2])
+    assert torch.allclose(result.closed_form, result.closed_form[0].expand(5))
+
+
+def test_correlating_keeps_the_variances() -> None:
+    _, covariances = gaussian_variation("correlate", MEAN, COVARIANCE)(torch.tensor([0.0, 0.9], dtype=torch.float64))
+    assert torch.allclose(covariances.diagonal(dim1=1, dim2=2), COVARIANCE.diagonal().expand(2, 3))
+    assert torch.allclose(covariances[:, 0, 1], torch.tensor([0.0, 0.9], dtype=torch.float64) * 0.5**0.5)
+
+
+def test_what_cannot_vary_is_refused() -> None:
+    with pytest.raises(InputError, match="two of the 1 dimensions"):
+        gaussian_variation("rotate", torch.zeros(1), torch.eye(1))
+    with pytest.raises(InputError, match="'turn' came"):
+        gaussian_variation("turn", MEAN, COVARIANCE)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="at least 2 samples"):
+        kl_variation(gaussian_variation("move", MEAN, COVARIANCE), PRIORS["full"], torch.zeros(1), num_samples=[1])

@@ -1,0 +1,112 @@
+"""The commands that look at what was trained: evaluate, sample, plot and compare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zoo
+
+SMALL = [
+    "model.encoder.widths=[16]", "model.decoder.widths=[16]", "data.subset=200", "train.precision=fp32",
+    "train.epochs=2", "evaluate.metrics=[mse]", "evaluate.figures=[]",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    for name in ("digits-ae", "digits-vae"):
+        zoo.train(name, out=folder / name, overrides=SMALL)
+    return folder
+
+
+def evaluation(run: Path) -> dict:
+    return json.loads((run / "evaluation.json").read_text())
+
+
+def test_evaluate_adds_to_the_evaluation_of_the_run(cli, runs):
+    before = evaluation(runs / "digits-vae")
+    done = cli("evaluate", runs / "digits-vae", "--metric", "{name: elbo, num_samples: 3}", "--metric", "active_units")
+    assert done.status == 0
+    assert "elbo" in done.out
+    assert "±" in done.out
+    after = evaluation(runs / "digits-vae")
+    assert after["metrics"]["mse"] == before["metrics"]["mse"]
+    assert after["best_epoch"] == before["best_epoch"]
+    assert {"name": "elbo", "num_samples": 3} in after["settings"]
+    assert zoo.train("digits-vae", out=runs / "digits-vae", overrides=SMALL, resume=True).evaluation == after
+
+
+def test_evaluate_leaves_the_run_alone_where_the_data_are_others(cli, runs, tmp_path):
+    before = evaluation(runs / "digits-ae")
+    for options in (["--split", "train"], ["--set", "binarise=threshold"]):
+        done = cli("evaluate", runs / "digits-ae", "--metric", "mse", *options)
+        assert done.status == 0
+        assert "Wrote" not in done.out
+    assert evaluation(runs / "digits-ae") == before
+    done = cli("evaluate", runs / "digits-ae", "--metric", "mse", "--split", "train", "--out", tmp_path / "train.json")
+    assert done.status == 0
+    written = json.loads((tmp_path / "train.json").read_text())
+    assert (written["split"], written["examples"], written["data"]["name"]) == ("train", 200, "digits")
+
+
+def test_evaluate_prints_json_alone(cli, runs):
+    printed = json.loads(cli("evaluate", runs / "digits-ae", "--metric", "mse", "--json").out)
+    assert printed["metrics"] == evaluation(runs / "digits-ae")["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--metric", "elbo"], "--metric[0]: 'elbo' cannot measure this model: its posterior 'point' has no density"),
+        (["--metric", "elbow"], "Did you mean 'elbo'"),
+        (["--set", "resize=[9, 9]"], "the model needs examples of shape (1, 8, 8), the data have (1, 9, 9)"),
+        (["--set", "test=0.0"], "there is no test split"),
+        (["--set", "test=0.01", "--metric", "sample_quality"], "more than 32 examples are needed, there are 18"),
+    ],
+)  # fmt: skip
+def test_evaluate_refuses_in_one_message(cli, runs, options, message):
+    done = cli("evaluate", runs / "digits-ae", *options)
+    assert done.status == 2
+    assert message in done.err
+    assert "Traceback" not in done.err
+
+
+def test_sample_draws_from_where_it_is_told(cli, runs, tmp_path):
+    for name in ("prior", "aggregate"):
+        done = cli("sample", runs / "digits-ae", "--sampler", name, "--count", 5, "--out", tmp_path / f"{name}.npy")
+        assert done.status == 0
+    prior, aggregate = (np.load(tmp_path / f"{name}.npy") for name in ("prior", "aggregate"))
+    assert prior.shape == aggregate.shape == (5, 1, 8, 8)
+    assert not np.allclose(prior, aggregate)
+    assert cli("sample", runs / "digits-ae", "--sampler", "posterior", "--out", tmp_path / "x.png").status == 2
+
+
+def test_plot_draws_what_it_is_told_in_each_format(cli, runs, tmp_path):
+    for image_format in ("png", "svg", "pdf"):
+        done = cli("plot", runs / "digits-vae", "traversals", "--format", image_format, "--out", tmp_path)
+        assert done.out.split() == [str(tmp_path / f"traversals.{image_format}")]
+    assert "has no density" in cli("plot", runs / "digits-ae", "kl_variation").err
+
+
+def test_compare_writes_table_records_and_picture(cli, runs, tmp_path):
+    out = tmp_path / "comparison"
+    done = cli("compare", runs / "digits-ae", runs / "digits-vae", "--metric", "mse", "--out", out)
+    assert done.status == 0
+    assert done.out.splitlines()[1].split() == ["digits-ae", "digits-vae"]
+    assert sorted(path.name for path in out.iterdir()) == ["comparison.json", "comparison.md", "comparison.png"]
+    records = json.loads((out / "comparison.json").read_text())
+    assert records["digits-ae"]["metrics"]["mse"] == evaluation(runs / "digits-ae")["metrics"]["mse"]
+
+
+def test_compare_refuses_one_model_and_models_of_other_data(cli, runs, tmp_path):
+    assert "at least two models" in cli("compare", runs / "digits-ae").err
+    zoo.train("digits-vae", out=tmp_path / "binary", overrides=[*SMALL, "data.binarise=threshold"])
+    done = cli("compare", runs / "digits-ae", tmp_path / "binary", "--out", tmp_path / "comparison")
+    assert done.status == 2
+    assert "trained on different data, or on data prepared differently\nName the data" in done.err
+    assert not (tmp_path / "comparison").exists()

@@ -1,0 +1,168 @@
+"""What every figure promises: it draws what it says it fits, labelled, in the reader's style, and changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+import torch
+from matplotlib.figure import Figure as Picture
+
+import zoo
+from zoo.data import Data
+from zoo.errors import ComponentError, DataError
+from zoo.evaluation import subject_of
+from zoo.figures._style import COLOURS, show_image, tile
+from zoo.figures.embedding import plot_embedding
+from zoo.figures.interpolation import Interpolation
+from zoo.figures.latent_grid import LatentGrid
+from zoo.gallery import draw_figures
+from zoo.registry import find_component
+from zoo.subject import Subject
+
+HISTORY = [
+    {"epoch": e, "train": {"loss": 9.0 / e, "kl": 1.0}, "validation": {"loss": 10.0 / e, "kl": 1.0}} for e in (1, 2, 3)
+]
+MODELS = {
+    "ae-mlp-2d": {},
+    "vae-mlp-2d": {},
+    "vae-mlp-full-2d": {"latent_dim": 3},
+    "vae-conv-16d": {"latent_dim": 1},
+    "cvae-mlp-2d": {},
+}
+
+
+@pytest.fixture(scope="module")
+def data() -> Data:
+    return zoo.load_data(zoo.load_recipe("digits").data)
+
+
+def subject(data: Data, preset: str = "vae-mlp-2d", **options: object) -> Subject:
+    torch.manual_seed(0)
+    model = zoo.build(preset, data_shape=(1, 8, 8), **options)
+    return subject_of(model.eval(), data, history=HISTORY)
+
+
+@pytest.mark.parametrize("preset", MODELS)
+@pytest.mark.parametrize("name", zoo.list_components("figure"))
+def test_every_figure_draws_every_model_or_says_why_not(name: str, preset: str, data: Data, tmp_path: Path) -> None:
+    shown = subject(data, preset, **MODELS[preset])
+    if find_component("figure", name)().unfit(shown) is not None:
+        with pytest.raises(ComponentError, match=f"'{name}' cannot show this model"):
+            draw_figures(shown, tmp_path, [name])
+        return
+    state = torch.get_rng_state()
+    (first,) = draw_figures(shown, tmp_path / "first", [name])
+    (second,) = draw_figures(shown, tmp_path / "second", [name])
+    assert first.read_bytes() == second.read_bytes(), "the same seed draws the same bytes"
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(parameter.grad is None for parameter in shown.model.parameters())
+
+
+@pytest.mark.parametrize("image_format", ["svg", "pdf"])
+def test_other_formats_repeat_themselves_too(image_format: str, data: Data, tmp_path: Path) -> None:
+    for folder in ("first", "second"):
+        with mpl.rc_context({"svg.hashsalt": "zoo"}):
+            draw_figures(subject(data), tmp_path / folder, ["reconstructions"], image_format=image_format)
+    first, second = (tmp_path / folder / f"reconstructions.{image_format}" for folder in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["embedding", "interpolation", "kl_variation", "loss"])
+def test_every_axis_has_a_label(name: str, data: Data) -> None:
+    picture: Picture = find_component("figure", name)().draw(subject(data))
+    assert picture.axes
+    for axes in picture.axes:
+        named = axes.get_xlabel() or not axes.xaxis.get_visible() or not axes.get_xticks().size or axes.images
+        assert named or any(axes.get_shared_x_axes().joined(axes, other) for other in picture.axes if other is not axes)
+
+
+def test_the_readers_style_is_kept_and_no_global_figure_is_made(data: Data) -> None:
+    with mpl.rc_context({"axes.facecolor": "#123456", "font.size": 7.0}):
+        picture = find_component("figure", "embedding")().draw(subject(data))
+    assert mpl.colors.to_hex(picture.axes[0].get_facecolor()) == "#123456"
+    assert picture.axes[0].xaxis.label.get_fontsize() == 7.0
+    import sys
+
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    assert pyplot is None or pyplot.get_fignums() == []
+
+
+def test_nothing_is_cut_off_or_on_top_of_something_else(data: Data) -> None:
+    """Texts of one figure lie within it, and tick labels and titles do not meet."""
+    for name in ("interpolation", "kl_variation", "traversals", "embedding", "latent_grid"):
+        picture = find_component("figure", name)().draw(subject(data))
+        picture.draw_without_rendering()
+        width, height = picture.bbox.size
+        boxes = [
+            text.get_window_extent()
+            for axes in picture.axes
+            for text in (axes.title, axes.xaxis.label, axes.yaxis.label)
+            if text.get_text() and text.get_visible()
+        ]
+        for box in boxes:
+            assert -1 <= box.x0 <= box.x1 <= width + 1, name
+            assert -1 <= box.y0 <= box.y1 <= height + 1, name
+        for i, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[i + 1 :]), name
+
+
+def test_tiles_stand_in_reading_order_unmirrored() -> None:
+    images = torch.zeros(3, 1, 28, 28)
+    for index, image in enumerate(images):
+        image[0, 0, index] = 1.0  # one dark pixel in the first row marks each image
+    tiled = tile(images, columns=2)
+    assert tiled.shape == (57, 57, 1)
+    assert [tuple(place[:2].tolist()) for place in (tiled == 1).nonzero()] == [(0, 0), (0, 30), (29, 2)]
+    assert tiled[29:, 29:].isnan().all(), "there is no fourth image"
+    axes = Picture().subplots()
+    show_image(axes, tiled)
+    shown = axes.images[0].get_array()
+    assert shown[0, 0].tolist() == [0.0, 0.0, 0.0]
+    assert shown[0, 1].tolist() == [1.0, 1.0, 1.0]
+    assert axes.yaxis_inverted(), "the first row is on top"
+
+
+def test_small_images_are_enlarged_by_whole_pixels() -> None:
+    assert tile(torch.rand(1, 1, 8, 8), 1).shape == (32, 32, 1)
+    assert tile(torch.rand(1, 3, 8, 8), 1, gap=0).shape == (8, 8, 3)
+
+
+def test_an_ellipse_is_tilted_as_the_covariance_is() -> None:
+    """A strong positive correlation leans along the diagonal."""
+    codes = torch.randn(50, 2)
+    covariance = torch.tensor([[[1.0, 0.99], [0.99, 1.0]]])
+    picture = plot_embedding(codes, None, chosen=torch.tensor([0]), covariances=covariance)
+    (_, ellipse) = picture.axes[0].patches
+    assert ellipse.angle % 180 == pytest.approx(45.0)
+    assert ellipse.width == pytest.approx(4 * 1.99**0.5)
+    assert ellipse.height == pytest.approx(4 * 0.01**0.5)
+    assert ellipse.center == pytest.approx(codes[0].tolist())
+
+
+def test_the_grid_has_the_second_latent_upwards(data: Data) -> None:
+    """A decoder that draws z₁ in its left and z₂ in its right half shows which way each grows."""
+    shown = subject(data)
+
+    def decode(z: torch.Tensor, labels: object = None) -> torch.distributions.Distribution:
+        unit = torch.distributions.Normal(0.0, 1.0).cdf(z)
+        halves = unit[:, None, None, :].repeat_interleave(4, -1).expand(-1, 1, 8, 8)
+        return torch.distributions.Independent(torch.distributions.Normal(halves, 1.0), 3)
+
+    shown.model.decode = decode  # type: ignore[method-assign]
+    pixels = LatentGrid(size=3).draw(shown).axes[0].images[0].get_array()[:, :, 0]
+    left, right = pixels[16, [2, 35, 68]], pixels[[2, 35, 68], 30]
+    assert left[0] > left[1] > left[2], "z₁ grows to the right, and more is darker"
+    assert right[0] < right[1] < right[2], "z₂ grows upwards"
+
+
+def test_a_pair_that_is_not_there_is_named(data: Data) -> None:
+    with pytest.raises(DataError, match="there is no class 12"):
+        Interpolation(pairs=[[1, 12]]).draw(subject(data))
+    with pytest.raises(DataError, match="there is no examples 999"):
+        Interpolation(pairs=[[0, 999]], between="examples").draw(subject(data))
+
+
+def test_colours_are_told_apart_in_grey_by_more_than_one() -> None:
+    assert len(set(COLOURS)) == len(COLOURS) == 10

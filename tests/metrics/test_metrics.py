@@ -1,0 +1,153 @@
+"""What every metric promises, and known answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from torch import Tensor
+
+import zoo
+from zoo.data import Data, split_of_tensor
+from zoo.errors import ComponentError, DataError
+from zoo.metrics.active_units import ActiveUnits
+from zoo.model import Model
+from zoo.registry import find_component
+from zoo.subject import Subject
+
+QUICK = {"sample_quality": {"examples": 100}, "log_likelihood": {"num_samples": 10, "examples": 50}}
+
+
+@pytest.fixture(scope="module")
+def data() -> Data:
+    return zoo.load_data(zoo.load_recipe("digits").data)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    torch.manual_seed(0)
+    return zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), latent_dim=3).eval()
+
+
+def pixels(x: Tensor) -> Tensor:
+    return x.flatten(1)[:, ::4]
+
+
+@pytest.mark.parametrize("name", zoo.list_components("metric"))
+@pytest.mark.parametrize("preset", ["vae-mlp-2d", "ae-mlp-2d", "vae-mlp-full-2d", "cvae-mlp-2d"])
+def test_every_metric_measures_a_model_or_says_why_not(name: str, preset: str, data: Data) -> None:
+    """Figures are plain, repeat themselves, and change neither the model's mode nor the stream of noise."""
+    torch.manual_seed(0)
+    model = zoo.build(preset, data_shape=(1, 8, 8)).train()
+    metric = {"name": name, **QUICK.get(name, {})}
+    state = torch.get_rng_state()
+    unfit = find_component("metric", name)().unfit(model) or find_component("metric", name)().unfit_data(data.info)
+    if unfit is not None:
+        with pytest.raises(ComponentError, match="cannot measure"):
+            zoo.evaluate(model, data, [metric], features=pixels)
+        return
+    figures = zoo.evaluate(model, data, [metric], features=pixels)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert model.training
+    json.dumps(figures, allow_nan=False)
+    assert figures == zoo.evaluate(model, data, [metric], features=pixels)
+
+
+def test_active_units_count_what_was_built_to_be_active() -> None:
+    """Of four latents two follow the data, one is constant, and one moves by less than the threshold."""
+    model = zoo.build(
+        {"objective": "vae", "data_shape": [2], "latent_dim": 4, "encoder": {"name": "mlp", "widths": [4]},
+         "posterior": "diagonal_gaussian", "decoder": "mlp", "likelihood": "gaussian"}
+    ).eval()  # fmt: skip
+    layer = next(module for module in model.encoder.modules() if isinstance(module, torch.nn.Linear))
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]))
+        layer.bias.zero_()
+        model.posterior.head.weight.zero_()
+        model.posterior.head.bias.zero_()
+        # relu(x) − relu(−x) = x
+        model.posterior.head.weight[0] = torch.tensor([1.0, -1.0, 0.0, 0.0])
+        model.posterior.head.weight[1] = torch.tensor([0.0, 0.0, 0.5, -0.5])
+        model.posterior.head.weight[3] = torch.tensor([0.05, -0.05, 0.0, 0.0])
+    torch.manual_seed(0)
+    figures = zoo.evaluate(model, torch.randn(4000, 2), ["active_units", "kl_per_dimension", "elbo"])
+    assert figures["active_units"] == 2
+    assert figures["variance_of_means"] == pytest.approx([1.0, 0.25, 0.0, 0.0025], rel=0.1, abs=1e-6)
+    assert sum(figures["kl_per_dimension"]) == pytest.approx(figures["kl"], rel=1e-5)
+    assert ActiveUnits(threshold=0.001).measure(Subject(model, split_of_tensor(torch.randn(4000, 2))))[
+        "active_units"
+    ] == 3  # fmt: skip
+
+
+def test_correlations_are_missing_from_the_divergences_of_the_marginals(data: Data) -> None:
+    torch.manual_seed(0)
+    full = zoo.build("vae-mlp-full-2d", data_shape=(1, 8, 8))
+    figures = zoo.evaluate(full, data, ["kl_per_dimension", "elbo"])
+    assert sum(figures["kl_per_dimension"]) < figures["kl"]
+
+
+def test_classes_are_read_off_codes_of_the_training_data_or_in_folds(model: Model) -> None:
+    """Data whose class is their brightness: any encoder's codes tell it."""
+    labels = torch.arange(120) % 2
+    x = (0.8 * labels[:, None, None, None] + 0.2 * torch.rand(120, 1, 8, 8)).float()
+    names = ["neighbour_accuracy", "linear_probe"]
+    alone = split_of_tensor(x, labels)
+    for whole in (alone, Data(alone.info, alone, None, split_of_tensor(x[:40], labels[:40]))):
+        figures = zoo.evaluate(model, whole, names)
+        assert figures["neighbour_accuracy"] == figures["linear_probe_accuracy"] == 1.0
+        learned = "training data" if isinstance(whole, Data) else "5-fold cross-validation"
+        assert figures["neighbour_accuracy_learned_from"] == learned
+    torch.manual_seed(0)
+    shuffled = split_of_tensor(x, labels[torch.randperm(120)])
+    assert 0.25 < zoo.evaluate(model, shuffled, names)["neighbour_accuracy"] < 0.75
+
+
+def test_training_data_score_as_a_perfect_model_would(model: Model, data: Data) -> None:
+    figures = zoo.evaluate(model, data, [{"name": "sample_quality", "samplers": ["prior"]}], features=pixels)
+    assert figures["density_data"] == pytest.approx(1.0, abs=0.1)
+    assert figures["coverage_data"] > 0.9
+    assert figures["frechet_distance_data"] < 0.1 * figures["frechet_distance_prior"]
+    assert figures["coverage_prior"] < 0.1
+    assert figures["sample_quality_examples"] == 270
+    assert "precision_aggregate" not in figures
+
+
+@pytest.mark.parametrize(
+    ("whole", "metric", "message"),
+    [
+        (split_of_tensor(torch.rand(50, 1, 8, 8)), "neighbour_accuracy", "the data have no labels"),
+        (split_of_tensor(torch.rand(50, 1, 8, 8)), "linear_probe", "the data have no labels"),
+        (
+            split_of_tensor(torch.rand(9, 1, 8, 8), torch.arange(9) % 2),
+            "neighbour_accuracy",
+            "at least 10 examples with labels are needed, there are 7",
+        ),
+        (
+            split_of_tensor(torch.rand(9, 1, 8, 8), torch.zeros(9, dtype=torch.long)),
+            "linear_probe",
+            "the data are of one class",
+        ),
+        (split_of_tensor(torch.rand(50, 1, 8, 8)), "sample_quality", "training data are not at hand"),
+        (split_of_tensor(torch.rand(1, 1, 8, 8)), "active_units", "at least 2 examples"),
+    ],
+)
+def test_what_the_data_lack_is_said(model: Model, whole: object, metric: str, message: str) -> None:
+    with pytest.raises(DataError, match=rf"metrics\[0\]: '{metric}' cannot be measured: .*{message}"):
+        zoo.evaluate(model, whole, [metric])  # type: ignore[arg-type]
+    assert metric not in "".join(zoo.evaluate(model, whole))  # type: ignore[arg-type]
+
+
+def test_too_few_examples_for_a_covariance_are_counted(model: Model, data: Data) -> None:
+    small = Data(data.info, data.train, None, split_of_tensor(data.test.examples(30), data.test.labels[:30]))
+    with pytest.raises(DataError, match="more than 32 examples are needed, there are 30"):
+        zoo.evaluate(model, small, ["sample_quality"])
+    bare = split_of_tensor(torch.rand(50, 1, 8, 8))
+    with pytest.raises(DataError, match=r"no labels to train a classifier .* pass `features`"):
+        zoo.evaluate(model, Data(bare.info, bare, None, bare), ["sample_quality"])
+
+
+def test_inception_features_are_an_option(model: Model, data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ComponentError, match=r"needs torchmetrics .*pip install 'torchmetrics\[image\]'"):
+        zoo.evaluate(model, data, ["fid"])
