@@ -38,6 +38,7 @@ LAYERS = [
     ["schema"],
     ["runs"],
     ["hub"],
+    ["references"],
     ["cli"],
 ]
 """The packages and modules of ``zoo``, lowest first. What stands in one line does not import each other; a new file in

@@ -12,12 +12,16 @@ from zoo.version import __version__
 
 if TYPE_CHECKING:
     from zoo.assembly import build
-    from zoo.catalogue import list_models, list_recipes
-    from zoo.checkpoint import load, save
+    from zoo.catalogue import list_models, list_pretrained, list_recipes
+    from zoo.checkpoint import save
     from zoo.data import load_data
     from zoo.errors import ZooError
     from zoo.evaluation import evaluate
+    from zoo.hub.pull import pull
+    from zoo.hub.push import push
+    from zoo.hub.search import list_hub_models
     from zoo.model import Model
+    from zoo.references import load
     from zoo.registry import list_components, register
     from zoo.runs.job import train
     from zoo.spec import ModelSpec, Recipe
@@ -31,11 +35,15 @@ _HOMES = {
     "build": "zoo.assembly",
     "evaluate": "zoo.evaluation",
     "list_components": "zoo.registry",
+    "list_hub_models": "zoo.hub.search",
     "list_models": "zoo.catalogue",
+    "list_pretrained": "zoo.catalogue",
     "list_recipes": "zoo.catalogue",
-    "load": "zoo.checkpoint",
+    "load": "zoo.references",
     "load_data": "zoo.data",
     "load_recipe": "zoo.spec.resolve",
+    "pull": "zoo.hub.pull",
+    "push": "zoo.hub.push",
     "register": "zoo.registry",
     "save": "zoo.checkpoint",
     "train": "zoo.runs.job",
@@ -50,11 +58,15 @@ __all__ = [
     "build",
     "evaluate",
     "list_components",
+    "list_hub_models",
     "list_models",
+    "list_pretrained",
     "list_recipes",
     "load",
     "load_data",
     "load_recipe",
+    "pull",
+    "push",
     "register",
     "save",
     "train",

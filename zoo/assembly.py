@@ -19,11 +19,13 @@ from zoo.spec.options import check_options, construct
 from zoo.spec.resolve import load_model_spec
 
 
-def build(model: str | Mapping[str, Any] | ModelSpec, **overrides: Any) -> Model:
-    """Build a model with fresh weights from a preset's name, a mapping or a spec.
+def build(model: str | Mapping[str, Any] | ModelSpec, *, pretrained: str | None = None, **overrides: Any) -> Model:
+    """Build a model from a preset's name, a mapping or a spec, with fresh weights or trained ones.
 
     Args:
         model: ``"vae-mlp-2d"``, a mapping with the fields of :class:`ModelSpec`, or a spec.
+        pretrained: what the weights of a preset were trained on, such as ``"digits"``; :func:`zoo.list_pretrained`
+            tells what there is. The model is as it was trained, in evaluation mode.
         overrides: fields of the spec to set: ``latent_dim=10``, ``data_shape=(3, 32, 32)``, ``encoder="conv"``,
             ``objective={"beta": 4.0}``.
 
@@ -37,7 +39,24 @@ def build(model: str | Mapping[str, Any] | ModelSpec, **overrides: Any) -> Model
         >>> model.spec.latent_dim, model.spec.likelihood.name
         (10, 'bernoulli')
     """
+    if pretrained is not None:
+        return _build_pretrained(model, pretrained, overrides)
     return assemble(load_model_spec(model, overrides))
+
+
+def _build_pretrained(
+    model: str | Mapping[str, Any] | ModelSpec, pretrained: str, overrides: Mapping[str, Any]
+) -> Model:
+    if not isinstance(model, str) or overrides:
+        raise RecipeError(
+            "pretrained weights belong to a preset as it was trained",
+            where=f"build(pretrained={pretrained!r})",
+            remedy="Name a preset and nothing else; `zoo-cli list pretrained` shows what there is.",
+        )
+    # Through the public name, which is resolved when it is used: the shelf of weights stands above this module.
+    import zoo
+
+    return zoo.load(f"{model}.{pretrained}")
 
 
 def assemble(spec: ModelSpec) -> Model:

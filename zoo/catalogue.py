@@ -24,6 +24,12 @@ def recipe_files() -> dict[str, Path]:
     return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
 
 
+@functools.cache
+def pretrained_files() -> dict[str, Path]:
+    """Return the index file of each pretrained model by name, ``vae-mlp-2d.digits``."""
+    return {file.stem: file for file in sorted((_PACKAGE / "pretrained").glob("*.yaml"))}
+
+
 def list_models(pattern: str = "*") -> list[str]:
     """List the presets whose names match a shell wildcard.
 
@@ -38,3 +44,14 @@ def list_models(pattern: str = "*") -> list[str]:
 def list_recipes(pattern: str = "*") -> list[str]:
     """List the bundled recipes whose names match a shell wildcard."""
     return [name for name in recipe_files() if fnmatchcase(name, pattern)]
+
+
+def list_pretrained(pattern: str = "*") -> list[str]:
+    """List the pretrained models whose names match a shell wildcard: a preset, a point, and what it was trained on.
+
+    Example:
+        >>> import zoo
+        >>> zoo.list_pretrained("vae-mlp-2d.*")
+        ['vae-mlp-2d.digits']
+    """
+    return [name for name in pretrained_files() if fnmatchcase(name, pattern)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -124,6 +125,79 @@ class Model(Parts):
                 log_weights = p.log_prob(x) + prior.log_prob(z) - q.log_prob(z)
                 total = torch.logaddexp(total, log_weights.logsumexp(0))
         return total - math.log(num_samples)
+
+    # What follows is how users of huggingface_hub save, push and open a model. It goes through the public names, which
+    # are resolved when they are used, since files and the Hub stand above this module.
+
+    def save_pretrained(
+        self, save_directory: str | Path, *, repo_id: str | None = None, push_to_hub: bool = False, **options: Any
+    ) -> str | None:
+        """Save the model as :func:`zoo.save` does, and push it if asked to.
+
+        Args:
+            repo_id: where to; the name of the directory, in the account that is logged in, if not given.
+            options: those of :meth:`push_to_hub`.
+
+        Returns:
+            The page of the commit, if the model was pushed.
+        """
+        import zoo
+
+        folder = zoo.save(self, save_directory)
+        return self.push_to_hub(repo_id or folder.name, **options) if push_to_hub else None
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        branch: str | None = None,
+    ) -> str:
+        """Push the model as :func:`zoo.push` does, and return the page of the commit."""
+        import zoo
+
+        pushed = zoo.push(self, repo_id, message=commit_message, private=private, token=token, revision=branch)
+        return pushed.url
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | Path | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+        device: str | torch.device = "cpu",
+    ) -> Model:
+        """Open a model as :func:`zoo.load` does: strictly, from safetensors alone, in evaluation mode.
+
+        Args:
+            pretrained_model_name_or_path: a directory, ``user/name`` on the Hub, or a name of
+                :func:`zoo.list_pretrained`.
+            revision: a branch, a tag or a commit.
+            token: None for that of ``HF_TOKEN`` or ``hf auth login``; False for none.
+            cache_dir: None for that of ``HF_HOME``.
+            force_download: fetch again what is in the cache.
+            local_files_only: do not ask the Hub.
+        """
+        import zoo
+
+        name = str(pretrained_model_name_or_path)
+        if Path(name).is_dir() or name in zoo.list_pretrained():
+            return zoo.load(name, device=device)
+        address = name if name.startswith("hf://") else f"hf://{name}"
+        return zoo.load(
+            f"{address}@{revision}" if revision else address,
+            device=device,
+            token=token,
+            cache_dir=cache_dir,
+            force_download=force_download,
+            local_files_only=local_files_only,
+        )
 
     def why_no_reconstruction(self) -> str | None:
         """Return why data cannot be encoded and decoded again, or None if they can."""

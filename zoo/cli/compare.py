@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, data_spec_of, same_data
+from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
     from zoo.comparison import Comparison
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: zoo-cli compare runs/digits-ae runs/digits-vae --out comparison")
-@click.argument("models", nargs=-1, required=True, metavar="MODEL MODEL...")
+@click.argument("models", type=MODEL, nargs=-1, required=True, metavar="MODEL MODEL...")
 @click.option("--metric", "metrics", multiple=True, help="Metric, by name or in YAML; repeatable.  [default: all]")
 @click.option("--data", "dataset", help=DATA_HELP)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    models: tuple[str, ...],
+    models: tuple[ModelDirectory, ...],
     metrics: tuple[str, ...],
     dataset: str | None,
     overrides: tuple[str, ...],
@@ -37,7 +38,10 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Put trained MODELs side by side: figures, reconstructions, samples of prior and aggregate. Trains nothing."""
+    """Put trained MODELs side by side: figures, reconstructions, samples of prior and aggregate. Trains nothing.
+
+    MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
+    """
     from zoo.checkpoint import load
     from zoo.comparison import compare
     from zoo.data import load_data
@@ -57,14 +61,14 @@ def command(
     click.echo(f"\nWrote {', '.join(str(file) for file in files)}")
 
 
-def _names(models: Sequence[str]) -> dict[str, str]:
+def _names(models: Sequence[ModelDirectory]) -> dict[str, str]:
     """Return the models by the shortest names that tell them apart."""
     from zoo.errors import InputError
 
     if len(set(models)) < 2:
         raise InputError("at least two models were needed to compare", where="compare")
-    short = [Path(model).name for model in models]
-    return {s if short.count(s) == 1 else model: model for s, model in zip(short, models, strict=True)}
+    short = [Path(model.asked).name for model in models]
+    return {s if short.count(s) == 1 else model.asked: str(model) for s, model in zip(short, models, strict=True)}
 
 
 def _check_same(specs: dict[str, DataSpec]) -> None:

@@ -10,6 +10,7 @@ import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, data_spec_of, same_data
 from zoo.cli._output import figures_table
+from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
     from zoo.spec import DataSpec
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @click.command(
     epilog="Example: zoo-cli evaluate runs/digits --metric elbo --metric '{name: log_likelihood, num_samples: 1000}'"
 )
-@click.argument("model")
+@click.argument("model", type=MODEL)
 @click.option(
     "--metric",
     "metrics",
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    model: str,
+    model: ModelDirectory,
     metrics: tuple[str, ...],
     dataset: str | None,
     overrides: tuple[str, ...],
@@ -45,7 +46,10 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure MODEL, a run or checkpoint directory, on data; write and print the figures."""
+    """Measure MODEL on data; write and print the figures.
+
+    MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
+    """
     from zoo.checkpoint import load
     from zoo.data import load_data
     from zoo.evaluation import choose_metrics, record, subject_of
@@ -64,18 +68,18 @@ def command(
         click.echo(f"\nWrote {written}")
 
 
-def _write(model: str, spec: DataSpec, made: dict[str, Any], out: Path | None) -> Path | None:
+def _write(model: ModelDirectory, spec: DataSpec, made: dict[str, Any], out: Path | None) -> Path | None:
     """Write the figures where they belong, and return the file: that of the run only if they are of its data."""
     from zoo.evaluation import merged
     from zoo.files import write_text
     from zoo.runs.directory import EVALUATION, RunDirectory
 
     if out is not None:
-        document = {"model": model, "data": spec.model_dump(mode="json"), **made}
+        document = {"model": model.asked, "data": spec.model_dump(mode="json"), **made}
         write_text(out, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         return out
     run = RunDirectory(model)
-    recorded = run.read_evaluation()
+    recorded = run.read_evaluation() if model.own else None
     if recorded is None or recorded["split"] != made["split"] or not same_data(run.read_recipe().data, spec):
         return None
     run.write_evaluation(merged(recorded, made))

@@ -11,18 +11,25 @@ import click
 @click.command(epilog="Example: zoo-cli list posterior · zoo-cli list model 'vae-*'")
 @click.argument("kind", required=False)
 @click.argument("pattern", default="*")
+@click.option("--author", help="Of `list hub`: a user or organisation.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(kind: str | None, pattern: str, as_json: bool) -> None:
-    """List components, presets (model) and recipes, by KIND and by shell PATTERN."""
-    from zoo.catalogue import list_models, list_recipes
+def command(kind: str | None, pattern: str, author: str | None, as_json: bool) -> None:
+    """List components, presets (model), recipes and pretrained models, by KIND and by shell PATTERN.
+
+    `zoo-cli list hub` asks the Hugging Face Hub for models of this package.
+    """
+    from zoo.catalogue import list_models, list_pretrained, list_recipes
     from zoo.errors import ComponentError, unknown_name
     from zoo.registry import KINDS, list_components
 
-    shelves: dict[str, Any] = {"model": list_models, "recipe": list_recipes}
+    shelves: dict[str, Any] = {"model": list_models, "pretrained": list_pretrained, "recipe": list_recipes}
     # Plurals are what one types: `zoo-cli list recipes`.
     singular = kind.removesuffix("s") if kind and kind not in KINDS else kind
+    if kind == "hub":
+        _list_hub(pattern, author, as_json)
+        return
     if singular is not None and singular not in {*KINDS, *shelves}:
-        problem, remedy = unknown_name("kind", str(kind), [*KINDS, *shelves])
+        problem, remedy = unknown_name("kind", str(kind), [*KINDS, *shelves, "hub"])
         raise ComponentError(problem, remedy=remedy)
     wanted = [singular] if singular else [*shelves, *KINDS]
     found = {name: shelves[name](pattern) if name in shelves else list_components(name, pattern) for name in wanted}
@@ -37,17 +44,31 @@ def command(kind: str | None, pattern: str, as_json: bool) -> None:
             click.echo(f"{entry:<22}{_summary(wanted[0], entry)}")
 
 
+def _list_hub(pattern: str, author: str | None, as_json: bool) -> None:
+    from zoo.hub.search import find_models
+
+    found = find_models(author=author, pattern=pattern)
+    if as_json:
+        click.echo(json.dumps([model.name for model in found], indent=2))
+        return
+    for model in found:
+        tags = ", ".join(tag for tag in model.tags if ":" not in tag and tag != "latent-zoo")
+        click.echo(f"{'hf://' + model.name:<40}{model.downloads:>8,} downloads  {tags}")
+    if not found:
+        click.echo("None found.", err=True)
+
+
 def _summary(kind: str, name: str) -> str:
     """Return one sentence on an entry, without importing it."""
-    from zoo.catalogue import preset_files, recipe_files
+    from zoo.catalogue import preset_files, pretrained_files, recipe_files
     from zoo.inspection import describe_component
     from zoo.registry import sources
 
-    if kind in ("model", "recipe"):
+    files = {"model": preset_files, "pretrained": pretrained_files, "recipe": recipe_files}
+    if kind in files:
         from zoo.spec.documents import read_yaml
 
-        path = (preset_files() if kind == "model" else recipe_files())[name]
-        return str(read_yaml(path).get("description", ""))
+        return str(read_yaml(files[kind]()[name]).get("description", ""))
     owners = sources(kind)[name]
     if len(owners) > 1:
         return f"two owners: {' and '.join(str(owner) for owner in owners)}"

@@ -8,19 +8,20 @@ from typing import Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, data_of
+from zoo.cli._reference import MODEL, ModelDirectory
 
 
 @click.command(epilog="Example: zoo-cli plot runs/digits latent_grid --format svg")
-@click.argument("model")
+@click.argument("model", type=MODEL)
 @click.argument("figures", nargs=-1, metavar="[FIGURE]...")
 @click.option("--data", "dataset", help=DATA_HELP)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: MODEL/figures]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: MODEL/figures, or figures]")
 @click.option("--format", "image_format", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
 def command(
-    model: str,
+    model: ModelDirectory,
     figures: tuple[str, ...],
     dataset: str | None,
     overrides: tuple[str, ...],
@@ -29,7 +30,10 @@ def command(
     image_format: str,
     seed: int,
 ) -> None:
-    """Draw FIGUREs of MODEL, or all that fit; `zoo-cli list figure` shows what there is."""
+    """Draw FIGUREs of MODEL, or all that fit; `zoo-cli list figure` shows what there is.
+
+    MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
+    """
     from zoo.checkpoint import load
     from zoo.evaluation import subject_of
     from zoo.gallery import draw_figures
@@ -37,5 +41,7 @@ def command(
 
     run = RunDirectory(model)
     subject = subject_of(load(model), data_of(model, dataset, overrides), split, history=run.read_metrics())
-    for path in draw_figures(subject, out or run.figures, figures or None, image_format=image_format, seed=seed):
+    for path in draw_figures(
+        subject, out or model.for_results / "figures", figures or None, image_format=image_format, seed=seed
+    ):
         click.echo(path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP
+from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
     from torch.distributions import Distribution
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: zoo-cli sample runs/digits --count 100 --out samples.png")
-@click.argument("model")
+@click.argument("model", type=MODEL)
 @click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Number of samples.")
 @click.option("--sampler", default="prior", show_default=True, help="Where codes come from: prior, aggregate, …")
 @click.option("--data", "dataset", help=DATA_HELP)
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     help="A picture (.png, .svg, .pdf), or the values themselves (.npy).",
 )
 def command(
-    model: str,
+    model: ModelDirectory,
     count: int,
     sampler: str,
     dataset: str | None,
@@ -50,7 +51,10 @@ def command(
     seed: int,
     out: Path,
 ) -> None:
-    """Draw samples of MODEL into a file; `zoo-cli list sampler` shows where codes may come from."""
+    """Draw samples of MODEL into a file; `zoo-cli list sampler` shows where codes may come from.
+
+    MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
+    """
     import torch
 
     from zoo.checkpoint import load

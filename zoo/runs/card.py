@@ -1,48 +1,234 @@
-"""The README of a run: what the model is, how to use it, how good it is."""
+"""The model card: what a model is, how to use it, what it was trained on, how good it is, and what it is not for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.data import DataInfo
 from zoo.files import write_text
+from zoo.inspection import describe_component
+from zoo.registry import find_source, list_components
+from zoo.runs.card_file import Card
+from zoo.runs.portable import portable
 from zoo.spec.documents import to_yaml
+from zoo.spec.model import PARTS, ModelSpec
 from zoo.spec.recipe import Recipe
 from zoo.version import __version__
+
+PLACE = "PATH OF THIS DIRECTORY"
+"""What a card says in place of its address, until the model is pushed to one."""
+
+NO_LICENCE = "unknown"
+_FIRST_PICTURES = ("samples", "latent_grid", "reconstructions")
+_UNSTATED = "The author of this model has not stated under which licence it may be used: ask before you do."
 
 
 def write_card(
     folder: Path, recipe: Recipe, info: DataInfo, evaluation: dict[str, Any], figures: Sequence[Path]
 ) -> None:
     """Write ``README.md`` of a run directory."""
-    model = recipe.model
-    shown = [f"![{path.stem.replace('_', ' ')}](figures/{path.name})" for path in figures]
+    names = [path.name for path in figures]
+    card = compose(recipe.name, recipe.model, recipe=recipe, info=info, evaluation=evaluation, figures=names)
+    write_text(folder / "README.md", str(card))
+
+
+def compose(
+    name: str,
+    spec: ModelSpec,
+    *,
+    recipe: Recipe | None = None,
+    info: DataInfo | None = None,
+    evaluation: dict[str, Any] | None = None,
+    figures: Sequence[str] = (),
+) -> Card:
+    """Return the card of a model from what is known of it.
+
+    Args:
+        figures: names of the files in ``figures/`` that it shows.
+    """
+    first, others = _arrange(figures)
+    description = (recipe.description if recipe else "") or spec.description
     parts = [
-        f"# {recipe.name}",
-        recipe.description,
-        f"A {model.objective.name} model"
-        + (f" with latent_dim {model.latent_dim}" if model.latent_dim else "")
-        + f" for data of shape {list(model.data_shape or ())}"
-        + (f" in [{model.data_range[0]:g}, {model.data_range[1]:g}]" if model.data_range else "")
-        + f", made with latent-zoo {__version__}.",
-        *shown[:1],
+        f"# {name}",
+        description,
+        _what_it_is(spec),
+        *(_picture(figure) for figure in first),
         "## Use",
-        '```python\nimport zoo\n\nmodel = zoo.load("PATH OF THIS DIRECTORY")\nimages = model.sample(16)\n```',
-        f"## Evaluation\n\nOn the {evaluation['split']} split of `{info.name}`, "
-        f"{evaluation['examples']:,} examples, seed {evaluation['seed']}, best epoch {evaluation['best_epoch']}.",
-        _table(evaluation["metrics"]),
-        *[f"Note: {note}" for note in evaluation["notes"]],
-        *shown[1:],
-        "## Recipe",
-        f"```yaml\n{to_yaml(recipe.to_dict())}```",
-        "## Data",
-        f"{info.citation}\n\nLicence of the data: {info.licence}",
+        f"```python\n{_use(spec)}\n```",
+        *_training_data(recipe, info),
+        *(_evaluation(evaluation) if evaluation else ()),
+        *(_picture(figure) for figure in others),
+        "## Limits",
+        _limits(spec, recipe, evaluation),
+        *(["## Recipe", f"```yaml\n{to_yaml(portable(recipe).to_dict())}```"] if recipe else ()),
+        "## Licence",
+        _UNSTATED,
+        "## Citation",
+        _citation(spec, info),
     ]
-    write_text(folder / "README.md", "\n\n".join(part for part in parts if part) + "\n")
+    return Card(_metadata(name, spec, recipe, evaluation), "\n\n".join(part for part in parts if part))
 
 
-def _table(metrics: dict[str, Any]) -> str:
-    rows = [f"| {name} | {value:.6g} |" for name, value in metrics.items() if isinstance(value, (int, float))]
-    return "\n".join(["| figure | value |", "|---|---|", *rows])
+def state_licence(card: Card, licence: str) -> Card:
+    """Return the card with the licence of the model stated, in its metadata and in its text."""
+    text = card.text.replace(_UNSTATED, f"The weights: {licence}.")
+    return Card({**card.metadata, "license": licence}, text)
+
+
+def _metadata(name: str, spec: ModelSpec, recipe: Recipe | None, evaluation: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the fields that the Hub reads.
+
+    Source:
+        Hugging Face, Model Cards, "Model card metadata". https://huggingface.co/docs/hub/model-cards
+    """
+    used = [getattr(spec, role).name for role in ("objective", *PARTS) if getattr(spec, role) is not None]
+    task = _task(spec)
+    metadata: dict[str, Any] = {
+        "library_name": "latent-zoo",
+        "license": NO_LICENCE,
+        "tags": list(dict.fromkeys(["latent-zoo", *used])),
+    }
+    if recipe:
+        metadata["datasets"] = [recipe.data.name]
+    if task:
+        metadata["pipeline_tag"] = task
+    values = _values(evaluation)
+    if evaluation and values:
+        dataset = {"type": evaluation["dataset"], "name": evaluation["dataset"], "split": evaluation["split"]}
+        metrics = [
+            {"type": key, "name": key.replace("_", " "), "value": value, **_arguments(key, evaluation)}
+            for key, value in values.items()
+        ]
+        result = {"task": {"type": task or "other"}, "dataset": dataset, "metrics": metrics}
+        metadata["model-index"] = [{"name": name, "results": [result]}]
+    return metadata
+
+
+def _arguments(figure: str, evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of the metric that a figure is called after."""
+    options = next((options for name, options in _settings(evaluation) if figure.startswith(name)), None)
+    return {"args": options} if options else {}
+
+
+def _settings(evaluation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (setting["name"], {key: value for key, value in setting.items() if key != "name"})
+        for setting in evaluation.get("settings", ())
+    ]
+
+
+def _task(spec: ModelSpec) -> str | None:
+    image = len(spec.data_shape or ()) == 3
+    return "unconditional-image-generation" if image and not spec.classes else None
+
+
+def _values(evaluation: dict[str, Any] | None) -> dict[str, float]:
+    """Return the figures that are finite numbers; a standard error is none by itself."""
+    figures = evaluation["metrics"] if evaluation else {}
+    return {
+        name: value
+        for name, value in figures.items()
+        if isinstance(value, (int, float)) and math.isfinite(value) and not name.endswith("_standard_error")
+    }
+
+
+def _arrange(figures: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the picture to open with, and the rest."""
+    stems = {Path(figure).stem: figure for figure in figures}
+    opening = next((stems[stem] for stem in _FIRST_PICTURES if stem in stems), None)
+    return [opening] if opening else [], [figure for figure in figures if figure != opening]
+
+
+def _picture(figure: str) -> str:
+    return f"![{Path(figure).stem.replace('_', ' ')}](figures/{figure})"
+
+
+def _what_it_is(spec: ModelSpec) -> str:
+    components = [f"{role} `{getattr(spec, role).name}`" for role in PARTS if getattr(spec, role) is not None]
+    return (
+        f"Objective `{spec.objective.name}`; {', '.join(components)}"
+        + (f"; {spec.latent_dim} latent dimensions" if spec.latent_dim else "")
+        + (f"; conditional on {spec.classes} classes" if spec.classes else "")
+        + f". For data of shape {list(spec.data_shape or ())}"
+        + (f" in [{spec.data_range[0]:g}, {spec.data_range[1]:g}]" if spec.data_range else "")
+        + f". Made with latent-zoo {__version__}."
+    )
+
+
+def _use(spec: ModelSpec) -> str:
+    """Return three lines that run as they stand, once the package is installed."""
+    if spec.classes:
+        labels = f"torch.arange(16) % {spec.classes}"
+        return f'import torch, zoo\nmodel = zoo.load("{PLACE}")\nsamples = model.sample(16, {labels})'
+    return f'import zoo\nmodel = zoo.load("{PLACE}")\nsamples = model.sample(16)'
+
+
+def _training_data(recipe: Recipe | None, info: DataInfo | None) -> Iterator[str]:
+    if recipe is None:
+        return
+    data = recipe.data
+    prepared = ", ".join(
+        f"`{field}: {value}`"
+        for field in ("binarise", "scale", "pad", "resize", "subset")
+        if (value := getattr(data, field)) not in (None, 0, "none")
+    )
+    yield "## Training data"
+    yield f"`{data.name}`" + (f", prepared with {prepared}." if prepared else ".")
+    if info:
+        yield f"{info.citation}\n\nLicence of the data: {info.licence or 'not stated'}."
+
+
+def _evaluation(evaluation: dict[str, Any]) -> Iterator[str]:
+    figures = evaluation["metrics"]
+    rows = [
+        f"| {name} | {value:.6g} | {_error(figures.get(f'{name}_standard_error'))} |"
+        for name, value in _values(evaluation).items()
+    ]
+    yield (
+        f"## Evaluation\n\nOn the {evaluation['split']} split of `{evaluation['dataset']}`, "
+        f"{evaluation['examples']:,} examples, seed {evaluation['seed']}, best epoch {evaluation['best_epoch']}. "
+        "Log-densities in nats."
+    )
+    yield "\n".join(["| figure | value | standard error |", "|---|---|---|", *rows])
+    settings = _settings(evaluation)
+    if settings:
+        yield "Settings of the metrics:\n\n" + "\n".join(
+            f"- `{name}`: " + (", ".join(f"`{key}: {value}`" for key, value in options.items()) or "no options")
+            for name, options in settings
+        )
+    yield from (f"Note: {note}" for note in evaluation["notes"])
+
+
+def _error(value: Any) -> str:
+    return f"{value:.2g}" if isinstance(value, (int, float)) and math.isfinite(value) else ""
+
+
+def _limits(spec: ModelSpec, recipe: Recipe | None, evaluation: dict[str, Any] | None) -> str:
+    data = f"`{recipe.data.name}`" if recipe else "its training data"
+    lines = [
+        f"- It knows {data} alone: what it makes of other data, or of the same prepared in another way, means nothing.",
+        "- Its samples are of its training data's kind, and carry its gaps and its bias.",
+        "- Nobody has examined it for decisions about people.",
+    ]
+    if evaluation is None:
+        lines.append("- It comes without an evaluation.")
+    return "\n".join(lines)
+
+
+def _citation(spec: ModelSpec, info: DataInfo | None) -> str:
+    """Name the sources that the components state themselves, then that of the data."""
+    sources = []
+    for role in ("objective", *PARTS):
+        component = getattr(spec, role)
+        if component is None or component.name not in list_components(role):
+            continue
+        doc = describe_component(find_source(role, component.name)).doc
+        _, found, after = doc.partition("Source:\n")
+        if found:
+            sources.append(f"- {role} `{component.name}`: {' '.join(after.split(chr(10) * 2)[0].split())}")
+    if info and info.citation:
+        sources.append(f"- data: {info.citation}")
+    return "\n".join([*sources, f"- software: latent-zoo {__version__}"])

@@ -1,0 +1,65 @@
+"""Train the pretrained models that ship with the package, and write them to ``zoo/pretrained/``.
+
+Each is what a bundled recipe makes on one CPU thread; some minutes for all of them:
+
+    python -m benchmarks pretrained            # all
+    python -m benchmarks pretrained digits     # that of one recipe
+
+Beside the weights of a model stand its configuration, its recipe and its evaluation, and its index file says where
+they are, their checksum, and their figures. ``tests/hub/test_pretrained.py`` computes the figures again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+import zoo
+from zoo.allocation import readable
+from zoo.files import write_text
+from zoo.hub.download import checksums
+from zoo.runs.directory import EVALUATION, RECIPE
+from zoo.spec.documents import to_yaml
+
+SHELF = Path(zoo.__file__).parent / "pretrained"
+RECIPES = ("digits", "digits-ae-small", "digits-full-small", "digits-conv-small", "digits-denoiser-small")
+FILES = ("config.json", "model.safetensors", RECIPE, EVALUATION)
+# Not what the hardware is fastest with, but what every machine can repeat.
+OVERRIDES = ["train.precision=fp32", "train.device=cpu"]
+
+
+def make(recipe: str) -> str:
+    """Train one recipe and put what came of it on the shelf; return the name of the model."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = zoo.train(recipe, out=Path(folder) / recipe, overrides=OVERRIDES)
+        name = f"{run.recipe.model.preset}.{run.recipe.data.name}"
+        shutil.rmtree(SHELF / name, ignore_errors=True)
+        (SHELF / name).mkdir(parents=True)
+        for file in FILES:
+            shutil.copyfile(run.path / file, SHELF / name / file)
+    entry = {
+        "description": run.recipe.description,
+        "source": name,
+        "sha256": checksums(SHELF / name / "model.safetensors")[0],
+        "recipe": recipe,
+        "evaluation": {key: value for key, value in run.evaluation["metrics"].items() if isinstance(value, float)},
+    }
+    write_text(SHELF / f"{name}.yaml", to_yaml(entry))
+    return name
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the models of the recipes named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=", ".join(RECIPES))
+    torch.set_num_threads(1)
+    for recipe in parser.parse_args(arguments).recipes or RECIPES:
+        name = make(recipe)
+        print(f"{name:<24}{readable((SHELF / name / 'model.safetensors').stat().st_size)}", flush=True)
+    total = sum(path.stat().st_size for path in SHELF.rglob("*") if path.is_file())
+    print(f"{'all':<24}{readable(total)}")

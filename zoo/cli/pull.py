@@ -1,0 +1,62 @@
+"""``zoo-cli pull``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zoo.cli._output import figures_table
+
+if TYPE_CHECKING:
+    from zoo.hub.pull import Pulled
+
+
+@click.command(epilog="Example: zoo-cli pull ada/digits-vae --revision v1 --to models/digits")
+@click.argument("repo", metavar="USER/NAME")
+@click.option("--revision", help="Branch, tag or commit.  [default: main]")
+@click.option("--to", type=click.Path(path_type=Path), help="A new or empty directory.  [default: the cache]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(repo: str, revision: str | None, to: Path | None, as_json: bool) -> None:
+    """Fetch USER/NAME from the Hugging Face Hub, check it, and say where it lies and what it is.
+
+    Nothing that is fetched is executed or unpickled. Without a network the copy in the cache serves.
+    """
+    from zoo.hub.pull import pull
+
+    pulled = pull(repo, revision=revision, to=to)
+    click.echo(json.dumps(_facts(pulled), indent=2) if as_json else _text(pulled))
+
+
+def _facts(pulled: Pulled) -> dict[str, object]:
+    return {
+        "path": str(pulled.path),
+        "address": pulled.address,
+        "commit": pulled.commit,
+        "spec": pulled.spec.to_dict(),
+        "evaluation": pulled.evaluation,
+    }
+
+
+def _text(pulled: Pulled) -> str:
+    from zoo.hub.faults import scrub
+    from zoo.spec.model import PARTS
+
+    spec = pulled.spec
+    parts = [f"{role} {getattr(spec, role).name}" for role in PARTS if getattr(spec, role) is not None]
+    size = sum(tensor.numel() for tensor in pulled.model.state_dict().values())
+    lines = [
+        f"{pulled.address}, commit {pulled.commit[:12]}",
+        f"  lies in     {pulled.path}",
+        f"  objective   {spec.objective.name}",
+        f"  made of     {', '.join(parts)}",
+        f"  for data    {list(spec.data_shape or ())}",
+        f"  weights     {size:,} numbers",
+    ]
+    if pulled.evaluation is None:
+        return "\n".join([*lines, "It comes without an evaluation."])
+    where = f"{pulled.evaluation.get('split')} split of {pulled.evaluation.get('dataset')}, as its author measured it"
+    # What others wrote may hold control characters that a terminal would obey.
+    return scrub("\n".join([*lines, figures_table(pulled.evaluation["metrics"], where)]))

@@ -1,0 +1,61 @@
+"""How a model on the Hub is named: ``user/name``, and ``hf://user/name@revision`` where a directory could stand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from zoo.errors import InputError
+
+PREFIX = "hf://"
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_REVISION = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.+/-]*[A-Za-z0-9_+-])?")
+_LONGEST = 96
+
+
+@dataclass(frozen=True)
+class Address:
+    """A repository on the Hub, and a branch, tag or commit in it; None for the default branch.
+
+    Example:
+        >>> Address.parse("hf://ada/digits@v1")
+        Address(repo='ada/digits', revision='v1')
+        >>> str(Address.parse("ada/digits"))
+        'hf://ada/digits'
+    """
+
+    repo: str
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        return f"{PREFIX}{self.repo}" + (f"@{self.revision}" if self.revision else "")
+
+    @classmethod
+    def parse(cls, text: str, revision: str | None = None) -> Address:
+        """Read ``user/name``, with ``hf://`` before it and ``@revision`` behind it if they are there.
+
+        Args:
+            revision: what is meant if the text names none.
+
+        Raises:
+            InputError: the name or the revision is none that the Hub can have.
+        """
+        repo, at, named = text.removeprefix(PREFIX).partition("@")
+        if at and revision is not None and named != revision:
+            raise InputError(f"two revisions came, {named!r} and {revision!r}", where=text, remedy="Leave one out.")
+        address = cls(repo, named if at else revision)
+        parts = repo.split("/")
+        fits = len(parts) == 2 and all(_NAME.fullmatch(part) for part in parts) and len(repo) <= _LONGEST
+        if not fits or "--" in repo or ".." in repo or repo.endswith(".git"):
+            raise InputError(
+                "no name that a model on the Hub can have",
+                where=text,
+                remedy="It is user/name, in letters, digits and single - _ . between them: hf://user/name@revision.",
+            )
+        if address.revision is not None and (not _REVISION.fullmatch(address.revision) or ".." in address.revision):
+            raise InputError(
+                f"no branch, tag or commit can be called {address.revision!r}",
+                where=text,
+                remedy="For example: hf://user/name@v1.0",
+            )
+        return address

@@ -1,0 +1,98 @@
+"""What is pushed: the files that make a model, and nothing else of the directory that they lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.checkpoint import CONFIG, WEIGHTS, load, read_config
+from zoo.hub.content import is_figure, read_evaluation
+from zoo.hub.download import checksums
+from zoo.runs.card import NO_LICENCE, PLACE, compose, state_licence
+from zoo.runs.card_file import Card
+from zoo.runs.directory import CARD, EVALUATION, RECIPE
+from zoo.runs.portable import portable
+from zoo.spec.documents import to_yaml
+from zoo.spec.recipe import Recipe
+from zoo.spec.resolve import load_recipe
+
+_FACTS = {"library_name": "latent-zoo", "license": NO_LICENCE, "tags": ["latent-zoo"]}
+"""What a card must say so that the model is found, which one written by hand may lack."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The files that are pushed, by their name in the repository, as they lie on the disk.
+
+    Attributes:
+        title: what the model is called.
+    """
+
+    title: str
+    files: Mapping[str, Path]
+
+    @property
+    def size(self) -> int:
+        """The size of all files together, in bytes."""
+        return sum(path.stat().st_size for path in self.files.values())
+
+
+def collect(folder: Path, repo: str, workshop: Path, *, licence: str | None = None) -> Bundle:
+    """Gather what a checkpoint or run directory has to show, checked by loading it.
+
+    Args:
+        repo: where it goes, which its card says.
+        workshop: an empty directory, for the files that are not pushed as they are.
+        licence: of the model; that of its card if not given.
+
+    Raises:
+        ZooError: the model cannot be loaded, or its recipe, evaluation or card cannot be read.
+    """
+    load(folder)
+    files = {name: folder / name for name in (CONFIG, WEIGHTS)}
+    recipe = load_recipe(folder / RECIPE) if (folder / RECIPE).is_file() else None
+    if recipe is not None:
+        files[RECIPE] = _put(workshop / RECIPE, to_yaml(portable(recipe).to_dict()))
+    evaluation = read_evaluation(folder)
+    if evaluation is not None:
+        files[EVALUATION] = folder / EVALUATION
+    title = recipe.name if recipe else repo.partition("/")[2]
+    card = _card(folder, title, recipe, evaluation)
+    card = Card({**_FACTS, **card.metadata}, card.text.replace(PLACE, f"hf://{repo}"))
+    if licence:
+        card = state_licence(card, licence)
+    files[CARD] = _put(workshop / CARD, str(card))
+    files |= {name: path for name, path in _figures(folder).items() if name in card.text}
+    return Bundle(title, files)
+
+
+def _put(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _card(folder: Path, title: str, recipe: Recipe | None, evaluation: dict | None) -> Card:
+    """Return the card of the directory, which a person may have edited, or one made of what is known."""
+    if (folder / CARD).is_file():
+        return Card.parse((folder / CARD).read_text(encoding="utf-8"), str(folder / CARD))
+    spec = read_config(folder / CONFIG)
+    figures = [name.removeprefix("figures/") for name in _figures(folder)]
+    return compose(title, spec, recipe=recipe, evaluation=evaluation, figures=figures)
+
+
+def _figures(folder: Path) -> dict[str, Path]:
+    found = {f"figures/{path.name}": path for path in sorted((folder / "figures").glob("*.png"))}
+    return {name: path for name, path in found.items() if is_figure(name)}
+
+
+def is_same(path: Path, sha256: str | None, blob: str | None) -> bool:
+    """Whether a file holds what the Hub has under a checksum."""
+    return (sha256 or blob) in checksums(path)
+
+
+def left_behind(folder: Path, bundle: Bundle) -> list[str]:
+    """Return the files of a directory that are not pushed."""
+    pushed = set(bundle.files)
+    everything = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in everything if name not in pushed)

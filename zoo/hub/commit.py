@@ -1,0 +1,98 @@
+"""One commit, made once: also when its answer is lost, or when somebody else is faster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.hub.address import Address
+from zoo.hub.bundle import is_same
+from zoo.hub.client import Listing, is_passing, list_files
+from zoo.hub.faults import HubError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Change:
+    """Files to put into a repository, by their name there, and files to take out of it."""
+
+    added: Mapping[str, Path] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All files that it touches."""
+        return (*self.added, *self.removed)
+
+    def __bool__(self) -> bool:
+        return bool(self.names)
+
+    def is_in(self, listing: Listing) -> bool:
+        """Whether a commit holds what the change would bring about."""
+        return not any(name in listing.files for name in self.removed) and all(
+            name in listing.files and is_same(path, listing.files[name].sha256, listing.files[name].blob)
+            for name, path in self.added.items()
+        )
+
+
+def commit(api: HfApi, address: Address, head: Listing, change: Change, message: str) -> str:
+    """Make one commit on top of ``head`` and return its id.
+
+    The client tries uploads again, but not the commit, since its answer may have been lost after it was made. So
+    the branch is looked at before another attempt: if it holds the change, the change is done.
+
+    Raises:
+        HubError: the branch has moved on since ``head``.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+    from huggingface_hub.errors import HfHubHTTPError
+
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
+        *(CommitOperationAdd(name, str(path)) for name, path in change.added.items()),
+        *(CommitOperationDelete(name) for name in change.removed),
+    ]
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            made = api.create_commit(
+                address.repo,
+                list(operations),
+                commit_message=message,
+                revision=address.revision,
+                parent_commit=head.commit,
+            )
+            return str(made.oid)
+        except Exception as error:
+            refused = isinstance(error, HfHubHTTPError) and error.response.status_code in (409, 412)
+            if not refused and not _is_passing(error):
+                raise
+            now = list_files(api, address)
+            if change.is_in(now):
+                return now.commit
+            if now.commit != head.commit:
+                raise _overtaken(api, address) from None
+            if refused or attempt == _ATTEMPTS:
+                raise
+        time.sleep(2 ** (attempt - 1))
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _is_passing(error: BaseException) -> bool:
+    # "Error while uploading …" is a RuntimeError around what happened.
+    inner = error.__cause__ if isinstance(error, RuntimeError) else None
+    return is_passing(inner or error)
+
+
+def _overtaken(api: HfApi, address: Address) -> HubError:
+    return HubError(
+        "somebody else has pushed to it in the meantime; nothing of yours was added",
+        where=str(address),
+        remedy=f"Look at {api.endpoint}/{address.repo}/commits/{address.revision or 'main'}, and push again if yours "
+        "should come on top.",
+    )

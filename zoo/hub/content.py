@@ -1,0 +1,134 @@
+"""Which files of a repository are the zoo's, and whether what they hold is what it should be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from zoo.allocation import readable
+from zoo.checkpoint import CONFIG, WEIGHTS, check_weights, read_config
+from zoo.errors import CheckpointError, RecipeError, located
+from zoo.hub.client import LIBRARY
+from zoo.runs.directory import CARD, EVALUATION, RECIPE
+from zoo.runs.portable import check_portable
+from zoo.spec.recipe import Recipe
+from zoo.spec.resolve import load_recipe
+
+NEEDED = (CONFIG, WEIGHTS)
+USEFUL = (RECIPE, EVALUATION)
+_FIGURE = re.compile(r"figures/[A-Za-z0-9_-]{1,64}\.png")
+_LARGEST = {CONFIG: 2**22, RECIPE: 2**20, EVALUATION: 2**20, CARD: 2**20}
+_LARGEST_FIGURE = 2**24
+_MOST_FIGURES = 32
+
+
+def choose(names: Iterable[str], *, everything: bool) -> list[str]:
+    """Return the names of a repository that are fetched: those that make a model, or with ``everything`` a whole run.
+
+    All others stay where they are, whatever they are called.
+    """
+    present = set(names)
+    chosen = [name for name in (*NEEDED, *USEFUL) if name in present]
+    if everything:
+        figures = sorted(name for name in present if is_figure(name))[:_MOST_FIGURES]
+        chosen += [name for name in (CARD,) if name in present] + figures
+    return chosen
+
+
+def is_figure(name: str) -> bool:
+    """Whether a file of this name is a figure of a run."""
+    return _FIGURE.fullmatch(name) is not None
+
+
+def check_size(name: str, size: int | None, where: str) -> None:
+    """Refuse a file that is too large to be what its name says, before it is fetched."""
+    largest = _LARGEST.get(name, _LARGEST_FIGURE if is_figure(name) else None)
+    if largest is not None and (size or 0) > largest:
+        raise CheckpointError(
+            f"{name} has {readable(size or 0)}, at most {readable(largest)} are read",
+            where=where,
+            remedy="It was not fetched.",
+        )
+
+
+def check_present(names: Iterable[str], where: str) -> None:
+    """Refuse a repository that holds no model of the zoo."""
+    present = set(names)
+    absent = [name for name in NEEDED if name not in present]
+    if absent:
+        pickles = any(name.endswith((".bin", ".pt", ".pth", ".pkl", ".ckpt")) for name in present)
+        raise CheckpointError(
+            f"it has no {' and no '.join(absent)}, so it is no model of latent-zoo",
+            where=where,
+            remedy="Weights are read from safetensors alone, never from a pickle."
+            if pickles
+            else "`zoo-cli list hub` finds those that are.",
+        )
+
+
+def check_content(folder: Path, where: str) -> None:
+    """Refuse files that are damaged, hostile, or of another package; nothing in them is executed.
+
+    Raises:
+        ZooError: with the address, the file, and what is wrong with it.
+    """
+    with located(where):
+        with located(CONFIG):
+            read_config(folder / CONFIG)
+            _check_library(folder / CONFIG)
+        check_weights(folder / WEIGHTS)
+        if (folder / RECIPE).is_file():
+            with located(RECIPE):
+                read_foreign_recipe(folder / RECIPE)
+        if (folder / EVALUATION).is_file():
+            with located(EVALUATION):
+                read_evaluation(folder)
+
+
+def read_foreign_recipe(path: Path) -> Recipe:
+    """Read a recipe that came from outside: no YAML that grows when it is read, and no path on this machine.
+
+    Raises:
+        ZooError: the recipe is not valid, holds a tag or an alias, or names a path.
+    """
+    try:
+        events = yaml.parse(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        if any(isinstance(event, yaml.AliasEvent) for event in events):
+            raise RecipeError("an alias came, none was needed", remedy="Write the value out.")
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise RecipeError(f"not valid YAML: {str(error).splitlines()[0]}") from error
+    recipe = load_recipe(path)
+    check_portable(recipe.data)
+    return recipe
+
+
+def read_evaluation(folder: Path) -> dict[str, Any] | None:
+    """Return the evaluation beside a model, or None if there is none.
+
+    Raises:
+        CheckpointError: it is not valid JSON, or its figures are not figures.
+    """
+    path = folder / EVALUATION
+    if not path.is_file():
+        return None
+    try:
+        evaluation = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"not valid JSON ({error})") from error
+    figures = evaluation.get("metrics") if isinstance(evaluation, dict) else None
+    if not isinstance(figures, dict) or not all(
+        isinstance(value, (int, float, list, str)) for value in figures.values()
+    ):
+        raise CheckpointError("figures by name were needed under `metrics`")
+    return dict(evaluation)
+
+
+def _check_library(path: Path) -> None:
+    library = json.loads(path.read_text(encoding="utf-8")).get("library_name")
+    if library != LIBRARY:
+        raise CheckpointError(f"a model of {LIBRARY} was needed, one of {library!r} came")

@@ -1,0 +1,66 @@
+"""The shelf of pretrained models: an index file each, weights inside the package or on the Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from zoo.catalogue import pretrained_files
+from zoo.checkpoint import WEIGHTS
+from zoo.errors import CheckpointError, InputError, unknown_name
+from zoo.hub.address import PREFIX, Address
+from zoo.hub.download import checksums, fetch
+from zoo.spec.component import StrictModel
+from zoo.spec.documents import read_yaml
+from zoo.spec.resolve import validate
+
+
+class Entry(StrictModel):
+    """What the index says of one pretrained model."""
+
+    description: str = Field(description="One sentence on the model.")
+    source: str = Field(description="A folder beside the index file, or hf://user/name@commit.")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Checksum of the weights.")
+    recipe: str = Field(description="The bundled recipe that made it.")
+    evaluation: dict[str, Any] = Field(description="Its figures on the test split.")
+
+
+def read_entry(name: str) -> Entry:
+    """Return what the index says of a pretrained model.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    files = pretrained_files()
+    if name not in files:
+        problem, remedy = unknown_name("pretrained model", name, files)
+        raise InputError(problem, remedy=remedy)
+    return validate(Entry, read_yaml(files[name]), str(files[name]))
+
+
+def locate_pretrained(name: str) -> Path:
+    """Return the directory of a pretrained model; one on the Hub is fetched.
+
+    Raises:
+        InputError: there is none of this name.
+        HubError: it is on the Hub, which cannot be reached.
+        CheckpointError: the weights are not those of the index.
+
+    Example:
+        >>> sorted(path.name for path in locate_pretrained("vae-mlp-2d.digits").iterdir())
+        ['config.json', 'evaluation.json', 'model.safetensors', 'recipe.yaml']
+    """
+    entry = read_entry(name)
+    if entry.source.startswith(PREFIX):
+        folder = fetch(Address.parse(entry.source)).path
+    else:
+        folder = pretrained_files()[name].parent / entry.source
+    if checksums(folder / WEIGHTS)[0] != entry.sha256:
+        raise CheckpointError(
+            "the weights are not those that the index names",
+            where=str(folder / WEIGHTS),
+            remedy="Install latent-zoo again: pip install --force-reinstall latent-zoo",
+        )
+    return folder

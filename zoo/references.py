@@ -1,0 +1,76 @@
+"""One place that turns what a user calls a MODEL into a directory: every command and :func:`load` go through it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zoo import checkpoint
+from zoo.catalogue import pretrained_files
+from zoo.errors import CheckpointError, located, nearest
+from zoo.hub.address import PREFIX, Address
+from zoo.model import Model
+
+
+def load(model: str | Path, *, device: str | torch.device = "cpu", **hub: Any) -> Model:
+    """Load a model in evaluation mode: of a directory, of the Hugging Face Hub, or a pretrained one.
+
+    Loading is strict: a tensor that is missing, left over or of another shape is an error that names it. Nothing
+    that came with the files is executed, and a configuration that asks for far more memory than its weights can
+    fill is refused before the memory is taken.
+
+    Args:
+        model: a run or checkpoint directory, ``hf://user/name`` with ``@`` and a branch, tag or commit behind it
+            if need be, or a name such as ``vae-mlp-2d.digits`` of :func:`zoo.list_pretrained`.
+        device: where the weights go.
+        hub: how one on the Hub is fetched: ``token``, ``cache_dir``, ``force_download``, ``local_files_only``; see
+            :func:`zoo.hub.download.fetch`.
+
+    Raises:
+        CheckpointError: there is no such model, or a file or a tensor is missing, damaged or of another shape.
+        ComponentError: a component is not installed.
+        HubError: the Hub cannot be reached or refuses.
+
+    Example:
+        >>> import zoo
+        >>> zoo.load("vae-mlp-2d.digits").sample(3).shape
+        torch.Size([3, 1, 8, 8])
+    """
+    folder = locate(model, **hub)
+    if str(folder) == str(model):
+        return checkpoint.load(folder, device=device)
+    with located(str(model)):
+        return checkpoint.load(folder, device=device)
+
+
+def locate(model: str | Path, **hub: Any) -> Path:
+    """Return the directory of a model; one on the Hub is fetched into the cache and checked first.
+
+    Raises:
+        CheckpointError: there is no such directory, and no pretrained model of this name.
+        HubError: the Hub cannot be reached or refuses.
+
+    Example:
+        >>> locate("vae-mlp-2d.digits").name
+        'vae-mlp-2d.digits'
+    """
+    text = str(model)
+    if text.startswith(PREFIX):
+        from zoo.hub.download import fetch
+
+        return fetch(Address.parse(text), **hub).path
+    path = Path(model)
+    if path.is_dir():
+        return path
+    if text in pretrained_files():
+        from zoo.hub.pretrained import locate_pretrained
+
+        return locate_pretrained(text)
+    raise CheckpointError(
+        "there is no such directory, and no pretrained model of this name",
+        where=text,
+        remedy=f"{nearest(text, pretrained_files())}A model is a run or checkpoint directory, hf://user/name, or one "
+        "of `zoo-cli list pretrained`.",
+    )
