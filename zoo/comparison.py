@@ -105,7 +105,9 @@ def as_text(value: float | None) -> str:
     """Return a figure as a table shows it."""
     if value is None:
         return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
+    if isinstance(value, int) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
 
 
 def _is_figure(name: str, value: Any) -> bool:
@@ -149,4 +151,4 @@ def _caption(figures: Mapping[str, Any], sampler: str) -> str:
     """Return the figures of quality that belong under a panel of samples."""
     names = {"frechet_distance": "Fréchet", "density": "density", "coverage": "coverage"}
     found = {text: figures.get(f"{name}_{sampler}") for name, text in names.items()}
-    return ", ".join(f"{text} {value:.3g}" for text, value in found.items() if value is not None)
+    return ", ".join(f"{text} {as_text(value)}" for text, value in found.items() if value is not None)

@@ -160,7 +160,7 @@ def test_the_grid_has_the_second_latent_upwards(data: Data) -> None:
 def test_a_pair_that_is_not_there_is_named(data: Data) -> None:
     with pytest.raises(DataError, match="there is no class 12"):
         Interpolation(pairs=[[1, 12]]).draw(subject(data))
-    with pytest.raises(DataError, match="there is no examples 999"):
+    with pytest.raises(DataError, match="there is no example 999"):
         Interpolation(pairs=[[0, 999]], between="examples").draw(subject(data))
 
 

@@ -112,7 +112,8 @@ class Interpolation(Figure):
         pairs = pairs or [list(places)[:2]]
         for number in (number for pair in pairs for number in pair):
             if number not in places:
-                raise DataError(f"there is no {between.split('_')[0]} {number}", where="interpolation.pairs")
+                kind = "class" if between == "class_means" else "example"
+                raise DataError(f"there is no {kind} {number} among those shown", where="interpolation.pairs")
         return {title.format(names[a], names[b]): (places[a], places[b]) for a, b in pairs}
 
 
