@@ -70,10 +70,10 @@ class MixtureOracle:
         kept, beta = (1 - self.chain.betas[t - 1]).sqrt(), self.chain.betas[t - 1]
         before, now = self._components(t - 1), self._components(t)
         covariance = before.covariance_matrix
-        # C S⁻¹ = (S⁻¹ C)ᵀ, because C and S are symmetric and commute.
+        # S⁻¹ C = C S⁻¹, because S is a polynomial of C: one solve serves mean and covariance.
         gain = torch.cholesky_solve(covariance, now.scale_tril)
         shares = self._responsibilities(x, now)
-        means = before.mean + kept * torch.einsum("kij,bkj->bki", gain.mT, x[:, None] - now.mean)
+        means = before.mean + kept * torch.einsum("kij,bkj->bki", gain, x[:, None] - now.mean)
         mean = torch.einsum("bk,bki->bi", shares, means)
         apart = means - mean[:, None]
         within = torch.einsum("bk,kij->bij", shares, beta * 0.5 * (gain + gain.mT))
