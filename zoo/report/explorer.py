@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -92,21 +93,22 @@ def _grids(model: Model, latent_map: LatentMap, form: SheetFormat, budget: int) 
     """Return the finest grid that a budget allows, and a sheet of it for each class of a conditional model."""
     conditions: list[int | None] = [*range(min(model.classes, _MOST_CLASSES))] if model.classes else [None]
 
-    def sheets(places: int, conditions: list[int | None] = conditions) -> list[Sheet]:
+    @functools.lru_cache(maxsize=1)
+    def sheet(places: int, label: int | None) -> Sheet:
         grid = latent_map.grid(latent_map.axes(_side(places, latent_map)))
-        return [form.pack(_decode_grid(model, grid, label), smooth=True) for label in conditions]
+        return form.pack(_decode_grid(model, grid, label), smooth=True)
 
     def size(places: int) -> int:
         # One class stands for the others, which differ little in size.
-        return len(sheets(places, conditions[:1])[0]["source"]) * len(conditions)
+        return len(sheet(places, conditions[0])["source"]) * len(conditions)
 
     dimensions = len(latent_map.low)
     least, most = _COARSEST**dimensions, min(_FINEST**2 if dimensions == 2 else 4 * _FINEST, form.most())
     # A coarse grid compresses worse than a fine one, so this begins above the number that is sought, not far above it.
     probe = min(16**dimensions, most)
-    start = max(least, min(most, int(probe * budget / size(probe) * 1.5)))
+    start = max(least, min(most, int(probe * budget / size(probe) * 1.3)))
     places = largest_within(budget, start, least, size)
-    return latent_map.axes(_side(places, latent_map)), sheets(places)
+    return latent_map.axes(_side(places, latent_map)), [sheet(places, label) for label in conditions]
 
 
 def _side(places: int, latent_map: LatentMap) -> int:

@@ -35,11 +35,11 @@ def marked(text: str) -> str:
 
 
 def json_block(name: str, value: Any) -> str:
-    """Return a script element that holds data; nothing in it can end the element or open a comment.
+    r"""Return a script element that holds data; nothing in it can end the element or open a comment.
 
     Example:
-        >>> json_block("data", {"text": "</script>"})
-        '<script type="application/json" id="data">{"text":"\\u003c/script>"}</script>'
+        >>> print(json_block("data", {"text": "</script>"}))
+        <script type="application/json" id="data">{"text":"\u003c/script>"}</script>
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return f'<script type="application/json" id="{escape(name)}">{text}</script>'
@@ -89,7 +89,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> s
 def bars(values: Sequence[float], label: str) -> str:
     """Return a small bar chart of numbers from 0 upwards, or from the smallest if that is negative."""
     low, high = min(0.0, *values), max(0.0, *values)
-    span, width = (high - low) or 1.0, 100 / len(values)
+    span, width = (high - low) or 1.0, min(8.0, 100 / len(values))
     rectangles = "".join(
         f'<rect x="{index * width + 0.1 * width:.2f}" y="{20 * (high - max(value, 0.0)) / span:.2f}" '
         f'width="{0.8 * width:.2f}" height="{max(20 * abs(value) / span, 0.3):.2f}"/>'

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from zoo.gallery import draw_figures
 from zoo.report.explorer import explorer_data, why_no_explorer
 from zoo.report.markup import bars, document, escape, json_block, marked, table
-from zoo.report.sheets import data_uri
+from zoo.report.pictures import Picture, compact
 from zoo.report.words import SAMPLERS, explain_figure, number, sampled, summary_of, title_of
 from zoo.spec.documents import to_yaml
 from zoo.spec.recipe import Recipe
@@ -20,6 +18,7 @@ from zoo.version import __version__
 
 _PAGE_BUDGET = 4_800_000
 _EXPLORER_BUDGETS = 600_000, 2_800_000
+_PICTURES_BUDGET = 2_000_000
 _FIRST_FIGURES = ("loss", "reconstructions", "samples", "latent_grid", "embedding")
 _ERROR = "_standard_error"
 
@@ -152,18 +151,17 @@ def _figures(subject: Subject, seed: int) -> str:
         paths = draw_figures(subject, folder, seed=seed)
         first = {name: place for place, name in enumerate(_FIRST_FIGURES)}
         paths.sort(key=lambda path: (first.get(path.stem, len(first)), path.stem))
-        drawn = "".join(_figure(path) for path in paths)
+        pictures = compact({path.stem: path.read_bytes() for path in paths}, _PICTURES_BUDGET)
+    drawn = "".join(_figure(name, content) for name, content in pictures.items())
     title = '<h2 id="pictures">Pictures</h2>'
     return f'<section aria-labelledby="pictures">{title}<div class="gallery">{drawn}</div></section>'
 
 
-def _figure(path: Path) -> str:
-    content, words = path.read_bytes(), summary_of("figure", path.stem)
-    width, height = struct.unpack(">II", content[16:24])  # of the PNG's header
-    title = escape(title_of(path.stem))
+def _figure(name: str, picture: Picture) -> str:
+    title, words, width, height = escape(title_of(name)), summary_of("figure", name), picture.width, picture.height
     return (
         f'<figure class="{"broad" if width > 1.6 * height else "plain"}"><h3>{title}</h3>'
-        f'<img src="{data_uri(content, "image/png")}" width="{width}" height="{height}" alt="{title}: {escape(words)}">'
+        f'<img src="{picture.source}" width="{width}" height="{height}" alt="{title}: {escape(words)}">'
         f"<figcaption>{escape(words)}</figcaption></figure>"
     )
 

@@ -19,6 +19,9 @@ _MOST_VALUES = 128
 _MOST_PIXELS = 12_000_000
 """Canvases of phones hold about sixteen million."""
 
+_COMPRESSION = 7
+"""Level 9 takes three times as long for two per cent fewer bytes."""
+
 Sheet = dict[str, Any]
 """What a page needs to unpack: its number of ``rows`` and ``columns``, and its ``source``."""
 
@@ -125,7 +128,7 @@ def png_uri(pixels: Tensor) -> str:
     """Return pixels (H, W, C) uint8 as a data URI of a PNG."""
     picture = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
     buffer = io.BytesIO()
-    Image.fromarray(picture.contiguous().numpy()).save(buffer, "PNG", compress_level=9)
+    Image.fromarray(picture.contiguous().numpy()).save(buffer, "PNG", compress_level=_COMPRESSION)
     return data_uri(buffer.getvalue(), "image/png")
 
 

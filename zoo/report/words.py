@@ -25,7 +25,8 @@ _EXPLANATIONS: Mapping[str, str] = {
     "neighbour_accuracy_learned_from": "Where those neighbours come from.",
     "linear_probe_accuracy": "Share of examples whose class a linear classifier reads off the code.",
     "linear_probe_learned_from": "What that classifier was fitted to.",
-    "frechet_distance": "Distance of Gaussians fitted to the features of examples and of samples. Lower is better.",
+    "frechet_distance": "Distance of Gaussians fitted to features of examples and of samples; training data set "
+    "the mark. Lower is better.",
     "precision": "Share of samples that lie where real examples are. Higher is better.",
     "recall": "Share of real examples that lie where samples are. Higher is better.",
     "density": "How many real examples surround a sample; 1 is as dense as the data. Higher is better.",
@@ -43,9 +44,9 @@ _EXPLANATIONS: Mapping[str, str] = {
     "excess_over_floor": "That distance as a share of the error that cannot be avoided.",
 }
 SAMPLERS: Mapping[str, str] = {
-    "data": "training data, as a mark",
-    "prior": "samples of the prior",
-    "aggregate": "samples of a fit to the codes",
+    "data": "training data",
+    "prior": "prior",
+    "aggregate": "fit to the codes",
 }
 """What figures of sample quality are measured on, by the end of their names."""
 

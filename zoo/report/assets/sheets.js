@@ -77,7 +77,7 @@ class ValueSheet {
     const context = canvas.getContext("2d");
     const values = this.vector(index);
     const height = (value) => 230 - (220 * (value - low)) / (high - low || 1);
-    const style = getComputedStyle(canvas);
+    const style = getComputedStyle(document.documentElement);
     context.fillStyle = style.getPropertyValue("--accent");
     values.forEach((value, feature) => {
       const top = Math.max(0, Math.min(height(value), height(0)));

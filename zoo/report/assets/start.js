@@ -121,6 +121,9 @@ function describe({ axes, plane, points, picture, conditions }) {
   );
 }
 
+/** What the page shows; here, so that a reader can ask it from the browser's console. */
+let explorer;
+
 async function start() {
   const source = document.getElementById("explorer-data");
   if (!source) return;
@@ -129,7 +132,7 @@ async function start() {
   const [originals, reconstructions, ...grids] = await Promise.all(
     [data.points.originals, data.points.reconstructions, ...data.grids].map(open),
   );
-  const explorer = new Explorer(data, { originals, reconstructions, grids });
+  explorer = new Explorer(data, { originals, reconstructions, grids });
   const canvas = explorer.element("map");
   canvas.classList.toggle("line", explorer.map.isLine);
   document.getElementById("map-words").textContent = describe(data);
