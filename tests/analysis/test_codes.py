@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Independent, MultivariateNormal, Normal, StudentT
 
 import zoo
-from zoo.analysis.codes import Codes, class_means, encode_split, posterior_covariance
+from zoo.analysis.codes import Codes, class_means, encode_split, posterior_covariance, typical_examples
 from zoo.analysis.projection import principal_plane
 from zoo.analysis.traversals import traverse
 from zoo.data import split_of_tensor
@@ -71,3 +71,17 @@ def test_a_traversal_changes_one_dimension_and_begins_with_the_widest() -> None:
     assert changed.tolist() == [[False, True, False], [True, False, False]]
     with pytest.raises(InputError, match=r"\(2,\) and \(101, 3\) came"):
         traverse(torch.zeros(2), means)
+
+
+def test_a_typical_example_is_among_its_like_where_the_class_mean_is_not() -> None:
+    """One class on both sides of another: its mean lies in the middle of the other."""
+    torch.manual_seed(0)
+    places = torch.tensor([[-5.0, 0.0], [5.0, 0.0], [0.0, 0.0]]).repeat_interleave(100, 0)
+    codes = Codes(places + 0.5 * torch.randn(300, 2), torch.tensor([0, 0, 1]).repeat_interleave(100))
+    assert class_means(codes)[0].norm() < 0.5
+    chosen = typical_examples(codes)
+    assert codes.means[chosen[0]].norm() > 3.5
+    assert codes.means[chosen[1]].norm() < 0.5
+    assert codes.labels[list(chosen.values())].tolist() == [0, 1]
+    with pytest.raises(DataError, match="need labels"):
+        typical_examples(Codes(codes.means, None))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal
 
+from zoo.analysis.neighbours import distance_blocks
 from zoo.data import Split
 from zoo.errors import DataError
 from zoo.model import Model
@@ -68,6 +69,36 @@ def class_means(codes: Codes) -> dict[int, Tensor]:
     if codes.labels is None:
         raise DataError("class means need labels, the data have none", where="data")
     return {int(label): codes.means[codes.labels == label].mean(0) for label in codes.labels.unique()}
+
+
+def typical_examples(codes: Codes, k: int = 50) -> dict[int, int]:
+    """Return, for each class, the number of the example most of whose k nearest codes are of its class.
+
+    A class mean may lie where another class lives, between two groups of its own, say; this code is among its like.
+    Of several such examples it is the one nearest to the class mean.
+
+    Raises:
+        DataError: there are no labels.
+
+    Example:
+        >>> codes = Codes(torch.tensor([[0.0], [1.0], [4.0], [5.0], [6.0], [9.0]]), torch.tensor([1, 1, 0, 1, 1, 1]))
+        >>> typical_examples(codes, k=2)
+        {0: 2, 1: 5}
+    """
+    means = class_means(codes)
+    points, labels = codes.means, codes.labels
+    assert labels is not None
+    k = min(k, len(points) - 1)
+    shares = torch.empty(len(points))
+    for block, distances in distance_blocks(points, points):
+        nearest = distances.topk(k + 1, largest=False).indices[:, 1:]  # itself not counted
+        shares[block] = (labels[nearest] == labels[block, None]).float().mean(1)
+    chosen = {}
+    for label, mean in means.items():
+        members = (labels == label).nonzero()[:, 0]
+        best = members[shares[members] == shares[members].max()]
+        chosen[label] = int(best[(points[best] - mean).norm(dim=1).argmin()])
+    return chosen
 
 
 def posterior_covariance(q: Distribution, num_samples: int = 256) -> Tensor:

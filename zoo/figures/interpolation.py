@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Picture
 from pydantic import Field
 from torch import Tensor
 
-from zoo.analysis.codes import Codes, class_means, encode_split
+from zoo.analysis.codes import Codes, class_means, encode_split, typical_examples
 from zoo.analysis.decoding import decoder_of
 from zoo.analysis.paths import PathKind, find_path, path_length
 from zoo.analysis.projection import Projection, principal_plane
@@ -49,8 +49,9 @@ class Interpolation(Figure):
     Args:
         pairs: two classes each, or two examples each; null: from 1 to 7 and from 1 to 4 where there are such
             classes, else the first two.
-        between: ``class_means``, of the codes of each class; ``examples``, by their number in the split; null: the
-            former where there are labels.
+        between: ``class_examples``, of each class the example whose neighbours are most of its class;
+            ``class_means``, the mean of its codes, which may lie among another class; ``examples``, by their number
+            in the split; null: the first where there are labels, else the last.
         steps: images on a path.
         paths: which kinds of path.
         label: the class to decode, for a conditional model.
@@ -65,7 +66,7 @@ class Interpolation(Figure):
         self,
         *,
         pairs: list[Pair] | None = None,
-        between: Literal["class_means", "examples"] | None = None,
+        between: Literal["class_examples", "class_means", "examples"] | None = None,
         steps: Annotated[int, Field(ge=2)] = 11,
         paths: list[PathKind] = ["linear", "spherical", "geodesic"],  # noqa: B006 - only read
         label: int = 0,
@@ -99,20 +100,22 @@ class Interpolation(Figure):
 
     def _ends(self, codes: Codes, subject: Subject) -> dict[str, tuple[Tensor, Tensor]]:
         """Return the two codes of each pair, by its title."""
-        between = self.between or ("examples" if codes.labels is None else "class_means")
+        between = self.between or ("examples" if codes.labels is None else "class_examples")
+        of_classes = between != "examples"
         if between == "class_means":
             places = class_means(codes)
-            names = subject.split.info.class_names or tuple(map(str, range(max(places) + 1)))
-            title = "class {} to class {}"
+        elif between == "class_examples":
+            chosen = typical_examples(codes)
+            places = {label: codes.means[example] for label, example in chosen.items()}
         else:
             places = dict(enumerate(codes.means))
-            names = tuple(map(str, places))
-            title = "example {} to example {}"
-        pairs = self.pairs or ([[1, 7], [1, 4]] if between == "class_means" and {1, 4, 7} <= set(places) else [])
+        names = (of_classes and subject.split.info.class_names) or tuple(map(str, range(max(places) + 1)))
+        title = "class {} to class {}" if of_classes else "example {} to example {}"
+        pairs = self.pairs or ([[1, 7], [1, 4]] if of_classes and {1, 4, 7} <= set(places) else [])
         pairs = pairs or [list(places)[:2]]
         for number in (number for pair in pairs for number in pair):
             if number not in places:
-                kind = "class" if between == "class_means" else "example"
+                kind = "class" if of_classes else "example"
                 raise DataError(f"there is no {kind} {number} among those shown", where="interpolation.pairs")
         return {title.format(names[a], names[b]): (places[a], places[b]) for a, b in pairs}
 
