@@ -11,7 +11,7 @@ from zoo.cli._output import figures_table
 
 
 @click.command(
-    epilog="Example: zoo-cli train digits --set train.epochs=30 --set model.objective.beta=4 --out runs/beta4"
+    epilog="Example: zoo-cli train digits --set train.epochs=30 --set model.posterior=full_gaussian --out runs/full"
 )
 @click.argument("recipe")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set any field of the recipe; repeatable.")
