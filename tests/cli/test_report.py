@@ -68,6 +68,15 @@ def test_a_checkpoint_without_a_run_has_a_report_of_its_model(cli, run, tmp_path
     assert f"<h1>{preset}</h1>" in page
 
 
+def test_a_run_that_begins_anew_leaves_no_report_of_another_model(run, tmp_path):
+    again = shutil.copytree(run, tmp_path / "digits")
+    (again / "report.html").write_text("of the first model")
+    (again / "notes.txt").write_text("mine")
+    zoo.train("digits", out=again, overrides=TINY, overwrite=True)
+    assert not (again / "report.html").exists()
+    assert (again / "notes.txt").exists()
+
+
 def test_what_does_not_fit_is_one_message(cli, run, tmp_path):
     done = cli("report", run, "--set", "resize=[9, 9]", "--out", tmp_path / "report.html")
     assert done.status == 2

@@ -228,7 +228,7 @@ def test_nothing_is_cut_off_on_any_screen(page, visit, width, scheme):
     opened = visit(page, viewport={"width": width, "height": 700}, color_scheme=scheme, reduced_motion="reduce")
     assert opened.tab.evaluate("document.documentElement.scrollWidth") <= width
     outside = opened.tab.evaluate(
-        "[...document.querySelectorAll('section *:not(.wide *, pre *, .visually-hidden)')].filter(each => "
+        "[...document.querySelectorAll('section *:not(.wide *, .scroll *, pre *, .visually-hidden)')].filter(each => "
         "each.getBoundingClientRect().right > each.closest('section').getBoundingClientRect().right)"
         ".map(each => each.outerHTML)"
     )

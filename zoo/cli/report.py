@@ -32,7 +32,7 @@ def command(
     from zoo.evaluation import choose_metrics, final_split, record, subject_of
     from zoo.files import write_text
     from zoo.report.page import render_report
-    from zoo.runs.directory import RunDirectory
+    from zoo.runs.directory import REPORT, RunDirectory
 
     loaded, run = load(model), RunDirectory(model)
     spec = data_spec_of(model, dataset, overrides)
@@ -46,6 +46,6 @@ def command(
         click.echo(f"Measuring on {len(subject.split):,} examples …", err=True)
         evaluation = record(subject, choose_metrics(subject, None), name, seed)
     page = render_report(subject, evaluation, recipe=recipe, seed=seed)
-    path = out or Path(model) / "report.html"
+    path = out or Path(model) / REPORT
     write_text(path, page)
     click.echo(f"Made {path}, {len(page.encode()) / 1e6:.2f} MB")

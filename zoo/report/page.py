@@ -161,7 +161,8 @@ def _figure(name: str, picture: Picture) -> str:
     title, words, width, height = escape(title_of(name)), summary_of("figure", name), picture.width, picture.height
     return (
         f'<figure class="{"broad" if width > 1.6 * height else "plain"}"><h3>{title}</h3>'
-        f'<img src="{picture.source}" width="{width}" height="{height}" alt="{title}: {escape(words)}">'
+        '<div class="scroll">'
+        f'<img src="{picture.source}" width="{width}" height="{height}" alt="{title}: {escape(words)}"></div>'
         f"<figcaption>{escape(words)}</figcaption></figure>"
     )
 

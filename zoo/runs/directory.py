@@ -24,6 +24,7 @@ from zoo.spec.resolve import load_recipe
 from zoo.training.snapshot import Position, Snapshot
 
 RECIPE, METRICS, EVALUATION, CARD = "recipe.yaml", "metrics.jsonl", "evaluation.json", "README.md"
+REPORT = "report.html"
 _STATE = "state/training.safetensors"
 _LOCK = "state/lock"
 
@@ -77,7 +78,7 @@ class RunDirectory:
     def clear(self) -> None:
         """Remove the files of a run, and nothing else that a person may have put there."""
         remove_partial(self.path)
-        for name in (EVALUATION, METRICS, CARD, CONFIG, WEIGHTS, _STATE, RECIPE):
+        for name in (EVALUATION, REPORT, METRICS, CARD, CONFIG, WEIGHTS, _STATE, RECIPE):
             (self.path / name).unlink(missing_ok=True)
         for folder in ("last", "figures"):
             shutil.rmtree(self.path / folder, ignore_errors=True)
@@ -174,8 +175,9 @@ class RunDirectory:
         write_text(self.path / EVALUATION, json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n")
 
     def remove_evaluation(self) -> None:
-        """Remove the figures of a run that goes on: they are not of the model that it will end with."""
-        (self.path / EVALUATION).unlink(missing_ok=True)
+        """Remove the figures and the report of a run that goes on: they are not of the model that it will end with."""
+        for name in (EVALUATION, REPORT):
+            (self.path / name).unlink(missing_ok=True)
 
     def read_evaluation(self) -> dict[str, Any] | None:
         """Return the figures of merit, or None before the run is finished."""

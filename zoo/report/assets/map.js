@@ -24,7 +24,9 @@ class LatentMap {
       canvas.width = Math.max(1, Math.round(width * this.ratio));
       canvas.height = Math.max(1, Math.round(height * this.ratio));
     }
-    const left = this.isLine ? 12 : 56;
+    // A narrow map has less room for everything.
+    this.scale = width < 420 ? 0.8 : 1;
+    const left = this.isLine ? 12 : 56 * this.scale;
     this.frame = { left, top: 10, width: width - left - 12, height: height - 52 };
     this.drawStill();
   }
@@ -94,7 +96,7 @@ class LatentMap {
       const label = this.points.labels ? this.points.labels[index] : 0;
       if (!rank.has(label)) rank.set(label, this.colour(`--class-${label % 10}`));
       const [x, y] = this.toScreen(place);
-      drawMarker(context, x, y, label, rank.get(label), this.colour("--outline"));
+      drawMarker(context, x, y, label, rank.get(label), this.colour("--outline"), this.scale);
     });
   }
 
@@ -181,14 +183,15 @@ class LatentMap {
 }
 
 /** A marker whose shape tells classes apart as well as its colour does. */
-function drawMarker(context, x, y, label, colour, outline) {
+function drawMarker(context, x, y, label, colour, outline, scale = 1) {
   const shape = label % 5;
   context.beginPath();
-  if (shape === 0) context.arc(x, y, 3.2, 0, 2 * Math.PI);
-  else if (shape === 1) context.rect(x - 2.8, y - 2.8, 5.6, 5.6);
+  if (shape === 0) context.arc(x, y, 3.2 * scale, 0, 2 * Math.PI);
+  else if (shape === 1) context.rect(x - 2.8 * scale, y - 2.8 * scale, 5.6 * scale, 5.6 * scale);
   else {
     const corners = { 2: [0, -4, 3.7, 2.7, -3.7, 2.7], 3: [0, -4.1, 4.1, 0, 0, 4.1, -4.1, 0], 4: [0, 4, 3.7, -2.7, -3.7, -2.7] };
-    for (let i = 0; i < corners[shape].length; i += 2) context.lineTo(x + corners[shape][i], y + corners[shape][i + 1]);
+    const at = corners[shape].map((value) => value * scale);
+    for (let i = 0; i < at.length; i += 2) context.lineTo(x + at[i], y + at[i + 1]);
     context.closePath();
   }
   context.fillStyle = colour;
