@@ -17,7 +17,7 @@ from zoo.subject import Subject
 from zoo.version import __version__
 
 _PAGE_BUDGET = 4_800_000
-_EXPLORER_BUDGETS = 600_000, 2_800_000
+_EXPLORER_BUDGETS = 600_000, 3_300_000
 _PICTURES_BUDGET = 2_000_000
 _FIRST_FIGURES = ("loss", "reconstructions", "samples", "latent_grid", "embedding")
 _ERROR = "_standard_error"

@@ -78,7 +78,7 @@ class Explorer {
 
   exampleName(point) {
     const { labels, indices } = this.points;
-    return `example ${indices[point]}` + (labels ? `, class ${this.data.classes[labels[point]]}` : "");
+    return `example ${indices[point]}` + (labels ? `, class\u00a0${this.data.classes[labels[point]]}` : "");
   }
 
   /** Make the place of the cursor an end of the path; a third choice begins anew. */
