@@ -65,7 +65,7 @@ def plot_image_chain(states: Tensor, steps: list[int], data_range: tuple[float, 
 
 def plot_point_chain(states: Tensor, steps: list[int], data_range: tuple[float, float] | None = None) -> Picture:
     """Plot states (S, N, 2) of a chain as points, a panel a step, on the same axes."""
-    picture = new_picture(1.7 * len(steps), 2.7)
+    picture = new_picture(1.7 * len(steps), 2.4)
     panels = picture.subplots(1, len(steps), sharex=True, sharey=True, squeeze=False)[0]
     reach = states.abs().quantile(0.999).item() if states.numel() < 1e7 else states.abs().max().item()
     for axes, points, step in zip(panels, states, steps, strict=True):
