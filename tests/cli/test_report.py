@@ -77,6 +77,14 @@ def test_a_run_that_begins_anew_leaves_no_report_of_another_model(run, tmp_path)
     assert (again / "notes.txt").exists()
 
 
+def test_a_pretrained_model_is_reported_on_here_not_where_it_came_from(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = cli("report", "vae-mlp-2d.digits")
+    assert done.status == 0
+    assert done.out.startswith("Made report.html, ")
+    assert (tmp_path / "report.html").is_file()
+
+
 def test_what_does_not_fit_is_one_message(cli, run, tmp_path):
     done = cli("report", run, "--set", "resize=[9, 9]", "--out", tmp_path / "report.html")
     assert done.status == 2

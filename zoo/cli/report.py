@@ -8,24 +8,31 @@ from typing import TYPE_CHECKING
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, data_spec_of, same_data
+from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
     from zoo.evaluation import SplitName
 
 
 @click.command(epilog="Example: zoo-cli report runs/digits --out report.html")
-@click.argument("model")
+@click.argument("model", type=MODEL)
 @click.option("--data", "dataset", help=DATA_HELP)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help="[default: test, or what there is]")
-@click.option("--out", type=click.Path(path_type=Path), help="File.  [default: MODEL/report.html]")
+@click.option("--out", type=click.Path(path_type=Path), help="File.  [default: MODEL/report.html, or report.html]")
 @click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
 def command(
-    model: str, dataset: str | None, overrides: tuple[str, ...], split: SplitName | None, out: Path | None, seed: int
+    model: ModelDirectory,
+    dataset: str | None,
+    overrides: tuple[str, ...],
+    split: SplitName | None,
+    out: Path | None,
+    seed: int,
 ) -> None:
     """Write one HTML page on MODEL: its latent space to explore, its figures of merit, pictures and recipe.
 
-    The page asks no other host for anything, so it can be mailed, kept, or put on any web server.
+    The page asks no other host for anything, so it can be mailed, kept, or put on any web server. MODEL
+    is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.checkpoint import load
     from zoo.data import load_data
@@ -46,6 +53,6 @@ def command(
         click.echo(f"Measuring on {len(subject.split):,} examples …", err=True)
         evaluation = record(subject, choose_metrics(subject, None), name, seed)
     page = render_report(subject, evaluation, recipe=recipe, seed=seed)
-    path = out or Path(model) / REPORT
+    path = out or model.for_results / REPORT
     write_text(path, page)
     click.echo(f"Made {path}, {len(page.encode()) / 1e6:.2f} MB")

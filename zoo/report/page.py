@@ -32,7 +32,7 @@ def render_report(
 
     Args:
         subject: a model with the data to show; its ``history`` gives the loss curves.
-        evaluation: as in ``evaluation.json``; see :func:`zoo.evaluation.record`.
+        evaluation: as in ``evaluation.json``, what ``zoo.evaluation.record`` returns.
         recipe: of the run; the model's spec stands in its place if not given.
         seed: of the samples that are drawn.
 
