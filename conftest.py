@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 
 import pytest
 
 from zoo import registry
+
+# Before torch is imported, here and in every process that a test starts: the tests' models are too small to gain from
+# a second thread, and threads of several processes that wait for each other on few cores cost minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True, scope="session")
