@@ -4,6 +4,7 @@ Each is what a bundled recipe makes on one CPU thread; some minutes for all of t
 
     python -m benchmarks pretrained            # all
     python -m benchmarks pretrained digits     # that of one recipe
+    python -m benchmarks pretrained --figures-only    # measure what is there, after a change of a metric
 
 Beside the weights of a model stand its configuration, its recipe and its evaluation, and its index file says where
 they are, their checksum, and their figures. ``tests/hub/test_pretrained.py`` computes the figures again.
@@ -21,9 +22,11 @@ import torch
 
 import zoo
 from zoo.allocation import readable
+from zoo.checkpoint import load
+from zoo.evaluation import choose_metrics, record, subject_of
 from zoo.files import write_text
 from zoo.hub.download import checksums
-from zoo.runs.directory import EVALUATION, RECIPE
+from zoo.runs.directory import EVALUATION, RECIPE, RunDirectory
 from zoo.spec.documents import to_yaml
 
 SHELF = Path(zoo.__file__).parent / "pretrained"
@@ -42,24 +45,48 @@ def make(recipe: str) -> str:
         (SHELF / name).mkdir(parents=True)
         for file in FILES:
             shutil.copyfile(run.path / file, SHELF / name / file)
+    return name
+
+
+def measure(name: str) -> None:
+    """Measure a model of the shelf, but for what is compared by a classifier that each machine trains for itself."""
+    run = RunDirectory(SHELF / name)
+    recipe = run.read_recipe()
+    before = run.read_evaluation() or {}
+    subject = subject_of(load(run.path), zoo.load_data(recipe.data), "test")
+    metrics = [each for each in choose_metrics(subject, recipe.evaluate.metrics) if each.spec.name != "sample_quality"]
+    made = record(subject, metrics, "test", recipe.seed)
+    run.write_evaluation({**before, **made})
+
+
+def write_entry(name: str) -> None:
+    """Write the index file of a model of the shelf."""
+    run = RunDirectory(SHELF / name)
+    recipe, evaluation = run.read_recipe(), run.read_evaluation() or {}
     entry = {
-        "description": run.recipe.description,
+        "description": recipe.description,
         "source": name,
-        "sha256": checksums(SHELF / name / "model.safetensors")[0],
-        "recipe": recipe,
-        "evaluation": {key: value for key, value in run.evaluation["metrics"].items() if isinstance(value, float)},
+        "sha256": checksums(run.path / "model.safetensors")[0],
+        "recipe": recipe.name,
+        "evaluation": {key: value for key, value in evaluation["metrics"].items() if isinstance(value, float)},
     }
     write_text(SHELF / f"{name}.yaml", to_yaml(entry))
-    return name
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the models of the recipes named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=", ".join(RECIPES))
+    parser.add_argument("--figures-only", action="store_true", help="Measure all models anew, and train none.")
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    for recipe in parser.parse_args(arguments).recipes or RECIPES:
-        name = make(recipe)
+    if options.figures_only:
+        names = [folder.name for folder in sorted(SHELF.iterdir()) if folder.is_dir()]
+    else:
+        names = [make(recipe) for recipe in options.recipes or RECIPES]
+    for name in names:
+        measure(name)
+        write_entry(name)
         print(f"{name:<24}{readable((SHELF / name / 'model.safetensors').stat().st_size)}", flush=True)
     total = sum(path.stat().st_size for path in SHELF.rglob("*") if path.is_file())
     print(f"{'all':<24}{readable(total)}")

@@ -53,7 +53,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     }.items():
         monkeypatch.setattr(constants, name, value)
     monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    huggingface_hub.utils.disable_progress_bars()
+    from huggingface_hub.utils import disable_progress_bars
+
+    disable_progress_bars()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     yield server
     server.stop()

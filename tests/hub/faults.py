@@ -15,13 +15,14 @@ class Fault:
     Attributes:
         request: a pattern that "METHOD /path" is searched for.
         kind: ``status`` answers with one; ``drop`` closes the connection unanswered; ``lose`` does what was asked, then
-            closes the connection; ``cut`` sends half of a body; ``flip`` changes a byte of it.
+            closes the connection; ``cut`` sends half of a body; ``flip`` changes a byte of it;
+            ``nothing`` answers as always, after ``before``.
         times: how often; None for ever.
         before: what happens first, such as somebody else's commit.
     """
 
     request: str
-    kind: Literal["status", "drop", "lose", "cut", "flip"] = "status"
+    kind: Literal["status", "drop", "lose", "cut", "flip", "nothing"] = "status"
     status: int = 500
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b'{"error": "something broke"}'

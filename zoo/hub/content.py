@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterable
@@ -22,9 +23,10 @@ from zoo.spec.resolve import load_recipe
 NEEDED = (CONFIG, WEIGHTS)
 USEFUL = (RECIPE, EVALUATION)
 _FIGURE = re.compile(r"figures/[A-Za-z0-9_-]{1,64}\.png")
-_LARGEST = {CONFIG: 2**22, RECIPE: 2**20, EVALUATION: 2**20, CARD: 2**20}
+_LARGEST = {CONFIG: 2**22, RECIPE: 2**18, EVALUATION: 2**20, CARD: 2**20}
 _LARGEST_FIGURE = 2**24
 _MOST_FIGURES = 32
+_DEEPEST = 64
 
 
 def choose(names: Iterable[str], *, everything: bool) -> list[str]:
@@ -97,7 +99,10 @@ def read_foreign_recipe(path: Path) -> Recipe:
         ZooError: the recipe is not valid, holds a tag or an alias, or names a path.
     """
     try:
-        events = yaml.parse(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        text = path.read_text(encoding="utf-8")
+        if _nesting(text) > _DEEPEST:
+            raise RecipeError(f"brackets within more than {_DEEPEST} others came, no recipe needs them")
+        events = yaml.parse(text, Loader=yaml.SafeLoader)
         if any(isinstance(event, yaml.AliasEvent) for event in events):
             raise RecipeError("an alias came, none was needed", remedy="Write the value out.")
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
@@ -105,6 +110,12 @@ def read_foreign_recipe(path: Path) -> Recipe:
     recipe = load_recipe(path)
     check_portable(recipe.data)
     return recipe
+
+
+def _nesting(text: str) -> int:
+    """Return how deep brackets stand in each other; the time that YAML takes grows with its square."""
+    steps = (1 if letter in "[{" else -1 for letter in text if letter in "[]{}")
+    return max(itertools.accumulate(steps), default=0)
 
 
 def read_evaluation(folder: Path) -> dict[str, Any] | None:

@@ -155,7 +155,7 @@ def _download_one(
                 lambda: api.hf_hub_download(
                     address.repo, name, revision=listing.commit, cache_dir=cache_dir, force_download=force
                 ),
-                attempts=2,
+                attempts=4,
             )
         )
         if _is_intact(path, listing.files[name]):

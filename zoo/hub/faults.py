@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -35,19 +36,38 @@ def told(where: str, *, endpoint: str, token: str | bool | None = None) -> Itera
         endpoint: the address of the Hub.
         token: what must not appear in a message.
     """
+    known = token if isinstance(token, str) else None
     try:
-        yield
+        with _scrubbed_log(known):
+            yield
     except ZooError:
         raise
     except Exception as error:
         failure = describe(error, where, endpoint)
         if failure is None:
             raise
-        known = token if isinstance(token, str) else None
         failure.problem = scrub(failure.problem, known)
         failure.remedy = scrub(failure.remedy or "", known) or None
         # The client's error is not chained: it holds the request with its headers, the token among them.
         raise failure from None
+
+
+@contextlib.contextmanager
+def _scrubbed_log(token: str | None) -> Iterator[None]:
+    """Scrub what the client logs meanwhile: it names the signed addresses that it tries again."""
+
+    def clean(record: logging.LogRecord) -> bool:
+        record.msg, record.args = scrub(record.getMessage(), token), ()
+        return True
+
+    handlers = [*logging.getLogger("huggingface_hub").handlers, *logging.getLogger().handlers]
+    for handler in handlers:
+        handler.addFilter(clean)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(clean)
 
 
 def describe(error: BaseException, where: str, endpoint: str) -> ZooError | None:

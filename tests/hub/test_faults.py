@@ -1,0 +1,290 @@
+"""What can go wrong with the Hub: each ends in one message that says what happened and what to do."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub.file_download
+import pytest
+from huggingface_hub import constants
+
+import zoo
+from tests.hub.conftest import READER, TOKEN
+from tests.hub.faults import Fault
+from tests.hub.repository import git_blob
+from tests.hub.server import HubServer
+from zoo.errors import InputError, ZooError, ZooWarning
+from zoo.hub.faults import HubError, HubInputError
+from zoo.runs.job import Run
+
+WEIGHTS = "GET /download/"
+
+
+@pytest.fixture
+def digits(hub: HubServer, run: Run) -> HubServer:
+    """A hub that holds ada/digits."""
+    zoo.push(run, "ada/digits", tag="v1")
+    return hub
+
+
+def assert_clean(cache: Path) -> None:
+    """The cache holds whole files alone: each is what its name, a checksum, says, and no link leads nowhere."""
+    for path in cache.rglob("*"):
+        assert path.exists(), f"{path} leads nowhere"
+        assert not path.name.endswith((".incomplete", ".partial")), path
+        if path.parent.name == "blobs":
+            content = path.read_bytes()
+            assert path.name in (hashlib.sha256(content).hexdigest(), git_blob(content)), path
+
+
+def failure(call: Any, kind: type[ZooError] = HubError) -> str:
+    with pytest.raises(kind) as caught:
+        call()
+    text = str(caught.value)
+    assert TOKEN not in text
+    assert "secret-of" not in text
+    assert "\n" in text, "a remedy is missing"
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return text
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "said", "remedy"),
+    [
+        (401, {"X-Error-Message": "Invalid credentials in Authorization header"}, "not accept this token", "log in"),
+        (403, {"X-Error-Message": "Your token lacks a scope"}, "not do that (403): Your token lacks a scope", "write"),
+        (403, {"X-Error-Code": "GatedRepo"}, "who accept their terms, and this account has not", "Accept the terms"),
+        (403, {"X-Error-Message": "Access to this resource is disabled."}, "the Hub has disabled", "hf://"),
+        (401, {"X-Error-Code": "RepoNotFound"}, "no such repository, or it is private and nobody is", "Check the name"),
+        (404, {"X-Error-Code": "RepoNotFound"}, "private and this account may not see it (404)", "Check the name"),
+        (404, {"X-Error-Code": "RevisionNotFound"}, "no such branch, tag or commit", "/tree/main"),
+        (429, {"Retry-After": "300"}, "too many requests from here (429)", "Try again in 300 seconds"),
+        (500, {}, "the Hub fails (500): something broke", "Try again later"),
+        (503, {}, "the Hub fails (503)", "status.huggingface.co"),
+        (418, {}, "the Hub refuses (418)", "hf://"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_an_error_is_told(
+    status: int,
+    headers: dict[str, str],
+    said: str,
+    remedy: str,
+    digits: HubServer,
+    cache: Path,
+    no_waiting: list[float],
+) -> None:
+    digits.faults.append(Fault("GET /api/models/ada/digits", status=status, headers=headers))
+    with pytest.raises(ZooError) as caught:
+        zoo.pull("ada/digits")
+    text = str(caught.value)
+    assert text.startswith("hf://ada/digits: ")
+    assert said in text
+    assert remedy.lower() in text.lower()
+    assert TOKEN not in text
+    assert caught.value.exit_status == (2 if isinstance(caught.value, HubInputError) else 1)
+    assert isinstance(caught.value, HubInputError) == (status == 404 or "no such repository" in said)
+    assert_clean(cache)
+
+
+@pytest.mark.parametrize("kind", ["status", "drop", "cut"])
+def test_what_passes_is_tried_again(
+    kind: Any, digits: HubServer, run: Run, cache: Path, no_waiting: list[float]
+) -> None:
+    for pattern in ("GET /api/models/ada/digits", "HEAD /ada/digits/resolve", WEIGHTS):
+        if kind == "cut" and pattern != WEIGHTS:
+            continue
+        if (kind, pattern) == ("status", WEIGHTS):
+            digits.faults.append(Fault(pattern, status=429, times=2))
+        else:
+            digits.faults.append(Fault(pattern, kind, status=503, times=2))
+    assert zoo.pull("ada/digits").spec == run.model.spec
+    assert no_waiting
+    assert_clean(cache)
+
+
+def test_the_wait_is_as_long_as_the_server_asks(digits: HubServer, no_waiting: list[float]) -> None:
+    digits.faults.append(Fault("GET /api/models", status=429, headers={"Retry-After": "17"}, times=1))
+    zoo.pull("ada/digits")
+    assert no_waiting == [17.0]
+
+
+def test_no_network(digits: HubServer, cache: Path, monkeypatch: pytest.MonkeyPatch, no_waiting: list[float]) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    for call in (lambda: zoo.pull("ada/digits"), lambda: zoo.list_hub_models()):
+        text = failure(call)
+        assert "the Hub at http://127.0.0.1:9 cannot be reached" in text
+        assert "Check the network" in text
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    text = failure(lambda: zoo.pull("ada/digits"))
+    assert "it is not in the cache, and the Hub is not asked: HF_HUB_OFFLINE is set" in text
+    assert not cache.exists() or assert_clean(cache) is None
+
+
+def test_a_connection_that_is_always_cut(digits: HubServer, cache: Path, no_waiting: list[float]) -> None:
+    # A server that sends nothing more than a beginning, over and over, makes no progress in the end.
+    digits.faults.append(Fault(WEIGHTS, "drop"))
+    text = failure(lambda: zoo.pull("ada/digits"))
+    assert "the connection was cut" in text
+    assert_clean(cache)
+
+
+def test_a_connection_cut_in_the_middle_goes_on_from_there(
+    digits: HubServer,
+    cache: Path,
+    no_waiting: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1024)
+    digits.faults.append(Fault(WEIGHTS, "cut", times=1))
+    zoo.pull("ada/digits")
+    first, second = digits.asked(WEIGHTS)
+    assert "range" not in first.headers
+    assert second.headers["range"].startswith("bytes=")
+    assert "Trying to resume download" in caplog.text
+    assert "secret-of-download" not in caplog.text, "who has the signed address has the file"
+    assert_clean(cache)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "recipe.yaml"])
+def test_a_flipped_byte_is_noticed_and_not_kept(name: str, digits: HubServer, cache: Path) -> None:
+    pattern = WEIGHTS if name == "model.safetensors" else f"GET /ada/digits/resolve/.*/{name}"
+    digits.faults.append(Fault(pattern, "flip"))
+    text = failure(lambda: zoo.pull("ada/digits"))
+    assert f"{name} is not what the Hub says that it sent: its checksum is wrong; it was removed" in text
+    assert_clean(cache)
+    digits.faults.clear()
+    zoo.pull("ada/digits")
+    assert_clean(cache)
+
+
+def test_a_cached_file_that_went_bad_is_fetched_again_or_refused_without_a_network(
+    digits: HubServer, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = zoo.pull("ada/digits").path / "model.safetensors"
+    content = weights.read_bytes()
+    weights.resolve().write_bytes(content[:-1] + b"!")
+    assert (zoo.pull("ada/digits").path / "model.safetensors").read_bytes() == content
+    weights.resolve().write_bytes(content[:-1] + b"!")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.warns(ZooWarning, match="using the copy"):
+        text = failure(lambda: zoo.load("hf://ada/digits"))
+    assert "model.safetensors in the cache is damaged; it was removed" in text
+    assert_clean(cache)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk(number: int, digits: HubServer, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch = huggingface_hub.file_download.http_get
+
+    def fill(url: str, file: Any, **options: Any) -> None:
+        if "/download/" in url:
+            file.write(b"half of it")
+            raise OSError(number, "No space left on device")
+        fetch(url, file, **options)
+
+    monkeypatch.setattr(huggingface_hub.file_download, "http_get", fill)
+    text = failure(lambda: zoo.pull("ada/digits"))
+    assert "the disk is full" in text
+    assert "HF_HOME" in text
+    assert_clean(cache)
+    monkeypatch.setattr(huggingface_hub.file_download, "http_get", fetch)
+    zoo.pull("ada/digits")
+
+
+def test_what_is_not_there(digits: HubServer, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = failure(lambda: zoo.pull("ada/nothing"), HubInputError)
+    assert "no such repository, or it is private and this account may not see it (404)" in text
+    monkeypatch.setenv("HF_TOKEN", "")
+    text = failure(lambda: zoo.pull("ada/nothing"), HubInputError)
+    assert "nobody is logged in (401)" in text
+    text = failure(lambda: zoo.pull("ada/digits", revision="v9"), HubInputError)
+    assert text.startswith("hf://ada/digits@v9: there is no such branch, tag or commit")
+    digits.repositories["ada/digits"].edit({"config.json": None})
+    with pytest.raises(InputError, match=r"it has no config.json, so it is no model of latent-zoo"):
+        zoo.pull("ada/digits")
+    digits.repositories["ada/digits"].edit({"model.safetensors": None, "pytorch_model.bin": b"x"})
+    with pytest.raises(InputError, match=r"no config.json and no model.safetensors(.|\n)*never from a pickle"):
+        zoo.pull("ada/digits")
+
+
+def test_a_gated_model(digits: HubServer, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = digits.repositories["ada/digits"]
+    repository.gated = True
+    text = failure(lambda: zoo.pull("ada/digits", token=READER))
+    assert "let in only those who accept their terms" in text
+    assert f"Accept the terms at {digits.url}/ada/digits" in text
+    repository.allowed.add("guest")
+    assert zoo.pull("ada/digits", token=READER).spec == run.model.spec
+
+
+def test_a_token_that_is_wrong_or_may_not_write(digits: HubServer, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = "hf_ThisTokenIsOfNobodyAtAll"
+    text = failure(lambda: zoo.push(run, "ada/digits", token=wrong))
+    assert "the Hub does not accept this token (401)" in text
+    assert wrong not in text
+    text = failure(lambda: zoo.push(run.model, "ada/digits", token=READER))
+    assert "this account may not do that (403)" in text
+    text = failure(lambda: zoo.push(run.model, "bob/new"))
+    assert "(403): You don't have the rights to create a model under the namespace 'bob'" in text
+    monkeypatch.setenv("HF_TOKEN", "")
+    text = failure(lambda: zoo.push(run.model, "ada/new"))
+    assert "Log in with `hf auth login`" in text
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "POST .*/preupload/", "POST .*/objects/batch", "PUT /upload/", "POST .*/verify", "POST .*/commit/",
+        "POST /api/repos/create", "POST .*/tag/",
+    ],
+)  # fmt: skip
+def test_a_push_gets_over_what_passes(pattern: str, hub: HubServer, run: Run, no_waiting: list[float]) -> None:
+    hub.faults += [Fault(pattern, "drop", times=1), Fault(pattern, status=503, times=1)]
+    zoo.push(run, "ada/digits", tag="v1")
+    assert hub.repositories["ada/digits"].log() == [f"digits, by latent-zoo {zoo.__version__}", "initial commit"]
+    assert hub.repositories["ada/digits"].tags == {"v1": hub.repositories["ada/digits"].head.oid}
+
+
+@pytest.mark.parametrize("pattern", ["POST .*/preupload/", "PUT /upload/", "POST .*/commit/"])
+def test_a_push_that_fails_for_good_leaves_the_branch_as_it_was(
+    pattern: str, hub: HubServer, run: Run, no_waiting: list[float]
+) -> None:
+    hub.faults.append(Fault(pattern, status=500))
+    assert "the Hub fails (500)" in failure(lambda: zoo.push(run, "ada/digits"))
+    assert hub.repositories["ada/digits"].log() == ["initial commit"]
+
+
+def test_a_commit_whose_answer_is_lost_is_not_made_twice(hub: HubServer, run: Run, no_waiting: list[float]) -> None:
+    hub.faults.append(Fault("POST .*/commit/", "lose", times=1))
+    pushed = zoo.push(run, "ada/digits")
+    assert pushed.commit == hub.repositories["ada/digits"].head.oid
+    assert len(hub.repositories["ada/digits"].log()) == 2
+    assert len(hub.asked("POST .*/commit/")) == 1
+
+
+def test_somebody_else_is_faster(digits: HubServer, run: Run, no_waiting: list[float]) -> None:
+    repository = digits.repositories["ada/digits"]
+
+    def theirs() -> None:
+        repository.edit({"theirs.txt": b"x"}, "theirs")
+
+    digits.faults.append(Fault("POST .*/preupload/", "nothing", times=1, before=theirs))
+    text = failure(lambda: zoo.push(zoo.build("ae-mlp-2d", data_shape=(1, 8, 8)), "ada/digits"))
+    assert "somebody else has pushed to it in the meantime; nothing of yours was added" in text
+    assert f"{digits.url}/ada/digits/commits/main" in text
+    assert repository.log()[0] == "theirs"
+    zoo.push(zoo.build("ae-mlp-2d", data_shape=(1, 8, 8)), "ada/digits")
+    assert "theirs.txt" in repository.head.files
+
+
+def test_a_token_is_in_no_message_whatever_the_server_says(digits: HubServer, no_waiting: list[float]) -> None:
+    body = f'{{"error": "you sent {TOKEN} and Bearer abc.def to http://x/y?X-Amz-Signature=123 \\u001b[31m"}}'.encode()
+    digits.faults.append(Fault("GET /api/models/ada/digits", status=500, body=body))
+    text = failure(lambda: zoo.pull("ada/digits"))
+    assert "you sent *** and Bearer *** to http://x/y [31m" in text
+    assert "\x1b" not in text
