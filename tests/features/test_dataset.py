@@ -12,6 +12,7 @@ from zoo.data import Data, split_of_tensor
 from zoo.errors import DataError, ZooWarning
 from zoo.features import dataset
 from zoo.features.dataset import dataset_classifier, fingerprint, train_classifier
+from zoo.spec import DataSpec
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +74,15 @@ def test_without_classes_there_is_nothing_to_learn(tmp_path: Path) -> None:
     for labels in (None, torch.zeros(9, dtype=torch.long)):
         with pytest.raises(DataError, match=r"at least two classes.*\n.*features="):
             dataset_classifier(split_of_tensor(torch.rand(9, 4), labels), cache=tmp_path)
+
+
+def test_data_in_another_range_are_seen_in_the_same_features(tmp_path):
+    unit, symmetric = (
+        zoo.load_data(DataSpec(name="digits", scale=scale, subset=300)).train for scale in ("unit", "symmetric")
+    )
+    one, other = dataset_classifier(unit, cache=tmp_path), dataset_classifier(symmetric, cache=tmp_path)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 1
+    found, expected = other.features(symmetric.examples(20)), one.features(unit.examples(20))
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+    trained = train_classifier(symmetric).state_dict()
+    assert all(torch.equal(tensor, trained[name]) for name, tensor in train_classifier(unit).state_dict().items())

@@ -29,6 +29,8 @@ _LOOK_AT = 256
 def dataset_classifier(train: Split, *, cache: Path | None = None) -> FeatureClassifier:
     """Return the classifier of a dataset, from the cache or trained now; the same data give the same one.
 
+    It is the same for data in [0, 1] and in [-1, 1], so that samples of a VAE and of a denoiser compare.
+
     Args:
         train: the training data, with labels.
         cache: the folder of the files; in the user's cache if not given.
@@ -61,15 +63,19 @@ def dataset_classifier(train: Split, *, cache: Path | None = None) -> FeatureCla
     except OSError as error:
         warnings.warn(f"{folder} cannot be written ({error}): features are not kept", ZooWarning, stacklevel=2)
         classifier = train_classifier(train)
+    if train.info.data_range is not None:
+        low, high = train.info.data_range
+        classifier.shift.mul_(high - low).add_(low)
+        classifier.span.mul_(high - low)
     return classifier
 
 
 def train_classifier(train: Split) -> FeatureClassifier:
-    """Train the classifier for a fixed number of steps from a fixed seed."""
+    """Train the classifier for a fixed number of steps from a fixed seed, on data mapped to [0, 1] if bounded."""
     assert train.labels is not None
     with seeded(0), torch.enable_grad():
         classifier = _blank(train)
-        examples = train.examples(torch.arange(min(_LOOK_AT, len(train))))
+        examples = _in_unit(train.examples(torch.arange(min(_LOOK_AT, len(train)))), train)
         classifier.shift.copy_(examples.mean())
         classifier.span.copy_(examples.std().clamp_min(1e-6))
         optimizer = torch.optim.Adam(classifier.parameters(), lr=_RATE)
@@ -79,7 +85,7 @@ def train_classifier(train: Split) -> FeatureClassifier:
             for batch in train.batches(_BATCH, order=order, device="cpu"):
                 for group in optimizer.param_groups:
                     group["lr"] = _RATE * 0.5 * (1 + math.cos(math.pi * step / _STEPS))
-                loss = F.cross_entropy(classifier(batch.x), cast(Tensor, batch.labels))
+                loss = F.cross_entropy(classifier(_in_unit(batch.x, train)), cast(Tensor, batch.labels))
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()
@@ -97,8 +103,9 @@ def fingerprint(train: Split) -> str:
     """
     assert train.labels is not None
     with seeded(0):
-        first = train.examples(_LOOK_AT).cpu().contiguous()
-    digest = hashlib.sha256(f"{_VERSION} {train.info.data_shape} {train.info.data_range} {len(train)}".encode())
+        first = _in_unit(train.examples(_LOOK_AT).cpu(), train).contiguous()
+    bounds = None if train.info.data_range is None else (0.0, 1.0)
+    digest = hashlib.sha256(f"{_VERSION} {train.info.data_shape} {bounds} {len(train)}".encode())
     digest.update(train.labels.cpu().numpy().tobytes())
     digest.update(first.numpy().tobytes())
     return digest.hexdigest()[:16]
@@ -119,3 +126,11 @@ def _read(path: Path, train: Split) -> FeatureClassifier | None:
 def _blank(train: Split) -> FeatureClassifier:
     assert train.labels is not None
     return FeatureClassifier(train.info.data_shape, int(train.labels.max()) + 1)
+
+
+def _in_unit(x: Tensor, train: Split) -> Tensor:
+    """Map bounded data to [0, 1]; to eight bits on the way, or rounding would make another network of the same data."""
+    if train.info.data_range is None or tuple(train.info.data_range) == (0.0, 1.0):
+        return x
+    low, high = train.info.data_range
+    return ((x - low) / (high - low) * 255).round() / 255
