@@ -89,10 +89,12 @@ def test_the_readers_style_is_kept_and_no_global_figure_is_made(data: Data) -> N
     assert pyplot is None or pyplot.get_fignums() == []
 
 
-def test_nothing_is_cut_off_or_on_top_of_something_else(data: Data) -> None:
+@pytest.mark.parametrize("latent_dim", [2, 5])
+def test_nothing_is_cut_off_or_on_top_of_something_else(latent_dim: int, data: Data) -> None:
     """Texts of one figure lie within it, and tick labels and titles do not meet."""
-    for name in ("interpolation", "kl_variation", "traversals", "embedding", "latent_grid"):
-        picture = find_component("figure", name)().draw(subject(data))
+    shown = subject(data, latent_dim=latent_dim)
+    for name in ("interpolation", "kl_variation", "traversals", "embedding"):
+        picture = find_component("figure", name)().draw(shown)
         picture.draw_without_rendering()
         width, height = picture.bbox.size
         boxes = [

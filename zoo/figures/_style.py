@@ -62,10 +62,12 @@ def show_image(axes: Axes, image: Tensor) -> None:
     axes.spines[:].set_visible(False)
 
 
-def axis_names(plane: Projection) -> list[str]:
-    """Return the names of the two axes of a plane of codes."""
+def axis_names(plane: Projection, *, short: bool = False) -> list[str]:
+    """Return the names of the two axes of a plane of codes, short ones for a small panel."""
     if plane.shares is None:
         return ["$z_1$", "$z_2$"]
+    if short:
+        return [f"component {i + 1} ({share:.0%})" for i, share in enumerate(plane.shares)]
     return [f"principal component {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(plane.shares)]
 
 

@@ -154,7 +154,7 @@ def _draw_map(axes: Axes, paths: Sequence[DecodedPath], means: Tensor, plane: Pr
             color=COLOURS[index],
             label=path.kind,
         )
-    names = axis_names(plane)
+    names = axis_names(plane, short=True)
     axes.set(xlabel=names[0], ylabel=names[1])
 
 
