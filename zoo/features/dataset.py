@@ -129,8 +129,10 @@ def _blank(train: Split) -> FeatureClassifier:
 
 
 def _in_unit(x: Tensor, train: Split) -> Tensor:
-    """Map bounded data to [0, 1]; to eight bits on the way, or rounding would make another network of the same data."""
+    """Map bounded data to [0, 1], bytes to the last digit, or rounding would make another network of the same data."""
     if train.info.data_range is None or tuple(train.info.data_range) == (0.0, 1.0):
         return x
     low, high = train.info.data_range
-    return ((x - low) / (high - low) * 255).round() / 255
+    unit = (x - low) / (high - low)
+    byte = (unit * 255).round()
+    return torch.where((unit * 255 - byte).abs() < 1e-4, byte / 255, unit)
