@@ -31,9 +31,11 @@ def run_cli(*arguments: str) -> str:
     "code",
     [
         "import zoo",
-        "import zoo; zoo.list_components(); zoo.list_models(); zoo.list_recipes()",
+        "import zoo; zoo.list_components(); zoo.list_models(); zoo.list_recipes(); zoo.list_pretrained()",
         run_cli("--help"),
         run_cli("train", "--help"),
+        run_cli("push", "--help"),
+        run_cli("pull", "--help"),
         run_cli("list"),
         run_cli("list", "--json"),
         run_cli("list", "posterior"),
@@ -46,7 +48,7 @@ def test_looking_around_loads_nothing_heavy(code):
     assert loaded_after(code) & set(HEAVY) == set()
 
 
-@pytest.mark.parametrize("shelf", ["model", "recipe"])
+@pytest.mark.parametrize("shelf", ["model", "recipe", "pretrained"])
 def test_describing_files_loads_no_torch(shelf):
     assert "torch" not in loaded_after(run_cli("list", shelf))
 

@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import huggingface_hub.file_download
 import pytest
 from huggingface_hub import constants
@@ -21,6 +22,8 @@ from zoo.hub.faults import HubError, HubInputError
 from zoo.runs.job import Run
 
 WEIGHTS = "GET /download/"
+CLIENT = int(huggingface_hub.__version__.partition(".")[0])
+"""The first clients that we support try fewer things again by themselves."""
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ def test_what_passes_is_tried_again(
     kind: Any, digits: HubServer, run: Run, cache: Path, no_waiting: list[float]
 ) -> None:
     for pattern in ("GET /api/models/ada/digits", "HEAD /ada/digits/resolve", WEIGHTS):
-        if kind == "cut" and pattern != WEIGHTS:
+        if (kind == "cut" and pattern != WEIGHTS) or (kind == "status" and "HEAD" in pattern and CLIENT < 2):
             continue
         if (kind, pattern) == ("status", WEIGHTS):
             digits.faults.append(Fault(pattern, status=429, times=2))
@@ -145,7 +148,6 @@ def test_a_connection_cut_in_the_middle_goes_on_from_there(
     first, second = digits.asked(WEIGHTS)
     assert "range" not in first.headers
     assert second.headers["range"].startswith("bytes=")
-    assert "Trying to resume download" in caplog.text
     assert "secret-of-download" not in caplog.text, "who has the signed address has the file"
     assert_clean(cache)
 

@@ -41,7 +41,7 @@ def command(kind: str | None, pattern: str, author: str | None, as_json: bool) -
         click.echo("\nMore: zoo-cli list KIND · zoo-cli show NAME", err=True)
     else:
         for entry in found[wanted[0]]:
-            click.echo(f"{entry:<22}{_summary(wanted[0], entry)}")
+            click.echo(f"{entry:<24}{_summary(wanted[0], entry)}")
 
 
 def _list_hub(pattern: str, author: str | None, as_json: bool) -> None:

@@ -148,17 +148,22 @@ def _download_one(
     """Return one file in the cache whose checksum is right; a wrong one is removed, and fetched again if it was old."""
     from huggingface_hub import try_to_load_from_cache
 
+    remote = listing.files[name]
     old = try_to_load_from_cache(address.repo, name, cache_dir=cache_dir, revision=listing.commit)
     for again in (False, True):
-        path = Path(
-            patiently(
-                lambda: api.hf_hub_download(
-                    address.repo, name, revision=listing.commit, cache_dir=cache_dir, force_download=force
-                ),
-                attempts=4,
+        try:
+            path = Path(
+                patiently(
+                    lambda: api.hf_hub_download(
+                        address.repo, name, revision=listing.commit, cache_dir=cache_dir, force_download=force
+                    )
+                )
             )
-        )
-        if _is_intact(path, listing.files[name]):
+        except Exception:
+            # Clients before 2.0 keep the half of a file, to go on from there.
+            _blob(address, remote, cache_dir).with_suffix(".incomplete").unlink(missing_ok=True)
+            raise
+        if _is_intact(path, remote):
             return path
         _discard(path)
         if again or not isinstance(old, str) or force:
@@ -168,6 +173,15 @@ def _download_one(
         where=str(address),
         remedy="Try again; if it stays so, a proxy or the storage of the Hub changes the file.",
     )
+
+
+def _blob(address: Address, remote: RemoteFile, cache_dir: str | Path | None) -> Path:
+    """Return where the cache keeps the content of a file."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    folder = Path(cache_dir or constants.HF_HUB_CACHE) / repo_folder_name(repo_id=address.repo, repo_type="model")
+    return folder / "blobs" / str(remote.sha256 or remote.blob)
 
 
 def _is_intact(path: Path, remote: RemoteFile) -> bool:
