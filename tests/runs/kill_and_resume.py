@@ -14,7 +14,14 @@ import tempfile
 import time
 from pathlib import Path
 
-RECIPE = ["digits", "--quiet", "--set", "train.epochs=25", "--set", "train.checkpoint_every={steps: 7}"]
+SETTINGS = [
+    "train.epochs=25",
+    "train.checkpoint_every={steps: 7}",
+    # What ends a run is there too, but briefly: kills should fall into all of its stages.
+    "evaluate.metrics=[elbo, mse]",
+    "evaluate.figures=[loss, samples]",
+]
+RECIPE = ["digits", "--quiet", *(word for setting in SETTINGS for word in ("--set", setting))]
 # Two processes that share two cores wait for each other's threads; this model is too small to need more than one.
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
