@@ -50,14 +50,17 @@ def command(
     names = _names(models)
     specs = {name: data_spec_of(model, dataset, overrides) for name, model in names.items()}
     _check_same(specs)
-    data = load_data(next(iter(specs.values())))
+    by_scale = {spec.scale: spec for spec in specs.values()}
+    loaded = {scale: load_data(spec) for scale, spec in by_scale.items()}
+    data = {name: loaded[spec.scale] for name, spec in specs.items()}
     asked = [parse_yaml(metric, "--metric") for metric in metrics] or None
     compared = compare({name: load(path) for name, path in names.items()}, data, asked, split=split, seed=seed)
     files = _write(compared, out, image_format, seed)
     if as_json:
         click.echo(json.dumps({"models": names, "records": dict(compared.records)}, indent=2, ensure_ascii=False))
         return
-    click.echo(_table(compared, f"{split} split of {data.info.name}, {_examples(compared):,} examples"))
+    dataset = next(iter(specs.values())).name
+    click.echo(_table(compared, f"{split} split of {dataset}, {_examples(compared):,} examples"))
     click.echo(f"\nWrote {', '.join(str(file) for file in files)}")
 
 
@@ -76,7 +79,8 @@ def _check_same(specs: dict[str, DataSpec]) -> None:
 
     first, *others = specs.items()
     for name, spec in others:
-        if not same_data(first[1], spec):
+        # A denoiser takes images in [-1, 1] and a VAE in [0, 1]: they are the same images.
+        if not same_data(first[1], spec.model_copy(update={"scale": first[1].scale})):
             raise DataError(
                 f"{first[0]} and {name} were trained on different data, or on data prepared differently",
                 where="compare",
