@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -42,6 +43,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run ``zoo-cli``; exit with 0 when done, 1 when it failed, 2 when the input was wrong."""
+    if not sys.stderr.isatty():
+        # The bars of the Hub's client are for a terminal. It reads this when it is imported.
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         with warnings.catch_warnings():
             _show_ours_plainly()
