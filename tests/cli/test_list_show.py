@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from zoo.catalogue import list_models, list_recipes, preset_files, recipe_files
+from zoo.catalogue import list_models, list_pretrained, list_recipes, preset_files, recipe_files
 from zoo.inspection import describe_component
 from zoo.registry import KINDS, find_source, list_components
 from zoo.spec.documents import read_yaml
@@ -19,6 +19,7 @@ def test_everything_is_listed_by_kind(cli):
     assert outcome.status == 0
     assert json.loads(outcome.out) == {
         "model": list_models(),
+        "pretrained": list_pretrained(),
         "recipe": list_recipes(),
         **{kind: list_components(kind) for kind in KINDS},
     }
