@@ -95,7 +95,7 @@ def test_a_pickle_under_the_weights_name_is_refused_and_not_opened(
         (lambda c: c.pop("spec"), "not a configuration"),
         (lambda c: c.update(format_version=99), "format version 99"),
         (lambda c: c.update(format_version="1"), "format version '1'"),
-        (lambda c: c["spec"].update(latent_dim=-2), r"spec: latent_dim"),
+        (lambda c: c["spec"].update(latent_dim=-2), r"spec\.latent_dim"),
         (lambda c: c["spec"].update(latent_dims=2), "latent_dims: unknown field"),
         (lambda c: c["spec"]["encoder"].update(name="resnet"), "unknown encoder 'resnet'"),
         (lambda c: c["spec"]["encoder"].update(name="os.system"), "unknown encoder"),
