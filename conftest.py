@@ -7,12 +7,17 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from zoo import registry
 
 # Before torch is imported, here and in every process that a test starts: the tests' models are too small to gain from
 # a second thread, and threads of several processes that wait for each other on few cores cost minutes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A busy machine is slow, which is no failure; and a test that fails once fails again.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True, scope="session")
