@@ -28,7 +28,7 @@ _LARGEST_HEADER = 2**24
 
 
 def save(model: Model, directory: str | Path) -> Path:
-    """Save a model so that :func:`load` rebuilds it exactly; return the directory.
+    """Save a model so that :func:`zoo.load` rebuilds it exactly; return the directory.
 
     Each of the two files is written completely or not at all.
 
