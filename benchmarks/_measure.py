@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 import zoo
+from zoo.spec import DataSpec
 
 
 def interleaved(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -33,10 +35,46 @@ def interleaved(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[
     return seconds
 
 
+def images_like_mnist(train: int, validation: int, root: Path | None = None) -> tuple[Tensor, Tensor]:
+    """Return uint8 images (N, 1, 28, 28) to train on and to validate on: MNIST from ``root``, or blobs of its size."""
+    if root is not None:
+        stored = zoo.load_data(DataSpec(name="mnist", root=str(root), validation=0.0)).train
+        images = (stored.examples(train + validation) * 255).round().to(torch.uint8)
+        return images[:train], images[train:]
+    # A bright spot on a dark ground: about a fifth of the pixels is not 0, as in MNIST.
+    generator = torch.Generator().manual_seed(0)
+    count = train + validation
+    centres = 8 + 12 * torch.rand(count, 2, 1, generator=generator)
+    widths = 2 + 3 * torch.rand(count, 1, generator=generator)
+    axis = torch.arange(28.0)
+    rows, columns = (torch.exp(-(((axis - centres[:, index]) / widths) ** 2)) for index in (0, 1))
+    images = (255 * rows[:, :, None] * columns[:, None, :]).to(torch.uint8).unsqueeze(1)
+    return images[:train], images[train:]
+
+
 def spread(values: list[float]) -> dict[str, float]:
     """Return the median and the quartiles."""
     low, middle, high = statistics.quantiles(values, n=4)
     return {"median": middle, "lower_quartile": low, "upper_quartile": high}
+
+
+def ratios(seconds: Mapping[str, list[float]], above: str, below: str) -> dict[str, float]:
+    """Return how many times as long one piece of work takes as another, round by round."""
+    return spread([a / b for a, b in zip(seconds[above], seconds[below], strict=True)])
+
+
+def matrix_peak(size: int = 2048, dtype: torch.dtype = torch.float32, device: str = "cpu") -> float:
+    """Return the operations a second of a product of large square matrices: the best of some tries."""
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    seconds = interleaved({"product": lambda: a @ b}, 9)["product"]
+    return 2 * size**3 / min(seconds)
+
+
+def print_ratios(title: str, figures: Mapping[str, Mapping[str, float]]) -> None:
+    """Print a line for each ratio, with its quartiles."""
+    print(title)
+    for name, value in figures.items():
+        print(f"  {name:<34}{value['median']:7.2f}   ({value['lower_quartile']:.2f} … {value['upper_quartile']:.2f})")
 
 
 def machine() -> dict[str, Any]:
@@ -54,9 +92,10 @@ def machine() -> dict[str, Any]:
 
 
 def write(figures: dict[str, Any], out: Path | None) -> None:
-    """Print figures as JSON, and write them into a file if one is named."""
+    """Write figures as JSON into a file, or print them if none is named."""
     text = json.dumps({"machine": machine(), **figures}, indent=2, ensure_ascii=False)
-    print(text)
-    if out is not None:
+    if out is None:
+        print(text)
+    else:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text + "\n", encoding="utf-8")
