@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 from torch.distributions import Bernoulli as BernoulliDistribution
 from torch.distributions import Independent
+from torch.nn import functional as F
 
 from zoo.likelihoods import Likelihood
 from zoo.precision import at_least_float32
@@ -37,5 +39,13 @@ class Bernoulli(Likelihood):
 
     def forward(self, raw: Tensor) -> Independent:
         """Map logits (*batch, *data_shape) to Bernoulli distributions with event shape ``data_shape``."""
-        pixels = BernoulliDistribution(logits=at_least_float32(raw), validate_args=False)
+        pixels = Pixels(logits=at_least_float32(raw), validate_args=False)
         return Independent(pixels, len(self.data_shape), validate_args=False)
+
+
+class Pixels(BernoulliDistribution):
+    """Bernoulli variables from logits l, whose log-density x l − log(1 + eˡ) takes two passes over the logits."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-density of each pixel, in nats; values between 0 and 1 are taken as they are."""
+        return torch.addcmul(F.softplus(self.logits), self.logits, value, value=-1).neg_()
