@@ -24,7 +24,9 @@ from zoo.model import Model
 def main(arguments: list[str]) -> None:
     """Measure the zoo's estimate and pythae's in turns."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks likelihood", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks likelihood",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--images", type=int, default=16, help="images of a round (%(default)s)")
     parser.add_argument("--samples", type=int, default=5000, help="draws for each image (%(default)s)")
@@ -79,6 +81,9 @@ def twins(latent_dim: int, x: torch.Tensor) -> tuple[nn.Module, Model]:
         pythae.decoder.layers[1][0].load_state_dict(model.decoder.output.state_dict())
     torch.testing.assert_close(model.encode(x).mean, pythae.encoder(x).embedding, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(
-        model.reconstruct(x).flatten(1), pythae.decoder(model.encode(x).mean).reconstruction.flatten(1), atol=1e-4, rtol=1e-4
+        model.reconstruct(x).flatten(1),
+        pythae.decoder(model.encode(x).mean).reconstruction.flatten(1),
+        atol=1e-4,
+        rtol=1e-4,
     )
     return pythae, model

@@ -1,7 +1,7 @@
 """What a training step costs with each posterior: ``full_gaussian`` beside ``diagonal_gaussian``.
 
-    python -m benchmarks posteriors
-    python -m benchmarks posteriors --widths 512 256 --precision auto
+python -m benchmarks posteriors
+python -m benchmarks posteriors --widths 512 256 --precision auto
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ POSTERIORS: dict[str, Any] = {
 def main(arguments: list[str]) -> None:
     """Measure a step at each number of latent dimensions."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks posteriors", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks posteriors",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--latent-dims", type=int, nargs="+", default=[2, 32, 128], help="latent dimensions")
     parser.add_argument("--widths", type=int, nargs="+", default=[512], help="widths of the encoder, and back")

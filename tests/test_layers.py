@@ -16,7 +16,7 @@ LAYERS = [
     ["version"],
     ["zoo"],
     ["errors"],
-    ["files", "precision", "randomness", "allocation"],
+    ["files", "precision", "randomness", "allocation", "processes"],
     ["registry", "catalogue"],
     ["inspection"],
     ["spec"],
@@ -40,6 +40,7 @@ LAYERS = [
     ["hub"],
     ["references"],
     ["cli"],
+    ["__main__"],
 ]
 """The packages and modules of ``zoo``, lowest first. What stands in one line does not import each other; a new file in
 a package needs no entry here. ``zoo`` itself imports the rest only when a name is first used."""

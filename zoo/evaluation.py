@@ -12,7 +12,8 @@ from zoo.data import Data, Split, split_of_tensor
 from zoo.errors import ComponentError, DataError
 from zoo.metrics import Metric
 from zoo.model import Model
-from zoo.randomness import seeded
+from zoo.processes import ALONE, Processes
+from zoo.randomness import process_seed, seeded
 from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
@@ -75,15 +76,19 @@ def subject_of(
     *,
     features: Callable[[Tensor], Tensor] | None = None,
     history: Iterable[Mapping[str, Any]] = (),
+    processes: Processes = ALONE,
 ) -> Subject:
     """Return a model with the split that it is measured on, once it is clear that they fit each other.
+
+    Args:
+        processes: share the work on figures that are means over examples; each calls this, and all metrics.
 
     Raises:
         DataError: the split is absent or empty, or of another shape or range than the model needs.
     """
     chosen, train = _chosen_split(data, split)
     _check_fit(model, chosen)
-    return Subject(model, chosen, tuple(history), train, features)
+    return Subject(model, chosen, tuple(history), train, features, processes)
 
 
 def final_split(data: Data) -> SplitName:
@@ -100,7 +105,7 @@ def measure(subject: Subject, chosen: Iterable[ChosenMetric], seed: int = 0) -> 
     figures: dict[str, Any] = {}
     try:
         for each in chosen:
-            with seeded(seed):
+            with seeded(process_seed(seed, subject.processes.rank)):
                 figures |= each.metric.measure(subject)
     finally:
         subject.model.train(was_training)

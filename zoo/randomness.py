@@ -16,6 +16,11 @@ def epoch_order(size: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(size, generator=torch.Generator().manual_seed((seed * _STREAMS + epoch) % 2**63))
 
 
+def process_seed(seed: int, rank: int) -> int:
+    """Return the seed of the noise in one of several processes; the first one's is that of a process alone."""
+    return (seed * _STREAMS - rank) % 2**63 if rank else seed
+
+
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Draw from the given seed inside the block, and leave the outer stream of noise as it was."""
@@ -37,6 +42,7 @@ def random_states() -> dict[str, Tensor]:
 
 def restore_random_states(states: dict[str, Tensor]) -> None:
     """Set every generator back to a saved state."""
-    torch.set_rng_state(states["cpu"])
+    if "cpu" in states:
+        torch.set_rng_state(states["cpu"])
     if "cuda" in states and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["cuda"])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from zoo.data import Split
+from zoo.data import Batch, Split
 from zoo.errors import DataError
 from zoo.model import Model
+from zoo.processes import ALONE, Processes
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Subject:
         train: the data that the model was trained on, or None where they are not at hand.
         features: maps data (B, *data_shape) to features (B, F) in which samples are compared; None: those of a
             small classifier of the data.
+        processes: who shares the work on figures that are means over examples.
     """
 
     model: Model
@@ -31,12 +34,25 @@ class Subject:
     history: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     train: Split | None = None
     features: Callable[[Tensor], Tensor] | None = None
+    processes: Processes = ALONE
 
     @property
     def shows_images(self) -> bool:
         """Whether an example is an image with one or three channels."""
         shape = self.model.data_shape
         return len(shape) == 3 and shape[0] in (1, 3)
+
+    def batches(self, batch_size: int, count: int | None = None) -> Iterator[Batch]:
+        """Yield the examples of the split, or its first so many, on the model's device: those of this process."""
+        order = None if count is None else torch.arange(count)
+        if self.processes.count > 1:
+            order = torch.arange(len(self.split) if count is None else count)
+            order = order[self.processes.rank :: self.processes.count]
+        return self.split.batches(batch_size, order=order, device=self.model.device)
+
+    def collect(self, values: Sequence[Tensor]) -> Tensor:
+        """Return figures of examples (N,) that were computed batch by batch in all processes, in no special order."""
+        return self.processes.gather(torch.cat([each.cpu() for each in values]) if values else torch.zeros(0))
 
     def training_data(self, purpose: str) -> Split:
         """Return the training split.

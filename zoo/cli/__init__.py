@@ -57,7 +57,8 @@ def main() -> None:
         click.echo("Stopped.", err=True)
         sys.exit(1)
     except ZooError as error:
-        click.echo(f"Error: {error}", err=True)
+        rank = os.environ.get("RANK", "0")  # set by launchers of several processes
+        click.echo(f"Error: {error}" if rank == "0" else f"Process {rank}: error: {error}", err=True)
         sys.exit(error.exit_status)
     except BrokenPipeError:
         sys.stderr.close()

@@ -37,6 +37,8 @@ def command(
 
     reporter = None if quiet else ConsoleReporter(Console(stderr=True))
     run = train(recipe, out=out, resume=resume, overwrite=overwrite, overrides=overrides, reporter=reporter)
+    if run.rank:
+        return
     if as_json:
         made = {"run": str(run.path), "evaluation": run.evaluation, "figures": [str(path) for path in run.figures]}
         click.echo(json.dumps(made, indent=2, ensure_ascii=False))

@@ -34,16 +34,16 @@ class Elbo(Metric):
     @torch.no_grad()
     def measure(self, subject: Subject) -> dict[str, Any]:
         """Return ``elbo`` with its standard error, ``reconstruction`` = −E log p(x|z), and ``kl``."""
-        model, split = subject.model, subject.split
+        model = subject.model
         reconstructions, divergences = [], []
         prior = model.prior
-        for batch in split.batches(512, device=model.device):
+        for batch in subject.batches(512):
             labels = labels_for(model, batch.labels)
             q = model.encode(batch.x, labels)
             z = q.sample(torch.Size([self.num_samples]))
-            reconstructions.append(-model.decode(z, labels).log_prob(batch.x).mean(0).cpu())
-            divergences.append(kl_divergence(q, prior, samples=z).cpu())
-        reconstruction, kl = torch.cat(reconstructions), torch.cat(divergences)
+            reconstructions.append(-model.decode(z, labels).log_prob(batch.x).mean(0))
+            divergences.append(kl_divergence(q, prior, samples=z))
+        reconstruction, kl = subject.collect(reconstructions), subject.collect(divergences)
         return {
             **mean_with_error("elbo", -(reconstruction + kl)),
             "reconstruction": reconstruction.double().mean().item(),

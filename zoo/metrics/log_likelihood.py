@@ -38,10 +38,10 @@ class LogLikelihood(Metric):
         model, split = subject.model, subject.split
         count = min(len(split), self.examples or len(split))
         estimates = [
-            model.log_likelihood(batch.x, labels_for(model, batch.labels), num_samples=self.num_samples).cpu()
-            for batch in split.batches(64, order=torch.arange(count), device=model.device)
+            model.log_likelihood(batch.x, labels_for(model, batch.labels), num_samples=self.num_samples)
+            for batch in subject.batches(64, count)
         ]
-        figures = mean_with_error("log_likelihood", torch.cat(estimates))
+        figures = mean_with_error("log_likelihood", subject.collect(estimates))
         dimensions = math.prod(model.data_shape)
         return {
             **figures,

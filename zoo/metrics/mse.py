@@ -25,9 +25,9 @@ class MeanSquaredError(Metric):
     @torch.no_grad()
     def measure(self, subject: Subject) -> dict[str, Any]:
         """Return ``mse``."""
-        model, split = subject.model, subject.split
+        model = subject.model
         errors = [
-            (batch.x - model.reconstruct(batch.x, labels_for(model, batch.labels))).square().flatten(1).mean(1).cpu()
-            for batch in split.batches(512, device=model.device)
+            (batch.x - model.reconstruct(batch.x, labels_for(model, batch.labels))).square().flatten(1).mean(1)
+            for batch in subject.batches(512)
         ]
-        return {"mse": torch.cat(errors).double().mean().item()}
+        return {"mse": subject.collect(errors).double().mean().item()}

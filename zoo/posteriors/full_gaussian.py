@@ -96,22 +96,24 @@ class SharedFactorNormal(MultivariateNormal):
         Distribution.__init__(self, mean.shape[:-1], mean.shape[-1:], validate_args=False)
 
     @cached_property
-    def _unbroadcasted_scale_tril(self) -> Tensor:
+    def _unbroadcasted_scale_tril(self) -> Tensor:  # type: ignore[override]
         # The name by which torch's class, and its KL divergences, know L.
         below = torch.tensordot(self.weights, self.triangles, dims=1)
         return torch.diagonal_scatter(below, self.diagonal, dim1=-2, dim2=-1)
 
-    def expand(self, batch_shape: torch.Size, _instance: Distribution | None = None) -> MultivariateNormal:
+    def expand(
+        self, batch_shape: torch.Size | list[int] | tuple[int, ...], _instance: Distribution | None = None
+    ) -> MultivariateNormal:
         """Return the same Gaussians with a larger batch shape."""
         whole = MultivariateNormal(self.loc, scale_tril=self._unbroadcasted_scale_tril, validate_args=False)
-        return whole.expand(batch_shape, _instance)
+        return whole.expand(torch.Size(batch_shape), _instance)
 
-    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = torch.Size()) -> Tensor:
+    def rsample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         """Draw (*sample_shape, B, d), with gradients to the parameters."""
         shape = self._extended_shape(sample_shape)
         if shape.numel() > self.loc.numel():
             # Of many draws, each costs less with L than with all B_k.
-            return super().rsample(sample_shape)
+            return super().rsample(torch.Size(sample_shape))
         noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
         moved = F.linear(noise, self.triangles.flatten(0, 1)).unflatten(-1, self.triangles.shape[:2])
         return self.loc + self.diagonal * noise + (self.weights.unsqueeze(-2) @ moved).squeeze(-2)

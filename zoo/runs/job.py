@@ -1,13 +1,18 @@
-"""The main job: a recipe is trained, evaluated and drawn, and all of it is left in a run directory."""
+"""The main job: a recipe is trained, evaluated and drawn, and all of it is left in a run directory.
+
+Started by a launcher, each of several processes does this: they compute together, and the first one alone writes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 
 from zoo.assembly import assemble
 from zoo.checkpoint import load
@@ -16,14 +21,15 @@ from zoo.evaluation import choose_metrics, final_split, record, subject_of
 from zoo.files import remove_partial
 from zoo.gallery import draw_figures
 from zoo.model import Model
+from zoo.processes import Processes
 from zoo.runs.card import write_card
 from zoo.runs.directory import RunDirectory
 from zoo.runs.plan import Plan, flat_fields, make_plan
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe, origin_of
-from zoo.training.devices import make_accelerator
+from zoo.training.devices import check_trackers, make_accelerator
 from zoo.training.interruption import Interruption
-from zoo.training.loop import InterruptedTrainingError, Trainer
+from zoo.training.loop import InterruptedTrainingError, NoListener, Trainer
 from zoo.training.progress import Reporter, Silent
 from zoo.training.snapshot import Position, Snapshot
 
@@ -39,6 +45,7 @@ class Run:
         metrics: the record of each epoch.
         evaluation: the figures of ``evaluation.json``.
         figures: the files that were drawn.
+        rank: number of this process; the first of several, 0, is the one that wrote all this.
     """
 
     path: Path
@@ -47,6 +54,7 @@ class Run:
     metrics: list[dict[str, Any]]
     evaluation: dict[str, Any]
     figures: list[Path]
+    rank: int = 0
 
 
 def train(
@@ -84,12 +92,29 @@ def train(
     overrides = tuple(overrides)
     loaded = load_recipe(recipe, overrides)
     directory = RunDirectory(out if out is not None else Path("runs") / loaded.name)
-    reporter = reporter or Silent()
-    if not resume:
-        directory.check_free(overwrite=overwrite)
     with origin_of(recipe, overrides).located():
-        plan = make_plan(loaded, note=reporter.note)
-    with directory.locked():
+        check_trackers(loaded.train.trackers)
+        accelerator = make_accelerator(loaded.train, loaded.train.trackers, str(directory.path / "trackers"))
+    try:
+        team = Processes.here(accelerator.device)
+        reporter = reporter if reporter is not None and team.is_first else Silent()
+        if not resume:
+            team.first(lambda: directory.check_free(overwrite=overwrite))
+        with origin_of(recipe, overrides).located():
+            # Where the data are downloaded, the first process does it, and the others find them.
+            plan = team.first(lambda: make_plan(loaded, reporter.note)) or make_plan(loaded, reporter.note)
+        with _opened(directory, plan, team, resume=resume, overwrite=overwrite) as continues:
+            return _Job(plan, directory, reporter, accelerator, team).run(continues=continues)
+    finally:
+        accelerator.end_training()
+
+
+@contextmanager
+def _opened(directory: RunDirectory, plan: Plan, team: Processes, *, resume: bool, overwrite: bool) -> Iterator[bool]:
+    """Keep everybody else out of the run directory and make it ready; give whether the run there goes on."""
+
+    def prepare() -> bool:
+        lock.enter_context(directory.locked())
         continues = resume and directory.exists()
         if continues:
             remove_partial(directory.path)
@@ -98,77 +123,99 @@ def train(
             directory.check_free(overwrite=overwrite)
             directory.clear()
         directory.write_recipe(plan.recipe)
-        return _run(plan, directory, reporter, continues=continues)
+        return continues
+
+    with ExitStack() as lock:
+        continues = team.any(bool(team.first(prepare)))
+        if team.any(not directory.exists()):
+            raise RunError(
+                "not all processes see the run directory",
+                where=str(directory.path),
+                remedy="Choose an --out on a file system that all machines share.",
+            )
+        yield continues
 
 
-def _run(plan: Plan, directory: RunDirectory, reporter: Reporter, *, continues: bool) -> Run:
-    model = _train(plan, directory, reporter, continues=continues)
-    if not directory.is_finished():
-        _conclude(plan, model, directory, reporter)
-    model = load(directory.path)
-    figures = sorted(directory.figures.glob("*.png"))
-    return Run(directory.path, plan.recipe, model, directory.read_metrics(), directory.read_evaluation() or {}, figures)
+@dataclass(frozen=True)
+class _Job:
+    """A run in its directory, as one process of a team sees it."""
 
+    plan: Plan
+    directory: RunDirectory
+    reporter: Reporter
+    accelerator: Accelerator
+    team: Processes
 
-def _train(plan: Plan, directory: RunDirectory, reporter: Reporter, *, continues: bool) -> Model:
-    """Train to the end, from the last state if there is one; return the model as it is then."""
-    recipe = plan.recipe
-    torch.manual_seed(recipe.seed)
-    model = assemble(recipe.model)
-    accelerator = make_accelerator(
-        recipe.train, log_with=recipe.train.trackers, project_dir=str(directory.path / "trackers")
-    )
-    if recipe.train.trackers:
-        scalars = {key: value for key, value in flat_fields(recipe).items() if isinstance(value, (str, int, float))}
-        accelerator.init_trackers(recipe.name, config=scalars)
-    scribe = _Scribe(directory, reporter, accelerator)
-    with Interruption() as interruption:
-        trainer = Trainer(
-            model, plan.data, recipe.train, recipe.seed, accelerator, scribe, lambda: interruption.requested
-        )
-        snapshot = directory.read_state() if continues else None
-        if snapshot is not None:
-            trainer.resume(snapshot)
-            reporter.note(f"Continuing after step {trainer.position.step} of {trainer.total_steps}.")
-        if not trainer.position.finished:
-            directory.remove_evaluation()
-        directory.keep_metrics(trainer.position.epoch)
-        reporter.start(trainer.position, trainer.total_steps, recipe.train.epochs, recipe.train.batch_size)
-        try:
-            trainer.run()
-        except InterruptedTrainingError as error:
-            error.where = str(directory.path)
-            error.remedy = "The state is saved: give the same command with --resume to continue."
-            raise
-        finally:
-            reporter.stop()
-            accelerator.end_training()
-    return model
+    def run(self, *, continues: bool) -> Run:
+        """Train, conclude, and return the whole."""
+        directory, recipe = self.directory, self.plan.recipe
+        model = self._train(continues=continues)
+        if self.team.any(not directory.is_finished()):
+            self._conclude(model)
+        figures = sorted(directory.figures.glob("*.png"))
+        metrics, evaluation = directory.read_metrics(), directory.read_evaluation() or {}
+        return Run(directory.path, recipe, load(directory.path), metrics, evaluation, figures, self.team.rank)
 
+    def _train(self, *, continues: bool) -> Model:
+        """Train to the end, from the last state if there is one; return the model as it is then."""
+        recipe, directory, reporter = self.plan.recipe, self.directory, self.reporter
+        torch.manual_seed(recipe.seed)
+        model = assemble(recipe.model)
+        if recipe.train.trackers:
+            scalars = {key: value for key, value in flat_fields(recipe).items() if isinstance(value, (str, int, float))}
+            self.accelerator.init_trackers(recipe.name, config=scalars)
+        listener = _Scribe(directory, reporter, self.accelerator) if self.team.is_first else NoListener()
+        with Interruption() as interruption:
+            trainer = Trainer(
+                *(model, self.plan.data, recipe.train, recipe.seed, self.accelerator, listener),
+                lambda: interruption.requested,
+            )
+            snapshot = directory.read_state() if continues else None
+            if snapshot is not None:
+                trainer.resume(snapshot)
+                reporter.note(f"Continuing after step {trainer.position.step} of {trainer.total_steps}.")
+            self.team.first(lambda: self._make_way(trainer.position))
+            reporter.start(trainer.position, trainer.total_steps, recipe.train.epochs, recipe.train.batch_size)
+            try:
+                trainer.run()
+            except InterruptedTrainingError as error:
+                error.where = str(directory.path)
+                error.remedy = "The state is saved: give the same command with --resume to continue."
+                raise
+            finally:
+                reporter.stop()
+        return model
 
-def _conclude(plan: Plan, model: Model, directory: RunDirectory, reporter: Reporter) -> None:
-    """Write the last model, evaluate and draw the best one, and describe the run."""
-    directory.write_last(model)
-    best = load(directory.path, device=model.device)
-    recipe = plan.recipe
-    name, history = final_split(plan.data), directory.read_metrics()
-    subject = subject_of(best, plan.data, name, history=history)
-    reporter.note(f"Evaluating on the {name} split ({len(subject.split):,} examples) …")
-    measured = record(subject, choose_metrics(subject, recipe.evaluate.metrics), name, recipe.seed)
-    paths = draw_figures(subject, directory.figures, recipe.evaluate.figures, seed=recipe.seed)
-    evaluation = {
-        **measured,
-        "best_epoch": next((record["epoch"] for record in reversed(history) if record["best"]), len(history)),
-        "notes": plan.notes,
-    }
-    write_card(directory.path, recipe, plan.data.info, evaluation, paths)
-    directory.write_evaluation(evaluation)
+    def _make_way(self, position: Position) -> None:
+        """Remove what a run that goes on will write anew."""
+        if not position.finished:
+            self.directory.remove_evaluation()
+        self.directory.keep_metrics(position.epoch)
+
+    def _conclude(self, model: Model) -> None:
+        """Write the last model, evaluate and draw the best one, and describe the run."""
+        recipe, directory = self.plan.recipe, self.directory
+        self.team.first(lambda: directory.write_last(model))
+        best = load(directory.path, device=model.device)
+        name, history = final_split(self.plan.data), directory.read_metrics()
+        subject = subject_of(best, self.plan.data, name, history=history, processes=self.team)
+        self.reporter.note(f"Evaluating on the {name} split ({len(subject.split):,} examples) …")
+        measured = record(subject, choose_metrics(subject, recipe.evaluate.metrics), name, recipe.seed)
+        best_epoch = next((record["epoch"] for record in reversed(history) if record["best"]), len(history))
+
+        def describe() -> None:
+            paths = draw_figures(subject, directory.figures, recipe.evaluate.figures, seed=recipe.seed)
+            evaluation = {**measured, "best_epoch": best_epoch, "notes": self.plan.notes}
+            write_card(directory.path, recipe, self.plan.data.info, evaluation, paths)
+            directory.write_evaluation(evaluation)
+
+        self.team.first(describe)
 
 
 class _Scribe:
     """Writes down what the trainer tells, and passes it on to whoever shows progress."""
 
-    def __init__(self, directory: RunDirectory, reporter: Reporter, accelerator: Any) -> None:
+    def __init__(self, directory: RunDirectory, reporter: Reporter, accelerator: Accelerator) -> None:
         self.directory, self.reporter, self.accelerator = directory, reporter, accelerator
 
     def on_steps(self, position: Position, total_steps: int, loss: float) -> None:

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.tracking import get_available_trackers
-from accelerate.utils import LoggerType
+from accelerate.utils import InitProcessGroupKwargs, LoggerType
 
-from zoo.errors import RecipeError, TrainingError, unknown_name
+from zoo.errors import RecipeError, unknown_name
 from zoo.spec.training import TrainSpec
 
+_PATIENCE = timedelta(hours=2)
 
-def make_accelerator(spec: TrainSpec, *, log_with: tuple[str, ...] = (), project_dir: str | None = None) -> Accelerator:
+
+def make_accelerator(spec: TrainSpec, trackers: tuple[str, ...] = (), project_dir: str | None = None) -> Accelerator:
     """Return an accelerator for the device and the precision that a recipe asks for.
 
     Raises:
         RecipeError: the device is not there.
-        TrainingError: several processes were launched.
     """
     device = resolve_device(spec.device)
     # accelerate keeps one state a process and refuses another device or precision in it; a notebook trains twice.
     AcceleratorState._reset_state(reset_partial_state=True)
-    accelerator = Accelerator(
+    return Accelerator(
         cpu=device == "cpu",
         mixed_precision="bf16" if uses_bf16(spec.precision, device) else "no",
-        log_with=list(log_with) or None,
+        log_with=list(trackers) or None,
         project_dir=project_dir,
+        # While the first process draws the figures, the others wait.
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
     )
-    if accelerator.num_processes > 1:
-        raise TrainingError(
-            f"{accelerator.num_processes} processes were launched, training runs in one",
-            remedy="Start `zoo-cli train` without a launcher.",
-        )
-    return accelerator
 
 
 def check_trackers(names: tuple[str, ...]) -> None:

@@ -10,21 +10,23 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from zoo.data import Batch, Data, Split
 from zoo.errors import TrainingError
 from zoo.model import Model
 from zoo.objectives import Loss
-from zoo.randomness import epoch_order, seeded
+from zoo.processes import Processes
+from zoo.randomness import epoch_order, process_seed, seeded
 from zoo.spec.training import TrainSpec
 from zoo.training.ema import WeightAverage
 from zoo.training.optimizers import make_optimizer
 from zoo.training.schedules import learning_rate_factor
 from zoo.training.snapshot import Position, Snapshot, restore_snapshot, take_snapshot
+from zoo.training.terms import StepTerms, row_of
 
 _LOOK_EVERY = 50
-"""Steps between two looks at the losses: each look waits for the device."""
+"""Steps between two looks at the losses: each look waits for the device, and for the other processes."""
 
 
 class Listener(Protocol):
@@ -40,16 +42,32 @@ class Listener(Protocol):
         """A state is due to be kept."""
 
 
+class NoListener:
+    """Writes and shows nothing: that of the processes other than the first."""
+
+    def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
+        """Show nothing."""
+
+    def on_epoch(self, record: dict[str, Any], model: Model, *, is_best: bool) -> None:
+        """Write nothing."""
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        """Write nothing."""
+
+
 class InterruptedTrainingError(TrainingError):
     """Training stopped because somebody asked for it; the state is saved."""
 
 
 @dataclass
 class Trainer:
-    """Trains one model on one dataset.
+    """Trains one model on one dataset, in one process or, started by a launcher, in each of several.
+
+    Several processes share each batch: the loss and its gradient are those of the whole, whoever computes which part.
 
     Attributes:
         seed: decides the order of the data; noise comes from torch's generator.
+        listener: is told how it goes; a :class:`NoListener` in all processes but the first.
         should_stop: asked after each step; the reason to stop now, or None.
     """
 
@@ -63,7 +81,11 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.device = self.accelerator.device
+        self.processes = Processes.here(self.device)
+        if self.processes.count > 1:
+            self._join()
         self.model.to(self.device)
+        self.network = self._replicate()
         self.train_split = self.data.train.to(self.device)
         self.validation_split = self.data.validation.to(self.device) if self.data.validation else None
         self.optimizer = make_optimizer(self.spec.optimizer, self.model.parameters(), self.device)
@@ -73,15 +95,33 @@ class Trainer:
         self.total_steps = self.spec.epochs * self.steps_per_epoch
         self.snapshot_steps = max(1, self.spec.checkpoint_every.in_steps(self.steps_per_epoch))
         self.position = Position()
-        self.rows: list[Tensor] = []
-        self.names: list[str] = []
+        self.terms = StepTerms(self.processes, self.device)
+
+    def _join(self) -> None:
+        """Be one of several processes."""
+        count, size = self.processes.count, self.spec.batch_size
+        if size % count:
+            raise TrainingError(
+                f"a batch of {size} examples cannot be shared evenly by {count} processes",
+                where="train.batch_size",
+                remedy=f"The batch is that of all processes together: take {-(-size // count) * count}, or another "
+                f"multiple of {count}.",
+            )
+        torch.manual_seed(process_seed(self.seed, self.processes.rank))
+
+    def _replicate(self) -> torch.nn.Module:
+        """Return what computes the loss: the model, or one that averages its gradients over the processes."""
+        if self.processes.count == 1:
+            return self.model
+        devices = [self.device] if self.device.type == "cuda" else None
+        return DistributedDataParallel(self.model, device_ids=devices)
 
     def resume(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot as if nothing had happened."""
-        rows = restore_snapshot(snapshot, self.model, self.optimizer, self.average)
+        rows = restore_snapshot(snapshot, self.model, self.optimizer, self.average, self.processes)
         self.position = snapshot.position
         self.position.finished = self._is_finished()
-        self.rows = list(rows.to(self.device))
+        self.terms.replace(rows)
 
     def run(self) -> Position:
         """Train until the last epoch, an early stop, or an interruption.
@@ -102,8 +142,8 @@ class Trainer:
         for batch in self._batches_left():
             self._set_learning_rate()
             self.model.objective.advance(self.position.step, self.steps_per_epoch)
-            loss = self._step(batch)
-            self.rows.append(self._row(loss))
+            share = self._share()
+            self.terms.add(self._step(batch, share), share)
             self.position.batch += 1
             self.position.step += 1
             if self.position.step % _LOOK_EVERY == 0 or self.position.step == 1:
@@ -114,13 +154,21 @@ class Trainer:
     def _batches_left(self) -> Iterator[Batch]:
         order = epoch_order(len(self.train_split), self.seed, self.position.epoch)
         left = order[self.position.batch * self.spec.batch_size :]
-        return self.train_split.batches(self.spec.batch_size, order=left, device=self.device)
+        own, size = self.processes.part(left, self.spec.batch_size), self.spec.batch_size // self.processes.count
+        return self.train_split.batches(size, order=own, device=self.device)
 
-    def _step(self, batch: Batch) -> Loss:
+    def _share(self) -> float:
+        """Return how much of the batch that comes now is this process's."""
+        size = min(self.spec.batch_size, len(self.train_split) - self.position.batch * self.spec.batch_size)
+        return self.processes.weight(size)
+
+    def _step(self, batch: Batch, share: float) -> Loss:
         with self.accelerator.autocast():
-            loss: Loss = self.model(batch.x, batch.labels if self.model.classes else None)
+            loss: Loss = self.network(batch.x, batch.labels if self.model.classes else None)
         self.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss.total)
+        # The gradients are averaged over the processes, as if all shares were equal.
+        count = self.processes.count
+        self.accelerator.backward(loss.total if count == 1 else loss.total * (share * count))
         if self.spec.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip_norm)
         self.optimizer.step()
@@ -128,23 +176,25 @@ class Trainer:
             self.average.update(self.position.step + 1)
         return loss
 
-    def _row(self, loss: Loss) -> Tensor:
-        """Keep the loss and its terms on the device: reading them now would wait for it."""
-        self.names = ["loss", *loss.terms]
-        return torch.stack([loss.total.detach(), *loss.terms.values()]).float()
-
     def _pause(self) -> None:
         """Between two steps of an epoch: save where that is due, and stop if asked to."""
-        reason = self.should_stop()
-        if reason is not None or self.position.step % self.snapshot_steps == 0:
+        due = self.position.step % self.snapshot_steps == 0
+        # Several processes stop after the same step, and asking each other costs time.
+        asks = self.processes.count == 1 or due or self.position.step % _LOOK_EVERY == 0
+        reason = self._reason_to_stop() if asks else None
+        if reason is not None or due:
             self._check_finite()
             self.listener.on_snapshot(self._snapshot())
         if reason is not None:
             raise InterruptedTrainingError(f"stopped by {reason} after step {self.position.step} of {self.total_steps}")
 
+    def _reason_to_stop(self) -> str | None:
+        reason = self.should_stop()
+        return (reason or "another process") if self.processes.any(reason is not None) else None
+
     def _snapshot(self) -> Snapshot:
-        rows = torch.stack(self.rows).cpu() if self.rows else torch.zeros(0)
-        return take_snapshot(self.position, self.model, self.optimizer, rows, self.average)
+        rows = self.terms.all()
+        return take_snapshot(self.position, self.model, self.optimizer, rows, self.average, self.processes)
 
     def _set_learning_rate(self) -> None:
         factor = learning_rate_factor(self.spec.schedule, self.position.step, self.total_steps, self.steps_per_epoch)
@@ -153,14 +203,14 @@ class Trainer:
 
     def _check_finite(self) -> float:
         """Return the last loss, or raise with the step and the term that went wrong first."""
-        recent = torch.stack(self.rows[-_LOOK_EVERY - 1 :]).cpu()
+        recent = self.terms.last(_LOOK_EVERY + 1)
         bad = (~recent.isfinite()).nonzero()
         if len(bad):
             row = int(bad[0, 0])
             step = self.position.step - len(recent) + row + 1
-            names = [self.names[int(index)] for r, index in bad if r == row]
+            names = [self.terms.names[int(index)] for r, index in bad if r == row]
             culprit = next((name for name in names if name not in ("loss", "elbo")), names[0])
-            value = recent[row, self.names.index(culprit)].item()
+            value = recent[row, self.terms.names.index(culprit)].item()
             raise TrainingError(
                 f"the term {culprit!r} became {value} at step {step} (epoch {self.position.epoch + 1})",
                 remedy="Try a smaller `train.optimizer.lr`, `train.clip_norm: 1.0`, a warm-up of the schedule, or "
@@ -185,7 +235,7 @@ class Trainer:
             self.listener.on_steps(self.position, self.total_steps, last)
             self.listener.on_epoch(record, self.model, is_best=is_best)
         due = self.position.finished or self.position.step % self.snapshot_steps < self.steps_per_epoch
-        reason = self.should_stop()
+        reason = self._reason_to_stop()
         if due or reason is not None:
             self.listener.on_snapshot(self._snapshot())
         if reason is not None and not self.position.finished:
@@ -193,10 +243,11 @@ class Trainer:
             raise InterruptedTrainingError(f"stopped by {reason} after {done}")
 
     def _mean_of_rows(self) -> dict[str, float]:
-        sizes = torch.full((len(self.rows),), float(self.spec.batch_size), dtype=torch.float64)
-        sizes[-1] = len(self.train_split) - self.spec.batch_size * (len(self.rows) - 1)
-        means = (torch.stack(self.rows).cpu().double() * sizes[:, None]).sum(0) / sizes.sum()
-        return dict(zip(self.names, means.tolist(), strict=True))
+        rows = self.terms.all().double()
+        sizes = torch.full((len(rows),), float(self.spec.batch_size), dtype=torch.float64)
+        sizes[-1] = len(self.train_split) - self.spec.batch_size * (len(rows) - 1)
+        means = (rows * sizes[:, None]).sum(0) / sizes.sum()
+        return dict(zip(self.terms.names, means.tolist(), strict=True))
 
     def _judge(self, monitored: float) -> bool:
         """Move on to the next epoch; say whether this one is the best so far."""
@@ -204,7 +255,8 @@ class Trainer:
         margin = stopping.min_delta if stopping else 0.0
         position = self.position
         is_best = position.best is None or monitored < position.best - margin
-        position.epoch, position.batch, self.rows = position.epoch + 1, 0, []
+        position.epoch, position.batch = position.epoch + 1, 0
+        self.terms.replace(torch.zeros(0))
         position.since_best = 0 if is_best else position.since_best + 1
         if is_best:
             position.best, position.best_epoch = monitored, position.epoch
@@ -220,13 +272,16 @@ class Trainer:
     def evaluate(self, split: Split) -> dict[str, float]:
         """Return the mean loss terms over a split, with the same noise each time."""
         self.model.eval()
-        rows, sizes = [], []
-        with seeded(self.seed):
-            for batch in split.batches(max(self.spec.batch_size, 512), device=self.device):
+        processes, rows, sizes = self.processes, [], []
+        own = torch.arange(len(split))[processes.rank :: processes.count] if processes.count > 1 else None
+        with seeded(process_seed(self.seed, processes.rank)):
+            for batch in split.batches(max(self.spec.batch_size, 512), order=own, device=self.device):
                 with self.accelerator.autocast():
                     loss = self.model.loss(batch.x, batch.labels if self.model.classes else None)
-                rows.append(self._row(loss))
+                rows.append(row_of(loss))
                 sizes.append(len(batch.x))
         weights = torch.tensor(sizes, dtype=torch.float64)
-        means = (torch.stack(rows).cpu().double() * weights[:, None]).sum(0) / weights.sum()
-        return dict(zip(self.names, means.tolist(), strict=True))
+        sums = torch.zeros(len(self.terms.names), dtype=torch.float64)
+        if rows:
+            sums = (torch.stack(rows).cpu().double() * weights[:, None]).sum(0)
+        return dict(zip(self.terms.names, (processes.sum(sums) / len(split)).tolist(), strict=True))

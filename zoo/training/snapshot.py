@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zoo.processes import ALONE, Processes
 from zoo.randomness import random_states, restore_random_states
 from zoo.training.ema import WeightAverage
 
@@ -53,23 +54,36 @@ def take_snapshot(
     optimizer: torch.optim.Optimizer,
     rows: Tensor,
     average: WeightAverage | None = None,
+    processes: Processes = ALONE,
 ) -> Snapshot:
-    """Gather weights, their average, optimiser, noise generators and the terms of the epoch's steps so far."""
+    """Gather weights, their average, optimiser, noise generators and the terms of the epoch's steps so far.
+
+    All processes take part, for each has noise of its own; any of them may write what is returned.
+    """
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {
             f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in values.items() if value is not None
         }
-    tensors |= {f"random.{name}": state for name, state in random_states().items()}
+    for name, state in random_states().items():
+        for rank, each in enumerate(processes.gather(state.unsqueeze(0))):
+            tensors[f"random.{name}{_suffix(rank)}"] = each
     tensors |= {f"average.{name}": tensor for name, tensor in (average.tensors() if average else {}).items()}
     tensors["rows"] = rows
     return Snapshot(position, tensors)
 
 
 def restore_snapshot(
-    snapshot: Snapshot, model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage | None = None
+    snapshot: Snapshot,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: WeightAverage | None = None,
+    processes: Processes = ALONE,
 ) -> Tensor:
-    """Put everything back, and return the terms of the epoch's steps so far."""
+    """Put everything back, and return the terms of the epoch's steps so far.
+
+    A process that was not there when the snapshot was taken goes on with the noise that it has.
+    """
     model.load_state_dict(_below(snapshot.tensors, "model."))
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _below(snapshot.tensors, "optimizer.").items():
@@ -78,8 +92,13 @@ def restore_snapshot(
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     if average is not None:
         average.restore(_below(snapshot.tensors, "average."))
-    restore_random_states(_below(snapshot.tensors, "random."))
+    suffix, random = _suffix(processes.rank), _below(snapshot.tensors, "random.")
+    restore_random_states({kind: random[kind + suffix] for kind in ("cpu", "cuda") if kind + suffix in random})
     return snapshot.tensors["rows"]
+
+
+def _suffix(rank: int) -> str:
+    return f".{rank}" if rank else ""
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
