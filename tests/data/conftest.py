@@ -11,7 +11,7 @@ from zoo.spec import DataSpec
 
 
 class Rows(Indexable):
-    """Hands out the rows of tensors one at a time, as a dataset does that does not fit in memory."""
+    """Hands out the rows of tensors when asked, as a dataset does that does not fit in memory."""
 
     def __init__(self, examples, labels):
         self.examples, self.labels = examples, labels
@@ -19,8 +19,8 @@ class Rows(Indexable):
     def __len__(self):
         return len(self.examples)
 
-    def __getitem__(self, index):
-        return self.examples[index], -1 if self.labels is None else int(self.labels[index])
+    def read(self, indices):
+        return self.examples[indices], None if self.labels is None else self.labels[indices]
 
 
 Prepare = Callable[..., Data]

@@ -16,10 +16,10 @@ class Numbers(Indexable):
     def __len__(self):
         return 40
 
-    def __getitem__(self, index):
-        if index == self.broken:
-            raise DataError(f"example {index} is broken", where="root", remedy="Repair it.")
-        return torch.tensor([float(index)]), index
+    def read(self, indices):
+        if self.broken in indices:
+            raise DataError(f"example {self.broken} is broken", where="root", remedy="Repair it.")
+        return torch.tensor(indices).float().unsqueeze(1), torch.tensor(indices)
 
 
 def store(workers, broken=None):

@@ -1,13 +1,15 @@
-"""Where stored examples are read from, a batch at a time: memory, or a reader of single examples."""
+"""Where stored examples are read from, a batch at a time: memory, or a reader of what is on disk."""
 
 from __future__ import annotations
 
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -15,6 +17,9 @@ from torch.utils.data import DataLoader, Dataset
 from zoo.data.preparation import Geometry
 from zoo.datasets import Indexable
 from zoo.errors import ZooError
+
+_Read = tuple[Tensor, Tensor | None] | ZooError
+"""The stored examples of a batch with their labels, or why they could not be read."""
 
 
 class StoredBatch(NamedTuple):
@@ -92,7 +97,10 @@ class MemoryStore(Store):
 
 
 class StreamedStore(Store):
-    """Examples that are read one at a time: worker processes of a DataLoader put batches together."""
+    """Examples that are read when they are wanted: worker processes of a DataLoader put batches together.
+
+    Workers live as long as the store, because starting them costs as much as reading thousands of small examples.
+    """
 
     def __init__(
         self,
@@ -107,6 +115,7 @@ class StreamedStore(Store):
         self.labels, self.positions = labels, positions
         self._reader = _Reader(source, geometry)
         self._workers, self._device = workers, device
+        self._loaders: dict[tuple[int, bool], _Loader] = {}
 
     @property
     def device(self) -> torch.device:
@@ -117,24 +126,12 @@ class StreamedStore(Store):
         if len(indices) == 0:
             return
         parts = torch.split(indices, batch_size)
-        workers = min(self._workers, _processors(), len(parts))
-        loader: DataLoader[StoredBatch | ZooError] = DataLoader(
-            self._reader,
-            batch_size=None,
-            sampler=[self.positions[part] for part in parts],
-            num_workers=workers,
-            prefetch_factor=4 if workers else None,
-            pin_memory=device.type == "cuda",
-            # The loader draws a number for its workers at every start. From torch's global generator, that
-            # would shift the noise of a resumed epoch, which starts the loader once more.
-            generator=torch.Generator(),
-        )
-        for batch, part in zip(_start(loader), parts, strict=True):
-            yield _moved(self._labelled(batch, part), device)
+        for read, part in zip(self._read(parts, pinned=device.type == "cuda"), parts, strict=True):
+            yield _moved(self._labelled(read, part), device)
 
     def take(self, indices: Tensor) -> StoredBatch:
         indices = indices.cpu()
-        return _moved(self._labelled(self._reader[self.positions[indices]], indices), self._device)
+        return _moved(self._labelled(self._reader[self.positions[indices].numpy()], indices), self._device)
 
     def to(self, device: torch.device) -> StreamedStore:
         return StreamedStore(
@@ -146,41 +143,74 @@ class StreamedStore(Store):
             device=device,
         )
 
-    def _labelled(self, batch: StoredBatch | ZooError, indices: Tensor) -> StoredBatch:
-        if isinstance(batch, ZooError):
-            raise batch
+    def _read(self, parts: Sequence[Tensor], *, pinned: bool) -> Iterator[_Read]:
+        # One batch cannot be read ahead, so it is read here.
+        workers = min(self._workers, _processors()) if len(parts) > 1 else 0
+        # A loader serves one pass at a time. Taken out, it is not there for a second one, and lost by one that fails.
+        loader = self._loaders.pop((workers, pinned), None) or _Loader(self._reader, workers, pinned)
+        try:
+            yield from loader.read([self.positions[part].numpy() for part in parts])
+        except GeneratorExit:
+            self._loaders[workers, pinned] = loader
+            raise
+        self._loaders[workers, pinned] = loader
+
+    def _labelled(self, read: _Read, indices: Tensor) -> StoredBatch:
+        if isinstance(read, ZooError):
+            raise read
+        examples, labels = read
         # A dataset that knows all labels beforehand need not hand them out with the examples once more.
-        return batch if self.labels is None else batch._replace(labels=self.labels[indices])
+        return StoredBatch(examples, labels if self.labels is None else self.labels[indices], self.positions[indices])
 
 
-class _Reader(Dataset[StoredBatch | ZooError]):
+class _Reader(Dataset[_Read]):
     """Reads whole batches, so that a worker hands over one tensor and not many.
 
+    Positions are an array, since every tensor that passes between processes takes a file of its own.
     An expected failure is handed over as well: raised in a worker, it would come with the worker's traceback.
     """
 
     def __init__(self, source: Indexable, geometry: Geometry) -> None:
         self.source, self.geometry = source, geometry
 
-    def __getitem__(self, positions: Tensor) -> StoredBatch | ZooError:
+    def __getitem__(self, positions: npt.NDArray[np.int64]) -> _Read:
         try:
-            examples, labels = zip(*(self.source[int(position)] for position in positions), strict=True)
+            examples, labels = self.source.read(positions.tolist())
         except ZooError as error:
             return error
-        known = all(label >= 0 for label in labels)
-        return StoredBatch(
-            self.geometry(torch.stack(examples)),
-            torch.tensor(labels, dtype=torch.int64) if known else None,
-            positions,
+        return self.geometry(examples), labels
+
+
+class _Loader:
+    """A DataLoader whose workers stay from one pass to the next.
+
+    Which batches to read in which order is told at every pass, so a pass depends on nothing that came before.
+    """
+
+    def __init__(self, reader: _Reader, workers: int, pinned: bool) -> None:
+        self._parts: list[npt.NDArray[np.int64]] = []
+        self._loader: DataLoader[_Read] = DataLoader(
+            reader,
+            batch_size=None,
+            sampler=self._parts,
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+            persistent_workers=workers > 0,
+            pin_memory=pinned,
+            # The loader draws a number for its workers at every start. From torch's global generator, that
+            # would shift the noise of a resumed epoch, which starts the loader once more.
+            generator=torch.Generator(),
         )
 
-
-def _start(loader: DataLoader[StoredBatch | ZooError]) -> Iterator[StoredBatch | ZooError]:
-    with warnings.catch_warnings():
-        # Python 3.12 warns of any fork beside running threads. The workers only read files and stack tensors,
-        # on one thread, which torch has supported since before there was that warning.
-        warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
-        return iter(loader)
+    def read(self, parts: list[npt.NDArray[np.int64]]) -> Iterator[_Read]:
+        """Yield what is read for each of the parts, in their order."""
+        self._parts[:] = parts
+        with warnings.catch_warnings():
+            # Python 3.12 warns of any fork beside running threads. The workers only read files and stack tensors,
+            # on one thread, which torch has supported since before there was that warning.
+            warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
+            reads = iter(self._loader)
+        yield from reads
 
 
 def _moved(batch: StoredBatch, device: torch.device) -> StoredBatch:

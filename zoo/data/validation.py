@@ -35,7 +35,7 @@ def check_collection(collection: Collection) -> tuple[int, ...]:
 def _example_shape(name: str, stored: Stored) -> tuple[int, ...]:
     if len(stored) == 0:
         raise DataError(f"the {name} split is empty", where="data", remedy="Check what the dataset points to.")
-    first = stored.examples[0] if isinstance(stored.examples, Tensor) else stored.examples[0][0]
+    first = stored.examples[0] if isinstance(stored.examples, Tensor) else stored.examples.read([0])[0][0]
     if first.ndim == 0:
         raise DataError(
             f"examples are vectors (N, features) or images (N, C, H, W), single numbers (N,) came as {name}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,11 +13,17 @@ SPLITS = ("train", "validation", "test")
 
 
 class Indexable(Protocol):
-    """Examples that are read one at a time, because they do not fit in memory."""
+    """Examples that are read when they are wanted, because they do not fit in memory.
+
+    It is pickled to worker processes, where they are not forked: files are opened by those who read them.
+    """
 
     def __len__(self) -> int: ...
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Return one stored example (*data_shape), uint8 or float, and its label, -1 without one."""
+    def read(self, indices: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """Return the stored examples (B, *data_shape) at ``indices``, uint8 or float, and their labels.
+
+        Labels are (B,) int64, or None: there are none, or the split holds them all.
+        """
         ...
 
 

@@ -1,130 +1,169 @@
-"""Opening files of arrays, none of which is ever unpickled."""
+"""Finding the files of an array, and what lies where in them; nothing in them is ever unpickled."""
 
 from __future__ import annotations
 
+import json
+import math
+import re
 import zipfile
-import zlib
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
+from zoo.datasets._array_rows import Array, ArrayRows, Piece, told
 from zoo.errors import DataError
 
-Array = npt.NDArray[Any]
 _FORMATS = "Formats: .npy, .npz, .safetensors."
+_WILDCARD = re.compile(r"[*?[]")
 
 
-class ArrayFile(ABC):
-    """Named arrays in a file."""
-
-    names: list[str]
-
-    @abstractmethod
-    def read(self, name: str) -> Array:
-        """Return one array whole; the one of a large ``.npy`` file as a view of the disk."""
-
-    def streamed(self, name: str) -> Path | None:
-        """Return the file from which an array is to be read row by row, None to hold it in memory."""
-        return None
-
-
-class NpyFile(ArrayFile):
-    """One array of examples, and perhaps one of labels in another file."""
-
-    def __init__(self, paths: Mapping[str, Path], limit: int) -> None:
-        self.names, self._paths, self._limit = list(paths), paths, limit
-
-    def read(self, name: str) -> Array:
-        with told(self._paths[name]):
-            return map_npy(self._paths[name])
-
-    def streamed(self, name: str) -> Path | None:
-        path = self._paths[name]
-        return path if path.stat().st_size > self._limit else None
-
-
-class ReadFile(ArrayFile):
-    """Arrays that are read whole by their name."""
-
-    def __init__(self, path: Path, names: list[str], reader: Callable[[str], Array]) -> None:
-        self.names, self._path, self._reader = names, path, reader
-
-    def read(self, name: str) -> Array:
-        with told(self._path):
-            return self._reader(name)
-
-
-@contextmanager
-def open_array_file(path: str, examples: str, labels: str | None, limit: int) -> Iterator[ArrayFile]:
-    """Open a file of arrays by its suffix.
+class ArrayFiles:
+    """Named arrays in a file, or in files that hold a part of each.
 
     Args:
-        labels: the path of the labels, for a ``.npy`` file.
-        limit: bytes up to which a ``.npy`` file is held in memory.
+        path: a file or a pattern of files.
+        examples: what the array of a ``.npy`` file is called.
+        labels: path or pattern of the labels, which is what they are called too, for a ``.npy`` file.
+
+    Attributes:
+        names: names of the arrays.
 
     Raises:
-        DataError: there is no such file, or it is damaged or of another format.
+        DataError: there is no such file, or one is damaged, of another format, or holds other arrays.
+    """
+
+    def __init__(self, path: str, examples: str, labels: str | None) -> None:
+        self._files = find_files(path, "path")
+        suffixes = {file.suffix: file for file in self._files}
+        if len(suffixes) > 1:
+            one, other = list(suffixes.values())[:2]
+            raise DataError(f"{one} and {other} are of different formats", where="path", remedy="Narrow the pattern.")
+        self._suffix = self._files[0].suffix
+        self._beside = {examples: self._files}
+        if self._suffix == ".npy":
+            if labels is not None:
+                self._beside[labels] = find_files(labels, "labels")
+            self.names = list(self._beside)
+        elif self._suffix in _NAMES:
+            self.names = self._names()
+        else:
+            raise DataError(f"{self._files[0]} has the suffix {self._suffix!r}", where="path", remedy=_FORMATS)
+
+    def rows(self, name: str) -> ArrayRows:
+        """Return one array, of which nothing is read yet but its form."""
+        pieces = []
+        for file in self._beside.get(name, self._files) if self._suffix == ".npy" else self._files:
+            with told(file):
+                pieces.append(_PIECES[self._suffix](file, name))
+        return ArrayRows(pieces)
+
+    def _names(self) -> list[str]:
+        names: list[list[str]] = []
+        for file in self._files:
+            with told(file):
+                names.append(sorted(_NAMES[self._suffix](file)))
+            if names[-1] != names[0]:
+                raise DataError(
+                    f"{self._files[0]} holds the arrays {names[0]}, but {file} holds {names[-1]}",
+                    where="path",
+                    remedy="Each file of a pattern holds a part of every array.",
+                )
+        return names[0]
+
+
+def find_files(path: str, where: str) -> list[Path]:
+    """Return the file of that name, or else those that fit the pattern, in the order of their names.
+
+    Raises:
+        DataError: there is none; the message says what was looked for, and where.
     """
     place = Path(path).expanduser()
-    if not place.is_file():
-        raise DataError(f"the file {place} does not exist", where="path", remedy=_FORMATS)
-    with ExitStack() as stack:
-        yield _open(place, examples, labels, limit, stack)
-
-
-def _open(path: Path, examples: str, labels: str | None, limit: int, stack: ExitStack) -> ArrayFile:
-    if path.suffix == ".npy":
-        paths = {examples: path} if labels is None else {examples: path, labels: Path(labels).expanduser()}
-        if not all(place.is_file() for place in paths.values()):
-            remedy = "It is the path of a second .npy file."
-            raise DataError(f"the file {labels} does not exist", where="labels", remedy=remedy)
-        return NpyFile(paths, limit)
-    if path.suffix == ".npz":
-        with told(path):
-            if not zipfile.is_zipfile(path):
-                raise ValueError("it is no archive of arrays")
-            archive = stack.enter_context(np.load(path, allow_pickle=False))
-            return ReadFile(path, list(archive.files), archive.__getitem__)
-    if path.suffix == ".safetensors":
-        with told(path):
-            tensors = stack.enter_context(safe_open(path, framework="pt"))
-            return ReadFile(path, list(tensors.keys()), lambda name: _to_array(tensors.get_tensor(name)))
-    raise DataError(f"{path} has the suffix {path.suffix!r}", where="path", remedy=_FORMATS)
-
-
-def map_npy(path: Path) -> Array:
-    """Map a ``.npy`` file into memory; what is not touched is not read."""
-    mapped: Array = np.lib.format.open_memmap(path, mode="r")
-    return mapped
-
-
-@contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turn what readers of a damaged file raise into a :class:`DataError` that names it."""
-    try:
-        yield
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, SafetensorError) as error:
-        if "object" in str(error).lower():
-            raise DataError(
-                f"{path} holds Python objects, which are never unpickled",
-                where="path",
-                remedy="Save numbers in rows of one length: ragged rows become objects.",
-            ) from error
+    if place.is_file():
+        return [place]
+    if place.is_dir():
+        raise DataError(f"{place} is a folder", where=where, remedy=f"Name its files: {place / '*.npy'}")
+    first = next((number for number, part in enumerate(place.parts) if _WILDCARD.search(part)), None)
+    if first is None:
+        raise DataError(f"the file {place} does not exist", where=where, remedy=_FORMATS)
+    folder, pattern = Path(*place.parts[:first]), Path(*place.parts[first:])
+    if not folder.is_dir():
+        raise DataError(f"the folder {folder.absolute()} does not exist", where=where, remedy=f"It is that of {path}.")
+    # Some systems keep a hidden file of their own beside each.
+    found = sorted(file for file in folder.glob(str(pattern)) if file.is_file() and not file.name.startswith("."))
+    if not found:
         raise DataError(
-            f"{path} cannot be read: {error}",
-            where="path",
-            remedy="The file is damaged or of another format; write it again.",
-        ) from error
+            f"no file fits {pattern} in {folder.absolute()}, among {len(list(folder.iterdir()))} that are there",
+            where=where,
+            remedy="* stands for any text, ? for one character; quote the pattern in a shell.",
+        )
+    return found
 
 
-def _to_array(tensor: torch.Tensor) -> Array:
-    # NumPy has no bfloat16 and no 8-bit floats.
-    array: Array = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+def _npy_piece(path: Path, _: str) -> Piece:
+    with path.open("rb") as file:
+        shape, by_column, stored = _npy_header(file)
+        offset, size = file.tell(), path.stat().st_size
+    needed = offset + math.prod(shape) * stored.itemsize
+    if size < needed:
+        raise ValueError(f"it has {size} of {needed} bytes")
+    load = partial(_load_npy, path) if by_column and len(shape) > 1 else None
+    return Piece(path, "", shape, stored, offset, load)
+
+
+def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:
+        raise ValueError(f"its version is {version[0]}.{version[1]}")
+    shape, by_column, stored = readers[version](file)
+    if stored.hasobject:
+        raise ValueError("it holds objects")
+    return shape, by_column, stored
+
+
+def _load_npy(path: Path) -> Array:
+    array: Array = np.load(path, allow_pickle=False)
     return array
+
+
+def _npz_names(path: Path) -> list[str]:
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is no archive of arrays")
+    with np.load(path, allow_pickle=False) as archive:
+        return list(archive.files)
+
+
+def _npz_piece(path: Path, name: str) -> Piece:
+    with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+        shape, _, stored = _npy_header(file)
+    return Piece(path, name, shape, stored, load=partial(_load_npz, path, name))
+
+
+def _load_npz(path: Path, name: str) -> Array:
+    with np.load(path, allow_pickle=False) as archive:
+        array: Array = archive[name]
+        return array
+
+
+def _safetensors_names(path: Path) -> list[str]:
+    with safe_open(path, framework="pt") as file:
+        return list(file.keys())
+
+
+def _safetensors_piece(path: Path, name: str) -> Piece:
+    with safe_open(path, framework="pt") as file:  # which checks that the header and the file's size agree
+        part = file.get_slice(name)
+        shape = tuple(part.get_shape())
+        stored = (part[:0] if shape else file.get_tensor(name)).dtype
+    # Its own reader maps the file, and what it has touched stays in memory.
+    with path.open("rb") as raw:
+        size = int.from_bytes(raw.read(8), "little")
+        begin = json.loads(raw.read(size))[name]["data_offsets"][0]
+    return Piece(path, name, shape, stored, 8 + size + begin)
+
+
+_PIECES = {".npy": _npy_piece, ".npz": _npz_piece, ".safetensors": _safetensors_piece}
+_NAMES = {".npz": _npz_names, ".safetensors": _safetensors_names}

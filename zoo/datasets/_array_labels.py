@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.datasets._array_file import Array
+from zoo.datasets._array_rows import Array
 from zoo.errors import DataError
 
 

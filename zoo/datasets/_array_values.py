@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from zoo.datasets import Indexable
-from zoo.datasets._array_file import Array, ArrayFile, map_npy
+from zoo.datasets._array_rows import Array, ArrayRows
 from zoo.errors import DataError
 
 
@@ -27,84 +26,89 @@ class Values:
     channels_last: bool
     bounds: tuple[float, float] | None
 
-    def read(self, file: ArrayFile, name: str) -> Tensor | Indexable:
-        """Return the examples (N, *data_shape) called ``name``, checked; streamed ones when they are read.
+    def check_form(self, rows: ArrayRows, name: str) -> None:
+        """Refuse what is neither vectors nor images of numbers."""
+        if rows.dtype.kind not in "buif":
+            raise DataError(f"the array {name!r} holds {rows.dtype}, numbers were needed", where="examples")
+        if len(rows.shape) not in (2, 3, 4) or 0 in rows.shape:
+            raise DataError(
+                f"the array {name!r} has shape {rows.shape}, (N, D), (N, H, W) or (N, C, H, W) was needed",
+                where="examples",
+                remedy="Reshape it before saving; a single feature is (N, 1).",
+            )
+        if self.channels_last and len(rows.shape) != 4:
+            problem = f"images (N, H, W, C) were needed, the array {name!r} has shape {rows.shape}"
+            raise DataError(problem, where="channels_last")
 
-        Raises:
-            DataError: they are not finite numbers in range, or neither vectors nor images.
-        """
-        array = file.read(name)
-        where = f"the array {name!r}"
-        _check_form(array, where, self.channels_last)
-        path = file.streamed(name)
-        return self.convert(array, where) if path is None else MappedRows(path, self)
-
-    def range_of(self, file: ArrayFile, name: str) -> tuple[float, float] | None:
+    def range_of(self, rows: ArrayRows) -> tuple[float, float] | None:
         """Return the smallest and largest value that an example can hold, None without bounds."""
         if self.bounds is not None:
             return self.bounds
-        return {"u1": (0.0, 255.0), "b1": (0.0, 1.0)}.get(file.read(name).dtype.str[1:])
+        return {"u1": (0.0, 255.0), "b1": (0.0, 1.0)}.get(rows.dtype.str[1:])
 
-    def convert(self, array: Array, where: str) -> Tensor:
-        """Map an array (N, …) to a tensor (N, *data_shape) of its own memory, uint8 or float32."""
+    def hold(self, rows: ArrayRows, name: str) -> Tensor:
+        """Read all examples (N, *data_shape) into memory.
+
+        Raises:
+            DataError: values are not finite numbers in range.
+        """
+        none = self.convert(np.empty((0, *rows.shape[1:]), rows.dtype), rows, [])
+        examples, start = none.new_empty(len(rows), *none.shape[1:]), 0
+        for block in rows.blocks():
+            indices = range(start, start + len(block))
+            examples[start : indices.stop] = self.convert(block, rows, indices)
+            start = indices.stop
+        if self.outside(examples):
+            raise self.refusal(f"the array {name!r}", examples)
+        return examples
+
+    def convert(self, array: Array, rows: ArrayRows, indices: Sequence[int]) -> Tensor:
+        """Map the array (B, …) that ``rows`` hold at ``indices`` to a tensor (B, *data_shape), uint8 or float32.
+
+        Raises:
+            DataError: values are not finite numbers.
+        """
         kind = np.uint8 if array.dtype.str[1:] in ("u1", "b1") else np.float32
         with np.errstate(over="ignore"):  # an overflow shows as infinity, which is refused below
-            values = torch.from_numpy(np.array(array, dtype=kind, order="C"))
+            values = torch.from_numpy(array.astype(kind, order="C", copy=False))
         if values.is_floating_point() and not bool(values.isfinite().all()):
             example = int((~values.isfinite()).flatten(1).any(1).nonzero()[0])
             raise DataError(
-                f"{where} holds NaN or infinity (in 32 bits), first in example {example}",
+                f"{rows.locate(indices[example])} holds NaN or infinity (in 32 bits)",
                 where="examples",
                 remedy="Remove such examples, or fill in the values, before saving.",
             )
-        if self.bounds is not None:
-            _check_bounds(values, self.bounds, where)
         if values.ndim == 4 and self.channels_last:
             return values.permute(0, 3, 1, 2).contiguous()
         return values.unsqueeze(1) if values.ndim == 3 else values
 
+    def outside(self, values: Tensor) -> bool:
+        """Tell whether some value is out of bounds."""
+        if self.bounds is None:
+            return False
+        low, high = values.aminmax()
+        return float(low) < self.bounds[0] or float(high) > self.bounds[1]
 
-class MappedRows(Indexable):
-    """The examples of a ``.npy`` file that does not fit in memory."""
+    def refusal(self, which: str, values: Tensor) -> DataError:
+        """Return what is to be said of values out of bounds."""
+        came = f"values from {float(values.min()):g} to {float(values.max()):g}"
+        bounds = "no bounds" if self.bounds is None else f"{self.bounds[0]:g} … {self.bounds[1]:g}"
+        return DataError(f"{which} holds {came}, outside {bounds}", where="value_range", remedy="Widen the range.")
 
-    def __init__(self, path: Path, values: Values) -> None:
-        self._path, self._values = path, values
+
+class StreamedRows(Indexable):
+    """Examples that do not fit in memory: each is read, and checked, when it is wanted."""
+
+    def __init__(self, rows: ArrayRows, values: Values) -> None:
+        self._rows, self._values = rows, values
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        where = f"{self._path}, example {index},"
-        return self._values.convert(self._rows[index : index + 1], where)[0], -1
-
-    @cached_property
-    def _rows(self) -> Array:
-        return map_npy(self._path)
-
-    def __getstate__(self) -> dict[str, object]:
-        # A worker maps the file itself: a mapped array would be sent as all of its bytes.
-        return {"_path": self._path, "_values": self._values}
-
-
-def _check_form(array: Array, where: str, channels_last: bool) -> None:
-    if array.dtype.kind not in "buif":
-        raise DataError(f"{where} holds {array.dtype}, numbers were needed", where="examples")
-    if array.ndim not in (2, 3, 4) or 0 in array.shape:
-        raise DataError(
-            f"{where} has shape {array.shape}, (N, D), (N, H, W) or (N, C, H, W) was needed",
-            where="examples",
-            remedy="Reshape it before saving; a single feature is (N, 1).",
-        )
-    if channels_last and array.ndim != 4:
-        problem = f"images (N, H, W, C) were needed, {where} has shape {array.shape}"
-        raise DataError(problem, where="channels_last")
-
-
-def _check_bounds(values: Tensor, bounds: tuple[float, float], where: str) -> None:
-    low, high = float(values.min()), float(values.max())
-    if low < bounds[0] or high > bounds[1]:
-        raise DataError(
-            f"{where} holds values from {low:g} to {high:g}, outside {bounds[0]:g} … {bounds[1]:g}",
-            where="value_range",
-            remedy="Widen the range.",
-        )
+    def read(self, indices: Sequence[int]) -> tuple[Tensor, None]:
+        """Return the examples at ``indices``; labels are known beforehand."""
+        values = self._values.convert(self._rows.read(indices), self._rows, indices)
+        if self._values.outside(values):
+            example = next(number for number, value in enumerate(values) if self._values.outside(value))
+            raise self._values.refusal(self._rows.locate(indices[example]), values[example])
+        return values, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,18 +17,15 @@ _EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"
 
 
 class ImageReader:
-    """The images of a list of files, one at a time.
+    """The images of a list of files.
 
     Args:
-        labels: class numbers, or None.
         size: height and width of each.
         crop: scale and crop images to the size; otherwise another size is refused.
     """
 
-    def __init__(
-        self, files: list[str], labels: list[int] | None, size: tuple[int, int], *, channels: int, crop: bool
-    ) -> None:
-        self.files, self.labels, self.size, self.channels, self.crop = files, labels, size, channels, crop
+    def __init__(self, files: list[str], size: tuple[int, int], *, channels: int, crop: bool) -> None:
+        self.files, self.size, self.channels, self.crop = files, size, channels, crop
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -38,10 +35,11 @@ class ImageReader:
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return self.read(self.files[index]), -1 if self.labels is None else self.labels[index]
+    def read(self, indices: Sequence[int]) -> tuple[Tensor, None]:
+        """Return the images (B, C, H, W) at ``indices``; labels are known beforehand."""
+        return torch.stack([self.image(self.files[index]) for index in indices]), None
 
-    def read(self, file: str) -> Tensor:
+    def image(self, file: str) -> Tensor:
         """Return the image (C, H, W), uint8, turned upright as its camera says.
 
         Raises:

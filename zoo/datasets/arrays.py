@@ -1,15 +1,17 @@
-"""Your own arrays, from a file."""
+"""Your own arrays, from files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from torch import Tensor
 
 from zoo.datasets import SPLITS, Collection, Dataset, Indexable, Stored
-from zoo.datasets._array_file import ArrayFile, open_array_file
+from zoo.datasets._array_file import ArrayFiles
 from zoo.datasets._array_labels import class_numbers
-from zoo.datasets._array_values import Values
+from zoo.datasets._array_rows import ArrayRows
+from zoo.datasets._array_values import StreamedRows, Values
 from zoo.errors import DataError, unknown_name
 from zoo.registry import register
 
@@ -18,29 +20,34 @@ _SPELLINGS = {"train": ("train",), "validation": ("validation", "val"), "test": 
 
 @register("dataset", "arrays")
 class Arrays(Dataset):
-    """Vectors or images from a ``.npy``, ``.npz`` or ``.safetensors`` file; nothing in it is ever unpickled.
+    """Vectors or images from ``.npy``, ``.npz`` or ``.safetensors`` files; nothing in them is ever unpickled.
 
     Choose it for tables and for images that are arrays already. A file with several arrays holds ``x``, or
     ``x_train`` with ``x_validation`` (or ``x_val``) and ``x_test``, and labels ``y``, ``y_train``, … beside
     them. Missing splits are cut from ``train`` by the recipe's shares.
 
+    Data may be larger than memory: above the limit, rows are read from disk when they are wanted.
+
     Args:
-        path: the file. A ``.npy`` file larger than the limit is read from disk, an example at a time.
+        path: the file, or a pattern of files (``data/train-*.npy``), which hold one array between them, in the
+            order of their names.
         examples: name of the examples, in place of ``x``.
-        labels: name of the labels, in place of ``y``; for a ``.npy`` file, the path of another one.
+        labels: name of the labels, in place of ``y``; for ``.npy``, the path or pattern of other files.
             None: ``y`` where it is there.
         channels_last: images are stored (N, H, W, C).
         value_range: smallest and largest value that an example can hold;
             None: 0 and 255 for bytes, 0 and 1 for truth values, no range for other numbers.
-        in_memory_limit_mb: size in megabytes (10⁶ bytes) up to which a ``.npy`` file is held in memory.
+        in_memory_limit_mb: megabytes (10⁶ bytes) on disk up to which the examples, all files together, are held
+            in memory; above, ``.npy`` and ``.safetensors`` files are streamed.
 
     Shapes:
         vectors (N, D); images (N, H, W), which become (N, 1, H, W), or (N, C, H, W). Labels (N,): whole
         numbers or texts, numbered from 0 in their sorted order.
 
     Raises:
-        DataError: the file or a name in it is missing, values are not finite numbers or lie outside
-            ``value_range``, or labels do not fit.
+        DataError: a file or a name in it is missing, files differ in the shape or type of their rows, values are
+            not finite numbers or lie outside ``value_range``, labels do not fit, or an ``.npz`` file is larger
+            than the limit.
 
     Example:
         >>> import pathlib, tempfile
@@ -70,11 +77,15 @@ class Arrays(Dataset):
 
     def load(self, note: Callable[[str], None]) -> Collection:
         """Return the splits that the file has."""
-        with open_array_file(self._path, self._examples, self._labels, self._limit) as file:
-            found = _find_splits(file.names, self._examples)
-            examples = {split: self._values.read(file, name) for split, name in found.items()}
-            ranges = {self._values.range_of(file, name) for name in found.values()}
-            labels, class_names = self._read_labels(file, found, examples)
+        files = ArrayFiles(self._path, self._examples, self._labels)
+        found = _find_splits(files.names, self._examples)
+        rows = {split: files.rows(name) for split, name in found.items()}
+        for split, name in found.items():
+            self._values.check_form(rows[split], name)
+        streamed = sum(part.nbytes for part in rows.values()) > self._limit
+        examples = {split: self._read(part, found[split], streamed) for split, part in rows.items()}
+        ranges = {self._values.range_of(part) for part in rows.values()}
+        labels, class_names = self._read_labels(files, found, examples)
         if len(ranges) > 1:
             raise DataError(f"the splits of {self._path} hold values of different types", where="examples")
         return Collection(
@@ -83,17 +94,29 @@ class Arrays(Dataset):
             class_names=class_names,
         )
 
+    def _read(self, rows: ArrayRows, name: str, streamed: bool) -> Tensor | Indexable:
+        if not streamed:
+            return self._values.hold(rows, name)
+        if rows.whole_only is not None:
+            raise DataError(
+                f"{rows.whole_only.path} is, or belongs to, more than {self._limit // 1_000_000} MB, and cannot be "
+                "streamed: it is an archive, or stored column by column",
+                where="in_memory_limit_mb",
+                remedy="Save rows one after another, np.save(path, np.ascontiguousarray(x)), or raise the limit.",
+            )
+        return StreamedRows(rows, self._values)
+
     def _read_labels(
-        self, file: ArrayFile, found: dict[str, str], examples: dict[str, Tensor | Indexable]
+        self, files: ArrayFiles, found: dict[str, str], examples: dict[str, Tensor | Indexable]
     ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
         names = {split: (self._labels or "y") + name.removeprefix(self._examples) for split, name in found.items()}
-        missing = [name for name in names.values() if name not in file.names]
+        missing = [name for name in names.values() if name not in files.names]
         if missing and (self._labels is not None or len(missing) < len(names)):
-            problem, remedy = unknown_name("array", missing[0], file.names)
+            problem, remedy = unknown_name("array", missing[0], files.names)
             raise DataError(f"{problem} in {self._path}", where="labels", remedy=remedy)
         if missing:
             return {}, ()
-        raw = {split: file.read(name) for split, name in names.items()}
+        raw = {split: np.concatenate(list(files.rows(name).blocks())) for split, name in names.items()}
         sizes = {split: len(values) for split, values in examples.items()}
         return class_numbers(raw, sizes, self._path)
 

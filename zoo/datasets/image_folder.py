@@ -76,13 +76,8 @@ class ImageFolder(Dataset):
             note(f"{'reading' if in_memory else 'checking'} {total:,} images in {self._root}")
         splits = {}
         for name, split in found.items():
-            reader = ImageReader(
-                split.files,
-                split.labels,
-                (height, width),
-                channels=self._channels,
-                crop=self._size is not None,
-            )
+            crop = self._size is not None
+            reader = ImageReader(split.files, (height, width), channels=self._channels, crop=crop)
             splits[name] = _held(reader, split) if in_memory else _streamed(reader, split)
         return Collection(splits=splits, stored_range=(0.0, 255.0), class_names=class_names)
 
@@ -90,7 +85,7 @@ class ImageFolder(Dataset):
 def _held(reader: ImageReader, split: FoundSplit) -> Stored:
     images = torch.empty(len(reader), *reader.shape, dtype=torch.uint8)
     with ThreadPoolExecutor(_THREADS) as pool:
-        for index, image in enumerate(pool.map(reader.read, split.files)):
+        for index, image in enumerate(pool.map(reader.image, split.files)):
             images[index] = image
     return Stored(images, _labels(split))
 

@@ -1,0 +1,215 @@
+"""Arrays in files, whose rows are read by their position: what is not asked for is never in memory."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
+
+from zoo.errors import DataError
+
+Array = npt.NDArray[Any]
+_BLOCK, _MOST_OPEN = 16_000_000, 64
+
+
+@dataclass(frozen=True)
+class Piece:
+    """An array of one file.
+
+    Attributes:
+        name: what it is called there, empty where it is the only one.
+        shape: rows first.
+        stored: its type in the file; one of torch's where NumPy may lack it.
+        offset: the byte at which its rows begin, one after another.
+        load: reads it whole, where the rows do not lie one after another; None where they do.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    stored: np.dtype[Any] | torch.dtype
+    offset: int = 0
+    load: Callable[[], Array] | None = None
+
+    def __len__(self) -> int:
+        return self.shape[0] if self.shape else 1
+
+
+class ArrayRows:
+    """The arrays of one or more files, one after another, as one array.
+
+    Attributes:
+        shape: number of rows, then the shape of a row.
+        dtype: type of what is read; that of the file, or float32 for the floats of ``.safetensors``.
+        nbytes: bytes on disk.
+
+    Raises:
+        DataError: the shape or the type of rows differs between two files.
+    """
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        _check_agreement(pieces)
+        self.pieces, first = tuple(pieces), pieces[0]
+        self._count = sum(map(len, pieces))
+        self.shape = (self._count, *first.shape[1:]) if first.shape else ()
+        self.dtype = _decoded(np.zeros(first.stored.itemsize, np.uint8), first.stored).dtype
+        self._row_bytes = math.prod(first.shape[1:]) * first.stored.itemsize
+        self.nbytes = self._count * self._row_bytes
+        self._starts = np.cumsum([0, *map(len, pieces)])[:-1]
+        self._offsets = np.array([piece.offset for piece in pieces])
+        self._files = _OpenFiles()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __reduce__(self) -> tuple[type[ArrayRows], tuple[tuple[Piece, ...]]]:
+        # A worker opens the files itself.
+        return ArrayRows, (self.pieces,)
+
+    @property
+    def whole_only(self) -> Piece | None:
+        """The first piece that can only be read whole, None where all rows can be read by position."""
+        return next((piece for piece in self.pieces if piece.load is not None), None)
+
+    def locate(self, index: int) -> str:
+        """Say which example of which file a row is."""
+        number = int(np.searchsorted(self._starts, index, side="right")) - 1
+        piece = self.pieces[number]
+        return f"example {index - self._starts[number]} of {piece.name + ' in ' if piece.name else ''}{piece.path}"
+
+    def blocks(self) -> Iterator[Array]:
+        """Yield all rows in their order, some megabytes at a time."""
+        size = max(1, _BLOCK // max(1, self._row_bytes))
+        for piece in self.pieces:
+            parts = [range(at, min(at + size, len(piece))) for at in range(0, len(piece), size)]
+            if piece.load is None:
+                # Files of texts have rows of different lengths, so each is read for itself.
+                rows = ArrayRows([piece])
+                yield from map(rows.read, parts)
+            else:
+                with told(piece.path):
+                    whole = piece.load()
+                yield from (whole[part.start : part.stop] for part in parts)
+
+    def read(self, indices: Sequence[int] | Array) -> Array:
+        """Return the rows (B, …) at ``indices`` in memory of their own.
+
+        Raises:
+            DataError: a file that was complete when it was opened has changed.
+        """
+        rows = np.asarray(indices, dtype=np.int64)
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
+            raise IndexError(f"rows lie in 0 … {len(self) - 1}, {rows.min()} to {rows.max()} came")
+        which = np.searchsorted(self._starts, rows, side="right") - 1
+        offsets = self._offsets[which] + (rows - self._starts[which]) * self._row_bytes
+        # Rows that follow each other are read at once: all, when a split is read in its order.
+        breaks = np.flatnonzero((np.diff(offsets) != self._row_bytes) | (np.diff(which) != 0)) + 1
+        begins = [0, *breaks.tolist()] if len(rows) else []
+        buffer = np.empty(len(rows) * self._row_bytes, dtype=np.uint8)
+        memory, size = buffer.data, self._row_bytes
+        parts = pairwise([*begins, len(rows)])
+        for (begin, end), number, offset in zip(parts, which[begins].tolist(), offsets[begins].tolist(), strict=True):
+            try:
+                _fill(memory[begin * size : end * size], self._files.get(self.pieces[number].path), offset)
+            except (OSError, ValueError) as error:
+                raise _damaged(self.pieces[number].path, error) from error
+        return _decoded(buffer, self.pieces[0].stored).reshape(len(rows), *self.shape[1:])
+
+
+class _File(io.FileIO):
+    """A file that is closed with the last that reads from it, without the warning that nobody closed it."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class _OpenFiles(threading.local):
+    """Files that are kept open, each thread its own: between finding a row and reading it, none may move on."""
+
+    def __init__(self) -> None:
+        self._process, self._files = os.getpid(), dict[Path, _File]()
+
+    def get(self, path: Path) -> _File:
+        """Return the file, opened once; the one that was used least of late is closed for one too many."""
+        if self._process != os.getpid():
+            # A forked process shares the place in its parent's files, so it opens its own.
+            self._process, self._files = os.getpid(), {}
+        file = self._files.pop(path, None) or _File(path)
+        self._files[path] = file
+        if len(self._files) > _MOST_OPEN:
+            self._files.pop(next(iter(self._files))).close()
+        return file
+
+
+def _fill(memory: memoryview, file: _File, offset: int) -> None:
+    file.seek(offset)
+    while len(memory):
+        count = file.readinto(memory)
+        if not count:
+            raise ValueError(f"it ends {len(memory)} bytes early")
+        memory = memory[count:]
+
+
+def _decoded(buffer: Array, stored: np.dtype[Any] | torch.dtype) -> Array:
+    if isinstance(stored, np.dtype):
+        return buffer.view(stored)
+    tensor = torch.from_numpy(buffer.reshape(-1, stored.itemsize)).view(stored)
+    # NumPy has no bfloat16 and no 8-bit floats.
+    array: Array = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+    return array
+
+
+def _check_agreement(pieces: Sequence[Piece]) -> None:
+    for piece in pieces[1:]:
+        first, came = (f"{one.path} holds {_form(one)}" for one in (pieces[0], piece))
+        if _form(piece) != _form(pieces[0]):
+            raise DataError(
+                f"{first}, but {came}",
+                where="path",
+                remedy="The files of a pattern are one array: give their rows one shape and type.",
+            )
+
+
+def _form(piece: Piece) -> str:
+    if not piece.shape:
+        return "a single number"
+    # Each file may hold texts as long as its own longest.
+    texts = isinstance(piece.stored, np.dtype) and piece.stored.kind == "U"
+    return f"rows of shape {piece.shape[1:]} and type {'text' if texts else str(piece.stored).removeprefix('torch.')}"
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn what readers of a damaged file raise into a :class:`DataError` that names it."""
+    try:
+        yield
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, SafetensorError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    if "object" in str(error).lower():
+        return DataError(
+            f"{path} holds Python objects, which are never unpickled",
+            where="path",
+            remedy="Save numbers in rows of one length: ragged rows become objects.",
+        )
+    return DataError(
+        f"{path} cannot be read: {error}",
+        where="path",
+        remedy="The file is damaged or of another format; write it again.",
+    )
