@@ -8,12 +8,11 @@ import pytest
 import torch
 
 import zoo
-from zoo.analysis.denoising import losses_by_step, mixture_oracle
+from zoo.analysis.denoising import losses_by_step
 from zoo.data import Data, load_data
 from zoo.errors import ComponentError
 from zoo.figures import Subject
 from zoo.figures.denoising_excess import plot_excess
-from zoo.figures.denoising_field import denoising_field
 from zoo.figures.reverse_chain import plot_image_chain
 from zoo.gallery import draw_figures
 from zoo.model import Model
@@ -51,17 +50,6 @@ def test_all_that_fit_a_denoiser_of_images_are_drawn(preset: str, tmp_path: Path
     for name in ("latent_grid", "denoising_field", "denoising_excess"):
         with pytest.raises(ComponentError, match="cannot show"):
             draw_figures(subject, tmp_path, [name])
-
-
-def test_the_field_is_the_shift_to_the_exact_answer_where_states_are(data: Data):
-    model = denoiser()
-    oracle = mixture_oracle(model, data.info)
-    field = denoising_field(model, oracle, step=3, size=21)
-    torch.testing.assert_close(field.points + field.exact, oracle.posterior(field.points, 3).mean)
-    # `mlp` begins as the identity: it predicts that nothing moves.
-    assert field.learned.abs().max() < 1e-6
-    assert field.apart == pytest.approx(1.0, abs=1e-4)
-    assert 0 < len(field.points) < 21**2
 
 
 def test_the_columns_of_a_chain_are_its_steps_and_the_rows_its_samples():

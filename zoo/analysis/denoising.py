@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo.data import DataInfo
 from zoo.diffusion.oracle import MixtureOracle
-from zoo.errors import ComponentError
+from zoo.errors import ComponentError, InputError
 from zoo.model import Model
 from zoo.objectives.denoising import Denoising
 
@@ -31,6 +31,27 @@ class StepLosses(NamedTuple):
     excess: Tensor | None = None
     gap_error: Tensor | None = None
 
+    @property
+    def ratios(self) -> Tensor:
+        """(S,) excess / floor of each step.
+
+        Raises:
+            InputError: there was no oracle; likewise from ``excess_over_floor``.
+        """
+        floor, excess = self._parts()
+        return excess / floor
+
+    @property
+    def excess_over_floor(self) -> float:
+        """The average of the excess over the average of the floor."""
+        floor, excess = self._parts()
+        return (excess.mean() / floor.mean()).item()
+
+    def _parts(self) -> tuple[Tensor, Tensor]:
+        if self.floor is None or self.excess is None:
+            raise InputError("losses measured against an oracle were needed, losses alone came", where="measured")
+        return self.floor, self.excess
+
 
 def denoising_of(model: Model) -> Denoising:
     """Return the model's objective if it is ``denoising``.
@@ -42,6 +63,16 @@ def denoising_of(model: Model) -> Denoising:
         name = model.spec.objective.name
         raise ComponentError(f"a model with objective 'denoising' was needed, {name!r} came", where="model")
     return model.objective
+
+
+def is_known_mixture(info: DataInfo) -> bool:
+    """Whether data are from a Gaussian mixture whose parameters are at hand."""
+    return {"weights", "means", "covariances"} <= set(info.facts)
+
+
+def knows_best(model: Model, info: DataInfo) -> bool:
+    """Whether the exact answer is known: of data from a known mixture, when the model is not told their labels."""
+    return model.classes is None and is_known_mixture(info)
 
 
 def mixture_oracle(model: Model, info: DataInfo) -> MixtureOracle:

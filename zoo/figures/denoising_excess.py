@@ -5,11 +5,9 @@ from __future__ import annotations
 from matplotlib.figure import Figure as Picture
 from pydantic import PositiveInt
 
-from zoo.analysis.denoising import StepLosses, losses_by_step, mixture_oracle
-from zoo.errors import InputError
+from zoo.analysis.denoising import StepLosses, knows_best, losses_by_step, mixture_oracle
 from zoo.figures import Figure, Subject
 from zoo.figures._style import COLOURS, new_picture
-from zoo.metrics.denoising import knows_best
 from zoo.objectives.denoising import Denoising
 from zoo.registry import register
 
@@ -43,19 +41,15 @@ class DenoisingExcess(Figure):
 
 def plot_excess(measured: StepLosses) -> Picture:
     """Plot loss, floor and excess (S,) over the steps on logarithmic scales, and their ratio."""
-    floor, excess = measured.floor, measured.excess
-    if floor is None or excess is None:
-        raise InputError("losses measured against an oracle were needed, losses alone came", where="measured")
+    ratios, average = measured.ratios, measured.excess_over_floor
     picture = new_picture(8, 3.4)
     left, right = picture.subplots(1, 2)
-    curves = (("loss", measured.loss, "-"), ("floor", floor, "--"), ("excess", excess, "-"))
+    curves = (("loss", measured.loss, "-"), ("floor", measured.floor, "--"), ("excess", measured.excess, "-"))
     for (name, values, style), colour in zip(curves, COLOURS, strict=False):
         left.plot(measured.steps, values, style, color=colour, label=name)
     left.set(xlabel="step $t$", ylabel="squared error", yscale="log")
     left.legend(loc="center right")
-    ratios = excess / floor
     right.plot(measured.steps, ratios, color=COLOURS[2])
-    average = (excess.mean() / floor.mean()).item()
     right.axhline(average, color=COLOURS[7], linestyle=":", label=f"averages: {average:.2g}")
     right.set(xlabel="step $t$", ylabel="excess / floor", yscale="log")
     right.legend()

@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import PositiveInt
 
-from zoo.analysis.denoising import StepLosses, losses_by_step, mixture_oracle
-from zoo.data import DataInfo
+from zoo.analysis.denoising import StepLosses, knows_best, losses_by_step, mixture_oracle
 from zoo.metrics import Metric, Subject
 from zoo.model import Model
 from zoo.objectives.denoising import Denoising
@@ -47,21 +46,15 @@ class DenoisingLoss(Metric):
         return _figures(losses_by_step(model, x0, labels, steps=self.steps, oracle=oracle))
 
 
-def knows_best(model: Model, info: DataInfo) -> bool:
-    """Whether the exact answer is known: unlabelled data from a mixture whose parameters are at hand."""
-    return model.classes is None and {"weights", "means", "covariances"} <= set(info.facts)
-
-
 def _figures(measured: StepLosses) -> dict[str, Any]:
     figures: dict[str, Any] = {"denoising_loss": measured.loss.mean().item()}
     if measured.floor is not None and measured.excess is not None:
-        ratios = measured.excess / measured.floor
         figures |= {
             "denoising_floor": measured.floor.mean().item(),
             "denoising_excess": measured.excess.mean().item(),
-            "excess_over_floor": (measured.excess.mean() / measured.floor.mean()).item(),
-            "excess_over_floor_mean": ratios.mean().item(),
-            "excess_over_floor_max": ratios.max().item(),
+            "excess_over_floor": measured.excess_over_floor,
+            "excess_over_floor_mean": measured.ratios.mean().item(),
+            "excess_over_floor_max": measured.ratios.max().item(),
             "denoising_floor_by_step": measured.floor.tolist(),
             "denoising_excess_by_step": measured.excess.tolist(),
         }

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from pydantic import PositiveInt
 
+from zoo.analysis.denoising import is_known_mixture
 from zoo.data import DataInfo
 from zoo.diffusion.chain import NoiseChain
 from zoo.diffusion.oracle import MixtureOracle
@@ -36,8 +37,7 @@ class MixtureModes(Metric):
 
     def unfit_data(self, info: DataInfo) -> str | None:
         """Only the dataset ``gaussian_mixture`` knows its parameters."""
-        known = {"weights", "means", "covariances"} <= set(info.facts)
-        return None if known else "they are not from a known mixture"
+        return None if is_known_mixture(info) else "they are not from a known mixture"
 
     def measure(self, subject: Subject) -> dict[str, Any]:
         """Return the two figures, and a list of shares."""
