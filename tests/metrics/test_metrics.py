@@ -145,9 +145,3 @@ def test_too_few_examples_for_a_covariance_are_counted(model: Model, data: Data)
     bare = split_of_tensor(torch.rand(50, 1, 8, 8))
     with pytest.raises(DataError, match=r"no labels to train a classifier .* pass `features`"):
         zoo.evaluate(model, Data(bare.info, bare, None, bare), ["sample_quality"])
-
-
-def test_inception_features_are_an_option(model: Model, data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ComponentError, match=r"needs torchmetrics .*pip install 'torchmetrics\[image\]'"):
-        zoo.evaluate(model, data, ["fid"])

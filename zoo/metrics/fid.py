@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import pickle
+import sys
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from zoo.errors import ZooError
 from zoo.metrics import Metric, Subject
 from zoo.model import Model
 from zoo.registry import find_source, register
@@ -21,9 +25,9 @@ _PACKAGES = ("torchmetrics", "torch_fidelity")
 class InceptionDistance(Metric):
     """FID: the Fréchet distance of samples from data in Inception features, as papers on natural images give it.
 
-    It needs ``pip install 'torchmetrics[image]'``, which downloads the network (90 MB) at the first use, so it is
-    measured only when asked for. For digits and other small grey images choose ``sample_quality``, whose features
-    know them.
+    It needs ``pip install 'torchmetrics[image]'`` and the network's weights, 90 MB that are downloaded at the first
+    use, so it is measured only when asked for. For digits and other small grey images choose ``sample_quality``,
+    whose features know them.
 
     Args:
         samplers: where codes come from; all but ``prior`` need a model with a latent space.
@@ -63,12 +67,14 @@ class InceptionDistance(Metric):
 
     @torch.no_grad()
     def measure(self, subject: Subject) -> dict[str, Any]:
-        """Return ``fid_prior`` and so on, and how many examples they are of."""
-        from torchmetrics.image.fid import FrechetInceptionDistance
+        """Return ``fid_prior`` and so on, and how many examples they are of.
 
+        Raises:
+            ZooError: the network's weights cannot be downloaded, or are damaged.
+        """
         model, count = subject.model, min(self.examples, len(subject.split))
         data_range = subject.split.info.data_range or (0.0, 1.0)
-        distance = FrechetInceptionDistance(feature=self.layer, reset_real_features=False).to(model.device)
+        distance = _inception_distance(self.layer).to(model.device)
         for batch in subject.split.batches(64, order=torch.arange(count), device=model.device):
             distance.update(_to_bytes(batch.x, data_range), real=True)
         figures: dict[str, Any] = {"fid_examples": count}
@@ -79,6 +85,40 @@ class InceptionDistance(Metric):
             figures[f"fid_{name}"] = distance.compute().item()
             distance.reset()
         return figures
+
+
+def _inception_distance(layer: int) -> Any:
+    """Return torchmetrics' distance in the features of a layer, real ones kept between samplers."""
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(URL_INCEPTION_V3).name
+    if not path.is_file():
+        _download(URL_INCEPTION_V3, path)
+    try:
+        # torch_fidelity unpickles whatever the file holds: it gets the file once it is seen to hold tensors alone.
+        torch.load(path, map_location="cpu", weights_only=True)
+        return FrechetInceptionDistance(feature=layer, reset_real_features=False)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ZooError(
+            f"the weights of the Inception network cannot be read ({type(error).__name__})",
+            where=str(path),
+            remedy=f"Delete the file; the next try downloads it again, from {URL_INCEPTION_V3}",
+        ) from error
+
+
+def _download(address: str, path: Path) -> None:
+    """Fetch the weights into torch's cache, whole or not at all, checked against the digits in their name."""
+    digits = path.stem.rpartition("-")[2]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(address, str(path), hash_prefix=digits, progress=sys.stderr.isatty())
+    except (OSError, RuntimeError) as error:
+        raise ZooError(
+            f"the weights of the Inception network (90 MB) cannot be downloaded ({error})",
+            where="fid",
+            remedy=f"Try again with a network, or save {address} as {path}. `sample_quality` needs no download.",
+        ) from error
 
 
 def _to_bytes(images: Tensor, data_range: tuple[float, float]) -> Tensor:
