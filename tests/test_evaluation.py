@@ -7,7 +7,7 @@ import torch
 
 import zoo
 from zoo.data import Data, split_of_tensor
-from zoo.errors import ComponentError, DataError
+from zoo.errors import ComponentError, DataError, InputError
 from zoo.evaluation import choose_metrics, final_split, merged, record, subject_of
 from zoo.model import Model
 
@@ -80,6 +80,8 @@ def test_a_split_that_is_not_there_is_named(model: Model) -> None:
     split = split_of_tensor(torch.rand(9, 1, 8, 8))
     with pytest.raises(DataError, match=r"data\.test: there is no test split"):
         zoo.evaluate(model, Data(split.info, split, None, None))
+    with pytest.raises(InputError, match=r"split: unknown split 'tests'\nDid you mean 'test'"):
+        zoo.evaluate(model, Data(split.info, split, None, None), split="tests")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from torch import Tensor
 
 from zoo.data import Data, Split, split_of_tensor
-from zoo.errors import ComponentError, DataError
+from zoo.errors import ComponentError, DataError, InputError, unknown_name
 from zoo.metrics import Metric
 from zoo.model import Model
 from zoo.processes import ALONE, Processes
@@ -58,6 +58,7 @@ def evaluate(
         DataError: the data have another shape or range than the model needs, the split is empty, or a metric
             lacks something: labels, enough examples.
         ComponentError: a metric is unknown, or does not fit the model.
+        InputError: there is no split of this name.
 
     Example:
         >>> import torch, zoo
@@ -182,6 +183,9 @@ def _refusal(chosen: ChosenMetric, subject: Subject, where: str) -> ComponentErr
 def _chosen_split(data: Data | Split | Tensor, name: SplitName) -> tuple[Split, Split | None]:
     """Return the split to measure on and the training split, if it is known."""
     if isinstance(data, Data):
+        if name not in get_args(SplitName):
+            problem, remedy = unknown_name("split", name, get_args(SplitName))
+            raise InputError(problem, where="split", remedy=remedy)
         split: Split | None = getattr(data, name)
         if split is None:
             raise DataError(

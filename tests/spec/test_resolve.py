@@ -55,6 +55,17 @@ def test_a_recipe_rebuilds_itself(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", list_recipes())
+def test_a_loaded_recipe_is_the_same_recipe_with_what_nobody_chose_left_open(name):
+    recipe = load_recipe(name)
+    again = load_recipe(recipe, ["train.epochs=1"])
+    assert again.model == recipe.model
+    assert again.model.model_fields_set == recipe.model.model_fields_set
+    assert again.train == recipe.train.model_copy(update={"epochs": 1})
+    shape = (2,) if recipe.data.name == "gaussian_mixture" else (1, 8, 8)
+    assert zoo.build(again.model, data_shape=shape).spec.objective.name == recipe.model.objective.name
+
+
+@pytest.mark.parametrize("name", list_recipes())
 def test_a_recipe_is_found_by_name_and_by_path(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_recipe(name) == find_recipe(f"recipes/{name}.yaml") == recipe_files()[name]

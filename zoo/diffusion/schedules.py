@@ -96,5 +96,7 @@ def _check_unused(name: str, values: dict[str, object], schedule: str) -> None:
     for option, value in values.items():
         if value is not None and name != schedule:
             raise ComponentError(
-                f"the schedule {name!r} does not use it", where=option, remedy=f"Leave it out, or use `{schedule}`."
+                f"the schedule {name!r} does not use it",
+                where=option,
+                remedy=f"Leave it out, set it to null if a preset has it, or use `{schedule}`.",
             )

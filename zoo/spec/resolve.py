@@ -58,7 +58,8 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iter
     overrides = tuple(overrides)
     origin = origin_of(recipe, overrides)
     if isinstance(recipe, Recipe):
-        document = recipe.to_dict()
+        # A default counts as chosen once it is written down: `prior`, where the objective uses none.
+        document = recipe.model_dump(mode="json", exclude_unset=True)
     elif isinstance(recipe, Mapping):
         document = dict(recipe)
     else:
