@@ -5,6 +5,7 @@ One process is the usual case, and costs nothing: nothing is sent, nothing is wa
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -41,6 +42,8 @@ class Processes:
         """Return the processes that were started; one, where nobody started several."""
         if not (distributed.is_available() and distributed.is_initialized()):
             return cls(device=device)
+        atexit.unregister(_leave)
+        atexit.register(_leave)
         return cls(distributed.get_rank(), distributed.get_world_size(), device)
 
     @property
@@ -116,6 +119,11 @@ class Processes:
         if failed:
             raise OtherProcessError(f"process 0 of {self.count} failed, and says why")
         return result
+
+
+def _leave() -> None:
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 ALONE = Processes()

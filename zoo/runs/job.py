@@ -106,7 +106,9 @@ def train(
         with _opened(directory, plan, team, resume=resume, overwrite=overwrite) as continues:
             return _Job(plan, directory, reporter, accelerator, team).run(continues=continues)
     finally:
-        accelerator.end_training()
+        # Not `end_training`: it would also end the group of processes, which trains a next run.
+        for tracker in accelerator.trackers:
+            tracker.finish()
 
 
 @contextmanager

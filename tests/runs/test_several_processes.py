@@ -1,0 +1,154 @@
+"""Several processes on one machine, started as users start them, talking over gloo."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+import zoo
+
+AUTOENCODER = """
+name: together
+model: {preset: ae-mlp-2d, encoder: {widths: [32]}, decoder: {widths: [32]}}
+data: {name: digits}
+train: {epochs: 3, batch_size: 64, precision: fp32, device: cpu, clip_norm: 1.0, ema: 0.9}
+evaluate: {metrics: [mse], figures: [loss]}
+"""
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_machines=1", "--mixed_precision=no"]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    (tmp_path / "together.yaml").write_text(AUTOENCODER, encoding="utf-8")
+    return tmp_path / "together.yaml"
+
+
+def launch(count: int, *arguments: object, launcher: str = "torchrun", module: bool = True) -> subprocess.Popen[str]:
+    """Start ``python -m zoo``, or a script, in so many processes."""
+    program = [*TORCHRUN, str(count)] if launcher == "torchrun" else [*ACCELERATE, f"--num_processes={count}"]
+    command = [*program, *(["-m", "zoo"] if module else []), *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def trained(count: int, recipe: Path, out: Path, *settings: str, **options: Any) -> list[dict[str, Any]]:
+    """Train to the end in so many processes, and return the record of each epoch."""
+    words = [word for setting in settings for word in ("--set", setting)]
+    status, _, err = finish(launch(count, "train", recipe, "--out", out, *words, **options))
+    assert status == 0, err
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+# 1,257 examples: 20 batches, and a last one of 41. 65 and 2 leave a last batch too short for all processes.
+@pytest.mark.parametrize(("count", "subset"), [(2, "null"), (2, "65"), (4, "67")])
+def test_the_loss_is_that_of_one_process(recipe: Path, tmp_path: Path, count: int, subset: str) -> None:
+    alone = zoo.train(recipe, out=tmp_path / "alone", overrides=[f"data.subset={subset}"])
+    together = trained(count, recipe, tmp_path / "together", f"data.subset={subset}")
+    for one, many in zip(alone.metrics, together, strict=True):
+        assert many["train"] == pytest.approx(one["train"], rel=1e-4)
+        assert many["validation"] == pytest.approx(one["validation"], rel=1e-4)
+    measured = json.loads((tmp_path / "together" / "evaluation.json").read_text(encoding="utf-8"))
+    assert measured["metrics"] == pytest.approx(alone.evaluation["metrics"], rel=1e-3)
+    weights = load_file(tmp_path / "together" / "model.safetensors")
+    for name, tensor in load_file(tmp_path / "alone" / "model.safetensors").items():
+        assert weights[name].sub(tensor).abs().max() < 1e-3, name
+
+
+def test_accelerate_launches_it_and_noise_differs_between_processes(recipe: Path, tmp_path: Path) -> None:
+    # The loss of a VAE is a mean over draws: with the same draws everywhere, or other data, it would not agree.
+    settings = ["model.preset=vae-mlp-2d", "train.epochs=8", "evaluate.metrics=[elbo, log_likelihood, mse]"]
+    alone = zoo.train(recipe, out=tmp_path / "alone", overrides=settings)
+    trained(2, recipe, tmp_path / "together", *settings, launcher="accelerate")
+    measured = json.loads((tmp_path / "together" / "evaluation.json").read_text(encoding="utf-8"))
+    for name in ("elbo", "log_likelihood"):
+        assert measured["metrics"][name] == pytest.approx(alone.evaluation["metrics"][name], abs=1.0)
+        assert measured["metrics"][f"{name}_standard_error"] == pytest.approx(
+            alone.evaluation["metrics"][f"{name}_standard_error"], rel=0.1
+        )
+
+
+def test_an_interrupted_run_resumes_to_the_same_bytes(recipe: Path, tmp_path: Path) -> None:
+    settings = ["model.preset=vae-mlp-2d", "train.epochs=15", "train.checkpoint_every={steps: 7}"]
+    trained(2, recipe, tmp_path / "whole", *settings)
+    out = tmp_path / "parts"
+    words = [word for setting in settings for word in ("--set", setting)]
+    process = launch(2, "train", recipe, "--out", out, *words)
+    while process.poll() is None and not ((out / "metrics.jsonl").is_file() and (out / "metrics.jsonl").stat().st_size):
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGTERM)
+    status, _, err = finish(process)
+    assert status != 0
+    assert "The state is saved: give the same command with --resume" in err
+    epochs = len((out / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    assert 1 <= epochs < 15
+    status, _, err = finish(launch(2, "train", recipe, "--out", out, *words, "--resume"))
+    assert status == 0, err
+    for name in ("model.safetensors", "last/model.safetensors", "metrics.jsonl", "evaluation.json"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_only_the_first_process_speaks_and_writes(recipe: Path, tmp_path: Path) -> None:
+    status, out, err = finish(launch(2, "train", recipe, "--out", tmp_path / "run"))
+    assert status == 0
+    assert len(re.findall("Made ", out)) == 1
+    assert len(re.findall("epoch 3/3", err)) == 1
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()) == 3
+
+
+def test_a_run_in_the_way_is_refused_by_all_and_nothing_hangs(recipe: Path, tmp_path: Path) -> None:
+    trained(1, recipe, tmp_path / "run")
+    status, _, err = finish(launch(2, "train", recipe, "--out", tmp_path / "run"))
+    assert status != 0
+    assert "a run is there already" in err
+    assert "zoo/runs/job.py" not in err  # the launcher has a traceback of its own
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(recipe: Path, tmp_path: Path) -> None:
+    settings = ["--set", "train.batch_size=63", "--out", tmp_path / "run"]
+    status, _, err = finish(launch(2, "train", recipe, *settings))
+    assert status != 0
+    assert "train.batch_size: a batch of 63 examples cannot be shared evenly by 2 processes" in err
+    assert "zoo/training/loop.py" not in err
+
+
+PRESETS = """
+import math, sys, zoo
+
+MIXTURE = {"name": "gaussian_mixture", "weights": [0.5, 0.5], "means": [[-1, 0], [1, 0]],
+           "covariances": [[[0.1, 0], [0, 0.1]]] * 2}
+for preset in zoo.list_models():
+    scale = "symmetric" if preset.startswith("denoiser") else "unit"
+    data = MIXTURE if preset == "denoiser-mlp" else {"name": "digits", "scale": scale}
+    train = {"epochs": 2, "batch_size": 64, "precision": "fp32", "device": "cpu"}
+    evaluate = {"metrics": [], "figures": []}
+    recipe = {"name": preset, "model": {"preset": preset}, "data": {**data, "subset": 130}, "train": train}
+    run = zoo.train({**recipe, "evaluate": evaluate}, out=f"{sys.argv[1]}/{preset}")
+    assert all(math.isfinite(record["validation"]["loss"]) for record in run.metrics)
+    print("trained", preset, "in process", run.rank, flush=True)
+"""
+
+
+def test_a_script_trains_every_preset_in_two_processes(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(PRESETS, encoding="utf-8")
+    status, out, err = finish(launch(2, tmp_path / "script.py", tmp_path / "runs", module=False))
+    assert status == 0, err
+    for preset in zoo.list_models():
+        assert {f"trained {preset} in process {rank}" for rank in (0, 1)} <= set(out.splitlines())
