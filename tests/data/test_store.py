@@ -1,3 +1,6 @@
+import multiprocessing
+import os
+
 import pytest
 import torch
 
@@ -66,7 +69,60 @@ def test_starting_the_loader_draws_no_random_numbers(workers):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_an_epoch_that_is_left_early_ends_its_workers():
-    batches = store(2).batches(1, None, torch.device("cpu"))
-    assert next(batches).positions.tolist() == [0]
-    batches.close()
+class Processes(Indexable):
+    """An example is the process that read it."""
+
+    def __len__(self):
+        return 40
+
+    def read(self, indices):
+        return torch.full((len(indices), 1), os.getpid()), None
+
+
+def test_workers_stay_from_pass_to_pass_and_go_with_the_store():
+    positions, cpu = torch.arange(40), torch.device("cpu")
+    made = StreamedStore(Processes(), None, positions, geometry=Geometry(), workers=1, device=cpu)
+    passes = [torch.cat([batch.examples for batch in made.batches(7, None, cpu)]).unique().tolist() for _ in range(3)]
+    assert passes[0] == passes[1] == passes[2] != [os.getpid()]
+    (worker,) = (child for child in multiprocessing.active_children() if child.pid in passes[0])
+    del made
+    worker.join(timeout=30)
+    assert not worker.is_alive()
+
+
+def test_a_pass_of_one_batch_starts_no_worker():
+    made = store(2)
+    before = multiprocessing.active_children()
+    assert len(list(made.batches(40, None, torch.device("cpu")))) == 1
+    assert multiprocessing.active_children() == before
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_pass_that_is_left_early_leaves_nothing_to_the_next(workers):
+    made, cpu = store(workers), torch.device("cpu")
+    for left_after in (1, 5):
+        batches = made.batches(1, torch.arange(20, 40), cpu)
+        for _ in range(left_after):
+            next(batches)
+        batches.close()
+        order = torch.randperm(40)
+        assert torch.equal(torch.cat([batch.positions for batch in made.batches(3, order, cpu)]), order)
+        assert torch.equal(torch.cat([batch.labels for batch in made.batches(3, order, cpu)]), order)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_two_passes_at_once_do_not_mix(workers):
+    made, cpu = store(workers), torch.device("cpu")
+    orders = torch.randperm(40), torch.randperm(40)
+    pairs = list(zip(*(made.batches(4, order, cpu) for order in orders), strict=True))
+    for number, order in enumerate(orders):
+        assert torch.equal(torch.cat([pair[number].examples for pair in pairs])[:, 0], order.float())
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_failure_leaves_the_store_as_it_was(workers):
+    made, cpu = store(workers, broken=33), torch.device("cpu")
+    for _ in range(2):
+        with pytest.raises(DataError):
+            list(made.batches(7, None, cpu))
+        assert len(list(made.batches(7, torch.arange(30), cpu))) == 5

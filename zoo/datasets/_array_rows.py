@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -118,16 +117,27 @@ class ArrayRows:
         offsets = self._offsets[which] + (rows - self._starts[which]) * self._row_bytes
         # Rows that follow each other are read at once: all, when a split is read in its order.
         breaks = np.flatnonzero((np.diff(offsets) != self._row_bytes) | (np.diff(which) != 0)) + 1
-        begins = [0, *breaks.tolist()] if len(rows) else []
+        begins = np.concatenate([[0], breaks]) if len(rows) else breaks
+        ends = np.append(breaks, len(rows)) if len(rows) else breaks
         buffer = np.empty(len(rows) * self._row_bytes, dtype=np.uint8)
-        memory, size = buffer.data, self._row_bytes
-        parts = pairwise([*begins, len(rows)])
-        for (begin, end), number, offset in zip(parts, which[begins].tolist(), offsets[begins].tolist(), strict=True):
+        runs = zip(
+            *((part * self._row_bytes).tolist() for part in (begins, ends)), offsets[begins].tolist(), strict=True
+        )
+        self._fill(buffer.data, list(runs), which[begins].tolist())
+        return _decoded(buffer, self.pieces[0].stored).reshape(len(rows), *self.shape[1:])
+
+    def _fill(self, memory: memoryview, runs: list[tuple[int, int, int]], numbers: list[int]) -> None:
+        """Read runs (begin and end in memory, place in the file), each from the piece of its number."""
+        opened = -1
+        for (begin, end, offset), number in zip(runs, numbers, strict=True):
             try:
-                _fill(memory[begin * size : end * size], self._files.get(self.pieces[number].path), offset)
+                if number != opened:
+                    file, opened = self._files.get(self.pieces[number].path), number
+                file.seek(offset)
+                if (count := file.readinto(memory[begin:end])) < end - begin:
+                    _read_rest(file, memory[begin + count : end])
             except (OSError, ValueError) as error:
                 raise _damaged(self.pieces[number].path, error) from error
-        return _decoded(buffer, self.pieces[0].stored).reshape(len(rows), *self.shape[1:])
 
 
 class _File(io.FileIO):
@@ -155,8 +165,8 @@ class _OpenFiles(threading.local):
         return file
 
 
-def _fill(memory: memoryview, file: _File, offset: int) -> None:
-    file.seek(offset)
+def _read_rest(file: _File, memory: memoryview) -> None:
+    """Read on after a read that gave less than was asked for, as one of gigabytes does."""
     while len(memory):
         count = file.readinto(memory)
         if not count:
