@@ -89,13 +89,18 @@ def test_the_readers_style_is_kept_and_no_global_figure_is_made(data: Data) -> N
     assert pyplot is None or pyplot.get_fignums() == []
 
 
-@pytest.mark.parametrize("latent_dim", [2, 5])
-def test_nothing_is_cut_off_or_on_top_of_something_else(latent_dim: int, data: Data) -> None:
-    """Texts of one figure lie within it, and tick labels and titles do not meet."""
+@pytest.mark.parametrize("font_size", [10, 13])
+@pytest.mark.parametrize("latent_dim", [1, 2, 5])
+def test_nothing_is_cut_off_or_on_top_of_something_else(latent_dim: int, font_size: int, data: Data) -> None:
+    """Texts and legends of one figure lie within it, and labels and titles do not meet."""
     shown = subject(data, latent_dim=latent_dim)
     for name in ("interpolation", "kl_variation", "traversals", "embedding"):
-        picture = find_component("figure", name)().draw(shown)
-        picture.draw_without_rendering()
+        if find_component("figure", name)().unfit(shown) is not None:
+            assert latent_dim == 1
+            continue
+        with mpl.rc_context({"font.size": font_size}):
+            picture = find_component("figure", name)().draw(shown)
+            picture.draw_without_rendering()
         width, height = picture.bbox.size
         boxes = [
             text.get_window_extent()
@@ -103,6 +108,10 @@ def test_nothing_is_cut_off_or_on_top_of_something_else(latent_dim: int, data: D
             for text in (axes.title, axes.xaxis.label, axes.yaxis.label)
             if text.get_text() and text.get_visible()
         ]
+        legends = [*picture.legends, *(axes.get_legend() for axes in picture.axes if axes.get_legend())]
+        for box in (legend.get_window_extent() for legend in legends):
+            assert -1 <= box.x0 <= box.x1 <= width + 1, name
+            assert -1 <= box.y0 <= box.y1 <= height + 1, name
         for box in boxes:
             assert -1 <= box.x0 <= box.x1 <= width + 1, name
             assert -1 <= box.y0 <= box.y1 <= height + 1, name
@@ -164,6 +173,19 @@ def test_a_pair_that_is_not_there_is_named(data: Data) -> None:
         Interpolation(pairs=[[1, 12]]).draw(subject(data))
     with pytest.raises(DataError, match="there is no example 999"):
         Interpolation(pairs=[[0, 999]], between="examples").draw(subject(data))
+
+
+@pytest.mark.parametrize("name", ["embedding", "kl_variation"])
+def test_nothing_is_black_on_dark_paper(name: str, data: Data) -> None:
+    dark = {"figure.facecolor": "black", "axes.facecolor": "black", "text.color": "white"}
+    with mpl.rc_context(dark):
+        picture = find_component("figure", name)().draw(subject(data))
+    lines = [line for axes in picture.axes for line in axes.lines]
+    edges = [patch.get_edgecolor() for axes in picture.axes for patch in axes.patches]
+    colours = {mpl.colors.to_hex(colour) for colour in (*(line.get_color() for line in lines), *edges)}
+    assert lines
+    assert "#000000" not in colours
+    assert "#ffffff" in colours
 
 
 def test_colours_are_told_apart_in_grey_by_more_than_one() -> None:

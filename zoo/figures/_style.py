@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import matplotlib as mpl
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
@@ -24,6 +25,18 @@ _LEAST_SIDE = 28
 
 _GAP = (0.66, 0.77, 0.88)
 """The colour between images, a light blue that neither paper nor ink has."""
+
+
+def ink() -> str:
+    """Return the colour of text in the reader's style: black, or light where the paper is dark."""
+    colour: str = mpl.rcParams["text.color"]
+    return colour
+
+
+def class_colour(index: int) -> str:
+    """Return the colour of a class by its place among the classes; black is the reader's ink."""
+    colour = COLOURS[index % len(COLOURS)]
+    return ink() if colour == "#000000" else colour
 
 
 def new_picture(width: float, height: float) -> Picture:

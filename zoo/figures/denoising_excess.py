@@ -7,7 +7,7 @@ from pydantic import PositiveInt
 
 from zoo.analysis.denoising import StepLosses, knows_best, losses_by_step, mixture_oracle
 from zoo.figures import Figure, Subject
-from zoo.figures._style import COLOURS, new_picture
+from zoo.figures._style import COLOURS, ink, new_picture
 from zoo.objectives.denoising import Denoising
 from zoo.registry import register
 
@@ -50,7 +50,7 @@ def plot_excess(measured: StepLosses) -> Picture:
     left.set(xlabel="step $t$", ylabel="squared error", yscale="log")
     left.legend(loc="center right")
     right.plot(measured.steps, ratios, color=COLOURS[2])
-    right.axhline(average, color=COLOURS[7], linestyle=":", label=f"averages: {average:.2g}")
+    right.axhline(average, color=ink(), linestyle=":", label=f"averages: {average:.2g}")
     right.set(xlabel="step $t$", ylabel="excess / floor", yscale="log")
     right.legend()
     for axes in (left, right):

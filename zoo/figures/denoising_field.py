@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 from zoo.analysis.denoising import denoising_of, knows_best, mixture_oracle
 from zoo.analysis.denoising_field import Field, denoising_field
 from zoo.figures import Figure, Subject
-from zoo.figures._style import COLOURS, new_picture
+from zoo.figures._style import COLOURS, ink, new_picture
 from zoo.objectives.denoising import Denoising
 from zoo.registry import register
 
@@ -56,7 +56,7 @@ def plot_fields(fields: list[Field]) -> Picture:
         scale = (field.exact.norm(dim=1).max() / (1.5 * field.cell)).item()
         for name, shifts, width, colour in (
             ("exact", field.exact, 0.012, COLOURS[4]),
-            ("learned", field.learned, 0.004, COLOURS[7]),
+            ("learned", field.learned, 0.004, ink()),
         ):
             axes.quiver(
                 *field.points.T.numpy(),

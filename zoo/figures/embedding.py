@@ -15,7 +15,7 @@ from torch import Tensor
 from zoo.analysis.codes import encode_split, posterior_covariance
 from zoo.analysis.projection import principal_plane
 from zoo.figures import Figure, Subject
-from zoo.figures._style import COLOURS, axis_names, first_of_each_class, new_picture
+from zoo.figures._style import axis_names, class_colour, first_of_each_class, ink, new_picture
 from zoo.registry import register
 
 
@@ -73,11 +73,14 @@ def plot_embedding(
     picture = new_picture(5.6, 4.6)
     axes = picture.subplots()
     classes = labels.unique().tolist() if labels is not None else [None]
-    colours = {label: COLOURS[index % len(COLOURS)] for index, label in enumerate(classes)}
-    for label in classes:
-        of_class = points if labels is None else points[labels == label]
-        name = None if label is None else class_names[label] if class_names else str(label)
-        axes.plot(*of_class.T.numpy(), ".", markersize=3, alpha=0.6, color=colours[label], label=name)
+    colours = {label: class_colour(index) for index, label in enumerate(classes)}
+    # Drawn class by class, the last classes would lie on top and hide the first.
+    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(0))
+    shades = [colours[None if labels is None else int(labels[index])] for index in order.tolist()]
+    axes.scatter(*points[order].T.numpy(), s=6, c=shades, alpha=0.6, linewidths=0)
+    for label in classes if labels is not None else ():
+        name = class_names[label] if class_names else str(label)
+        axes.plot([], [], ".", markersize=3, alpha=0.6, color=colours[label], label=name)
     if chosen is not None and covariances is not None:
         for index, covariance in zip(chosen.tolist(), plane.covariances(covariances), strict=True):
             label = None if labels is None else int(labels[index])
@@ -91,11 +94,11 @@ def plot_embedding(
 
 
 def _draw_ellipse(axes: Axes, centre: Tensor, covariance: Tensor, colour: str, deviations: float = 2.0) -> None:
-    """Draw the ellipse of so many standard deviations: black under the colour, so that it shows on any points."""
+    """Draw the ellipse of so many standard deviations: ink under the colour, so that it shows on any points."""
     values, vectors = torch.linalg.eigh(covariance.double())
     height, width = (2 * deviations * values.clamp_min(0).sqrt()).tolist()
     angle = math.degrees(math.atan2(vectors[1, 1].item(), vectors[0, 1].item()))
-    for edge, line in (("black", 1.3), (colour, 0.8)):
+    for edge, line in ((ink(), 1.3), (colour, 0.8)):
         axes.add_patch(
             Ellipse(
                 (centre[0].item(), centre[1].item()),
@@ -105,5 +108,6 @@ def _draw_ellipse(axes: Axes, centre: Tensor, covariance: Tensor, colour: str, d
                 fill=False,
                 edgecolor=edge,
                 linewidth=line,
+                zorder=3,
             )
         )

@@ -21,7 +21,7 @@ from zoo.analysis.kl_variation import (
     kl_variation,
 )
 from zoo.figures import Figure, Subject
-from zoo.figures._style import COLOURS, new_picture
+from zoo.figures._style import COLOURS, ink, new_picture
 from zoo.posteriors import posterior_mean
 from zoo.registry import register
 
@@ -99,12 +99,12 @@ def plot_kl_variation(variations: Mapping[VariationKind, KlVariation]) -> Pictur
         if variation.automatic is not None:
             shown = slice(None, None, 4)
             values, slopes = variation.values[shown].cpu(), variation.automatic[shown].detach().cpu()
-            grid[1, column].plot(values, slopes, "kx", markersize=4, label="automatic differentiation")
+            grid[1, column].plot(values, slopes, "x", color=ink(), markersize=4, label="automatic differentiation")
         grid[1, column].set_xlabel(_LABELS[kind])
     grid[0, 0].set_ylabel("KL [nats]")
     grid[1, 0].set_ylabel("dKL/dt [nats per unit of t]")
     handles, labels = grid[1, -1].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small")
+    picture.legend(handles, labels, loc="outside upper center", ncols=max(1, len(variations) - 1), fontsize="small")
     return picture
 
 
@@ -115,5 +115,5 @@ def _draw(axes: Axes, values: Tensor, exact: Tensor | None, estimates: Mapping[i
         axes.fill_between(t, (mean - error).numpy(), (mean + error).numpy(), color=colour, alpha=0.3, linewidth=0)
         axes.plot(t, mean.numpy(), color=colour, linewidth=1, label=f"Monte Carlo, K = {k:,}, ± standard error")
     if exact is not None:
-        axes.plot(t, exact.detach().cpu().numpy(), color="black", linewidth=1.2, linestyle="--", label="closed form")
+        axes.plot(t, exact.detach().cpu().numpy(), color=ink(), linewidth=1.2, linestyle="--", label="closed form")
     axes.grid(alpha=0.3)
