@@ -1,8 +1,8 @@
 """Throughput of loading alone, without a model: images a second, beside what one writes with torch and torchvision.
 
 Data in memory stand beside a DataLoader over a TensorDataset, a streamed ``.npy`` file beside a DataLoader over the
-same file mapped into memory, and a folder of PNG files beside torchvision's ImageFolder. All end as float32 in [0, 1], in
-batches, in a new order each time. A ratio above 1 says that ours takes less time.
+same file mapped into memory, and a folder of PNG files beside torchvision's ImageFolder. All end as float32 in [0, 1],
+in batches, in a new order each time. A ratio above 1 says that ours takes less time.
 
     python -m benchmarks loading
 """

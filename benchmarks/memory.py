@@ -1,7 +1,8 @@
 """Peak memory of training on MNIST, beside a minimal torch script that holds the same images as uint8.
 
 Each contender runs in a process of its own; the peak is what Linux says of it (VmHWM).
-A third one streams a file larger than its limit, and a fourth a file ten times as large: the same memory serves both.
+Two more stream a file larger than the limit, and one ten times as large, through a training and through the loader
+alone: the same memory is to serve both.
 
     python -m benchmarks memory --data DIR
 """
@@ -43,6 +44,13 @@ recipe = {'name': 'memory', 'model': {'preset': 'vae-mlp-2d'}, 'data': DATA, 'tr
           'evaluate': {'metrics': ['elbo'], 'figures': []}}
 zoo.train(recipe, out=tempfile.mkdtemp() + '/run')
 """
+LOADER = """
+import torch, zoo, zoo.training.loop
+from zoo.spec import DataSpec
+split = zoo.load_data(DataSpec.model_validate(DATA)).train
+for batch in split.batches(128, order=torch.randperm(len(split))):
+    pass
+"""
 # What getrusage says includes the process that forked this one; the kernel's own high-water mark does not.
 REPORT = """
 with open('/proc/self/status') as status:
@@ -72,12 +80,15 @@ def main(arguments: list[str]) -> None:
         np.save(files["ten streams"], np.resize(images, (10 * options.streamed, 1, 28, 28)))
         mnist = {"name": "mnist", "root": str(options.data.resolve())} if options.data else arrays(files["all"])
         stream = {"in_memory_limit_mb": 1, "workers": 0, "validation": 0.02, "test": 0.02}
+        small, large = (repr(arrays(files[name], **stream)) for name in ("stream", "ten streams"))
         peaks = {
             "imports alone": peak("import zoo, zoo.training.loop"),
             "minimal script": peak(MINIMAL.replace("FILE", repr(str(files["all"])))),
             "zoo": peak(ZOO.replace("DATA", repr(mnist))),
-            "zoo, streamed": peak(ZOO.replace("DATA", repr(arrays(files["stream"], **stream)))),
-            "zoo, streamed, ten times as much": peak(ZOO.replace("DATA", repr(arrays(files["ten streams"], **stream)))),
+            "zoo, streamed": peak(ZOO.replace("DATA", small)),
+            "zoo, streamed, ten times as much": peak(ZOO.replace("DATA", large)),
+            "loader alone": peak(LOADER.replace("DATA", small)),
+            "loader alone, ten times as much": peak(LOADER.replace("DATA", large)),
         }
     for name, value in peaks.items():
         print(f"{name:<34}{value:8.1f} MB")
