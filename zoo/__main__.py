@@ -1,4 +1,4 @@
-"""``python -m zoo`` is ``zoo-cli``, for launchers that start a module: ``torchrun --nproc-per-node 2 -m zoo train …``."""
+"""``python -m zoo`` is ``zoo-cli``, for launchers that start a module: ``torchrun --nproc-per-node 2 -m zoo …``."""
 
 from zoo.cli import main
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.data.info import DataInfo
 from zoo.data.preparation import Binarisation, Scaling
-from zoo.data.store import Store, StoredBatch
+from zoo.data.store import MemoryStore, Store, StoredBatch
 from zoo.errors import DataError
 
 
@@ -71,6 +71,15 @@ class Split:
         chosen = indices if isinstance(indices, Tensor) else torch.tensor(list(indices), dtype=torch.int64)
         self._check_order(chosen)
         return self._prepare(self._store.take(chosen)).x
+
+    def take(self, indices: Tensor) -> Batch:
+        """Return the examples at ``indices`` (B,), int64, as a batch; checks nothing that makes a device wait."""
+        return self._prepare(self._store.take(indices))
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether all examples are held in memory, rather than read from disk as they are needed."""
+        return isinstance(self._store, MemoryStore)
 
     def batches(
         self, batch_size: int, *, order: Tensor | None = None, device: torch.device | str | None = None

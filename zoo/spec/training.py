@@ -82,6 +82,11 @@ class TrainSpec(StrictModel):
         default="auto", description="auto: bf16 matrix products where the hardware is faster with them, else fp32."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="auto: the fastest there is.")
+    step: Literal["eager", "compiled", "captured"] = Field(
+        default="eager",
+        description="How a step runs. eager: operation by operation. compiled: fused by torch.compile, which at first "
+        "takes up to a minute, and on a CPU a C++ compiler. captured: on CUDA, replayed as a graph; for small models.",
+    )
     early_stopping: EarlyStoppingSpec | None = Field(default=None, description="null: train for all epochs.")
     checkpoint_every: Duration = Field(
         default=Duration(epochs=1), description="How often the state is saved from which --resume continues."

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 
-from zoo.data import Batch, Data, Split
+from zoo.data import Data, Split
 from zoo.errors import TrainingError
 from zoo.model import Model
-from zoo.objectives import Loss
 from zoo.processes import Processes
 from zoo.randomness import epoch_order, process_seed, seeded
 from zoo.spec.training import TrainSpec
-from zoo.training.ema import WeightAverage
-from zoo.training.optimizers import make_optimizer
 from zoo.training.schedules import learning_rate_factor
 from zoo.training.snapshot import Position, Snapshot, restore_snapshot, take_snapshot
+from zoo.training.step import Stepper
 from zoo.training.terms import StepTerms, row_of
 
-_LOOK_EVERY = 50
-"""Steps between two looks at the losses: each look waits for the device, and for the other processes."""
+_LOOK_EVERY, _LOOK_SECONDS = 50, 1.0
+"""Steps, and on an accelerator seconds, between two looks at the losses: a look waits for the device."""
 
 
 class Listener(Protocol):
@@ -83,42 +82,22 @@ class Trainer:
         self.device = self.accelerator.device
         self.processes = Processes.here(self.device)
         if self.processes.count > 1:
-            self._join()
+            torch.manual_seed(process_seed(self.seed, self.processes.rank))
         self.model.to(self.device)
-        self.network = self._replicate()
         self.train_split = self.data.train.to(self.device)
         self.validation_split = self.data.validation.to(self.device) if self.data.validation else None
-        self.optimizer = make_optimizer(self.spec.optimizer, self.model.parameters(), self.device)
-        self.average = WeightAverage(self.model, self.spec.ema) if self.spec.ema is not None else None
-        self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.stepper = Stepper(self.model, self.train_split, self.spec, self.accelerator, self.processes)
+        self.average = self.stepper.average
         self.steps_per_epoch = math.ceil(len(self.train_split) / self.spec.batch_size)
         self.total_steps = self.spec.epochs * self.steps_per_epoch
         self.snapshot_steps = max(1, self.spec.checkpoint_every.in_steps(self.steps_per_epoch))
         self.position = Position()
         self.terms = StepTerms(self.processes, self.device)
-
-    def _join(self) -> None:
-        """Be one of several processes."""
-        count, size = self.processes.count, self.spec.batch_size
-        if size % count:
-            raise TrainingError(
-                f"a batch of {size} examples cannot be shared evenly by {count} processes",
-                where="train.batch_size",
-                remedy=f"The batch is that of all processes together: take {-(-size // count) * count}, or another "
-                f"multiple of {count}.",
-            )
-        torch.manual_seed(process_seed(self.seed, self.processes.rank))
-
-    def _replicate(self) -> torch.nn.Module:
-        """Return what computes the loss: the model, or one that averages its gradients over the processes."""
-        if self.processes.count == 1:
-            return self.model
-        devices = [self.device] if self.device.type == "cuda" else None
-        return DistributedDataParallel(self.model, device_ids=devices)
+        self._looked_at = (0, -math.inf)
 
     def resume(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot as if nothing had happened."""
-        rows = restore_snapshot(snapshot, self.model, self.optimizer, self.average, self.processes)
+        rows = restore_snapshot(snapshot, self.model, self.stepper.optimizer, self.average, self.processes)
         self.position = snapshot.position
         self.position.finished = self._is_finished()
         self.terms.replace(rows)
@@ -139,42 +118,41 @@ class Trainer:
 
     def _train_epoch(self) -> None:
         self.model.train()
-        for batch in self._batches_left():
-            self._set_learning_rate()
+        for batch in self.stepper.batches(self._order_left()):
+            self.stepper.set_learning_rate(self._rate_factor())
             self.model.objective.advance(self.position.step, self.steps_per_epoch)
             share = self._share()
-            self.terms.add(self._step(batch, share), share)
+            loss = self.stepper.step(batch, share, self.position.step + 1)
+            self.terms.add(loss, share)
             self.position.batch += 1
             self.position.step += 1
-            if self.position.step % _LOOK_EVERY == 0 or self.position.step == 1:
+            if self._look_is_due():
                 self.listener.on_steps(self.position, self.total_steps, self._check_finite())
             if self.position.batch < self.steps_per_epoch:
                 self._pause()
 
-    def _batches_left(self) -> Iterator[Batch]:
+    def _order_left(self) -> Tensor:
+        """Return the examples that are left of the epoch, in their order."""
         order = epoch_order(len(self.train_split), self.seed, self.position.epoch)
-        left = order[self.position.batch * self.spec.batch_size :]
-        own, size = self.processes.part(left, self.spec.batch_size), self.spec.batch_size // self.processes.count
-        return self.train_split.batches(size, order=own, device=self.device)
+        return order[self.position.batch * self.spec.batch_size :]
+
+    def _rate_factor(self) -> float:
+        return learning_rate_factor(self.spec.schedule, self.position.step, self.total_steps, self.steps_per_epoch)
 
     def _share(self) -> float:
         """Return how much of the batch that comes now is this process's."""
         size = min(self.spec.batch_size, len(self.train_split) - self.position.batch * self.spec.batch_size)
         return self.processes.weight(size)
 
-    def _step(self, batch: Batch, share: float) -> Loss:
-        with self.accelerator.autocast():
-            loss: Loss = self.network(batch.x, batch.labels if self.model.classes else None)
-        self.optimizer.zero_grad(set_to_none=True)
-        # The gradients are averaged over the processes, as if all shares were equal.
-        count = self.processes.count
-        self.accelerator.backward(loss.total if count == 1 else loss.total * (share * count))
-        if self.spec.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip_norm)
-        self.optimizer.step()
-        if self.average is not None:
-            self.average.update(self.position.step + 1)
-        return loss
+    def _look_is_due(self) -> bool:
+        if self.position.step == 1:
+            return True
+        if self.position.step % _LOOK_EVERY:
+            return False
+        # An accelerator is ahead of its host, and a look makes the host wait. Several processes look after equally
+        # many steps, for each look is a sum over all.
+        is_ahead = self.device.type != "cpu" and self.processes.count == 1
+        return not is_ahead or time.monotonic() - self._looked_at[1] > _LOOK_SECONDS
 
     def _pause(self) -> None:
         """Between two steps of an epoch: save where that is due, and stop if asked to."""
@@ -194,16 +172,13 @@ class Trainer:
 
     def _snapshot(self) -> Snapshot:
         rows = self.terms.all()
-        return take_snapshot(self.position, self.model, self.optimizer, rows, self.average, self.processes)
-
-    def _set_learning_rate(self) -> None:
-        factor = learning_rate_factor(self.spec.schedule, self.position.step, self.total_steps, self.steps_per_epoch)
-        for group, base in zip(self.optimizer.param_groups, self.base_rates, strict=True):
-            group["lr"] = base * factor
+        return take_snapshot(self.position, self.model, self.stepper.optimizer, rows, self.average, self.processes)
 
     def _check_finite(self) -> float:
         """Return the last loss, or raise with the step and the term that went wrong first."""
-        recent = self.terms.last(_LOOK_EVERY + 1)
+        unseen = self.position.step - self._looked_at[0]
+        recent = self.terms.last(max(unseen, 1))
+        self._looked_at = (self.position.step, time.monotonic())
         bad = (~recent.isfinite()).nonzero()
         if len(bad):
             row = int(bad[0, 0])
@@ -224,7 +199,7 @@ class Trainer:
         record: dict[str, Any] = {
             "epoch": self.position.epoch + 1,
             "step": self.position.step,
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "learning_rate": self.stepper.learning_rate,
             "train": self._mean_of_rows(),
         }
         with self.average.installed() if self.average else contextlib.nullcontext():
