@@ -10,6 +10,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from zoo.allocation import AllocationLimit, readable
 from zoo.assembly import assemble
@@ -92,9 +94,28 @@ def load(directory: str | Path, *, device: str | torch.device = "cpu") -> Model:
     check_weights(folder / WEIGHTS)
     with located(str(folder / CONFIG)), AllocationLimit((folder / WEIGHTS).stat().st_size) as limit:
         limit.check_example(spec.data_shape)
-        model = _assemble(spec)
+        with _NoDraws():
+            model = _assemble(spec)
     load_weights(model, read_weights(folder / WEIGHTS), str(folder / WEIGHTS))
     return model.to(device).eval()
+
+
+class _NoDraws(TorchFunctionMode):
+    """A context in which tensors that would be drawn at random are zero: the weights to come replace them.
+
+    To draw the weights of a large model takes several times as long as to load them.
+    """
+
+    DRAWS = frozenset(
+        (Tensor.uniform_, Tensor.normal_, init.uniform_, init.normal_, init.kaiming_uniform_, init.kaiming_normal_)
+    )
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in self.DRAWS:
+            drawn: Tensor = args[0] if args else kwargs["tensor"]
+            with torch.no_grad():
+                return drawn.zero_()
+        return func(*args, **(kwargs or {}))
 
 
 def _assemble(spec: ModelSpec) -> Model:

@@ -92,7 +92,7 @@ class Trainer:
         self.total_steps = self.spec.epochs * self.steps_per_epoch
         self.snapshot_steps = max(1, self.spec.checkpoint_every.in_steps(self.steps_per_epoch))
         self.position = Position()
-        self.terms = StepTerms(self.processes, self.device)
+        self.terms = StepTerms(self.processes, self.device, self.steps_per_epoch)
         self._looked_at = (0, -math.inf)
 
     def resume(self, snapshot: Snapshot) -> None:

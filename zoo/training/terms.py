@@ -19,43 +19,46 @@ class StepTerms:
         names: what the columns are.
     """
 
-    def __init__(self, processes: Processes, device: torch.device) -> None:
+    def __init__(self, processes: Processes, device: torch.device, steps: int) -> None:
         self.names: list[str] = []
-        self._processes, self._device = processes, device
-        self._whole: list[Tensor] = []
-        self._own: list[Tensor] = []
-
-    def __len__(self) -> int:
-        return len(self._whole) + len(self._own)
+        self._processes, self._device, self._steps = processes, device, steps
+        # One table for an epoch: a tensor for each step would leave the memory in pieces.
+        self._table: Tensor | None = None
+        self._count = self._summed = 0
 
     def add(self, loss: Loss, weight: float) -> None:
         """Add the row of a step, in whose batch this process has a share of ``weight``."""
-        self.names = ["loss", *loss.terms]
         row = row_of(loss)
-        if self._processes.count == 1:
-            self._whole.append(row)
-        else:
+        if not self.names:
+            self.names = ["loss", *loss.terms]
+        if self._table is None:
+            self._table = torch.zeros(self._steps, len(row), device=self._device)
+        if self._processes.count > 1:
             # Of an example that is there for its company alone, nothing counts, be it infinite.
-            self._own.append(row * weight if weight else torch.zeros_like(row))
+            row = row * weight if weight else torch.zeros_like(row)
+        self._table[self._count] = row
+        self._count += 1
 
     def last(self, count: int) -> Tensor:
         """Return the rows of the last steps, (count, terms)."""
-        self._add_up()
-        return torch.stack(self._whole[-count:]).cpu()
+        return self.all()[-count:]
 
     def all(self) -> Tensor:
         """Return all rows, (steps, terms)."""
-        self._add_up()
-        return torch.stack(self._whole).cpu() if self._whole else torch.zeros(0)
+        if self._table is None:
+            return torch.zeros(0)
+        if self._processes.count > 1 and self._summed < self._count:
+            own = self._table[self._summed : self._count]
+            own.copy_(self._processes.sum(own))
+            self._summed = self._count
+        return self._table[: self._count].cpu()
 
     def replace(self, rows: Tensor) -> None:
         """Take over the rows of a snapshot, or none, for a new epoch."""
-        self._whole, self._own = list(rows.to(self._device)), []
-
-    def _add_up(self) -> None:
-        if self._own:
-            self._whole += list(self._processes.sum(torch.stack(self._own)))
-            self._own = []
+        self._count = self._summed = len(rows)
+        if len(rows):
+            self._table = torch.zeros(self._steps, rows.shape[1], device=self._device)
+            self._table[: len(rows)] = rows.to(self._device)
 
 
 def row_of(loss: Loss) -> Tensor:
