@@ -55,6 +55,21 @@ def test_the_picture_has_a_column_a_model(models: dict[str, Model], data: Data) 
     assert rows == ["reconstructions", "samples\nprior", "samples\naggregate"]
 
 
+def test_what_a_model_does_not_show_is_left_empty_in_its_place(data: Data) -> None:
+    """A denoiser without a code, put first, has neither reconstructions nor aggregate samples."""
+    denoiser = zoo.build("denoiser-unet", data_shape=(1, 8, 8), network={"channels": [4]}, objective={"steps": 2})
+    scaled = zoo.load_data(zoo.load_recipe("digits-denoiser").data)
+    models = {"denoiser": denoiser, "vae": zoo.build("vae-mlp-2d", data_shape=(1, 8, 8))}
+    picture = compare(models, {"denoiser": scaled, "vae": data}, ["sample_quality"]).draw()
+    picture.draw_without_rendering()
+    first, second, *_ = picture.axes
+    assert first.title.get_window_extent().y0 == pytest.approx(second.title.get_window_extent().y0, abs=2)
+    rows = [axes.get_ylabel() for axes in picture.axes if axes.get_ylabel()]
+    assert rows == ["reconstructions", "samples\nprior", "samples\naggregate"]
+    alone = compare({"denoiser": denoiser}, scaled, ["sample_quality"]).draw()
+    assert [axes.get_ylabel() for axes in alone.axes] == ["samples\nprior"]
+
+
 def test_other_data_are_refused(models: dict[str, Model], data: Data) -> None:
     fewer = Data(data.info, data.train, None, data.validation)
     with pytest.raises(DataError, match="270 examples of digits; vae-mlp-2d: 153 examples"):

@@ -72,23 +72,23 @@ def plot_embedding(
     points = plane(codes)
     picture = new_picture(5.6, 4.6)
     axes = picture.subplots()
-    classes = labels.unique().tolist() if labels is not None else [None]
-    colours = {label: class_colour(index) for index, label in enumerate(classes)}
+    classes: list[int] = [] if labels is None else labels.unique().tolist()
+    places = torch.zeros(len(points), dtype=torch.long) if labels is None else torch.bucketize(labels, labels.unique())
+    shades = [class_colour(place) for place in places.tolist()]
     # Drawn class by class, the last classes would lie on top and hide the first.
     order = torch.randperm(len(points), generator=torch.Generator().manual_seed(0))
-    shades = [colours[None if labels is None else int(labels[index])] for index in order.tolist()]
-    axes.scatter(*points[order].T.numpy(), s=6, c=shades, alpha=0.6, linewidths=0)
-    for label in classes if labels is not None else ():
+    across, up = points[order].T.numpy()
+    axes.scatter(across, up, s=6, c=[shades[index] for index in order.tolist()], alpha=0.6, linewidths=0)
+    for place, label in enumerate(classes):
         name = class_names[label] if class_names else str(label)
-        axes.plot([], [], ".", markersize=3, alpha=0.6, color=colours[label], label=name)
+        axes.plot([], [], ".", markersize=3, alpha=0.6, color=class_colour(place), label=name)
     if chosen is not None and covariances is not None:
         for index, covariance in zip(chosen.tolist(), plane.covariances(covariances), strict=True):
-            label = None if labels is None else int(labels[index])
-            _draw_ellipse(axes, points[index], covariance, colours[label])
+            _draw_ellipse(axes, points[index], covariance, shades[index])
         axes.set_title("ellipses: two standard deviations of $q(z|x)$", fontsize="small")
     names = axis_names(plane)
     axes.set(xlabel=names[0], ylabel=names[1])
-    if labels is not None and len(classes) <= 20:
+    if 0 < len(classes) <= 20:
         axes.legend(title="class", markerscale=3, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return picture
 
