@@ -9,8 +9,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, StudentT
 
-from zoo.analysis.kl_variation import VariationKind, default_values, gaussian_variation, kl_variation
+from zoo.analysis.kl_variation import (
+    VariationKind,
+    correlation_range,
+    default_values,
+    gaussian_variation,
+    kl_variation,
+)
 from zoo.errors import InputError
+from zoo.figures.kl_variation import vary_posterior
 
 MEAN = torch.tensor([0.5, -1.0, 0.3], dtype=torch.float64)
 COVARIANCE = torch.tensor([[1.0, 0.3, 0.0], [0.3, 0.5, 0.1], [0.0, 0.1, 2.0]], dtype=torch.float64)
@@ -91,3 +98,31 @@ def test_what_cannot_vary_is_refused() -> None:
         gaussian_variation("turn", MEAN, COVARIANCE)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="at least 2 samples"):
         kl_variation(gaussian_variation("move", MEAN, COVARIANCE), PRIORS["full"], torch.zeros(1), num_samples=[1])
+
+
+@pytest.mark.parametrize("d", [2, 3, 8])
+def test_correlations_lie_where_the_covariance_is_positive_definite(d: int) -> None:
+    torch.manual_seed(d)
+    lower = torch.randn(d, d, dtype=torch.float64)
+    covariance = lower @ lower.T + 0.01 * torch.eye(d, dtype=torch.float64)
+    low, high = correlation_range(covariance, (0, d - 1))
+    vary = gaussian_variation("correlate", torch.zeros(d, dtype=torch.float64), covariance, plane=(0, d - 1))
+
+    def smallest(t: float) -> float:
+        return float(torch.linalg.eigvalsh(vary(torch.tensor([t], dtype=torch.float64))[1])[0].min())
+
+    margin = 1e-3 * (high - low)
+    assert smallest(low + margin) > 0
+    assert smallest(high - margin) > 0
+    assert smallest(low - margin) < 0
+    assert smallest(high + margin) < 0
+
+
+def test_every_way_to_vary_a_strongly_correlated_posterior_is_shown() -> None:
+    torch.manual_seed(0)
+    lower = torch.randn(8, 8, dtype=torch.float64)
+    covariance, identity = lower @ lower.T + 1e-6 * torch.eye(8), torch.eye(8, dtype=torch.float64)
+    prior = MultivariateNormal(torch.zeros_like(lower[0]), identity)
+    for name, variation in vary_posterior(torch.zeros_like(lower[0]), covariance, prior, [10]).items():
+        assert variation.closed_form is not None, name
+        assert variation.closed_form.isfinite().all(), name

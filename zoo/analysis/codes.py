@@ -101,12 +101,17 @@ def typical_examples(codes: Codes, k: int = 50) -> dict[int, int]:
     return chosen
 
 
-def posterior_covariance(q: Distribution, num_samples: int = 256) -> Tensor:
-    """Return Cov(z|x), (B, d, d): exact for Gaussians and points, else that of draws (estimate)."""
+def posterior_covariance(q: Distribution, num_samples: int = 256, dtype: torch.dtype | None = None) -> Tensor:
+    """Return Cov(z|x), (B, d, d): exact for Gaussians and points, else that of draws (estimate).
+
+    Args:
+        dtype: of the computation: what is factorised later needs float64, lest rounding leave it indefinite.
+    """
     if isinstance(q, MultivariateNormal):
-        return q.covariance_matrix
+        lower = q.scale_tril.to(dtype)
+        return lower @ lower.mT
     if isinstance(q, Independent) and q.reinterpreted_batch_ndims == 1:
-        return torch.diag_embed(q.variance)
-    z = q.sample(torch.Size([num_samples]))
+        return torch.diag_embed(q.variance.to(dtype))
+    z = q.sample(torch.Size([num_samples])).to(dtype)
     centred = z - z.mean(0)
     return torch.einsum("kbi,kbj->bij", centred, centred) / (num_samples - 1)

@@ -100,7 +100,7 @@ def gaussian_variation(
     r"""Return a variation of N(μ, Σ) by name.
 
     ``move``: μ + t u. ``scale``: t Σ, t > 0. ``rotate``: R(t) Σ R(t)ᵀ, by the angle t in a plane. ``correlate``:
-    the correlation in a plane becomes t, −1 < t < 1, the variances stay.
+    the correlation in a plane becomes t, the variances stay; t lies inside :func:`correlation_range`.
 
     Args:
         mean: (d,) μ.
@@ -133,6 +133,26 @@ def gaussian_variation(
         ).reshape(-1, 1, 1)
 
     return vary
+
+
+def correlation_range(covariance: Tensor, plane: tuple[int, int] = (0, 1)) -> tuple[float, float]:
+    r"""Return between which values the correlation of two dimensions may lie, the rest of Σ (d, d) staying as it is.
+
+    In two dimensions −1 and 1. In more, others that both correlate with pull them along: with e the covariance and
+    v the variances of what those explain and leave of the two, the bounds of Σ_ij are e_ij ± √(v_i v_j).
+
+    Example:
+        >>> correlation_range(torch.eye(3))
+        (-1.0, 1.0)
+    """
+    rest = [k for k in range(len(covariance)) if k not in plane]
+    pair = covariance.double()[list(plane)]
+    across, among = pair[:, rest], covariance.double()[rest][:, rest]
+    explained = across @ torch.linalg.solve(among, across.T) if rest else torch.zeros(2, 2, dtype=torch.float64)
+    own = pair[:, list(plane)]
+    left = (own - explained).diagonal().clamp(min=0).prod().sqrt()
+    scale = own.diagonal().prod().sqrt()
+    return float((explained[0, 1] - left) / scale), float((explained[0, 1] + left) / scale)
 
 
 def default_values(kind: VariationKind, count: int = 41) -> Tensor:

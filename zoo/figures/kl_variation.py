@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from zoo.analysis.kl_variation import (
     Estimate,
     KlVariation,
     VariationKind,
+    correlation_range,
     default_values,
     gaussian_variation,
     kl_variation,
@@ -69,23 +71,23 @@ class KlVariationCurves(Figure):
         labels = None if split.labels is None else split.labels[chosen.to(split.labels.device)].to(model.device)
         with torch.no_grad():
             q = model.encode(split.examples(chosen).to(model.device), labels if model.classes else None)
-            mean, covariance = posterior_mean(q)[0], posterior_covariance(q)[0]
-        return plot_kl_variation(vary_posterior(mean, covariance, model.prior, self.num_samples))
+            mean, covariance = posterior_mean(q)[0].double(), posterior_covariance(q, dtype=torch.float64)[0]
+            prior = copy.deepcopy(model.latent_prior).double()()
+        return plot_kl_variation(vary_posterior(mean, covariance, prior, self.num_samples))
 
 
 def vary_posterior(
     mean: Tensor, covariance: Tensor, prior: torch.distributions.Distribution, num_samples: list[int]
 ) -> dict[VariationKind, KlVariation]:
     """Return the divergence of N(μ, Σ) from a prior along every way to vary it; in one dimension, along two."""
-    kinds: list[VariationKind] = ["move", "scale"] if len(mean) == 1 else ["move", "scale", "rotate", "correlate"]
+    values: dict[VariationKind, Tensor] = {"move": default_values("move"), "scale": default_values("scale")}
+    if len(mean) > 1:
+        low, high = correlation_range(covariance)
+        inside = (low + high) / 2 + default_values("correlate") * (high - low) / 2
+        values |= {"rotate": default_values("rotate"), "correlate": inside}
     return {
-        kind: kl_variation(
-            gaussian_variation(kind, mean, covariance),
-            prior,
-            default_values(kind).to(mean),
-            num_samples=num_samples,
-        )
-        for kind in kinds
+        kind: kl_variation(gaussian_variation(kind, mean, covariance), prior, t.to(mean), num_samples=num_samples)
+        for kind, t in values.items()
     }
 
 
