@@ -29,36 +29,7 @@ def model() -> Model:
     return zoo.build("vae-mlp-2d", data_shape=(1, 8, 8)).eval()
 
 
-@pytest.fixture(scope="module")
-def weights() -> dict[str, Tensor]:
-    """Return random weights for the network that papers use."""
-    needed = "torchmetrics[image] is not installed, and FID is measured with nothing else"
-    pytest.importorskip("torchmetrics", reason=needed)
-    network = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3", reason=needed)
-
-    class Untrained(network.FeatureExtractorInceptionV3):
-        def load_state_dict(self, state: object, **options: object) -> None:
-            """Keep the random weights."""
-
-    torch.manual_seed(0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "load_state_dict_from_url", lambda *args, **options: {})
-        return Untrained("inception", ["64"]).state_dict()
-
-
-@pytest.fixture
-def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: dict[str, Tensor]) -> Path:
-    """Return where the weights are looked for, in a cache that is empty."""
-    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
-
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    (tmp_path / "checkpoints").mkdir()
-    return tmp_path / "checkpoints" / URL_INCEPTION_V3.rpartition("/")[2]
-
-
-def test_it_is_the_distance_of_the_features_of_data_and_samples(
-    cached: Path, weights: dict[str, Tensor], model: Model, data: Data
-) -> None:
+def test_it_is_the_distance_of_the_features_of_data_and_samples(inception: Path, model: Model, data: Data) -> None:
     """Our own Fréchet distance of the same features is the known answer.
 
     Torchmetrics takes the roots of a product's eigenvalues, ours those of a symmetric one: nearly singular
@@ -66,10 +37,9 @@ def test_it_is_the_distance_of_the_features_of_data_and_samples(
     """
     from torchmetrics.image.fid import NoTrainInceptionV3
 
-    torch.save(weights, cached)
     figures = zoo.evaluate(model, data, [FID])
     assert figures["fid_examples"] == 24
-    network = NoTrainInceptionV3("inception", ["64"], str(cached))
+    network = NoTrainInceptionV3("inception", ["64"], str(inception))
 
     def features(x: Tensor) -> Tensor:
         return network((x * 255).round().to(torch.uint8).expand(-1, 3, -1, -1)).double()
@@ -80,9 +50,8 @@ def test_it_is_the_distance_of_the_features_of_data_and_samples(
 
 
 def test_samples_that_are_the_data_are_at_no_distance(
-    cached: Path, weights: dict[str, Tensor], data: Data, monkeypatch: pytest.MonkeyPatch
+    inception: Path, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch.save(weights, cached)
     copycat = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8)).eval()
 
     def draw(model: Model, count: int, latents: object) -> Tensor:

@@ -16,7 +16,11 @@ from zoo.model import Model
 from zoo.registry import find_component
 from zoo.subject import Subject
 
-QUICK = {"sample_quality": {"examples": 100}, "log_likelihood": {"num_samples": 10, "examples": 50}}
+QUICK = {
+    "sample_quality": {"examples": 100},
+    "log_likelihood": {"num_samples": 10, "examples": 50},
+    "fid": {"examples": 8, "layer": 64},
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +40,9 @@ def pixels(x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("name", zoo.list_components("metric"))
 @pytest.mark.parametrize("preset", ["vae-mlp-2d", "ae-mlp-2d", "vae-mlp-full-2d", "cvae-mlp-2d"])
-def test_every_metric_measures_a_model_or_says_why_not(name: str, preset: str, data: Data) -> None:
+def test_every_metric_measures_a_model_or_says_why_not(
+    name: str, preset: str, data: Data, request: pytest.FixtureRequest
+) -> None:
     """Figures are plain, repeat themselves, and change neither the model's mode nor the stream of noise."""
     torch.manual_seed(0)
     model = zoo.build(preset, data_shape=(1, 8, 8)).train()
@@ -47,6 +53,9 @@ def test_every_metric_measures_a_model_or_says_why_not(name: str, preset: str, d
         with pytest.raises(ComponentError, match="cannot measure"):
             zoo.evaluate(model, data, [metric], features=pixels)
         return
+    if name == "fid":
+        request.getfixturevalue("inception")
+        state = torch.get_rng_state()
     figures = zoo.evaluate(model, data, [metric], features=pixels)
     assert torch.equal(torch.get_rng_state(), state)
     assert model.training
