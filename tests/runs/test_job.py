@@ -104,6 +104,13 @@ def test_resuming_with_more_epochs_goes_on(tmp_path: Path) -> None:
     assert longer.recipe.train.epochs == 5
 
 
+def test_resuming_with_other_metrics_measures_them_and_trains_nothing(tmp_path: Path) -> None:
+    before = job(tmp_path / "run", "train.epochs=1")
+    after = job(tmp_path / "run", "train.epochs=1", "evaluate.metrics=[mse]", resume=True)
+    assert after.metrics == before.metrics
+    assert list(after.evaluation["metrics"]) == ["mse"]
+
+
 def test_resuming_another_recipe_is_refused_with_the_field(run: Run) -> None:
     with pytest.raises(RunError, match=r"model.objective.beta is 1.0 there, 4.0 here"):
         job(run.path, "model.objective.beta=4", resume=True)

@@ -120,7 +120,10 @@ def _opened(directory: RunDirectory, plan: Plan, team: Processes, *, resume: boo
         continues = resume and directory.exists()
         if continues:
             remove_partial(directory.path)
-            plan.check_same(directory.read_recipe(), str(directory.path))
+            before = directory.read_recipe()
+            plan.check_same(before, str(directory.path))
+            if before.evaluate != plan.recipe.evaluate:
+                directory.remove_evaluation()
         else:
             directory.check_free(overwrite=overwrite)
             directory.clear()

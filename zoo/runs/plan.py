@@ -19,7 +19,8 @@ from zoo.spec.recipe import DataSpec, Recipe
 from zoo.training.devices import check_trackers, resolve_device
 from zoo.training.optimizers import check_optimizer
 
-_MAY_GROW = "train.epochs"
+_MAY_DIFFER = ("train.epochs", "evaluate.")
+"""What does not change the training that was done."""
 _LOOK_AT = 128
 
 
@@ -32,14 +33,14 @@ class Plan:
     notes: list[str] = field(default_factory=list)
 
     def check_same(self, other: Recipe, where: str) -> None:
-        """Refuse to resume a run of another recipe; only the number of epochs may differ.
+        """Refuse to resume a run of another recipe; the number of epochs may differ, and what is measured in the end.
 
         Raises:
             RunError: names the fields that differ.
         """
         ours, theirs = flat_fields(self.recipe), flat_fields(other)
         different = [key for key in sorted(ours.keys() | theirs.keys()) if ours.get(key) != theirs.get(key)]
-        different = [key for key in different if key != _MAY_GROW and not key.endswith("description")]
+        different = [key for key in different if not key.startswith(_MAY_DIFFER) and not key.endswith("description")]
         if different:
             key = different[0]
             raise RunError(
