@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import zoo
-from benchmarks._measure import matrix_peak, write
-from zoo.model import Model
+from benchmarks._measure import interleaved, matrix_peak, write
 
 BASE = {"batch": 128, "latent_dim": 16, "width": 512, "K": 1000}
 SWEEPS = {
@@ -42,23 +40,25 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks growth", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=7, help="measurements of each point (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of each point (%(default)s)")
     parser.add_argument("--device", default="cpu", help="where to run (%(default)s)")
     parser.add_argument("--plot", type=Path, help="picture to draw")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
     peak = matrix_peak(device=options.device)
     points: list[dict[str, Any]] = []
-    for posterior in POSTERIORS:
-        for name, values in SWEEPS.items():
-            for value in values:
-                sizes = {**BASE, name: value}
-                point = measure(posterior, sizes, likelihood=name == "K", rounds=options.rounds, device=options.device)
-                floor = point.pop("operations") / peak
-                points.append({"posterior": posterior, "sweep": name, "value": value, "floor": floor, **point})
+    for name, values in SWEEPS.items():
+        for value in values:
+            sizes = {**BASE, name: value}
+            work = {posterior: Work(posterior, sizes, name == "K", options.device) for posterior in POSTERIORS}
+            seconds = interleaved({posterior: each.do for posterior, each in work.items()}, options.rounds)
+            for posterior, each in work.items():
+                time, floor = statistics.median(seconds[posterior]), each.operations / peak
+                point = {"posterior": posterior, "sweep": name, "value": value, "seconds": time, "floor": floor}
+                points.append({**point, "megabytes": allocated(each.do, options.device)})
                 print(
-                    f"{posterior:<18}{name:>11} {value:>6}{1e3 * point['seconds']:10.2f} ms{point['megabytes']:9.1f} MB"
-                    f"{point['seconds'] / floor:7.1f} times the floor",
+                    f"{posterior:<18}{name:>11} {value:>6}{1e3 * time:10.2f} ms{points[-1]['megabytes']:9.1f} MB"
+                    f"{time / floor:7.1f} times the floor",
                     flush=True,
                 )
     if options.plot:
@@ -66,53 +66,34 @@ def main(arguments: list[str]) -> None:
     write({"base": BASE, "operations_a_second": peak, "points": points}, options.out)
 
 
-def measure(posterior: str, sizes: dict[str, int], *, likelihood: bool, rounds: int, device: str) -> dict[str, Any]:
-    """Return the median seconds of a piece of work, the memory that it takes besides the model, and its operations."""
-    width = sizes["width"]
-    model = zoo.build(
-        "vae-mlp-2d",
-        latent_dim=sizes["latent_dim"],
-        encoder={"widths": [width]},
-        decoder={"widths": [width]},
-        posterior=posterior,
-    ).to(device)
-    x = torch.rand(EXAMPLES if likelihood else sizes["batch"], 1, 28, 28, device=device)
-    if likelihood:
-        work = likelihood_of(model, x, sizes["K"])
-        operations = 2 * sum(weight.numel() for weight in model.decoder.parameters()) * EXAMPLES * sizes["K"]
-    else:
-        work = step_of(model, x)
-        operations = 6 * sum(weight.numel() for weight in model.parameters()) * sizes["batch"]
-    seconds = []
-    for _ in range(rounds + 2):
-        began = time.perf_counter()
-        work()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - began)
-    return {"seconds": statistics.median(seconds[2:]), "megabytes": allocated(work, device), "operations": operations}
+class Work:
+    """A training step, or an estimate of likelihoods, of one model.
 
+    Attributes:
+        operations: those of its matrix products.
+    """
 
-def step_of(model: Model, x: torch.Tensor) -> Callable[[], None]:
-    """Return a training step."""
-    optimizer = torch.optim.Adam(model.train().parameters(), lr=1e-3, fused=True)
+    def __init__(self, posterior: str, sizes: dict[str, int], is_likelihood: bool, device: str) -> None:
+        widths = {"widths": [sizes["width"]]}
+        self.model = zoo.build(
+            "vae-mlp-2d", latent_dim=sizes["latent_dim"], encoder=widths, decoder=widths, posterior=posterior
+        ).to(device)
+        self.x = torch.rand(EXAMPLES if is_likelihood else sizes["batch"], 1, 28, 28, device=device)
+        self.optimizer = torch.optim.Adam(self.model.train().parameters(), lr=1e-3, fused=True)
+        if is_likelihood:
+            weights, per_weight = self.model.eval().decoder.parameters(), 2 * EXAMPLES * sizes["K"]
+        else:
+            weights, per_weight = self.model.parameters(), 6 * sizes["batch"]
+        self.operations = per_weight * sum(weight.numel() for weight in weights)
+        self.do = (lambda: self._estimate(sizes["K"])) if is_likelihood else self._step
 
-    def work() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        model.loss(x).total.backward()
-        optimizer.step()
+    def _step(self) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        self.model.loss(self.x).total.backward()
+        self.optimizer.step()
 
-    return work
-
-
-def likelihood_of(model: Model, x: torch.Tensor, num_samples: int) -> Callable[[], None]:
-    """Return an estimate of the log-likelihood."""
-    model.eval()
-
-    def work() -> None:
-        model.log_likelihood(x, num_samples=num_samples)
-
-    return work
+    def _estimate(self, num_samples: int) -> None:
+        self.model.log_likelihood(self.x, num_samples=num_samples)
 
 
 def allocated(work: Callable[[], None], device: str) -> float:

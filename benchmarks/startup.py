@@ -59,7 +59,7 @@ def process(code: str) -> Callable[[], None]:
     """Return what runs code in a process of its own."""
 
     def run() -> None:
-        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     return run
 
