@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 from typing import Annotated
 
@@ -57,9 +56,13 @@ class FullGaussian(Posterior):
         self.sizes = [latent_dim, latent_dim, rank if shares and rank else entries]
         self.head = Head(features, sum(self.sizes))
         self.triangles: nn.Parameter | None = None
+        # Training begins with the diagonal posterior. Correlations at random are noise in every latent, which many
+        # latents never recover from.
         if shares and rank:
-            bound = 1 / math.sqrt(rank)
-            self.triangles = nn.Parameter(torch.empty(1 + rank, entries).uniform_(-bound, bound))
+            self.triangles = nn.Parameter(torch.zeros(1 + rank, entries))
+        else:
+            nn.init.zeros_(self.head.weight[2 * latent_dim :])
+            nn.init.zeros_(self.head.bias[2 * latent_dim :])
         rows, columns = torch.tril_indices(latent_dim, latent_dim, offset=-1)
         self.register_buffer("_below", rows * latent_dim + columns, persistent=False)
 
