@@ -101,18 +101,16 @@ def load(directory: str | Path, *, device: str | torch.device = "cpu") -> Model:
 
 
 class _NoDraws(TorchFunctionMode):
-    """A context in which tensors that would be drawn at random are zero: the weights to come replace them.
+    """A context in which parameters that would be drawn at random are zero: the weights to come replace them.
 
     To draw the weights of a large model takes several times as long as to load them.
     """
 
-    DRAWS = frozenset(
-        (Tensor.uniform_, Tensor.normal_, init.uniform_, init.normal_, init.kaiming_uniform_, init.kaiming_normal_)
-    )
+    DRAWS = frozenset((Tensor.uniform_, Tensor.normal_, init.uniform_, init.normal_, init.kaiming_uniform_))
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in self.DRAWS:
-            drawn: Tensor = args[0] if args else kwargs["tensor"]
+        drawn = (args[0] if args else (kwargs or {}).get("tensor")) if func in self.DRAWS else None
+        if isinstance(drawn, nn.Parameter):
             with torch.no_grad():
                 return drawn.zero_()
         return func(*args, **(kwargs or {}))

@@ -70,6 +70,15 @@ def test_a_shared_factor_is_the_gaussian_of_its_matrix() -> None:
         torch.testing.assert_close(ours, theirs)
 
 
+def test_gradients_flow_whoever_asked_first_for_the_matrix() -> None:
+    q = shared()
+    z = q.sample(torch.Size([4]))
+    with torch.no_grad():
+        assert q.variance.isfinite().all()
+    gradients = torch.autograd.grad(q.log_prob(z).sum(), [q.scale, q.weights, q.triangles])
+    assert all(gradient.norm() > 0 for gradient in gradients)
+
+
 @pytest.mark.parametrize("sample_shape", [(), (1,), (4,), (2, 3)])
 def test_draws_with_and_without_the_matrix_are_the_same(sample_shape: tuple[int, ...]) -> None:
     q = shared()
@@ -80,12 +89,13 @@ def test_draws_with_and_without_the_matrix_are_the_same(sample_shape: tuple[int,
     torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize("prior", ["standard", "scaled", "full"])
+@pytest.mark.parametrize("prior", ["standard", "scaled", "for each", "full"])
 def test_its_divergence_and_gradients_are_those_of_the_matrix(prior: str) -> None:
     identity = torch.eye(12, dtype=torch.float64)
     p = {
         "standard": Independent(Normal(torch.zeros_like(identity[0]), 1.0), 1),
         "scaled": Independent(Normal(torch.ones_like(identity[0]), torch.linspace(0.5, 2.0, 12).double()), 1),
+        "for each": Independent(Normal(torch.ones(5, 12, dtype=torch.float64), 2.0), 1),
         "full": MultivariateNormal(
             torch.ones_like(identity[0]), scale_tril=identity + 0.1 * torch.ones_like(identity).tril()
         ),
@@ -93,7 +103,7 @@ def test_its_divergence_and_gradients_are_those_of_the_matrix(prior: str) -> Non
     gradients = []
     for as_matrix in (False, True):
         q = shared()
-        leaves = [each.detach().requires_grad_() for each in (q.mean, q.diagonal, q.weights, q.triangles)]
+        leaves = [each.detach().requires_grad_() for each in (q.mean, q.scale, q.weights, q.triangles)]
         q = SharedFactorNormal(*leaves)
         chosen = MultivariateNormal(q.mean, scale_tril=q.scale_tril) if as_matrix else q
         divergence = kl_divergence(chosen, p, method="closed_form")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 import zoo
@@ -73,10 +74,11 @@ def test_the_loss_is_that_of_one_process(recipe: Path, tmp_path: Path, count: in
 
 
 def test_accelerate_launches_it_and_noise_differs_between_processes(recipe: Path, tmp_path: Path) -> None:
-    # The loss of a VAE is a mean over draws: with the same draws everywhere, or other data, it would not agree.
     settings = ["model.preset=vae-mlp-2d", "train.epochs=8", "evaluate.metrics=[elbo, log_likelihood, mse]"]
     alone = zoo.train(recipe, out=tmp_path / "alone", overrides=settings)
     trained(2, recipe, tmp_path / "together", *settings, launcher="accelerate")
+    state = load_file(tmp_path / "together" / "state" / "training.safetensors")
+    assert not torch.equal(state["random.cpu"], state["random.cpu.1"])
     measured = json.loads((tmp_path / "together" / "evaluation.json").read_text(encoding="utf-8"))
     for name in ("elbo", "log_likelihood"):
         assert measured["metrics"][name] == pytest.approx(alone.evaluation["metrics"][name], abs=1.0)
@@ -103,6 +105,16 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(recipe: Path, tmp_path: Pa
     assert status == 0, err
     for name in ("model.safetensors", "last/model.safetensors", "metrics.jsonl", "evaluation.json"):
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_a_run_goes_on_with_another_number_of_processes(recipe: Path, tmp_path: Path) -> None:
+    whole = zoo.train(recipe, out=tmp_path / "whole", overrides=["train.epochs=3"])
+    zoo.train(recipe, out=tmp_path / "run", overrides=["train.epochs=1"])
+    status, _, err = finish(launch(2, "train", recipe, "--out", tmp_path / "run", "--resume"))
+    assert status == 0, err
+    text = (tmp_path / "run" / "metrics.jsonl").read_text(encoding="utf-8")
+    for line, record in zip(text.splitlines(), whole.metrics, strict=True):
+        assert json.loads(line)["train"] == pytest.approx(record["train"], rel=1e-4)
 
 
 def test_only_the_first_process_speaks_and_writes(recipe: Path, tmp_path: Path) -> None:

@@ -14,8 +14,11 @@ from torch import Tensor
 import zoo
 from zoo.errors import RecipeError, TrainingError
 from zoo.objectives import Loss
+from zoo.processes import Processes
 from zoo.training import capture
 from zoo.training.capture import CapturedStep
+from zoo.training.optimizers import check_optimizer
+from zoo.training.step import check_step
 
 # 1,000 examples and batches of 128: the last one is short. The learning rate and β change from step to step.
 RECIPE = {
@@ -65,6 +68,28 @@ def test_a_compiler_that_fails_is_one_message(tmp_path: Any, monkeypatch: pytest
 def test_nothing_is_captured_on_a_cpu(tmp_path: Any) -> None:
     with pytest.raises(RecipeError, match=r"train.step: a step is captured on CUDA alone, and this is cpu"):
         losses(tmp_path, "captured", "cpu")
+
+
+def test_what_cannot_be_captured_is_refused_before_anything_is_removed(tmp_path: Any) -> None:
+    before = zoo.train(RECIPE, out=tmp_path / "run", overrides=["train.device=cpu", "train.epochs=1"])
+    with pytest.raises(RecipeError, match="captured"):
+        zoo.train(RECIPE, out=tmp_path / "run", overwrite=True, overrides=["train.device=cpu", "train.step=captured"])
+    assert (before.path / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"data": {"name": "digits", "binarise": "dynamic"}}, "pixels that are drawn"),
+        ({"train": {"step": "captured", "optimizer": {"name": "sgd", "lr": 0.1}}}, "the optimizer 'sgd'"),
+    ],
+)
+def test_the_reason_why_a_step_cannot_be_captured_is_told(changes: dict[str, Any], reason: str) -> None:
+    recipe = zoo.load_recipe({**RECIPE, "train": {"step": "captured"}, **changes})
+    train = recipe.train.model_copy(update={"optimizer": check_optimizer(recipe.train.optimizer)})
+    split = zoo.load_data(recipe.data).train
+    with pytest.raises(RecipeError, match=reason):
+        check_step(train, split, torch.device("cuda"), Processes())
 
 
 class Recorded:

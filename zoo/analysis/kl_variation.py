@@ -145,11 +145,12 @@ def correlation_range(covariance: Tensor, plane: tuple[int, int] = (0, 1)) -> tu
         >>> correlation_range(torch.eye(3))
         (-1.0, 1.0)
     """
-    rest = [k for k in range(len(covariance)) if k not in plane]
-    pair = covariance.double()[list(plane)]
+    i, j = (axis % len(covariance) for axis in plane)
+    rest = [k for k in range(len(covariance)) if k not in (i, j)]
+    pair = covariance.double()[[i, j]]
     across, among = pair[:, rest], covariance.double()[rest][:, rest]
     explained = across @ torch.linalg.solve(among, across.T) if rest else torch.zeros(2, 2, dtype=torch.float64)
-    own = pair[:, list(plane)]
+    own = pair[:, [i, j]]
     left = (own - explained).diagonal().clamp(min=0).prod().sqrt()
     scale = own.diagonal().prod().sqrt()
     return float((explained[0, 1] - left) / scale), float((explained[0, 1] + left) / scale)

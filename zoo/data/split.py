@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.info import DataInfo
-from zoo.data.preparation import Binarisation, Scaling
+from zoo.data.preparation import Binarisation, DynamicDraw, Scaling, StaticDraw
 from zoo.data.store import MemoryStore, Store, StoredBatch
 from zoo.errors import DataError
 
@@ -80,6 +80,11 @@ class Split:
     def in_memory(self) -> bool:
         """Whether all examples are held in memory, rather than read from disk as they are needed."""
         return isinstance(self._store, MemoryStore)
+
+    @property
+    def draws(self) -> bool:
+        """Whether pixels are drawn at random when they are read: from a generator on the CPU."""
+        return isinstance(self._binarisation, (StaticDraw, DynamicDraw))
 
     def batches(
         self, batch_size: int, *, order: Tensor | None = None, device: torch.device | str | None = None

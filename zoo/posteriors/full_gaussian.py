@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import math
 from typing import Annotated
 
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+from torch.distributions import kl_divergence as torch_kl_divergence
 from torch.distributions.kl import register_kl
+from torch.distributions.utils import lazy_property
 from torch.nn import functional as F
 
 from zoo.posteriors import Head, Posterior, positive
+from zoo.precision import full_precision
 from zoo.registry import register
 
 
@@ -20,14 +23,16 @@ from zoo.registry import register
 class FullGaussian(Posterior):
     r"""Correlated Gaussian posterior, q(z|x) = N(μ, L Lᵀ), with L lower triangular.
 
-    Choose it over ``diagonal_gaussian`` when latents stay correlated given x. L_ii = softplus(raw) + floor, and below
-    the diagonal L = B_0 + Σ_k c_k B_k: the B are learned and the same for all x, the weights c_k are linear in the
-    features. Any L can be reached; ``rank`` bounds how many ways there are for x to change its correlations.
+    Choose it over ``diagonal_gaussian`` when latents stay correlated given x. L = diag(s) (I + S): s = softplus(raw) +
+    floor scales the rows of a unit triangular matrix, so that a small scale makes a latent certain whatever it
+    correlates with. S = (B_0 + Σ_k c_k B_k) / √d lies below the diagonal: the B are learned and the same for all x, the
+    weights c_k are linear in the features. Any L can be reached; ``rank`` bounds how many ways there are for x to
+    change its correlations.
 
     Args:
         rank: how many matrices B_k there are. Up to d (d − 1) / 2 entries below the diagonal, and where it is null,
-            every entry is linear in the features instead: F d² / 2 weights, which soon outweigh the networks.
-        floor: the smallest entry on the diagonal of L.
+            every entry of S is linear in the features instead: F d² / 2 weights, which soon outweigh the networks.
+        floor: the smallest scale s.
 
     Source:
         Kingma & Welling (2019), An Introduction to Variational Autoencoders, "Full-covariance Gaussian
@@ -68,41 +73,48 @@ class FullGaussian(Posterior):
 
     def forward(self, h: Tensor) -> MultivariateNormal:
         """Map features (B, F) to Gaussians with batch shape (B,) and event shape (latent_dim,)."""
-        mean, raw_diagonal, rest = self.head(h).split(self.sizes, dim=-1)
-        diagonal = positive(raw_diagonal, self.floor)
+        mean, raw_scale, rest = self.head(h).split(self.sizes, dim=-1)
+        scale = positive(raw_scale, self.floor)
         if self.triangles is not None:
-            return SharedFactorNormal(mean, diagonal, F.pad(rest, (1, 0), value=1.0), self._unpack(self.triangles))
-        lower = torch.diagonal_scatter(self._unpack(rest), diagonal, dim1=-2, dim2=-1)
-        return MultivariateNormal(mean, scale_tril=lower, validate_args=False)
+            return SharedFactorNormal(mean, scale, F.pad(rest, (1, 0), value=1.0), self._unpack(self.triangles))
+        return MultivariateNormal(mean, scale_tril=_factor(scale, self._unpack(rest)), validate_args=False)
 
     def _unpack(self, entries: Tensor) -> Tensor:
-        """Put entries (N, d (d − 1) / 2) below the diagonals of zero matrices (N, d, d)."""
+        """Put entries (N, d (d − 1) / 2), divided by √d, below the diagonals of zero matrices (N, d, d)."""
         square = entries.new_zeros(len(entries), self.latent_dim**2)
-        return square.index_copy(-1, self._below, entries).unflatten(-1, (self.latent_dim, self.latent_dim))
+        square = square.index_copy(-1, self._below, entries / math.sqrt(self.latent_dim))
+        return square.unflatten(-1, (self.latent_dim, self.latent_dim))
+
+
+def _factor(scale: Tensor, below: Tensor) -> Tensor:
+    """Return L = diag(s) (I + S), (B, d, d), of s (B, d) and S (B, d, d)."""
+    return torch.diagonal_scatter(scale.unsqueeze(-1) * below, scale, dim1=-2, dim2=-1)
 
 
 class SharedFactorNormal(MultivariateNormal):
-    r"""N(μ, L Lᵀ) with L = diag(s) + Σ_k c_k B_k, whose strictly lower triangular B_k a batch shares.
+    r"""N(μ, L Lᵀ) with L = diag(s) (I + Σ_k c_k B_k), whose strictly lower triangular B_k a batch shares.
 
-    One draw and the KL divergence to independent Gaussians need no matrix of each example: L ε = s ε + Σ_k c_k (B_k ε)
-    is one product of matrices for the batch, and ‖Σ_k c_k B_k‖² = cᵀ G c with G_kl = ⟨B_k, B_l⟩. All else forms L.
+    One draw and the KL divergence to independent Gaussians need no matrix of each example: Σ_k c_k (B_k ε) is one
+    product of matrices for the batch, and the squared norm of row i of Σ_k c_k B_k is cᵀ G_i c, with the products
+    of the i-th rows of the B in G_i. All else forms L.
 
     Args:
         mean: μ, (B, d).
-        diagonal: s > 0, (B, d).
+        scale: s > 0, (B, d).
         weights: c, (B, r).
         triangles: B_k, (r, d, d), zero on and above the diagonals.
     """
 
-    def __init__(self, mean: Tensor, diagonal: Tensor, weights: Tensor, triangles: Tensor) -> None:
-        self.loc, self.diagonal, self.weights, self.triangles = mean, diagonal, weights, triangles
+    def __init__(self, mean: Tensor, scale: Tensor, weights: Tensor, triangles: Tensor) -> None:
+        self.loc, self.scale, self.weights, self.triangles = mean, scale, weights, triangles
         Distribution.__init__(self, mean.shape[:-1], mean.shape[-1:], validate_args=False)
 
-    @cached_property
-    def _unbroadcasted_scale_tril(self) -> Tensor:  # type: ignore[override]
-        # The name by which torch's class, and its KL divergences, know L.
-        below = torch.tensordot(self.weights, self.triangles, dims=1)
-        return torch.diagonal_scatter(below, self.diagonal, dim1=-2, dim2=-1)
+    @lazy_property
+    def _unbroadcasted_scale_tril(self) -> Tensor:
+        # The name by which torch's class, and its KL divergences, know L. It is kept, with its gradient, even where
+        # the first to ask wants none.
+        with full_precision(self.loc):
+            return _factor(self.scale, torch.tensordot(self.weights, self.triangles, dims=1))
 
     def expand(
         self, batch_shape: torch.Size | list[int] | tuple[int, ...], _instance: Distribution | None = None
@@ -119,16 +131,17 @@ class SharedFactorNormal(MultivariateNormal):
             return super().rsample(torch.Size(sample_shape))
         noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
         moved = F.linear(noise, self.triangles.flatten(0, 1)).unflatten(-1, self.triangles.shape[:2])
-        return self.loc + self.diagonal * noise + (self.weights.unsqueeze(-2) @ moved).squeeze(-2)
+        return self.loc + self.scale * (noise + (self.weights.unsqueeze(-2) @ moved).squeeze(-2))
 
 
 @register_kl(SharedFactorNormal, Independent)
 def _kl_shared_diagonal(q: SharedFactorNormal, p: Independent) -> Tensor:
     if not isinstance(p.base_dist, Normal) or p.reinterpreted_batch_ndims != 1 or p.batch_shape:
-        raise NotImplementedError
+        return torch_kl_divergence(MultivariateNormal(q.loc, scale_tril=q.scale_tril, validate_args=False), p)
     scale: Tensor = p.base_dist.stddev
-    flat = (q.triangles / scale.unsqueeze(-1)).flatten(1)
-    below = ((q.weights @ (flat @ flat.mT)) * q.weights).sum(-1)
-    ratio = q.diagonal / scale
-    rest = ratio.square() + ((q.loc - p.mean) / scale).square() - 1 - 2 * ratio.log()
-    return 0.5 * (below + rest.sum(-1))
+    rows = q.triangles.transpose(0, 1)
+    products = (rows @ rows.mT).flatten(1)
+    pairs = (q.weights.unsqueeze(-1) * q.weights.unsqueeze(-2)).flatten(1)
+    ratio = q.scale / scale
+    spread = ratio.square() * (1 + F.linear(pairs, products))
+    return 0.5 * (spread + ((q.loc - p.mean) / scale).square() - 1 - 2 * ratio.log()).sum(-1)

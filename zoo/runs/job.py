@@ -32,6 +32,7 @@ from zoo.training.interruption import Interruption
 from zoo.training.loop import InterruptedTrainingError, NoListener, Trainer
 from zoo.training.progress import Reporter, Silent
 from zoo.training.snapshot import Position, Snapshot
+from zoo.training.step import check_step
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def train(
         with origin_of(recipe, overrides).located():
             # Where the data are downloaded, the first process does it, and the others find them.
             plan = team.first(lambda: make_plan(loaded, reporter.note)) or make_plan(loaded, reporter.note)
+            check_step(plan.recipe.train, plan.data.train, accelerator.device, team)
         with _opened(directory, plan, team, resume=resume, overwrite=overwrite) as continues:
             return _Job(plan, directory, reporter, accelerator, team).run(continues=continues)
     finally:
@@ -170,7 +172,7 @@ class _Job:
             scalars = {key: value for key, value in flat_fields(recipe).items() if isinstance(value, (str, int, float))}
             self.accelerator.init_trackers(recipe.name, config=scalars)
         listener = _Scribe(directory, reporter, self.accelerator) if self.team.is_first else NoListener()
-        with Interruption() as interruption:
+        with Interruption(patient=self.team.count > 1) as interruption:
             trainer = Trainer(
                 *(model, self.plan.data, recipe.train, recipe.seed, self.accelerator, listener),
                 lambda: interruption.requested,

@@ -19,7 +19,7 @@ from zoo.spec.recipe import DataSpec, Recipe
 from zoo.training.devices import check_trackers, resolve_device
 from zoo.training.optimizers import check_optimizer
 
-_MAY_DIFFER = ("train.epochs", "evaluate.")
+_MAY_DIFFER = ("train.epochs", "train.step", "evaluate.")
 """What does not change the training that was done."""
 _LOOK_AT = 128
 

@@ -9,10 +9,16 @@ from typing import Any
 
 
 class Interruption:
-    """While it is entered, the first SIGINT or SIGTERM only sets ``requested``; a second one acts as ever."""
+    """While it is entered, the first SIGINT or SIGTERM only sets ``requested``; a second one acts as ever.
 
-    def __init__(self) -> None:
+    Args:
+        patient: a second one does nothing either. Launchers of several processes pass on what each of them was sent
+            already, and kill what does not end in time.
+    """
+
+    def __init__(self, *, patient: bool = False) -> None:
         self.requested: str | None = None
+        self._patient = patient
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interruption:
@@ -29,7 +35,8 @@ class Interruption:
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = signal.Signals(number).name
-        self._restore()
+        if not self._patient:
+            self._restore()
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():

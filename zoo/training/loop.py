@@ -162,7 +162,7 @@ class Trainer:
         reason = self._reason_to_stop() if asks else None
         if reason is not None or due:
             self._check_finite()
-            self.listener.on_snapshot(self._snapshot())
+            self._keep()
         if reason is not None:
             raise InterruptedTrainingError(f"stopped by {reason} after step {self.position.step} of {self.total_steps}")
 
@@ -170,9 +170,11 @@ class Trainer:
         reason = self.should_stop()
         return (reason or "another process") if self.processes.any(reason is not None) else None
 
-    def _snapshot(self) -> Snapshot:
+    def _keep(self) -> None:
+        """Have the state written; where that fails, all processes stop."""
         rows = self.terms.all()
-        return take_snapshot(self.position, self.model, self.stepper.optimizer, rows, self.average, self.processes)
+        snapshot = take_snapshot(self.position, self.model, self.stepper.optimizer, rows, self.average, self.processes)
+        self.processes.first(lambda: self.listener.on_snapshot(snapshot))
 
     def _check_finite(self) -> float:
         """Return the last loss, or raise with the step and the term that went wrong first."""
@@ -208,11 +210,11 @@ class Trainer:
             is_best = self._judge(record.get("validation", record["train"])["loss"])
             record["best"] = is_best
             self.listener.on_steps(self.position, self.total_steps, last)
-            self.listener.on_epoch(record, self.model, is_best=is_best)
+            self.processes.first(lambda: self.listener.on_epoch(record, self.model, is_best=is_best))
         due = self.position.finished or self.position.step % self.snapshot_steps < self.steps_per_epoch
         reason = self._reason_to_stop()
         if due or reason is not None:
-            self.listener.on_snapshot(self._snapshot())
+            self._keep()
         if reason is not None and not self.position.finished:
             done = f"epoch {self.position.epoch} of {self.spec.epochs}"
             raise InterruptedTrainingError(f"stopped by {reason} after {done}")
@@ -248,6 +250,8 @@ class Trainer:
         """Return the mean loss terms over a split, with the same noise each time."""
         self.model.eval()
         processes, rows, sizes = self.processes, [], []
+        for buffer in self.model.buffers() if processes.count > 1 else ():
+            processes.copy_from_first(buffer)  # running averages, which are of each process's own share
         own = torch.arange(len(split))[processes.rank :: processes.count] if processes.count > 1 else None
         with seeded(process_seed(self.seed, processes.rank)):
             for batch in split.batches(max(self.spec.batch_size, 512), order=own, device=self.device):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from zoo.errors import ComponentError, RecipeError, unknown_name
+from zoo.errors import ComponentError, unknown_name
 from zoo.spec.component import ComponentSpec
 
 _HIDDEN = {"params", "foreach", "capturable", "differentiable", "fused", "maximize"}
@@ -64,6 +64,11 @@ def check_optimizer(spec: ComponentSpec, where: str = "train.optimizer") -> Comp
     return spec.with_options(options)
 
 
+def can_capture(name: str) -> bool:
+    """Whether the steps of an optimiser can be part of a CUDA graph."""
+    return "capturable" in inspect.signature(optimizer_classes()[name].__init__).parameters
+
+
 def make_optimizer(
     spec: ComponentSpec, parameters: Iterable[nn.Parameter], device: torch.device, *, captured: bool = False
 ) -> torch.optim.Optimizer:
@@ -71,19 +76,12 @@ def make_optimizer(
 
     Args:
         captured: its steps become part of a CUDA graph: all that changes, the learning rate too, is a tensor.
-
-    Raises:
-        RecipeError: the optimiser cannot be captured.
     """
     found = optimizer_classes()[spec.name]
     options, known = _arguments(spec.options), inspect.signature(found.__init__).parameters
     if "fused" in known and device.type in {"cpu", "cuda"}:
         options["fused"] = True
     if captured:
-        if "capturable" not in known:
-            raise RecipeError(
-                f"steps of {spec.name!r} cannot be captured", where="train.step", remedy="Use `step: eager`, or adam."
-            )
         options |= {"capturable": True, "lr": torch.tensor(float(options["lr"]), device=device)}
     return found(parameters, **options)
 

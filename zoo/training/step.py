@@ -17,7 +17,7 @@ from zoo.processes import Processes
 from zoo.spec.training import TrainSpec
 from zoo.training.capture import CapturedStep
 from zoo.training.ema import WeightAverage
-from zoo.training.optimizers import make_optimizer
+from zoo.training.optimizers import can_capture, make_optimizer
 
 
 class Stepper:
@@ -34,9 +34,7 @@ class Stepper:
         self.model, self.split, self.spec = model, split, spec
         self.accelerator, self.processes, self.device = accelerator, processes, accelerator.device
         is_captured = spec.step == "captured"
-        self._check_batch()
-        if is_captured:
-            self._check_capture()
+        check_step(spec, split, self.device, processes)
         self._replica = self._replicate()
         self._network = torch.compile(self._replica) if spec.step == "compiled" else self._replica
         self.optimizer = make_optimizer(spec.optimizer, model.parameters(), self.device, captured=is_captured)
@@ -108,7 +106,8 @@ class Stepper:
         if self.spec.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip_norm)
         self.optimizer.step()
-        return loss
+        # Without its graph, whose nodes would outlive the step.
+        return Loss(loss.total.detach(), loss.terms)
 
     def _replicate(self) -> torch.nn.Module:
         """Return what computes the loss: the model, or one that averages its gradients over the processes."""
@@ -116,23 +115,28 @@ class Stepper:
             return self.model
         return DistributedDataParallel(self.model, device_ids=[self.device] if self.device.type == "cuda" else None)
 
-    def _check_batch(self) -> None:
-        count, size = self.processes.count, self.spec.batch_size
-        if size % count:
-            raise TrainingError(
-                f"a batch of {size} examples cannot be shared evenly by {count} processes",
-                where="train.batch_size",
-                remedy=f"The batch is that of all processes together: take {-(-size // count) * count}, or another "
-                f"multiple of {count}.",
-            )
 
-    def _check_capture(self) -> None:
-        """Refuse to capture steps where there is nothing to capture them with."""
-        reasons = {
-            f"a step is captured on CUDA alone, and this is {self.device.type}": self.device.type != "cuda",
-            "a step that several processes share cannot be captured": self.processes.count > 1,
-            "data that are read from disk cannot be part of a captured step": not self.split.in_memory,
-        }
-        for reason, holds in reasons.items():
-            if holds:
-                raise RecipeError(reason, where="train.step", remedy="Use `step: eager` or `step: compiled`.")
+def check_step(spec: TrainSpec, split: Split, device: torch.device, processes: Processes) -> None:
+    """Refuse steps that cannot be made as a recipe wants them.
+
+    Raises:
+        RecipeError: the batch cannot be shared by the processes, or a step cannot be captured.
+    """
+    count, size = processes.count, spec.batch_size
+    if size % count:
+        raise RecipeError(
+            f"a batch of {size} examples cannot be shared evenly by {count} processes",
+            where="train.batch_size",
+            remedy=f"The batch is that of all processes together: take {-(-size // count) * count}, or another "
+            f"multiple of {count}.",
+        )
+    reasons = {
+        f"a step is captured on CUDA alone, and this is {device.type}": device.type != "cuda",
+        "a step that several processes share cannot be captured": count > 1,
+        "data that are read from disk cannot be part of a captured step": not split.in_memory,
+        "pixels that are drawn on the CPU cannot be part of a captured step": split.draws,
+        f"steps of the optimizer {spec.optimizer.name!r} cannot be captured": not can_capture(spec.optimizer.name),
+    }
+    for reason, holds in reasons.items():
+        if spec.step == "captured" and holds:
+            raise RecipeError(reason, where="train.step", remedy="Use `step: eager` or `step: compiled`.")
