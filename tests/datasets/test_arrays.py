@@ -248,3 +248,14 @@ def test_labels_that_do_not_fit_are_refused(tmp_path, labels, said):
 def test_labels_for_one_split_alone_are_refused(tmp_path):
     with pytest.raises(DataError, match="y_test"):
         load(write(tmp_path / "data.npz", x_train=VECTORS, x_test=VECTORS, y_train=np.arange(12)))
+
+
+def test_labels_without_a_row_and_sizes_below_zero_are_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((5, 3)))
+    np.save(tmp_path / "y.npy", np.empty(0))
+    with pytest.raises(DataError, match="labels"):
+        Arrays(path=str(tmp_path / "x.npy"), labels=str(tmp_path / "y.npy")).load(print)
+    damaged = (tmp_path / "x.npy").read_bytes().replace(b"(5, 3)", b"(-5,3)")
+    (tmp_path / "z.npy").write_bytes(damaged)
+    with pytest.raises(DataError, match=r"z.npy cannot be read: its shape is \(-5, 3\)"):
+        Arrays(path=str(tmp_path / "z.npy")).load(print)

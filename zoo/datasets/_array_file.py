@@ -121,6 +121,8 @@ def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     shape, by_column, stored = readers[version](file)
     if stored.hasobject:
         raise ValueError("it holds objects")
+    if min(shape, default=0) < 0:
+        raise ValueError(f"its shape is {shape}")
     return shape, by_column, stored
 
 

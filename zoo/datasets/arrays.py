@@ -116,7 +116,8 @@ class Arrays(Dataset):
             raise DataError(f"{problem} in {self._path}", where="labels", remedy=remedy)
         if missing:
             return {}, ()
-        raw = {split: np.concatenate(list(files.rows(name).blocks())) for split, name in names.items()}
+        empty = np.empty(0, dtype=np.int64)
+        raw = {split: np.concatenate([*files.rows(name).blocks()] or [empty]) for split, name in names.items()}
         sizes = {split: len(values) for split, values in examples.items()}
         return class_numbers(raw, sizes, self._path)
 
