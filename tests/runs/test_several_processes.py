@@ -26,7 +26,10 @@ train: {epochs: 3, batch_size: 64, precision: fp32, device: cpu, clip_norm: 1.0,
 evaluate: {metrics: [mse], figures: [loss]}
 """
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
-ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_machines=1", "--mixed_precision=no"]
+ACCELERATE = [
+    *(sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"),  # with --cpu it would start one process
+    *("--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"),
+]
 
 
 @pytest.fixture

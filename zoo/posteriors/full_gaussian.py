@@ -25,9 +25,9 @@ class FullGaussian(Posterior):
 
     Choose it over ``diagonal_gaussian`` when latents stay correlated given x. L = diag(s) (I + S): s = softplus(raw) +
     floor scales the rows of a unit triangular matrix, so that a small scale makes a latent certain whatever it
-    correlates with. S = (B_0 + Σ_k c_k B_k) / √d lies below the diagonal: the B are learned and the same for all x, the
-    weights c_k are linear in the features. Any L can be reached; ``rank`` bounds how many ways there are for x to
-    change its correlations.
+    correlates with. S = (B_0 + Σ_k c_k B_k / √rank) / √d lies below the diagonal: the B are learned and the same for
+    all x, the weights c_k are linear in the features. Any L can be reached; ``rank`` bounds how many ways there are for
+    x to change its correlations.
 
     Args:
         rank: how many matrices B_k there are. Up to d (d − 1) / 2 entries below the diagonal, and where it is null,
@@ -76,7 +76,7 @@ class FullGaussian(Posterior):
         mean, raw_scale, rest = self.head(h).split(self.sizes, dim=-1)
         scale = positive(raw_scale, self.floor)
         if self.triangles is not None:
-            return SharedFactorNormal(mean, scale, F.pad(rest, (1, 0), value=1.0), self._unpack(self.triangles))
+            return SharedFactorNormal(mean, scale, F.pad(rest / math.sqrt(self.sizes[-1]), (1, 0), value=1.0), self._unpack(self.triangles))
         return MultivariateNormal(mean, scale_tril=_factor(scale, self._unpack(rest)), validate_args=False)
 
     def _unpack(self, entries: Tensor) -> Tensor:
