@@ -57,6 +57,10 @@ class TrainingError(ZooError):
     """Training could not go on; the last good checkpoint is kept."""
 
 
+class OtherProcessError(TrainingError):
+    """Another process of the run failed, and has said why."""
+
+
 class ZooWarning(UserWarning):
     """Something was left out, such as a broken plug-in, and the rest goes on."""
 

@@ -13,14 +13,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor, distributed
 
-from zoo.errors import TrainingError
+from zoo.errors import OtherProcessError
 
 Result = TypeVar("Result")
 _CPU = torch.device("cpu")
-
-
-class OtherProcessError(TrainingError):
-    """Another process of the run failed, and has said why."""
 
 
 @dataclass(frozen=True)

@@ -92,8 +92,9 @@ def test_active_units_count_what_was_built_to_be_active() -> None:
 def test_correlations_are_missing_from_the_divergences_of_the_marginals(data: Data) -> None:
     torch.manual_seed(0)
     full = zoo.build("vae-mlp-full-2d", data_shape=(1, 8, 8))
+    torch.nn.init.normal_(full.posterior.head.weight, std=0.5)
     figures = zoo.evaluate(full, data, ["kl_per_dimension", "elbo"])
-    assert sum(figures["kl_per_dimension"]) < figures["kl"]
+    assert sum(figures["kl_per_dimension"]) < 0.99 * figures["kl"]
 
 
 def test_classes_are_read_off_codes_of_the_training_data_or_in_folds(model: Model) -> None:

@@ -111,6 +111,12 @@ def test_resuming_with_other_metrics_measures_them_and_trains_nothing(tmp_path: 
     assert list(after.evaluation["metrics"]) == ["mse"]
 
 
+def test_fewer_epochs_than_are_done_are_refused(tmp_path: Path) -> None:
+    job(tmp_path / "run", "train.epochs=2")
+    with pytest.raises(RunError, match="2 epochs are done, 1 were asked for"):
+        job(tmp_path / "run", "train.epochs=1", resume=True)
+
+
 def test_resuming_another_recipe_is_refused_with_the_field(run: Run) -> None:
     with pytest.raises(RunError, match=r"model.objective.beta is 1.0 there, 4.0 here"):
         job(run.path, "model.objective.beta=4", resume=True)

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import click
 
-from zoo.errors import ZooError, ZooWarning
+from zoo.errors import OtherProcessError, ZooError, ZooWarning
 from zoo.version import __version__
 
 
@@ -56,6 +56,8 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)
         sys.exit(1)
+    except OtherProcessError as error:
+        sys.exit(error.exit_status)
     except ZooError as error:
         rank = os.environ.get("RANK", "0")  # set by launchers of several processes
         click.echo(f"Error: {error}" if rank == "0" else f"Process {rank}: error: {error}", err=True)

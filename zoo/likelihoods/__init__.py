@@ -48,5 +48,6 @@ class Likelihood(nn.Module, ABC):
             raise DataError(
                 f"the likelihood {type(self).__name__} needs data in [{low:g}, {high:g}], {came} came",
                 where=where,
-                remedy="Use `scale: unit` for images, or the `gaussian` likelihood.",
+                remedy="Use `scale: unit` for images, or the `gaussian` likelihood. For `arrays` of numbers other than "
+                "bytes, state the range that is stored: `value_range: [0, 255]`, or [0, 1].",
             )

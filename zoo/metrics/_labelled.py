@@ -18,7 +18,9 @@ Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def no_code(model: Model) -> str | None:
-    """Return why a model has no codes to predict from, or None if it has."""
+    """Return why a model has no codes to predict labels from, or None if it has."""
+    if model.classes:
+        return "its encoder is told the class"
     return None if model.has("encoder") else "it has no code"
 
 

@@ -76,7 +76,9 @@ class FullGaussian(Posterior):
         mean, raw_scale, rest = self.head(h).split(self.sizes, dim=-1)
         scale = positive(raw_scale, self.floor)
         if self.triangles is not None:
-            return SharedFactorNormal(mean, scale, F.pad(rest / math.sqrt(self.sizes[-1]), (1, 0), value=1.0), self._unpack(self.triangles))
+            return SharedFactorNormal(
+                mean, scale, F.pad(rest / math.sqrt(self.sizes[-1]), (1, 0), value=1.0), self._unpack(self.triangles)
+            )
         return MultivariateNormal(mean, scale_tril=_factor(scale, self._unpack(rest)), validate_args=False)
 
     def _unpack(self, entries: Tensor) -> Tensor:

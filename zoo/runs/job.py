@@ -124,6 +124,13 @@ def _opened(directory: RunDirectory, plan: Plan, team: Processes, *, resume: boo
             remove_partial(directory.path)
             before = directory.read_recipe()
             plan.check_same(before, str(directory.path))
+            done = len(directory.read_metrics())
+            if done > plan.recipe.train.epochs:
+                raise RunError(
+                    f"{done} epochs are done, {plan.recipe.train.epochs} were asked for",
+                    where=str(directory.path),
+                    remedy="Ask for at least as many, or begin anew with another --out.",
+                )
             if before.evaluate != plan.recipe.evaluate:
                 directory.remove_evaluation()
         else:
