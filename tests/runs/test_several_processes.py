@@ -157,7 +157,7 @@ for preset in zoo.list_models():
     recipe = {"name": preset, "model": {"preset": preset}, "data": {**data, "subset": 130}, "train": train}
     run = zoo.train({**recipe, "evaluate": evaluate}, out=f"{sys.argv[1]}/{preset}")
     assert all(math.isfinite(record["validation"]["loss"]) for record in run.metrics)
-    print("trained", preset, "in process", run.rank, flush=True)
+    sys.stdout.write(f"trained {preset} in process {run.rank}\\n")  # at once: the other process writes, too
 """
 
 
