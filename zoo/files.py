@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,11 @@ _PARTIAL = ".partial"
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place once the block has succeeded.
+    """Yield a temporary path that takes the place of ``path`` once the block has succeeded.
 
     Readers see the old file or the new one, never a part of either, also after a crash: the bytes reach the
-    disk before the name does. If the block raises, ``path`` is left as it was.
+    disk before the name does. If the block raises, ``path`` is left as it was. The temporary path lies in a folder of
+    its own beside ``path``, with whatever files a library makes on its way to write it.
 
     Example:
         >>> import tempfile
@@ -28,19 +30,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=_PARTIAL)
-    os.close(handle)
-    temporary = Path(name)
+    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=_PARTIAL))
+    temporary = folder / target.name
     try:
         yield temporary
-        # mkstemp makes private files; a result is as readable as any file that the user creates.
+        # Some libraries make private files; a result is as readable as any file that the user creates.
         temporary.chmod(0o666 & ~_umask())
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         temporary.replace(target)
         _sync_directory(target.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -51,8 +52,8 @@ def write_text(path: str | Path, text: str) -> None:
 
 def remove_partial(directory: str | Path) -> None:
     """Remove what a killed process left half-written below ``directory``."""
-    for path in Path(directory).rglob(f".*{_PARTIAL}"):
-        path.unlink(missing_ok=True)
+    for path in list(Path(directory).rglob(f".*{_PARTIAL}")):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _umask() -> int:
