@@ -27,10 +27,15 @@ with replacing(sys.argv[1]) as temporary:
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "file.txt"
     target.write_text("old", encoding="utf-8")
-    with pytest.raises(ValueError, match="no"), replacing(target) as temporary:
-        temporary.write_text("new", encoding="utf-8")
-        (temporary.parent / ".tmpA1b2C3").write_text("besides", encoding="utf-8")
-        raise ValueError("no")
+
+    def fail() -> None:
+        with replacing(target) as temporary:
+            temporary.write_text("new", encoding="utf-8")
+            (temporary.parent / ".tmpA1b2C3").write_text("besides", encoding="utf-8")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
     assert target.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [target]
 
