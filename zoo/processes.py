@@ -47,6 +47,10 @@ class Processes:
         """Whether this is the process that writes."""
         return self.rank == 0
 
+    def own(self, size: int) -> Tensor:
+        """Return which of so many examples are this process's, (m,), where all are looked at once."""
+        return torch.arange(self.rank, size, self.count)
+
     def part(self, order: Tensor, batch_size: int) -> Tensor:
         """Return the examples of this process, (m,), from an order (M,) that is cut into batches for all.
 

@@ -44,11 +44,8 @@ class Subject:
 
     def batches(self, batch_size: int, count: int | None = None) -> Iterator[Batch]:
         """Yield the examples of the split, or its first so many, on the model's device: those of this process."""
-        order = None if count is None else torch.arange(count)
-        if self.processes.count > 1:
-            order = torch.arange(len(self.split) if count is None else count)
-            order = order[self.processes.rank :: self.processes.count]
-        return self.split.batches(batch_size, order=order, device=self.model.device)
+        own = self.processes.own(len(self.split) if count is None else count)
+        return self.split.batches(batch_size, order=own, device=self.model.device)
 
     def collect(self, values: Sequence[Tensor]) -> Tensor:
         """Return figures of examples (N,) that were computed batch by batch in all processes, in no special order."""

@@ -252,7 +252,7 @@ class Trainer:
         processes, rows, sizes = self.processes, [], []
         for buffer in self.model.buffers() if processes.count > 1 else ():
             processes.copy_from_first(buffer)  # running averages, which are of each process's own share
-        own = torch.arange(len(split))[processes.rank :: processes.count] if processes.count > 1 else None
+        own = processes.own(len(split)) if processes.count > 1 else None  # None is a slice, and costs no look-up
         with seeded(process_seed(self.seed, processes.rank)):
             for batch in split.batches(max(self.spec.batch_size, 512), order=own, device=self.device):
                 with self.accelerator.autocast():
