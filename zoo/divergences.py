@@ -12,7 +12,7 @@ by one triangular solve and sums of logarithms: no inverse and no determinant is
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import torch
 from torch import Tensor
@@ -46,7 +46,7 @@ def kl_divergence(
     if method != "monte_carlo":
         if _is_diagonal(q) and _is_diagonal(p):
             # torch would look this pair up twice, which takes longer than the sum and cannot be compiled.
-            return _kl_diagonals(q, p)
+            return _kl_diagonals(_diagonal(q), _diagonal(p))
         try:
             return torch_kl_divergence(q, p)
         except NotImplementedError as error:
@@ -60,12 +60,12 @@ def kl_divergence(
     return (q.log_prob(samples) - p.log_prob(samples)).mean(0)
 
 
-def _kl_diagonals(q: Distribution, p: Distribution) -> Tensor:
-    ratio, distance = q.stddev / p.stddev, (q.mean - p.mean) / p.stddev
+def _kl_diagonals(q: Normal, p: Normal) -> Tensor:
+    ratio, distance = q.scale / p.scale, (q.loc - p.loc) / p.scale
     return (0.5 * (ratio.square() + distance.square() - 1) - ratio.log()).sum(-1)
 
 
-def _is_diagonal(distribution: Distribution) -> bool:
+def _is_diagonal(distribution: Distribution) -> TypeGuard[Independent]:
     return (
         type(distribution) is Independent
         and type(distribution.base_dist) is Normal
@@ -82,7 +82,7 @@ def _kl_diagonal_full(q: Independent, p: MultivariateNormal) -> Tensor:
 
 @register_kl(MultivariateNormal, Independent)
 def _kl_full_diagonal(q: MultivariateNormal, p: Independent) -> Tensor:
-    scale = _diagonal(p).stddev
+    scale = _diagonal(p).scale
     lower = q.scale_tril
     trace = (lower / scale.unsqueeze(-1)).square().sum((-2, -1))
     distance = ((p.mean - q.mean) / scale).square().sum(-1)

@@ -111,7 +111,7 @@ class Parts(nn.Module):
         if condition is not None and z.ndim > 2:
             condition = condition.expand(*z.shape[:-1], -1).reshape(len(flat), -1)
         raw = self.decoder(flat, condition)
-        return self.emission(raw.unflatten(0, z.shape[:-1]))
+        return self.emission(raw.reshape(z.shape[:-1] + raw.shape[1:]))
 
     def emission(self, raw: Tensor) -> Distribution:
         """Return p(x|z) from what the decoder gives, (*batch, *shape)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,8 @@ def at_least_float32(values: Tensor) -> Tensor:
     return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 
-def full_precision(values: Tensor) -> torch.autocast:
+def full_precision(values: Tensor) -> AbstractContextManager[object]:
     """Return a context in which autocast is off on the device of ``values``."""
-    return torch.autocast(values.device.type, enabled=False)
+    device = values.device.type
+    # Most often it is off, and to turn it off once more takes as long as an operation on a small batch.
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()

@@ -8,7 +8,7 @@ import torch
 from zoo.errors import RecipeError
 from zoo.spec.training import TrainSpec
 from zoo.training import devices
-from zoo.training.devices import check_trackers, make_accelerator, resolve_device, uses_bf16
+from zoo.training.devices import check_trackers, make_accelerator, mixed_precision, resolve_device, uses_bf16
 
 
 def test_the_precision_that_is_asked_for_is_the_one_that_is_used() -> None:
@@ -21,7 +21,7 @@ def test_one_process_can_train_with_one_precision_after_another() -> None:
     linear = torch.nn.Linear(2, 2)
     for precision, expected in (("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp32", torch.float32)):
         accelerator = make_accelerator(TrainSpec(precision=precision, device="cpu"))
-        with accelerator.autocast():
+        with mixed_precision(accelerator):
             assert linear(torch.ones(1, 2)).dtype == expected
 
 

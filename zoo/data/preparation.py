@@ -71,6 +71,8 @@ class Scaling:
 
     def to(self, device: torch.device) -> Scaling:
         """Return the same scaling with its tensors on ``device``."""
+        if not isinstance(self.shift, Tensor) and not isinstance(self.span, Tensor):
+            return self
         shift, span = (value.to(device) if isinstance(value, Tensor) else value for value in (self.shift, self.span))
         return Scaling(shift, span)
 

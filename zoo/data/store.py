@@ -82,9 +82,8 @@ class MemoryStore(Store):
                 labels = None if self.labels is None else self.labels[part]
                 yield _moved(StoredBatch(self.examples[part], labels, self.positions[part]), device)
         else:
-            order = order.to(self.device)
-            for start in range(0, len(order), batch_size):
-                yield _moved(self.take(order[start : start + batch_size]), device)
+            for part in order.to(self.device).split(batch_size) if len(order) else ():
+                yield _moved(self.take(part), device)
 
     def take(self, indices: Tensor) -> StoredBatch:
         indices = indices.to(self.device)
@@ -214,6 +213,8 @@ class _Loader:
 
 
 def _moved(batch: StoredBatch, device: torch.device) -> StoredBatch:
+    if batch.examples.device == device:
+        return batch
     # A copy that does not block is safe towards the GPU only: in memory it may be read before it has arrived.
     ahead = device.type == "cuda"
     return StoredBatch(

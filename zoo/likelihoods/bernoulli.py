@@ -39,13 +39,15 @@ class Bernoulli(Likelihood):
 
     def forward(self, raw: Tensor) -> Independent:
         """Map logits (*batch, *data_shape) to Bernoulli distributions with event shape ``data_shape``."""
-        pixels = Pixels(logits=at_least_float32(raw), validate_args=False)
-        return Independent(pixels, len(self.data_shape), validate_args=False)
+        pixels = BernoulliDistribution(logits=at_least_float32(raw), validate_args=False)
+        return Pixels(pixels, len(self.data_shape), validate_args=False)
 
 
-class Pixels(BernoulliDistribution):
-    """Bernoulli variables from logits l, whose log-density x l − log(1 + eˡ) takes two passes over the logits."""
+class Pixels(Independent):
+    """Independent Bernoulli variables from logits l, with log-density Σ x l − log(1 + eˡ) in three passes over them."""
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return the log-density of each pixel, in nats; values between 0 and 1 are taken as they are."""
-        return torch.addcmul(F.softplus(self.logits), self.logits, value, value=-1).neg_()
+        """Return the log-density of each example, in nats; values between 0 and 1 are taken as they are."""
+        logits: Tensor = self.base_dist.logits
+        surprise = torch.addcmul(F.softplus(logits), logits, value, value=-1)
+        return -surprise.flatten(-self.reinterpreted_batch_ndims).sum(-1)

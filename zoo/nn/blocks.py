@@ -58,22 +58,28 @@ class Block(nn.Module):
 
     def __init__(self, layer: nn.Module, width: int, options: BlockOptions, *, images: bool = False) -> None:
         super().__init__()
-        self.layer = layer
-        self.normalisation = normalisation(options.normalisation, width, images=images)
+        # What is not asked for is not there: to call a module that does nothing costs as much as a small layer.
+        self.normalisation: nn.Module | None = None
         self.modulation: Modulation | None = None
+        self.dropout: nn.Module | None = None
+        self.layer = layer
+        if options.normalisation != "none":
+            self.normalisation = normalisation(options.normalisation, width, images=images)
         if options.condition_dim:
             self.modulation = Modulation(width=width, condition_dim=options.condition_dim)
         self.activation = activation(options.activation)
-        dropout = nn.Dropout2d if images else nn.Dropout
-        self.dropout = dropout(options.dropout) if options.dropout else nn.Identity()
+        if options.dropout:
+            self.dropout = (nn.Dropout2d if images else nn.Dropout)(options.dropout)
 
     def forward(self, h: Tensor, condition: Tensor | None = None) -> Tensor:
         """Pass a batch through all parts in turn."""
-        h = self.normalisation(self.layer(h))
+        h = self.layer(h)
+        if self.normalisation is not None:
+            h = self.normalisation(h)
         if self.modulation is not None and condition is not None:
             h = self.modulation(h, condition)
-        result: Tensor = self.dropout(self.activation(h))
-        return result
+        h = self.activation(h)
+        return h if self.dropout is None else self.dropout(h)
 
 
 class Chain(nn.ModuleList):

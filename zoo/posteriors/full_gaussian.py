@@ -133,14 +133,14 @@ class SharedFactorNormal(MultivariateNormal):
             return super().rsample(torch.Size(sample_shape))
         noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
         moved = F.linear(noise, self.triangles.flatten(0, 1)).unflatten(-1, self.triangles.shape[:2])
-        return self.loc + self.scale * (noise + (self.weights.unsqueeze(-2) @ moved).squeeze(-2))
+        return self.loc + self.scale * (noise + (self.weights.unsqueeze(-1) * moved).sum(-2))
 
 
 @register_kl(SharedFactorNormal, Independent)
 def _kl_shared_diagonal(q: SharedFactorNormal, p: Independent) -> Tensor:
     if not isinstance(p.base_dist, Normal) or p.reinterpreted_batch_ndims != 1 or p.batch_shape:
         return torch_kl_divergence(MultivariateNormal(q.loc, scale_tril=q.scale_tril, validate_args=False), p)
-    scale: Tensor = p.base_dist.stddev
+    scale = p.base_dist.scale
     rows = q.triangles.transpose(0, 1)
     products = (rows @ rows.mT).flatten(1)
     pairs = (q.weights.unsqueeze(-1) * q.weights.unsqueeze(-2)).flatten(1)

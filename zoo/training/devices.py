@@ -35,6 +35,12 @@ def make_accelerator(spec: TrainSpec, trackers: tuple[str, ...] = (), project_di
     )
 
 
+def mixed_precision(accelerator: Accelerator) -> torch.autocast:
+    """Return the context for forward passes, to be entered again and again; accelerate makes a new one each time."""
+    bf16 = accelerator.mixed_precision == "bf16"
+    return torch.autocast(accelerator.device.type, torch.bfloat16, enabled=bf16)
+
+
 def check_trackers(names: tuple[str, ...]) -> None:
     """Refuse experiment trackers that are unknown or not installed, which accelerate would leave out silently.
 

@@ -19,6 +19,7 @@ from zoo.model import Model
 from zoo.processes import Processes
 from zoo.randomness import epoch_order, process_seed, seeded
 from zoo.spec.training import TrainSpec
+from zoo.training.devices import mixed_precision
 from zoo.training.schedules import learning_rate_factor
 from zoo.training.snapshot import Position, Snapshot, restore_snapshot, take_snapshot
 from zoo.training.step import Stepper
@@ -252,10 +253,11 @@ class Trainer:
         processes, rows, sizes = self.processes, [], []
         for buffer in self.model.buffers() if processes.count > 1 else ():
             processes.copy_from_first(buffer)  # running averages, which are of each process's own share
+        precision = mixed_precision(self.accelerator)
         own = processes.own(len(split)) if processes.count > 1 else None  # None is a slice, and costs no look-up
         with seeded(process_seed(self.seed, processes.rank)):
             for batch in split.batches(max(self.spec.batch_size, 512), order=own, device=self.device):
-                with self.accelerator.autocast():
+                with precision:
                     loss = self.model.loss(batch.x, batch.labels if self.model.classes else None)
                 rows.append(row_of(loss))
                 sizes.append(len(batch.x))

@@ -16,6 +16,7 @@ from zoo.objectives import Loss
 from zoo.processes import Processes
 from zoo.spec.training import TrainSpec
 from zoo.training.capture import CapturedStep
+from zoo.training.devices import mixed_precision
 from zoo.training.ema import WeightAverage
 from zoo.training.optimizers import can_capture, make_optimizer
 
@@ -32,9 +33,11 @@ class Stepper:
         self, model: Model, split: Split, spec: TrainSpec, accelerator: Accelerator, processes: Processes
     ) -> None:
         self.model, self.split, self.spec = model, split, spec
-        self.accelerator, self.processes, self.device = accelerator, processes, accelerator.device
+        self.processes, self.device = processes, accelerator.device
+        self._precision = mixed_precision(accelerator)
         is_captured = spec.step == "captured"
         check_step(spec, split, self.device, processes)
+        self._parameters = [*model.parameters()]
         self._replica = self._replicate()
         self._network = torch.compile(self._replica) if spec.step == "compiled" else self._replica
         self.optimizer = make_optimizer(spec.optimizer, model.parameters(), self.device, captured=is_captured)
@@ -91,7 +94,7 @@ class Stepper:
         # What is compiled for a whole batch would be compiled once more for the short one at the end of an epoch.
         network = self._network if len(batch.x) * count == self.spec.batch_size else self._replica
         try:
-            with self.accelerator.autocast():
+            with self._precision:
                 loss: Loss = network(batch.x, batch.labels if self.model.classes else None)
         except Exception as error:
             # Importing the compiler's own errors would take a second of everybody's time.
@@ -100,12 +103,14 @@ class Stepper:
                 problem = f"the model cannot be compiled here: {' '.join(str(error).split(maxsplit=40)[:40])}"
                 raise TrainingError(problem, where="train.step", remedy=remedy) from error
             raise
-        self.optimizer.zero_grad(set_to_none=True)
         # The gradients of several processes are averaged as if all shares were equal.
-        self.accelerator.backward(loss.total if count == 1 else loss.total * (share * count))
+        (loss.total if count == 1 else loss.total * (share * count)).backward()
         if self.spec.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip_norm)
         self.optimizer.step()
+        # What the optimiser's own method does, without its ceremony; and the next batch finds the memory free.
+        for parameter in self._parameters:
+            parameter.grad = None
         # Without its graph, whose nodes would outlive the step.
         return Loss(loss.total.detach(), loss.terms)
 
