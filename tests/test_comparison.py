@@ -45,7 +45,17 @@ def test_the_same_figures_of_each_and_a_dash_where_one_does_not_apply(models: di
     assert by_default["elbo"][0] is None
     assert by_default["elbo"][1] < 0
     table = compare(models, data, ["mse"]).to_markdown()
-    assert table.splitlines()[:2] == ["| figure | ae-mlp-2d | vae-mlp-2d |", "|---|---:|---:|"]
+    assert table.splitlines()[:2] == ["| figure | ae-mlp-2d | vae-mlp-2d |", "| --- | ---: | ---: |"]
+
+
+def test_a_figure_has_its_standard_error_beside_it(models: dict[str, Model], data: Data) -> None:
+    compared = compare(models, data)
+    shown = {name: cells for name, *cells in compared.cells()}
+    of_vae = compared.records["vae-mlp-2d"]["metrics"]
+    assert shown["elbo"][0] == "–"
+    assert shown["elbo"][1].split(" ± ")[1] == f"{of_vae['elbo_standard_error']:.2g}"
+    assert shown["active units"][1] == str(of_vae["active_units"])
+    assert f"| elbo | – | {shown['elbo'][1]} |" in compared.to_markdown()
 
 
 def test_the_picture_has_a_column_a_model(models: dict[str, Model], data: Data) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import pytest
@@ -67,3 +68,27 @@ def test_a_component_without_a_text_is_described_from_its_class(own_component):
     assert "float" in described.options[0].type
     assert described.options[1].type == "str | None"
     assert described.source == Source("posterior", "scaled", "a_notebook", "this process")
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "values"),
+    [
+        ("encoder/mlp", "widths", "list[int ≥ 1] at least 1"),
+        ("encoder/mlp", "activation", "relu | gelu | silu | tanh | elu | leaky_relu"),  # of another module
+        ("encoder/mlp", "dropout", "float ≥ 0, < 1"),
+        ("encoder/conv", "hidden", "int ≥ 1 | null"),
+        ("objective/vae", "bound", "elbo | importance_weighted"),
+        ("objective/vae", "beta_warmup", "{epochs: N} | {steps: N} | null"),
+    ],
+)
+def test_the_values_of_an_option_are_told_in_words(name, option, values):
+    kind, _, plain = name.partition("/")
+    described = describe_component(find_source(kind, plain))
+    assert {o.name: o.type for o in described.options}[option] == values
+
+
+@every_component
+def test_no_option_is_left_in_words_that_only_the_source_explains(kind, name):
+    for option in describe_component(find_source(kind, name)).options:
+        words = re.sub(r"[^a-zA-Z]+", " ", re.sub(r"\{.*?\}", "", option.type)).split()
+        assert all(word.islower() for word in words), option.type

@@ -43,11 +43,18 @@ class Comparison:
         names = dict.fromkeys(name for found in figures for name, value in found.items() if _is_figure(name, value))
         return [(name, [found.get(name) for found in figures]) for name in names]
 
+    def cells(self) -> list[list[str]]:
+        """Return the rows as a table shows them: a figure's name, then its value for each model with its error."""
+        figures = [record["metrics"] for record in self.records.values()]
+        return [
+            [name.replace("_", " "), *(as_text(found.get(name), found.get(name + _ERROR)) for found in figures)]
+            for name, _ in self.rows()
+        ]
+
     def to_markdown(self) -> str:
         """Return the rows as a table in Markdown."""
-        lines = [f"| figure | {' | '.join(self.records)} |", f"|---|{'---:|' * len(self.records)}"]
-        lines += [f"| {name.replace('_', ' ')} | {' | '.join(map(as_text, values))} |" for name, values in self.rows()]
-        return "\n".join(lines) + "\n"
+        lines = [["figure", *self.records], ["---", *["---:"] * len(self.records)], *self.cells()]
+        return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def draw(self, seed: int = 0) -> Picture:
         """Return reconstructions, and samples by each sampler, in a column for each model.
@@ -101,10 +108,12 @@ def compare(
     return Comparison(records, subjects)
 
 
-def as_text(value: float | None) -> str:
-    """Return a figure as a table shows it."""
+def as_text(value: float | None, error: float | None = None) -> str:
+    """Return a figure as a table shows it, with its standard error where there is one."""
     if value is None:
         return "–"
+    if error is not None:
+        return f"{as_text(value)} ± {error:.2g}"
     if isinstance(value, int) or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"

@@ -41,6 +41,22 @@ def test_evaluate_adds_to_the_evaluation_of_the_run(cli, runs):
     assert zoo.train("digits-vae", out=runs / "digits-vae", overrides=SMALL, resume=True).evaluation == after
 
 
+def test_evaluate_renews_the_card_of_the_run_unless_a_person_edited_it(cli, tmp_path):
+    run = tmp_path / "run"
+    zoo.train("digits-vae", out=run, overrides=[*SMALL[:-1], "evaluate.figures=[samples, reconstructions]"])
+    card = run / "README.md"
+    before = card.read_text()
+    assert "active_units" not in before
+    cli("evaluate", run, "--metric", "active_units")
+    after = card.read_text()
+    assert "active_units" in after
+    pictures = [line for line in before.splitlines() if line.startswith("![")]
+    assert [line for line in after.splitlines() if line.startswith("![")] == pictures
+    card.write_text(after + "Trained on a Sunday.\n")
+    cli("evaluate", run, "--metric", "elbo")
+    assert card.read_text() == after + "Trained on a Sunday.\n"
+
+
 def test_evaluate_leaves_the_run_alone_where_the_data_are_others(cli, runs, tmp_path):
     before = evaluation(runs / "digits-ae")
     for options in (["--split", "train"], ["--set", "binarise=threshold"]):

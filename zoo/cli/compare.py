@@ -93,15 +93,10 @@ def _examples(compared: Comparison) -> int:
 
 
 def _table(compared: Comparison, title: str) -> str:
-    from zoo.comparison import as_text
-
-    width = max(12, *(len(name) + 2 for name in compared.records))
-    lines = [title, f"  {'':<28}" + "".join(f"{name:>{width}}" for name in compared.records)]
-    lines += [
-        f"  {name.replace('_', ' '):<28}" + "".join(f"{as_text(value):>{width}}" for value in values)
-        for name, values in compared.rows()
-    ]
-    return "\n".join(lines)
+    cells = compared.cells()
+    width = 2 + max(10, *(len(text) for text in (*compared.records, *(cell for row in cells for cell in row[1:]))))
+    rows = [["", *compared.records], *cells]
+    return "\n".join([title, *(f"  {name:<28}" + "".join(f"{c:>{width}}" for c in row) for name, *row in rows)])
 
 
 def _write(compared: Comparison, out: Path, image_format: str, seed: int) -> list[Path]:

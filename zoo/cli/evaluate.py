@@ -13,6 +13,7 @@ from zoo.cli._output import figures_table
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
+    from zoo.data import DataInfo
     from zoo.spec import DataSpec
 
 
@@ -56,10 +57,11 @@ def command(
     from zoo.spec.documents import parse_yaml
 
     loaded, spec = load(model), data_spec_of(model, dataset, overrides)
-    subject = subject_of(loaded, load_data(spec), split)
+    data = load_data(spec)
+    subject = subject_of(loaded, data, split)
     asked = [parse_yaml(metric, "--metric") for metric in metrics] or None
     made = record(subject, choose_metrics(subject, asked, "--metric"), split, seed)
-    written = _write(model, spec, made, out)
+    written = _write(model, spec, data.info, made, out)
     if as_json:
         click.echo(json.dumps(made, indent=2, ensure_ascii=False))
         return
@@ -68,10 +70,13 @@ def command(
         click.echo(f"\nWrote {written}")
 
 
-def _write(model: ModelDirectory, spec: DataSpec, made: dict[str, Any], out: Path | None) -> Path | None:
+def _write(
+    model: ModelDirectory, spec: DataSpec, info: DataInfo, made: dict[str, Any], out: Path | None
+) -> Path | None:
     """Write the figures where they belong, and return the file: that of the run only if they are of its data."""
     from zoo.evaluation import merged
     from zoo.files import write_text
+    from zoo.runs.card import renew_card
     from zoo.runs.directory import EVALUATION, RunDirectory
 
     if out is not None:
@@ -80,7 +85,12 @@ def _write(model: ModelDirectory, spec: DataSpec, made: dict[str, Any], out: Pat
         return out
     run = RunDirectory(model)
     recorded = run.read_evaluation() if model.own else None
-    if recorded is None or recorded["split"] != made["split"] or not same_data(run.read_recipe().data, spec):
+    if recorded is None or recorded["split"] != made["split"]:
         return None
-    run.write_evaluation(merged(recorded, made))
+    recipe = run.read_recipe()
+    if not same_data(recipe.data, spec):
+        return None
+    everything = merged(recorded, made)
+    run.write_evaluation(everything)
+    renew_card(run.path, recipe, info, everything)
     return run.path / EVALUATION

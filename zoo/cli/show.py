@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,19 @@ def _as_text(facts: dict[str, Any]) -> str:
     if options:
         lines += ["", "options:"]
         lines += [
-            f"  {name}: {option['type']}" + ("  (required)" if option["default"] is None else f" = {option['default']}")
+            f"  {name}: {option['type']}  ({'required' if default is None else f'default {_as_yaml(default)}'})"
             for name, option in options.items()
+            for default in [option["default"]]
         ]
     elif "options" in facts:
         lines += ["", "no options"]
     return "\n".join([*lines, "", facts["text"]])
+
+
+def _as_yaml(default: str) -> str:
+    """Write a default, which the source has in Python, as a recipe would have it."""
+    try:
+        value = ast.literal_eval(default)
+    except ValueError:
+        return default
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)

@@ -11,7 +11,7 @@ from zoo.data import DataInfo
 from zoo.files import write_text
 from zoo.inspection import describe_component
 from zoo.registry import find_source, list_components
-from zoo.runs.card_file import Card
+from zoo.runs.card_file import Card, is_untouched
 from zoo.runs.portable import portable
 from zoo.spec.documents import to_yaml
 from zoo.spec.model import PARTS, ModelSpec
@@ -33,6 +33,16 @@ def write_card(
     names = [path.name for path in figures]
     card = compose(recipe.name, recipe.model, recipe=recipe, info=info, evaluation=evaluation, figures=names)
     write_text(folder / "README.md", str(card))
+
+
+def renew_card(folder: Path, recipe: Recipe, info: DataInfo, evaluation: dict[str, Any]) -> None:
+    """Write ``README.md`` of a run anew, with the figures it has, unless a person edited it or took it away."""
+    path = folder / "README.md"
+    content = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if is_untouched(content):
+        shown = [figure for figure in folder.glob("figures/*") if f"figures/{figure.name}" in content]
+        shown.sort(key=lambda figure: content.index(f"figures/{figure.name}"))
+        write_card(folder, recipe, info, evaluation, shown)
 
 
 def compose(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -39,7 +39,7 @@ def describe_problems(
     problems, remedies = [], []
     for detail in _merged(error.errors(include_url=False)):
         problems.append((_join(where, detail["loc"]), _problem(detail)))
-        remedies.append(_remedy(detail, schema, list(also_valid)))
+        remedies.append(_remedy(detail, schema, where, list(also_valid)))
     return problems, next((remedy for remedy in remedies if remedy), None)
 
 
@@ -95,7 +95,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _remedy(detail: ErrorDetails, schema: type[BaseModel], also_valid: list[str]) -> str | None:
+def _remedy(detail: ErrorDetails, schema: type[BaseModel], where: str, also_valid: list[str]) -> str | None:
     if detail["type"] not in {"extra_forbidden", "missing", "model_type"}:
         return None
     inside = detail["loc"] if detail["type"] == "model_type" else detail["loc"][:-1]
@@ -107,8 +107,23 @@ def _remedy(detail: ErrorDetails, schema: type[BaseModel], also_valid: list[str]
     fields = [*holder.model_fields, *also_valid]
     if not fields:
         return "There are no options here."
-    hint = nearest(str(detail["loc"][-1]), fields) if detail["type"] == "extra_forbidden" else ""
+    hint = ""
+    if detail["type"] == "extra_forbidden":
+        name = str(detail["loc"][-1])
+        elsewhere = next(_places(name, schema, where), None)
+        hint = f"Did you mean {elsewhere!r}? " if elsewhere and name not in fields else nearest(name, fields)
     return f"{hint}Valid here: {', '.join(fields)}."
+
+
+def _places(name: str, schema: type[BaseModel], where: str) -> Iterator[str]:
+    """Yield the paths of the fields called ``name``: those of a model, then those of the models and defaults in it."""
+    fields = {(f"{where}." if where else "") + known: field for known, field in schema.model_fields.items()}
+    yield from (path for path in fields if path.rpartition(".")[2] == name)
+    for path, field in fields.items():
+        if isinstance(field.default, ComponentSpec) and name in field.default.options:
+            yield f"{path}.{name}"
+        for model in _models_in(field.annotation):
+            yield from _places(name, model, path)
 
 
 def _model_at(schema: Any, location: tuple[Any, ...]) -> type[BaseModel] | None:
