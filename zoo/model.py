@@ -117,14 +117,22 @@ class Model(Parts):
     def _log_likelihood(self, x: Tensor, labels: Tensor | None, num_samples: int, chunk: int) -> Tensor:
         q, prior = self.encode(x, labels), self.prior
         total = torch.full((len(x),), -math.inf, device=x.device)
-        for start in range(0, num_samples, chunk):
+        # Codes are small: those of several chunks are drawn and weighed at a time, and decoded a chunk at a time.
+        drawn = 8 * chunk
+        for start in range(0, num_samples, drawn):
             with full_precision(x):
-                z = q.sample(torch.Size([min(chunk, num_samples - start)]))
-            p = self.decode(z, labels)
-            with full_precision(x):
-                log_weights = p.log_prob(x) + prior.log_prob(z) - q.log_prob(z)
-                total = torch.logaddexp(total, log_weights.logsumexp(0))
+                z = q.sample(torch.Size([min(drawn, num_samples - start)]))
+                log_ratios = prior.log_prob(z) - q.log_prob(z)
+            log_likelihoods = torch.cat([self._log_prob(x, part, labels) for part in z.split(chunk)])
+            total = torch.logaddexp(total, (log_likelihoods + log_ratios).logsumexp(0))
         return total - math.log(num_samples)
+
+    def _log_prob(self, x: Tensor, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Return log p(x|z), (K, B), of codes (K, B, d)."""
+        p = self.decode(z, labels)
+        with full_precision(x):
+            log_likelihood: Tensor = p.log_prob(x)
+        return log_likelihood
 
     # What follows is how users of huggingface_hub save, push and open a model. It goes through the public names, which
     # are resolved when they are used, since files and the Hub stand above this module.
