@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch.distributions import Distribution
@@ -55,6 +56,8 @@ def test_nothing_that_only_looks_keeps_a_gradient(vae: Model) -> None:
         (lambda m: m.decode(torch.randn(5, 3)), r"B, 2\) were needed, \(5, 3\) came"),
         (lambda m: m.decode(torch.randn(2)), "codes of shape"),
         (lambda m: m.sample(0), "at least 1"),
+        (lambda m: m.encode(np.zeros((2, 1, 8, 8), np.float32)), "x: a tensor was needed, ndarray came"),
+        (lambda m: m.decode([[0.0, 1.0]]), "z: a tensor was needed, list came"),
         (lambda m: m.encode(torch.rand(2, 1, 8, 8), torch.tensor([0, 1])), "not conditional"),
         (lambda m: m.log_likelihood(torch.rand(2, 1, 8, 8), num_samples=0), "at least 1"),
     ],
@@ -72,6 +75,7 @@ def test_wrong_input_is_told_what_was_needed(vae: Model, call: object, message: 
         (torch.tensor([-1, 0]), "0 to 2 were needed"),
         (torch.tensor([0]), r"\(2,\) class numbers"),
         (torch.tensor([0.0, 1.0]), "int64"),
+        (2, "labels: a tensor was needed, int came"),
     ],
 )
 def test_labels_that_are_missing_or_wrong_are_refused(conditional: Model, labels: object, message: str) -> None:

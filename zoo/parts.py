@@ -104,6 +104,7 @@ class Parts(nn.Module):
             ComponentError: the model is a network without a code, or its decoder's output is not of the data.
         """
         self._check_code("decode")
+        _check_tensor(z, "z")
         if z.ndim < 2 or z.shape[-1] != self.latent_dim:
             raise InputError(f"codes of shape (…, B, {self.latent_dim}) were needed, {tuple(z.shape)} came", where="z")
         condition = self.condition(labels, z.shape[-2])
@@ -159,6 +160,7 @@ class Parts(nn.Module):
                 where="labels",
                 remedy=f"Pass `labels`, a ({batch},) tensor of class numbers from 0 to {self.classes - 1}.",
             )
+        _check_tensor(labels, "labels")
         if labels.shape != (batch,) or labels.dtype != torch.long:
             raise InputError(
                 f"({batch},) class numbers of type int64 were needed, {tuple(labels.shape)} of {labels.dtype} came",
@@ -177,6 +179,7 @@ class Parts(nn.Module):
         Raises:
             InputError: the message has both.
         """
+        _check_tensor(x, "x")
         if x.shape[1:] != self.data_shape:
             shape = ", ".join(map(str, self.data_shape))
             raise InputError(f"data of shape (B, {shape}) were needed, {tuple(x.shape)} came", where="x")
@@ -194,3 +197,9 @@ class Parts(nn.Module):
                 where=wanted,
                 remedy="Build it with `encoder`, `posterior: point` and `decoder` in place of `network`.",
             )
+
+
+def _check_tensor(value: object, where: str) -> None:
+    if not isinstance(value, Tensor):
+        remedy = "Make it one, for example by `torch.as_tensor(value)`; it lies on the model's device."
+        raise InputError(f"a tensor was needed, {type(value).__name__} came", where=where, remedy=remedy)

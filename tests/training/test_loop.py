@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import zoo
 from zoo.data import Data, load_data
 from zoo.errors import TrainingError
 from zoo.model import Model
+from zoo.processes import Processes
 from zoo.randomness import epoch_order, seeded
 from zoo.spec import DataSpec, TrainSpec
 from zoo.training.devices import make_accelerator
@@ -157,6 +159,17 @@ def test_a_request_to_stop_saves_the_state_first(digits: Data) -> None:
     undisturbed, _ = trainer(digits)
     undisturbed.run()
     assert torch.equal(weights(resumed.model), weights(undisturbed.model))
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(math.inf, 1), (30.0, 1), (1.0, 5), (0.5, 10), (0.01, 50), (0.0, 50)])
+def test_several_processes_ask_each_other_whether_to_stop_every_few_seconds(
+    digits: Data, monkeypatch: pytest.MonkeyPatch, seconds: float, steps: int
+) -> None:
+    run, _ = trainer(digits)
+    monkeypatch.setattr(Processes, "sum", lambda self, values: 2 * values)
+    run.processes = Processes(count=2)
+    run._set_pace(seconds)
+    assert run._ask_every == steps
 
 
 def test_the_gradient_norm_is_clipped(digits: Data) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from zoo.data.store import MemoryStore, Store, StreamedStore
 from zoo.data.validation import check_collection
 from zoo.datasets import Collection, Dataset
 from zoo.errors import DataError, ZooError
-from zoo.registry import find_component
+from zoo.registry import find_component, sources
 from zoo.spec import DataSpec
 from zoo.spec.options import check_options, construct
 
@@ -68,6 +69,7 @@ def load_data(spec: DataSpec, *, note: Callable[[str], None] = _silent) -> Data:
 
 
 def _collect(spec: DataSpec, note: Callable[[str], None]) -> Collection:
+    _check_name(spec.name)
     component = find_component("dataset", spec.name, where="data.name")
     options = check_options(component, spec.options, "data", also_valid=DataSpec.model_fields)
     dataset: Dataset = construct(component, options, {}, "data")
@@ -76,6 +78,18 @@ def _collect(spec: DataSpec, note: Callable[[str], None]) -> Collection:
     except ZooError as error:
         error.where = f"data.{error.where}" if error.where else "data"
         raise
+
+
+def _check_name(name: str) -> None:
+    path = Path(name)
+    if name in sources("dataset") or not (path.suffix or len(path.parts) > 1):
+        return
+    reader, option = ("image_folder", "root") if path.is_dir() else ("arrays", "path")
+    raise DataError(
+        f"the name of a dataset was needed, and {name!r} looks like a path",
+        where="data.name",
+        remedy=f"Write `data: {{name: {reader}, {option}: {name}}}`.",
+    )
 
 
 def _geometry(spec: DataSpec, collection: Collection, shape: tuple[int, ...]) -> Geometry:

@@ -28,6 +28,9 @@ from zoo.training.terms import StepTerms, row_of
 _LOOK_EVERY, _LOOK_SECONDS = 50, 1.0
 """Steps, and on an accelerator seconds, between two looks at the losses: a look waits for the device."""
 
+_ASK_SECONDS = 5.0
+"""Seconds, or less, between two times that processes ask each other whether to stop; clusters give them 30."""
+
 
 class Listener(Protocol):
     """What is told how training goes; it writes files and draws progress."""
@@ -95,6 +98,7 @@ class Trainer:
         self.position = Position()
         self.terms = StepTerms(self.processes, self.device, self.steps_per_epoch)
         self._looked_at = (0, -math.inf)
+        self._ask_every = 1
 
     def resume(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot as if nothing had happened."""
@@ -159,7 +163,7 @@ class Trainer:
         """Between two steps of an epoch: save where that is due, and stop if asked to."""
         due = self.position.step % self.snapshot_steps == 0
         # Several processes stop after the same step, and asking each other costs time.
-        asks = self.processes.count == 1 or due or self.position.step % _LOOK_EVERY == 0
+        asks = due or self.position.step % self._ask_every == 0
         reason = self._reason_to_stop() if asks else None
         if reason is not None or due:
             self._check_finite()
@@ -181,7 +185,10 @@ class Trainer:
         """Return the last loss, or raise with the step and the term that went wrong first."""
         unseen = self.position.step - self._looked_at[0]
         recent = self.terms.last(max(unseen, 1))
-        self._looked_at = (self.position.step, time.monotonic())
+        now = time.monotonic()
+        if unseen:
+            self._set_pace((now - self._looked_at[1]) / unseen)
+        self._looked_at = (self.position.step, now)
         bad = (~recent.isfinite()).nonzero()
         if len(bad):
             row = int(bad[0, 0])
@@ -196,6 +203,12 @@ class Trainer:
                 "The last good checkpoint is kept.",
             )
         return recent[-1, 0].item()
+
+    def _set_pace(self, seconds: float) -> None:
+        """Take note of what a step takes: several processes ask each other after as many steps, the same for all."""
+        if self.processes.count > 1:
+            mean = self.processes.sum(torch.tensor(seconds)).item() / self.processes.count
+            self._ask_every = max(1, min(_LOOK_EVERY, int(_ASK_SECONDS / max(mean, 1e-3))))
 
     def _finish_epoch(self) -> None:
         last = self._check_finite()
