@@ -81,15 +81,21 @@ def train_by_hand(
     for _ in range(epochs):
         model.train()
         for indices in torch.randperm(len(train), device=device).split(batch_size):
-            with autocast:
-                loss = model(train[indices])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
+            loss = step_by_hand(model, optimizer, autocast, train[indices])
         model.eval()
         with torch.no_grad(), autocast:
             loss = torch.stack([model(part) for part in validation.split(512)]).mean()
     return loss.item()
+
+
+def step_by_hand(model: PlainVae, optimizer: torch.optim.Optimizer, autocast: torch.autocast, x: Tensor) -> Tensor:
+    """Make one step and return its loss."""
+    with autocast:
+        loss: Tensor = model(x)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss
 
 
 def products_of_mlp(

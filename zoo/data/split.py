@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,9 +13,6 @@ from zoo.data.info import DataInfo
 from zoo.data.preparation import Binarisation, DynamicDraw, Scaling, StaticDraw
 from zoo.data.store import MemoryStore, Store, StoredBatch
 from zoo.errors import DataError
-
-_AHEAD = 4 * 2**20
-"""Bytes of prepared examples that are made at a time; a processor's cache holds as many."""
 
 
 class Batch(NamedTuple):
@@ -108,28 +104,16 @@ class Split:
         if order is not None:
             self._check_order(order)
         target = self.device if device is None else torch.device(device)
-        return self._prepared(batch_size, self._together(batch_size), order, target)
+        return self._prepared(self._store.batches(batch_size, order, target))
 
     def to(self, device: torch.device | str) -> Split:
         """Return the split on ``device``; what is held in memory moves there as it is stored, compactly."""
         target = torch.device(device)
         return Split(self.info, self._store.to(target), self._scaling.to(target), self._binarisation)
 
-    def _together(self, batch_size: int) -> int:
-        """Return how many batches are prepared at a time: of small ones in memory, several cost little more than one.
-
-        What is drawn anew each time is drawn a batch at a time, so that a resumed epoch draws the same.
-        """
-        if not self.in_memory or isinstance(self._binarisation, DynamicDraw):
-            return 1
-        return max(1, _AHEAD // (4 * batch_size * math.prod(self.info.data_shape)))
-
-    def _prepared(self, size: int, together: int, order: Tensor | None, device: torch.device) -> Iterator[Batch]:
-        for stored in self._store.batches(size * together, order, device):
-            batch = self._prepare(stored)
-            parts = batch.x.split(size)
-            labels = [None] * len(parts) if batch.labels is None else batch.labels.split(size)
-            yield from map(Batch, parts, labels)
+    def _prepared(self, stored: Iterator[StoredBatch]) -> Iterator[Batch]:
+        for batch in stored:
+            yield self._prepare(batch)
 
     def _prepare(self, stored: StoredBatch) -> Batch:
         x = self._scaling.to(stored.examples.device)(stored.examples)

@@ -1,0 +1,133 @@
+"""Where the time of a training step goes, beside a loop tuned by hand: in short turns, and operator by operator.
+
+The zoo's loop and the loop by hand train the MLP VAE 784-512-2, so many steps in turns: a machine that others share is
+slow for seconds at a time, and then slow for both. The operators' times are torch's profiler's own, of the same loops.
+
+    python -m benchmarks steps --data DIR
+    python -m benchmarks steps --precision bf16 --turns 80
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+import zoo
+from benchmarks import _peers
+from benchmarks._measure import images_like_mnist, print_ratios, ratios, spread, write
+from zoo.spec import DataSpec
+from zoo.spec.training import TrainSpec
+from zoo.training.devices import make_accelerator
+from zoo.training.loop import InterruptedTrainingError, NoListener, Trainer
+from zoo.training.optimizers import check_optimizer
+
+GROUPS = {
+    "matrix products": ("aten::mm", "aten::addmm", "aten::bmm"),
+    "optimiser": ("aten::_fused_adam_", "aten::_foreach_add_"),
+    "copies and casts": ("aten::copy_", "aten::_to_copy", "aten::index_select", "aten::index"),
+    "softplus and likelihood": (
+        *("aten::softplus", "aten::softplus_backward", "aten::addcmul", "aten::binary_cross_entropy_with_logits"),
+        *("aten::sigmoid", "aten::log_sigmoid_forward", "aten::log_sigmoid_backward", "aten::log1p", "aten::exp"),
+    ),
+}
+
+
+def main(arguments: list[str]) -> None:
+    """Measure both loops in turns, then each under the profiler."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks steps", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="(%(default)s)")
+    parser.add_argument("--batch", type=int, default=128, help="examples a step (%(default)s)")
+    parser.add_argument("--images", type=int, default=55_000, help="images to train on (%(default)s)")
+    parser.add_argument("--steps", type=int, default=50, help="steps of a turn (%(default)s)")
+    parser.add_argument("--turns", type=int, default=40, help="turns that are counted (%(default)s)")
+    parser.add_argument("--data", type=Path, help="folder of MNIST")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    options = parser.parse_args(arguments)
+    images, _ = images_like_mnist(options.images, 0, options.data)
+    by_hand = hand_steps(images, options)
+    seconds: dict[str, list[float]] = {"zoo": [], "by hand": []}
+
+    def hand_turn() -> None:
+        for _ in range(options.steps):
+            next(by_hand)
+
+    count, ended = 0, time.perf_counter()
+
+    def after_step() -> str | None:
+        nonlocal count, ended
+        count += 1
+        if count % options.steps:
+            return None
+        began = time.perf_counter()
+        hand_turn()
+        seconds["zoo"].append(began - ended)
+        ended = time.perf_counter()
+        seconds["by hand"].append(ended - began)
+        return "enough" if len(seconds["zoo"]) > options.turns + 1 else None
+
+    train(images, options, after_step)
+    counted = {name: values[2:] for name, values in seconds.items()}
+    shares = {"zoo": operators(lambda: train(images, options, after(options.steps)), options.steps)}
+    shares["by hand"] = operators(hand_turn, options.steps)
+    figures = {
+        "settings": {name: str(value) for name, value in vars(options).items()},
+        "speed_ratios": {"zoo / by hand": ratios(counted, "by hand", "zoo")},
+        "milliseconds_of_a_step": {n: spread([1e3 * s / options.steps for s in v]) for n, v in counted.items()},
+        "milliseconds_of_a_step_by_operator": shares,
+    }
+    print_ratios(f"a step, {options.precision}", figures["speed_ratios"])
+    for name in shares["zoo"]:
+        print(f"  {name:<34}" + "".join(f"{who}: {shares[who][name]:5.2f} ms   " for who in shares))
+    write(figures, options.out)
+
+
+def after(steps: int) -> Callable[[], str | None]:
+    """Return what ends a training after so many steps."""
+    left = iter(range(steps - 1, -1, -1))
+    return lambda: None if next(left) else "enough"
+
+
+def train(images: Tensor, options: argparse.Namespace, should_stop: Callable[[], str | None]) -> None:
+    """Let the zoo's trainer make steps, with nobody who listens, until it is told to stop."""
+    spec = TrainSpec(batch_size=options.batch, epochs=10_000, precision=options.precision, device="cpu")
+    spec = spec.model_copy(update={"optimizer": check_optimizer(spec.optimizer)})
+    wide: dict[str, Any] = {"encoder": {"widths": [512]}, "decoder": {"widths": [512]}}
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder) / "images.npy", images.numpy())
+        stored = {"name": "arrays", "path": f"{folder}/images.npy", "validation": 0.0, "test": 0.0}
+        data = zoo.load_data(DataSpec.model_validate(stored))
+    model = zoo.build("vae-mlp-2d", **wide)
+    trainer = Trainer(model, data, spec, 0, make_accelerator(spec), NoListener(), should_stop)
+    with contextlib.suppress(InterruptedTrainingError):
+        trainer.run()
+
+
+def hand_steps(images: Tensor, options: argparse.Namespace) -> Iterator[Tensor]:
+    """Yield the loss after each step of the loop by hand, forever."""
+    floats, model = images.float() / 255, _peers.plain_mlp(2)
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=options.precision == "bf16")
+    optimizer = torch.optim.Adam(model.parameters(), lr=_peers.LEARNING_RATE, fused=True)
+    while True:
+        for indices in torch.randperm(len(floats)).split(options.batch):
+            yield _peers.step_by_hand(model, optimizer, autocast, floats[indices])
+
+
+def operators(work: Callable[[], None], steps: int) -> dict[str, float]:
+    """Return the milliseconds that a step spends in each group of operators, and in all the others together."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        work()
+    own = {event.key: event.self_cpu_time_total / 1e3 / steps for event in profiled.key_averages()}
+    found = {group: sum(own.pop(name, 0.0) for name in names) for group, names in GROUPS.items()}
+    return {**found, "all other operators": sum(time for name, time in own.items() if name.startswith("aten::"))}
