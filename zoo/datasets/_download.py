@@ -8,7 +8,7 @@ import importlib
 import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from zoo.errors import DataError
 REMEDY = "Set `root` to a folder that holds the files, or use the dataset `digits`, which needs nothing."
 _TIMEOUT_SECONDS = 30
 _CHUNK = 1 << 16
-_LOCK = ".download.lock"
 
 
 @dataclass(frozen=True)
@@ -68,25 +67,15 @@ def find_torchvision_dataset(name: str) -> Any:
 def exclusive(folder: Path) -> Iterator[None]:
     """Hold ``folder`` for one process at a time, so that several do not fetch the same files at once.
 
-    Folders that were made for nothing, because what was to come into them did not, are removed again.
-
     Raises:
         DataError: the folder cannot be made or written.
     """
-    made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    lock = folder / _LOCK
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock):
+        with FileLock(folder / ".download.lock"):
             yield
     except OSError as error:
         raise DataError(f"{folder} cannot be written ({error})", where="root", remedy=REMEDY) from error
-    finally:
-        with suppress(OSError):  # that of a folder that is not empty
-            if made and [*folder.iterdir()] == [lock]:
-                lock.unlink()
-            for parent in made:
-                parent.rmdir()
 
 
 @contextmanager
