@@ -79,8 +79,7 @@ def main(arguments: list[str]) -> None:
 
     train(images, options, after_step)
     counted = {name: values[2:] for name, values in seconds.items()}
-    shares = {"zoo": operators(lambda: train(images, options, after(options.steps)), options.steps)}
-    shares["by hand"] = operators(hand_turn, options.steps)
+    shares = {"zoo": operators_of_trainer(images, options), "by hand": operators_of(hand_turn, options.steps)}
     figures = {
         "settings": {name: str(value) for name, value in vars(options).items()},
         "speed_ratios": {"zoo / by hand": ratios(counted, "by hand", "zoo")},
@@ -91,12 +90,6 @@ def main(arguments: list[str]) -> None:
     for name in shares["zoo"]:
         print(f"  {name:<34}" + "".join(f"{who}: {shares[who][name]:5.2f} ms   " for who in shares))
     write(figures, options.out)
-
-
-def after(steps: int) -> Callable[[], str | None]:
-    """Return what ends a training after so many steps."""
-    left = iter(range(steps - 1, -1, -1))
-    return lambda: None if next(left) else "enough"
 
 
 def train(images: Tensor, options: argparse.Namespace, should_stop: Callable[[], str | None]) -> None:
@@ -124,10 +117,34 @@ def hand_steps(images: Tensor, options: argparse.Namespace) -> Iterator[Tensor]:
             yield _peers.step_by_hand(model, optimizer, autocast, floats[indices])
 
 
-def operators(work: Callable[[], None], steps: int) -> dict[str, float]:
+def operators_of_trainer(images: Tensor, options: argparse.Namespace) -> dict[str, float]:
+    """Profile a turn of the zoo's loop in the midst of a training."""
+    profiler = profile(activities=[ProfilerActivity.CPU])
+    count = 0
+
+    def after_step() -> str | None:
+        nonlocal count
+        count += 1
+        if count == options.steps:
+            profiler.start()
+        if count < 2 * options.steps:
+            return None
+        profiler.stop()
+        return "enough"
+
+    train(images, options, after_step)
+    return shared_out(profiler, options.steps)
+
+
+def operators_of(turn: Callable[[], None], steps: int) -> dict[str, float]:
+    """Profile a turn of a loop that has been running."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        turn()
+    return shared_out(profiler, steps)
+
+
+def shared_out(profiler: profile, steps: int) -> dict[str, float]:
     """Return the milliseconds that a step spends in each group of operators, and in all the others together."""
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        work()
-    own = {event.key: event.self_cpu_time_total / 1e3 / steps for event in profiled.key_averages()}
+    own = {event.key: event.self_cpu_time_total / 1e3 / steps for event in profiler.key_averages()}
     found = {group: sum(own.pop(name, 0.0) for name in names) for group, names in GROUPS.items()}
     return {**found, "all other operators": sum(time for name, time in own.items() if name.startswith("aten::"))}

@@ -16,7 +16,6 @@ Without ``--data`` the images are blobs of MNIST's size.
 from __future__ import annotations
 
 import argparse
-import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -106,7 +105,7 @@ def main(arguments: list[str]) -> None:
         "goals": GOALS,
         "images_per_second": {name: spread([examples / value for value in s]) for name, s in seconds.items()},
         "speed_ratios": speeds,
-        "validation_loss": {n: spread(values) for n, values in losses.items() if math.isfinite(values[0])},
+        "validation_loss": {name: spread(values) for name, values in losses.items() if values},
     }
     print_ratios(f"speed, {options.network}", speeds)
     write(figures, options.out)
@@ -114,8 +113,8 @@ def main(arguments: list[str]) -> None:
 
 def contenders(
     options: argparse.Namespace, file: Path, train: Tensor, validation: Tensor
-) -> dict[str, Callable[[], tuple[float, float]]]:
-    """Return what trains once and returns its seconds and its last loss, by name."""
+) -> dict[str, Callable[[], tuple[float, float | None]]]:
+    """Return what works once and returns its seconds and, where it trains, its last loss, by name."""
     floats, checks = ((part.float() / 255).to(options.device) for part in (train, validation))
     fast = "bf16" if uses_bf16("auto", options.device) else "fp32"
     common = {"batch_size": options.batch, "epochs": options.epochs, "device": options.device}
@@ -132,10 +131,10 @@ def contenders(
         loss = _peers.train_by_pythae(network, options.latent_dim, floats.cpu(), checks.cpu(), **common)
         return time.perf_counter() - began, loss
 
-    def products(precision: str) -> tuple[float, float]:
+    def products(precision: str) -> tuple[float, None]:
         began = time.perf_counter()
         _peers.products_of_mlp(floats, checks, precision=precision, **common)
-        return time.perf_counter() - began, math.nan
+        return time.perf_counter() - began, None
 
     def ours(precision: str, step: str = "eager") -> tuple[float, float]:
         optimizer = {"name": "adam", "lr": _peers.LEARNING_RATE}
@@ -154,7 +153,7 @@ def contenders(
             raise RuntimeError(f"{run.metrics[-1]['step']} steps are not the same work")
         return watch.seconds, run.metrics[-1]["validation"]["loss"]
 
-    everybody: dict[str, Callable[[], tuple[float, float]]] = {
+    everybody: dict[str, Callable[[], tuple[float, float | None]]] = {
         "by hand fp32": lambda: by_hand("fp32"),
         "zoo fp32": lambda: ours("fp32"),
         f"by hand {fast}": lambda: by_hand(fast),
@@ -171,7 +170,7 @@ def contenders(
 
 
 def race(
-    works: dict[str, Callable[[], tuple[float, float]]], rounds: int
+    works: dict[str, Callable[[], tuple[float, float | None]]], rounds: int
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """Let everybody work in turns, one round more than are counted; return seconds and losses."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
@@ -181,5 +180,6 @@ def race(
             elapsed, loss = work()
             if round_:
                 seconds[name].append(elapsed)
+            if round_ and loss is not None:
                 losses[name].append(loss)
     return seconds, losses

@@ -36,7 +36,7 @@ def test_a_record_repeats_itself(model: Model, data: Data) -> None:
     assert zoo.evaluate(model, data, made["settings"], seed=4) != made["metrics"]
 
 
-def test_new_figures_join_those_of_the_same_seed_and_replace_others() -> None:
+def test_new_figures_join_the_others_and_replace_those_of_the_same_name() -> None:
     def of(seed: int, name: str, value: float) -> dict[str, object]:
         return {"seed": seed, "metrics": {name: value}, "settings": [{"name": name}], "notes": ["kept"]}
 
@@ -44,7 +44,6 @@ def test_new_figures_join_those_of_the_same_seed_and_replace_others() -> None:
     assert joined["metrics"] == {"elbo": 1.0, "mse": 2.0}
     assert joined["settings"] == [{"name": "elbo"}, {"name": "mse"}]
     assert merged(of(0, "elbo", 1.0), of(0, "elbo", 5.0))["metrics"] == {"elbo": 5.0}
-    assert merged(of(0, "elbo", 1.0), of(1, "mse", 2.0))["metrics"] == {"mse": 2.0}
 
 
 def test_the_split_is_chosen_by_name(model: Model, data: Data) -> None:

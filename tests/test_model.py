@@ -57,6 +57,7 @@ def test_nothing_that_only_looks_keeps_a_gradient(vae: Model) -> None:
         (lambda m: m.decode(torch.randn(2)), "codes of shape"),
         (lambda m: m.sample(0), "at least 1"),
         (lambda m: m.encode(np.zeros((2, 1, 8, 8), np.float32)), "x: a tensor was needed, ndarray came"),
+        (lambda m: m.log_likelihood(np.zeros((2, 1, 8, 8), np.float32)), "x: a tensor was needed, ndarray came"),
         (lambda m: m.decode([[0.0, 1.0]]), "z: a tensor was needed, list came"),
         (lambda m: m.encode(torch.rand(2, 1, 8, 8), torch.tensor([0, 1])), "not conditional"),
         (lambda m: m.log_likelihood(torch.rand(2, 1, 8, 8), num_samples=0), "at least 1"),

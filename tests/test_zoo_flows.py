@@ -67,7 +67,7 @@ def test_it_is_listed_with_its_distribution(python):
 def test_it_is_shown_with_its_options(python):
     (facts,) = json.loads(python(*CLI, "show", "planar_flow", "--json"))
     assert (facts["kind"], facts["distribution"]) == ("posterior", "zoo-flows 0.1.0")
-    assert facts["options"] == {"flows": {"type": "PositiveInt", "default": "4"}}
+    assert facts["options"] == {"flows": {"type": "int ≥ 1", "default": "4"}}
 
 
 def test_the_schema_completes_it(python):

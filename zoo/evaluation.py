@@ -127,9 +127,7 @@ def record(subject: Subject, chosen: Iterable[ChosenMetric], split: str, seed: i
 
 
 def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record with new figures of the same split: they are added if the seed is the same, else they replace."""
-    if before["seed"] != after["seed"]:
-        return {**before, **after}
+    """Return a record with new figures, of the same split and seed, in place of those of the same name."""
     settings = {each["name"]: each for each in (*before.get("settings", ()), *after["settings"])}
     figures = {**before["metrics"], **after["metrics"]}
     return {**before, **after, "metrics": figures, "settings": list(settings.values())}

@@ -24,8 +24,8 @@ _BOUNDS = {
     "ge": "≥ {}",
     "lt": "< {}",
     "le": "≤ {}",
-    "min_length": "at least {}",
-    "max_length": "at most {}",
+    "min_length": "of {} or more",
+    "max_length": "of {} at most",
 }
 
 

@@ -19,6 +19,9 @@ from zoo.posteriors import posterior_mean
 from zoo.precision import full_precision
 from zoo.spec.model import ModelSpec
 
+_CHUNKS_DRAWN = 8
+"""Chunks whose codes a log-likelihood draws at a time: with more, the small operations on them cost no less."""
+
 
 class Model(Parts):
     """What :func:`zoo.build` and :func:`zoo.load` return, whatever it is made of.
@@ -91,17 +94,20 @@ class Model(Parts):
 
         Args:
             num_samples: K, draws of z for each x.
-            max_rows: how many codes are decoded at a time; it bounds the memory, not the result. If not given,
-                1024 on a CPU, whose caches hold as many, and 8192 elsewhere.
+            max_rows: how many codes are decoded at a time, and an eighth of how many are drawn and weighed; it bounds
+                the memory, not the result. If not given, 1024 on a CPU, whose caches hold as many, and 8192 elsewhere.
 
         Raises:
             ComponentError: the posterior has no density.
+            InputError: a shape or a label is not what the model needs.
 
         Source:
             Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders, equation 8.
             https://arxiv.org/abs/1509.00519
         """
         self._check_density()
+        self.check_data(x)
+        self.check_labels(labels, len(x))
         if max_rows is None:
             max_rows = 1024 if x.device.type == "cpu" else 8192
         if num_samples < 1 or max_rows < 1:
@@ -118,7 +124,7 @@ class Model(Parts):
         q, prior = self.encode(x, labels), self.prior
         total = torch.full((len(x),), -math.inf, device=x.device)
         # Codes are small: those of several chunks are drawn and weighed at a time, and decoded a chunk at a time.
-        drawn = 8 * chunk
+        drawn = _CHUNKS_DRAWN * chunk
         for start in range(0, num_samples, drawn):
             with full_precision(x):
                 z = q.sample(torch.Size([min(drawn, num_samples - start)]))

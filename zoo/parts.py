@@ -201,5 +201,5 @@ class Parts(nn.Module):
 
 def _check_tensor(value: object, where: str) -> None:
     if not isinstance(value, Tensor):
-        remedy = "Make it one, for example by `torch.as_tensor(value)`; it lies on the model's device."
+        remedy = "Make it one, on the device of the model and of its type: numbers are float32, class numbers int64."
         raise InputError(f"a tensor was needed, {type(value).__name__} came", where=where, remedy=remedy)

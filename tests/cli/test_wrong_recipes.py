@@ -53,7 +53,7 @@ CASES = {
     ),
     "unknown key of the training": overridden("train.epoch=3", "train.epoch", "unknown field", "'epochs'"),
     "file in place of a dataset": overridden(
-        "data=imgs.npz", "data.name", "looks like a path", "data: {name: arrays, path: imgs.npz}"
+        "data=imgs.npz", "data.name", "looks like a path", 'data: {name: arrays, path: "imgs.npz"}'
     ),
     "key that belongs elsewhere": overridden("epochs=3", "epochs", "unknown field", "'train.epochs'"),
     "key that is an option": overridden("train.lr=3", "train.lr", "unknown field", "'train.optimizer.lr'"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -161,15 +161,43 @@ def test_a_request_to_stop_saves_the_state_first(digits: Data) -> None:
     assert torch.equal(weights(resumed.model), weights(undisturbed.model))
 
 
-@pytest.mark.parametrize(("seconds", "steps"), [(math.inf, 1), (30.0, 1), (1.0, 5), (0.5, 10), (0.01, 50), (0.0, 50)])
+class Pair(Processes):
+    """Two processes that do the same, of which this is one."""
+
+    def sum(self, values: torch.Tensor) -> torch.Tensor:
+        return 2 * values
+
+    def any(self, flag: bool) -> bool:
+        self.asked()
+        return flag
+
+    def asked(self) -> None:
+        """Another process was asked."""
+
+    def first(self, work: Callable[[], Any]) -> Any:
+        return work()
+
+    def gather(self, values: torch.Tensor) -> torch.Tensor:
+        return values
+
+    def copy_from_first(self, values: torch.Tensor) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("seconds", "later"), [(30.0, [*range(6, 16)]), (2.5, [6, 8, 10, 12, 14, 15]), (0.01, [10, 15])]
+)
 def test_several_processes_ask_each_other_whether_to_stop_every_few_seconds(
-    digits: Data, monkeypatch: pytest.MonkeyPatch, seconds: float, steps: int
+    digits: Data, monkeypatch: pytest.MonkeyPatch, seconds: float, later: list[int]
 ) -> None:
+    """They ask after each step until it is known what one takes, then every five seconds, and after each epoch of 5."""
     run, _ = trainer(digits)
-    monkeypatch.setattr(Processes, "sum", lambda self, values: 2 * values)
-    run.processes = Processes(count=2)
-    run._set_pace(seconds)
-    assert run._ask_every == steps
+    run.processes = Pair(count=2)
+    asked: list[int] = []
+    monkeypatch.setattr(Pair, "asked", lambda self: asked.append(run.position.step))
+    monkeypatch.setattr("zoo.training.loop.time.monotonic", lambda: run.position.step * seconds)
+    run.run()
+    assert asked == [1, 2, 3, 4, 5, *later]
 
 
 def test_the_gradient_norm_is_clipped(digits: Data) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Write the figures to this JSON file.  [default: evaluation.json of a run, if they are of its data]",
+    help="Write the figures to this JSON file.  [default: add to evaluation.json of a run, if data and seed are its]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -54,6 +54,7 @@ def command(
     from zoo.checkpoint import load
     from zoo.data import load_data
     from zoo.evaluation import choose_metrics, record, subject_of
+    from zoo.runs.directory import RunDirectory
     from zoo.spec.documents import parse_yaml
 
     loaded, spec = load(model), data_spec_of(model, dataset, overrides)
@@ -68,12 +69,14 @@ def command(
     click.echo(figures_table(made["metrics"], f"{split} split of {made['dataset']}, {made['examples']:,} examples"))
     if written is not None:
         click.echo(f"\nWrote {written}")
+    elif model.own and RunDirectory(model).read_evaluation() is not None:
+        click.echo("\nNot kept: the run's own figures are of other data, or of another seed. --out FILE keeps these.")
 
 
 def _write(
     model: ModelDirectory, spec: DataSpec, info: DataInfo, made: dict[str, Any], out: Path | None
 ) -> Path | None:
-    """Write the figures where they belong, and return the file: that of the run only if they are of its data."""
+    """Write the figures where they belong, and return the file: the run's only if they are of its data and seed."""
     from zoo.evaluation import merged
     from zoo.files import write_text
     from zoo.runs.card import renew_card
@@ -85,7 +88,7 @@ def _write(
         return out
     run = RunDirectory(model)
     recorded = run.read_evaluation() if model.own else None
-    if recorded is None or recorded["split"] != made["split"]:
+    if recorded is None or any(recorded[fact] != made[fact] for fact in ("split", "seed")):
         return None
     recipe = run.read_recipe()
     if not same_data(recipe.data, spec):

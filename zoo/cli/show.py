@@ -86,6 +86,7 @@ def _as_yaml(default: str) -> str:
     """Write a default, which the source has in Python, as a recipe would have it."""
     try:
         value = ast.literal_eval(default)
-    except ValueError:
+        written = json.dumps(value, ensure_ascii=False)
+    except (ValueError, SyntaxError, TypeError):  # no literal, or one that YAML lacks
         return default
-    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) and value.isidentifier() else written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,13 +83,13 @@ def _collect(spec: DataSpec, note: Callable[[str], None]) -> Collection:
 
 def _check_name(name: str) -> None:
     path = Path(name)
-    if name in sources("dataset") or not (path.suffix or len(path.parts) > 1):
+    if name in sources("dataset") or not (path.suffix or "/" in name or path.exists()):
         return
     reader, option = ("image_folder", "root") if path.is_dir() else ("arrays", "path")
     raise DataError(
         f"the name of a dataset was needed, and {name!r} looks like a path",
         where="data.name",
-        remedy=f"Write `data: {{name: {reader}, {option}: {name}}}`.",
+        remedy=f"Write `data: {{name: {reader}, {option}: {json.dumps(name, ensure_ascii=False)}}}`.",
     )
 
 

@@ -38,7 +38,7 @@ def write_card(
 def renew_card(folder: Path, recipe: Recipe, info: DataInfo, evaluation: dict[str, Any]) -> None:
     """Write ``README.md`` of a run anew, with the figures it has, unless a person edited it or took it away."""
     path = folder / "README.md"
-    content = path.read_text(encoding="utf-8") if path.is_file() else ""
+    content = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     if is_untouched(content):
         shown = [figure for figure in folder.glob("figures/*") if f"figures/{figure.name}" in content]
         shown.sort(key=lambda figure: content.index(f"figures/{figure.name}"))

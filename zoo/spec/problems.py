@@ -110,8 +110,9 @@ def _remedy(detail: ErrorDetails, schema: type[BaseModel], where: str, also_vali
     hint = ""
     if detail["type"] == "extra_forbidden":
         name = str(detail["loc"][-1])
-        elsewhere = next(_places(name, schema, where), None)
-        hint = f"Did you mean {elsewhere!r}? " if elsewhere and name not in fields else nearest(name, fields)
+        places = sorted(_places(name, schema, where), key=lambda path: path.count("."))
+        is_one = len(places) == 1 or (len(places) > 1 and places[0].count(".") < places[1].count("."))
+        hint = nearest(name, fields) or (f"Did you mean {places[0]!r}? " if is_one else "")
     return f"{hint}Valid here: {', '.join(fields)}."
 
 

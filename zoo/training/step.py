@@ -103,14 +103,14 @@ class Stepper:
                 problem = f"the model cannot be compiled here: {' '.join(str(error).split(maxsplit=40)[:40])}"
                 raise TrainingError(problem, where="train.step", remedy=remedy) from error
             raise
+        # What the optimiser's own method does, without its ceremony.
+        for parameter in self._parameters:
+            parameter.grad = None
         # The gradients of several processes are averaged as if all shares were equal.
         (loss.total if count == 1 else loss.total * (share * count)).backward()
         if self.spec.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip_norm)
         self.optimizer.step()
-        # What the optimiser's own method does, without its ceremony; and the next batch finds the memory free.
-        for parameter in self._parameters:
-            parameter.grad = None
         # Without its graph, whose nodes would outlive the step.
         return Loss(loss.total.detach(), loss.terms)
 

@@ -28,13 +28,14 @@ class StepTerms:
         # One table for an epoch: a tensor for each step would leave the memory in pieces.
         self._table: Tensor | None = None
         self._count = self._summed = 0
-        self._unwritten: list[tuple[float, list[Tensor]]] = []
+        self._unwritten: list[tuple[float, Tensor]] = []
 
     def add(self, loss: Loss, weight: float) -> None:
         """Add the row of a step, in whose batch this process has a share of ``weight``."""
         if not self.names:
             self.names = ["loss", *loss.terms]
-        self._unwritten.append((weight, [loss.total.detach(), *loss.terms.values()]))
+        # A copy: a term may be a tensor that the objective changes in place, such as a weight that warms up.
+        self._unwritten.append((weight, row_of(loss)))
         if len(self._unwritten) == _TOGETHER:
             self._write()
 
@@ -64,9 +65,9 @@ class StepTerms:
     def _write(self) -> None:
         if not self._unwritten:
             return
-        weights, numbers = zip(*self._unwritten, strict=True)
+        weights, unweighted = zip(*self._unwritten, strict=True)
         self._unwritten.clear()
-        rows = torch.stack([number for row in numbers for number in row]).float().view(len(numbers), -1)
+        rows = torch.stack(unweighted)
         if self._processes.count > 1:
             share = torch.tensor(weights, device=self._device).unsqueeze(-1)
             # Of an example that is there for its company alone, nothing counts, be it infinite.
