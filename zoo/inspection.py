@@ -59,17 +59,13 @@ def describe_component(source: Source) -> Description:
     Raises:
         ComponentError: it had to be imported, and that failed.
     """
-    path = _path(source)
+    path = _module_path(source.module, source.distribution)
     found = _definition(path, source) if path else None
     if found is None:
         return _imported(source, path)
     definition, constructor = found
     options = tuple(_written_options(constructor, source))
     return Description(source, path, ast.get_docstring(definition) or "", options)
-
-
-def _path(source: Source) -> Path | None:
-    return _module_path(source.module, source.distribution)
 
 
 def _module_path(module: str, owner: str) -> Path | None:

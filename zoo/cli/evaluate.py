@@ -54,7 +54,6 @@ def command(
     from zoo.checkpoint import load
     from zoo.data import load_data
     from zoo.evaluation import choose_metrics, record, subject_of
-    from zoo.runs.directory import RunDirectory
     from zoo.spec.documents import parse_yaml
 
     loaded, spec = load(model), data_spec_of(model, dataset, overrides)
@@ -62,21 +61,17 @@ def command(
     subject = subject_of(loaded, data, split)
     asked = [parse_yaml(metric, "--metric") for metric in metrics] or None
     made = record(subject, choose_metrics(subject, asked, "--metric"), split, seed)
-    written = _write(model, spec, data.info, made, out)
+    kept = _keep(model, spec, data.info, made, out)
     if as_json:
         click.echo(json.dumps(made, indent=2, ensure_ascii=False))
         return
     click.echo(figures_table(made["metrics"], f"{split} split of {made['dataset']}, {made['examples']:,} examples"))
-    if written is not None:
-        click.echo(f"\nWrote {written}")
-    elif model.own and RunDirectory(model).read_evaluation() is not None:
-        click.echo("\nNot kept: the run's own figures are of other data, or of another seed. --out FILE keeps these.")
+    if kept:
+        click.echo(f"\n{kept}")
 
 
-def _write(
-    model: ModelDirectory, spec: DataSpec, info: DataInfo, made: dict[str, Any], out: Path | None
-) -> Path | None:
-    """Write the figures where they belong, and return the file: the run's only if they are of its data and seed."""
+def _keep(model: ModelDirectory, spec: DataSpec, info: DataInfo, made: dict[str, Any], out: Path | None) -> str:
+    """Write the figures where they belong, the run's own only if of its data and seed; say what became of them."""
     from zoo.evaluation import merged
     from zoo.files import write_text
     from zoo.runs.card import renew_card
@@ -85,15 +80,15 @@ def _write(
     if out is not None:
         document = {"model": model.asked, "data": spec.model_dump(mode="json"), **made}
         write_text(out, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-        return out
+        return f"Wrote {out}"
     run = RunDirectory(model)
     recorded = run.read_evaluation() if model.own else None
-    if recorded is None or any(recorded[fact] != made[fact] for fact in ("split", "seed")):
-        return None
+    if recorded is None:
+        return ""
     recipe = run.read_recipe()
-    if not same_data(recipe.data, spec):
-        return None
+    if any(recorded[fact] != made[fact] for fact in ("split", "seed")) or not same_data(recipe.data, spec):
+        return "Not kept: the run's own figures are of other data, or of another seed. --out FILE keeps these."
     everything = merged(recorded, made)
     run.write_evaluation(everything)
     renew_card(run.path, recipe, info, everything)
-    return run.path / EVALUATION
+    return f"Wrote {run.path / EVALUATION}"

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from zoo.errors import TrainingError
 from zoo.objectives import Loss
-from zoo.training.terms import row_of
 
 _WARM_UP = 3
 """Steps that run as they are before one is captured, so that libraries have set themselves up."""
@@ -41,7 +40,7 @@ class CapturedStep:
         self._done = 0
 
     def __call__(self, indices: Tensor) -> Loss:
-        """Make a step and return its loss."""
+        """Make a step; the loss that is returned is overwritten by the next one."""
         if len(indices) != len(self._indices):
             return self._work(indices)
         self._indices.copy_(indices)
@@ -52,9 +51,7 @@ class CapturedStep:
             self._graph = self._capture()
         self._graph.replay()
         assert self._loss is not None
-        # A copy: the next replay writes to the same memory.
-        total, *terms = row_of(self._loss).unbind()
-        return Loss(total, dict(zip(self._loss.terms, terms, strict=True)))
+        return self._loss
 
     def _beside(self) -> Loss:
         """Make a step on another stream than the usual one, as those before a capture must be."""

@@ -8,15 +8,12 @@ from torch import Tensor
 from zoo.objectives import Loss
 from zoo.processes import Processes
 
-_TOGETHER = 64
-"""Steps whose rows are written at a time."""
-
 
 class StepTerms:
     """A row of numbers for each step: the loss, then its terms.
 
-    Reading a number from an accelerator waits for it, a sum over processes waits for all of them, and to write a row
-    costs as much as a small layer: each is done for many steps at a time.
+    Reading a number from an accelerator waits for it, and a sum over processes waits for all of them: both are done
+    for many steps at a time.
 
     Attributes:
         names: what the columns are.
@@ -28,16 +25,19 @@ class StepTerms:
         # One table for an epoch: a tensor for each step would leave the memory in pieces.
         self._table: Tensor | None = None
         self._count = self._summed = 0
-        self._unwritten: list[tuple[float, Tensor]] = []
 
     def add(self, loss: Loss, weight: float) -> None:
         """Add the row of a step, in whose batch this process has a share of ``weight``."""
+        row = row_of(loss)
         if not self.names:
             self.names = ["loss", *loss.terms]
-        # A copy: a term may be a tensor that the objective changes in place, such as a weight that warms up.
-        self._unwritten.append((weight, row_of(loss)))
-        if len(self._unwritten) == _TOGETHER:
-            self._write()
+        if self._table is None:
+            self._table = torch.zeros(self._steps, len(row), device=self._device)
+        if self._processes.count > 1:
+            # Of an example that is there for its company alone, nothing counts, be it infinite.
+            row = row * weight if weight else torch.zeros_like(row)
+        self._table[self._count] = row
+        self._count += 1
 
     def last(self, count: int) -> Tensor:
         """Return the rows of the last steps, (count, terms)."""
@@ -45,7 +45,6 @@ class StepTerms:
 
     def all(self) -> Tensor:
         """Return all rows, (steps, terms)."""
-        self._write()
         if self._table is None:
             return torch.zeros(0)
         if self._processes.count > 1 and self._summed < self._count:
@@ -56,29 +55,10 @@ class StepTerms:
 
     def replace(self, rows: Tensor) -> None:
         """Take over the rows of a snapshot, or none, for a new epoch."""
-        self._count = self._summed = 0
-        self._unwritten.clear()
+        self._count = self._summed = len(rows)
         if len(rows):
-            self._append(rows.to(self._device))
-            self._summed = len(rows)
-
-    def _write(self) -> None:
-        if not self._unwritten:
-            return
-        weights, unweighted = zip(*self._unwritten, strict=True)
-        self._unwritten.clear()
-        rows = torch.stack(unweighted)
-        if self._processes.count > 1:
-            share = torch.tensor(weights, device=self._device).unsqueeze(-1)
-            # Of an example that is there for its company alone, nothing counts, be it infinite.
-            rows = torch.where(share > 0, rows * share, 0.0)
-        self._append(rows)
-
-    def _append(self, rows: Tensor) -> None:
-        if self._table is None:
             self._table = torch.zeros(self._steps, rows.shape[1], device=self._device)
-        self._table[self._count : self._count + len(rows)] = rows
-        self._count += len(rows)
+            self._table[: len(rows)] = rows.to(self._device)
 
 
 def row_of(loss: Loss) -> Tensor:
