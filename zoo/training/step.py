@@ -18,6 +18,7 @@ from zoo.spec.training import TrainSpec
 from zoo.training.capture import CapturedStep
 from zoo.training.devices import mixed_precision
 from zoo.training.ema import WeightAverage
+from zoo.training.fused import FusedSteps
 from zoo.training.optimizers import can_capture, make_optimizer
 
 
@@ -41,6 +42,7 @@ class Stepper:
         self._replica = self._replicate()
         self._network = torch.compile(self._replica) if spec.step == "compiled" else self._replica
         self.optimizer = make_optimizer(spec.optimizer, model.parameters(), self.device, captured=is_captured)
+        self._update = FusedSteps(self.optimizer)
         self._base_rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         self.average = WeightAverage(model, spec.ema) if spec.ema is not None else None
         self._captured: CapturedStep | None = None
@@ -110,7 +112,7 @@ class Stepper:
         (loss.total if count == 1 else loss.total * (share * count)).backward()
         if self.spec.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip_norm)
-        self.optimizer.step()
+        self._update()
         # Without its graph, whose nodes would outlive the step.
         return Loss(loss.total.detach(), loss.terms)
 
