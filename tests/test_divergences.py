@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Laplace, MultivariateNormal, Normal
 
-from zoo.divergences import kl_divergence
+from zoo.divergences import StandardNormal, kl_divergence
 from zoo.errors import ComponentError
 
 DIMENSIONS = st.integers(1, 6)
@@ -61,6 +61,23 @@ def test_the_divergence_of_a_gaussian_from_itself_is_zero(first: str, second: st
     lower = torch.diag(torch.tensor([0.5, 2.0, 1.0]))
     q, p = (gaussian(torch.tensor([1.0, -2.0, 0.0]), lower, kind) for kind in (first, second))
     assert kl_divergence(q, p).abs() < 1e-6
+
+
+@settings(max_examples=20, deadline=None)
+@given(d=DIMENSIONS, seed=SEEDS)
+def test_the_divergence_from_the_standard_normal_is_that_of_the_same_gaussian(d: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    normal = Normal(torch.zeros(d, dtype=torch.float64), torch.ones(d, dtype=torch.float64))
+    mean = torch.randn(4, d, generator=generator, dtype=torch.float64).requires_grad_()
+    scale = (0.1 + torch.rand(4, d, generator=generator, dtype=torch.float64)).requires_grad_()
+    q, results = Independent(Normal(mean, scale), 1), []
+    for p in (StandardNormal(normal, 1), StandardNormal(normal, 1).expand((4,)), Independent(normal, 1)):
+        value = kl_divergence(q, p)
+        results.append([value, *torch.autograd.grad(value.sum(), [mean, scale])])
+    for found in zip(*results, strict=True):
+        assert torch.allclose(found[0], found[2], rtol=1e-12)
+        assert torch.equal(found[0], found[1])
+    assert torch.allclose(torch.distributions.kl_divergence(q, StandardNormal(normal, 1)), results[0][0])
 
 
 @settings(max_examples=30, deadline=None)

@@ -25,6 +25,21 @@ from zoo.errors import ComponentError
 KlMethod = Literal["auto", "closed_form", "monte_carlo"]
 
 
+class StandardNormal(Independent):
+    """N(0, I) as a type of its own: a KL divergence to it takes fewer operations than to any other Gaussian.
+
+    Args:
+        base_distribution: a ``Normal`` of zeros and ones, (d,); this is not looked into.
+        reinterpreted_batch_ndims: 1.
+
+    Example:
+        >>> p = StandardNormal(Normal(torch.zeros(3), torch.ones(3)), 1)
+        >>> q = Independent(Normal(torch.ones(5, 3), 1.0), 1)
+        >>> kl_divergence(q, p)
+        tensor([1.5000, 1.5000, 1.5000, 1.5000, 1.5000])
+    """
+
+
 def kl_divergence(
     q: Distribution, p: Distribution, *, method: KlMethod = "auto", samples: Tensor | None = None, num_samples: int = 1
 ) -> Tensor:
@@ -46,6 +61,8 @@ def kl_divergence(
     if method != "monte_carlo":
         if _is_diagonal(q) and _is_diagonal(p):
             # torch would look this pair up twice, which takes longer than the sum and cannot be compiled.
+            if isinstance(p, StandardNormal):
+                return _kl_standard(_diagonal(q))
             return _kl_diagonals(_diagonal(q), _diagonal(p))
         try:
             return torch_kl_divergence(q, p)
@@ -65,9 +82,13 @@ def _kl_diagonals(q: Normal, p: Normal) -> Tensor:
     return (0.5 * (ratio.square() + distance.square() - 1) - ratio.log()).sum(-1)
 
 
+def _kl_standard(q: Normal) -> Tensor:
+    return (0.5 * (q.scale * q.scale + q.loc * q.loc - 1) - q.scale.log()).sum(-1)
+
+
 def _is_diagonal(distribution: Distribution) -> TypeGuard[Independent]:
     return (
-        type(distribution) is Independent
+        (type(distribution) is Independent or type(distribution) is StandardNormal)
         and type(distribution.base_dist) is Normal
         and distribution.reinterpreted_batch_ndims == 1
     )

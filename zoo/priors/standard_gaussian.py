@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent, Normal
+from torch.distributions import Normal
 
+from zoo.divergences import StandardNormal
 from zoo.priors import Prior
 from zoo.registry import register
 
@@ -30,6 +31,6 @@ class StandardGaussian(Prior):
         self.register_buffer("mean", torch.zeros(latent_dim), persistent=False)
         self.register_buffer("scale", torch.ones(latent_dim), persistent=False)
 
-    def forward(self) -> Independent:
+    def forward(self) -> StandardNormal:
         """Return N(0, I) with event shape (latent_dim,)."""
-        return Independent(Normal(self.mean, self.scale, validate_args=False), 1, validate_args=False)
+        return StandardNormal(Normal(self.mean, self.scale, validate_args=False), 1, validate_args=False)
