@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 import zoo
 from zoo import files
-from zoo.errors import CheckpointError, ZooError
+from zoo.errors import CheckpointError, InputError, ZooError
 
 
 @pytest.fixture
@@ -192,6 +192,22 @@ def test_a_truncated_or_missing_file_is_named(checkpoint: Path, name: str) -> No
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such directory"):
         zoo.load(tmp_path / "nowhere")
+
+
+def test_what_is_no_name_and_a_device_that_is_not_there_are_refused(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match=r"^model: a directory or a name was needed, int came"):
+        zoo.load(3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"^device: the weights cannot be put on 'cudda': "):
+        zoo.load(checkpoint, device="cudda")
+
+    def without_a_driver(*_: object, **__: object) -> None:
+        raise RuntimeError("Found no NVIDIA driver on your system. Please check\nand so on")
+
+    monkeypatch.setattr(torch.nn.Module, "to", without_a_driver)
+    with pytest.raises(InputError, match=r"'cuda': Found no NVIDIA driver on your system. Please check\n`cpu` is"):
+        zoo.load(checkpoint, device="cuda")
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,14 @@ def test_nothing_that_only_looks_keeps_a_gradient(vae: Model) -> None:
         (lambda m: m.encode(torch.zeros(2, 1, 8, 8, dtype=torch.uint8)), "floating-point data were needed"),
         (lambda m: m.decode(torch.randn(5, 3)), r"B, 2\) were needed, \(5, 3\) came"),
         (lambda m: m.decode(torch.randn(2)), "codes of shape"),
-        (lambda m: m.sample(0), "at least 1"),
+        (lambda m: m.sample(0), "n: a whole number of at least 1 was needed, 0 came"),
+        (lambda m: m.sample(2.5), "n: a whole number of at least 1 was needed, 2.5 came"),
+        (lambda m: m.sample("4"), "n: a whole number of at least 1 was needed, '4' came"),
+        (lambda m: m.log_likelihood(torch.rand(2, 1, 8, 8), num_samples=2.5), "num_samples: a whole number"),
+        (lambda m: m.log_likelihood(torch.rand(2, 1, 8, 8), max_rows=0), "max_rows: a whole number"),
+        (lambda m: m.encode(torch.rand(2, 1, 8, 8).double()), "x: numbers of type torch.float32 were needed"),
+        (lambda m: m.decode(torch.randn(5, 2).double()), "z: numbers of type torch.float32 were needed"),
+        (lambda m: m.decode(torch.ones(5, 2, dtype=torch.long)), "z: numbers of type torch.float32 were needed"),
         (lambda m: m.encode(np.zeros((2, 1, 8, 8), np.float32)), "x: a tensor was needed, ndarray came"),
         (lambda m: m.log_likelihood(np.zeros((2, 1, 8, 8), np.float32)), "x: a tensor was needed, ndarray came"),
         (lambda m: m.decode([[0.0, 1.0]]), "z: a tensor was needed, list came"),
@@ -66,6 +73,14 @@ def test_nothing_that_only_looks_keeps_a_gradient(vae: Model) -> None:
 def test_wrong_input_is_told_what_was_needed(vae: Model, call: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         call(vae)  # type: ignore[operator]
+
+
+def test_numbers_may_be_of_the_type_of_the_weights_or_of_autocast(vae: Model) -> None:
+    x = torch.rand(2, 1, 8, 8)
+    assert vae.double().encode(x.double()).mean.dtype == torch.float64
+    with torch.autocast("cpu", torch.bfloat16):
+        assert vae.float().encode(x.bfloat16()).mean.dtype == torch.float32
+    assert len(vae.sample(np.int64(3))) == 3
 
 
 @pytest.mark.parametrize(

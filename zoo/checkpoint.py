@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from zoo.allocation import AllocationLimit, readable
 from zoo.assembly import assemble
-from zoo.errors import CheckpointError, located
+from zoo.errors import CheckpointError, InputError, located
 from zoo.files import replacing, write_text
 from zoo.model import Model
 from zoo.registry import find_source
@@ -83,6 +83,7 @@ def load(directory: str | Path, *, device: str | torch.device = "cpu") -> Model:
     Raises:
         CheckpointError: the directory, a file or a tensor is missing, damaged or of another shape.
         ComponentError: a component is not installed.
+        InputError: the device is not there.
     """
     folder = Path(directory)
     if not folder.is_dir():
@@ -97,7 +98,17 @@ def load(directory: str | Path, *, device: str | torch.device = "cpu") -> Model:
         with _NoDraws():
             model = _assemble(spec)
     load_weights(model, read_weights(folder / WEIGHTS), str(folder / WEIGHTS))
-    return model.to(device).eval()
+    return _placed(model, device).eval()
+
+
+def _placed(model: Model, device: str | torch.device) -> Model:
+    try:
+        return model.to(device)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"the weights cannot be put on {str(device)!r}: {reason}", where="device", remedy="`cpu` is always there."
+        ) from error
 
 
 class _NoDraws(TorchFunctionMode):

@@ -75,9 +75,13 @@ def located(where: str) -> Iterator[None]:
         raise
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``"Did you mean 'x'? "`` for the known name nearest to ``name``, or an empty string."""
-    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+def nearest(name: str, known: Iterable[str], likeness: float = 0.5) -> str:
+    """Return ``"Did you mean 'x'? "`` for the known name nearest to ``name``, or an empty string.
+
+    Args:
+        likeness: the least that counts as near, from 0 to 1 for the same name.
+    """
+    match = difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)
     return f"Did you mean {match[0]!r}? " if match else ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import operator
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,7 @@ class Model(Parts):
         Raises:
             InputError: an option is unknown; the message names those there are.
         """
-        if n < 1:
-            raise InputError(f"a number of samples of at least 1 was needed, {n} came", where="n")
+        n = _at_least_one(n, "n")
         known = [*inspect.signature(self.objective.sample).parameters][3:]
         for name in options:
             if name not in known:
@@ -110,8 +110,7 @@ class Model(Parts):
         self.check_labels(labels, len(x))
         if max_rows is None:
             max_rows = 1024 if x.device.type == "cpu" else 8192
-        if num_samples < 1 or max_rows < 1:
-            raise InputError("num_samples and max_rows of at least 1 were needed", where="log_likelihood")
+        num_samples, max_rows = _at_least_one(num_samples, "num_samples"), _at_least_one(max_rows, "max_rows")
         parts = x.split(max_rows)
         split_labels = labels.split(max_rows) if labels is not None else [None] * len(parts)
         estimates = [
@@ -232,3 +231,13 @@ class Model(Parts):
                 where="log_likelihood",
                 remedy="Train a model with objective `vae`, or measure `mse`.",
             )
+
+
+def _at_least_one(value: object, where: str) -> int:
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise InputError(f"a whole number of at least 1 was needed, {value!r} came", where=where)
+    return number

@@ -104,7 +104,7 @@ class Parts(nn.Module):
             ComponentError: the model is a network without a code, or its decoder's output is not of the data.
         """
         self._check_code("decode")
-        _check_tensor(z, "z")
+        self._check_numbers(z, "z")
         if z.ndim < 2 or z.shape[-1] != self.latent_dim:
             raise InputError(f"codes of shape (…, B, {self.latent_dim}) were needed, {tuple(z.shape)} came", where="z")
         condition = self.condition(labels, z.shape[-2])
@@ -188,6 +188,21 @@ class Parts(nn.Module):
                 f"floating-point data were needed, {x.dtype} came",
                 where="x",
                 remedy="Scale the data as in training, for example `x.float() / 255`.",
+            )
+        self._check_numbers(x, "x")
+
+    def _check_numbers(self, values: Tensor, where: str) -> None:
+        """Refuse numbers of another type than the weights, unless autocast is there to convert them."""
+        _check_tensor(values, where)
+        # Float32 is what nearly always comes, and looking at the weights takes as long as an operation.
+        if values.dtype == torch.float32 or torch.is_autocast_enabled(values.device.type):
+            return
+        needed = next((parameter.dtype for parameter in self.parameters()), values.dtype)
+        if values.dtype != needed:
+            raise InputError(
+                f"numbers of type {needed} were needed, {values.dtype} came",
+                where=where,
+                remedy=f"Convert them: `{where}.to({needed})`.",
             )
 
     def _check_code(self, wanted: str) -> None:

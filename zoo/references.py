@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 
 from zoo import checkpoint
 from zoo.catalogue import pretrained_files
-from zoo.errors import CheckpointError, located, nearest
+from zoo.errors import CheckpointError, InputError, located, nearest
 from zoo.hub.address import PREFIX, Address
 from zoo.model import Model
 
@@ -30,6 +31,7 @@ def load(model: str | Path, *, device: str | torch.device = "cpu", **hub: Any) -
 
     Raises:
         CheckpointError: there is no such model, or a file or a tensor is missing, damaged or of another shape.
+        InputError: the device is not there.
         ComponentError: a component is not installed.
         HubError: the Hub cannot be reached or refuses.
 
@@ -56,6 +58,12 @@ def locate(model: str | Path, **hub: Any) -> Path:
         >>> locate("vae-mlp-2d.digits").name
         'vae-mlp-2d.digits'
     """
+    if not isinstance(model, (str, os.PathLike)):
+        raise InputError(
+            f"a directory or a name was needed, {type(model).__name__} came",
+            where="model",
+            remedy="`zoo-cli list pretrained` shows names.",
+        )
     text = str(model)
     if text.startswith(PREFIX):
         from zoo.hub.download import fetch

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from zoo.catalogue import list_models, list_pretrained, list_recipes, preset_files, recipe_files
+from zoo.catalogue import list_models, list_pretrained, list_recipes, preset_files, pretrained_files, recipe_files
 from zoo.inspection import describe_component
 from zoo.registry import KINDS, find_source, list_components
 from zoo.spec.documents import read_yaml
@@ -65,6 +65,13 @@ def test_a_recipe_is_shown_as_it_is_written(name, cli):
     assert facts["source"] == str(recipe_files()[name])
 
 
+@pytest.mark.parametrize("name", list(pretrained_files()))
+def test_a_pretrained_model_is_shown_with_its_figures(name, cli):
+    (facts,) = json.loads(cli("show", name, "--json").out)
+    assert facts["kind"] == "pretrained"
+    assert facts["text"] == pretrained_files()[name].read_text().rstrip()
+
+
 def test_a_name_of_several_kinds_is_shown_in_each(cli):
     kinds = [kind for kind in KINDS if "conv" in list_components(kind)]
     assert len(kinds) > 1
@@ -85,6 +92,8 @@ def test_every_bundled_file_says_in_a_sentence_what_it_is_for(path):
         (("list", "posteriorz"), ("unknown kind 'posteriorz'", "'posterior'")),
         (("show", "full_gausian"), ("unknown name 'full_gausian'", "'full_gaussian'")),
         (("show", "prior/conv"), ("unknown name 'prior/conv'",)),
+        (("show", "posterior"), ("'posterior' is a kind", "`zoo-cli list posterior`")),
+        (("show", "pretrained"), ("'pretrained' is a kind", "`zoo-cli list pretrained`")),
         (("show",), ("Missing argument 'NAME'",)),
         (("lst",), ("No such command 'lst'",)),
         (("list", "--jsn"), ("No such option",)),

@@ -47,14 +47,19 @@ def test_evaluate_renews_the_card_of_the_run_unless_a_person_edited_it(cli, tmp_
     card = run / "README.md"
     before = card.read_text()
     assert "active_units" not in before
-    cli("evaluate", run, "--metric", "active_units")
+    done = cli("evaluate", run, "--metric", "active_units")
+    assert "evaluation.json and the model card" in done.out
     after = card.read_text()
     assert "active_units" in after
     pictures = [line for line in before.splitlines() if line.startswith("![")]
     assert [line for line in after.splitlines() if line.startswith("![")] == pictures
     card.write_text(after + "Trained on a Sunday.\n")
-    cli("evaluate", run, "--metric", "elbo")
+    done = cli("evaluate", run, "--metric", "elbo")
     assert card.read_text() == after + "Trained on a Sunday.\n"
+    assert "README.md was edited, and is left as it is" in done.out
+    card.unlink()
+    assert "README" not in cli("evaluate", run, "--metric", "elbo").out
+    assert not card.exists()
 
 
 def test_evaluate_leaves_the_run_alone_where_the_data_are_others(cli, runs, tmp_path):

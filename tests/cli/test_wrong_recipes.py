@@ -57,6 +57,11 @@ CASES = {
     ),
     "key that belongs elsewhere": overridden("epochs=3", "epochs", "unknown field", "'train.epochs'"),
     "key that is an option": overridden("train.lr=3", "train.lr", "unknown field", "'train.optimizer.lr'"),
+    "option of a part": overridden("beta=4", "beta", "`model.objective.beta` is an option of the objective 'vae'"),
+    "option of a part, in the model": overridden(
+        "model.beta=4", "model.beta", "`model.objective.beta` is an option of the objective 'vae'"
+    ),
+    "option of another dataset": overridden("data.path=x", "data.path", "`data.path` is an option of the dataset"),
     "unknown key of the schedule": overridden(
         "train.schedule.peak=3", "train.schedule.peak", "Valid here: name, warmup"
     ),
@@ -98,7 +103,7 @@ CASES = {
     "zero epochs": overridden("train.epochs=0", "train.epochs", "greater than 0, 0 came"),
     "rate that is no number": overridden("train.optimizer.lr=.nan", "train.optimizer.lr", "nan came"),
     "infinite rate": overridden("train.optimizer.lr=.inf", "train.optimizer.lr", "inf came"),
-    "negative rate": Wrong(GOOD, ("train.optimizer.lr=-1",), None, "train.optimizer", ("learning rate", "-1")),
+    "negative rate": overridden("train.optimizer.lr=-1", "train.optimizer.lr", "learning rate", "-1"),
     "weight that is no number": in_model("objective: {name: vae, beta: .nan}", "model.objective.beta", "finite"),
     "two lengths": in_model(
         "objective: {name: vae, beta_warmup: {epochs: 1, steps: 2}}", "model.objective.beta_warmup", "exactly one"
@@ -211,6 +216,7 @@ def test_a_wrong_recipe_is_refused_with_the_field_and_its_place(case, cli, tmp_p
         ("mine.yml", ("there is no such file", "Did you mean 'mine.yaml'?")),
         ("folder/", ("folder/: a YAML file was needed, this is a directory", "It holds: inside.yaml")),
         (".", ("unknown recipe '.'",)),
+        ("runs/a", ("this is a directory", "zoo-cli train runs/a/recipe.yaml --out runs/a --resume")),
         ("latin.yaml", ("latin.yaml: cannot be read", "UTF-8")),
     ],
 )
@@ -220,6 +226,8 @@ def test_what_is_no_recipe_is_named(name, says, cli, tmp_path, monkeypatch):
     Path("latin.yaml").write_bytes("# Größe".encode("latin-1"))
     Path("folder").mkdir()
     Path("folder", "inside.yaml").write_text(GOOD)
+    Path("runs/a").mkdir(parents=True)
+    Path("runs/a/recipe.yaml").write_text(GOOD)
     outcome = cli("train", name)
     assert outcome.status == 2
     assert outcome.err.startswith("Error: ")

@@ -7,7 +7,7 @@ import torch
 from zoo import registry
 from zoo.data import load_data
 from zoo.datasets import Collection, Stored
-from zoo.errors import ComponentError, DataError
+from zoo.errors import ComponentError, DataError, InputError
 from zoo.spec import DataSpec
 
 SPLITS = ("train", "validation", "test")
@@ -15,6 +15,21 @@ SPLITS = ("train", "validation", "test")
 
 def splits_of(data):
     return {name: getattr(data, name) for name in SPLITS}
+
+
+def test_data_are_named_described_or_specified():
+    wanted = load_data(DataSpec(name="digits")).train.examples(3)
+    for written in ("digits", {"name": "digits"}):
+        assert torch.equal(load_data(written).train.examples(3), wanted)
+    assert load_data({"name": "digits", "pad": 2}).info.data_shape == (1, 12, 12)
+    for wrong, message in (
+        ({"name": "digits", "pad": -1}, r"^data\.pad: "),
+        ({"pad": 1}, r"^data\.name: missing"),
+        (3, "^data: a name or a mapping was needed, 3 came"),
+        ("digitz", "Did you mean 'digits'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            load_data(wrong)
 
 
 @pytest.mark.parametrize(

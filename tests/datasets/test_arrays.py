@@ -48,6 +48,17 @@ def test_channels_last_images_are_turned(path):
     assert examples[2, 1, 4, 6] == colour[2, 4, 6, 1]
 
 
+def test_images_whose_channels_may_stand_last_are_refused_until_that_is_stated(path):
+    for shape, stands_first in (((4, 28, 28, 1), (1, 28, 28)), ((4, 32, 30, 3), (3, 32, 30))):
+        file = write(path, x=RANDOM.integers(0, 256, shape, dtype=np.uint8))
+        with pytest.raises(DataError, match="channels that stand last") as caught:
+            load(file)
+        assert caught.value.where == "channels_last"
+        assert load(file, channels_last=True).splits["train"].examples.shape[1:] == stands_first
+        assert load(file, channels_last=False).splits["train"].examples.shape == shape
+    assert load(write(path, x=np.zeros((4, 3, 28, 2), np.uint8))).splits["train"].examples.shape == (4, 3, 28, 2)
+
+
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.int16, np.int64])
 def test_other_numbers_become_float32_without_a_range(path, kind):
     values = (VECTORS * 100).astype(kind)

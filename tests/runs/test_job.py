@@ -17,9 +17,20 @@ import zoo
 from tests.runs.kill_and_resume import contents, differences, finish, kill_at, train
 from zoo.errors import CheckpointError, RunError, TrainingError
 from zoo.runs.job import Run
+from zoo.training.progress import Silent
 
 SMALL = ["model.encoder.widths=[16]", "model.decoder.widths=[16]", "data.subset=200", "train.precision=fp32"]
 QUICK = [*SMALL, "train.epochs=3", "evaluate.metrics=[elbo, mse]", "evaluate.figures=[loss]"]
+
+
+class Notes(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def job(out: Path, *overrides: str, **options: Any) -> Run:
@@ -123,7 +134,12 @@ def test_resuming_another_recipe_is_refused_with_the_field(run: Run) -> None:
 
 
 def test_resuming_where_nothing_is_begins(tmp_path: Path) -> None:
-    assert job(tmp_path / "new", "train.epochs=1", resume=True).metrics[0]["epoch"] == 1
+    seen = Notes()
+    assert job(tmp_path / "new", "train.epochs=1", resume=True, reporter=seen).metrics[0]["epoch"] == 1
+    assert f"Nothing to resume in {tmp_path / 'new'}: the run begins." in seen.notes
+    seen = Notes()
+    job(tmp_path / "new", "train.epochs=1", resume=True, reporter=seen)
+    assert not [note for note in seen.notes if "resume" in note]
 
 
 def test_two_processes_do_not_train_in_one_directory(tmp_path: Path) -> None:

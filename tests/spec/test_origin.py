@@ -20,7 +20,7 @@ def origin(tmp_path):
 @pytest.mark.parametrize(
     ("field", "place"),
     [
-        ("model", "recipe.yaml, line 1"),
+        ("model", "recipe.yaml, line 1, with --set model.latent_dim=3"),
         ("model.preset", "recipe.yaml, line 2"),
         ("model.encoder.widths[0]", "recipe.yaml, line 1"),
         ("train.epochs", "recipe.yaml, line 4"),

@@ -154,6 +154,14 @@ def test_an_override_of_a_bundled_recipe_changes_that_field_alone(name):
     assert changed == plain
 
 
+def test_a_description_says_that_model_or_data_were_changed():
+    plain = load_recipe("digits").description
+    changed = load_recipe("digits", ["train.epochs=3", "model.latent_dim=8", "data.scale=symmetric", "data.pad=1"])
+    assert changed.description == f"{plain} Changed: model.latent_dim, data.scale, data.pad."
+    assert load_recipe("digits", ["model.latent_dim=8", "description=Mine."]).description == "Mine."
+    assert overridden(GOOD, "model.latent_dim=8").description == ""
+
+
 def test_overrides_are_laid_in_their_order():
     assert overridden(GOOD, "seed=1", "seed=2").seed == 2
     recipe = overridden(GOOD, "model.encoder=conv", "model.encoder.depth=2")

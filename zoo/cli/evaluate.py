@@ -90,5 +90,7 @@ def _keep(model: ModelDirectory, spec: DataSpec, info: DataInfo, made: dict[str,
         return "Not kept: the run's own figures are of other data, or of another seed. --out FILE keeps these."
     everything = merged(recorded, made)
     run.write_evaluation(everything)
-    renew_card(run.path, recipe, info, everything)
-    return f"Wrote {run.path / EVALUATION}"
+    if renew_card(run.path, recipe, info, everything):
+        return f"Wrote {run.path / EVALUATION} and the model card"
+    card = ". README.md was edited, and is left as it is" if (run.path / "README.md").is_file() else ""
+    return f"Wrote {run.path / EVALUATION}{card}"

@@ -14,20 +14,17 @@ import click
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str, as_json: bool) -> None:
-    """Show one component's options, defaults and source, or what a preset or recipe holds.
+    """Show one component's options, defaults and source, or what a preset, a recipe or a pretrained model is.
 
     NAME may be KIND/NAME where several kinds have it.
     """
-    from zoo.catalogue import preset_files, recipe_files
+    from zoo.catalogue import preset_files, pretrained_files, recipe_files
     from zoo.errors import ComponentError, unknown_name
     from zoo.registry import KINDS, sources
 
     kind, _, plain = name.rpartition("/")
-    files = {
-        shelf: entries[plain]
-        for shelf, entries in (("model", preset_files()), ("recipe", recipe_files()))
-        if plain in entries and kind in ("", shelf)
-    }
+    shelves = {"model": preset_files(), "recipe": recipe_files(), "pretrained": pretrained_files()}
+    files = {shelf: entries[plain] for shelf, entries in shelves.items() if plain in entries and kind in ("", shelf)}
     components = [
         source
         for role in KINDS
@@ -37,8 +34,11 @@ def command(name: str, as_json: bool) -> None:
         for source in owners
     ]
     if not files and not components:
-        everything = {*preset_files(), *recipe_files(), *(known for role in KINDS for known in sources(role))}
-        problem, remedy = unknown_name("name", name, everything)
+        if name in {*KINDS, *shelves}:
+            raise ComponentError(f"{name!r} is a kind", remedy=f"`zoo-cli list {name}` shows what there is of it.")
+        known_names = {known for entries in shelves.values() for known in entries}
+        known_names |= {known for role in KINDS for known in sources(role)}
+        problem, remedy = unknown_name("name", name, known_names)
         raise ComponentError(problem, remedy=f"{remedy.partition('Available')[0]}`zoo-cli list` shows what there is.")
     facts = [_file_facts(shelf, path) for shelf, path in files.items()] + [_component_facts(s) for s in components]
     if as_json:

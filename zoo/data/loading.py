@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from zoo.errors import DataError, ZooError
 from zoo.registry import find_component, sources
 from zoo.spec import DataSpec
 from zoo.spec.options import check_options, construct
+from zoo.spec.resolve import validate
 
 _ROWS_AT_ONCE = 4096
 
@@ -28,25 +30,29 @@ _ROWS_AT_ONCE = 4096
 def _silent(_: str) -> None: ...
 
 
-def load_data(spec: DataSpec, *, note: Callable[[str], None] = _silent) -> Data:
+def load_data(spec: str | Mapping[str, Any] | DataSpec, *, note: Callable[[str], None] = _silent) -> Data:
     """Load a dataset by name, split it, and prepare it as the spec says.
 
     Splits depend on the data, the shares and ``split_seed`` alone, so they are the same on every machine.
 
     Args:
+        spec: a dataset's name, or the ``data`` of a recipe: a mapping, or a spec.
         note: is told, in a sentence, of work that takes long (a download).
 
     Raises:
+        RecipeError: a field of the mapping is wrong; the message names it.
         ComponentError: the dataset is unknown, or one of its options.
         DataError: the data cannot be had, or cannot be prepared like this; the message names the field.
 
     Example:
-        >>> data = load_data(DataSpec(name="digits", binarise="dynamic"))
+        >>> data = load_data({"name": "digits", "binarise": "dynamic"})
         >>> len(data.train), len(data.validation), len(data.test), data.info.data_shape
         (1374, 153, 270, (1, 8, 8))
         >>> data.train.examples(2).unique()
         tensor([0., 1.])
     """
+    if not isinstance(spec, DataSpec):
+        spec = validate(DataSpec, spec, "data")
     collection = _collect(spec, note)
     shape = check_collection(collection)
     geometry = _geometry(spec, collection, shape)

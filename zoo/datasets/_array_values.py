@@ -19,11 +19,11 @@ class Values:
     """What the values of examples are to be.
 
     Attributes:
-        channels_last: images are stored (N, H, W, C).
+        channels_last: images are stored (N, H, W, C); None: (N, C, H, W), and the shape does not look otherwise.
         bounds: smallest and largest value, None without.
     """
 
-    channels_last: bool
+    channels_last: bool | None
     bounds: tuple[float, float] | None
 
     def check_form(self, rows: ArrayRows, name: str) -> None:
@@ -39,6 +39,13 @@ class Values:
         if self.channels_last and len(rows.shape) != 4:
             problem = f"images (N, H, W, C) were needed, the array {name!r} has shape {rows.shape}"
             raise DataError(problem, where="channels_last")
+        if self.channels_last is None and len(rows.shape) == 4 and rows.shape[1] > 4 >= rows.shape[3]:
+            raise DataError(
+                f"the array {name!r} has shape {rows.shape}: images of {rows.shape[3]} channels that stand last, or "
+                f"of {rows.shape[1]} that stand first?",
+                where="channels_last",
+                remedy="State it: `channels_last: true`, or `false`.",
+            )
 
     def range_of(self, rows: ArrayRows) -> tuple[float, float] | None:
         """Return the smallest and largest value that an example can hold, None without bounds."""

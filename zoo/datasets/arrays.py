@@ -34,7 +34,8 @@ class Arrays(Dataset):
         examples: name of the examples, in place of ``x``.
         labels: name of the labels, in place of ``y``; for ``.npy``, the path or pattern of other files.
             None: ``y`` where it is there.
-        channels_last: images are stored (N, H, W, C).
+        channels_last: images are stored (N, H, W, C). None: (N, C, H, W), and a shape that looks otherwise, such as
+            (N, 28, 28, 1), is refused.
         value_range: smallest and largest value that an example can hold;
             None: 0 and 255 for bytes, 0 and 1 for truth values, no range for other numbers.
         in_memory_limit_mb: megabytes (10⁶ bytes) on disk up to which the examples, all files together, are held
@@ -65,7 +66,7 @@ class Arrays(Dataset):
         path: str,
         examples: str = "x",
         labels: str | None = None,
-        channels_last: bool = False,
+        channels_last: bool | None = None,
         value_range: list[float] | None = None,
         in_memory_limit_mb: int = 1024,
     ) -> None:

@@ -35,14 +35,20 @@ def write_card(
     write_text(folder / "README.md", str(card))
 
 
-def renew_card(folder: Path, recipe: Recipe, info: DataInfo, evaluation: dict[str, Any]) -> None:
-    """Write ``README.md`` of a run anew, with the figures it has, unless a person edited it or took it away."""
+def renew_card(folder: Path, recipe: Recipe, info: DataInfo, evaluation: dict[str, Any]) -> bool:
+    """Write ``README.md`` of a run anew, with the figures it has, unless a person edited it or took it away.
+
+    Returns:
+        Whether it was written.
+    """
     path = folder / "README.md"
     content = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    if is_untouched(content):
+    untouched = is_untouched(content)
+    if untouched:
         shown = [figure for figure in folder.glob("figures/*") if f"figures/{figure.name}" in content]
         shown.sort(key=lambda figure: content.index(f"figures/{figure.name}"))
         write_card(folder, recipe, info, evaluation, shown)
+    return untouched
 
 
 def compose(

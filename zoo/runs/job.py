@@ -101,6 +101,8 @@ def train(
         reporter = reporter if reporter is not None and team.is_first else Silent()
         if not resume:
             team.first(lambda: directory.check_free(overwrite=overwrite))
+        if resume and not directory.exists():
+            reporter.note(f"Nothing to resume in {directory.path}: the run begins.")
         with origin_of(recipe, overrides).located():
             # Where the data are downloaded, the first process does it, and the others find them.
             plan = team.first(lambda: make_plan(loaded, reporter.note)) or make_plan(loaded, reporter.note)

@@ -37,14 +37,23 @@ class Origin:
     overrides: tuple[str, ...] = ()
 
     def place(self, field: str) -> str:
-        """Return the override, or the file and line, that wrote a field given by its path."""
+        """Return the override, or the file and line, that wrote a field given by its path.
+
+        Of a field with fields of its own, it is the file, with the overrides in it.
+        """
         keys = field_keys(field)
         for override in reversed(self.overrides):
             written = field_keys(override.partition("=")[0])
             if written == keys[: len(written)]:
                 return f"--set {override}"
         line = line_of(self.path, keys) if self.path and field else None
-        return f"{self.name}, line {line}" if line else self.name
+        place = f"{self.name}, line {line}" if line else self.name
+        # Of parts that do not suit each other, one may be an override's.
+        within = [f"--set {text}" for text in self.overrides if field and self._is_within(text, keys)]
+        return ", with ".join([place, *within])
+
+    def _is_within(self, override: str, keys: tuple[str | int, ...]) -> bool:
+        return field_keys(override.partition("=")[0])[: len(keys)] == keys
 
     def locate(self, error: E) -> E:
         """Put the place of the field that an error names before it."""

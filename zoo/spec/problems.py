@@ -10,9 +10,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from zoo.errors import nearest
+from zoo.inspection import describe_component
+from zoo.registry import DISTRIBUTION, sources
 from zoo.spec.component import ComponentSpec
+from zoo.spec.model import PARTS
 
 _LONGEST = 80
+_ALIKE = 0.7
+"""From here on, a field is rather misspelt than one of another place."""
 _WRITTEN_AS_NAMES = {"ComponentSpec", "DataSpec", "ModelSpec", "ScheduleSpec"}
 
 _NEEDED = {
@@ -112,7 +117,8 @@ def _remedy(detail: ErrorDetails, schema: type[BaseModel], where: str, also_vali
         name = str(detail["loc"][-1])
         places = sorted(_places(name, schema, where), key=lambda path: path.count("."))
         is_one = len(places) == 1 or (len(places) > 1 and places[0].count(".") < places[1].count("."))
-        hint = nearest(name, fields) or (f"Did you mean {places[0]!r}? " if is_one else "")
+        elsewhere = f"Did you mean {places[0]!r}? " if is_one else _owner(name)
+        hint = nearest(name, fields, _ALIKE) or elsewhere or nearest(name, fields)
     return f"{hint}Valid here: {', '.join(fields)}."
 
 
@@ -125,6 +131,17 @@ def _places(name: str, schema: type[BaseModel], where: str) -> Iterator[str]:
             yield f"{path}.{name}"
         for model in _models_in(field.annotation):
             yield from _places(name, model, path)
+
+
+def _owner(name: str) -> str:
+    """Say which component of the zoo has an option of this name, and where it is written; nothing if none has."""
+    for kind in (*PARTS, "objective", "dataset"):
+        for component, owners in sources(kind).items():
+            own = [source for source in owners if source.distribution == DISTRIBUTION]
+            if own and any(option.name == name for option in describe_component(own[0]).options):
+                path = f"data.{name}" if kind == "dataset" else f"model.{kind}.{name}"
+                return f"`{path}` is an option of the {kind} {component!r}. "
+    return ""
 
 
 def _model_at(schema: Any, location: tuple[Any, ...]) -> type[BaseModel] | None:

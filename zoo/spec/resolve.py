@@ -67,6 +67,7 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iter
         document = {"name": path.stem, **read_yaml(path)}
     for override in overrides:
         apply_override(document, override)
+    _note_changes(document, overrides)
     if isinstance(document.get("model"), str):
         document["model"] = {"preset": document["model"]}
     if isinstance(document.get("model"), Mapping):
@@ -96,6 +97,9 @@ def find_recipe(name_or_path: str | Path) -> Path:
             return recipe_files()[path.stem]
         bundled = f"Bundled recipes, by name: {', '.join(recipe_files())}."
         if path.is_dir():
+            if (path / "recipe.yaml").is_file():
+                remedy = f"To go on with the run there: zoo-cli train {path}/recipe.yaml --out {path} --resume"
+                raise RecipeError("a YAML file was needed, this is a directory", where=text, remedy=remedy)
             files = ", ".join(file.name for file in sorted(path.glob("*.y*ml"))) or "none"
             raise RecipeError(
                 "a YAML file was needed, this is a directory", where=text, remedy=f"It holds: {files}. {bundled}"
@@ -171,7 +175,16 @@ def apply_override(document: dict[str, Any], override: str) -> None:
     place[keys[-1]] = parse_yaml(text, where)
 
 
-def validate(schema: type[S], document: Mapping[str, Any], where: str = "", origin: Origin | None = None) -> S:
+def _note_changes(document: dict[str, Any], overrides: Iterable[str]) -> None:
+    """Add to a description what it does not know: that the model or the data are others."""
+    paths = [override.partition("=")[0].strip() for override in overrides]
+    changed = [path for path in dict.fromkeys(paths) if path.partition(".")[0] in ("model", "data")]
+    text = document.get("description")
+    if changed and isinstance(text, str) and text and "description" not in paths:
+        document["description"] = f"{text} Changed: {', '.join(changed)}."
+
+
+def validate(schema: type[S], document: object, where: str = "", origin: Origin | None = None) -> S:
     """Return a document as a spec.
 
     Args:

@@ -56,12 +56,23 @@ def check_optimizer(spec: ComponentSpec, where: str = "train.optimizer") -> Comp
             raise ComponentError(
                 f"a value like {_plain(defaults[name])!r} was needed, {value!r} came", where=f"{where}.{name}"
             )
-    options = {name: _plain(value) for name, value in defaults.items()} | spec.options
+    plain = {name: _plain(value) for name, value in defaults.items()}
+    refusal = _refusal(classes[spec.name], plain | spec.options)
+    if refusal is not None:
+        # The option without which there is no problem, if it is one alone.
+        rest = {name: {key: value for key, value in spec.options.items() if key != name} for name in spec.options}
+        culprit = next((n for n, others in rest.items() if _refusal(classes[spec.name], plain | others) is None), None)
+        raise ComponentError(refusal, where=f"{where}.{culprit}" if culprit else where)
+    return spec.with_options(plain | spec.options)
+
+
+def _refusal(optimizer: type[torch.optim.Optimizer], options: Mapping[str, Any]) -> str | None:
+    """Return what an optimiser says against its options."""
     try:
-        classes[spec.name]([nn.Parameter(torch.zeros(1))], **_arguments(options))
+        optimizer([nn.Parameter(torch.zeros(1))], **_arguments(options))
     except (ValueError, TypeError) as error:
-        raise ComponentError(str(error), where=where) from error
-    return spec.with_options(options)
+        return str(error)
+    return None
 
 
 def can_capture(name: str) -> bool:
