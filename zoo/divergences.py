@@ -61,9 +61,7 @@ def kl_divergence(
     if method != "monte_carlo":
         if _is_diagonal(q) and _is_diagonal(p):
             # torch would look this pair up twice, which takes longer than the sum and cannot be compiled.
-            if isinstance(p, StandardNormal):
-                return _kl_standard(_diagonal(q))
-            return _kl_diagonals(_diagonal(q), _diagonal(p))
+            return _kl_diagonals(q, p)
         try:
             return torch_kl_divergence(q, p)
         except NotImplementedError as error:
@@ -77,13 +75,17 @@ def kl_divergence(
     return (q.log_prob(samples) - p.log_prob(samples)).mean(0)
 
 
-def _kl_diagonals(q: Normal, p: Normal) -> Tensor:
-    ratio, distance = q.scale / p.scale, (q.loc - p.loc) / p.scale
-    return (0.5 * (ratio.square() + distance.square() - 1) - ratio.log()).sum(-1)
+def _kl_diagonals(q: Independent, p: Independent) -> Tensor:
+    ratio, distance = relative(_diagonal(q).loc, _diagonal(q).scale, p)
+    return (0.5 * (ratio * ratio + distance * distance - 1) - ratio.log()).sum(-1)
 
 
-def _kl_standard(q: Normal) -> Tensor:
-    return (0.5 * (q.scale * q.scale + q.loc * q.loc - 1) - q.scale.log()).sum(-1)
+def relative(mean: Tensor, scale: Tensor, p: Independent) -> tuple[Tensor, Tensor]:
+    """Return σ / σ* and (μ − μ*) / σ*, with the mean and the scale of the independent Gaussians ``p``."""
+    if isinstance(p, StandardNormal):
+        return scale, mean
+    other = _diagonal(p)
+    return scale / other.scale, (mean - other.loc) / other.scale
 
 
 def _is_diagonal(distribution: Distribution) -> TypeGuard[Independent]:

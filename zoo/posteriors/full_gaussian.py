@@ -14,6 +14,7 @@ from torch.distributions.kl import register_kl
 from torch.distributions.utils import lazy_property
 from torch.nn import functional as F
 
+from zoo.divergences import relative
 from zoo.posteriors import Head, Posterior, positive
 from zoo.precision import full_precision
 from zoo.registry import register
@@ -140,10 +141,9 @@ class SharedFactorNormal(MultivariateNormal):
 def _kl_shared_diagonal(q: SharedFactorNormal, p: Independent) -> Tensor:
     if not isinstance(p.base_dist, Normal) or p.reinterpreted_batch_ndims != 1 or p.batch_shape:
         return torch_kl_divergence(MultivariateNormal(q.loc, scale_tril=q.scale_tril, validate_args=False), p)
-    scale = p.base_dist.scale
     rows = q.triangles.transpose(0, 1)
     products = (rows @ rows.mT).flatten(1)
     pairs = (q.weights.unsqueeze(-1) * q.weights.unsqueeze(-2)).flatten(1)
-    ratio = q.scale / scale
-    spread = ratio.square() * (1 + F.linear(pairs, products))
-    return 0.5 * (spread + ((q.loc - p.mean) / scale).square() - 1 - 2 * ratio.log()).sum(-1)
+    spread = torch.addmm(pairs.new_ones(()), pairs, products.T)
+    ratio, distance = relative(q.loc, q.scale, p)
+    return (0.5 * (ratio * ratio * spread + distance * distance - 1) - ratio.log()).sum(-1)
