@@ -1,7 +1,8 @@
 """Where the time of a training step goes, beside a loop tuned by hand: in short turns, and operator by operator.
 
 The zoo's loop and the loop by hand train the MLP VAE 784-512-2, so many steps in turns: a machine that others share is
-slow for seconds at a time, and then slow for both. The operators' times are torch's profiler's own, of the same loops.
+slow for seconds at a time, and then slow for both. The operators' times are torch's profiler's own, of the same loops:
+medians of several turns.
 
     python -m benchmarks steps --data DIR
     python -m benchmarks steps --precision bf16 --turns 80
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +54,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--images", type=int, default=55_000, help="images to train on (%(default)s)")
     parser.add_argument("--steps", type=int, default=50, help="steps of a turn (%(default)s)")
     parser.add_argument("--turns", type=int, default=40, help="turns that are counted (%(default)s)")
+    parser.add_argument("--profiles", type=int, default=7, help="turns of each under the profiler (%(default)s)")
     parser.add_argument("--data", type=Path, help="folder of MNIST")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
@@ -79,7 +82,14 @@ def main(arguments: list[str]) -> None:
 
     train(images, options, after_step)
     counted = {name: values[2:] for name, values in seconds.items()}
-    shares = {"zoo": operators_of_trainer(images, options), "by hand": operators_of(hand_turn, options.steps)}
+    # In turns as well: a neighbour's use of the cache makes a kernel several times slower, for seconds or minutes.
+    turns = [
+        {"zoo": operators_of_trainer(images, options), "by hand": operators_of(hand_turn, options.steps)}
+        for _ in range(options.profiles)
+    ]
+    shares = {
+        who: {name: statistics.median(turn[who][name] for turn in turns) for name in turns[0][who]} for who in turns[0]
+    }
     figures = {
         "settings": {name: str(value) for name, value in vars(options).items()},
         "speed_ratios": {"zoo / by hand": ratios(counted, "by hand", "zoo")},
