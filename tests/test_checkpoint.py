@@ -201,6 +201,9 @@ def test_what_is_no_name_and_a_device_that_is_not_there_are_refused(
         zoo.load(3)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"^device: the weights cannot be put on 'cudda': "):
         zoo.load(checkpoint, device="cudda")
+    for wrong in (3.5, torch.float16):
+        with pytest.raises(InputError, match=r"^device: "):
+            zoo.load(checkpoint, device=wrong)  # type: ignore[arg-type]
 
     def without_a_driver(*_: object, **__: object) -> None:
         raise RuntimeError("Found no NVIDIA driver on your system. Please check\nand so on")

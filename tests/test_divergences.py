@@ -80,6 +80,14 @@ def test_the_divergence_from_the_standard_normal_is_that_of_the_same_gaussian(d:
     assert torch.allclose(torch.distributions.kl_divergence(q, StandardNormal(normal, 1)), results[0][0])
 
 
+def test_a_standard_normal_of_another_shape_is_no_other_than_any_gaussian() -> None:
+    p = StandardNormal(Normal(torch.zeros(2), torch.ones(2)), 1)
+    one = Independent(Normal(torch.ones(2), 1.0), 1)
+    assert torch.equal(kl_divergence(one, p.expand((4,))), torch.ones(4))
+    with pytest.raises(RuntimeError, match="size of tensor"):
+        kl_divergence(Independent(Normal(torch.zeros(5, 3), 1.0), 1), p)
+
+
 @settings(max_examples=30, deadline=None)
 @given(d=DIMENSIONS, seed=SEEDS)
 def test_both_gradients_are_those_of_the_formulas(d: int, seed: int) -> None:

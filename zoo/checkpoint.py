@@ -103,8 +103,8 @@ def load(directory: str | Path, *, device: str | torch.device = "cpu") -> Model:
 
 def _placed(model: Model, device: str | torch.device) -> Model:
     try:
-        return model.to(device)
-    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        return model.to(device=torch.device(device))
+    except (RuntimeError, AssertionError, TypeError) as error:  # torch without CUDA asserts
         reason = str(error).strip().partition("\n")[0]
         raise InputError(
             f"the weights cannot be put on {str(device)!r}: {reason}", where="device", remedy="`cpu` is always there."

@@ -192,10 +192,12 @@ class Parts(nn.Module):
         self._check_numbers(x, "x")
 
     def _check_numbers(self, values: Tensor, where: str) -> None:
-        """Refuse numbers of another type than the weights, unless autocast is there to convert them."""
+        """Refuse numbers of another type than the weights, unless autocast converts them; float32 is let pass."""
         _check_tensor(values, where)
         # Float32 is what nearly always comes, and looking at the weights takes as long as an operation.
-        if values.dtype == torch.float32 or torch.is_autocast_enabled(values.device.type):
+        if values.dtype == torch.float32:
+            return
+        if values.dtype in (torch.bfloat16, torch.float16) and torch.is_autocast_enabled(values.device.type):
             return
         needed = next((parameter.dtype for parameter in self.parameters()), values.dtype)
         if values.dtype != needed:

@@ -93,6 +93,7 @@ def test_every_bundled_file_says_in_a_sentence_what_it_is_for(path):
         (("show", "full_gausian"), ("unknown name 'full_gausian'", "'full_gaussian'")),
         (("show", "prior/conv"), ("unknown name 'prior/conv'",)),
         (("show", "posterior"), ("'posterior' is a kind", "`zoo-cli list posterior`")),
+        (("show", "encoders"), ("'encoders' is a kind", "`zoo-cli list encoder`")),
         (("show", "pretrained"), ("'pretrained' is a kind", "`zoo-cli list pretrained`")),
         (("show",), ("Missing argument 'NAME'",)),
         (("lst",), ("No such command 'lst'",)),

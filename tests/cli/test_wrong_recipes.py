@@ -61,7 +61,10 @@ CASES = {
     "option of a part, in the model": overridden(
         "model.beta=4", "model.beta", "`model.objective.beta` is an option of the objective 'vae'"
     ),
-    "option of another dataset": overridden("data.path=x", "data.path", "`data.path` is an option of the dataset"),
+    "option of another dataset": overridden("data.path=x", "data.path", "It is an option of the dataset 'arrays'"),
+    "option of another decoder": overridden(
+        "model.decoder.channels=[3]", "model.decoder.channels", "It is an option of the decoder 'conv'"
+    ),
     "unknown key of the schedule": overridden(
         "train.schedule.peak=3", "train.schedule.peak", "Valid here: name, warmup"
     ),
@@ -216,7 +219,8 @@ def test_a_wrong_recipe_is_refused_with_the_field_and_its_place(case, cli, tmp_p
         ("mine.yml", ("there is no such file", "Did you mean 'mine.yaml'?")),
         ("folder/", ("folder/: a YAML file was needed, this is a directory", "It holds: inside.yaml")),
         (".", ("unknown recipe '.'",)),
-        ("runs/a", ("this is a directory", "zoo-cli train runs/a/recipe.yaml --out runs/a --resume")),
+        ("runs/a", ("directory of a run", "zoo-cli train runs/a/recipe.yaml --out runs/a --resume")),
+        ("run b", ("directory of a run", "zoo-cli train 'run b/recipe.yaml' --out 'run b' --resume")),
         ("latin.yaml", ("latin.yaml: cannot be read", "UTF-8")),
     ],
 )
@@ -226,8 +230,9 @@ def test_what_is_no_recipe_is_named(name, says, cli, tmp_path, monkeypatch):
     Path("latin.yaml").write_bytes("# Größe".encode("latin-1"))
     Path("folder").mkdir()
     Path("folder", "inside.yaml").write_text(GOOD)
-    Path("runs/a").mkdir(parents=True)
-    Path("runs/a/recipe.yaml").write_text(GOOD)
+    for run in ("runs/a", "run b"):
+        Path(run).mkdir(parents=True)
+        Path(run, "recipe.yaml").write_text(GOOD)
     outcome = cli("train", name)
     assert outcome.status == 2
     assert outcome.err.startswith("Error: ")

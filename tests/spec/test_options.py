@@ -96,7 +96,6 @@ def test_options_are_filled_with_defaults_as_plain_data():
         ({"widths": [1, 0]}, r"model\.part\.widths\[1\]: it should be greater than 0, 0 came"),
         ({"warmup": {}}, r"model\.part\.warmup: give exactly one of `epochs` and `steps`"),
         ({"warmup": {"epoch": 1}}, r"model\.part\.warmup\.epoch: unknown field\nDid you mean 'epochs'"),
-        ({"beta": 1}, r"model\.part\.beta: unknown field\n`model.objective.beta` is an option of the objective 'vae'"),
         ({"widhts": [1]}, r"model\.part\.widhts: unknown field\nDid you mean 'widths'\? Valid here: widths, scale"),
         (
             {"scale": "a", "mode": "b"},

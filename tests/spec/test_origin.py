@@ -36,6 +36,14 @@ def test_a_field_leads_to_what_wrote_it(origin, field, place):
     assert origin.place(field) == place
 
 
+def test_overrides_that_were_overwritten_are_not_named():
+    overrides = ("model.posterior.floor=4", "model.posterior=point", "model.latent_dim=3", "model.posterior.floor=5")
+    place = Origin("recipe", None, overrides).place("model")
+    assert (
+        place == "recipe, with --set model.posterior=point, with --set model.latent_dim=3, with --set " + overrides[3]
+    )
+
+
 def test_a_key_that_begins_alike_is_another(tmp_path):
     assert Origin("recipe", None, ("train.epoch=1",)).place("train.epochs") == "recipe"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from typing import Any
 
 import pytest
@@ -36,6 +37,14 @@ def _numbers(model: nn.Module) -> list[float]:
         (torch.optim.Adam, {"lr": 0.1, "fused": True}),
         (torch.optim.Adam, {"lr": 0.1, "fused": True, "betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.1}),
         (torch.optim.AdamW, {"lr": 0.1, "fused": True, "amsgrad": True}),
+        pytest.param(
+            torch.optim.Adam,
+            {"lr": 0.1, "fused": True, "weight_decay": 0.5, "decoupled_weight_decay": True},
+            marks=pytest.mark.skipif(
+                "decoupled_weight_decay" not in inspect.signature(torch.optim.Adam).parameters,
+                reason="this torch has no such option",
+            ),
+        ),
         (torch.optim.Adam, {"lr": 0.1}),
         (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "fused": True}),
     ],

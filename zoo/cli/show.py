@@ -34,8 +34,9 @@ def command(name: str, as_json: bool) -> None:
         for source in owners
     ]
     if not files and not components:
-        if name in {*KINDS, *shelves}:
-            raise ComponentError(f"{name!r} is a kind", remedy=f"`zoo-cli list {name}` shows what there is of it.")
+        meant = name.rstrip("/").removesuffix("s")
+        if meant in {*KINDS, *shelves}:
+            raise ComponentError(f"{name!r} is a kind", remedy=f"`zoo-cli list {meant}` shows what there is of it.")
         known_names = {known for entries in shelves.values() for known in entries}
         known_names |= {known for role in KINDS for known in sources(role)}
         problem, remedy = unknown_name("name", name, known_names)

@@ -101,13 +101,13 @@ def train(
         reporter = reporter if reporter is not None and team.is_first else Silent()
         if not resume:
             team.first(lambda: directory.check_free(overwrite=overwrite))
-        if resume and not directory.exists():
-            reporter.note(f"Nothing to resume in {directory.path}: the run begins.")
         with origin_of(recipe, overrides).located():
             # Where the data are downloaded, the first process does it, and the others find them.
             plan = team.first(lambda: make_plan(loaded, reporter.note)) or make_plan(loaded, reporter.note)
             check_step(plan.recipe.train, plan.data.train, accelerator.device, team)
         with _opened(directory, plan, team, resume=resume, overwrite=overwrite) as continues:
+            if resume and not continues:
+                reporter.note(f"There was nothing to resume in {directory.path}: the run begins.")
             return _Job(plan, directory, reporter, accelerator, team).run(continues=continues)
     finally:
         # Not `end_training`: it would also end the group of processes, which trains a next run.

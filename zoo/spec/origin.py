@@ -49,11 +49,14 @@ class Origin:
         line = line_of(self.path, keys) if self.path and field else None
         place = f"{self.name}, line {line}" if line else self.name
         # Of parts that do not suit each other, one may be an override's.
-        within = [f"--set {text}" for text in self.overrides if field and self._is_within(text, keys)]
-        return ", with ".join([place, *within])
-
-    def _is_within(self, override: str, keys: tuple[str | int, ...]) -> bool:
-        return field_keys(override.partition("=")[0])[: len(keys)] == keys
+        within: dict[tuple[str | int, ...], str] = {}
+        for override in self.overrides if field else ():
+            written = field_keys(override.partition("=")[0])
+            if written[: len(keys)] == keys:
+                # What a later one writes anew no longer counts.
+                within = {key: text for key, text in within.items() if key[: len(written)] != written}
+                within[written] = f"--set {override}"
+        return ", with ".join([place, *within.values()])
 
     def locate(self, error: E) -> E:
         """Put the place of the field that an error names before it."""

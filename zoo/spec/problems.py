@@ -117,7 +117,7 @@ def _remedy(detail: ErrorDetails, schema: type[BaseModel], where: str, also_vali
         name = str(detail["loc"][-1])
         places = sorted(_places(name, schema, where), key=lambda path: path.count("."))
         is_one = len(places) == 1 or (len(places) > 1 and places[0].count(".") < places[1].count("."))
-        elsewhere = f"Did you mean {places[0]!r}? " if is_one else _owner(name)
+        elsewhere = f"Did you mean {places[0]!r}? " if is_one else _owner(name, _join(where, detail["loc"][:-1]))
         hint = nearest(name, fields, _ALIKE) or elsewhere or nearest(name, fields)
     return f"{hint}Valid here: {', '.join(fields)}."
 
@@ -133,15 +133,27 @@ def _places(name: str, schema: type[BaseModel], where: str) -> Iterator[str]:
             yield from _places(name, model, path)
 
 
-def _owner(name: str) -> str:
-    """Say which component of the zoo has an option of this name, and where it is written; nothing if none has."""
-    for kind in (*PARTS, "objective", "dataset"):
-        for component, owners in sources(kind).items():
-            own = [source for source in owners if source.distribution == DISTRIBUTION]
-            if own and any(option.name == name for option in describe_component(own[0]).options):
-                path = f"data.{name}" if kind == "dataset" else f"model.{kind}.{name}"
-                return f"`{path}` is an option of the {kind} {component!r}. "
-    return ""
+def _owner(name: str, where: str) -> str:
+    """Say which component of the zoo has an option of this name: one of the kind that is written there, or else of one
+    kind alone; nothing if it is of none or of several.
+    """
+    kinds = (*PARTS, "objective", "dataset")
+    here = "dataset" if where == "data" else where.removeprefix("model.")
+    found = {kind: component for kind in kinds if (component := _component_with(name, kind))}
+    if here in found:
+        return f"It is an option of the {here} {found[here]!r}, and this is another. "
+    if where not in ("", "model") or len(found) != 1:
+        return ""
+    ((kind, component),) = found.items()
+    return f"`{'data' if kind == 'dataset' else f'model.{kind}'}.{name}` is an option of the {kind} {component!r}. "
+
+
+def _component_with(name: str, kind: str) -> str | None:
+    for component, owners in sources(kind).items():
+        own = [source for source in owners if source.distribution == DISTRIBUTION]
+        if own and any(option.name == name for option in describe_component(own[0]).options):
+            return component
+    return None
 
 
 def _model_at(schema: Any, location: tuple[Any, ...]) -> type[BaseModel] | None:

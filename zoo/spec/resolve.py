@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,15 +68,20 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iter
     else:
         path = find_recipe(recipe)
         document = {"name": path.stem, **read_yaml(path)}
+    before = copy.deepcopy(document)
     for override in overrides:
         apply_override(document, override)
-    _note_changes(document, overrides)
+    with origin.located():
+        _extend_model(document)
+    _note_changes(document, before, [override.partition("=")[0].strip() for override in overrides])
+    return validate(Recipe, document, origin=origin)
+
+
+def _extend_model(document: dict[str, Any]) -> None:
     if isinstance(document.get("model"), str):
         document["model"] = {"preset": document["model"]}
     if isinstance(document.get("model"), Mapping):
-        with origin.located():
-            document["model"] = extend_preset(document["model"], "model", forget=_FROM_DATA)
-    return validate(Recipe, document, origin=origin)
+        document["model"] = extend_preset(document["model"], "model", forget=_FROM_DATA)
 
 
 def origin_of(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iterable[str] = ()) -> Origin:
@@ -97,9 +105,7 @@ def find_recipe(name_or_path: str | Path) -> Path:
             return recipe_files()[path.stem]
         bundled = f"Bundled recipes, by name: {', '.join(recipe_files())}."
         if path.is_dir():
-            if (path / "recipe.yaml").is_file():
-                remedy = f"To go on with the run there: zoo-cli train {path}/recipe.yaml --out {path} --resume"
-                raise RecipeError("a YAML file was needed, this is a directory", where=text, remedy=remedy)
+            _refuse_run(path)
             files = ", ".join(file.name for file in sorted(path.glob("*.y*ml"))) or "none"
             raise RecipeError(
                 "a YAML file was needed, this is a directory", where=text, remedy=f"It holds: {files}. {bundled}"
@@ -107,9 +113,20 @@ def find_recipe(name_or_path: str | Path) -> Path:
         hint = nearest(str(path), [str(path.parent / file.name) for file in path.parent.glob("*.y*ml")])
         raise RecipeError("there is no such file", where=text, remedy=f"{hint}{bundled}")
     if text not in recipe_files():
+        _refuse_run(path)
         problem, remedy = unknown_name("recipe", text, recipe_files())
         raise RecipeError(problem, remedy=f"{remedy} A file is named by its path, such as ./{text}.yaml.")
     return recipe_files()[text]
+
+
+def _refuse_run(path: Path) -> None:
+    if (path / "recipe.yaml").is_file():
+        recipe, folder = (shlex.quote(str(place)) for place in (path / "recipe.yaml", path))
+        raise RecipeError(
+            "a YAML file was needed, this is the directory of a run",
+            where=str(path),
+            remedy=f"To go on with the run: zoo-cli train {recipe} --out {folder} --resume",
+        )
 
 
 def extend_preset(document: Mapping[str, Any], where: str, forget: Iterable[str] = ()) -> dict[str, Any]:
@@ -175,13 +192,24 @@ def apply_override(document: dict[str, Any], override: str) -> None:
     place[keys[-1]] = parse_yaml(text, where)
 
 
-def _note_changes(document: dict[str, Any], overrides: Iterable[str]) -> None:
-    """Add to a description what it does not know: that the model or the data are others."""
-    paths = [override.partition("=")[0].strip() for override in overrides]
-    changed = [path for path in dict.fromkeys(paths) if path.partition(".")[0] in ("model", "data")]
+def _note_changes(document: dict[str, Any], before: dict[str, Any], paths: list[str]) -> None:
+    """Add to a description what it does not know: that overrides made the model or the data others."""
     text = document.get("description")
-    if changed and isinstance(text, str) and text and "description" not in paths:
+    if not isinstance(text, str) or not text or "description" in paths:
+        return
+    with contextlib.suppress(RecipeError):  # the preset that was written is unknown, and overridden
+        _extend_model(before)
+    chosen = [path for path in dict.fromkeys(paths) if path.partition(".")[0] in ("model", "data")]
+    changed = [path for path in chosen if _value_at(document, path) != _value_at(before, path)]
+    if changed:
         document["description"] = f"{text} Changed: {', '.join(changed)}."
+
+
+def _value_at(document: Any, path: str) -> Any:
+    for key in path.split("."):
+        document = {"name": document} if isinstance(document, str) else document
+        document = document.get(key.strip()) if isinstance(document, Mapping) else None
+    return document["name"] if isinstance(document, Mapping) and set(document) == {"name"} else document
 
 
 def validate(schema: type[S], document: object, where: str = "", origin: Origin | None = None) -> S:

@@ -8,11 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_KERNELS: dict[type[torch.optim.Optimizer], Callable[..., None]] = {
-    torch.optim.Adam: torch._fused_adam_,
-    torch.optim.AdamW: torch._fused_adamw_,
-}
-
 
 class FusedSteps:
     """Makes the steps of an optimiser: of Adam and AdamW by one call of the fused kernel, of all others by ``step``.
@@ -34,8 +29,7 @@ class FusedSteps:
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self._optimizer, self._group = optimizer, optimizer.param_groups[0]
-        is_plain = self._group.get("fused", False) and not self._group.get("capturable", False)
-        self._kernel = _KERNELS.get(type(optimizer)) if is_plain else None
+        self._kernel = _kernel_of(optimizer)
         self._state: dict[str, list[Tensor]] | None = None
         optimizer.register_load_state_dict_post_hook(self._forget)
 
@@ -74,3 +68,12 @@ class FusedSteps:
     def _forget(self, optimizer: Any) -> None:
         """The state was replaced by another."""
         self._group, self._state = optimizer.param_groups[0], None
+
+
+def _kernel_of(optimizer: torch.optim.Optimizer) -> Callable[..., None] | None:
+    group = optimizer.param_groups[0]
+    if type(optimizer) not in (torch.optim.Adam, torch.optim.AdamW) or not group["fused"] or group["capturable"]:
+        return None
+    # Adam, too, has the option of AdamW's weight decay, in newer versions of torch.
+    is_decoupled = group.get("decoupled_weight_decay", type(optimizer) is torch.optim.AdamW)
+    return torch._fused_adamw_ if is_decoupled else torch._fused_adam_
