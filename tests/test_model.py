@@ -60,6 +60,8 @@ def test_nothing_that_only_looks_keeps_a_gradient(vae: Model) -> None:
         (lambda m: m.sample("4"), "n: a whole number of at least 1 was needed, '4' came"),
         (lambda m: m.log_likelihood(torch.rand(2, 1, 8, 8), num_samples=2.5), "num_samples: a whole number"),
         (lambda m: m.log_likelihood(torch.rand(2, 1, 8, 8), max_rows=0), "max_rows: a whole number"),
+        (lambda m: m.log_likelihood(torch.full((2, 1, 8, 8), 16.0)), r"x: data in \[0, 1\] .* from 16 to 16 came"),
+        (lambda m: m.log_likelihood(torch.full((2, 1, 8, 8), torch.nan)), "x: finite numbers were needed"),
         (lambda m: m.encode(torch.rand(2, 1, 8, 8).double()), "x: numbers of type torch.float32 were needed"),
         (lambda m: m.decode(torch.randn(5, 2).double()), "z: numbers of type torch.float32 were needed"),
         (lambda m: m.decode(torch.ones(5, 2, dtype=torch.long)), "z: numbers of type torch.float32 were needed"),
@@ -73,6 +75,10 @@ def test_nothing_that_only_looks_keeps_a_gradient(vae: Model) -> None:
 def test_wrong_input_is_told_what_was_needed(vae: Model, call: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         call(vae)  # type: ignore[operator]
+
+
+def test_the_log_likelihood_of_no_data_is_empty(vae: Model) -> None:
+    assert vae.log_likelihood(torch.rand(0, 1, 8, 8), num_samples=2).shape == (0,)
 
 
 def test_numbers_may_be_of_the_type_of_the_weights_or_of_autocast(vae: Model) -> None:

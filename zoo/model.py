@@ -99,7 +99,7 @@ class Model(Parts):
 
         Raises:
             ComponentError: the posterior has no density.
-            InputError: a shape or a label is not what the model needs.
+            InputError: a shape or a label is not what the model needs, or values lie outside what the likelihood knows.
 
         Source:
             Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders, equation 8.
@@ -111,13 +111,16 @@ class Model(Parts):
         if max_rows is None:
             max_rows = 1024 if x.device.type == "cpu" else 8192
         num_samples, max_rows = _at_least_one(num_samples, "num_samples"), _at_least_one(max_rows, "max_rows")
+        if not len(x):
+            return x.new_zeros(0)
+        _check_values(x, self.likelihood.support)
         parts = x.split(max_rows)
         split_labels = labels.split(max_rows) if labels is not None else [None] * len(parts)
         estimates = [
             self._log_likelihood(part, label, num_samples, max(1, max_rows // len(part)))
             for part, label in zip(parts, split_labels, strict=True)
         ]
-        return torch.cat(estimates) if estimates else x.new_zeros(0)
+        return torch.cat(estimates)
 
     def _log_likelihood(self, x: Tensor, labels: Tensor | None, num_samples: int, chunk: int) -> Tensor:
         q, prior = self.encode(x, labels), self.prior
@@ -231,6 +234,19 @@ class Model(Parts):
                 where="log_likelihood",
                 remedy="Train a model with objective `vae`, or measure `mse`.",
             )
+
+
+def _check_values(x: Tensor, support: tuple[float, float] | None) -> None:
+    low, high = (value.item() for value in x.aminmax())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise InputError("finite numbers were needed, NaN or infinity came", where="x")
+    # Arithmetic in float32 may end a little beside a bound.
+    if support is not None and not support[0] - 1e-4 <= low <= high <= support[1] + 1e-4:
+        raise InputError(
+            f"data in [{support[0]:g}, {support[1]:g}] were needed, values from {low:g} to {high:g} came",
+            where="x",
+            remedy="Scale the data as in training.",
+        )
 
 
 def _at_least_one(value: object, where: str) -> int:

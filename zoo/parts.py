@@ -187,7 +187,8 @@ class Parts(nn.Module):
             raise InputError(
                 f"floating-point data were needed, {x.dtype} came",
                 where="x",
-                remedy="Scale the data as in training, for example `x.float() / 255`.",
+                remedy="Scale the data as in training, for example "
+                f"`x.float(){' / 255' if x.dtype == torch.uint8 else ''}`.",
             )
         self._check_numbers(x, "x")
 

@@ -64,7 +64,8 @@ def test_evaluate_renews_the_card_of_the_run_unless_a_person_edited_it(cli, tmp_
 
 def test_evaluate_leaves_the_run_alone_where_the_data_are_others(cli, runs, tmp_path):
     before = evaluation(runs / "digits-ae")
-    for options in (["--split", "train"], ["--set", "binarise=threshold"], ["--seed", "5"]):
+    others = ["--set", "binarise=threshold"], ["--set", "data.binarise=threshold"]
+    for options in (["--split", "train"], *others, ["--seed", "5"]):
         done = cli("evaluate", runs / "digits-ae", "--metric", "mse", *options)
         assert done.status == 0
         assert "Wrote" not in done.out

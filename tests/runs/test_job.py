@@ -133,6 +133,16 @@ def test_resuming_another_recipe_is_refused_with_the_field(run: Run) -> None:
         job(run.path, "model.objective.beta=4", resume=True)
 
 
+def test_a_run_is_resumed_where_its_recipe_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    job(Path("mine"), "train.epochs=1")
+    assert zoo.train("mine/recipe.yaml", resume=True, overrides=["train.epochs=2"]).path == Path("mine")
+    assert not Path("runs").exists()
+    Path("plain").mkdir()
+    Path("plain/recipe.yaml").write_text(Path("mine/recipe.yaml").read_text())
+    assert zoo.train("plain/recipe.yaml", resume=True).path == Path("runs/digits")
+
+
 def test_resuming_where_nothing_is_begins(tmp_path: Path) -> None:
     seen = Notes()
     assert job(tmp_path / "new", "train.epochs=1", resume=True, reporter=seen).metrics[0]["epoch"] == 1

@@ -159,6 +159,8 @@ def test_a_description_says_that_model_or_data_were_changed():
     changed = load_recipe("digits", ["train.epochs=3", "model.latent_dim=8", "data.scale=symmetric", "data.pad=1"])
     assert changed.description == f"{plain} Changed: model.latent_dim, data.scale, data.pad."
     assert load_recipe("digits", ["model.latent_dim=8", "description=Mine."]).description == "Mine."
+    others = load_recipe("digits", ["data.name=mnist", "data.root=x"]).description
+    assert others == "The recipe 'digits' with other data. Changed: data.name, data.root."
     same = ["model.latent_dim=2", "data=digits", "model.posterior=diagonal_gaussian"]
     assert load_recipe("digits", same).description == plain
     assert load_recipe(changed, ["model.latent_dim=8"]).description == changed.description

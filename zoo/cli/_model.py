@@ -56,7 +56,8 @@ def _data_spec(folder: Path, name: str | None, overrides: Sequence[str]) -> Data
     else:
         return None
     for override in overrides:
-        apply_override(document, override)
+        # As in a recipe, too: there the fields stand under `data`.
+        apply_override(document, override.removeprefix("data."))
     return validate(DataSpec, document, "data")
 
 

@@ -15,7 +15,11 @@ from zoo.cli._output import figures_table
 )
 @click.argument("recipe")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set any field of the recipe; repeatable.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Run directory.  [default: runs/NAME; to resume runs/x/recipe.yaml, runs/x]",
+)
 @click.option("--resume", is_flag=True, help="Continue the run that is there.")
 @click.option("--overwrite", is_flag=True, help="Replace the run that is there.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -48,7 +52,7 @@ def command(
     click.echo(f"\nMade {run.path}/")
     for name, what in (
         ("model.safetensors", f"the best model (epoch {run.evaluation['best_epoch']}); open it with zoo.load"),
-        ("figures/", ", ".join(path.stem for path in run.figures)),
+        *([("figures/", ", ".join(path.stem for path in run.figures))] if run.figures else []),
         ("evaluation.json", "the figures above"),
         ("README.md", "the model card"),
     ):

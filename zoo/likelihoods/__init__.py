@@ -45,9 +45,12 @@ class Likelihood(nn.Module, ABC):
         low, high = self.support
         if data_range is None or data_range[0] < low or data_range[1] > high:
             came = "unbounded data" if data_range is None else f"data in [{data_range[0]:g}, {data_range[1]:g}]"
+            remedy = "Use `scale: unit` for images, or the `gaussian` likelihood."
+            if data_range is None:
+                remedy = "State the range of what `arrays` store, `data.value_range: [0, 1]` or [0, 255], or use the "
+                remedy += "`gaussian` likelihood."
             raise DataError(
                 f"the likelihood {type(self).__name__} needs data in [{low:g}, {high:g}], {came} came",
                 where=where,
-                remedy="Use `scale: unit` for images, or the `gaussian` likelihood. For `arrays` of numbers other than "
-                "bytes, state the range that is stored: `value_range: [0, 255]`, or [0, 1].",
+                remedy=remedy,
             )

@@ -23,7 +23,7 @@ from zoo.gallery import draw_figures
 from zoo.model import Model
 from zoo.processes import Processes
 from zoo.runs.card import write_card
-from zoo.runs.directory import RunDirectory
+from zoo.runs.directory import RECIPE, RunDirectory
 from zoo.runs.plan import Plan, flat_fields, make_plan
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe, origin_of
@@ -71,7 +71,7 @@ def train(
 
     Args:
         recipe: a bundled name, a path, or a recipe's content.
-        out: the run directory; ``runs/<name of the recipe>`` if not given.
+        out: the run directory; if not given, ``runs/<name of the recipe>``, or that of a recipe.yaml to resume.
         resume: continue the run that is there; begin it if there is none.
         overwrite: replace the run that is there.
         overrides: fields to set, such as ``"train.epochs=3"``.
@@ -92,7 +92,7 @@ def train(
         raise RunError("a run cannot be both resumed and overwritten", where="train")
     overrides = tuple(overrides)
     loaded = load_recipe(recipe, overrides)
-    directory = RunDirectory(out if out is not None else Path("runs") / loaded.name)
+    directory = RunDirectory(out if out is not None else _usual_place(recipe, loaded.name, resume=resume))
     with origin_of(recipe, overrides).located():
         check_trackers(loaded.train.trackers)
         accelerator = make_accelerator(loaded.train, loaded.train.trackers, str(directory.path / "trackers"))
@@ -113,6 +113,15 @@ def train(
         # Not `end_training`: it would also end the group of processes, which trains a next run.
         for tracker in accelerator.trackers:
             tracker.finish()
+
+
+def _usual_place(recipe: object, name: str, *, resume: bool) -> Path:
+    """Return where a run goes unless told: to resume with the recipe that lies in a run's directory, there."""
+    if resume and isinstance(recipe, (str, Path)):
+        directory = RunDirectory(Path(recipe).parent)
+        if Path(recipe).name == RECIPE and directory.read_metrics():
+            return directory.path
+    return Path("runs") / name
 
 
 @contextmanager

@@ -201,6 +201,8 @@ def _note_changes(document: dict[str, Any], before: dict[str, Any], paths: list[
         _extend_model(before)
     chosen = [path for path in dict.fromkeys(paths) if path.partition(".")[0] in ("model", "data")]
     changed = [path for path in chosen if _value_at(document, path) != _value_at(before, path)]
+    if changed and _value_at(document, "data.name") != _value_at(before, "data.name"):
+        text = f"The recipe {document.get('name')!r} with other data."
     if changed:
         document["description"] = f"{text} Changed: {', '.join(changed)}."
 
