@@ -28,9 +28,8 @@ KlMethod = Literal["auto", "closed_form", "monte_carlo"]
 class StandardNormal(Independent):
     """N(0, I) as a type of its own: a KL divergence to it takes fewer operations than to any other Gaussian.
 
-    Args:
-        base_distribution: a ``Normal`` of zeros and ones, (d,); this is not looked into.
-        reinterpreted_batch_ndims: 1.
+    It is built as any ``Independent``, from a ``Normal`` of zeros and ones, (d,), whose last dimension is one event.
+    That these are zeros and ones is not looked into.
 
     Example:
         >>> p = StandardNormal(Normal(torch.zeros(3), torch.ones(3)), 1)
