@@ -75,14 +75,23 @@ def located(where: str) -> Iterator[None]:
         raise
 
 
-def nearest(name: str, known: Iterable[str], likeness: float = 0.5) -> str:
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """Return ``"Did you mean 'x'? "`` for the known name nearest to ``name``, or an empty string.
+
+    Capitals do not count, and what a name begins with before a hyphen, or ends with behind a dot, is nearer than any
+    likeness.
 
     Args:
         likeness: the least that counts as near, from 0 to 1 for the same name.
+
+    Example:
+        >>> nearest("AdamW", ["adam", "adamw"]), nearest("ae", ["vae", "ae-mlp"]), nearest("colour", ["conv"])
+        ("Did you mean 'adamw'? ", "Did you mean 'ae-mlp'? ", '')
     """
-    match = difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)
-    return f"Did you mean {match[0]!r}? " if match else ""
+    wanted, names = name.casefold(), {each.casefold(): each for each in known}
+    halves = [each for each in names if each.startswith(f"{wanted}-") or each.endswith(f".{wanted}")]
+    match = halves or difflib.get_close_matches(wanted, names, n=1, cutoff=likeness)
+    return f"Did you mean {names[match[0]]!r}? " if match else ""
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> tuple[str, str]:

@@ -146,6 +146,12 @@ class Parts(nn.Module):
         Raises:
             InputError: labels are missing, were not expected, or are out of range.
         """
+        if isinstance(labels, (int, float)):
+            raise InputError(
+                f"a tensor of class numbers was needed, {labels!r} came",
+                where="labels",
+                remedy="What else there is to set is given by name, such as `num_samples=` or `noise=`.",
+            )
         if self.label_embedding is None or self.classes is None:
             if labels is not None:
                 raise InputError(

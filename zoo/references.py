@@ -70,7 +70,7 @@ def locate(model: str | Path, **hub: Any) -> Path:
 
         return fetch(Address.parse(text), **hub).path
     path = Path(model)
-    if path.is_dir():
+    if text and path.is_dir():  # an empty name would be the current directory
         return path
     if text in pretrained_files():
         from zoo.hub.pretrained import locate_pretrained
@@ -78,7 +78,7 @@ def locate(model: str | Path, **hub: Any) -> Path:
         return locate_pretrained(text)
     raise CheckpointError(
         "there is no such directory, and no pretrained model of this name",
-        where=text,
+        where=text or "model",
         remedy=f"{nearest(text, pretrained_files())}A model is a run or checkpoint directory, hf://user/name, or one "
         "of `zoo-cli list pretrained`.",
     )

@@ -91,6 +91,7 @@ def test_every_bundled_file_says_in_a_sentence_what_it_is_for(path):
     [
         (("list", "posteriorz"), ("unknown kind 'posteriorz'", "'posterior'")),
         (("show", "full_gausian"), ("unknown name 'full_gausian'", "'full_gaussian'")),
+        (("show", "ae"), ("unknown name 'ae'", "Did you mean 'ae-")),
         (("show", "prior/conv"), ("unknown name 'prior/conv'",)),
         (("show", "posterior"), ("'posterior' is a kind", "`zoo-cli list posterior`")),
         (("show", "encoders"), ("'encoders' is a kind", "`zoo-cli list encoder`")),

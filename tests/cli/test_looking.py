@@ -77,6 +77,18 @@ def test_evaluate_leaves_the_run_alone_where_the_data_are_others(cli, runs, tmp_
     assert (written["split"], written["examples"], written["data"]["name"]) == ("train", 200, "digits")
 
 
+def test_evaluate_takes_data_with_their_options(cli, runs, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "mine.npz", x=rng.integers(0, 256, (40, 8, 8), dtype=np.uint8))
+    said = cli("evaluate", runs / "digits-ae", "--metric", "mse", "--data", tmp_path / "mine.npz").err
+    document = "{name: arrays, path: " + json.dumps(str(tmp_path / "mine.npz")) + "}"
+    assert document in said
+    done = cli("evaluate", runs / "digits-ae", "--metric", "mse", "--json", "--data", document)
+    assert json.loads(done.out)["dataset"] == "arrays"
+    fewer = cli("evaluate", runs / "digits-ae", "--metric", "mse", "--json", "--data", "{name: digits, subset: 100}")
+    assert json.loads(fewer.out)["dataset"] == "digits"
+
+
 def test_evaluate_prints_json_alone(cli, runs):
     printed = json.loads(cli("evaluate", runs / "digits-ae", "--metric", "mse", "--json").out)
     assert printed["metrics"] == evaluation(runs / "digits-ae")["metrics"]

@@ -53,7 +53,7 @@ CASES = {
     ),
     "unknown key of the training": overridden("train.epoch=3", "train.epoch", "unknown field", "'epochs'"),
     "file in place of a dataset": overridden(
-        "data=imgs.npz", "data.name", "looks like a path", 'data: {name: arrays, path: "imgs.npz"}'
+        "data=imgs.npz", "data.name", "looks like a path", '{name: arrays, path: "imgs.npz"}'
     ),
     "key that belongs elsewhere": overridden("epochs=3", "epochs", "unknown field", "'train.epochs'"),
     "key that is an option": overridden("train.lr=3", "train.lr", "unknown field", "'train.optimizer.lr'"),
@@ -219,6 +219,8 @@ def test_a_wrong_recipe_is_refused_with_the_field_and_its_place(case, cli, tmp_p
         ("mine.yml", ("there is no such file", "Did you mean 'mine.yaml'?")),
         ("folder/", ("folder/: a YAML file was needed, this is a directory", "It holds: inside.yaml")),
         (".", ("unknown recipe '.'",)),
+        ("vae-mlp-2d", ("unknown recipe 'vae-mlp-2d'", "It is a preset", "`model: vae-mlp-2d`")),
+        ("a.npz", ("a.npz: a recipe was needed", "`data: {name: arrays, path: a.npz}`")),
         ("runs/a", ("directory of a run", "zoo-cli train runs/a/recipe.yaml --out runs/a --resume")),
         ("run b", ("directory of a run", "zoo-cli train 'run b/recipe.yaml' --out 'run b' --resume")),
         ("latin.yaml", ("latin.yaml: cannot be read", "UTF-8")),

@@ -21,6 +21,8 @@ def test_data_are_named_described_or_specified():
     wanted = load_data(DataSpec(name="digits")).train.examples(3)
     for written in ("digits", {"name": "digits"}):
         assert torch.equal(load_data(written).train.examples(3), wanted)
+        assert load_data(written, pad=2, subset=100).info.data_shape == (1, 12, 12)
+    assert load_data(DataSpec(name="digits", pad=1), subset=100).info.data_shape == (1, 10, 10)
     assert load_data({"name": "digits", "pad": 2}).info.data_shape == (1, 12, 12)
     for wrong, message in (
         ({"name": "digits", "pad": -1}, r"^data\.pad: "),
@@ -30,6 +32,8 @@ def test_data_are_named_described_or_specified():
     ):
         with pytest.raises(InputError, match=message):
             load_data(wrong)
+    with pytest.raises(InputError, match=r"^data\.padd: unknown field\nDid you mean 'pad'"):
+        load_data("digits", padd=2)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -50,6 +51,15 @@ def test_an_example_may_come_twice_and_none_may_come(train):
 def test_the_first_examples(train):
     assert torch.equal(train.examples(3), train.examples(torch.arange(3)))
     assert len(train.examples(10_000)) == len(train)
+    assert len(train.examples(np.int64(3))) == 3
+    assert len(train.examples(np.arange(3))) == 3
+    assert len(train.examples(torch.tensor(3))) == 3
+
+
+@pytest.mark.parametrize("wrong", [-1, 2.5, "a", [0.5], None])
+def test_what_is_no_number_of_examples_is_refused(train, wrong):
+    with pytest.raises(DataError, match=r"^indices: .* needed, .* came"):
+        train.examples(wrong)
 
 
 @pytest.mark.parametrize(

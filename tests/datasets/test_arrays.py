@@ -162,6 +162,17 @@ def test_a_range_is_taken_and_held(path):
     assert caught.value.where == "value_range"
 
 
+def test_a_range_that_hardly_any_of_is_used_is_noted(tmp_path):
+    path, said = write(tmp_path / "data.npz", x=RANDOM.random((12, 3))), []
+    for bounds, noted in (([0.0, 255.0], 1), ([-1.0, 1.0], 0)):
+        Arrays(path=str(path), value_range=bounds).load(said.append)
+        assert len(said) == noted
+        said = []
+    Arrays(path=str(path), value_range=[0.0, 255.0]).load(said.append)
+    assert said[0].startswith("Note: x in ")
+    assert "`value_range: [0, 255]`" in said[0]
+
+
 @pytest.mark.parametrize("bounds", [[1.0], [1.0, 0.0], [0.0, 0.0]])
 def test_a_range_is_two_rising_numbers(bounds):
     with pytest.raises(DataError, match="smallest, largest"):
@@ -230,6 +241,14 @@ def test_an_unknown_name_gets_the_nearest(tmp_path):
     with pytest.raises(DataError) as caught:
         load(tmp_path / "data.npz", examples="samples", labels="labels")
     assert "Did you mean 'label'?" in caught.value.remedy
+
+
+def test_labels_of_some_splits_alone_are_refused_by_the_name_of_the_others(tmp_path):
+    write(tmp_path / "data.npz", x=VECTORS, x_test=VECTORS, y=np.arange(12))
+    with pytest.raises(DataError, match="no array 'y_test'") as caught:
+        load(tmp_path / "data.npz")
+    assert "Each split needs labels" in caught.value.remedy
+    assert "Did you mean" not in caught.value.remedy
 
 
 def test_two_training_arrays_are_refused(tmp_path):

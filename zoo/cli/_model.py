@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from zoo.data import Data, Split
     from zoo.spec import DataSpec
 
-DATA_HELP = "Dataset, by name.  [default: that of the run's recipe]"
+DATA_HELP = "Dataset, by name or in YAML with options.  [default: that of the run's recipe]"
 SET_HELP = "Set a field of the data, such as root=DIR or binarise=threshold; repeatable."
 
 
@@ -46,14 +46,16 @@ def data_spec_of(model: str, name: str | None, overrides: Sequence[str]) -> Data
 def _data_spec(folder: Path, name: str | None, overrides: Sequence[str]) -> DataSpec | None:
     from zoo.runs.directory import RECIPE, RunDirectory
     from zoo.spec import DataSpec
-    from zoo.spec.resolve import apply_override, validate
+    from zoo.spec.documents import parse_yaml
+    from zoo.spec.resolve import apply_override, merge, validate
 
-    recorded = RunDirectory(folder).read_recipe().data if (folder / RECIPE).is_file() else None
-    if name is not None and (recorded is None or name != recorded.name):
-        document: dict[str, Any] = {"name": name}
-    elif recorded is not None:
-        document = recorded.model_dump()
-    else:
+    document: dict[str, Any] = {}
+    if (folder / RECIPE).is_file():
+        document = RunDirectory(folder).read_recipe().data.model_dump()
+    if name is not None:
+        named = parse_yaml(name, "--data")
+        document = merge(document, named if isinstance(named, dict) else {"name": named})
+    if not document:
         return None
     for override in overrides:
         # As in a recipe, too: there the fields stand under `data`.

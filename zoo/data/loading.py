@@ -30,22 +30,26 @@ _ROWS_AT_ONCE = 4096
 def _silent(_: str) -> None: ...
 
 
-def load_data(spec: str | Mapping[str, Any] | DataSpec, *, note: Callable[[str], None] = _silent) -> Data:
+def load_data(
+    spec: str | Mapping[str, Any] | DataSpec, *, note: Callable[[str], None] = _silent, **overrides: Any
+) -> Data:
     """Load a dataset by name, split it, and prepare it as the spec says.
 
     Splits depend on the data, the shares and ``split_seed`` alone, so they are the same on every machine.
 
     Args:
         spec: a dataset's name, or the ``data`` of a recipe: a mapping, or a spec.
-        note: is told, in a sentence, of work that takes long (a download).
+        note: is told, in a sentence, of work that takes long (a download), and of what looks like a mistake.
+        overrides: fields of the spec to set, options of the dataset among them: ``binarise="dynamic"``,
+            ``root="~/data"``.
 
     Raises:
-        RecipeError: a field of the mapping is wrong; the message names it.
+        RecipeError: a field is wrong; the message names it.
         ComponentError: the dataset is unknown, or one of its options.
         DataError: the data cannot be had, or cannot be prepared like this; the message names the field.
 
     Example:
-        >>> data = load_data({"name": "digits", "binarise": "dynamic"})
+        >>> data = load_data("digits", binarise="dynamic")
         >>> len(data.train), len(data.validation), len(data.test), data.info.data_shape
         (1374, 153, 270, (1, 8, 8))
         >>> data.train.examples(2).unique()
@@ -53,6 +57,8 @@ def load_data(spec: str | Mapping[str, Any] | DataSpec, *, note: Callable[[str],
     """
     if not isinstance(spec, DataSpec):
         spec = validate(DataSpec, spec, "data")
+    if overrides:
+        spec = validate(DataSpec, {**spec.model_dump(exclude_unset=True), **overrides}, "data")
     collection = _collect(spec, note)
     shape = check_collection(collection)
     geometry = _geometry(spec, collection, shape)
@@ -95,7 +101,7 @@ def _check_name(name: str) -> None:
     raise DataError(
         f"the name of a dataset was needed, and {name!r} looks like a path",
         where="data.name",
-        remedy=f"Write `data: {{name: {reader}, {option}: {json.dumps(name, ensure_ascii=False)}}}`.",
+        remedy=f"Write `{{name: {reader}, {option}: {json.dumps(name, ensure_ascii=False)}}}` in its place.",
     )
 
 

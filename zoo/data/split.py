@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -66,10 +67,8 @@ class Split:
         Raises:
             DataError: there is no such example.
         """
-        if isinstance(indices, int):
-            indices = range(min(indices, len(self)))
-        chosen = indices if isinstance(indices, Tensor) else torch.tensor(list(indices), dtype=torch.int64)
-        self._check_order(chosen)
+        chosen = indices if isinstance(indices, Tensor) and indices.ndim else _positions(indices, len(self))
+        self._check_order(chosen, "indices")
         return self._prepare(self._store.take(chosen)).x
 
     def take(self, indices: Tensor) -> Batch:
@@ -121,13 +120,25 @@ class Split:
             x = self._binarisation(x, stored.positions)
         return Batch(x, stored.labels)
 
-    def _check_order(self, order: Tensor) -> None:
+    def _check_order(self, order: Tensor, where: str = "order") -> None:
         if order.ndim != 1 or order.dtype != torch.int64:
             came = f"{order.dtype} of shape {tuple(order.shape)}"
-            raise DataError(f"indices are int64 of shape (M,), {came} came", where="order")
+            raise DataError(f"indices are int64 of shape (M,), {came} came", where=where)
         if len(order) and not 0 <= int(order.min()) <= int(order.max()) < len(self):
             came = f"{int(order.min())} to {int(order.max())}"
-            raise DataError(f"indices lie in 0 … {len(self) - 1}, {came} came", where="order")
+            raise DataError(f"indices lie in 0 … {len(self) - 1}, {came} came", where=where)
+
+
+def _positions(indices: Tensor | Sequence[int] | int, size: int) -> Tensor:
+    """Return ``indices``, or those of the first so many, as (M,) int64."""
+    array = np.asarray(indices)
+    if array.size and array.dtype.kind not in "iu":
+        raise DataError(f"whole numbers were needed, {indices!r} came", where="indices")
+    if array.ndim:
+        return torch.from_numpy(array.astype(np.int64))
+    if array < 0:
+        raise DataError(f"a number of examples was needed, {array} came", where="indices")
+    return torch.arange(min(int(array), size))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from zoo.datasets import Indexable
 from zoo.datasets._array_rows import Array, ArrayRows
 from zoo.errors import DataError
 
+_NARROW = 0.02
+"""Values that fill no more of their range than this were hardly meant to be scaled by it."""
+
 
 @dataclass(frozen=True)
 class Values:
@@ -95,6 +98,16 @@ class Values:
             return False
         low, high = values.aminmax()
         return float(low) < self.bounds[0] or float(high) > self.bounds[1]
+
+    def doubt(self, values: Tensor | Indexable) -> str | None:
+        """Say what makes the bounds of values in memory look like those of other values, None if nothing does."""
+        if self.bounds is None or not isinstance(values, Tensor):
+            return None
+        (low, high), (least, most) = (float(end) for end in values.aminmax()), self.bounds
+        if high - low > _NARROW * (most - least):
+            return None
+        share = f"a small part of `value_range: [{least:g}, {most:g}]`, by which they are scaled"
+        return f"has values from {low:.3g} to {high:.3g}, {share}. Is it theirs?"
 
     def refusal(self, which: str, values: Tensor) -> DataError:
         """Return what is to be said of values out of bounds."""

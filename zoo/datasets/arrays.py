@@ -12,7 +12,7 @@ from zoo.datasets._array_file import ArrayFiles
 from zoo.datasets._array_labels import class_numbers
 from zoo.datasets._array_rows import ArrayRows
 from zoo.datasets._array_values import StreamedRows, Values
-from zoo.errors import DataError, unknown_name
+from zoo.errors import DataError, nearest, unknown_name
 from zoo.registry import register
 
 _SPELLINGS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
@@ -85,6 +85,9 @@ class Arrays(Dataset):
             self._values.check_form(rows[split], name)
         streamed = sum(part.nbytes for part in rows.values()) > self._limit
         examples = {split: self._read(part, found[split], streamed) for split, part in rows.items()}
+        for split, values in examples.items():
+            if doubt := self._values.doubt(values):
+                note(f"Note: {found[split]} in {self._path} {doubt}")
         ranges = {self._values.range_of(part) for part in rows.values()}
         labels, class_names = self._read_labels(files, found, examples)
         if len(ranges) > 1:
@@ -113,8 +116,12 @@ class Arrays(Dataset):
         names = {split: (self._labels or "y") + name.removeprefix(self._examples) for split, name in found.items()}
         missing = [name for name in names.values() if name not in files.names]
         if missing and (self._labels is not None or len(missing) < len(names)):
-            problem, remedy = unknown_name("array", missing[0], files.names)
-            raise DataError(f"{problem} in {self._path}", where="labels", remedy=remedy)
+            hint = nearest(missing[0], set(files.names) - set(found.values()) - set(names.values()))
+            raise DataError(
+                f"there is no array {missing[0]!r} in {self._path}",
+                where="labels",
+                remedy=f"{hint}Each split needs labels, or none has any. Available: {', '.join(files.names)}.",
+            )
         if missing:
             return {}, ()
         empty = np.empty(0, dtype=np.int64)

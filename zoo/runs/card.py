@@ -117,6 +117,7 @@ def _metadata(name: str, spec: ModelSpec, recipe: Recipe | None, evaluation: dic
         metrics = [
             {"type": key, "name": key.replace("_", " "), "value": value, **_arguments(key, evaluation)}
             for key, value in values.items()
+            if not key.endswith(("_samples", "_examples"))  # by how many a figure was made, and no figure
         ]
         result = {"task": {"type": task or "other"}, "dataset": dataset, "metrics": metrics}
         metadata["model-index"] = [{"name": name, "results": [result]}]

@@ -97,6 +97,9 @@ def find_recipe(name_or_path: str | Path) -> Path:
     """Return the file of a recipe: a path if it looks like one, else the bundled recipe of that name."""
     text = str(name_or_path)
     path = Path(name_or_path)
+    if path.suffix in {".npy", ".npz"}:
+        remedy = f"A recipe names them: `data: {{name: arrays, path: {text}}}`, with `model: NAME` beside it."
+        raise RecipeError("a recipe was needed, and these are data", where=text, remedy=remedy)
     if path.suffix in {".yaml", ".yml"} or "/" in text or "\\" in text or path.is_file():
         if path.is_file():
             return path
@@ -115,7 +118,11 @@ def find_recipe(name_or_path: str | Path) -> Path:
     if text not in recipe_files():
         _refuse_run(path)
         problem, remedy = unknown_name("recipe", text, recipe_files())
-        raise RecipeError(problem, remedy=f"{remedy} A file is named by its path, such as ./{text}.yaml.")
+        if text in preset_files():
+            remedy = f"It is a preset, a model without data: write a recipe with `model: {text}` and `data: NAME`."
+        else:
+            remedy = f"{remedy} A file is named by its path, such as ./{path.stem}.yaml."
+        raise RecipeError(problem, remedy=remedy)
     return recipe_files()[text]
 
 
