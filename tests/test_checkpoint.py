@@ -194,6 +194,13 @@ def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
         zoo.load(tmp_path / "nowhere")
 
 
+def test_no_name_is_not_the_current_directory(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(checkpoint)
+    with pytest.raises(CheckpointError, match="no such directory"):
+        zoo.load("")
+    zoo.load(".")
+
+
 def test_what_is_no_name_and_a_device_that_is_not_there_are_refused(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

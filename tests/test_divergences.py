@@ -80,6 +80,17 @@ def test_the_divergence_from_the_standard_normal_is_that_of_the_same_gaussian(d:
     assert torch.allclose(torch.distributions.kl_divergence(q, StandardNormal(normal, 1)), results[0][0])
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_the_divergence_from_the_standard_normal_is_as_precise_as_that_from_the_same_gaussian(
+    dtype: torch.dtype,
+) -> None:
+    normal = Normal(torch.zeros(32), torch.ones(32))
+    q = Independent(Normal(torch.linspace(-1, 1, 32).to(dtype), torch.linspace(0.1, 2, 32).to(dtype)), 1)
+    found, expected = kl_divergence(q, StandardNormal(normal, 1)), kl_divergence(q, Independent(normal, 1))
+    assert found.dtype == expected.dtype
+    assert torch.allclose(found, expected, rtol=1e-6)
+
+
 def test_a_standard_normal_of_another_shape_is_no_other_than_any_gaussian() -> None:
     p = StandardNormal(Normal(torch.zeros(2), torch.ones(2)), 1)
     one = Independent(Normal(torch.ones(2), 1.0), 1)

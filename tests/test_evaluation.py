@@ -69,6 +69,20 @@ def test_data_that_do_not_fit_are_refused(model: Model, whole: torch.Tensor, mes
         zoo.evaluate(model, whole)
 
 
+def test_data_in_another_range_than_the_model_s_are_refused() -> None:
+    model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), data_range=(-1.0, 1.0), likelihood="gaussian")
+    x, data = torch.rand(9, 1, 8, 8), zoo.load_data("digits", subset=50)
+    with pytest.raises(
+        DataError, match=r"^data\.scale: the model needs data in \[-1, 1\], those of digits are in \[0, 1\]"
+    ):
+        zoo.evaluate(model, data, ["mse"])
+    with pytest.raises(DataError, match="those of tensor"):
+        zoo.evaluate(model, split_of_tensor(x), ["mse"])
+    zoo.evaluate(model, zoo.load_data("digits", subset=50, scale="symmetric"), ["mse"])
+    zoo.evaluate(model, split_of_tensor(x, data_range=(-1.0, 1.0)), ["mse"])
+    zoo.evaluate(model, x, ["mse"])  # they may happen to be positive
+
+
 def test_labels_that_a_conditional_model_needs_are_missed() -> None:
     conditional = zoo.build("cvae-mlp-2d", data_shape=(1, 8, 8))
     with pytest.raises(DataError, match="conditional and needs labels"):

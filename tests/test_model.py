@@ -99,8 +99,7 @@ def test_numbers_may_be_of_the_type_of_the_weights_or_of_autocast(vae: Model) ->
         (torch.tensor([-1, 0]), "0 to 2 were needed"),
         (torch.tensor([0]), r"\(2,\) class numbers"),
         (torch.tensor([0.0, 1.0]), "int64"),
-        (2, "labels: a tensor of class numbers was needed, 2 came\nWhat else there is to set is given by name"),
-        ([0, 1], "labels: a tensor was needed, list came"),
+        (2, "labels: a tensor was needed, int came"),
     ],
 )
 def test_labels_that_are_missing_or_wrong_are_refused(conditional: Model, labels: object, message: str) -> None:

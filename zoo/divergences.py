@@ -81,9 +81,9 @@ def _kl_diagonals(q: Independent, p: Independent) -> Tensor:
 
 def relative(mean: Tensor, scale: Tensor, p: Independent) -> tuple[Tensor, Tensor]:
     """Return σ / σ* and (μ − μ*) / σ*, with the mean and the scale of the independent Gaussians ``p``."""
-    if isinstance(p, StandardNormal) and p.event_shape == mean.shape[-1:] and not p.batch_shape:
-        return scale, mean
     other = _diagonal(p)
+    if isinstance(p, StandardNormal) and other.loc.shape == mean.shape[-1:] and other.loc.dtype == mean.dtype:
+        return scale, mean
     return scale / other.scale, (mean - other.loc) / other.scale
 
 

@@ -62,7 +62,7 @@ class OtherProcessError(TrainingError):
 
 
 class ZooWarning(UserWarning):
-    """Something was left out, such as a broken plug-in, and the rest goes on."""
+    """Something was left out, such as a broken plug-in, or looks like a mistake, and the rest goes on."""
 
 
 @contextlib.contextmanager
@@ -87,10 +87,12 @@ def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     Example:
         >>> nearest("AdamW", ["adam", "adamw"]), nearest("ae", ["vae", "ae-mlp"]), nearest("colour", ["conv"])
         ("Did you mean 'adamw'? ", "Did you mean 'ae-mlp'? ", '')
+        >>> nearest("Digits", ["digits-ae", "digits"]), nearest("", ["-x"])
+        ("Did you mean 'digits'? ", '')
     """
     wanted, names = name.casefold(), {each.casefold(): each for each in known}
-    halves = [each for each in names if each.startswith(f"{wanted}-") or each.endswith(f".{wanted}")]
-    match = halves or difflib.get_close_matches(wanted, names, n=1, cutoff=likeness)
+    halves = [each for each in names if each.startswith(f"{wanted}-") or each.endswith(f".{wanted}")] if wanted else []
+    match = [wanted] if wanted in names else halves or difflib.get_close_matches(wanted, names, n=1, cutoff=likeness)
     return f"Did you mean {names[match[0]]!r}? " if match else ""
 
 

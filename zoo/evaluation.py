@@ -89,6 +89,8 @@ def subject_of(
     """
     chosen, train = _chosen_split(data, split)
     _check_fit(model, chosen)
+    if not isinstance(data, Tensor):  # whose range is but that of the values it happens to hold
+        _check_range(model, chosen)
     return Subject(model, chosen, tuple(history), train, features, processes)
 
 
@@ -205,3 +207,14 @@ def _check_fit(model: Model, split: Split) -> None:
     if model.classes and split.labels is None:
         raise DataError("the model is conditional and needs labels, the data have none", where="data")
     model.objective.check_data(model, split.examples(_LOOK_AT), split.info.data_range, "data")
+
+
+def _check_range(model: Model, split: Split) -> None:
+    needed, came = model.spec.data_range, split.info.data_range
+    if needed is not None and came is not None and tuple(needed) != tuple(came):
+        raise DataError(
+            f"the model needs data in [{needed[0]:g}, {needed[1]:g}], those of {split.info.name} are in "
+            f"[{came[0]:g}, {came[1]:g}]",
+            where="data.scale",
+            remedy="Prepare them as in training.",
+        )

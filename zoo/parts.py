@@ -146,18 +146,12 @@ class Parts(nn.Module):
         Raises:
             InputError: labels are missing, were not expected, or are out of range.
         """
-        if isinstance(labels, (int, float)):
-            raise InputError(
-                f"a tensor of class numbers was needed, {labels!r} came",
-                where="labels",
-                remedy="What else there is to set is given by name, such as `num_samples=` or `noise=`.",
-            )
         if self.label_embedding is None or self.classes is None:
             if labels is not None:
                 raise InputError(
                     "labels came, but this model is not conditional",
                     where="labels",
-                    remedy="Leave them out, or build the model with `classes: N`.",
+                    remedy="Leave them out, or build the model with `classes: N`. Options are given by their names.",
                 )
             return
         if labels is None:

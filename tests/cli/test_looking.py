@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import zoo
 
@@ -77,16 +78,31 @@ def test_evaluate_leaves_the_run_alone_where_the_data_are_others(cli, runs, tmp_
     assert (written["split"], written["examples"], written["data"]["name"]) == ("train", 200, "digits")
 
 
-def test_evaluate_takes_data_with_their_options(cli, runs, tmp_path):
-    rng = np.random.default_rng(0)
-    np.savez(tmp_path / "mine.npz", x=rng.integers(0, 256, (40, 8, 8), dtype=np.uint8))
-    said = cli("evaluate", runs / "digits-ae", "--metric", "mse", "--data", tmp_path / "mine.npz").err
+def test_evaluate_takes_data_with_their_options_prepared_as_in_training(cli, tmp_path):
+    run = tmp_path / "run"
+    zoo.train("digits-ae", out=run, overrides=[*SMALL, "data.binarise=threshold", "model.likelihood=gaussian"])
+    pixels = (zoo.load_data("digits").test.examples(40) * 255).round().to(torch.uint8).numpy()
+    np.savez(tmp_path / "mine.npz", x=pixels)
+    said = cli("evaluate", run, "--metric", "mse", "--data", tmp_path / "mine.npz").err
     document = "{name: arrays, path: " + json.dumps(str(tmp_path / "mine.npz")) + "}"
     assert document in said
-    done = cli("evaluate", runs / "digits-ae", "--metric", "mse", "--json", "--data", document)
-    assert json.loads(done.out)["dataset"] == "arrays"
-    fewer = cli("evaluate", runs / "digits-ae", "--metric", "mse", "--json", "--data", "{name: digits, subset: 100}")
-    assert json.loads(fewer.out)["dataset"] == "digits"
+    for options, fields in (
+        ([document], {"name": "arrays", "binarise": "threshold"}),
+        ([document, "--set", "binarise=none"], {"name": "arrays", "binarise": "none"}),
+        (["{name: digits, subset: 100}"], {"name": "digits", "subset": 100, "binarise": "threshold"}),
+        (["{subset: 100}"], {"name": "digits", "subset": 100, "binarise": "threshold"}),
+    ):
+        done = cli("evaluate", run, "--metric", "mse", "--out", tmp_path / "figures.json", "--data", *options)
+        assert done.status == 0, done.err
+        written = json.loads((tmp_path / "figures.json").read_text())["data"]
+        assert {field: written[field] for field in fields} == fields
+
+
+@pytest.mark.parametrize("name", ["*.npz", "a: b.npz", "a.npz"])
+def test_a_path_in_place_of_data_is_told_how_it_is_written(cli, runs, name):
+    done = cli("evaluate", runs / "digits-ae", "--data", name)
+    assert done.status == 2
+    assert "{name: arrays, path: " + json.dumps(name) + "}" in done.err
 
 
 def test_evaluate_prints_json_alone(cli, runs):

@@ -220,7 +220,7 @@ def test_a_wrong_recipe_is_refused_with_the_field_and_its_place(case, cli, tmp_p
         ("folder/", ("folder/: a YAML file was needed, this is a directory", "It holds: inside.yaml")),
         (".", ("unknown recipe '.'",)),
         ("vae-mlp-2d", ("unknown recipe 'vae-mlp-2d'", "It is a preset", "`model: vae-mlp-2d`")),
-        ("a.npz", ("a.npz: a recipe was needed", "`data: {name: arrays, path: a.npz}`")),
+        ("a.npz", ("a.npz: a recipe was needed", '`data: {name: arrays, path: "a.npz"}`')),
         ("runs/a", ("directory of a run", "zoo-cli train runs/a/recipe.yaml --out runs/a --resume")),
         ("run b", ("directory of a run", "zoo-cli train 'run b/recipe.yaml' --out 'run b' --resume")),
         ("latin.yaml", ("latin.yaml: cannot be read", "UTF-8")),

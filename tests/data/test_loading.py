@@ -22,7 +22,8 @@ def test_data_are_named_described_or_specified():
     for written in ("digits", {"name": "digits"}):
         assert torch.equal(load_data(written).train.examples(3), wanted)
         assert load_data(written, pad=2, subset=100).info.data_shape == (1, 12, 12)
-    assert load_data(DataSpec(name="digits", pad=1), subset=100).info.data_shape == (1, 10, 10)
+    fewer = load_data(DataSpec(name="digits", pad=1), subset=100)
+    assert (len(fewer.train), fewer.info.data_shape) == (100, (1, 10, 10))
     assert load_data({"name": "digits", "pad": 2}).info.data_shape == (1, 12, 12)
     for wrong, message in (
         ({"name": "digits", "pad": -1}, r"^data\.pad: "),

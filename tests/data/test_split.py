@@ -53,10 +53,12 @@ def test_the_first_examples(train):
     assert len(train.examples(10_000)) == len(train)
     assert len(train.examples(np.int64(3))) == 3
     assert len(train.examples(np.arange(3))) == 3
-    assert len(train.examples(torch.tensor(3))) == 3
+    assert len(train.examples(torch.tensor(3, dtype=torch.int16))) == 3
+    assert len(train.examples(torch.arange(3, dtype=torch.int32))) == 3
+    assert len(train.examples([])) == 0
 
 
-@pytest.mark.parametrize("wrong", [-1, 2.5, "a", [0.5], None])
+@pytest.mark.parametrize("wrong", [-1, 2.5, "a", [0.5], None, [[1], [2, 3]], torch.tensor(0.5), torch.tensor([True])])
 def test_what_is_no_number_of_examples_is_refused(train, wrong):
     with pytest.raises(DataError, match=r"^indices: .* needed, .* came"):
         train.examples(wrong)

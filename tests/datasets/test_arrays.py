@@ -7,7 +7,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch_file
 
 from zoo.datasets.arrays import Arrays
-from zoo.errors import DataError
+from zoo.errors import DataError, ZooWarning
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (12, 5, 7), dtype=np.uint8)
@@ -162,15 +162,22 @@ def test_a_range_is_taken_and_held(path):
     assert caught.value.where == "value_range"
 
 
-def test_a_range_that_hardly_any_of_is_used_is_noted(tmp_path):
-    path, said = write(tmp_path / "data.npz", x=RANDOM.random((12, 3))), []
-    for bounds, noted in (([0.0, 255.0], 1), ([-1.0, 1.0], 0)):
-        Arrays(path=str(path), value_range=bounds).load(said.append)
-        assert len(said) == noted
-        said = []
-    Arrays(path=str(path), value_range=[0.0, 255.0]).load(said.append)
-    assert said[0].startswith("Note: x in ")
-    assert "`value_range: [0, 255]`" in said[0]
+@pytest.mark.parametrize(
+    ("values", "bounds", "doubted"),
+    [
+        (RANDOM.random((12, 3)), [0.0, 255.0], "range 0 … 255"),
+        (RANDOM.random((12, 3)), [-1.0, 1.0], None),
+        (RANDOM.integers(0, 2, (12, 8, 8), dtype=np.uint8), None, "from 0 to 1, and is scaled by the range 0 … 255"),
+        (RANDOM.integers(0, 2, (12, 8, 8), dtype=np.uint8), [0.0, 1.0], None),
+        (RANDOM.integers(0, 256, (12, 8, 8), dtype=np.uint8), None, None),
+        (RANDOM.random((12, 3)), None, None),
+    ],
+)
+def test_a_range_of_which_hardly_any_is_used_is_doubted(tmp_path, recwarn, values, bounds, doubted):
+    load(write(tmp_path / "data.npz", x_train=values, x_test=values[:1]), value_range=bounds)
+    said = [str(warning.message) for warning in recwarn if issubclass(warning.category, ZooWarning)]
+    assert len(said) == (1 if doubted else 0)
+    assert all(doubted in text for text in said)
 
 
 @pytest.mark.parametrize("bounds", [[1.0], [1.0, 0.0], [0.0, 0.0]])

@@ -137,6 +137,9 @@ def test_a_run_is_resumed_where_its_recipe_lies(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     job(Path("mine"), "train.epochs=1")
     assert zoo.train("mine/recipe.yaml", resume=True, overrides=["train.epochs=2"]).path == Path("mine")
+    Path("mine/metrics.jsonl").unlink()
+    Path("mine/state/training.safetensors").unlink()  # as if killed in the first epoch
+    assert zoo.train("mine/recipe.yaml", resume=True).path == Path("mine")
     assert not Path("runs").exists()
     Path("plain").mkdir()
     Path("plain/recipe.yaml").write_text(Path("mine/recipe.yaml").read_text())

@@ -82,6 +82,21 @@ def test_a_state_that_is_loaded_is_used() -> None:
     assert optimizer.state_dict()["state"][0]["step"] == 4
 
 
+def test_every_group_of_parameters_is_trained() -> None:
+    ours, theirs = _model(), _model()
+    optimizers = [
+        torch.optim.Adam([{"params": model[0].parameters()}, {"params": model[2].parameters(), "lr": 0.5}], fused=True)
+        for model in (ours, theirs)
+    ]
+    step = FusedSteps(optimizers[0])
+    for number in range(3):
+        for model in (ours, theirs):
+            _gradients(model, number)
+        step()
+        optimizers[1].step()
+    assert _numbers(ours) == _numbers(theirs)
+
+
 def test_torch_s_own_step_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     model = _model()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from zoo.data import Data, Split
     from zoo.spec import DataSpec
 
-DATA_HELP = "Dataset, by name or in YAML with options.  [default: that of the run's recipe]"
+DATA_HELP = (
+    "Dataset, by name or as {name: NAME, OPTION: VALUE}, prepared as in training.  [default: that of the recipe]"
+)
+_PREPARATION = ("binarise", "scale", "pad", "resize")
 SET_HELP = "Set a field of the data, such as root=DIR or binarise=threshold; repeatable."
 
 
@@ -47,14 +50,17 @@ def _data_spec(folder: Path, name: str | None, overrides: Sequence[str]) -> Data
     from zoo.runs.directory import RECIPE, RunDirectory
     from zoo.spec import DataSpec
     from zoo.spec.documents import parse_yaml
-    from zoo.spec.resolve import apply_override, merge, validate
+    from zoo.spec.resolve import apply_override, validate
 
     document: dict[str, Any] = {}
     if (folder / RECIPE).is_file():
         document = RunDirectory(folder).read_recipe().data.model_dump()
     if name is not None:
-        named = parse_yaml(name, "--data")
-        document = merge(document, named if isinstance(named, dict) else {"name": named})
+        named = parse_yaml(name, "--data") if name.lstrip().startswith("{") else {"name": name}
+        if document and named.get("name", document["name"]) != document["name"]:
+            # A model knows data that are prepared like its own.
+            document = {field: document[field] for field in _PREPARATION}
+        document |= named
     if not document:
         return None
     for override in overrides:

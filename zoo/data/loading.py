@@ -39,7 +39,7 @@ def load_data(
 
     Args:
         spec: a dataset's name, or the ``data`` of a recipe: a mapping, or a spec.
-        note: is told, in a sentence, of work that takes long (a download), and of what looks like a mistake.
+        note: is told, in a sentence, of work that takes long (a download).
         overrides: fields of the spec to set, options of the dataset among them: ``binarise="dynamic"``,
             ``root="~/data"``.
 
@@ -95,7 +95,7 @@ def _collect(spec: DataSpec, note: Callable[[str], None]) -> Collection:
 
 def _check_name(name: str) -> None:
     path = Path(name)
-    if name in sources("dataset") or not (path.suffix or "/" in name or path.exists()):
+    if not name or name in sources("dataset") or not (path.suffix or "/" in name or path.exists()):
         return
     reader, option = ("image_folder", "root") if path.is_dir() else ("arrays", "path")
     raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -67,7 +68,7 @@ class Split:
         Raises:
             DataError: there is no such example.
         """
-        chosen = indices if isinstance(indices, Tensor) and indices.ndim else _positions(indices, len(self))
+        chosen = _positions(indices, len(self))
         self._check_order(chosen, "indices")
         return self._prepare(self._store.take(chosen)).x
 
@@ -131,14 +132,17 @@ class Split:
 
 def _positions(indices: Tensor | Sequence[int] | int, size: int) -> Tensor:
     """Return ``indices``, or those of the first so many, as (M,) int64."""
-    array = np.asarray(indices)
-    if array.size and array.dtype.kind not in "iu":
+    try:
+        chosen = indices if isinstance(indices, Tensor) else torch.from_numpy(np.asarray(indices))
+    except (TypeError, ValueError, RuntimeError):
+        chosen = torch.tensor(math.nan)
+    if chosen.numel() and (chosen.is_floating_point() or chosen.is_complex() or chosen.dtype == torch.bool):
         raise DataError(f"whole numbers were needed, {indices!r} came", where="indices")
-    if array.ndim:
-        return torch.from_numpy(array.astype(np.int64))
-    if array < 0:
-        raise DataError(f"a number of examples was needed, {array} came", where="indices")
-    return torch.arange(min(int(array), size))
+    if chosen.ndim:
+        return chosen.to(torch.int64)
+    if chosen < 0:
+        raise DataError(f"a number of examples was needed, {int(chosen)} came", where="indices")
+    return torch.arange(min(int(chosen), size))
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,12 @@ from zoo.data.store import MemoryStore
 from zoo.errors import DataError
 
 
-def split_of_tensor(x: Tensor, labels: Tensor | None = None) -> Split:
+def split_of_tensor(x: Tensor, labels: Tensor | None = None, *, data_range: tuple[float, float] | None = None) -> Split:
     """Return a split of examples (N, *data_shape) that are used as they are, with labels (N,) or none.
 
-    The range is that of the values: [0, 1] or [-1, 1] if they lie within, else none.
+    Args:
+        data_range: smallest and largest value that an example may hold; if not given, [0, 1] or [-1, 1] where all
+            values lie within, else none.
 
     Raises:
         DataError: the values are not finite floating-point numbers, or the labels are not as many.
@@ -36,5 +38,5 @@ def split_of_tensor(x: Tensor, labels: Tensor | None = None) -> Split:
         raise DataError(f"({len(x)},) labels were needed, {tuple(labels.shape)} came", where="labels")
     low, high = (x.min().item(), x.max().item()) if x.numel() else (0.0, 0.0)
     bounds = next((b for b in ((0.0, 1.0), (-1.0, 1.0)) if b[0] <= low and high <= b[1]), None)
-    info = DataInfo(name="tensor", data_shape=tuple(x.shape[1:]), data_range=bounds)
+    info = DataInfo(name="tensor", data_shape=tuple(x.shape[1:]), data_range=data_range or bounds)
     return Split(info, MemoryStore(x, labels, torch.arange(len(x), device=x.device)), Scaling())

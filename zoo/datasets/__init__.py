@@ -74,7 +74,7 @@ class Dataset(ABC):
         """Return the data as stored.
 
         Args:
-            note: is told, in a sentence, of work that takes long (a download), and of what looks like a mistake.
+            note: is told, in a sentence, of work that takes long (a download).
 
         Raises:
             DataError: the data cannot be had or are damaged: what was looked for, where, and what to do.

@@ -99,15 +99,16 @@ class Values:
         low, high = values.aminmax()
         return float(low) < self.bounds[0] or float(high) > self.bounds[1]
 
-    def doubt(self, values: Tensor | Indexable) -> str | None:
-        """Say what makes the bounds of values in memory look like those of other values, None if nothing does."""
-        if self.bounds is None or not isinstance(values, Tensor):
+    def doubt(self, values: Tensor | Indexable, rows: ArrayRows) -> str | None:
+        """Say what makes the range of values in memory look like that of others, None if nothing does."""
+        bounds = self.range_of(rows)
+        if bounds is None or not isinstance(values, Tensor):
             return None
-        (low, high), (least, most) = (float(end) for end in values.aminmax()), self.bounds
-        if high - low > _NARROW * (most - least):
+        low, high = (float(end) for end in values.aminmax())
+        if not 0 < high - low <= _NARROW * (bounds[1] - bounds[0]):
             return None
-        share = f"a small part of `value_range: [{least:g}, {most:g}]`, by which they are scaled"
-        return f"has values from {low:.3g} to {high:.3g}, {share}. Is it theirs?"
+        came = f"holds values from {low:.3g} to {high:.3g}, and is scaled by the range {bounds[0]:g} … {bounds[1]:g}"
+        return f"{came}. If that is not theirs, state it: `value_range`."
 
     def refusal(self, which: str, values: Tensor) -> DataError:
         """Return what is to be said of values out of bounds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -12,7 +13,7 @@ from zoo.datasets._array_file import ArrayFiles
 from zoo.datasets._array_labels import class_numbers
 from zoo.datasets._array_rows import ArrayRows
 from zoo.datasets._array_values import StreamedRows, Values
-from zoo.errors import DataError, nearest, unknown_name
+from zoo.errors import DataError, ZooWarning, nearest, unknown_name
 from zoo.registry import register
 
 _SPELLINGS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
@@ -85,9 +86,8 @@ class Arrays(Dataset):
             self._values.check_form(rows[split], name)
         streamed = sum(part.nbytes for part in rows.values()) > self._limit
         examples = {split: self._read(part, found[split], streamed) for split, part in rows.items()}
-        for split, values in examples.items():
-            if doubt := self._values.doubt(values):
-                note(f"Note: {found[split]} in {self._path} {doubt}")
+        if doubt := self._values.doubt(examples["train"], rows["train"]):
+            warnings.warn(f"{found['train']} in {self._path} {doubt}", ZooWarning, stacklevel=2)
         ranges = {self._values.range_of(part) for part in rows.values()}
         labels, class_names = self._read_labels(files, found, examples)
         if len(ranges) > 1:

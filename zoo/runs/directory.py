@@ -49,6 +49,10 @@ class RunDirectory:
         """Whether the directory holds a run."""
         return (self.path / RECIPE).is_file()
 
+    def was_trained_in(self) -> bool:
+        """Whether a run was begun here, rather than a recipe put here."""
+        return (self.path / _LOCK).parent.is_dir()
+
     def is_finished(self) -> bool:
         """Whether the run was trained and evaluated to its end."""
         return (self.path / EVALUATION).is_file()

@@ -119,7 +119,7 @@ def _usual_place(recipe: object, name: str, *, resume: bool) -> Path:
     """Return where a run goes unless told: to resume with the recipe that lies in a run's directory, there."""
     if resume and isinstance(recipe, (str, Path)):
         directory = RunDirectory(Path(recipe).parent)
-        if Path(recipe).name == RECIPE and directory.read_metrics():
+        if Path(recipe).name == RECIPE and directory.was_trained_in():
             return directory.path
     return Path("runs") / name
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -98,7 +99,8 @@ def find_recipe(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
     path = Path(name_or_path)
     if path.suffix in {".npy", ".npz"}:
-        remedy = f"A recipe names them: `data: {{name: arrays, path: {text}}}`, with `model: NAME` beside it."
+        data = f"{{name: arrays, path: {json.dumps(text, ensure_ascii=False)}}}"
+        remedy = f"A recipe names them: `data: {data}`, with `model: NAME` beside it."
         raise RecipeError("a recipe was needed, and these are data", where=text, remedy=remedy)
     if path.suffix in {".yaml", ".yml"} or "/" in text or "\\" in text or path.is_file():
         if path.is_file():
@@ -121,7 +123,7 @@ def find_recipe(name_or_path: str | Path) -> Path:
         if text in preset_files():
             remedy = f"It is a preset, a model without data: write a recipe with `model: {text}` and `data: NAME`."
         else:
-            remedy = f"{remedy} A file is named by its path, such as ./{path.stem}.yaml."
+            remedy = f"{remedy} A file is named by its path, such as ./{text or 'mine'}.yaml."
         raise RecipeError(problem, remedy=remedy)
     return recipe_files()[text]
 

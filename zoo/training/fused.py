@@ -13,10 +13,8 @@ class FusedSteps:
     """Makes the steps of an optimiser: of Adam and AdamW by one call of the fused kernel, of all others by ``step``.
 
     torch's own ``step`` looks up the state of every parameter and sorts the tensors by device and type each time; of a
-    small model's training that is a twentieth. The state stays the optimiser's own, and the numbers are the same.
-
-    Args:
-        optimizer: with one group of parameters.
+    small model's training that is a twentieth. The state stays the optimiser's own, and the numbers are the same. What
+    hangs on ``step`` itself is passed over: its hooks, and what a ``GradScaler`` leaves for it.
 
     Example:
         >>> weight = torch.nn.Parameter(torch.ones(3))
@@ -71,7 +69,9 @@ class FusedSteps:
 
 
 def _kernel_of(optimizer: torch.optim.Optimizer) -> Callable[..., None] | None:
-    group = optimizer.param_groups[0]
+    group, *others = optimizer.param_groups
+    if others:
+        return None
     if type(optimizer) not in (torch.optim.Adam, torch.optim.AdamW) or not group["fused"] or group["capturable"]:
         return None
     # Adam, too, has the option of AdamW's weight decay, in newer versions of torch.
