@@ -81,6 +81,28 @@ def test_the_log_likelihood_of_no_data_is_empty(vae: Model) -> None:
     assert vae.log_likelihood(torch.rand(0, 1, 8, 8), num_samples=2).shape == (0,)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("preset", ["vae-mlp-full-2d", "vae-conv-16d", "ae-mlp-2d"])
+def test_a_model_converted_to_other_numbers_takes_float32_or_its_own(preset: str, dtype: torch.dtype) -> None:
+    model = zoo.build(preset).eval().to(dtype)
+    x = torch.rand(4, *model.data_shape)
+    means = [model.encode(each).mean for each in (x.to(dtype), x.to(dtype).float())]
+    assert torch.equal(*means)
+    for result in (model.loss(x).total, model.sample(4), model.reconstruct(x)):
+        assert result.isfinite().all()
+    if model.has_density:
+        assert model.log_likelihood(x, num_samples=3).isfinite().all()
+
+
+def test_a_denoiser_may_be_of_double_precision_but_not_of_16_bits() -> None:
+    model = zoo.build("denoiser-mlp").double()
+    assert model.loss(torch.rand(4, *model.data_shape)).total.dtype == torch.float64
+    assert model.sample(4, steps=3).isfinite().all()
+    for dtype in (torch.bfloat16, torch.float16):
+        with pytest.raises(ComponentError, match=r"time_embedding: .*\n.*torch\.autocast"):
+            model.to(dtype).sample(4, steps=3)
+
+
 def test_numbers_may_be_of_the_type_of_the_weights_or_of_autocast(vae: Model) -> None:
     x = torch.rand(2, 1, 8, 8)
     assert vae.double().encode(x.double()).mean.dtype == torch.float64

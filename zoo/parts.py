@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ from zoo.networks import Network
 from zoo.nn.conditions import LabelEmbedding, TimeEmbedding
 from zoo.posteriors import Posterior
 from zoo.priors import Prior
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Parts(nn.Module):
@@ -53,6 +57,16 @@ class Parts(nn.Module):
             self.add_module("latent_prior" if role == "prior" else role, component)
         self.label_embedding = LabelEmbedding(classes, condition_dim) if classes else None
         self.time_embedding = TimeEmbedding(condition_dim) if uses_time else None
+        self._numbers = self._type_of_weights()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Take note of the weights' type where it may change: looking it up takes as long as an operation."""
+        super()._apply(fn, recurse)
+        self._numbers = self._type_of_weights()
+        return self
+
+    def _type_of_weights(self) -> torch.dtype:
+        return next((parameter.dtype for parameter in self.parameters()), torch.float32)
 
     def has(self, role: str) -> bool:
         """Whether the model has the part of this name, such as ``"encoder"``."""
@@ -88,7 +102,7 @@ class Parts(nn.Module):
             ComponentError: the model is a network without a code.
         """
         self._check_code("encode")
-        self.check_data(x)
+        x = self.check_data(x)
         distribution: Distribution = self.posterior(self.encoder(x, self.condition(labels, len(x))))
         return distribution
 
@@ -104,7 +118,7 @@ class Parts(nn.Module):
             ComponentError: the model is a network without a code, or its decoder's output is not of the data.
         """
         self._check_code("decode")
-        self._check_numbers(z, "z")
+        z = self.suited(z, "z")
         if z.ndim < 2 or z.shape[-1] != self.latent_dim:
             raise InputError(f"codes of shape (…, B, {self.latent_dim}) were needed, {tuple(z.shape)} came", where="z")
         condition = self.condition(labels, z.shape[-2])
@@ -173,8 +187,8 @@ class Parts(nn.Module):
                 where="labels",
             )
 
-    def check_data(self, x: Tensor) -> None:
-        """Refuse data of another shape or type.
+    def check_data(self, x: Tensor) -> Tensor:
+        """Return data in the type of the weights, and refuse those of another shape, or of another type than float32.
 
         Raises:
             InputError: the message has both.
@@ -190,23 +204,28 @@ class Parts(nn.Module):
                 remedy="Scale the data as in training, for example "
                 f"`x.float(){' / 255' if x.dtype == torch.uint8 else ''}`.",
             )
-        self._check_numbers(x, "x")
+        return self.suited(x, "x")
 
-    def _check_numbers(self, values: Tensor, where: str) -> None:
-        """Refuse numbers of another type than the weights, unless autocast converts them; float32 is let pass."""
+    def suited(self, values: Tensor, where: str) -> Tensor:
+        """Return numbers in the type of the weights: float32 is converted, and what autocast converts is let pass.
+
+        Raises:
+            InputError: they are of another type; the message has both.
+        """
         _check_tensor(values, where)
-        # Float32 is what nearly always comes, and looking at the weights takes as long as an operation.
+        if values.dtype == self._numbers:
+            return values
+        needed = self._type_of_weights()
+        is_autocast = values.dtype != torch.float64 and torch.is_autocast_enabled(values.device.type)
+        if values.dtype == needed or (is_autocast and values.is_floating_point()):
+            return values
         if values.dtype == torch.float32:
-            return
-        if values.dtype in (torch.bfloat16, torch.float16) and torch.is_autocast_enabled(values.device.type):
-            return
-        needed = next((parameter.dtype for parameter in self.parameters()), values.dtype)
-        if values.dtype != needed:
-            raise InputError(
-                f"numbers of type {needed} were needed, {values.dtype} came",
-                where=where,
-                remedy=f"Convert them: `{where}.to({needed})`.",
-            )
+            return values.to(needed)
+        raise InputError(
+            f"numbers of type {needed} were needed, {values.dtype} came",
+            where=where,
+            remedy=f"Convert them: `{where}.to({needed})`.",
+        )
 
     def _check_code(self, wanted: str) -> None:
         if not self.has("encoder"):

@@ -71,7 +71,7 @@ class TimeEmbedding(nn.Module):
         times (B,) → (B, dim).
 
     Raises:
-        ComponentError: times are not of shape (B,).
+        ComponentError: times are not of shape (B,), or the module was converted to 16 bits.
 
     Source:
         Vaswani et al. (2017), Attention Is All You Need, section 3.5. https://arxiv.org/abs/1706.03762
@@ -95,6 +95,12 @@ class TimeEmbedding(nn.Module):
         """Map each time to its vector."""
         if times.dim() != 1:
             raise ComponentError(f"times of shape (B,) were needed, {tuple(times.shape)} came")
+        if self.frequencies.dtype in (torch.bfloat16, torch.float16):
+            raise ComponentError(
+                f"a time in {self.frequencies.dtype} is another time",
+                where="time_embedding",
+                remedy="Leave the weights in float32, `model.float()`, and compute under `torch.autocast`.",
+            )
         phases = times.float()[:, None] * self.frequencies
         vectors: Tensor = self.mlp(torch.cat([phases.cos(), phases.sin()], dim=1))
         return vectors

@@ -172,7 +172,7 @@ class Denoising(Objective):
 
     def output(self, parts: Parts, state: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return what the parts give for states x_t (B, *data_shape) at times (B,), in float32 or better."""
-        condition = parts.embed(labels, times)
+        state, condition = parts.suited(state, "x"), parts.embed(labels, times)
         if parts.has("network"):
             return at_least_float32(parts.network(state, condition))
         code = parts.posterior(parts.encoder(state, condition)).mean

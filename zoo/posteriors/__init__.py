@@ -32,7 +32,7 @@ class Head(nn.Linear):
 
     def forward(self, h: Tensor) -> Tensor:
         with full_precision(h):
-            return F.linear(at_least_float32(h), self.weight, self.bias)
+            return F.linear(at_least_float32(h), at_least_float32(self.weight), at_least_float32(self.bias))
 
 
 def positive(raw: Tensor, floor: float) -> Tensor:
