@@ -95,7 +95,8 @@ class Model(Parts):
         Args:
             num_samples: K, draws of z for each x.
             max_rows: how many codes are decoded at a time, and an eighth of how many are drawn and weighed; it bounds
-                the memory, not the result. If not given, 1024 on a CPU, whose caches hold as many, and 8192 elsewhere.
+                the memory. Of a larger batch, other codes are drawn, and as many. If not given, 1024 on a CPU, whose
+                caches hold as many, and 8192 elsewhere.
 
         Raises:
             ComponentError: the posterior has no density.

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -144,6 +145,23 @@ def test_a_run_is_resumed_where_its_recipe_lies(tmp_path: Path, monkeypatch: pyt
     Path("plain").mkdir()
     Path("plain/recipe.yaml").write_text(Path("mine/recipe.yaml").read_text())
     assert zoo.train("plain/recipe.yaml", resume=True).path == Path("runs/digits")
+
+
+def test_resuming_on_more_or_fewer_data_is_refused(tmp_path: Path) -> None:
+    pixels = (zoo.load_data("digits").train.examples(300) * 255).round().to(torch.uint8).numpy()
+    data = f"data={{name: arrays, path: {tmp_path / 'x.npy'}}}"
+    np.save(tmp_path / "x.npy", pixels[:200])
+    job(tmp_path / "run", data, "train.epochs=1")
+    job(tmp_path / "run", data, "train.epochs=2", resume=True)
+    before = contents(tmp_path / "run")
+    for rows in (300, 100):
+        np.save(tmp_path / "x.npy", pixels[:rows])
+        with pytest.raises(RunError, match="data: the run was begun with 153, 17, 30 examples") as refusal:
+            job(tmp_path / "run", data, "train.epochs=3", resume=True)
+        assert "--out" in str(refusal.value)
+    assert {name: content for name, content in contents(tmp_path / "run").items() if name != "recipe.yaml"} == {
+        name: content for name, content in before.items() if name != "recipe.yaml"
+    }
 
 
 def test_resuming_where_nothing_is_begins(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from zoo.data import Data, Split
-from zoo.errors import TrainingError
+from zoo.errors import RunError, TrainingError
 from zoo.model import Model
 from zoo.processes import Processes
 from zoo.randomness import epoch_order, process_seed, seeded
@@ -95,13 +95,26 @@ class Trainer:
         self.steps_per_epoch = math.ceil(len(self.train_split) / self.spec.batch_size)
         self.total_steps = self.spec.epochs * self.steps_per_epoch
         self.snapshot_steps = max(1, self.spec.checkpoint_every.in_steps(self.steps_per_epoch))
-        self.position = Position()
+        splits = (self.data.train, self.data.validation, self.data.test)
+        self.position = Position(examples=[len(split) if split else 0 for split in splits])
         self.terms = StepTerms(self.processes, self.device, self.steps_per_epoch)
         self._looked_at = (0, -math.inf)
         self._ask_every = 1
 
     def resume(self, snapshot: Snapshot) -> None:
-        """Go on from a snapshot as if nothing had happened."""
+        """Go on from a snapshot as if nothing had happened.
+
+        Raises:
+            RunError: the data have become more or fewer, and with them other examples are trained and tested on.
+        """
+        before, now = snapshot.position.examples, self.position.examples
+        if before and before != now:
+            raise RunError(
+                f"the run was begun with {_counted(before)} examples to train, validate and test on, now there are "
+                f"{_counted(now)}: the splits are others, and examples that were trained on may be tested on",
+                where="data",
+                remedy="Bring back the data that the run was begun with, or choose another --out.",
+            )
         rows = restore_snapshot(snapshot, self.model, self.stepper.optimizer, self.average, self.processes)
         self.position = snapshot.position
         self.position.finished = self._is_finished()
@@ -279,3 +292,7 @@ class Trainer:
         if rows:
             sums = (torch.stack(rows).cpu().double() * weights[:, None]).sum(0)
         return dict(zip(self.terms.names, (processes.sum(sums) / len(split)).tolist(), strict=True))
+
+
+def _counted(examples: list[int]) -> str:
+    return ", ".join(f"{count:,}" for count in examples)

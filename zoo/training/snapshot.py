@@ -24,6 +24,7 @@ class Position:
         best: smallest monitored loss so far, and the epoch (from 1) that reached it.
         since_best: epochs since then.
         finished: whether the last epoch is done, or training was stopped early.
+        examples: how many there are to train, to validate and to test on.
     """
 
     epoch: int = 0
@@ -33,6 +34,7 @@ class Position:
     best_epoch: int = 0
     since_best: int = 0
     finished: bool = False
+    examples: list[int] = field(default_factory=list)
 
 
 @dataclass
