@@ -21,13 +21,13 @@ from pathlib import Path
 import torch
 
 import zoo
-from zoo.allocation import readable
-from zoo.checkpoint import load
-from zoo.evaluation import choose_metrics, record, subject_of
-from zoo.files import write_text
+from zoo.checkpoints.allocation import readable
+from zoo.checkpoints.checkpoint import load
+from zoo.evaluation.evaluate import choose_metrics, evaluation_context, record
 from zoo.hub.download import checksums
 from zoo.runs.directory import EVALUATION, RECIPE, RunDirectory
 from zoo.spec.documents import to_yaml
+from zoo.utils.files import write_text
 
 SHELF = Path(zoo.__file__).parent / "pretrained"
 RECIPES = ("digits", "digits-ae-small", "digits-full-small", "digits-conv-small", "digits-denoiser-small")
@@ -53,9 +53,9 @@ def measure(name: str) -> None:
     run = RunDirectory(SHELF / name)
     recipe = run.read_recipe()
     before = run.read_evaluation() or {}
-    subject = subject_of(load(run.path), zoo.load_data(recipe.data), "test")
-    metrics = [each for each in choose_metrics(subject, recipe.evaluate.metrics) if each.spec.name != "sample_quality"]
-    made = record(subject, metrics, "test", recipe.seed)
+    context = evaluation_context(load(run.path), zoo.load_data(recipe.data), "test")
+    metrics = [each for each in choose_metrics(context, recipe.evaluate.metrics) if each.spec.name != "sample_quality"]
+    made = record(context, metrics, "test", recipe.seed)
     run.write_evaluation({**before, **made})
 
 

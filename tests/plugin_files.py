@@ -35,7 +35,7 @@ METRIC = COMPONENT.format(
     interface="Metric",
     kind="metric",
     name="{name}",
-    method="def measure(self, subject):\n        return {{'size': self.size}}",
+    method="def measure(self, context):\n        return {{'size': self.size}}",
 )
 
 

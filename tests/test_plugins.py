@@ -13,8 +13,8 @@ import zoo
 from tests.plugin_files import METRIC, PRIOR, install
 from zoo import registry
 from zoo.errors import ComponentError, ZooWarning
-from zoo.inspection import describe_component
 from zoo.registry import find_component, find_source, list_components, sources, usable_components
+from zoo.registry.inspection import describe_component
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_a_broken_plug_in_harms_nobody_else(broken, capsys, monkeypatch):
 
 
 def test_a_schema_leaves_out_a_broken_plug_in_with_a_warning(broken):
-    from zoo.schema import model_schema
+    from zoo.runs.recipe_schema import model_schema
 
     with pytest.warns(ZooWarning, match=broken):
         definitions = model_schema()["$defs"]
@@ -132,7 +132,7 @@ def test_a_schema_leaves_out_a_broken_plug_in_with_a_warning(broken):
 def test_an_option_that_has_no_schema_is_left_out_with_a_warning(plug_in):
     text = PRIOR.format(name="odd").replace("size: float", "size: torch.Tensor")
     plug_in("zoo-odd", {"zoo.prior": {"odd": "zoo_odd:Own"}}, {"zoo_odd.py": text})
-    from zoo.schema import model_schema
+    from zoo.runs.recipe_schema import model_schema
 
     with pytest.warns(ZooWarning, match=r"zoo_odd\.Own: an option's type cannot be checked"):
         assert "prior.odd" not in model_schema()["$defs"]

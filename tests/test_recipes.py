@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import zoo
-from zoo.catalogue import recipe_files
 from zoo.registry import find_component
+from zoo.registry.catalogue import recipe_files
 from zoo.runs.plan import make_plan
 from zoo.spec.options import check_options
 from zoo.training.optimizers import check_optimizer

@@ -11,41 +11,41 @@ from typing import TYPE_CHECKING, Any
 from zoo.version import __version__
 
 if TYPE_CHECKING:
-    from zoo.assembly import build
-    from zoo.catalogue import list_models, list_pretrained, list_recipes
-    from zoo.checkpoint import save
+    from zoo.checkpoints.checkpoint import save
     from zoo.data import load_data
     from zoo.errors import ZooError
-    from zoo.evaluation import evaluate
+    from zoo.evaluation.evaluate import evaluate
+    from zoo.hub.locate import load
     from zoo.hub.pull import pull
     from zoo.hub.push import push
     from zoo.hub.search import list_hub_models
-    from zoo.model import Model
-    from zoo.references import load
+    from zoo.model.assembly import build
+    from zoo.model.model import Model
     from zoo.registry import list_components, register
+    from zoo.registry.catalogue import list_models, list_pretrained, list_recipes
     from zoo.runs.job import train
     from zoo.spec import ModelSpec, Recipe
     from zoo.spec.resolve import load_recipe
 
 _HOMES = {
-    "Model": "zoo.model",
+    "Model": "zoo.model.model",
     "ModelSpec": "zoo.spec",
     "Recipe": "zoo.spec",
     "ZooError": "zoo.errors",
-    "build": "zoo.assembly",
-    "evaluate": "zoo.evaluation",
+    "build": "zoo.model.assembly",
+    "evaluate": "zoo.evaluation.evaluate",
     "list_components": "zoo.registry",
     "list_hub_models": "zoo.hub.search",
-    "list_models": "zoo.catalogue",
-    "list_pretrained": "zoo.catalogue",
-    "list_recipes": "zoo.catalogue",
-    "load": "zoo.references",
+    "list_models": "zoo.registry.catalogue",
+    "list_pretrained": "zoo.registry.catalogue",
+    "list_recipes": "zoo.registry.catalogue",
+    "load": "zoo.hub.locate",
     "load_data": "zoo.data",
     "load_recipe": "zoo.spec.resolve",
     "pull": "zoo.hub.pull",
     "push": "zoo.hub.push",
     "register": "zoo.registry",
-    "save": "zoo.checkpoint",
+    "save": "zoo.checkpoints.checkpoint",
     "train": "zoo.runs.job",
 }
 

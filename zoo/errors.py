@@ -11,7 +11,7 @@ class ZooError(Exception):
     """An expected failure, told in one message without a traceback.
 
     Args:
-        problem: what was needed and what came.
+        problem: what was expected and what was found.
         where: the file, field path or component that it concerns.
         remedy: what the reader can do about it.
     """

@@ -18,9 +18,9 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 import zoo
-from zoo.inspection import describe_component
 from zoo.registry import DISTRIBUTION, KINDS, Kind, find_component, sources
-from zoo.schema import component_schema
+from zoo.registry.inspection import describe_component
+from zoo.runs.recipe_schema import component_schema
 from zoo.spec import Recipe
 
 sys.path.insert(0, str(Path(__file__).parent))

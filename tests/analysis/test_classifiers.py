@@ -56,7 +56,7 @@ def test_folds_are_even_and_always_the_same() -> None:
 
 def test_too_little_to_learn_from_is_refused() -> None:
     points, labels = blobs(6)
-    with pytest.raises(DataError, match="at least 10 points with labels were needed, 6 came"):
+    with pytest.raises(DataError, match="expected at least 10 points with labels, got 6"):
         neighbours_vote(points, points, labels)
     with pytest.raises(DataError, match="at least 2 classes"):
         linear_probe(points, points, torch.zeros(6, dtype=torch.long))

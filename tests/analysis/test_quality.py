@@ -85,7 +85,7 @@ def test_features_of_gaussians_have_the_distance_of_the_gaussians() -> None:
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(DataError, match=r"\(10, 8\) and \(10, 7\) came"):
         precision_recall(points(10), points(10, 7))
-    with pytest.raises(DataError, match="more than k = 5 points were needed, 5 came"):
+    with pytest.raises(DataError, match="expected more than k = 5 points, got 5"):
         density_coverage(points(5), points(10))
-    with pytest.raises(DataError, match="at least 2 of each were needed, 1 and 10 came"):
+    with pytest.raises(DataError, match="expected at least 2 of each, got 1 and 10"):
         frechet_distance(points(1), points(10))

@@ -6,9 +6,16 @@ import json
 
 import pytest
 
-from zoo.catalogue import list_models, list_pretrained, list_recipes, preset_files, pretrained_files, recipe_files
-from zoo.inspection import describe_component
 from zoo.registry import KINDS, find_source, list_components
+from zoo.registry.catalogue import (
+    list_models,
+    list_pretrained,
+    list_recipes,
+    preset_files,
+    pretrained_files,
+    recipe_files,
+)
+from zoo.registry.inspection import describe_component
 from zoo.spec.documents import read_yaml
 
 SHELVES = {"model": list_models, "recipe": list_recipes}

@@ -22,8 +22,10 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A coarse map, no pictures, and one figure: tests/report tests those."""
     monkeypatch.setattr("zoo.report.page.draw_figures", lambda *arguments, **options: [])
     monkeypatch.setattr("zoo.report.page._EXPLORER_BUDGETS", (60_000, 60_000))
-    chosen = zoo.evaluation.choose_metrics
-    monkeypatch.setattr("zoo.evaluation.choose_metrics", lambda subject, metrics: chosen(subject, metrics or ["mse"]))
+    chosen = zoo.evaluation.evaluate.choose_metrics
+    monkeypatch.setattr(
+        "zoo.evaluation.evaluate.choose_metrics", lambda context, metrics: chosen(context, metrics or ["mse"])
+    )
 
 
 @pytest.fixture(scope="module")

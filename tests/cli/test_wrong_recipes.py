@@ -87,19 +87,19 @@ CASES = {
     "unknown tracker": overridden("train.trackers=[wand]", "train.trackers[0]", "'wandb'"),
     "unknown device": overridden("train.device=gpu", "train.device", "'cuda'", "'gpu' came"),
     # wrong values
-    "wrong type": in_model("latent_dim: two", "model.latent_dim", "a whole number was needed, 'two' came"),
+    "wrong type": in_model("latent_dim: two", "model.latent_dim", "expected a whole number, got 'two'"),
     "two wrong fields": in_file(
         "model:\n  preset: vae-mlp-2d\n  latent_dim: 2.5\ndata: digits\ntrain: {epochs: many}\n",
         None,
         "",
         "2 fields are wrong",
-        "line 3: model.latent_dim: a whole number was needed, 2.5 came",
-        "line 5: train.epochs: a whole number was needed, 'many' came",
+        "line 3: model.latent_dim: expected a whole number, got 2.5",
+        "line 5: train.epochs: expected a whole number, got 'many'",
     ),
-    "truth for a number": overridden("train.epochs=true", "train.epochs", "a whole number was needed, true came"),
-    "number for a component": in_model("encoder: 3", "model.encoder", "a name or a mapping was needed, 3 came"),
+    "truth for a number": overridden("train.epochs=true", "train.epochs", "expected a whole number, got true"),
+    "number for a component": in_model("encoder: 3", "model.encoder", "expected a name or a mapping, got 3"),
     "number for a model": in_file("model: 3\ndata: digits\n", 1, "model", "a name or a mapping was needed"),
-    "text for a list": overridden("evaluate.metrics=elbo", "evaluate.metrics", "a list was needed, 'elbo' came"),
+    "text for a list": overridden("evaluate.metrics=elbo", "evaluate.metrics", "expected a list, got 'elbo'"),
     "negative size": in_model("latent_dim: -2", "model.latent_dim", "greater than 0, -2 came"),
     "negative width": in_model("encoder: {widths: [8, -3]}", "model.encoder.widths[1]", "greater than 0, -3 came"),
     "no widths": in_model("encoder: {widths: []}", "model.encoder.widths", "at least 1"),
@@ -115,7 +115,7 @@ CASES = {
         "objective: {name: vae, beta_warmup: 3}", "model.objective.beta_warmup", "a mapping was needed", "epochs, steps"
     ),
     "mean of another length": in_model(
-        "prior: {name: gaussian, mean: [1, 2, 3]}", "model.prior.mean", "2 numbers were needed, 3 came"
+        "prior: {name: gaussian, mean: [1, 2, 3]}", "model.prior.mean", "expected 2 numbers, got 3"
     ),
     "impossible covariance": in_model(
         "prior: {name: gaussian, covariance: [[1, 2], [2, 1]]}", "model.prior.covariance", "positive-definite"
@@ -174,8 +174,8 @@ CASES = {
     "key twice": in_file("model: vae-mlp-2d\ndata: digits\ndata: mnist\n", 3, "", "'data' stands twice"),
     "key that is no word": in_file(GOOD + "3: x\n", 3, "", "not a word"),
     "two documents": in_file(GOOD + "---\nseed: 1\n", 3, "", "another document"),
-    "empty file": in_file("", None, "", "a mapping of fields was needed, nothing came"),
-    "list": in_file("- model\n- data\n", None, "", "a mapping of fields was needed, a list came"),
+    "empty file": in_file("", None, "", "expected a mapping of fields, got nothing"),
+    "list": in_file("- model\n- data\n", None, "", "expected a mapping of fields, got a list"),
     "text": in_file("digits\n", None, "", "a mapping of fields was needed"),
     "nesting without end": in_file("model: " + "[" * 5000, None, "", "not valid YAML"),
     # overrides that are none

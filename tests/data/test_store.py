@@ -69,7 +69,7 @@ def test_starting_the_loader_draws_no_random_numbers(workers):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-class Processes(Indexable):
+class ProcessGroup(Indexable):
     """An example is the process that read it."""
 
     def __len__(self):
@@ -81,7 +81,7 @@ class Processes(Indexable):
 
 def test_workers_stay_from_pass_to_pass_and_go_with_the_store():
     positions, cpu = torch.arange(40), torch.device("cpu")
-    made = StreamedStore(Processes(), None, positions, geometry=Geometry(), workers=1, device=cpu)
+    made = StreamedStore(ProcessGroup(), None, positions, geometry=Geometry(), workers=1, device=cpu)
     passes = [torch.cat([batch.examples for batch in made.batches(7, None, cpu)]).unique().tolist() for _ in range(3)]
     assert passes[0] == passes[1] == passes[2] != [os.getpid()]
     (worker,) = (child for child in multiprocessing.active_children() if child.pid in passes[0])

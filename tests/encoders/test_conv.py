@@ -43,7 +43,7 @@ def test_a_shifted_image_has_shifted_features(axis, depth):
 
 @pytest.mark.parametrize("shape", [(1, 7, 8), (3, 64, 4), (1, 1, 784)])
 def test_smaller_images_are_refused_with_their_size(shape):
-    with pytest.raises(ComponentError, match=f"8×8 pixels were needed, {shape[1]}×{shape[2]} came") as refusal:
+    with pytest.raises(ComponentError, match=f"expected 8×8 pixels, got {shape[1]}×{shape[2]}") as refusal:
         ConvEncoder(data_shape=shape, condition_dim=0)
     assert refusal.value.where == "data_shape"
     assert refusal.value.remedy.startswith("Use `mlp`")

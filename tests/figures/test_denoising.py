@@ -11,11 +11,11 @@ import zoo
 from zoo.analysis.denoising import losses_by_step
 from zoo.data import Data, load_data
 from zoo.errors import ComponentError
-from zoo.figures import Subject
+from zoo.figures import EvaluationContext
 from zoo.figures.denoising_excess import plot_excess
 from zoo.figures.reverse_chain import plot_image_chain
-from zoo.gallery import draw_figures
-from zoo.model import Model
+from zoo.model.model import Model
+from zoo.report.gallery import draw_figures
 from zoo.spec import DataSpec
 
 
@@ -31,7 +31,7 @@ def denoiser(**options) -> Model:
 
 
 def test_all_that_fit_a_denoiser_of_the_plane_are_drawn(data: Data, tmp_path: Path):
-    drawn = {path.stem for path in draw_figures(Subject(denoiser(), data.test), tmp_path)}
+    drawn = {path.stem for path in draw_figures(EvaluationContext(denoiser(), data.test), tmp_path)}
     assert {"denoising_excess", "denoising_field", "reverse_chain", "samples"} <= drawn
     assert not drawn & {"embedding", "latent_grid", "reconstructions"}
 
@@ -42,14 +42,14 @@ def test_all_that_fit_a_denoiser_of_images_are_drawn(preset: str, tmp_path: Path
     torch.manual_seed(0)
     small = {"network": {"channels": [4]}} if preset == "denoiser-unet" else {}
     model = zoo.build(preset, data_shape=(1, 8, 8), objective={"steps": 4}, **small).eval()
-    subject = Subject(model, data.test)
-    drawn = {path.stem for path in draw_figures(subject, tmp_path, ["reverse_chain", "samples"])}
+    context = EvaluationContext(model, data.test)
+    drawn = {path.stem for path in draw_figures(context, tmp_path, ["reverse_chain", "samples"])}
     assert drawn == {"reverse_chain", "samples"}
     if preset == "denoiser-conv-16d":
-        assert draw_figures(subject, tmp_path, ["embedding", "reconstructions"])
+        assert draw_figures(context, tmp_path, ["embedding", "reconstructions"])
     for name in ("latent_grid", "denoising_field", "denoising_excess"):
         with pytest.raises(ComponentError, match="cannot show"):
-            draw_figures(subject, tmp_path, [name])
+            draw_figures(context, tmp_path, [name])
 
 
 def test_the_columns_of_a_chain_are_its_steps_and_the_rows_its_samples():

@@ -7,19 +7,19 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 import torch
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure as MatplotlibFigure
 
 import zoo
 from zoo.data import Data
 from zoo.errors import ComponentError, DataError
-from zoo.evaluation import subject_of
+from zoo.evaluation.context import EvaluationContext
+from zoo.evaluation.evaluate import evaluation_context
 from zoo.figures._style import COLOURS, show_image, tile
 from zoo.figures.embedding import plot_embedding
 from zoo.figures.interpolation import Interpolation
 from zoo.figures.latent_grid import LatentGrid
-from zoo.gallery import draw_figures
 from zoo.registry import find_component
-from zoo.subject import Subject
+from zoo.report.gallery import draw_figures
 
 HISTORY = [
     {"epoch": e, "train": {"loss": 9.0 / e, "kl": 1.0}, "validation": {"loss": 10.0 / e, "kl": 1.0}} for e in (1, 2, 3)
@@ -38,16 +38,16 @@ def data() -> Data:
     return zoo.load_data(zoo.load_recipe("digits").data)
 
 
-def subject(data: Data, preset: str = "vae-mlp-2d", **options: object) -> Subject:
+def context(data: Data, preset: str = "vae-mlp-2d", **options: object) -> EvaluationContext:
     torch.manual_seed(0)
     model = zoo.build(preset, data_shape=(1, 8, 8), **options)
-    return subject_of(model.eval(), data, history=HISTORY)
+    return evaluation_context(model.eval(), data, history=HISTORY)
 
 
 @pytest.mark.parametrize("preset", MODELS)
 @pytest.mark.parametrize("name", zoo.list_components("figure"))
 def test_every_figure_draws_every_model_or_says_why_not(name: str, preset: str, data: Data, tmp_path: Path) -> None:
-    shown = subject(data, preset, **MODELS[preset])
+    shown = context(data, preset, **MODELS[preset])
     if find_component("figure", name)().unfit(shown) is not None:
         with pytest.raises(ComponentError, match=f"'{name}' cannot show this model"):
             draw_figures(shown, tmp_path, [name])
@@ -64,14 +64,14 @@ def test_every_figure_draws_every_model_or_says_why_not(name: str, preset: str, 
 def test_other_formats_repeat_themselves_too(image_format: str, data: Data, tmp_path: Path) -> None:
     for folder in ("first", "second"):
         with mpl.rc_context({"svg.hashsalt": "zoo"}):
-            draw_figures(subject(data), tmp_path / folder, ["reconstructions"], image_format=image_format)
+            draw_figures(context(data), tmp_path / folder, ["reconstructions"], image_format=image_format)
     first, second = (tmp_path / folder / f"reconstructions.{image_format}" for folder in ("first", "second"))
     assert first.read_bytes() == second.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["embedding", "interpolation", "kl_variation", "loss"])
 def test_every_axis_has_a_label(name: str, data: Data) -> None:
-    picture: Picture = find_component("figure", name)().draw(subject(data))
+    picture: MatplotlibFigure = find_component("figure", name)().draw(context(data))
     assert picture.axes
     for axes in picture.axes:
         named = axes.get_xlabel() or not axes.xaxis.get_visible() or not axes.get_xticks().size or axes.images
@@ -80,7 +80,7 @@ def test_every_axis_has_a_label(name: str, data: Data) -> None:
 
 def test_the_readers_style_is_kept_and_no_global_figure_is_made(data: Data) -> None:
     with mpl.rc_context({"axes.facecolor": "#123456", "font.size": 7.0}):
-        picture = find_component("figure", "embedding")().draw(subject(data))
+        picture = find_component("figure", "embedding")().draw(context(data))
     assert mpl.colors.to_hex(picture.axes[0].get_facecolor()) == "#123456"
     assert picture.axes[0].xaxis.label.get_fontsize() == 7.0
     import sys
@@ -93,7 +93,7 @@ def test_the_readers_style_is_kept_and_no_global_figure_is_made(data: Data) -> N
 @pytest.mark.parametrize("latent_dim", [1, 2, 5])
 def test_nothing_is_cut_off_or_on_top_of_something_else(latent_dim: int, font_size: int, data: Data) -> None:
     """Texts and legends of one figure lie within it, and labels and titles do not meet."""
-    shown = subject(data, latent_dim=latent_dim)
+    shown = context(data, latent_dim=latent_dim)
     for name in ("interpolation", "kl_variation", "traversals", "embedding"):
         if find_component("figure", name)().unfit(shown) is not None:
             assert latent_dim == 1
@@ -127,7 +127,7 @@ def test_tiles_stand_in_reading_order_unmirrored() -> None:
     assert tiled.shape == (57, 57, 1)
     assert [tuple(place[:2].tolist()) for place in (tiled == 1).nonzero()] == [(0, 0), (0, 30), (29, 2)]
     assert tiled[29:, 29:].isnan().all(), "there is no fourth image"
-    axes = Picture().subplots()
+    axes = MatplotlibFigure().subplots()
     show_image(axes, tiled)
     shown = axes.images[0].get_array()
     assert shown[0, 0].tolist() == [0.0, 0.0, 0.0]
@@ -154,7 +154,7 @@ def test_an_ellipse_is_tilted_as_the_covariance_is() -> None:
 
 def test_the_grid_has_the_second_latent_upwards(data: Data) -> None:
     """A decoder that draws z₁ in its left and z₂ in its right half shows which way each grows."""
-    shown = subject(data)
+    shown = context(data)
 
     def decode(z: torch.Tensor, labels: object = None) -> torch.distributions.Distribution:
         unit = torch.distributions.Normal(0.0, 1.0).cdf(z)
@@ -170,16 +170,16 @@ def test_the_grid_has_the_second_latent_upwards(data: Data) -> None:
 
 def test_a_pair_that_is_not_there_is_named(data: Data) -> None:
     with pytest.raises(DataError, match="there is no class 12"):
-        Interpolation(pairs=[[1, 12]]).draw(subject(data))
+        Interpolation(pairs=[[1, 12]]).draw(context(data))
     with pytest.raises(DataError, match="there is no example 999"):
-        Interpolation(pairs=[[0, 999]], between="examples").draw(subject(data))
+        Interpolation(pairs=[[0, 999]], between="examples").draw(context(data))
 
 
 @pytest.mark.parametrize("name", ["embedding", "kl_variation"])
 def test_nothing_is_black_on_dark_paper(name: str, data: Data) -> None:
     dark = {"figure.facecolor": "black", "axes.facecolor": "black", "text.color": "white"}
     with mpl.rc_context(dark):
-        picture = find_component("figure", name)().draw(subject(data))
+        picture = find_component("figure", name)().draw(context(data))
     lines = [line for axes in picture.axes for line in axes.lines]
     edges = [patch.get_edgecolor() for axes in picture.axes for patch in axes.patches]
     colours = {mpl.colors.to_hex(colour) for colour in (*(line.get_color() for line in lines), *edges)}

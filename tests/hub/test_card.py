@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 import zoo
-import zoo.evaluation
+import zoo.evaluation.evaluate
 from tests.hub.metadata import problems_of
 from tests.hub.repository import Repository
 from tests.hub.server import HubServer
@@ -68,9 +68,9 @@ def test_by_how_many_a_figure_was_made_is_a_figure_of_the_table_alone() -> None:
     from zoo.runs.card import compose
 
     model = zoo.load("vae-mlp-2d.digits")
-    subject = zoo.evaluation.subject_of(model, zoo.load_data("digits"), "test")
-    metrics = zoo.evaluation.choose_metrics(subject, [{"name": "log_likelihood", "num_samples": 5}], "metrics")
-    made = zoo.evaluation.record(subject, metrics, "test", 0)
+    context = zoo.evaluation.evaluate.evaluation_context(model, zoo.load_data("digits"), "test")
+    metrics = zoo.evaluation.evaluate.choose_metrics(context, [{"name": "log_likelihood", "num_samples": 5}], "metrics")
+    made = zoo.evaluation.evaluate.record(context, metrics, "test", 0)
     card = compose("mine", model.spec, evaluation={**made, "best_epoch": 1, "notes": []})
     names = {result.metric_type for result in ModelCard(str(card)).data.eval_results}
     assert names == {"log_likelihood", "bits_per_dimension"}

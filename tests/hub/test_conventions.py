@@ -14,7 +14,7 @@ from tests.hub.conftest import TOKEN
 from tests.hub.server import HubServer
 from zoo.errors import CheckpointError, InputError
 from zoo.hub.address import Address
-from zoo.model import Model
+from zoo.model.model import Model
 from zoo.runs.job import Run
 
 
@@ -75,7 +75,7 @@ def test_the_environment_is_respected(hub: HubServer, run: Run, environment: dic
 
 def test_the_client_is_imported_only_when_it_is_used() -> None:
     program = (
-        "import sys, zoo, zoo.references; zoo.load('vae-mlp-2d.digits'); assert 'huggingface_hub' not in sys.modules"
+        "import sys, zoo, zoo.hub.locate; zoo.load('vae-mlp-2d.digits'); assert 'huggingface_hub' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 

@@ -148,7 +148,7 @@ def test_a_component_of_a_package_that_is_not_installed_is_named_with_the_packag
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"library_name": "transformers"}, "a model of latent-zoo was needed, one of 'transformers' came"),
+        ({"library_name": "transformers"}, "expected a model of latent-zoo, got one of 'transformers'"),
         ({"format_version": 99}, "format version 99 came"),
     ],
 )

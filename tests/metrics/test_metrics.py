@@ -11,10 +11,10 @@ from torch import Tensor
 import zoo
 from zoo.data import Data, split_of_tensor
 from zoo.errors import ComponentError, DataError
+from zoo.evaluation.context import EvaluationContext
 from zoo.metrics.active_units import ActiveUnits
-from zoo.model import Model
+from zoo.model.model import Model
 from zoo.registry import find_component
-from zoo.subject import Subject
 
 QUICK = {
     "sample_quality": {"examples": 100},
@@ -84,7 +84,7 @@ def test_active_units_count_what_was_built_to_be_active() -> None:
     assert figures["active_units"] == 2
     assert figures["variance_of_means"] == pytest.approx([1.0, 0.25, 0.0, 0.0025], rel=0.1, abs=1e-6)
     assert sum(figures["kl_per_dimension"]) == pytest.approx(figures["kl"], rel=1e-5)
-    assert ActiveUnits(threshold=0.001).measure(Subject(model, split_of_tensor(torch.randn(4000, 2))))[
+    assert ActiveUnits(threshold=0.001).measure(EvaluationContext(model, split_of_tensor(torch.randn(4000, 2))))[
         "active_units"
     ] == 3  # fmt: skip
 

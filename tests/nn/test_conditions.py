@@ -33,8 +33,8 @@ def test_no_labels_give_no_vectors():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (torch.tensor([0, 6]), "from 0 to 4 were needed, 6 came"),
-        (torch.tensor([-1]), "from 0 to 4 were needed, -1 came"),
+        (torch.tensor([0, 6]), "expected from 0 to 4, got 6"),
+        (torch.tensor([-1]), "expected from 0 to 4, got -1"),
         (torch.tensor([1.0]), r"\(1,\) of torch.float32 came"),
         (torch.tensor([[1]]), r"\(1, 1\) of torch.int64 came"),
         (torch.tensor(1), r"\(\) of torch.int64 came"),

@@ -49,7 +49,7 @@ def test_a_fixed_prior_has_no_parameters_and_a_learned_one_follows_the_posterior
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mean": [0.0]}, "2 numbers were needed, 1 came"),
+        ({"mean": [0.0]}, "expected 2 numbers, got 1"),
         ({"mean": [0.0, float("nan")]}, "finite numbers"),
         ({"covariance": [[1.0]]}, "2×2 matrix was needed, 1 rows"),
         ({"covariance": [[1.0, 0.0], [0.0]]}, "2×2 matrix"),

@@ -18,9 +18,9 @@ from PIL import Image
 
 import zoo
 from zoo.data import Split, split_of_tensor
+from zoo.evaluation.context import EvaluationContext
 from zoo.report.page import render_report
 from zoo.runs.job import Run
-from zoo.subject import Subject
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = [
@@ -48,12 +48,12 @@ KINDS: dict[str, dict[str, Any]] = {
 """Models whose latent space can be explored."""
 
 
-def subject_of_kind(name: str, count: int = 30) -> Subject:
+def subject_of_kind(name: str, count: int = 30) -> EvaluationContext:
     """Return an untrained model of a kind with random data of its shape."""
     return subject_of_spec(**KINDS[name], count=count)
 
 
-def subject_of_spec(*, model: str, count: int = 30, **options: Any) -> Subject:
+def subject_of_spec(*, model: str, count: int = 30, **options: Any) -> EvaluationContext:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         built = zoo.build(model, **options).eval()
@@ -63,7 +63,7 @@ def subject_of_spec(*, model: str, count: int = 30, **options: Any) -> Subject:
         low, high = built.spec.data_range or (0.0, 1.0)
         x = low + (high - low) * torch.rand(count, *built.data_shape)
     labels = torch.arange(count) % built.classes if built.classes else None
-    return Subject(built, split_of_tensor(x, labels))
+    return EvaluationContext(built, split_of_tensor(x, labels))
 
 
 @pytest.fixture
@@ -88,14 +88,14 @@ def digits(run: Run) -> Split:
 
 
 @pytest.fixture(scope="session")
-def subject(run: Run, digits: Split) -> Subject:
-    return Subject(run.model, digits, run.metrics)
+def context(run: Run, digits: Split) -> EvaluationContext:
+    return EvaluationContext(run.model, digits, run.metrics)
 
 
 @pytest.fixture(scope="session")
-def page(run: Run, subject: Subject) -> str:
+def page(run: Run, context: EvaluationContext) -> str:
     """The report of the trained model."""
-    return render_report(subject, run.evaluation, recipe=run.recipe)
+    return render_report(context, run.evaluation, recipe=run.recipe)
 
 
 def find_browser() -> str | None:

@@ -26,11 +26,11 @@ def assert_shows(pixels: torch.Tensor, expected: torch.Tensor) -> None:
     assert float((pixels[..., :3] - expected).abs().max()) <= 0.51
 
 
-def decoded_at(subject, coordinates, label=None):
+def decoded_at(context, coordinates, label=None):
     """Return what the model decodes at a place of the map."""
-    model = subject.model
+    model = context.model
     place = torch.tensor([coordinates])
-    z = place if model.latent_dim == 1 else principal_plane(encode_split(model, subject.split).means).inverse(place)
+    z = place if model.latent_dim == 1 else principal_plane(encode_split(model, context.split).means).inverse(place)
     labels = None if label is None else torch.tensor([label])
     with torch.no_grad():
         return model.decode(z, labels).mean
@@ -52,14 +52,14 @@ def test_the_policy_lets_the_page_reach_no_host_even_if_it_tries(page, visit):
     assert any("Content Security Policy" in complaint for complaint in opened.complaints)
 
 
-def test_the_image_under_the_pointer_is_what_the_model_decodes_there(page, visit, subject):
+def test_the_image_under_the_pointer_is_what_the_model_decodes_there(page, visit, context):
     opened = visit(page)
     places, images = set(), set()
     for x, y in [(0.2, 0.2), (0.8, 0.3), (0.5, 0.5), (0.3, 0.8), (0.99, 0.02)]:
         opened.hover(x, y)
         coordinates = opened.coordinates()
         shown = opened.pixels("#decoded")
-        assert_shows(shown, displayed(decoded_at(subject, coordinates))[0])
+        assert_shows(shown, displayed(decoded_at(context, coordinates))[0])
         places.add(tuple(coordinates))
         images.add(shown.numpy().tobytes())
     assert len(places) == len(images) == 5
@@ -81,25 +81,25 @@ def test_the_map_is_neither_mirrored_nor_transposed(page, visit):
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "vector"])
 def test_models_of_every_kind_show_what_they_decode(name, visit, small):
-    subject = subject_of_kind(name)
-    opened = visit(render_report(subject, EVALUATION))
+    context = subject_of_kind(name)
+    opened = visit(render_report(context, EVALUATION))
     opened.hover(0.35, 0.4)
-    low, high = subject.model.spec.data_range
+    low, high = context.model.spec.data_range
     label = None
-    if subject.model.classes:
+    if context.model.classes:
         label = 2
         opened.tab.select_option("#condition", str(label))
-    expected = decoded_at(subject, opened.coordinates(), label)
+    expected = decoded_at(context, opened.coordinates(), label)
     assert_shows(opened.pixels("#decoded"), displayed(expected, low, high)[0])
     assert opened.complaints == []
 
 
 def test_vectors_are_shown_as_bars_of_their_values(visit, small):
-    subject = subject_of_kind("vector")
-    opened = visit(render_report(subject, EVALUATION))
+    context = subject_of_kind("vector")
+    opened = visit(render_report(context, EVALUATION))
     opened.hover(0.35, 0.4)
     values = opened.tab.locator("#decoded").get_attribute("data-values").split()
-    expected = decoded_at(subject, opened.coordinates())[0]
+    expected = decoded_at(context, opened.coordinates())[0]
     assert torch.allclose(torch.tensor([float(value) for value in values]), expected, atol=1e-6)
     assert [number(value) for value in opened.text("decoded-values").removeprefix("x =").split(",")] == pytest.approx(
         expected.tolist(), abs=6e-4
@@ -107,7 +107,7 @@ def test_vectors_are_shown_as_bars_of_their_values(visit, small):
     assert opened.complaints == []
 
 
-def test_hovering_an_example_shows_it_and_its_reconstruction(page, visit, subject):
+def test_hovering_an_example_shows_it_and_its_reconstruction(page, visit, context):
     opened = visit(page)
     assert opened.text("example") == "no example here" or "example" in opened.text("example")
     opened.tab.locator("#map").focus()
@@ -121,17 +121,17 @@ def test_hovering_an_example_shows_it_and_its_reconstruction(page, visit, subjec
     opened.tab.mouse.move(box["x"] + x, box["y"] + y)
     words = opened.text("example").split()
     index = int(words[1].rstrip(","))
-    original = subject.split.examples([index])
-    assert words[-1] == str(subject.split.labels[index].item())
+    original = context.split.examples([index])
+    assert words[-1] == str(context.split.labels[index].item())
     assert_shows(opened.pixels("#original"), displayed(original)[0])
-    assert_shows(opened.pixels("#reconstruction"), displayed(subject.model.reconstruct(original))[0])
-    code = posterior_mean(subject.model.encode(original))[0]
+    assert_shows(opened.pixels("#reconstruction"), displayed(context.model.reconstruct(original))[0])
+    code = posterior_mean(context.model.encode(original))[0]
     assert [number(part.partition("=")[2]) for part in opened.text("example-place").split(",")] == pytest.approx(
         code.tolist(), abs=6e-3
     )
 
 
-def test_two_chosen_points_show_the_path_between_them(page, visit, subject):
+def test_two_chosen_points_show_the_path_between_them(page, visit, context):
     opened = visit(page)
     canvas = opened.tab.locator("#map")
     box = canvas.bounding_box()
@@ -146,7 +146,7 @@ def test_two_chosen_points_show_the_path_between_them(page, visit, subject):
         caption = frames.nth(index).locator("span").text_content()
         places.append([number(part) for part in caption.split(",")])
         shown = opened.pixels(f"#filmstrip li.frame >> nth={index} >> canvas")
-        assert_shows(shown, displayed(decoded_at(subject, places[-1]))[0])
+        assert_shows(shown, displayed(decoded_at(context, places[-1]))[0])
     # Each frame is the cell nearest to its place on the straight line.
     steps = torch.tensor(places).diff(dim=0)
     spacing = torch.tensor([axis["step"] for axis in opened.tab.evaluate("explorer.data.axes")])
@@ -156,7 +156,7 @@ def test_two_chosen_points_show_the_path_between_them(page, visit, subject):
     assert opened.complaints == []
 
 
-def test_all_of_it_works_from_the_keyboard(page, visit, subject):
+def test_all_of_it_works_from_the_keyboard(page, visit, context):
     opened = visit(page)
     press = opened.tab.keyboard.press
     for _ in range(10):
@@ -171,7 +171,7 @@ def test_all_of_it_works_from_the_keyboard(page, visit, subject):
     moved = opened.coordinates()
     steps = [axis["step"] for axis in opened.tab.evaluate("explorer.data.axes")]
     assert [after - before for before, after in zip(start, moved, strict=True)] == pytest.approx(steps)
-    assert_shows(opened.pixels("#decoded"), displayed(decoded_at(subject, moved))[0])
+    assert_shows(opened.pixels("#decoded"), displayed(decoded_at(context, moved))[0])
     press("Shift+ArrowLeft")
     assert opened.coordinates()[0] == pytest.approx(moved[0] - 8 * steps[0])
     opened.tab.locator("#announcement", has_text="z₁").wait_for(state="attached")
@@ -183,7 +183,7 @@ def test_all_of_it_works_from_the_keyboard(page, visit, subject):
     strip = opened.tab.locator("#filmstrip li")
     assert strip.count() == 13
     assert strip.first.text_content() == "original A"
-    assert_shows(opened.pixels("#filmstrip li >> nth=0 >> canvas"), displayed(subject.split.examples([0]))[0])
+    assert_shows(opened.pixels("#filmstrip li >> nth=0 >> canvas"), displayed(context.split.examples([0]))[0])
     press("Escape")
     assert strip.count() == 0
     press("Tab")
@@ -193,7 +193,7 @@ def test_all_of_it_works_from_the_keyboard(page, visit, subject):
     assert opened.complaints == []
 
 
-def test_touch_explores_and_chooses(page, visit, subject):
+def test_touch_explores_and_chooses(page, visit, context):
     opened = visit(page, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     canvas = opened.tab.locator("#map")
     canvas.scroll_into_view_if_needed()
@@ -201,7 +201,7 @@ def test_touch_explores_and_chooses(page, visit, subject):
     before = opened.coordinates()
     opened.tab.touchscreen.tap(box["x"] + 0.3 * box["width"], box["y"] + 0.25 * box["height"])
     assert opened.coordinates() != before
-    assert_shows(opened.pixels("#decoded"), displayed(decoded_at(subject, opened.coordinates()))[0])
+    assert_shows(opened.pixels("#decoded"), displayed(decoded_at(context, opened.coordinates()))[0])
     opened.tab.touchscreen.tap(box["x"] + 0.7 * box["width"], box["y"] + 0.7 * box["height"])
     assert opened.tab.locator("#filmstrip li.frame").count() == 11
     assert opened.tab.evaluate("getComputedStyle(document.getElementById('map')).touchAction") == "none"
@@ -259,17 +259,17 @@ def contrast(first: str, second: str) -> float:
 
 
 def test_a_model_without_a_code_says_so_and_the_rest_stands(visit):
-    subject = subject_of_spec(model="denoiser-unet", data_shape=(1, 8, 8), objective={"steps": 3}, count=8)
-    opened = visit(render_report(subject, EVALUATION))
+    context = subject_of_spec(model="denoiser-unet", data_shape=(1, 8, 8), objective={"steps": 3}, count=8)
+    opened = visit(render_report(context, EVALUATION))
     assert "no latent space that can be explored here: it has no code." in opened.tab.locator("main").text_content()
     assert opened.tab.locator("img").count() >= 1
     assert opened.complaints == []
 
 
-def test_hostile_names_stay_text(run, subject, visit, small):
+def test_hostile_names_stay_text(run, context, visit, small):
     hostile = "</script><script>document.title='owned'</script>\"'><img src=x onerror=alert(1)>"
     recipe = run.recipe.model_copy(update={"description": hostile})
-    opened = visit(render_report(subject, {**run.evaluation, "notes": [hostile]}, recipe=recipe))
+    opened = visit(render_report(context, {**run.evaluation, "notes": [hostile]}, recipe=recipe))
     assert opened.tab.title() == "digits · latent-zoo report"
     assert opened.tab.locator(".lead").text_content() == hostile
     assert opened.tab.locator("img[src=x]").count() == 0

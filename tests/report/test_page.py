@@ -13,9 +13,9 @@ import torch
 
 from tests.report.conftest import EVALUATION, KINDS, subject_of_kind, subject_of_spec
 from zoo.data import split_of_tensor
-from zoo.gallery import draw_figures
+from zoo.evaluation.context import EvaluationContext
+from zoo.report.gallery import draw_figures
 from zoo.report.page import render_report
-from zoo.subject import Subject
 
 ADDRESSES = {"src", "href", "action", "data", "poster", "srcset", "formaction", "background"}
 
@@ -87,9 +87,9 @@ def test_the_page_holds_what_a_report_should(page, run):
     assert "greyscale pixels" in "".join(reader.texts["p"])
 
 
-def test_the_same_run_gives_the_same_bytes(page, run, subject):
+def test_the_same_run_gives_the_same_bytes(page, run, context):
     torch.manual_seed(1)
-    assert render_report(subject, run.evaluation, recipe=run.recipe) == page
+    assert render_report(context, run.evaluation, recipe=run.recipe) == page
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -124,8 +124,8 @@ def test_large_images_stay_below_five_megabytes(monkeypatch):
     # The figures that take longest here: paths through a decoder of large images.
     monkeypatch.setattr("zoo.report.page.draw_figures", functools.partial(draw_figures, figures=["samples"]))
     # Noise is what compresses worst.
-    subject = subject_of_spec(model="vae-conv-16d", data_shape=(3, 40, 100), latent_dim=2, count=60)
-    page = render_report(subject, EVALUATION)
+    context = subject_of_spec(model="vae-conv-16d", data_shape=(3, 40, 100), latent_dim=2, count=60)
+    page = render_report(context, EVALUATION)
     assert len(page.encode()) < 5_000_000
     picture = explorer_data_of(page)["picture"]
     assert (picture["height"], picture["width"]) == (20, 50)
@@ -133,14 +133,14 @@ def test_large_images_stay_below_five_megabytes(monkeypatch):
 
 def test_data_without_labels_and_a_single_example_have_a_page(small):
     model = subject_of_kind("vae").model
-    page = render_report(Subject(model, split_of_tensor(torch.rand(1, 1, 8, 8))), EVALUATION)
+    page = render_report(EvaluationContext(model, split_of_tensor(torch.rand(1, 1, 8, 8))), EVALUATION)
     data = explorer_data_of(page)
     assert data["points"]["labels"] is None
     assert data["classes"] == []
     assert len(data["points"]["places"]) == 1
 
 
-def test_hostile_text_is_escaped_everywhere(run, subject, small):
+def test_hostile_text_is_escaped_everywhere(run, context, small):
     hostile = "</script><script>alert(1)</script><!--\"'&"
     recipe = run.recipe.model_copy(update={"description": hostile})
     evaluation = {
@@ -151,7 +151,7 @@ def test_hostile_text_is_escaped_everywhere(run, subject, small):
     }
     info = split_of_tensor(torch.rand(4, 1, 8, 8), torch.arange(4) % 2)
     object.__setattr__(info.info, "class_names", (hostile, "b"))
-    page = render_report(Subject(run.model, info), evaluation, recipe=recipe)
+    page = render_report(EvaluationContext(run.model, info), evaluation, recipe=recipe)
     reader = Reader(page)
     assert len(reader.all("script")) == 2
     assert explorer_data_of(page)["classes"][0] == hostile

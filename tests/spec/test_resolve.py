@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo.catalogue import list_models, list_recipes, preset_files, recipe_files
 from zoo.errors import RecipeError
+from zoo.registry.catalogue import list_models, list_recipes, preset_files, recipe_files
 from zoo.spec import ModelSpec, Recipe
 from zoo.spec.documents import read_yaml, to_yaml
 from zoo.spec.resolve import apply_override, find_recipe, load_model_spec, load_recipe, merge

@@ -11,14 +11,14 @@ import torch
 import zoo
 from zoo.data import Data, load_data
 from zoo.errors import TrainingError
-from zoo.model import Model
-from zoo.processes import Processes
-from zoo.randomness import epoch_order, seeded
+from zoo.model.model import Model
 from zoo.spec import DataSpec, TrainSpec
 from zoo.training.devices import make_accelerator
 from zoo.training.loop import InterruptedTrainingError, Trainer
 from zoo.training.optimizers import check_optimizer
 from zoo.training.snapshot import Position, Snapshot
+from zoo.utils.distributed import ProcessGroup
+from zoo.utils.seeds import epoch_order, seeded
 
 
 class Recorder:
@@ -161,7 +161,7 @@ def test_a_request_to_stop_saves_the_state_first(digits: Data) -> None:
     assert torch.equal(weights(resumed.model), weights(undisturbed.model))
 
 
-class Pair(Processes):
+class Pair(ProcessGroup):
     """Two processes that do the same, of which this is one."""
 
     def sum(self, values: torch.Tensor) -> torch.Tensor:

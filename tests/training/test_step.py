@@ -14,11 +14,11 @@ from torch import Tensor
 import zoo
 from zoo.errors import RecipeError, TrainingError
 from zoo.objectives import Loss
-from zoo.processes import Processes
 from zoo.training import capture
 from zoo.training.capture import CapturedStep
 from zoo.training.optimizers import check_optimizer
 from zoo.training.step import check_step
+from zoo.utils.distributed import ProcessGroup
 
 # 1,000 examples and batches of 128: the last one is short. The learning rate and β change from step to step.
 RECIPE = {
@@ -89,7 +89,7 @@ def test_the_reason_why_a_step_cannot_be_captured_is_told(changes: dict[str, Any
     train = recipe.train.model_copy(update={"optimizer": check_optimizer(recipe.train.optimizer)})
     split = zoo.load_data(recipe.data).train
     with pytest.raises(RecipeError, match=reason):
-        check_step(train, split, torch.device("cuda"), Processes())
+        check_step(train, split, torch.device("cuda"), ProcessGroup())
 
 
 class Recorded:

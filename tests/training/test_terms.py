@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 
 from zoo.objectives import Loss
-from zoo.processes import ALONE
 from zoo.training.terms import StepTerms
+from zoo.utils.distributed import SINGLE_PROCESS
 
 
 def test_a_term_that_the_objective_changes_in_place_is_kept_as_it_was() -> None:
     beta = torch.zeros(())
-    terms = StepTerms(ALONE, torch.device("cpu"), steps=100)
+    terms = StepTerms(SINGLE_PROCESS, torch.device("cpu"), steps=100)
     for step in range(100):
         beta.fill_(step)
         terms.add(Loss(torch.tensor(-1.0), {"beta": beta}), 1.0)

@@ -10,7 +10,7 @@ from torch import Tensor
 from zoo.data import DataInfo
 from zoo.diffusion.oracle import MixtureOracle
 from zoo.errors import ComponentError, InputError
-from zoo.model import Model
+from zoo.model.model import Model
 from zoo.objectives.denoising import Denoising
 
 
@@ -49,7 +49,7 @@ class StepLosses(NamedTuple):
 
     def _parts(self) -> tuple[Tensor, Tensor]:
         if self.floor is None or self.excess is None:
-            raise InputError("losses measured against an oracle were needed, losses alone came", where="measured")
+            raise InputError("expected losses measured against an oracle, got losses alone", where="measured")
         return self.floor, self.excess
 
 
@@ -61,7 +61,7 @@ def denoising_of(model: Model) -> Denoising:
     """
     if not isinstance(model.objective, Denoising):
         name = model.spec.objective.name
-        raise ComponentError(f"a model with objective 'denoising' was needed, {name!r} came", where="model")
+        raise ComponentError(f"expected a model with objective 'denoising', got {name!r}", where="model")
     return model.objective
 
 

@@ -75,7 +75,7 @@ def kl_variation(
         tensor([-1.0000,  0.5000])
     """
     if any(k < 2 for k in num_samples):
-        raise InputError(f"at least 2 samples were needed, {min(num_samples)} came", where="num_samples")
+        raise InputError(f"expected at least 2 samples, got {min(num_samples)}", where="num_samples")
     estimates, gradients = {}, {}
     for k in num_samples:
         estimates[k], gradients[k] = _monte_carlo(variation, prior, values, k)
@@ -113,10 +113,10 @@ def gaussian_variation(
     """
     d = len(mean)
     if kind not in get_args(VariationKind):
-        raise InputError(f"one of {', '.join(get_args(VariationKind))} was needed, {kind!r} came", where="kind")
+        raise InputError(f"expected one of {', '.join(get_args(VariationKind))}, got {kind!r}", where="kind")
     i, j = plane
     if kind in ("rotate", "correlate") and not (i != j and 0 <= i < d and 0 <= j < d):
-        raise InputError(f"two of the {d} dimensions were needed, {plane} came", where="plane")
+        raise InputError(f"expected two of the {d} dimensions, got {plane}", where="plane")
     along = torch.eye(d, dtype=mean.dtype)[0] if direction is None else direction
 
     def vary(t: Tensor) -> tuple[Tensor, Tensor]:

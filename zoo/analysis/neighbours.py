@@ -32,7 +32,7 @@ def neighbour_radius(points: Tensor, k: int) -> Tensor:
         tensor([1., 1., 2.])
     """
     if len(points) <= k:
-        raise DataError(f"more than k = {k} points were needed, {len(points)} came", where="neighbours")
+        raise DataError(f"expected more than k = {k} points, got {len(points)}", where="neighbours")
     # The point itself is the nearest of all, at distance 0.
     return torch.cat([block.kthvalue(k + 1, dim=1).values for _, block in distance_blocks(points, points)])
 
@@ -59,7 +59,7 @@ def neighbours_vote(points: Tensor, known: Tensor, labels: Tensor, *, k: int = 1
         tensor([0, 1])
     """
     if len(known) < k + same:
-        raise DataError(f"at least {k + same} points with labels were needed, {len(known)} came", where="neighbours")
+        raise DataError(f"expected at least {k + same} points with labels, got {len(known)}", where="neighbours")
     classes, targets = labels.unique(return_inverse=True)
     # Less than a whole vote in all, and more for the nearer: it decides between equal numbers of votes alone.
     weights = 1 + torch.linspace(0.5, 0.0, k, dtype=torch.float64) / k

@@ -25,7 +25,7 @@ def find_path(kind: PathKind, start: Tensor, end: Tensor, steps: int, decode: De
         decode: maps codes (N, d) to data (N, *data_shape); only the geodesic asks it.
     """
     if kind not in get_args(PathKind):
-        raise InputError(f"one of {', '.join(get_args(PathKind))} was needed, {kind!r} came", where="kind")
+        raise InputError(f"expected one of {', '.join(get_args(PathKind))}, got {kind!r}", where="kind")
     if kind == "geodesic":
         return geodesic_path(decode, start, end, steps)
     return linear_path(start, end, steps) if kind == "linear" else spherical_path(start, end, steps)
@@ -155,8 +155,8 @@ def _at_equal_steps(decode: Decode, polygon: Tensor, steps: int) -> Tensor:
 def _check(start: Tensor, end: Tensor, steps: int) -> None:
     if start.ndim != 1 or start.shape != end.shape:
         raise InputError(
-            f"two codes of the same shape (d,) were needed, {tuple(start.shape)} and {tuple(end.shape)} came",
+            f"expected two codes of the same shape (d,), got {tuple(start.shape)} and {tuple(end.shape)}",
             where="path",
         )
     if steps < 2:
-        raise InputError(f"at least 2 steps were needed, {steps} came", where="path")
+        raise InputError(f"expected at least 2 steps, got {steps}", where="path")

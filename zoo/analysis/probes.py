@@ -33,7 +33,7 @@ def linear_probe(points: Tensor, known: Tensor, labels: Tensor, *, penalty: floa
     """
     classes, targets = labels.unique(return_inverse=True)
     if len(classes) < 2:
-        raise DataError(f"at least 2 classes were needed, {len(classes)} came", where="linear_probe")
+        raise DataError(f"expected at least 2 classes, got {len(classes)}", where="linear_probe")
     mean, scale = known.double().mean(0), known.double().std(0, correction=0).clamp_min(1e-12)
     features = _with_one((known - mean) / scale)
     weights = torch.zeros(features.shape[1], len(classes), dtype=torch.float64, requires_grad=True)

@@ -53,7 +53,7 @@ def principal_plane(codes: Tensor) -> Projection:
         ([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], tensor([0.8000, 0.2000]))
     """
     if codes.ndim != 2 or codes.shape[1] < 2 or len(codes) == 0:
-        raise DataError(f"codes (N, d) with d ≥ 2 were needed, {tuple(codes.shape)} came", where="codes")
+        raise DataError(f"expected codes (N, d) with d ≥ 2, got {tuple(codes.shape)}", where="codes")
     d = codes.shape[1]
     if d == 2:
         return Projection(torch.zeros(2), torch.eye(2), None)

@@ -116,10 +116,8 @@ def _share_within(points: Tensor, centres: Tensor, k: int) -> float:
 def _check(real: Tensor, generated: Tensor, least: int = 1) -> None:
     if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
         raise DataError(
-            f"features (N, F) and (M, F) were needed, {tuple(real.shape)} and {tuple(generated.shape)} came",
+            f"expected features (N, F) and (M, F), got {tuple(real.shape)} and {tuple(generated.shape)}",
             where="features",
         )
     if min(len(real), len(generated)) < least:
-        raise DataError(
-            f"at least {least} of each were needed, {len(real)} and {len(generated)} came", where="features"
-        )
+        raise DataError(f"expected at least {least} of each, got {len(real)} and {len(generated)}", where="features")

@@ -47,7 +47,7 @@ def traverse(base: Tensor, means: Tensor, *, steps: int = 9, count: int = 10, ta
     """
     if base.ndim != 1 or means.ndim != 2 or means.shape[1] != len(base) or len(means) == 0:
         raise InputError(
-            f"a code (d,) and codes (N, d) were needed, {tuple(base.shape)} and {tuple(means.shape)} came",
+            f"expected a code (d,) and codes (N, d), got {tuple(base.shape)} and {tuple(means.shape)}",
             where="traverse",
         )
     order = means.var(0, correction=0).sort(descending=True, stable=True).indices[:count]

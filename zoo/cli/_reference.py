@@ -40,7 +40,7 @@ class ModelReference(click.ParamType):
         """Return the directory; a model on the Hub is fetched and checked first."""
         if isinstance(value, ModelDirectory):
             return value
-        from zoo.references import locate
+        from zoo.hub.locate import locate
 
         return ModelDirectory(str(locate(value)), str(value))
 

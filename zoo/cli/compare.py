@@ -13,7 +13,7 @@ from zoo.cli._model import DATA_HELP, SET_HELP, data_spec_of, same_data
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
-    from zoo.comparison import Comparison
+    from zoo.report.comparison import Comparison
     from zoo.spec import DataSpec
 
 
@@ -42,9 +42,9 @@ def command(
 
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
-    from zoo.checkpoint import load
-    from zoo.comparison import compare
+    from zoo.checkpoints.checkpoint import load
     from zoo.data import load_data
+    from zoo.report.comparison import compare
     from zoo.spec.documents import parse_yaml
 
     names = _names(models)
@@ -101,13 +101,13 @@ def _table(compared: Comparison, title: str) -> str:
 
 def _write(compared: Comparison, out: Path, image_format: str, seed: int) -> list[Path]:
     """Write the records, the table, and of images the picture; return the files."""
-    from zoo.files import write_text
-    from zoo.gallery import save_picture
+    from zoo.report.gallery import save_picture
+    from zoo.utils.files import write_text
 
     files = [out / "comparison.json", out / "comparison.md"]
     write_text(files[0], json.dumps(dict(compared.records), indent=2, ensure_ascii=False) + "\n")
     write_text(files[1], compared.to_markdown())
-    if all(subject.shows_images for subject in compared.subjects.values()):
+    if all(context.shows_images for context in compared.contexts.values()):
         files.append(out / f"comparison.{image_format}")
         save_picture(compared.draw(seed), files[-1])
     return files

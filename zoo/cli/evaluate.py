@@ -51,16 +51,16 @@ def command(
 
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
-    from zoo.checkpoint import load
+    from zoo.checkpoints.checkpoint import load
     from zoo.data import load_data
-    from zoo.evaluation import choose_metrics, record, subject_of
+    from zoo.evaluation.evaluate import choose_metrics, evaluation_context, record
     from zoo.spec.documents import parse_yaml
 
     loaded, spec = load(model), data_spec_of(model, dataset, overrides)
     data = load_data(spec)
-    subject = subject_of(loaded, data, split)
+    context = evaluation_context(loaded, data, split)
     asked = [parse_yaml(metric, "--metric") for metric in metrics] or None
-    made = record(subject, choose_metrics(subject, asked, "--metric"), split, seed)
+    made = record(context, choose_metrics(context, asked, "--metric"), split, seed)
     kept = _keep(model, spec, data.info, made, out)
     if as_json:
         click.echo(json.dumps(made, indent=2, ensure_ascii=False))
@@ -72,10 +72,10 @@ def command(
 
 def _keep(model: ModelDirectory, spec: DataSpec, info: DataInfo, made: dict[str, Any], out: Path | None) -> str:
     """Write the figures where they belong, the run's own only if of its data and seed; say what became of them."""
-    from zoo.evaluation import merged
-    from zoo.files import write_text
+    from zoo.evaluation.evaluate import merged
     from zoo.runs.card import renew_card
     from zoo.runs.directory import EVALUATION, RunDirectory
+    from zoo.utils.files import write_text
 
     if out is not None:
         document = {"model": model.asked, "data": spec.model_dump(mode="json"), **made}

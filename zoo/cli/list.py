@@ -18,9 +18,9 @@ def command(kind: str | None, pattern: str, author: str | None, as_json: bool) -
 
     `zoo-cli list hub` asks the Hugging Face Hub for models of this package.
     """
-    from zoo.catalogue import list_models, list_pretrained, list_recipes
     from zoo.errors import ComponentError, unknown_name
     from zoo.registry import KINDS, list_components
+    from zoo.registry.catalogue import list_models, list_pretrained, list_recipes
 
     shelves: dict[str, Any] = {"model": list_models, "pretrained": list_pretrained, "recipe": list_recipes}
     # Plurals are what one types: `zoo-cli list recipes`.
@@ -60,9 +60,9 @@ def _list_hub(pattern: str, author: str | None, as_json: bool) -> None:
 
 def _summary(kind: str, name: str) -> str:
     """Return one sentence on an entry, without importing it."""
-    from zoo.catalogue import preset_files, pretrained_files, recipe_files
-    from zoo.inspection import describe_component
     from zoo.registry import sources
+    from zoo.registry.catalogue import preset_files, pretrained_files, recipe_files
+    from zoo.registry.inspection import describe_component
 
     files = {"model": preset_files, "pretrained": pretrained_files, "recipe": recipe_files}
     if kind in files:

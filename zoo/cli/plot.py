@@ -34,14 +34,14 @@ def command(
 
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
-    from zoo.checkpoint import load
-    from zoo.evaluation import subject_of
-    from zoo.gallery import draw_figures
+    from zoo.checkpoints.checkpoint import load
+    from zoo.evaluation.evaluate import evaluation_context
+    from zoo.report.gallery import draw_figures
     from zoo.runs.directory import RunDirectory
 
     run = RunDirectory(model)
-    subject = subject_of(load(model), data_of(model, dataset, overrides), split, history=run.read_metrics())
+    context = evaluation_context(load(model), data_of(model, dataset, overrides), split, history=run.read_metrics())
     for path in draw_figures(
-        subject, out or model.for_results / "figures", figures or None, image_format=image_format, seed=seed
+        context, out or model.for_results / "figures", figures or None, image_format=image_format, seed=seed
     ):
         click.echo(path)

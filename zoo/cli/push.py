@@ -36,7 +36,7 @@ def command(
     Weights, configuration, recipe, evaluation, model card and its figures are pushed; nothing else leaves the
     machine. Log in first with `hf auth login`, or set HF_TOKEN.
     """
-    from zoo.allocation import readable
+    from zoo.checkpoints.allocation import readable
     from zoo.hub.push import push
 
     pushed = push(

@@ -13,7 +13,7 @@ from zoo.cli._reference import MODEL, ModelDirectory
 if TYPE_CHECKING:
     from torch.distributions import Distribution
 
-    from zoo.model import Model
+    from zoo.model.model import Model
 
 
 @click.command(epilog="Example: zoo-cli sample runs/digits --count 100 --out samples.png")
@@ -57,10 +57,10 @@ def command(
     """
     import torch
 
-    from zoo.checkpoint import load
+    from zoo.checkpoints.checkpoint import load
     from zoo.errors import InputError
     from zoo.figures.samples import plot_images
-    from zoo.files import replacing
+    from zoo.utils.files import replacing
 
     loaded = load(model)
     kind = out.suffix.removeprefix(".")
@@ -115,7 +115,7 @@ def _own_options(loaded: Model, options: tuple[str, ...]) -> dict[str, Any]:
         name, equals, value = option.partition("=")
         if not equals:
             raise InputError(
-                f"KEY=VALUE was needed, {option!r} came", where="--option", remedy="For example: --option steps=20"
+                f"expected KEY=VALUE, got {option!r}", where="--option", remedy="For example: --option steps=20"
             )
         given[name.strip()] = parse_yaml(value, f"--option {option}")
     # These change what comes out, or need code: `zoo-cli plot MODEL reverse_chain` shows the way.

@@ -14,7 +14,7 @@ def command(what: str) -> None:
 
     Name the file in the first line of a recipe: # yaml-language-server: $schema=recipe.schema.json
     """
-    from zoo.schema import model_schema, recipe_schema
+    from zoo.runs.recipe_schema import model_schema, recipe_schema
 
     schema = recipe_schema() if what == "recipe" else model_schema()
     click.echo(json.dumps(schema, indent=2, ensure_ascii=False))

@@ -18,9 +18,9 @@ def command(name: str, as_json: bool) -> None:
 
     NAME may be KIND/NAME where several kinds have it.
     """
-    from zoo.catalogue import preset_files, pretrained_files, recipe_files
     from zoo.errors import ComponentError, unknown_name
     from zoo.registry import KINDS, sources
+    from zoo.registry.catalogue import preset_files, pretrained_files, recipe_files
 
     kind, _, plain = name.rpartition("/")
     shelves = {"model": preset_files(), "recipe": recipe_files(), "pretrained": pretrained_files()}
@@ -53,7 +53,7 @@ def _file_facts(shelf: str, path: Path) -> dict[str, Any]:
 
 
 def _component_facts(source: Any) -> dict[str, Any]:
-    from zoo.inspection import describe_component
+    from zoo.registry.inspection import describe_component
 
     described = describe_component(source)
     return {

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.data.randomness import uniform
+from zoo.data.draws import uniform
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ class Split:
             DataError: ``order`` names an example that is not there.
         """
         if batch_size < 1:
-            raise DataError(f"a positive batch size was needed, {batch_size} came", where="batch_size")
+            raise DataError(f"expected a positive batch size, got {batch_size}", where="batch_size")
         if order is not None:
             self._check_order(order)
         target = self.device if device is None else torch.device(device)
@@ -137,11 +137,11 @@ def _positions(indices: Tensor | Sequence[int] | int, size: int) -> Tensor:
     except (TypeError, ValueError, RuntimeError):
         chosen = torch.tensor(math.nan)
     if chosen.numel() and (chosen.is_floating_point() or chosen.is_complex() or chosen.dtype == torch.bool):
-        raise DataError(f"whole numbers were needed, {indices!r} came", where="indices")
+        raise DataError(f"expected whole numbers, got {indices!r}", where="indices")
     if chosen.ndim:
         return chosen.to(torch.int64)
     if chosen < 0:
-        raise DataError(f"a number of examples was needed, {int(chosen)} came", where="indices")
+        raise DataError(f"expected a number of examples, got {int(chosen)}", where="indices")
     return torch.arange(min(int(chosen), size))
 
 

@@ -28,14 +28,14 @@ def split_of_tensor(x: Tensor, labels: Tensor | None = None, *, data_range: tupl
     """
     if x.ndim < 2 or not x.is_floating_point():
         raise DataError(
-            f"floating-point examples of shape (N, *data_shape) were needed, {tuple(x.shape)} of {x.dtype} came",
+            f"expected floating-point examples of shape (N, *data_shape), got {tuple(x.shape)} of {x.dtype}",
             where="data",
             remedy="Scale the data as in training, for example `x.float() / 255`.",
         )
     if not x.isfinite().all():
         raise DataError("the examples hold values that are not finite", where="data")
     if labels is not None and labels.shape != (len(x),):
-        raise DataError(f"({len(x)},) labels were needed, {tuple(labels.shape)} came", where="labels")
+        raise DataError(f"expected ({len(x)},) labels, got {tuple(labels.shape)}", where="labels")
     low, high = (x.min().item(), x.max().item()) if x.numel() else (0.0, 0.0)
     bounds = next((b for b in ((0.0, 1.0), (-1.0, 1.0)) if b[0] <= low and high <= b[1]), None)
     info = DataInfo(name="tensor", data_shape=tuple(x.shape[1:]), data_range=data_range or bounds)

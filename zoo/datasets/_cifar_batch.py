@@ -46,7 +46,7 @@ class _Array:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, self.shape, kind, columns_first, self.content = state
         if kind.name not in (b"u1", "u1") or columns_first:
-            raise pickle.UnpicklingError(f"rows of bytes were needed, an array of {kind.name!r} came")
+            raise pickle.UnpicklingError(f"expected rows of bytes, got an array of {kind.name!r}")
 
 
 class _Kind:

@@ -19,7 +19,7 @@ from zoo.datasets._download import (
 )
 from zoo.datasets._idx import damaged, read_idx
 from zoo.errors import DataError
-from zoo.files import replacing
+from zoo.utils.files import replacing
 
 _PREFIXES = {"train": "train", "test": "t10k"}
 _FILES = [f"{prefix}-{part}" for prefix in _PREFIXES.values() for part in ("images-idx3-ubyte", "labels-idx1-ubyte")]

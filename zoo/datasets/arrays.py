@@ -72,7 +72,7 @@ class Arrays(Dataset):
         in_memory_limit_mb: int = 1024,
     ) -> None:
         if value_range is not None and not (len(value_range) == 2 and value_range[0] < value_range[1]):
-            raise DataError(f"[smallest, largest] was needed, {value_range} came", where="value_range")
+            raise DataError(f"expected [smallest, largest], got {value_range}", where="value_range")
         self._path, self._examples, self._labels = path, examples, labels
         self._values = Values(channels_last, None if value_range is None else (value_range[0], value_range[1]))
         self._limit = in_memory_limit_mb * 1_000_000

@@ -19,8 +19,8 @@ from zoo.datasets._download import (
     resolve_root,
 )
 from zoo.errors import DataError
-from zoo.files import replacing
 from zoo.registry import register
+from zoo.utils.files import replacing
 
 _FOLDER = "cifar-10-batches-py"
 _FILES = {"train": [f"data_batch_{number}" for number in range(1, 6)], "test": ["test_batch"]}

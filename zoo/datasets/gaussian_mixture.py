@@ -58,7 +58,7 @@ class GaussianMixture(Dataset):
     ) -> None:
         for name, number, least in (("size", size, 1), ("held_out", held_out, 1), ("seed", seed, 0)):
             if number < least:
-                raise DataError(f"a number of at least {least} was needed, {number} came", where=name)
+                raise DataError(f"expected a number of at least {least}, got {number}", where=name)
         self._sizes, self._seed = {"train": size, "validation": held_out, "test": held_out}, seed
         self._means = _matrix_of_means(means)
         count, dimensions = self._means.shape
@@ -94,7 +94,7 @@ def _matrix_of_means(means: list[list[float]] | None) -> Tensor:
         return _RADIUS * torch.stack([angles.cos(), angles.sin()], dim=1)
     if not means or not means[0] or len({len(mean) for mean in means}) > 1:
         lengths = [len(mean) for mean in means]
-        raise DataError(f"points of one dimension were needed, lengths {lengths} came", where="means")
+        raise DataError(f"expected points of one dimension, got lengths {lengths}", where="means")
     return _finite(means, "means")
 
 
@@ -103,9 +103,9 @@ def _checked_weights(weights: list[float] | None, count: int) -> Tensor:
         return torch.full((count,), 1 / count, dtype=torch.float64)
     values = _finite(weights, "weights")
     if len(values) != count:
-        raise DataError(f"{count} weights were needed, one a mean; {len(values)} came", where="weights")
+        raise DataError(f"expected {count} weights, got one a mean; {len(values)}", where="weights")
     if bool((values <= 0).any()):
-        raise DataError(f"positive weights were needed, {min(weights)} came", where="weights")
+        raise DataError(f"expected positive weights, got {min(weights)}", where="weights")
     total = float(values.sum())
     if abs(total - 1) > 1e-6:
         remedy = f"Divide each by {total:g}."
@@ -128,7 +128,7 @@ def _checked_covariances(
         _, failed = torch.linalg.cholesky_ex(matrix)
         if bool(failed) or not torch.allclose(matrix, matrix.T):
             raise DataError(
-                f"a symmetric positive-definite matrix was needed, {matrix.tolist()} came",
+                f"expected a symmetric positive-definite matrix, got {matrix.tolist()}",
                 where=f"covariances[{number}]",
             )
     return matrices, torch.linalg.cholesky(matrices)
@@ -137,5 +137,5 @@ def _checked_covariances(
 def _finite(numbers: object, where: str) -> Tensor:
     values = torch.tensor(numbers, dtype=torch.float64)
     if not bool(values.isfinite().all()):
-        raise DataError("finite numbers were needed, NaN or infinity came", where=where)
+        raise DataError("expected finite numbers, got NaN or infinity", where=where)
     return values

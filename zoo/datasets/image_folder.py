@@ -59,9 +59,9 @@ class ImageFolder(Dataset):
         self, *, root: str, channels: int = 3, size: list[int] | None = None, in_memory_limit_mb: int = 1024
     ) -> None:
         if channels not in (1, 3):
-            raise DataError(f"1 or 3 channels were needed, {channels} came", where="channels")
+            raise DataError(f"expected 1 or 3 channels, got {channels}", where="channels")
         if size is not None and (len(size) != 2 or min(size) < 1):
-            raise DataError(f"[height, width] in pixels was needed, {size} came", where="size")
+            raise DataError(f"expected [height, width] in pixels, got {size}", where="size")
         self._root, self._channels = root, channels
         self._size = None if size is None else (size[0], size[1])
         self._limit = in_memory_limit_mb * 1_000_000

@@ -78,15 +78,15 @@ class NoiseChain(nn.Module):
         """Refuse times that are no steps of this chain.
 
         Raises:
-            InputError: the message has what was needed and what came.
+            InputError: the message has what was expected and what was found.
         """
         if times.shape != (batch,) or times.dtype != torch.long:
             raise InputError(
-                f"({batch},) steps of type int64 were needed, {tuple(times.shape)} of {times.dtype} came", where="times"
+                f"expected ({batch},) steps of type int64, got {tuple(times.shape)} of {times.dtype}", where="times"
             )
         if batch and not 1 <= int(times.min()) <= int(times.max()) <= self.steps:
             raise InputError(
-                f"steps from 1 to {self.steps} were needed, {int(times.min())} to {int(times.max())} came",
+                f"expected steps from 1 to {self.steps}, got {int(times.min())} to {int(times.max())}",
                 where="times",
             )
 

@@ -28,7 +28,7 @@ def visited_steps(total: int, steps: int | None = None) -> list[int]:
     """
     count = total if steps is None else steps
     if not (isinstance(count, int) and 1 <= count <= total):
-        raise InputError(f"a whole number from 1 to {total} was needed, {steps} came", where="sample.steps")
+        raise InputError(f"expected a whole number from 1 to {total}, got {steps}", where="sample.steps")
     if count == 1:
         return [total, 0]
     return [*(total - round(index * (total - 1) / (count - 1)) for index in range(count)), 0]

@@ -47,7 +47,7 @@ def noise_schedule(
         tensor([0.1000, 0.2000, 0.3000, 0.4000], dtype=torch.float64)
     """
     if steps < 1:
-        raise ComponentError(f"a chain of at least 1 step was needed, {steps} came", where="steps")
+        raise ComponentError(f"expected a chain of at least 1 step, got {steps}", where="steps")
     _check_unused(name, {"beta_start": beta_start, "beta_end": beta_end}, "linear")
     _check_unused(name, {"betas": betas}, "explicit")
     if name == "explicit":
@@ -71,7 +71,7 @@ def _explicit(steps: int, betas: Sequence[float] | None) -> Tensor:
     if betas is None or len(betas) != steps:
         came = "none" if betas is None else str(len(betas))
         raise ComponentError(
-            f"a list of {steps} numbers was needed, one a step; {came} came",
+            f"expected a list of {steps} numbers, got one a step; {came}",
             where="betas",
             remedy="Set `steps` to the length of the list.",
         )
@@ -86,7 +86,7 @@ def _checked(beta: float, where: str) -> float:
 
 def _out_of_range(beta: float, where: str) -> ZooError:
     return ComponentError(
-        f"a variance between 0 and 1, both excluded, was needed, {beta:g} came",
+        f"expected a variance between 0 and 1, both excluded,, got {beta:g}",
         where=where,
         remedy="β is the share of the variance that a step replaces by noise.",
     )

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure as MatplotlibFigure
 
-from zoo.subject import Subject
+from zoo.evaluation.context import EvaluationContext
 
-__all__ = ["Figure", "Picture", "Subject"]
+__all__ = ["EvaluationContext", "Figure", "MatplotlibFigure"]
 
 
 class Figure(ABC):
-    """Draws one picture of a subject."""
+    """Draws one picture of a context."""
 
-    def unfit(self, subject: Subject) -> str | None:
-        """Return why this figure cannot show a subject, or None if it can."""
+    def unfit(self, context: EvaluationContext) -> str | None:
+        """Return why this figure cannot show a context, or None if it can."""
         return None
 
     @abstractmethod
-    def draw(self, subject: Subject) -> Picture:
+    def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return the picture."""

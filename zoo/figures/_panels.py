@@ -9,7 +9,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from zoo.figures import Picture
+from zoo.figures import MatplotlibFigure
 from zoo.figures._style import new_picture, show_image, tile
 
 
@@ -29,7 +29,7 @@ class ModelPanels(NamedTuple):
     samples: Mapping[str, tuple[Tensor, str]]
 
 
-def plot_panels(models: Sequence[ModelPanels]) -> Picture:
+def plot_panels(models: Sequence[ModelPanels]) -> MatplotlibFigure:
     """Plot a column a model: reconstructions under their inputs, then a grid for each sampler."""
     rows = {}
     if any(model.pairs is not None for model in models):

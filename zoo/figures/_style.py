@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import matplotlib as mpl
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure as MatplotlibFigure
 from torch import Tensor
 
 from zoo.analysis.projection import Projection
@@ -39,9 +39,9 @@ def class_colour(index: int) -> str:
     return ink() if colour == "#000000" else colour
 
 
-def new_picture(width: float, height: float) -> Picture:
+def new_picture(width: float, height: float) -> MatplotlibFigure:
     """Return an empty picture of a size in inches; no global figure is made."""
-    return Picture(figsize=(width, height), layout="constrained")
+    return MatplotlibFigure(figsize=(width, height), layout="constrained")
 
 
 def tile(images: Tensor, columns: int, gap: int = 1) -> Tensor:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import PositiveInt
 
 from zoo.analysis.denoising import StepLosses, knows_best, losses_by_step, mixture_oracle
-from zoo.figures import Figure, Subject
+from zoo.figures import EvaluationContext, Figure
 from zoo.figures._style import COLOURS, ink, new_picture
 from zoo.objectives.denoising import Denoising
 from zoo.registry import register
@@ -24,22 +24,22 @@ class DenoisingExcess(Figure):
     def __init__(self, *, steps: PositiveInt = 100, examples: PositiveInt = 2000) -> None:
         self.steps, self.examples = steps, examples
 
-    def unfit(self, subject: Subject) -> str | None:
+    def unfit(self, context: EvaluationContext) -> str | None:
         """The floor is known for mixtures alone."""
-        if not isinstance(subject.model.objective, Denoising):
+        if not isinstance(context.model.objective, Denoising):
             return "its objective is not `denoising`"
-        known = knows_best(subject.model, subject.split.info)
+        known = knows_best(context.model, context.split.info)
         return None if known else "the best denoiser of its data is not known"
 
-    def draw(self, subject: Subject) -> Picture:
+    def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return two panels."""
-        model, split = subject.model, subject.split
+        model, split = context.model, context.split
         x0 = split.examples(min(self.examples, len(split))).to(model.device)
         oracle = mixture_oracle(model, split.info)
         return plot_excess(losses_by_step(model, x0, steps=self.steps, oracle=oracle))
 
 
-def plot_excess(measured: StepLosses) -> Picture:
+def plot_excess(measured: StepLosses) -> MatplotlibFigure:
     """Plot loss, floor and excess (S,) over the steps on logarithmic scales, and their ratio."""
     ratios, average = measured.ratios, measured.excess_over_floor
     picture = new_picture(8, 3.4)

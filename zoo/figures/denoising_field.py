@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import PositiveInt
 
 from zoo.analysis.denoising import denoising_of, knows_best, mixture_oracle
 from zoo.analysis.denoising_field import Field, denoising_field
-from zoo.figures import Figure, Subject
+from zoo.figures import EvaluationContext, Figure
 from zoo.figures._style import COLOURS, ink, new_picture
 from zoo.objectives.denoising import Denoising
 from zoo.registry import register
@@ -29,26 +29,26 @@ class DenoisingField(Figure):
     def __init__(self, *, size: PositiveInt = 25, panels: PositiveInt = 4) -> None:
         self.size, self.panels = size, panels
 
-    def unfit(self, subject: Subject) -> str | None:
+    def unfit(self, context: EvaluationContext) -> str | None:
         """It needs a plane, and a mixture whose best denoiser is known."""
-        if not isinstance(subject.model.objective, Denoising):
+        if not isinstance(context.model.objective, Denoising):
             return "its objective is not `denoising`"
-        if subject.model.data_shape != (2,):
+        if context.model.data_shape != (2,):
             return "its data are not points in the plane"
-        known = knows_best(subject.model, subject.split.info)
+        known = knows_best(context.model, context.split.info)
         return None if known else "the best denoiser of its data is not known"
 
-    def draw(self, subject: Subject) -> Picture:
+    def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a panel for each step, the noisiest first."""
-        model = subject.model
+        model = context.model
         total = denoising_of(model).chain.steps
         exponents = torch.linspace(1, 0, self.panels) if self.panels > 1 else torch.ones(1)
         steps = sorted({max(1, round(total**exponent)) for exponent in exponents.tolist()}, reverse=True)
-        oracle = mixture_oracle(model, subject.split.info)
+        oracle = mixture_oracle(model, context.split.info)
         return plot_fields([denoising_field(model, oracle, step, self.size) for step in steps])
 
 
-def plot_fields(fields: list[Field]) -> Picture:
+def plot_fields(fields: list[Field]) -> MatplotlibFigure:
     """Plot the exact shifts as wide arrows and the learned ones as narrow arrows on them."""
     picture = new_picture(3.4 * len(fields), 4.0)
     for axes, field in zip(picture.subplots(1, len(fields), squeeze=False)[0], fields, strict=True):

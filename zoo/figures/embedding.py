@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.patches import Ellipse
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from zoo.analysis.codes import encode_split, posterior_covariance
 from zoo.analysis.projection import principal_plane
-from zoo.figures import Figure, Subject
+from zoo.figures import EvaluationContext, Figure
 from zoo.figures._style import axis_names, class_colour, first_of_each_class, ink, new_picture
 from zoo.registry import register
 
@@ -33,15 +33,15 @@ class Embedding(Figure):
     def __init__(self, *, count: PositiveInt = 5000, ellipses: NonNegativeInt = 20) -> None:
         self.count, self.ellipses = count, ellipses
 
-    def unfit(self, subject: Subject) -> str | None:
+    def unfit(self, context: EvaluationContext) -> str | None:
         """A line has no map, and without a code there is nothing to show."""
-        dimensions = subject.model.latent_dim
+        dimensions = context.model.latent_dim
         return None if dimensions > 1 else "it has one latent dimension" if dimensions else "it has no code"
 
     @torch.no_grad()
-    def draw(self, subject: Subject) -> Picture:
+    def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a scatter plot."""
-        model, split = subject.model, subject.split
+        model, split = context.model, context.split
         codes = encode_split(model, split, self.count)
         chosen, covariances = None, None
         if self.ellipses and model.has_density:
@@ -61,7 +61,7 @@ def plot_embedding(
     *,
     chosen: Tensor | None = None,
     covariances: Tensor | None = None,
-) -> Picture:
+) -> MatplotlibFigure:
     """Plot codes (N, d) as points, coloured by labels (N,), with ellipses where covariances are given.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import Field
 from torch import Tensor
 
@@ -16,7 +16,7 @@ from zoo.analysis.decoding import decoder_of
 from zoo.analysis.paths import PathKind, find_path, path_length
 from zoo.analysis.projection import Projection, principal_plane
 from zoo.errors import DataError
-from zoo.figures import Figure, Subject
+from zoo.figures import EvaluationContext, Figure
 from zoo.figures._style import COLOURS, axis_names, new_picture, show_image, tile, to_unit
 from zoo.registry import register
 
@@ -73,19 +73,19 @@ class Interpolation(Figure):
     ) -> None:
         self.pairs, self.between, self.steps, self.paths, self.label = pairs, between, steps, paths, label
 
-    def unfit(self, subject: Subject) -> str | None:
+    def unfit(self, context: EvaluationContext) -> str | None:
         """Only images are shown, of models that decode codes."""
-        if not subject.shows_images:
+        if not context.shows_images:
             return "its data are not images"
-        if subject.model.why_no_reconstruction() is not None:
-            return subject.model.why_no_reconstruction()
-        return None if len(subject.split) > 1 else "there is a single example"
+        if context.model.why_no_reconstruction() is not None:
+            return context.model.why_no_reconstruction()
+        return None if len(context.split) > 1 else "there is a single example"
 
-    def draw(self, subject: Subject) -> Picture:
+    def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a row of panels for each pair: the map, and the images of each path."""
-        codes = encode_split(subject.model, subject.split, 5000)
-        decode = decoder_of(subject.model, self.label)
-        ends = self._ends(codes, subject)
+        codes = encode_split(context.model, context.split, 5000)
+        decode = decoder_of(context.model, self.label)
+        ends = self._ends(codes, context)
         found = []
         for start, end in ends.values():
             paths = [find_path(kind, start, end, self.steps, decode) for kind in self.paths]
@@ -96,9 +96,9 @@ class Interpolation(Figure):
                         for kind, path in zip(self.paths, paths, strict=True)
                     ]
                 )
-        return plot_interpolation(found, list(ends), codes, subject.model.spec.data_range)
+        return plot_interpolation(found, list(ends), codes, context.model.spec.data_range)
 
-    def _ends(self, codes: Codes, subject: Subject) -> dict[str, tuple[Tensor, Tensor]]:
+    def _ends(self, codes: Codes, context: EvaluationContext) -> dict[str, tuple[Tensor, Tensor]]:
         """Return the two codes of each pair, by its title."""
         between = self.between or ("examples" if codes.labels is None else "class_examples")
         of_classes = between != "examples"
@@ -109,7 +109,7 @@ class Interpolation(Figure):
             places = {label: codes.means[example] for label, example in chosen.items()}
         else:
             places = dict(enumerate(codes.means))
-        names = (of_classes and subject.split.info.class_names) or tuple(map(str, range(max(places) + 1)))
+        names = (of_classes and context.split.info.class_names) or tuple(map(str, range(max(places) + 1)))
         title = "class {} to class {}" if of_classes else "example {} to example {}"
         pairs = self.pairs or ([[1, 7], [1, 4]] if of_classes and {1, 4, 7} <= set(places) else [])
         pairs = pairs or [list(places)[:2]]
@@ -125,7 +125,7 @@ def plot_interpolation(
     titles: Sequence[str],
     codes: Codes,
     data_range: tuple[float, float] | None,
-) -> Picture:
+) -> MatplotlibFigure:
     """Plot a row for each pair: its paths on the plane of the codes, and the images on each path."""
     kinds, steps = len(pairs[0]), len(pairs[0][0].codes)
     flat = codes.means.shape[1] > 1

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import Field, NonNegativeInt
 from torch import Tensor
 
@@ -22,7 +22,7 @@ from zoo.analysis.kl_variation import (
     gaussian_variation,
     kl_variation,
 )
-from zoo.figures import Figure, Subject
+from zoo.figures import EvaluationContext, Figure
 from zoo.figures._style import COLOURS, ink, new_picture
 from zoo.posteriors import posterior_mean
 from zoo.registry import register
@@ -58,15 +58,15 @@ class KlVariationCurves(Figure):
     ) -> None:
         self.example, self.num_samples = example, num_samples
 
-    def unfit(self, subject: Subject) -> str | None:
+    def unfit(self, context: EvaluationContext) -> str | None:
         """A posterior without a density has no KL divergence."""
-        if self.example >= len(subject.split):
+        if self.example >= len(context.split):
             return f"there is no example {self.example}"
-        return subject.model.why_no_density()
+        return context.model.why_no_density()
 
-    def draw(self, subject: Subject) -> Picture:
+    def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a column of two panels for each way to vary q."""
-        model, split = subject.model, subject.split
+        model, split = context.model, context.split
         chosen = torch.tensor([self.example])
         labels = None if split.labels is None else split.labels[chosen.to(split.labels.device)].to(model.device)
         with torch.no_grad():
@@ -91,7 +91,7 @@ def vary_posterior(
     }
 
 
-def plot_kl_variation(variations: Mapping[VariationKind, KlVariation]) -> Picture:
+def plot_kl_variation(variations: Mapping[VariationKind, KlVariation]) -> MatplotlibFigure:
     """Plot the divergence and its derivative along each variation."""
     picture = new_picture(3.0 * len(variations), 5.2)
     grid = picture.subplots(2, len(variations), squeeze=False, sharex="col")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import PositiveInt
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
-from zoo.figures import Figure, Subject
+from zoo.figures import EvaluationContext, Figure
 from zoo.figures._style import new_picture, show_image, tile, to_unit
 from zoo.registry import register
 
@@ -31,18 +31,18 @@ class LatentGrid(Figure):
     def __init__(self, *, size: PositiveInt | None = None, label: int = 0) -> None:
         self.size, self.label = size, label
 
-    def unfit(self, subject: Subject) -> str | None:
+    def unfit(self, context: EvaluationContext) -> str | None:
         """Only a plane of images can be tiled, by the quantiles of a prior."""
-        if not subject.model.has("prior"):
+        if not context.model.has("prior"):
             return "it has no prior"
-        if subject.model.latent_dim != 2:
-            return f"it has {subject.model.latent_dim} latent dimensions, not 2"
-        return None if subject.shows_images else "its data are not images"
+        if context.model.latent_dim != 2:
+            return f"it has {context.model.latent_dim} latent dimensions, not 2"
+        return None if context.shows_images else "its data are not images"
 
     @torch.no_grad()
-    def draw(self, subject: Subject) -> Picture:
+    def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return one image of size × size decoded images; z₁ grows to the right, z₂ upwards."""
-        model = subject.model
+        model = context.model
         small = max(model.data_shape[1:]) < _SMALL
         size, gap = self.size or (12 if small else 20), 1 if small else 0
         codes = prior_grid(model.prior, size)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.ticker import MaxNLocator
 
-from zoo.figures import Figure, Subject
+from zoo.figures import EvaluationContext, Figure
 from zoo.figures._style import COLOURS, new_picture
 from zoo.registry import register
 
@@ -20,16 +20,16 @@ class LossCurves(Figure):
     def __init__(self) -> None:
         pass
 
-    def unfit(self, subject: Subject) -> str | None:
+    def unfit(self, context: EvaluationContext) -> str | None:
         """A model without a run has no history."""
-        return None if subject.history else "there is no record of its training"
+        return None if context.history else "there is no record of its training"
 
-    def draw(self, subject: Subject) -> Picture:
+    def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a panel for each term."""
-        return plot_loss(subject.history, subject.model.objective.unit)
+        return plot_loss(context.history, context.model.objective.unit)
 
 
-def plot_loss(history: Sequence[Mapping[str, Any]], unit: str) -> Picture:
+def plot_loss(history: Sequence[Mapping[str, Any]], unit: str) -> MatplotlibFigure:
     """Plot the terms of an epoch record over the epochs, a panel each."""
     names = list(history[0]["train"])
     picture = new_picture(3.2 * len(names), 2.8)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import PositiveInt
 from torch import Tensor
 
-from zoo.figures import Figure, Subject
+from zoo.figures import EvaluationContext, Figure
 from zoo.figures._style import first_of_each_class, new_picture, show_image, tile, to_unit
 from zoo.registry import register
 
@@ -22,22 +22,22 @@ class Reconstructions(Figure):
     def __init__(self, *, count: PositiveInt = 10) -> None:
         self.count = count
 
-    def unfit(self, subject: Subject) -> str | None:
+    def unfit(self, context: EvaluationContext) -> str | None:
         """Only images are shown, of models that reconstruct."""
-        if not subject.shows_images:
+        if not context.shows_images:
             return "its data are not images"
-        return subject.model.why_no_reconstruction()
+        return context.model.why_no_reconstruction()
 
-    def draw(self, subject: Subject) -> Picture:
+    def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return the two rows."""
-        model, split = subject.model, subject.split
+        model, split = context.model, context.split
         chosen = first_of_each_class(split.labels, min(self.count, len(split)))
         inputs = split.examples(chosen).to(model.device)
         labels = split.labels[chosen].to(model.device) if model.classes and split.labels is not None else None
         return plot_reconstructions(inputs, model.reconstruct(inputs, labels), model.spec.data_range)
 
 
-def plot_reconstructions(inputs: Tensor, outputs: Tensor, data_range: tuple[float, float] | None) -> Picture:
+def plot_reconstructions(inputs: Tensor, outputs: Tensor, data_range: tuple[float, float] | None) -> MatplotlibFigure:
     """Plot images (N, C, H, W) and their reconstructions in two rows."""
     picture = new_picture(0.7 * len(inputs) + 1, 1.9)
     for axes, images, name in zip(picture.subplots(2, 1), (inputs, outputs), ("input", "output"), strict=True):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import PositiveInt
 from torch import Tensor
 
 from zoo.analysis.denoising import denoising_of
 from zoo.diffusion.reverse import visited_steps
-from zoo.figures import Figure, Subject
+from zoo.figures import EvaluationContext, Figure
 from zoo.figures._style import COLOURS, new_picture, show_image, tile, to_unit
 from zoo.objectives.denoising import Denoising
 from zoo.registry import register
@@ -28,27 +28,27 @@ class ReverseChain(Figure):
     def __init__(self, *, count: PositiveInt = 8, points: PositiveInt = 2000, panels: PositiveInt = 9) -> None:
         self.count, self.points, self.panels = count, points, panels
 
-    def unfit(self, subject: Subject) -> str | None:
+    def unfit(self, context: EvaluationContext) -> str | None:
         """It shows images and points in the plane, of a chain."""
-        if not isinstance(subject.model.objective, Denoising):
+        if not isinstance(context.model.objective, Denoising):
             return "its objective is not `denoising`"
-        plane = subject.model.data_shape == (2,)
-        return None if subject.shows_images or plane else "its data are neither images nor points in the plane"
+        plane = context.model.data_shape == (2,)
+        return None if context.shows_images or plane else "its data are neither images nor points in the plane"
 
-    def draw(self, subject: Subject) -> Picture:
+    def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return the pictures of the chain from left to right."""
-        model = subject.model
-        count = self.count if subject.shows_images else self.points
+        model = context.model
+        count = self.count if context.shows_images else self.points
         labels = torch.arange(count, device=model.device) % model.classes if model.classes else None
         states = model.sample(count, labels, trajectory=True, max_rows=count).cpu()
         visited = visited_steps(denoising_of(model).chain.steps)
         chosen = torch.linspace(0, len(states) - 1, min(self.panels, len(states))).round().long()
         steps = [visited[index] for index in chosen.tolist()]
-        plot = plot_image_chain if subject.shows_images else plot_point_chain
+        plot = plot_image_chain if context.shows_images else plot_point_chain
         return plot(states[chosen], steps, model.spec.data_range)
 
 
-def plot_image_chain(states: Tensor, steps: list[int], data_range: tuple[float, float] | None) -> Picture:
+def plot_image_chain(states: Tensor, steps: list[int], data_range: tuple[float, float] | None) -> MatplotlibFigure:
     """Plot states (S, N, C, H, W) of a chain, a column a step."""
     count, shown = states.shape[1], len(states)
     # Noise exceeds the range of the data and is cut off there, as any display would.
@@ -63,7 +63,9 @@ def plot_image_chain(states: Tensor, steps: list[int], data_range: tuple[float, 
     return picture
 
 
-def plot_point_chain(states: Tensor, steps: list[int], data_range: tuple[float, float] | None = None) -> Picture:
+def plot_point_chain(
+    states: Tensor, steps: list[int], data_range: tuple[float, float] | None = None
+) -> MatplotlibFigure:
     """Plot states (S, N, 2) of a chain as points, a panel a step, on the same axes."""
     picture = new_picture(1.7 * len(steps), 2.4)
     panels = picture.subplots(1, len(steps), sharex=True, sharey=True, squeeze=False)[0]

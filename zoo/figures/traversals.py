@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import torch
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from zoo.analysis.codes import encode_split
 from zoo.analysis.decoding import decoder_of
 from zoo.analysis.traversals import Traversals, traverse
-from zoo.figures import Figure, Subject
+from zoo.figures import EvaluationContext, Figure
 from zoo.figures._style import new_picture, show_image, tile, to_unit
 from zoo.registry import register
 
@@ -36,24 +36,24 @@ class TraversalRows(Figure):
     ) -> None:
         self.example, self.steps, self.count, self.label = example, steps, count, label
 
-    def unfit(self, subject: Subject) -> str | None:
+    def unfit(self, context: EvaluationContext) -> str | None:
         """Only images are shown, of models that decode codes."""
-        if not subject.shows_images:
+        if not context.shows_images:
             return "its data are not images"
-        if self.example >= len(subject.split):
+        if self.example >= len(context.split):
             return f"there is no example {self.example}"
-        return subject.model.why_no_reconstruction()
+        return context.model.why_no_reconstruction()
 
     @torch.no_grad()
-    def draw(self, subject: Subject) -> Picture:
+    def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a row of images for each dimension."""
-        means = encode_split(subject.model, subject.split, max(5000, self.example + 1)).means
+        means = encode_split(context.model, context.split, max(5000, self.example + 1)).means
         result = traverse(means[self.example], means, steps=self.steps, count=self.count)
-        images = decoder_of(subject.model, self.label)(result.codes.flatten(0, 1))
-        return plot_traversals(result, images, subject.model.spec.data_range)
+        images = decoder_of(context.model, self.label)(result.codes.flatten(0, 1))
+        return plot_traversals(result, images, context.model.spec.data_range)
 
 
-def plot_traversals(result: Traversals, images: Tensor, data_range: tuple[float, float] | None) -> Picture:
+def plot_traversals(result: Traversals, images: Tensor, data_range: tuple[float, float] | None) -> MatplotlibFigure:
     """Plot images (D · S, C, H, W) of a traversal, a row a dimension, its least and largest value beside it."""
     rows, steps = result.values.shape
     tiled = tile(to_unit(images, data_range), columns=steps)

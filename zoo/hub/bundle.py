@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.checkpoint import CONFIG, WEIGHTS, load, read_config
+from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, load, read_config
 from zoo.hub.content import is_figure, read_evaluation
 from zoo.hub.download import checksums
 from zoo.runs.card import NO_LICENCE, PLACE, compose, state_licence

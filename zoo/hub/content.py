@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from zoo.allocation import readable
-from zoo.checkpoint import CONFIG, WEIGHTS, check_weights, read_config
+from zoo.checkpoints.allocation import readable
+from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, check_weights, read_config
 from zoo.errors import CheckpointError, RecipeError, located
 from zoo.hub.client import LIBRARY
 from zoo.runs.directory import CARD, EVALUATION, RECIPE
@@ -142,4 +142,4 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
 def _check_library(path: Path) -> None:
     library = json.loads(path.read_text(encoding="utf-8")).get("library_name")
     if library != LIBRARY:
-        raise CheckpointError(f"a model of {LIBRARY} was needed, one of {library!r} came")
+        raise CheckpointError(f"expected a model of {LIBRARY}, got one of {library!r}")

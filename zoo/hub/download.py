@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.checkpoint import CONFIG
+from zoo.checkpoints.checkpoint import CONFIG
 from zoo.errors import ZooWarning
-from zoo.files import write_text
 from zoo.hub.address import Address
 from zoo.hub.client import Listing, RemoteFile, connect, is_passing, list_files, patiently
 from zoo.hub.content import check_content, check_present, check_size, choose
 from zoo.hub.faults import HubError, describe, offline, told
+from zoo.utils.files import write_text
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

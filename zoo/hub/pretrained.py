@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import Field
 
-from zoo.catalogue import pretrained_files
-from zoo.checkpoint import WEIGHTS
+from zoo.checkpoints.checkpoint import WEIGHTS
 from zoo.errors import CheckpointError, InputError, unknown_name
 from zoo.hub.address import PREFIX, Address
 from zoo.hub.download import checksums, fetch
+from zoo.registry.catalogue import pretrained_files
 from zoo.spec.component import StrictModel
 from zoo.spec.documents import read_yaml
 from zoo.spec.resolve import validate

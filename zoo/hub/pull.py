@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.checkpoint import load
+from zoo.checkpoints.checkpoint import load
 from zoo.errors import RunError, located
 from zoo.hub.address import Address
 from zoo.hub.content import read_evaluation
 from zoo.hub.download import Snapshot, fetch
-from zoo.model import Model
+from zoo.model.model import Model
 from zoo.spec.model import ModelSpec
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.checkpoint import save
+from zoo.checkpoints.checkpoint import save
 from zoo.errors import InputError, ZooWarning
 from zoo.hub.address import Address
 from zoo.hub.bundle import Bundle, collect, is_same, left_behind
@@ -16,7 +16,7 @@ from zoo.hub.client import Listing, connect, list_files, patiently
 from zoo.hub.commit import Change, commit
 from zoo.hub.content import NEEDED, USEFUL, is_figure
 from zoo.hub.faults import HubError, told
-from zoo.model import Model
+from zoo.model.model import Model
 from zoo.runs.card_file import is_untouched
 from zoo.runs.directory import CARD
 from zoo.runs.job import Run

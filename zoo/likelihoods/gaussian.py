@@ -12,8 +12,8 @@ from torch.distributions import Independent, Normal
 from torch.nn import functional as F
 
 from zoo.likelihoods import Likelihood
-from zoo.precision import at_least_float32
 from zoo.registry import register
+from zoo.utils.precision import at_least_float32
 
 
 @register("likelihood", "gaussian")

@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from zoo.data import DataInfo
-from zoo.model import Model
-from zoo.subject import Subject
+from zoo.evaluation.context import EvaluationContext
+from zoo.model.model import Model
 
-__all__ = ["Metric", "Subject", "labels_for", "mean_with_error"]
+__all__ = ["EvaluationContext", "Metric", "labels_for", "mean_with_error"]
 
 
 class Metric(ABC):
@@ -29,12 +29,12 @@ class Metric(ABC):
         """Return why this metric cannot be measured on data, or None if it can."""
         return None
 
-    def lack(self, subject: Subject) -> str | None:
+    def lack(self, context: EvaluationContext) -> str | None:
         """Return what is lacking of the data: labels, enough examples, the training data; None if nothing is."""
         return None
 
     @abstractmethod
-    def measure(self, subject: Subject) -> dict[str, Any]:
+    def measure(self, context: EvaluationContext) -> dict[str, Any]:
         """Return named figures: numbers, or lists of numbers."""
 
 

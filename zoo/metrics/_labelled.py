@@ -9,8 +9,8 @@ from torch import Tensor
 
 from zoo.analysis.codes import Codes, encode_split
 from zoo.analysis.probes import folds
-from zoo.metrics import Subject
-from zoo.model import Model
+from zoo.metrics import EvaluationContext
+from zoo.model.model import Model
 
 FOLDS = 5
 Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -24,25 +24,25 @@ def no_code(model: Model) -> str | None:
     return None if model.has("encoder") else "it has no code"
 
 
-def too_few(subject: Subject, needed: int) -> str | None:
+def too_few(context: EvaluationContext, needed: int) -> str | None:
     """Return what of labelled data is lacking, where so many known examples are needed."""
-    known = subject.train if subject.train is not None else subject.split
-    if subject.split.labels is None or known.labels is None:
+    known = context.train if context.train is not None else context.split
+    if context.split.labels is None or known.labels is None:
         return "the data have no labels"
     if len(known.labels.unique()) < 2:
         return "the data are of one class"
-    count = len(known) if subject.train is not None else len(known) * (FOLDS - 1) // FOLDS
+    count = len(known) if context.train is not None else len(known) * (FOLDS - 1) // FOLDS
     return None if count >= needed else f"at least {needed} examples with labels are needed, there are {count}"
 
 
-def accuracy(subject: Subject, train_examples: int, predict: Predict) -> tuple[float, str]:
+def accuracy(context: EvaluationContext, train_examples: int, predict: Predict) -> tuple[float, str]:
     """Return the share of labels of the split that are predicted from its codes, and what they were learned from.
 
     Codes of the training data teach where those are at hand; else the split teaches itself, in five folds.
     """
-    codes = encode_split(subject.model, subject.split)
-    if subject.train is not None:
-        known = encode_split(subject.model, subject.train, train_examples)
+    codes = encode_split(context.model, context.split)
+    if context.train is not None:
+        known = encode_split(context.model, context.train, train_examples)
         return _agreement(predict(codes.means, *_labelled(known)), codes), "training data"
     means, labels = _labelled(codes)
     fold = folds(len(means), FOLDS)

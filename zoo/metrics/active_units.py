@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from zoo.analysis.codes import encode_split
-from zoo.metrics import Metric, Subject
-from zoo.model import Model
+from zoo.metrics import EvaluationContext, Metric
+from zoo.model.model import Model
 from zoo.registry import register
 
 
@@ -33,11 +33,11 @@ class ActiveUnits(Metric):
         """A network has no code."""
         return None if model.has("encoder") else "it has no code"
 
-    def lack(self, subject: Subject) -> str | None:
+    def lack(self, context: EvaluationContext) -> str | None:
         """A variance takes two examples."""
-        return None if len(subject.split) > 1 else "a variance needs at least 2 examples, 1 came"
+        return None if len(context.split) > 1 else "a variance needs at least 2 examples, 1 came"
 
-    def measure(self, subject: Subject) -> dict[str, Any]:
+    def measure(self, context: EvaluationContext) -> dict[str, Any]:
         """Return ``active_units``, and ``variance_of_means`` with an entry a dimension."""
-        variances = encode_split(subject.model, subject.split).means.double().var(0)
+        variances = encode_split(context.model, context.split).means.double().var(0)
         return {"active_units": int((variances > self.threshold).sum()), "variance_of_means": variances.tolist()}

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import PositiveInt
 
 from zoo.analysis.denoising import StepLosses, knows_best, losses_by_step, mixture_oracle
-from zoo.metrics import Metric, Subject
-from zoo.model import Model
+from zoo.metrics import EvaluationContext, Metric
+from zoo.model.model import Model
 from zoo.objectives.denoising import Denoising
 from zoo.registry import register
 
@@ -36,9 +36,9 @@ class DenoisingLoss(Metric):
         """Only a denoiser has a chain."""
         return None if isinstance(model.objective, Denoising) else "its objective is not `denoising`"
 
-    def measure(self, subject: Subject) -> dict[str, Any]:
+    def measure(self, context: EvaluationContext) -> dict[str, Any]:
         """Return averages over the steps, and lists with an entry a step."""
-        model, split = subject.model, subject.split
+        model, split = context.model, context.split
         count = min(self.examples, len(split))
         x0 = split.examples(count).to(model.device)
         labels = split.labels[:count].to(model.device) if model.classes and split.labels is not None else None

@@ -8,8 +8,8 @@ import torch
 from pydantic import PositiveInt
 
 from zoo.divergences import kl_divergence
-from zoo.metrics import Metric, Subject, labels_for, mean_with_error
-from zoo.model import Model
+from zoo.metrics import EvaluationContext, Metric, labels_for, mean_with_error
+from zoo.model.model import Model
 from zoo.registry import register
 
 
@@ -32,18 +32,18 @@ class Elbo(Metric):
         return model.why_no_density()
 
     @torch.no_grad()
-    def measure(self, subject: Subject) -> dict[str, Any]:
+    def measure(self, context: EvaluationContext) -> dict[str, Any]:
         """Return ``elbo`` with its standard error, ``reconstruction`` = −E log p(x|z), and ``kl``."""
-        model = subject.model
+        model = context.model
         reconstructions, divergences = [], []
         prior = model.prior
-        for batch in subject.batches(512):
+        for batch in context.batches(512):
             labels = labels_for(model, batch.labels)
             q = model.encode(batch.x, labels)
             z = q.sample(torch.Size([self.num_samples]))
             reconstructions.append(-model.decode(z, labels).log_prob(batch.x).mean(0))
             divergences.append(kl_divergence(q, prior, samples=z))
-        reconstruction, kl = subject.collect(reconstructions), subject.collect(divergences)
+        reconstruction, kl = context.collect(reconstructions), context.collect(divergences)
         return {
             **mean_with_error("elbo", -(reconstruction + kl)),
             "reconstruction": reconstruction.double().mean().item(),

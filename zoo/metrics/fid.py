@@ -13,8 +13,8 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from zoo.errors import ZooError
-from zoo.metrics import Metric, Subject
-from zoo.model import Model
+from zoo.metrics import EvaluationContext, Metric
+from zoo.model.model import Model
 from zoo.registry import find_source, register
 from zoo.samplers import draw_samples, fit_sampler
 
@@ -59,27 +59,27 @@ class InceptionDistance(Metric):
         shape = model.data_shape
         return None if len(shape) == 3 and shape[0] in (1, 3) else "its data are not images"
 
-    def lack(self, subject: Subject) -> str | None:
+    def lack(self, context: EvaluationContext) -> str | None:
         """A covariance takes two examples, and a sampler that is fitted takes training data."""
-        if subject.train is None and any(name != "prior" for name in self.samplers):
+        if context.train is None and any(name != "prior" for name in self.samplers):
             return "the training data are not at hand, pass all of the data"
-        return None if len(subject.split) > 1 else "at least 2 examples are needed, there is 1"
+        return None if len(context.split) > 1 else "at least 2 examples are needed, there is 1"
 
     @torch.no_grad()
-    def measure(self, subject: Subject) -> dict[str, Any]:
+    def measure(self, context: EvaluationContext) -> dict[str, Any]:
         """Return ``fid_prior`` and so on, and how many examples they are of.
 
         Raises:
             ZooError: the network's weights cannot be downloaded, or are damaged.
         """
-        model, count = subject.model, min(self.examples, len(subject.split))
-        data_range = subject.split.info.data_range or (0.0, 1.0)
+        model, count = context.model, min(self.examples, len(context.split))
+        data_range = context.split.info.data_range or (0.0, 1.0)
         distance = _inception_distance(self.layer).to(model.device)
-        for batch in subject.split.batches(64, order=torch.arange(count), device=model.device):
+        for batch in context.split.batches(64, order=torch.arange(count), device=model.device):
             distance.update(_to_bytes(batch.x, data_range), real=True)
         figures: dict[str, Any] = {"fid_examples": count}
         for name in self.samplers:
-            latents = None if name == "prior" else fit_sampler(name, model, subject.train)
+            latents = None if name == "prior" else fit_sampler(name, model, context.train)
             for images in draw_samples(model, count, latents).split(64):
                 distance.update(_to_bytes(images.to(model.device), data_range), real=False)
             figures[f"fid_{name}"] = distance.compute().item()

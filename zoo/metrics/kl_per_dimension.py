@@ -8,8 +8,8 @@ import torch
 from torch.distributions import Distribution, Normal, kl_divergence
 
 from zoo.analysis.kl_variation import is_gaussian
-from zoo.metrics import Metric, Subject, labels_for
-from zoo.model import Model
+from zoo.metrics import EvaluationContext, Metric, labels_for
+from zoo.model.model import Model
 from zoo.registry import register
 
 
@@ -39,12 +39,12 @@ class KlPerDimension(Metric):
         return None if is_gaussian(q) else "its posterior is not Gaussian"
 
     @torch.no_grad()
-    def measure(self, subject: Subject) -> dict[str, Any]:
+    def measure(self, context: EvaluationContext) -> dict[str, Any]:
         """Return ``kl_per_dimension``, a list with an entry a dimension."""
-        model, prior = subject.model, _marginals(subject.model.prior)
+        model, prior = context.model, _marginals(context.model.prior)
         divergences = [
             kl_divergence(_marginals(model.encode(batch.x, labels_for(model, batch.labels))), prior).cpu()
-            for batch in subject.split.batches(512, device=model.device)
+            for batch in context.split.batches(512, device=model.device)
         ]
         return {"kl_per_dimension": torch.cat(divergences).double().mean(0).tolist()}
 

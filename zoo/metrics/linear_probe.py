@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import PositiveInt
 
 from zoo.analysis.probes import linear_probe
-from zoo.metrics import Metric, Subject
+from zoo.metrics import EvaluationContext, Metric
 from zoo.metrics._labelled import accuracy, no_code, too_few
-from zoo.model import Model
+from zoo.model.model import Model
 from zoo.registry import register
 
 
@@ -35,11 +35,11 @@ class LinearProbe(Metric):
         """A network has no code."""
         return no_code(model)
 
-    def lack(self, subject: Subject) -> str | None:
+    def lack(self, context: EvaluationContext) -> str | None:
         """Labels of two classes at least."""
-        return too_few(subject, 2)
+        return too_few(context, 2)
 
-    def measure(self, subject: Subject) -> dict[str, Any]:
+    def measure(self, context: EvaluationContext) -> dict[str, Any]:
         """Return ``linear_probe_accuracy``, from 0 to 1, and what it was learned from."""
-        share, learned = accuracy(subject, self.train_examples, linear_probe)
+        share, learned = accuracy(context, self.train_examples, linear_probe)
         return {"linear_probe_accuracy": share, "linear_probe_learned_from": learned}

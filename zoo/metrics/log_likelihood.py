@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from pydantic import PositiveInt
 
-from zoo.metrics import Metric, Subject, labels_for, mean_with_error
-from zoo.model import Model
+from zoo.metrics import EvaluationContext, Metric, labels_for, mean_with_error
+from zoo.model.model import Model
 from zoo.registry import register
 
 
@@ -33,15 +33,15 @@ class LogLikelihood(Metric):
         return model.why_no_density()
 
     @torch.no_grad()
-    def measure(self, subject: Subject) -> dict[str, Any]:
+    def measure(self, context: EvaluationContext) -> dict[str, Any]:
         """Return ``log_likelihood`` with its standard error, its settings, and ``bits_per_dimension``."""
-        model, split = subject.model, subject.split
+        model, split = context.model, context.split
         count = min(len(split), self.examples or len(split))
         estimates = [
             model.log_likelihood(batch.x, labels_for(model, batch.labels), num_samples=self.num_samples)
-            for batch in subject.batches(64, count)
+            for batch in context.batches(64, count)
         ]
-        figures = mean_with_error("log_likelihood", subject.collect(estimates))
+        figures = mean_with_error("log_likelihood", context.collect(estimates))
         dimensions = math.prod(model.data_shape)
         return {
             **figures,

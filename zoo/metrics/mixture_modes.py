@@ -11,8 +11,8 @@ from zoo.analysis.denoising import is_known_mixture
 from zoo.data import DataInfo
 from zoo.diffusion.chain import NoiseChain
 from zoo.diffusion.oracle import MixtureOracle
-from zoo.metrics import Metric, Subject
-from zoo.model import Model
+from zoo.metrics import EvaluationContext, Metric
+from zoo.model.model import Model
 from zoo.registry import register
 
 
@@ -39,9 +39,9 @@ class MixtureModes(Metric):
         """Only the dataset ``gaussian_mixture`` knows its parameters."""
         return None if is_known_mixture(info) else "they are not from a known mixture"
 
-    def measure(self, subject: Subject) -> dict[str, Any]:
+    def measure(self, context: EvaluationContext) -> dict[str, Any]:
         """Return the two figures, and a list of shares."""
-        model, split = subject.model, subject.split
+        model, split = context.model, context.split
         # The data themselves are step 0 of any chain.
         chain = NoiseChain(torch.tensor([0.5]))
         oracle = MixtureOracle.of_facts(split.info.facts, chain, split.info.scaling.shift, split.info.scaling.span)

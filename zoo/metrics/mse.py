@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from zoo.metrics import Metric, Subject, labels_for
-from zoo.model import Model
+from zoo.metrics import EvaluationContext, Metric, labels_for
+from zoo.model.model import Model
 from zoo.registry import register
 
 
@@ -23,11 +23,11 @@ class MeanSquaredError(Metric):
         return model.why_no_reconstruction()
 
     @torch.no_grad()
-    def measure(self, subject: Subject) -> dict[str, Any]:
+    def measure(self, context: EvaluationContext) -> dict[str, Any]:
         """Return ``mse``."""
-        model = subject.model
+        model = context.model
         errors = [
             (batch.x - model.reconstruct(batch.x, labels_for(model, batch.labels))).square().flatten(1).mean(1)
-            for batch in subject.batches(512)
+            for batch in context.batches(512)
         ]
-        return {"mse": subject.collect(errors).double().mean().item()}
+        return {"mse": context.collect(errors).double().mean().item()}

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import PositiveInt
 
 from zoo.analysis.neighbours import neighbours_vote
-from zoo.metrics import Metric, Subject
+from zoo.metrics import EvaluationContext, Metric
 from zoo.metrics._labelled import accuracy, no_code, too_few
-from zoo.model import Model
+from zoo.model.model import Model
 from zoo.registry import register
 
 
@@ -36,11 +36,11 @@ class NeighbourAccuracy(Metric):
         """A network has no code."""
         return no_code(model)
 
-    def lack(self, subject: Subject) -> str | None:
+    def lack(self, context: EvaluationContext) -> str | None:
         """Labels, and at least k neighbours."""
-        return too_few(subject, self.neighbours)
+        return too_few(context, self.neighbours)
 
-    def measure(self, subject: Subject) -> dict[str, Any]:
+    def measure(self, context: EvaluationContext) -> dict[str, Any]:
         """Return ``neighbour_accuracy``, from 0 to 1, and what it was learned from."""
-        share, learned = accuracy(subject, self.train_examples, partial(neighbours_vote, k=self.neighbours))
+        share, learned = accuracy(context, self.train_examples, partial(neighbours_vote, k=self.neighbours))
         return {"neighbour_accuracy": share, "neighbour_accuracy_learned_from": learned}

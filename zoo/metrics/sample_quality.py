@@ -9,14 +9,14 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from zoo.analysis.dataset_features import dataset_classifier
+from zoo.analysis.feature_classifier import FEATURES
 from zoo.analysis.quality import density_coverage, frechet_distance, precision_recall
 from zoo.data import Split
-from zoo.features.classifier import FEATURES
-from zoo.features.dataset import dataset_classifier
-from zoo.metrics import Metric, Subject
-from zoo.randomness import epoch_order
+from zoo.metrics import EvaluationContext, Metric
 from zoo.registry import find_source, register
 from zoo.samplers import draw_samples, fit_sampler
+from zoo.utils.seeds import epoch_order
 
 _MANIFOLD_NEIGHBOURS, _DENSITY_NEIGHBOURS = 3, 5
 """k of the two papers."""
@@ -53,40 +53,40 @@ class SampleQuality(Metric):
             find_source("sampler", name, f"samplers[{index}]")
         self.samplers, self.examples, self.noise = samplers, examples, noise
 
-    def lack(self, subject: Subject) -> str | None:
+    def lack(self, context: EvaluationContext) -> str | None:
         """The training data, labels or features, and enough examples to tell a covariance."""
-        if subject.train is None:
+        if context.train is None:
             return "the training data are not at hand, pass all of the data"
-        if subject.features is None and subject.train.labels is None:
+        if context.features is None and context.train.labels is None:
             return "the data have no labels to train a classifier of features with, pass `features`"
-        count = min(len(subject.split), len(subject.train), self.examples)
+        count = min(len(context.split), len(context.train), self.examples)
         # A covariance of F features takes more than F examples; a density needs more than its k neighbours.
-        least = FEATURES if subject.features is None else _DENSITY_NEIGHBOURS
+        least = FEATURES if context.features is None else _DENSITY_NEIGHBOURS
         return None if count > least else f"more than {least} examples are needed, there are {count}"
 
     @torch.no_grad()
-    def measure(self, subject: Subject) -> dict[str, Any]:
+    def measure(self, context: EvaluationContext) -> dict[str, Any]:
         """Return five figures a sampler, such as ``precision_prior``, and how many examples they are of."""
-        train = subject.training_data("sample quality")
-        features = subject.features or dataset_classifier(train).features
-        count = min(self.examples, len(subject.split), len(train))
-        real = _features_of_split(features, subject.split, count)
+        train = context.training_data("sample quality")
+        features = context.features or dataset_classifier(train).features
+        count = min(self.examples, len(context.split), len(train))
+        real = _features_of_split(features, context.split, count)
         figures = _compare(real, _features_of_split(features, train, count), "data")
         for name in self.samplers:
-            samples = _draw(subject, name, count, noise=self.noise)
+            samples = _draw(context, name, count, noise=self.noise)
             if samples is not None:
                 figures |= _compare(real, _features_of(features, samples), name)
         return {**figures, "sample_quality_examples": count}
 
 
-def _draw(subject: Subject, sampler: str, count: int, *, noise: bool) -> Tensor | None:
+def _draw(context: EvaluationContext, sampler: str, count: int, *, noise: bool) -> Tensor | None:
     """Return samples, or None if the sampler does not apply; a model without a prior has one way to be sampled."""
-    model = subject.model
+    model = context.model
     if sampler == "prior":
         return draw_samples(model, count, None, noise=noise)
     if not model.has("prior"):
         return None
-    return draw_samples(model, count, fit_sampler(sampler, model, subject.train), noise=noise)
+    return draw_samples(model, count, fit_sampler(sampler, model, context.train), noise=noise)
 
 
 def _compare(real: Tensor, generated: Tensor, name: str) -> dict[str, float]:

@@ -17,13 +17,13 @@ def check_batch(batch: Tensor, shape: tuple[int, ...], what: str) -> None:
         >>> import torch
         >>> check_batch(torch.zeros(8, 3), (2,), "latents")
         Traceback (most recent call last):
-        zoo.errors.DataError: latents of shape (B, 2) were needed, (8, 3) came
+        zoo.errors.DataError: expected latents of shape (B, 2), got (8, 3)
         ...
     """
     if batch.shape[1:] != shape or batch.dim() == 0:
         needed = ", ".join(("B", *map(str, shape)))
         raise DataError(
-            f"{what} of shape ({needed}) were needed, {tuple(batch.shape)} came",
+            f"expected {what} of shape ({needed}), got {tuple(batch.shape)}",
             remedy="The first dimension counts the examples: one example x goes in as x.unsqueeze(0)."
             if batch.shape == shape
             else "Build the model for this shape, or bring the data to the shape of the model.",
@@ -34,28 +34,28 @@ def check_condition(condition: Tensor | None, condition_dim: int, batch: int) ->
     """Refuse a condition that is missing, that nothing takes, or that is not of shape (batch, condition_dim).
 
     Raises:
-        ComponentError: the message names what was needed and what came.
+        ComponentError: the message names what was expected and what was found.
 
     Example:
         >>> check_condition(None, 0, 8)
         >>> check_condition(None, 10, 8)
         Traceback (most recent call last):
-        zoo.errors.ComponentError: a condition of shape (8, 10) was needed, none came
+        zoo.errors.ComponentError: expected a condition of shape (8, 10), got none
         ...
     """
     if condition is None and condition_dim:
         raise ComponentError(
-            f"a condition of shape ({batch}, {condition_dim}) was needed, none came",
+            f"expected a condition of shape ({batch}, {condition_dim}), got none",
             remedy="Pass the labels or times of the batch: this model was built with a condition.",
         )
     if condition is not None and not condition_dim:
         raise ComponentError(
-            f"no condition was needed, one of shape {tuple(condition.shape)} came",
+            f"expected no condition, got one of shape {tuple(condition.shape)}",
             remedy="Leave the condition out, or build a conditional model: set `classes`.",
         )
     if condition is not None and condition.shape != (batch, condition_dim):
         raise ComponentError(
-            f"a condition of shape ({batch}, {condition_dim}) was needed, {tuple(condition.shape)} came",
+            f"expected a condition of shape ({batch}, {condition_dim}), got {tuple(condition.shape)}",
             remedy="Pass one condition vector for each example of the batch.",
         )
 
@@ -72,14 +72,14 @@ def check_image_shape(shape: tuple[int, ...], parameter: str) -> tuple[int, int,
     """
     if len(shape) != 3:
         raise ComponentError(
-            f"images of shape (channels, height, width) were needed, {shape} came",
+            f"expected images of shape (channels, height, width), got {shape}",
             where=parameter,
             remedy="Use `mlp`, which takes data of any shape.",
         )
     channels, height, width = shape
     if min(height, width) < 8:
         raise ComponentError(
-            f"images of at least 8×8 pixels were needed, {height}×{width} came",
+            f"expected images of at least 8×8 pixels, got {height}×{width}",
             where=parameter,
             remedy="Use `mlp`, which takes data of any shape, or enlarge images by `data.resize`.",
         )

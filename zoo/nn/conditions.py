@@ -46,7 +46,7 @@ class LabelEmbedding(nn.Module):
         """Look up the vector of each label."""
         if labels.dim() != 1 or labels.is_floating_point():
             raise ComponentError(
-                f"labels of shape (B,) and an integer type were needed, {tuple(labels.shape)} of {labels.dtype} came"
+                f"expected labels of shape (B,) and an integer type, got {tuple(labels.shape)} of {labels.dtype}"
             )
         if labels.device.type == "cpu" or not self.training:
             self._check_range(labels)
@@ -57,7 +57,7 @@ class LabelEmbedding(nn.Module):
         outside = labels[(labels < 0) | (labels > self.classes)]
         if len(outside):
             raise ComponentError(
-                f"labels from 0 to {self.classes - 1} were needed, {outside[0].item()} came",
+                f"expected labels from 0 to {self.classes - 1}, got {outside[0].item()}",
                 remedy=f"{self.no_class} stands for no class; `classes` sets how many there are.",
             )
 
@@ -94,7 +94,7 @@ class TimeEmbedding(nn.Module):
     def forward(self, times: Tensor) -> Tensor:
         """Map each time to its vector."""
         if times.dim() != 1:
-            raise ComponentError(f"times of shape (B,) were needed, {tuple(times.shape)} came")
+            raise ComponentError(f"expected times of shape (B,), got {tuple(times.shape)}")
         if self.frequencies.dtype in (torch.bfloat16, torch.float16):
             raise ComponentError(
                 f"a time in {self.frequencies.dtype} is another time",

@@ -38,7 +38,7 @@ class BatchNorm(nn.BatchNorm2d):
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() not in (2, 4):
-            raise ValueError(f"(B, C) or (B, C, H, W) was needed, {tuple(input.shape)} came")
+            raise ValueError(f"expected (B, C) or (B, C, H, W), got {tuple(input.shape)}")
 
 
 def normalisation(name: NormalisationName, width: int, *, images: bool = False) -> nn.Module:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from zoo.errors import ComponentError
-from zoo.parts import Parts
+from zoo.model.parts import Parts
 from zoo.spec.model import ModelSpec
 
 
@@ -47,7 +47,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, parts: Parts, n: int, labels: Tensor | None = None, *, noise: bool = False) -> Tensor:
-        """Draw n examples (n, *data_shape); see :meth:`zoo.model.Model.sample`.
+        """Draw n examples (n, *data_shape); see :meth:`zoo.model.model.Model.sample`.
 
         An objective may take more options by keyword, each with a default; the model hands them on.
         """
@@ -78,7 +78,7 @@ class Objective(nn.Module, ABC):
             data_range: smallest and largest value that the data may take; None for any real number.
 
         Raises:
-            DataError: says what was needed, what came, and how to scale the data.
+            DataError: expected says what, got what, and how to scale the data.
         """
         parts.likelihood.check_range(data_range, where)
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 from torch import Tensor
 from torch.distributions import Distribution
 
+from zoo.model.parts import Parts
 from zoo.objectives import Loss, Objective, impossible, sample_latents
-from zoo.parts import Parts
 from zoo.registry import register
 from zoo.spec.model import ModelSpec
 

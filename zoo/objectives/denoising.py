@@ -16,12 +16,12 @@ from zoo.diffusion.progress import reporting
 from zoo.diffusion.reverse import Method, reverse_chain, visited_steps
 from zoo.diffusion.schedules import ScheduleName, noise_schedule
 from zoo.errors import ComponentError, DataError, InputError
+from zoo.model.parts import Parts
 from zoo.objectives import Loss, Objective, impossible
-from zoo.parts import Parts
 from zoo.posteriors.point import Delta
-from zoo.precision import at_least_float32, full_precision
 from zoo.registry import register
 from zoo.spec.model import ModelSpec
+from zoo.utils.precision import at_least_float32, full_precision
 
 _EVALUATION_DRAWS = 4
 
@@ -172,7 +172,7 @@ class Denoising(Objective):
 
     def output(self, parts: Parts, state: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return what the parts give for states x_t (B, *data_shape) at times (B,), in float32 or better."""
-        state, condition = parts.suited(state, "x"), parts.embed(labels, times)
+        state, condition = parts.match_dtype(state, "x"), parts.embed(labels, times)
         if parts.has("network"):
             return at_least_float32(parts.network(state, condition))
         code = parts.posterior(parts.encoder(state, condition)).mean
@@ -234,9 +234,9 @@ class Denoising(Objective):
         variance = variance or self.variance
         for name, value, choices in (("method", method, Method), ("variance", variance, Variance)):
             if value not in get_args(choices):
-                raise InputError(f"one of {get_args(choices)} was needed, {value!r} came", where=f"sample.{name}")
+                raise InputError(f"expected one of {get_args(choices)}, got {value!r}", where=f"sample.{name}")
         if max_rows < 1:
-            raise InputError(f"at least 1 row was needed, {max_rows} came", where="sample.max_rows")
+            raise InputError(f"expected at least 1 row, got {max_rows}", where="sample.max_rows")
         labels = self._sampling_labels(parts, n, labels, guidance)
         blocks = []
         with reporting(progress, -(-n // max_rows) * (len(visited) - 1)) as report:
@@ -276,7 +276,7 @@ class Denoising(Objective):
 
     def _sampling_labels(self, parts: Parts, n: int, labels: Tensor | None, guidance: float) -> Tensor | None:
         if not isinstance(guidance, int | float):
-            raise InputError(f"a number was needed, {guidance!r} came", where="sample.guidance")
+            raise InputError(f"expected a number, got {guidance!r}", where="sample.guidance")
         if guidance != 1 and not (self.label_dropout and labels is not None):
             raise ComponentError(
                 f"guidance {guidance:g} came, but "

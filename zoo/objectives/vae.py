@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from zoo.divergences import KlMethod, kl_divergence
+from zoo.model.parts import Parts
 from zoo.objectives import Loss, Objective, impossible, sample_latents
-from zoo.parts import Parts
-from zoo.precision import full_precision
 from zoo.registry import register
 from zoo.spec.model import ModelSpec
 from zoo.spec.training import Duration
+from zoo.utils.precision import full_precision
 
 
 @register("objective", "vae")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn import functional as F
 
-from zoo.precision import at_least_float32, full_precision
+from zoo.utils.precision import at_least_float32, full_precision
 
 
 class Posterior(nn.Module, ABC):

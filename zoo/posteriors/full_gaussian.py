@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from zoo.divergences import relative
 from zoo.posteriors import Head, Posterior, positive
-from zoo.precision import full_precision
 from zoo.registry import register
+from zoo.utils.precision import full_precision
 
 
 @register("posterior", "full_gaussian")

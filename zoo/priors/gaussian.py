@@ -73,7 +73,7 @@ def _mean(mean: list[float] | None, latent_dim: int) -> Tensor:
     values = torch.zeros(latent_dim) if mean is None else torch.tensor(mean, dtype=torch.float32)
     if values.shape != (latent_dim,):
         raise ComponentError(
-            f"latent_dim is {latent_dim}, so {latent_dim} numbers were needed, {len(values)} came", where="mean"
+            f"expected latent_dim is {latent_dim}, so {latent_dim} numbers, got {len(values)}", where="mean"
         )
     if not values.isfinite().all():
         raise ComponentError("finite numbers were needed", where="mean")
@@ -87,7 +87,7 @@ def _cholesky(covariance: list[list[float]] | None, latent_dim: int) -> Tensor:
     if len(covariance) != latent_dim or widths != {latent_dim}:
         came = f"{len(covariance)} rows of {'/'.join(map(str, sorted(widths))) or 'no'} numbers"
         raise ComponentError(
-            f"latent_dim is {latent_dim}, so a {latent_dim}×{latent_dim} matrix was needed, {came} came",
+            f"expected latent_dim is {latent_dim}, so a {latent_dim}×{latent_dim} matrix, got {came}",
             where="covariance",
         )
     matrix = torch.tensor(covariance, dtype=torch.float64)

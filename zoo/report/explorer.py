@@ -11,11 +11,11 @@ from torch import Tensor
 
 from zoo.analysis.codes import encode_split
 from zoo.data import Split
-from zoo.model import Model
-from zoo.randomness import seeded
+from zoo.evaluation.context import EvaluationContext
+from zoo.model.model import Model
 from zoo.report.latent_map import Axis, LatentMap, map_of
 from zoo.report.sheets import Sheet, SheetFormat, largest_within, sheet_format, why_no_sheet
-from zoo.subject import Subject
+from zoo.utils.seeds import seeded
 
 _MOST_CODES = 10_000
 _MOST_POINTS = 2_000
@@ -25,24 +25,24 @@ _GRID_SHARE = 0.6
 _PATH_STEPS = 11
 
 
-def why_no_explorer(subject: Subject) -> str | None:
+def why_no_explorer(context: EvaluationContext) -> str | None:
     """Return why a latent space cannot be explored, or None if it can.
 
     Example:
         >>> import zoo
         >>> from zoo.data import split_of_tensor
         >>> network = zoo.build("denoiser-mlp")
-        >>> why_no_explorer(Subject(network, split_of_tensor(torch.rand(5, 2))))
+        >>> why_no_explorer(EvaluationContext(network, split_of_tensor(torch.rand(5, 2))))
         'it has no code'
     """
-    model = subject.model
+    model = context.model
     if not model.latent_dim:
         return "it has no code"
     return model.why_no_reconstruction() or why_no_sheet(model.data_shape)
 
 
 @torch.no_grad()
-def explorer_data(subject: Subject, budget: int, seed: int = 0) -> dict[str, Any]:
+def explorer_data(context: EvaluationContext, budget: int, seed: int = 0) -> dict[str, Any]:
     """Return what the page's explorer needs, as plain data.
 
     The grid is as fine as the budget allows, up to 96 by 96 places, and so are the examples many, up to 2,000.
@@ -51,7 +51,7 @@ def explorer_data(subject: Subject, budget: int, seed: int = 0) -> dict[str, Any
         budget: characters that the pictures may take in the page.
         seed: of the draws of the prior that the map must hold.
     """
-    model, split = subject.model, subject.split
+    model, split = context.model, context.split
     codes = encode_split(model, split, _MOST_CODES).means
     with seeded(seed):
         latent_map = map_of(codes, model.prior if model.has("prior") else None)

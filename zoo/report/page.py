@@ -6,14 +6,14 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.gallery import draw_figures
+from zoo.evaluation.context import EvaluationContext
 from zoo.report.explorer import explorer_data, why_no_explorer
+from zoo.report.gallery import draw_figures
 from zoo.report.markup import bars, document, escape, json_block, marked, table
 from zoo.report.pictures import Picture, compact
 from zoo.report.words import SAMPLERS, explain_figure, number, sampled, summary_of, title_of
 from zoo.spec.documents import to_yaml
 from zoo.spec.recipe import Recipe
-from zoo.subject import Subject
 from zoo.version import __version__
 
 _PAGE_BUDGET = 4_800_000
@@ -24,45 +24,45 @@ _ERROR = "_standard_error"
 
 
 def render_report(
-    subject: Subject, evaluation: Mapping[str, Any], *, recipe: Recipe | None = None, seed: int = 0
+    context: EvaluationContext, evaluation: Mapping[str, Any], *, recipe: Recipe | None = None, seed: int = 0
 ) -> str:
     """Return a report as one HTML page, below 5 MB unless the pictures alone take more.
 
-    The same subject, evaluation and seed give the same page.
+    The same context, evaluation and seed give the same page.
 
     Args:
-        subject: a model with the data to show; its ``history`` gives the loss curves.
-        evaluation: as in ``evaluation.json``, what ``zoo.evaluation.record`` returns.
+        context: a model with the data to show; its ``history`` gives the loss curves.
+        evaluation: as in ``evaluation.json``, what ``zoo.evaluation.evaluate.record`` returns.
         recipe: of the run; the model's spec stands in its place if not given.
         seed: of the samples that are drawn.
 
     Example:
         >>> import torch, zoo
         >>> from zoo.data import split_of_tensor
-        >>> from zoo.evaluation import choose_metrics, record
+        >>> from zoo.evaluation.evaluate import choose_metrics, record
         >>> model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8)).eval()
-        >>> subject = Subject(model, split_of_tensor(torch.rand(20, 1, 8, 8)))
-        >>> page = render_report(subject, record(subject, choose_metrics(subject, ["mse"]), "test"))
+        >>> context = EvaluationContext(model, split_of_tensor(torch.rand(20, 1, 8, 8)))
+        >>> page = render_report(context, record(context, choose_metrics(context, ["mse"]), "test"))
         >>> page.count("https://")
         0
     """
-    title = recipe.name if recipe else subject.model.spec.preset or f"A {subject.model.spec.objective.name} model"
+    title = recipe.name if recipe else context.model.spec.preset or f"A {context.model.spec.objective.name} model"
     sections = [
-        _header(title, recipe, subject, evaluation),
+        _header(title, recipe, context, evaluation),
         _merits(evaluation),
-        _figures(subject, seed),
-        _written(recipe, subject),
-        _footer(subject),
+        _figures(context, seed),
+        _written(recipe, context),
+        _footer(context),
     ]
     used = sum(len(section.encode()) for section in sections)
     least, most = _EXPLORER_BUDGETS
-    explorer = _explorer(subject, max(least, min(most, _PAGE_BUDGET - used)), seed)
+    explorer = _explorer(context, max(least, min(most, _PAGE_BUDGET - used)), seed)
     body = "\n".join([sections[0], "<main>", explorer, *sections[1:-1], "</main>", sections[-1]])
     return document(f"{title} · latent-zoo report", body)
 
 
-def _header(title: str, recipe: Recipe | None, subject: Subject, evaluation: Mapping[str, Any]) -> str:
-    model, spec = subject.model, subject.model.spec
+def _header(title: str, recipe: Recipe | None, context: EvaluationContext, evaluation: Mapping[str, Any]) -> str:
+    model, spec = context.model, context.model.spec
     roles = ("encoder", "posterior", "prior", "decoder", "likelihood", "network")
     parts = [f"{role} <b>{escape(getattr(spec, role).name)}</b>" for role in roles if model.has(role)]
     weights = sum(parameter.numel() for parameter in model.parameters())
@@ -70,7 +70,7 @@ def _header(title: str, recipe: Recipe | None, subject: Subject, evaluation: Map
         "Objective": escape(spec.objective.name),
         "Latent dimensions": str(model.latent_dim or "none"),
         "Parameters": f"{weights:,}",
-        "Trained for": _training(subject, evaluation),
+        "Trained for": _training(context, evaluation),
         "Classes conditioned on": str(model.classes or ""),
     }
     shape = "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}".join(map(str, model.data_shape))
@@ -88,15 +88,15 @@ def _header(title: str, recipe: Recipe | None, subject: Subject, evaluation: Map
     )
 
 
-def _training(subject: Subject, evaluation: Mapping[str, Any]) -> str:
-    if not subject.history:
+def _training(context: EvaluationContext, evaluation: Mapping[str, Any]) -> str:
+    if not context.history:
         return ""
-    epochs = f"{len(subject.history)} epoch{'s' if len(subject.history) > 1 else ''}"
+    epochs = f"{len(context.history)} epoch{'s' if len(context.history) > 1 else ''}"
     return f"{epochs}, best: {evaluation['best_epoch']}" if "best_epoch" in evaluation else epochs
 
 
-def _explorer(subject: Subject, budget: int, seed: int) -> str:
-    reason = why_no_explorer(subject)
+def _explorer(context: EvaluationContext, budget: int, seed: int) -> str:
+    reason = why_no_explorer(context)
     if reason is not None:
         return (
             '<section aria-labelledby="explore"><h2 id="explore">Latent space</h2>'
@@ -105,7 +105,7 @@ def _explorer(subject: Subject, budget: int, seed: int) -> str:
     from importlib import resources
 
     template = resources.files("zoo.report").joinpath("assets", "explorer.html").read_text(encoding="utf-8")
-    return template + json_block("explorer-data", explorer_data(subject, budget, seed))
+    return template + json_block("explorer-data", explorer_data(context, budget, seed))
 
 
 def _merits(evaluation: Mapping[str, Any]) -> str:
@@ -146,9 +146,9 @@ def _value(name: str, value: Any) -> str:
     return f'{bars(value, f"{title_of(name)}: {told}")}<span class="small">{escape(told)}</span>'
 
 
-def _figures(subject: Subject, seed: int) -> str:
+def _figures(context: EvaluationContext, seed: int) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        paths = draw_figures(subject, folder, seed=seed)
+        paths = draw_figures(context, folder, seed=seed)
         first = {name: place for place, name in enumerate(_FIRST_FIGURES)}
         paths.sort(key=lambda path: (first.get(path.stem, len(first)), path.stem))
         pictures = compact({path.stem: path.read_bytes() for path in paths}, _PICTURES_BUDGET)
@@ -167,8 +167,8 @@ def _figure(name: str, picture: Picture) -> str:
     )
 
 
-def _written(recipe: Recipe | None, subject: Subject) -> str:
-    what, content = ("Recipe", recipe.to_dict()) if recipe else ("Model", subject.model.spec.to_dict())
+def _written(recipe: Recipe | None, context: EvaluationContext) -> str:
+    what, content = ("Recipe", recipe.to_dict()) if recipe else ("Model", context.model.spec.to_dict())
     told = (
         "All that repeats this run: save it as <code>recipe.yaml</code> and give it to <code>zoo-cli train</code>."
         if recipe
@@ -180,8 +180,8 @@ def _written(recipe: Recipe | None, subject: Subject) -> str:
     )
 
 
-def _footer(subject: Subject) -> str:
-    info = subject.split.info
+def _footer(context: EvaluationContext) -> str:
+    info = context.split.info
     said = [
         f"Data: {info.citation}" if info.citation else "",
         f"Licence of the data: {info.licence}" if info.licence else "",

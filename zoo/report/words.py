@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zoo.inspection import describe_component
 from zoo.registry import find_source, list_components
+from zoo.registry.inspection import describe_component
 
 _EXPLANATIONS: Mapping[str, str] = {
     "elbo": "Evidence lower bound, a floor under log p(x), mean over the examples, in nats. Higher is better.",

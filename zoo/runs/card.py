@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import DataInfo
-from zoo.files import write_text
-from zoo.inspection import describe_component
 from zoo.registry import find_source, list_components
+from zoo.registry.inspection import describe_component
 from zoo.runs.card_file import Card, is_untouched
 from zoo.runs.portable import portable
 from zoo.spec.documents import to_yaml
 from zoo.spec.model import PARTS, ModelSpec
 from zoo.spec.recipe import Recipe
+from zoo.utils.files import write_text
 from zoo.version import __version__
 
 PLACE = "PATH OF THIS DIRECTORY"

@@ -14,14 +14,14 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from zoo.checkpoint import CONFIG, WEIGHTS, save
+from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, save
 from zoo.errors import CheckpointError, RunError
-from zoo.files import remove_partial, replacing, write_text
-from zoo.model import Model
+from zoo.model.model import Model
 from zoo.spec.documents import to_yaml
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe
 from zoo.training.snapshot import Position, Snapshot
+from zoo.utils.files import remove_partial, replacing, write_text
 
 RECIPE, METRICS, EVALUATION, CARD = "recipe.yaml", "metrics.jsonl", "evaluation.json", "README.md"
 REPORT = "report.html"

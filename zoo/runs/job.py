@@ -14,14 +14,12 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from zoo.assembly import assemble
-from zoo.checkpoint import load
+from zoo.checkpoints.checkpoint import load
 from zoo.errors import RunError
-from zoo.evaluation import choose_metrics, final_split, record, subject_of
-from zoo.files import remove_partial
-from zoo.gallery import draw_figures
-from zoo.model import Model
-from zoo.processes import Processes
+from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split, record
+from zoo.model.assembly import assemble
+from zoo.model.model import Model
+from zoo.report.gallery import draw_figures
 from zoo.runs.card import write_card
 from zoo.runs.directory import RECIPE, RunDirectory
 from zoo.runs.plan import Plan, flat_fields, make_plan
@@ -33,6 +31,8 @@ from zoo.training.loop import InterruptedTrainingError, NoListener, Trainer
 from zoo.training.progress import Reporter, Silent
 from zoo.training.snapshot import Position, Snapshot
 from zoo.training.step import check_step
+from zoo.utils.distributed import ProcessGroup
+from zoo.utils.files import remove_partial
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def train(
         check_trackers(loaded.train.trackers)
         accelerator = make_accelerator(loaded.train, loaded.train.trackers, str(directory.path / "trackers"))
     try:
-        team = Processes.here(accelerator.device)
+        team = ProcessGroup.here(accelerator.device)
         reporter = reporter if reporter is not None and team.is_first else Silent()
         if not resume:
             team.first(lambda: directory.check_free(overwrite=overwrite))
@@ -125,7 +125,9 @@ def _usual_place(recipe: object, name: str, *, resume: bool) -> Path:
 
 
 @contextmanager
-def _opened(directory: RunDirectory, plan: Plan, team: Processes, *, resume: bool, overwrite: bool) -> Iterator[bool]:
+def _opened(
+    directory: RunDirectory, plan: Plan, team: ProcessGroup, *, resume: bool, overwrite: bool
+) -> Iterator[bool]:
     """Keep everybody else out of the run directory and make it ready; give whether the run there goes on."""
 
     def prepare() -> bool:
@@ -169,7 +171,7 @@ class _Job:
     directory: RunDirectory
     reporter: Reporter
     accelerator: Accelerator
-    team: Processes
+    team: ProcessGroup
 
     def run(self, *, continues: bool) -> Run:
         """Train, conclude, and return the whole."""
@@ -223,13 +225,13 @@ class _Job:
         self.team.first(lambda: directory.write_last(model))
         best = load(directory.path, device=model.device)
         name, history = final_split(self.plan.data), directory.read_metrics()
-        subject = subject_of(best, self.plan.data, name, history=history, processes=self.team)
-        self.reporter.note(f"Evaluating on the {name} split ({len(subject.split):,} examples) …")
-        measured = record(subject, choose_metrics(subject, recipe.evaluate.metrics), name, recipe.seed)
+        context = evaluation_context(best, self.plan.data, name, history=history, processes=self.team)
+        self.reporter.note(f"Evaluating on the {name} split ({len(context.split):,} examples) …")
+        measured = record(context, choose_metrics(context, recipe.evaluate.metrics), name, recipe.seed)
         best_epoch = next((record["epoch"] for record in reversed(history) if record["best"]), len(history))
 
         def describe() -> None:
-            paths = draw_figures(subject, directory.figures, recipe.evaluate.figures, seed=recipe.seed)
+            paths = draw_figures(context, directory.figures, recipe.evaluate.figures, seed=recipe.seed)
             evaluation = {**measured, "best_epoch": best_epoch, "notes": self.plan.notes}
             write_card(directory.path, recipe, self.plan.data.info, evaluation, paths)
             directory.write_evaluation(evaluation)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoo.assembly import assemble
 from zoo.data import Data, DataInfo, load_data
 from zoo.errors import DataError, RecipeError, RunError
-from zoo.evaluation import choose_metrics, final_split, subject_of
-from zoo.gallery import choose_figures
-from zoo.model import Model
+from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split
+from zoo.model.assembly import assemble
+from zoo.model.model import Model
 from zoo.registry import find_component
+from zoo.report.gallery import choose_figures
 from zoo.spec.model import ModelSpec
 from zoo.spec.options import check_options
 from zoo.spec.recipe import DataSpec, Recipe
@@ -64,8 +64,8 @@ def make_plan(recipe: Recipe, note: Callable[[str], None]) -> Plan:
     model = assemble(fit_to_data(recipe.model, data.info))
     _check_data(model, data)
     # What would otherwise be refused only when training is over.
-    subject = subject_of(model, data, final_split(data))
-    choose_metrics(subject, recipe.evaluate.metrics, "evaluate.metrics")
+    context = evaluation_context(model, data, final_split(data))
+    choose_metrics(context, recipe.evaluate.metrics, "evaluate.metrics")
     choose_figures(recipe.evaluate.figures, "evaluate.figures")
     resolved = recipe.model_copy(
         update={

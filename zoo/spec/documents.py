@@ -116,7 +116,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     document = parse_yaml(text, str(path))
     if not isinstance(document, dict):
         found = "nothing" if document is None else "a list" if isinstance(document, list) else f"`{document}`"
-        raise RecipeError(f"a mapping of fields was needed, {found} came", where=str(path))
+        raise RecipeError(f"expected a mapping of fields, got {found}", where=str(path))
     return document
 
 

@@ -1,4 +1,4 @@
-"""Validation errors in the reader's terms: the field's path, what was needed, what came, the nearest name."""
+"""Validation errors in the reader's terms: expected the field's path, what, got what, the nearest name."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from zoo.errors import nearest
-from zoo.inspection import describe_component
 from zoo.registry import DISTRIBUTION, sources
+from zoo.registry.inspection import describe_component
 from zoo.spec.component import ComponentSpec
 from zoo.spec.model import PARTS
 
@@ -79,7 +79,7 @@ def _problem(detail: ErrorDetails) -> str:
         return message.removeprefix("Value error, ")
     needed = _needed(kind, detail.get("ctx", {}))
     if needed is not None:
-        return f"{needed} was needed, {value} came"
+        return f"expected {needed}, got {value}"
     return f"{message[0].lower()}{message[1:]}, {value} came".replace("input should be", "it should be")
 
 

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from zoo.catalogue import preset_files, recipe_files
 from zoo.errors import RecipeError, nearest, unknown_name
+from zoo.registry.catalogue import preset_files, recipe_files
 from zoo.spec.documents import parse_yaml, read_yaml
 from zoo.spec.model import ModelSpec
 from zoo.spec.origin import Origin, join_lines
@@ -52,7 +52,7 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iter
 
     Raises:
         RecipeError: there is no such recipe, it is not valid YAML, or a field is wrong; the message names the
-            file, the path, what was needed and what came.
+            file, the path, what was expected and what was found.
 
     Example:
         >>> import zoo
@@ -231,7 +231,7 @@ def validate(schema: type[S], document: object, where: str = "", origin: Origin 
         origin: where its fields were written.
 
     Raises:
-        RecipeError: with each field that is wrong, what was needed and what came.
+        RecipeError: with each field that is wrong, what was expected and what was found.
     """
     try:
         return schema.model_validate(document)

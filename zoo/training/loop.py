@@ -15,15 +15,15 @@ from torch import Tensor
 
 from zoo.data import Data, Split
 from zoo.errors import RunError, TrainingError
-from zoo.model import Model
-from zoo.processes import Processes
-from zoo.randomness import epoch_order, process_seed, seeded
+from zoo.model.model import Model
 from zoo.spec.training import TrainSpec
 from zoo.training.devices import mixed_precision
 from zoo.training.schedules import learning_rate_factor
 from zoo.training.snapshot import Position, Snapshot, restore_snapshot, take_snapshot
 from zoo.training.step import Stepper
 from zoo.training.terms import StepTerms, row_of
+from zoo.utils.distributed import ProcessGroup
+from zoo.utils.seeds import epoch_order, process_seed, seeded
 
 _LOOK_EVERY, _LOOK_SECONDS = 50, 1.0
 """Steps, and on an accelerator seconds, between two looks at the losses: a look waits for the device."""
@@ -84,7 +84,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.device = self.accelerator.device
-        self.processes = Processes.here(self.device)
+        self.processes = ProcessGroup.here(self.device)
         if self.processes.count > 1:
             torch.manual_seed(process_seed(self.seed, self.processes.rank))
         self.model.to(self.device)

@@ -54,7 +54,7 @@ def check_optimizer(spec: ComponentSpec, where: str = "train.optimizer") -> Comp
             raise ComponentError(problem, where=f"{where}.{name}", remedy=remedy)
         if not _fits(value, defaults[name]):
             raise ComponentError(
-                f"a value like {_plain(defaults[name])!r} was needed, {value!r} came", where=f"{where}.{name}"
+                f"expected a value like {_plain(defaults[name])!r}, got {value!r}", where=f"{where}.{name}"
             )
     plain = {name: _plain(value) for name, value in defaults.items()}
     refusal = _refusal(classes[spec.name], plain | spec.options)

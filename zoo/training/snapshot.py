@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.processes import ALONE, Processes
-from zoo.randomness import random_states, restore_random_states
 from zoo.training.ema import WeightAverage
+from zoo.utils.distributed import SINGLE_PROCESS, ProcessGroup
+from zoo.utils.seeds import random_states, restore_random_states
 
 
 @dataclass
@@ -56,7 +56,7 @@ def take_snapshot(
     optimizer: torch.optim.Optimizer,
     rows: Tensor,
     average: WeightAverage | None = None,
-    processes: Processes = ALONE,
+    processes: ProcessGroup = SINGLE_PROCESS,
 ) -> Snapshot:
     """Gather weights, their average, optimiser, noise generators and the terms of the epoch's steps so far.
 
@@ -80,7 +80,7 @@ def restore_snapshot(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     average: WeightAverage | None = None,
-    processes: Processes = ALONE,
+    processes: ProcessGroup = SINGLE_PROCESS,
 ) -> Tensor:
     """Put everything back, and return the terms of the epoch's steps so far.
 

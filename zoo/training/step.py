@@ -11,15 +11,15 @@ from torch.nn.parallel import DistributedDataParallel
 
 from zoo.data import Batch, Split
 from zoo.errors import RecipeError, TrainingError
-from zoo.model import Model
+from zoo.model.model import Model
 from zoo.objectives import Loss
-from zoo.processes import Processes
 from zoo.spec.training import TrainSpec
 from zoo.training.capture import CapturedStep
 from zoo.training.devices import mixed_precision
 from zoo.training.ema import WeightAverage
 from zoo.training.fused import FusedSteps
 from zoo.training.optimizers import can_capture, make_optimizer
+from zoo.utils.distributed import ProcessGroup
 
 
 class Stepper:
@@ -31,7 +31,7 @@ class Stepper:
     """
 
     def __init__(
-        self, model: Model, split: Split, spec: TrainSpec, accelerator: Accelerator, processes: Processes
+        self, model: Model, split: Split, spec: TrainSpec, accelerator: Accelerator, processes: ProcessGroup
     ) -> None:
         self.model, self.split, self.spec = model, split, spec
         self.processes, self.device = processes, accelerator.device
@@ -123,7 +123,7 @@ class Stepper:
         return DistributedDataParallel(self.model, device_ids=[self.device] if self.device.type == "cuda" else None)
 
 
-def check_step(spec: TrainSpec, split: Split, device: torch.device, processes: Processes) -> None:
+def check_step(spec: TrainSpec, split: Split, device: torch.device, processes: ProcessGroup) -> None:
     """Refuse steps that cannot be made as a recipe wants them.
 
     Raises:

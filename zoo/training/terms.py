@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from zoo.objectives import Loss
-from zoo.processes import Processes
+from zoo.utils.distributed import ProcessGroup
 
 
 class StepTerms:
@@ -19,7 +19,7 @@ class StepTerms:
         names: what the columns are.
     """
 
-    def __init__(self, processes: Processes, device: torch.device, steps: int) -> None:
+    def __init__(self, processes: ProcessGroup, device: torch.device, steps: int) -> None:
         self.names: list[str] = []
         self._processes, self._device, self._steps = processes, device, steps
         # One table for an epoch: a tensor for each step would leave the memory in pieces.

@@ -1,0 +1,1 @@
+"""Checkpoints: ``config.json`` and ``model.safetensors``, written atomically and read without unpickling."""

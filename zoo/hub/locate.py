@@ -1,0 +1,84 @@
+"""One place that turns what a user calls a MODEL into a directory: every command and :func:`load` go through it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zoo.checkpoints import checkpoint
+from zoo.errors import CheckpointError, InputError, located, nearest
+from zoo.hub.address import PREFIX, Address
+from zoo.model.model import Model
+from zoo.registry.catalogue import pretrained_files
+
+
+def load(model: str | Path, *, device: str | torch.device = "cpu", **hub: Any) -> Model:
+    """Load a model in evaluation mode: of a directory, of the Hugging Face Hub, or a pretrained one.
+
+    Loading is strict: a tensor that is missing, left over or of another shape is an error that names it. Nothing
+    that came with the files is executed, and a configuration that asks for far more memory than its weights can
+    fill is refused before the memory is taken.
+
+    Args:
+        model: a run or checkpoint directory, ``hf://user/name`` with ``@`` and a branch, tag or commit behind it
+            if need be, or a name such as ``vae-mlp-2d.digits`` of :func:`zoo.list_pretrained`.
+        device: where the weights go.
+        hub: how one on the Hub is fetched: ``token``, ``cache_dir``, ``force_download``, ``local_files_only``; see
+            :func:`zoo.hub.download.fetch`.
+
+    Raises:
+        CheckpointError: there is no such model, or a file or a tensor is missing, damaged or of another shape.
+        InputError: the device is not there.
+        ComponentError: a component is not installed.
+        HubError: the Hub cannot be reached or refuses.
+
+    Example:
+        >>> import zoo
+        >>> zoo.load("vae-mlp-2d.digits").sample(3).shape
+        torch.Size([3, 1, 8, 8])
+    """
+    folder = locate(model, **hub)
+    if str(folder) == str(model):
+        return checkpoint.load(folder, device=device)
+    with located(str(model)):
+        return checkpoint.load(folder, device=device)
+
+
+def locate(model: str | Path, **hub: Any) -> Path:
+    """Return the directory of a model; one on the Hub is fetched into the cache and checked first.
+
+    Raises:
+        CheckpointError: there is no such directory, and no pretrained model of this name.
+        HubError: the Hub cannot be reached or refuses.
+
+    Example:
+        >>> locate("vae-mlp-2d.digits").name
+        'vae-mlp-2d.digits'
+    """
+    if not isinstance(model, (str, os.PathLike)):
+        raise InputError(
+            f"expected a directory or a name, got {type(model).__name__}",
+            where="model",
+            remedy="`zoo-cli list pretrained` shows names.",
+        )
+    text = str(model)
+    if text.startswith(PREFIX):
+        from zoo.hub.download import fetch
+
+        return fetch(Address.parse(text), **hub).path
+    path = Path(model)
+    if text and path.is_dir():  # an empty name would be the current directory
+        return path
+    if text in pretrained_files():
+        from zoo.hub.pretrained import locate_pretrained
+
+        return locate_pretrained(text)
+    raise CheckpointError(
+        "there is no such directory, and no pretrained model of this name",
+        where=text or "model",
+        remedy=f"{nearest(text, pretrained_files())}A model is a run or checkpoint directory, hf://user/name, or one "
+        "of `zoo-cli list pretrained`.",
+    )

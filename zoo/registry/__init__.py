@@ -1,0 +1,298 @@
+"""Where components are found by kind and name: built-in ones, those of installed packages, and your own.
+
+A built-in component is a file, ``zoo/<kind>s/<name>.py``. A third-party one is an entry point of the group
+``zoo.<kind>``. One of your own is a class in a script or a notebook. All three enter by the decorator
+:func:`register`, and none of them is imported before it is asked for by name, so listing costs no torch.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, TypeVar
+
+from zoo.errors import ComponentError, ZooWarning, unknown_name
+
+DISTRIBUTION = "latent-zoo"
+SCRIPT = "this process"
+C = TypeVar("C", bound=type)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A role that components play: the folder of the built-in ones, and the class that all of them extend."""
+
+    name: str
+    package: str
+    interface: str
+    contract: str
+
+    def load_interface(self) -> type:
+        """Import and return the abstract class that every component of this kind extends."""
+        interface: type = getattr(importlib.import_module(self.package), self.interface)
+        return interface
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("encoder", "zoo.encoders", "Encoder", "data (B, *data_shape) → features (B, F)"),
+        Kind("posterior", "zoo.posteriors", "Posterior", "features (B, F) → distribution over z (B, d)"),
+        Kind("prior", "zoo.priors", "Prior", "→ distribution over z"),
+        Kind("decoder", "zoo.decoders", "Decoder", "z (B, d) → raw parameters (B, *shape)"),
+        Kind("likelihood", "zoo.likelihoods", "Likelihood", "raw parameters → distribution over data"),
+        Kind("network", "zoo.networks", "Network", "data (B, *data_shape) → data (B, *data_shape)"),
+        Kind("objective", "zoo.objectives", "Objective", "model and batch → loss terms; how to draw a sample"),
+        Kind("sampler", "zoo.samplers", "Sampler", "model and training data → distribution over codes"),
+        Kind("dataset", "zoo.datasets", "Dataset", "→ train, validation and test data in a stated range"),
+        Kind("metric", "zoo.metrics", "Metric", "model and data → named figures"),
+        Kind("figure", "zoo.figures", "Figure", "model and data → a picture"),
+    )
+}
+
+
+WIRING = {
+    "data_shape": "shape of one example",
+    "output_shape": "shape of the raw parameters that the likelihood takes",
+    "latent_dim": "number of latent dimensions",
+    "features": "number of features that the encoder gives",
+    "condition_dim": "length of the condition vector, 0 without a condition",
+}
+"""Constructor parameters that the model fills in; all others are options of the recipe."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a component comes from: the module that registers it, and the distribution that ships it."""
+
+    kind: str
+    name: str
+    module: str
+    distribution: str
+    version: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """The top-level package that provides it; two owners of one name are refused."""
+        return _owner(self.module)
+
+    def __str__(self) -> str:
+        version = f" {self.version}" if self.version else ""
+        return f"{self.module} ({self.distribution}{version})"
+
+
+_registered: dict[tuple[str, str, str], type] = {}
+"""Classes by kind, name and owner: what two packages claim is kept, and refused when it is asked for."""
+
+
+def register(kind: str, name: str) -> Callable[[C], C]:
+    """Make a class available as the component ``name`` of ``kind``: the one door for every component.
+
+    The class extends the interface of its kind. Its constructor is its schema: keyword-only, typed, every
+    option with a default; wiring such as ``data_shape`` or ``latent_dim`` is asked for by name, without one.
+
+    Raises:
+        ComponentError: the kind is unknown, the class does not fulfil the contract, or another class of the
+            same package has the name. A name that another package has is refused when it is asked for.
+
+    Example:
+        >>> import torch, zoo
+        >>> from zoo.priors import Prior
+        >>> @zoo.register("prior", "wide_gaussian")
+        ... class WideGaussian(Prior):
+        ...     def __init__(self, *, latent_dim: int, scale: float = 2.0) -> None:
+        ...         super().__init__()
+        ...         self.shape, self.scale = (latent_dim,), scale
+        ...     def forward(self):
+        ...         normal = torch.distributions.Normal(torch.zeros(self.shape), self.scale)
+        ...         return torch.distributions.Independent(normal, 1)
+        >>> "wide_gaussian" in zoo.list_components("prior")
+        True
+    """
+    role = find_kind(kind)
+
+    def enter(component: C) -> C:
+        _check_contract(role, name, component)
+        key = kind, name, _owner(component.__module__)
+        known = _registered.get(key)
+        # A cell or a module that runs again defines the same class anew.
+        if known is not None and _place(known) != _place(component):
+            raise ComponentError(
+                f"two classes for the {kind} {name!r}: {_place(known)} and {_place(component)}",
+                remedy="Register one of them under another name.",
+            )
+        _registered[key] = component
+        return component
+
+    return enter
+
+
+def find_kind(kind: str) -> Kind:
+    """Return the kind called ``kind``, or raise :class:`ComponentError` with the names there are."""
+    if kind not in KINDS:
+        problem, remedy = unknown_name("kind", kind, KINDS)
+        raise ComponentError(problem, remedy=remedy)
+    return KINDS[kind]
+
+
+def list_components(kind: str | None = None, pattern: str = "*") -> Any:
+    """List the names of a kind, or without a kind a dict of all kinds, without importing any component.
+
+    Example:
+        >>> import zoo
+        >>> zoo.list_components("posterior")
+        ['diagonal_gaussian', 'full_gaussian', 'point']
+    """
+    if kind is None:
+        return {name: list_components(name, pattern) for name in KINDS}
+    return sorted(name for name in sources(kind) if fnmatchcase(name, pattern))
+
+
+def sources(kind: str) -> dict[str, list[Source]]:
+    """Return every name of ``kind`` with its sources; a name with two of them is refused when asked for."""
+    role = find_kind(kind)
+    found: dict[str, dict[str, Source]] = {}
+
+    def add(source: Source) -> None:
+        found.setdefault(source.name, {}).setdefault(source.owner, source)
+
+    for name in _files(role.package):
+        add(Source(kind, name, f"{role.package}.{name}", DISTRIBUTION, _version()))
+    for point in _entry_points(f"zoo.{kind}"):
+        distribution = point.dist
+        owner = (distribution.name, distribution.version) if distribution else ("an unnamed distribution", None)
+        # EntryPoint.module fails on a malformed value; here it fails when it is imported, and alone.
+        add(Source(kind, point.name, point.value.partition(":")[0].strip(), *owner))
+    for (registered_kind, name, _), component in _registered.items():
+        if registered_kind == kind:
+            add(Source(kind, name, component.__module__, SCRIPT))
+    return {name: list(owners.values()) for name, owners in found.items()}
+
+
+def find_source(kind: str, name: str, where: str | None = None) -> Source:
+    """Return the one source of a component, without importing it.
+
+    Raises:
+        ComponentError: no package has the name, or several have.
+    """
+    known = sources(kind)
+    if name not in known:
+        problem, remedy = unknown_name(kind, name, known)
+        raise ComponentError(problem, where=where, remedy=remedy)
+    if len(known[name]) > 1:
+        owners = " and ".join(str(source) for source in known[name])
+        raise ComponentError(
+            f"two owners of the {kind} {name!r}: {owners}",
+            where=where,
+            remedy="Register yours under another name."
+            if any(source.distribution == SCRIPT for source in known[name])
+            else "Uninstall one of the two, or ask its authors to rename the component.",
+        )
+    return known[name][0]
+
+
+def find_component(kind: str, name: str, where: str | None = None) -> type:
+    """Import and return the class of one component; its siblings stay unloaded.
+
+    Args:
+        where: the field path to name in an error.
+
+    Raises:
+        ComponentError: the name is unknown, has two owners, or its package fails to import.
+    """
+    source = find_source(kind, name, where)
+    key = kind, name, source.owner
+    if key not in _registered:
+        before = set(_registered)
+        try:
+            importlib.import_module(source.module)
+        except Exception as error:
+            # Classes of a module that did not finish its import are forgotten: asking again fails again.
+            for new in set(_registered) - before:
+                if _registered[new].__module__ not in sys.modules:
+                    del _registered[new]
+            if isinstance(error, ComponentError):
+                raise
+            raise ComponentError(
+                f"the {kind} {name!r} of {source} fails to import: {type(error).__name__}: {error}",
+                where=where,
+                remedy=f"Repair or uninstall {source.distribution}; every other component still works.",
+            ) from error
+    if key not in _registered:
+        raise ComponentError(
+            f"{source} announces the {kind} {name!r} but does not register it",
+            where=where,
+            remedy=f"Its class needs the decorator @zoo.register({kind!r}, {name!r}).",
+        )
+    return _registered[key]
+
+
+def usable_components(kind: str) -> dict[str, type]:
+    """Import and return every component of a kind that can be had; warn of each that cannot, by name.
+
+    For work that takes all there is (every metric, the schema), where a broken plug-in should harm nobody else.
+    """
+    found = {}
+    for name in list_components(kind):
+        try:
+            found[name] = find_component(kind, name)
+        except ComponentError as error:
+            warnings.warn(f"left out: {error}", ZooWarning, stacklevel=2)
+    return found
+
+
+def _check_contract(kind: Kind, name: str, component: type) -> None:
+    where = f"{kind.name} {name!r} ({_place(component)})"
+    interface = kind.load_interface()
+    if not (inspect.isclass(component) and issubclass(component, interface)):
+        raise ComponentError(
+            f"a component of this kind extends {kind.package}.{kind.interface}", where=where, remedy=kind.contract
+        )
+    if inspect.isabstract(component):
+        absent = ", ".join(f"{method}()" for method in sorted(getattr(component, "__abstractmethods__", ())))
+        raise ComponentError(f"the class does not define {absent}", where=where, remedy=kind.contract)
+    for parameter in list(inspect.signature(component.__init__).parameters.values())[1:]:  # type: ignore[misc]
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            raise ComponentError(
+                f"the constructor's parameter {parameter.name!r} is not keyword-only",
+                where=where,
+                remedy="Write it as `def __init__(self, *, option: type = default)`: it is the option's schema.",
+            )
+        if parameter.annotation is inspect.Parameter.empty:
+            raise ComponentError(
+                f"the constructor's parameter {parameter.name!r} has no type",
+                where=where,
+                remedy="Annotate it: values from recipes are checked against the type.",
+            )
+
+
+def _owner(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _place(component: type) -> str:
+    return f"{component.__module__}.{component.__qualname__}"
+
+
+def _files(package: str) -> list[str]:
+    folder = Path(__file__).parent.parent / package.rpartition(".")[2]
+    return sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_"))
+
+
+@functools.cache
+def _entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
+    return tuple(importlib.metadata.entry_points(group=group))
+
+
+def _version() -> str:
+    from zoo.version import __version__
+
+    return __version__
