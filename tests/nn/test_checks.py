@@ -15,16 +15,16 @@ def test_fitting_inputs_pass():
     assert check_image_shape((1, 8, 300), "data_shape") == (1, 8, 300)
 
 
-def test_one_example_without_its_batch_is_told_how_to_become_a_batch():
+def test_the_refusal_of_a_single_example_says_how_to_make_a_batch_of_it():
     with pytest.raises(DataError, match="unsqueeze"):
         check_batch(torch.zeros(1, 8, 8), (1, 8, 8), "data")
 
 
 @pytest.mark.parametrize("shape", [(), (4,), (4, 2), (4, 3, 1), (3,)])
 def test_another_shape_is_refused_with_both(shape):
-    with pytest.raises(DataError, match=r"latents of shape \(B, 3\) were needed") as refusal:
+    with pytest.raises(DataError, match=r"expected latents of shape \(B, 3\), got \(") as refusal:
         check_batch(torch.zeros(shape), (3,), "latents")
-    assert f"{shape} came" in str(refusal.value)
+    assert f"got {shape}" in str(refusal.value)
 
 
 def test_a_refusal_is_a_value_error_with_a_remedy():

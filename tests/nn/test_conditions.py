@@ -33,11 +33,11 @@ def test_no_labels_give_no_vectors():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (torch.tensor([0, 6]), "expected from 0 to 4, got 6"),
-        (torch.tensor([-1]), "expected from 0 to 4, got -1"),
-        (torch.tensor([1.0]), r"\(1,\) of torch.float32 came"),
-        (torch.tensor([[1]]), r"\(1, 1\) of torch.int64 came"),
-        (torch.tensor(1), r"\(\) of torch.int64 came"),
+        (torch.tensor([0, 6]), "expected labels from 0 to 4, got 6"),
+        (torch.tensor([-1]), "expected labels from 0 to 4, got -1"),
+        (torch.tensor([1.0]), r"got \(1,\) of torch.float32"),
+        (torch.tensor([[1]]), r"got \(1, 1\) of torch.int64"),
+        (torch.tensor(1), r"got \(\) of torch.int64"),
     ],
 )
 def test_labels_that_name_no_class_are_refused(labels, message):
@@ -86,5 +86,5 @@ def test_whole_and_real_times_agree_and_every_parameter_learns():
 
 @pytest.mark.parametrize("times", [torch.tensor(3), torch.zeros(4, 1)])
 def test_times_that_are_no_vector_are_refused(times):
-    with pytest.raises(ComponentError, match=r"\(B,\) were needed"):
+    with pytest.raises(ComponentError, match=r"expected times of shape \(B,\), got"):
         TimeEmbedding(8)(times)

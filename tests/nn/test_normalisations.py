@@ -66,5 +66,5 @@ def test_one_map_of_several_pixels_has_statistics_of_its_own():
 
 
 def test_features_that_are_neither_vectors_nor_maps_are_refused():
-    with pytest.raises(ValueError, match=r"\(2, 16, 5\) came"):
+    with pytest.raises(ValueError, match=r"got \(2, 16, 5\)"):
         BatchNorm(16)(torch.randn(2, 16, 5))
