@@ -21,6 +21,7 @@ LAYERS = [
     ["spec"],
     ["nn", "divergences", "diffusion"],
     ["encoders", "decoders", "networks", "posteriors", "priors", "likelihoods", "datasets"],
+    ["preparation"],
     ["model"],
     ["regularisers", "objectives"],
     ["checkpoints"],

@@ -4,7 +4,7 @@ import os
 import pytest
 import torch
 
-from zoo.data.preparation import Geometry
+from zoo.preparation.transforms import Geometry
 from zoo.data.store import StreamedStore
 from zoo.datasets import Indexable
 from zoo.errors import DataError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from zoo.data.preparation import Scaling
+from zoo.preparation.transforms import Scaling
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.info import DataInfo
-from zoo.data.preparation import Binarisation, DynamicDraw, Geometry, Scaling, StaticDraw, Threshold
+from zoo.preparation.transforms import Binarisation, DynamicDraw, Geometry, Scaling, StaticDraw, Threshold
 from zoo.data.split import Data, Split
 from zoo.data.splitting import Part, cut
 from zoo.data.statistics import holds_grey, standardisation

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.info import DataInfo
-from zoo.data.preparation import Binarisation, DynamicDraw, Scaling, StaticDraw
+from zoo.preparation.transforms import Binarisation, DynamicDraw, Scaling, StaticDraw
 from zoo.data.store import MemoryStore, Store, StoredBatch
 from zoo.errors import DataError
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zoo.data.draws import permutation
+from zoo.preparation.draws import permutation
 from zoo.errors import DataError
 from zoo.spec import DataSpec
 

@@ -8,7 +8,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from zoo.data.preparation import Scaling
+from zoo.preparation.transforms import Scaling
 from zoo.data.store import MemoryStore, Store
 
 _ROWS_AT_ONCE = 1000

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from zoo.data.preparation import Geometry
+from zoo.preparation.transforms import Geometry
 from zoo.datasets import Indexable
 from zoo.errors import ZooError
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.info import DataInfo
-from zoo.data.preparation import Scaling
+from zoo.preparation.transforms import Scaling
 from zoo.data.split import Split
 from zoo.data.store import MemoryStore
 from zoo.errors import DataError

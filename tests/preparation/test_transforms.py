@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from zoo.data.preparation import DynamicDraw, Geometry, Scaling, StaticDraw, Threshold
+from zoo.preparation.transforms import DynamicDraw, Geometry, Scaling, StaticDraw, Threshold
 
 
 def test_padding_adds_background_on_every_side():

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.data.draws import uniform
+from zoo.preparation.draws import uniform
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from zoo.data.draws import permutation, uniform
+from zoo.preparation.draws import permutation, uniform
 
 
 def test_the_numbers_are_uniform():

@@ -1,0 +1,1 @@
+"""Preparation of data: the steps that turn stored examples into what a model sees, and back."""
