@@ -4,10 +4,10 @@ import os
 import pytest
 import torch
 
-from zoo.preparation.transforms import Geometry
 from zoo.data.store import StreamedStore
 from zoo.datasets import Indexable
 from zoo.errors import DataError
+from zoo.preparation.transforms import Geometry
 
 
 class Numbers(Indexable):

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from zoo.data.info import DataInfo
-from zoo.preparation.transforms import Binarisation, DynamicDraw, Geometry, Scaling, StaticDraw, Threshold
 from zoo.data.split import Data, Split
 from zoo.data.splitting import Part, cut
 from zoo.data.statistics import holds_grey, standardisation
@@ -19,6 +18,7 @@ from zoo.data.store import MemoryStore, Store, StreamedStore
 from zoo.data.validation import check_collection
 from zoo.datasets import Collection, Dataset
 from zoo.errors import DataError, ZooError
+from zoo.preparation.transforms import Binarisation, DynamicDraw, Geometry, Scaling, StaticDraw, Threshold
 from zoo.registry import find_component, sources
 from zoo.spec import DataSpec
 from zoo.spec.options import check_options, construct

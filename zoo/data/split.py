@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from zoo.data.info import DataInfo
-from zoo.preparation.transforms import Binarisation, DynamicDraw, Scaling, StaticDraw
 from zoo.data.store import MemoryStore, Store, StoredBatch
 from zoo.errors import DataError
+from zoo.preparation.transforms import Binarisation, DynamicDraw, Scaling, StaticDraw
 
 
 class Batch(NamedTuple):

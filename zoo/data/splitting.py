@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zoo.preparation.draws import permutation
 from zoo.errors import DataError
+from zoo.preparation.draws import permutation
 from zoo.spec import DataSpec
 
 

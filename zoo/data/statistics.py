@@ -8,8 +8,8 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from zoo.preparation.transforms import Scaling
 from zoo.data.store import MemoryStore, Store
+from zoo.preparation.transforms import Scaling
 
 _ROWS_AT_ONCE = 1000
 

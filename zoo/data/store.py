@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from zoo.preparation.transforms import Geometry
 from zoo.datasets import Indexable
 from zoo.errors import ZooError
+from zoo.preparation.transforms import Geometry
 
 _Read = tuple[Tensor, Tensor | None] | ZooError
 """The stored examples of a batch with their labels, or why they could not be read."""

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from zoo.data.info import DataInfo
-from zoo.preparation.transforms import Scaling
 from zoo.data.split import Split
 from zoo.data.store import MemoryStore
 from zoo.errors import DataError
+from zoo.preparation.transforms import Scaling
 
 
 def split_of_tensor(x: Tensor, labels: Tensor | None = None, *, data_range: tuple[float, float] | None = None) -> Split:
