@@ -26,10 +26,10 @@ KlMethod = Literal["auto", "closed_form", "monte_carlo"]
 
 
 class StandardNormal(Independent):
-    """N(0, I) as a type of its own: a KL divergence to it takes fewer operations than to any other Gaussian.
+    """N(0, I) as a type: a KL divergence to it takes fewer operations than to any other Gaussian.
 
-    It is built as any ``Independent``, from a ``Normal`` of zeros and ones, (d,), whose last dimension is one event.
-    That these are zeros and ones is not looked into.
+    Build it like any ``Independent``, from a ``Normal`` of zeros and ones, (d,) or (C, h, w), all of whose dimensions
+    are one event. That the values are zeros and ones is not checked.
 
     Example:
         >>> p = StandardNormal(Normal(torch.zeros(3), torch.ones(3)), 1)
@@ -46,7 +46,7 @@ def kl_divergence(
 
     Args:
         method: ``closed_form``, ``monte_carlo``, or ``auto``: the closed form if the pair has one.
-        samples: (K, *batch, d) draws of ``q`` for the Monte Carlo estimate; drawn if not given.
+        samples: (K, *batch, *event) draws of ``q`` for the Monte Carlo estimate; drawn if not given.
         num_samples: K, how many to draw.
 
     Raises:
@@ -58,7 +58,7 @@ def kl_divergence(
         tensor([0., 0., 0., 0., 0.])
     """
     if method != "monte_carlo":
-        if _is_diagonal(q) and _is_diagonal(p):
+        if is_diagonal(q) and is_diagonal(p) and q.reinterpreted_batch_ndims == p.reinterpreted_batch_ndims:
             # torch would look this pair up twice, which takes longer than the sum and cannot be compiled.
             return _kl_diagonals(q, p)
         try:
@@ -75,36 +75,46 @@ def kl_divergence(
 
 
 def _kl_diagonals(q: Independent, p: Independent) -> Tensor:
-    ratio, distance = relative(_diagonal(q).loc, _diagonal(q).scale, p)
-    return (0.5 * (ratio * ratio + distance * distance - 1) - ratio.log()).sum(-1)
+    divergences = kl_of_dimensions(q, p)
+    dimensions = q.reinterpreted_batch_ndims
+    return divergences.sum(-1) if dimensions == 1 else divergences.flatten(-dimensions).sum(-1)
+
+
+def kl_of_dimensions(q: Independent, p: Independent) -> Tensor:
+    """Return the KL divergence of each dimension of independent Gaussians, (*batch, *event), in nats."""
+    normal = _diagonal(q)
+    ratio, distance = relative(normal.loc, normal.scale, p)
+    return 0.5 * (ratio * ratio + distance * distance - 1) - ratio.log()
 
 
 def relative(mean: Tensor, scale: Tensor, p: Independent) -> tuple[Tensor, Tensor]:
     """Return σ / σ* and (μ − μ*) / σ*, with the mean and the scale of the independent Gaussians ``p``."""
     other = _diagonal(p)
-    if isinstance(p, StandardNormal) and other.loc.shape == mean.shape[-1:] and other.loc.dtype == mean.dtype:
+    event_shape = mean.shape[mean.ndim - other.loc.ndim :]
+    if isinstance(p, StandardNormal) and other.loc.shape == event_shape and other.loc.dtype == mean.dtype:
         return scale, mean
     return scale / other.scale, (mean - other.loc) / other.scale
 
 
-def _is_diagonal(distribution: Distribution) -> TypeGuard[Independent]:
+def is_diagonal(distribution: Distribution) -> TypeGuard[Independent]:
+    """Say whether a distribution is one of independent Gaussians."""
     return (
         (type(distribution) is Independent or type(distribution) is StandardNormal)
         and type(distribution.base_dist) is Normal
-        and distribution.reinterpreted_batch_ndims == 1
+        and distribution.reinterpreted_batch_ndims > 0
     )
 
 
 @register_kl(Independent, MultivariateNormal)
 def _kl_diagonal_full(q: Independent, p: MultivariateNormal) -> Tensor:
-    normal = _diagonal(q)
+    normal = _vector(q)
     # L*⁻¹ diag(σ) scales the columns of L*⁻¹ by σ: one solve against σ on the diagonal gives it.
     return _kl(torch.diag_embed(normal.stddev), normal.stddev, p.mean - q.mean, p.scale_tril)
 
 
 @register_kl(MultivariateNormal, Independent)
 def _kl_full_diagonal(q: MultivariateNormal, p: Independent) -> Tensor:
-    scale = _diagonal(p).scale
+    scale = _vector(p).scale
     lower = q.scale_tril
     trace = (lower / scale.unsqueeze(-1)).square().sum((-2, -1))
     distance = ((p.mean - q.mean) / scale).square().sum(-1)
@@ -124,9 +134,15 @@ def _kl(lower: Tensor, diagonal: Tensor, difference: Tensor, other: Tensor) -> T
 
 def _diagonal(distribution: Independent) -> Normal:
     base = distribution.base_dist
-    if isinstance(base, Normal) and distribution.reinterpreted_batch_ndims == 1:
+    if isinstance(base, Normal) and distribution.reinterpreted_batch_ndims > 0:
         return base
     raise NotImplementedError(f"no closed form for {_name(distribution)}")
+
+
+def _vector(distribution: Independent) -> Normal:
+    if distribution.reinterpreted_batch_ndims != 1:
+        raise NotImplementedError(f"no closed form for {_name(distribution)} over maps")
+    return _diagonal(distribution)
 
 
 def _name(distribution: Distribution) -> str:

@@ -5,27 +5,52 @@ from __future__ import annotations
 import inspect
 import math
 import operator
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from zoo.decoders import Decoder
+from zoo.encoders import Encoder
 from zoo.errors import ComponentError, InputError, unknown_name
-from zoo.model.parts import Parts
-from zoo.objectives import Loss, Objective
-from zoo.posteriors import posterior_mean
+from zoo.likelihoods import Likelihood
+from zoo.model.inference import Inference
+from zoo.model.loss import Loss, StepLoss
+from zoo.networks import Network
+from zoo.nn.adversary import Adversary
+from zoo.nn.conditions import LabelEmbedding, TimeEmbedding
+from zoo.nn.weight import ScheduledWeight
+from zoo.posteriors import Posterior, posterior_mean
+from zoo.posteriors.point import Delta
+from zoo.priors import Prior
 from zoo.spec.model import ModelSpec
-from zoo.utils.precision import full_precision
+from zoo.spec.options import wiring_of
+from zoo.utils.precision import at_least_float32
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from zoo.objectives import Objective
+    from zoo.regularisers import Regulariser
 
 _CHUNKS_DRAWN = 8
-"""Chunks whose codes a log-likelihood draws at a time: with more, the small operations on them cost no less."""
+"""Chunks whose latents a log-likelihood draws at a time: with more, the small operations on them cost no less."""
 
 
-class Model(Parts):
-    """What :func:`zoo.build` and :func:`zoo.load` return, whatever it is made of.
+class Model(nn.Module):
+    """Encoder, posterior, prior, decoder and likelihood, or a network in their place, with an objective.
+
+    :func:`zoo.build` and :func:`zoo.load` return one. Only the parts that the objective needs are there;
+    :meth:`has` says which.
+
+    Attributes:
+        data_shape: shape of one example.
+        latent_shape: shape of the latents of one example, such as ``(latent_dim,)``; () where there are none.
+        latent_dim: number of latents, d, over all dimensions of their shape.
+        classes: number of class labels that the model is conditioned on, or None.
+        spec: what rebuilds the model.
 
     Example:
         >>> import torch, zoo
@@ -35,34 +60,217 @@ class Model(Parts):
         (torch.Size([4, 2]), torch.Size([4, 1, 8, 8]), torch.Size([3, 1, 8, 8]))
     """
 
-    def __init__(self, spec: ModelSpec, components: Mapping[str, nn.Module], objective: Objective) -> None:
-        super().__init__(
-            components,
-            data_shape=spec.data_shape or (),
-            latent_dim=spec.latent_dim,
-            classes=spec.classes,
-            condition_dim=spec.condition_dim,
-            uses_time=objective.uses_time,
-        )
-        self.objective = objective
+    encoder: Encoder
+    posterior: Posterior
+    latent_prior: Prior
+    decoder: Decoder
+    likelihood: Likelihood
+    network: Network
+    fitted_prior: Prior
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        parts: Mapping[str, nn.Module],
+        objective: Objective,
+        regularisers: Mapping[str, Regulariser] | None = None,
+        *,
+        latent_shape: tuple[int, ...] = (),
+        label_embedding: LabelEmbedding | None = None,
+        time_embedding: TimeEmbedding | None = None,
+    ) -> None:
+        super().__init__()
         self.spec = spec
+        self.data_shape, self.classes = tuple(spec.data_shape or ()), spec.classes
+        self.latent_shape, self.latent_dim = tuple(latent_shape), math.prod(latent_shape) if latent_shape else 0
+        for role, part in parts.items():
+            # `model.prior` is the distribution; the module that returns it has another name.
+            if role != "fitted_prior":
+                self.add_module("latent_prior" if role == "prior" else role, part)
+        self.label_embedding, self.time_embedding = label_embedding, time_embedding
+        self.objective = objective
+        self.regularisers = nn.ModuleDict(regularisers or {})
+        if "fitted_prior" in parts:
+            self.add_module("fitted_prior", parts["fitted_prior"])
+        self._note_what_parts_ask_for()
+        self._scheduled = [module for module in self.modules() if isinstance(module, ScheduledWeight)]
+        self._dtype = self._weight_dtype()
 
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> Loss:
-        """Return the loss of a batch; the same as :meth:`loss`, so that wrappers of modules can train a model."""
-        return self.objective.loss(self, x, labels)
+    def _note_what_parts_ask_for(self) -> None:
+        """Look once at which arguments the parts' forward methods have: looking takes as long as an operation."""
+        posterior, decoder = (getattr(self, role, None) for role in ("posterior", "decoder"))
+        self.posterior_asks = _takes(posterior, "inference")
+        self.prior_asks, self.fitted_prior_asks = (
+            _takes(getattr(self, role, None), "inference") for role in ("latent_prior", "fitted_prior")
+        )
+        self.decoder_carries = _takes(decoder, "carry")
+        self.flattens_features = posterior is not None and "feature_shape" not in wiring_of(type(posterior))
+        keeps_shape = decoder is not None and "latent_shape" in wiring_of(type(decoder))
+        self.decoder_shape = self.latent_shape if keeps_shape else (self.latent_dim,)
+        roles = ("encoder", "prior", "decoder") if self.spec.conditioned is None else self.spec.conditioned
+        self._conditioned = frozenset(roles) if self.label_embedding or self.time_embedding else frozenset()
 
-    def loss(self, x: Tensor, labels: Tensor | None = None) -> Loss:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Note the weights' type where it may change: looking it up takes as long as an operation."""
+        super()._apply(fn, recurse)
+        self._dtype = self._weight_dtype()
+        return self
+
+    def _weight_dtype(self) -> torch.dtype:
+        return next((parameter.dtype for parameter in self.parameters()), torch.float32)
+
+    # What there is.
+
+    def has(self, role: str) -> bool:
+        """Whether the model has the part of this name, such as ``"encoder"``."""
+        return ("latent_prior" if role == "prior" else role) in self._modules
+
+    def is_conditioned(self, role: str) -> bool:
+        """Whether a part sees the condition: the labels, or the time of a chain."""
+        return role in self._conditioned
+
+    @property
+    def has_density(self) -> bool:
+        """Whether there is a q(z|x) with a density, so that the model has a likelihood."""
+        return self.has("posterior") and self.posterior.density != "none"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(self.parameters()).device
+
+    def adversaries(self) -> dict[str, Adversary]:
+        """Return the adversaries by name: the key of their regulariser, or ``objective``."""
+        owners = {"objective": self.objective, **dict(self.regularisers.items())}
+        found: dict[str, Adversary] = {}
+        for key, owner in owners.items():
+            own = [module for module in owner.modules() if isinstance(module, Adversary)]
+            if len(own) > 1:
+                raise ComponentError(
+                    f"expected at most one adversary, got {len(own)}",
+                    where=f"model.{key}" if key == "objective" else f"model.regularisers.{key}",
+                    remedy="Give each adversary a regulariser of its own.",
+                )
+            found |= {key: adversary for adversary in own}
+        return found
+
+    # What is computed.
+
+    def inference(
+        self,
+        x: Tensor | None = None,
+        labels: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        fitted: bool = False,
+    ) -> Inference:
+        """Return what is known of a batch, from which q(z|x), p(z), latents and densities follow.
+
+        Args:
+            x: (B, *data_shape) data, in the range that the model was trained on.
+            labels: (B,) class numbers, for a conditional model.
+            mask: (B, *data_shape) bool, True where a value was observed.
+            fitted: take the prior that was fitted after training as p(z).
+
+        Raises:
+            InputError: a shape, a type or a label is not what the model needs.
+        """
+        if x is not None:
+            x = self.check_data(x)
+            if mask is not None:
+                mask = self.check_mask(mask, x)
+        return Inference(self, x, labels, mask, fitted=fitted)
+
+    def encode(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> Distribution:
+        """Return q(z|x), with batch shape (B,) and event shape ``latent_shape``.
+
+        Of a denoiser with a code it is that of the cleanest step.
+
+        Args:
+            x: (B, *data_shape) data, in the range that the model was trained on.
+            labels: (B,) class numbers, for a conditional model.
+            mask: (B, *data_shape) bool, True where a value was observed.
+
+        Raises:
+            InputError: a shape or a label is not what the model needs.
+            ComponentError: the model is a network without a code.
+        """
+        self._check_code("encode")
+        return self.inference(x, labels, mask).posterior
+
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Distribution:
+        """Return p(x|z), with the batch shape of ``z`` and event shape ``data_shape``.
+
+        Args:
+            z: (*S, B, *latent_shape), with any number of leading sample dimensions.
+            labels: (B,) class numbers, for a conditional model.
+
+        Raises:
+            InputError: a shape or a label is not what the model needs.
+            ComponentError: the model is a network without a code, or its decoder returns something else than data.
+        """
+        self._check_code("decode")
+        return Inference(self, None, labels).decode(z)
+
+    @property
+    def prior(self) -> Distribution:
+        """The prior p(z), with batch shape () and event shape ``latent_shape``.
+
+        Of a prior p(z|y) that depends on the labels, use ``model.inference(labels=y).prior``.
+        """
+        return Inference(self).prior
+
+    def prior_distribution(self, inference: Inference) -> Distribution:
+        """Return what the prior, or the fitted prior, returns for what is known of a batch."""
+        if inference.fitted:
+            self._check_fitted()
+            fitted: Distribution = self.fitted_prior(inference=inference) if self.fitted_prior_asks else (
+                self.fitted_prior()
+            )
+            return fitted
+        if not self.has("prior"):
+            raise ComponentError("the model has no prior: its objective has no latent space", where="prior")
+        distribution: Distribution = self.latent_prior(inference=inference) if self.prior_asks else self.latent_prior()
+        return distribution
+
+    def data_distribution(self, raw: Tensor) -> Distribution:
+        """Return p(x|z) from what the decoder returns, (*batch, *shape); without a likelihood, a point."""
+        if "likelihood" in self._modules:
+            distribution: Distribution = self.likelihood(raw)
+            return distribution
+        reason = self.objective.why_no_reconstruction(self)
+        if reason is not None:
+            raise ComponentError(
+                f"{reason}, from which no data follow without the noisy data",
+                where="decode",
+                remedy="Build the model with `objective: {name: denoising, predict: clean}`.",
+            )
+        return Delta(at_least_float32(raw), len(self.data_shape))
+
+    def forward(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> StepLoss:
+        """Return the loss of a batch with the evidence for the adversaries, as a training step needs it."""
+        return self.objective.loss(self, self.inference(x, labels, mask))
+
+    def loss(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> Loss:
         """Return the scalar loss of a batch (B, *data_shape) and its named terms."""
-        return self.objective.loss(self, x, labels)
+        total, terms, _ = self(x, labels, mask)
+        return Loss(total, terms)
 
-    def emission(self, raw: Tensor) -> Distribution:
-        """Return p(x|z) from what the decoder gives, as the objective understands it."""
-        return self.objective.emission(self, raw)
+    def update_schedules(self, step: int, steps_per_epoch: int) -> None:
+        """Set every weight that follows a schedule, before the step with this number from 0."""
+        for weight in self._scheduled:
+            weight.update(step, steps_per_epoch)
+
+    def warmup_steps(self, steps_per_epoch: int) -> int:
+        """Return after how many steps every weight has reached the value that validation uses; 0 if none changes."""
+        return max((weight.warmup_steps(steps_per_epoch) for weight in self._scheduled), default=0)
 
     @torch.no_grad()
-    def reconstruct(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+    def reconstruct(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the mean of p(x|z) at the posterior mean of z, (B, *data_shape)."""
-        return self.decode(posterior_mean(self.encode(x, labels)), labels).mean
+        self._check_code("encode")
+        inference = self.inference(x, labels, mask)
+        return inference.decode(posterior_mean(inference.posterior)).mean
 
     @torch.no_grad()
     def sample(self, n: int, labels: Tensor | None = None, *, noise: bool = False, **options: Any) -> Tensor:
@@ -71,7 +279,7 @@ class Model(Parts):
         Args:
             labels: (n,) class numbers, for a conditional model.
             noise: return draws of p(x|z) rather than its mean.
-            options: what the objective's ``sample`` takes besides, such as ``steps`` of a denoiser's.
+            options: further options of the objective's ``sample``, such as ``steps`` of a denoiser, or ``fitted``.
 
         Raises:
             InputError: an option is unknown; the message names those there are.
@@ -85,135 +293,213 @@ class Model(Parts):
         return self.objective.sample(self, n, labels, noise=noise, **options)
 
     @torch.no_grad()
+    def latents(self, n: int, labels: Tensor | None = None, *, fitted: bool | None = None) -> Tensor:
+        """Draw n latents from the prior, (n, *latent_shape).
+
+        Args:
+            labels: (n,) class numbers, for a conditional model.
+            fitted: draw from the prior that was fitted after training; None: if there is one.
+        """
+        fitted = self.has("fitted_prior") if fitted is None else fitted
+        prior = Inference(self, labels=labels, fitted=fitted).prior
+        z: Tensor = prior.sample() if len(prior.batch_shape) else prior.sample(torch.Size([n]))
+        return z.to(self.device)
+
+    @torch.no_grad()
     def log_likelihood(
-        self, x: Tensor, labels: Tensor | None = None, *, num_samples: int = 1000, max_rows: int | None = None
+        self,
+        x: Tensor,
+        labels: Tensor | None = None,
+        *,
+        mask: Tensor | None = None,
+        num_samples: int = 1000,
+        fitted: bool = False,
+        max_rows: int | None = None,
     ) -> Tensor:
         """Return the importance-weighted estimate of log p(x), (B,) nats.
 
         The estimate is a lower bound in expectation, and tight as ``num_samples`` grows.
 
         Args:
+            mask: (B, *data_shape) bool, True where a value was observed; log p is then that of the observed values.
             num_samples: K, draws of z for each x.
-            max_rows: how many codes are decoded at a time, and an eighth of how many are drawn and weighed; it bounds
-                the memory. Of a larger batch, other codes are drawn, and as many. If not given, 1024 on a CPU, whose
-                caches hold as many, and 8192 elsewhere.
+            fitted: whether p(z) is the prior that was fitted after training.
+            max_rows: how many latents are decoded at a time, which bounds the memory; an eighth of how many are drawn
+                at a time. A larger batch is split, and then other latents are drawn. If not given, 1024 on a CPU,
+                whose caches hold as many, and 8192 elsewhere.
 
         Raises:
             ComponentError: the posterior has no density.
-            InputError: a shape or a label is not what the model needs, or values lie outside what the likelihood knows.
+            InputError: a shape or a label is not what the model needs, or values lie outside the likelihood's support.
 
         Source:
             Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders, equation 8.
             https://arxiv.org/abs/1509.00519
         """
         self._check_density()
-        self.check_data(x)
+        x = self.check_data(x)
         self.check_labels(labels, len(x))
         if max_rows is None:
             max_rows = 1024 if x.device.type == "cpu" else 8192
         num_samples, max_rows = _at_least_one(num_samples, "num_samples"), _at_least_one(max_rows, "max_rows")
         if not len(x):
             return x.new_zeros(0)
-        _check_values(x, self.likelihood.support)
-        parts = x.split(max_rows)
-        split_labels = labels.split(max_rows) if labels is not None else [None] * len(parts)
-        estimates = [
-            self._log_likelihood(part, label, num_samples, max(1, max_rows // len(part)))
-            for part, label in zip(parts, split_labels, strict=True)
-        ]
-        return torch.cat(estimates)
+        _check_values(x if mask is None else x[self.check_mask(mask, x)], self.likelihood.support)
+        count = -(-len(x) // max_rows)
+        blocks = zip(x.split(max_rows), _split(labels, max_rows, count), _split(mask, max_rows, count), strict=True)
+        return torch.cat(
+            [
+                self._log_likelihood(self.inference(*block, fitted=fitted), num_samples, max(1, max_rows // len(block[0])))
+                for block in blocks
+            ]
+        )
 
-    def _log_likelihood(self, x: Tensor, labels: Tensor | None, num_samples: int, chunk: int) -> Tensor:
-        q, prior = self.encode(x, labels), self.prior
-        total = torch.full((len(x),), -math.inf, device=x.device)
-        # Codes are small: those of several chunks are drawn and weighed at a time, and decoded a chunk at a time.
+    def _log_likelihood(self, inference: Inference, num_samples: int, chunk: int) -> Tensor:
+        assert inference.x is not None
+        total = torch.full((len(inference.x),), -math.inf, device=inference.x.device)
+        # Latents are small: those of several chunks are drawn and weighed at a time, and decoded a chunk at a time.
         drawn = _CHUNKS_DRAWN * chunk
         for start in range(0, num_samples, drawn):
-            with full_precision(x):
-                z = q.sample(torch.Size([min(drawn, num_samples - start)]))
-                log_ratios = prior.log_prob(z) - q.log_prob(z)
-            log_likelihoods = torch.cat([self._log_prob(x, part, labels) for part in z.split(chunk)])
-            total = torch.logaddexp(total, (log_likelihoods + log_ratios).logsumexp(0))
+            samples = inference.draw(min(drawn, num_samples - start), reparameterised=False)
+            log_ratio = samples.log_ratio
+            total = torch.logaddexp(total, (samples.log_likelihood_in_chunks(chunk) - log_ratio).logsumexp(0))
         return total - math.log(num_samples)
 
-    def _log_prob(self, x: Tensor, z: Tensor, labels: Tensor | None) -> Tensor:
-        """Return log p(x|z), (K, B), of codes (K, B, d)."""
-        p = self.decode(z, labels)
-        with full_precision(x):
-            log_likelihood: Tensor = p.log_prob(x)
-        return log_likelihood
-
-    # What follows is how users of huggingface_hub save, push and open a model. It goes through the public names, which
-    # are resolved when they are used, since files and the Hub stand above this module.
-
-    def save_pretrained(
-        self, save_directory: str | Path, *, repo_id: str | None = None, push_to_hub: bool = False, **options: Any
-    ) -> str | None:
-        """Save the model as :func:`zoo.save` does, and push it if asked to.
+    @torch.no_grad()
+    def impute(
+        self, x: Tensor, mask: Tensor, labels: Tensor | None = None, *, num_samples: int = 100
+    ) -> Tensor:
+        """Return data (B, *data_shape) whose unobserved values are replaced by their estimated means E[x | observed].
 
         Args:
-            repo_id: where to; the name of the directory, in the account that is logged in, if not given.
-            options: those of :meth:`push_to_hub`.
+            x: (B, *data_shape); what it holds where ``mask`` is False does not matter.
+            mask: (B, *data_shape) bool, True where a value was observed.
+            num_samples: K, importance-weighted draws of z for each x.
 
-        Returns:
-            The page of the commit, if the model was pushed.
+        Raises:
+            InputError: a shape or a label is not what the model needs.
+
+        Source:
+            Mattei & Frellsen (2019), MIWAE: Deep Generative Modelling and Imputation of Incomplete Data Sets,
+            section 3.3. https://arxiv.org/abs/1812.02633
         """
-        import zoo
+        self._check_code("encode")
+        mask = self.check_mask(mask, self.check_data(x))
+        inference = self.inference(x, labels, mask)
+        samples = inference.draw(_at_least_one(num_samples, "num_samples"))
+        means = samples.data.mean
+        return torch.where(mask, x, samples.expected(means) if self.has_density else means.mean(0))
 
-        folder = zoo.save(self, save_directory)
-        return self.push_to_hub(repo_id or folder.name, **options) if push_to_hub else None
+    # Conditions.
 
-    def push_to_hub(
-        self,
-        repo_id: str,
-        *,
-        commit_message: str | None = None,
-        private: bool | None = None,
-        token: str | bool | None = None,
-        branch: str | None = None,
-    ) -> str:
-        """Push the model as :func:`zoo.push` does, and return the page of the commit."""
-        import zoo
+    def condition(self, labels: Tensor | None, batch: int) -> Tensor | None:
+        """Return the condition vectors (B, condition_dim) of ``labels``, or None for an unconditional model.
 
-        pushed = zoo.push(self, repo_id, message=commit_message, private=private, token=token, revision=branch)
-        return pushed.url
+        Of a model that is also conditioned on time, they are those of the cleanest step, t = 1.
 
-    @classmethod
-    def from_pretrained(
-        cls,
-        pretrained_model_name_or_path: str | Path,
-        *,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: str | Path | None = None,
-        force_download: bool = False,
-        local_files_only: bool = False,
-        device: str | torch.device = "cpu",
-    ) -> Model:
-        """Open a model as :func:`zoo.load` does: strictly, from safetensors alone, in evaluation mode.
-
-        Args:
-            pretrained_model_name_or_path: a directory, ``user/name`` on the Hub, or a name of
-                :func:`zoo.list_pretrained`.
-            revision: a branch, a tag or a commit.
-            token: None for that of ``HF_TOKEN`` or ``hf auth login``; False for none.
-            cache_dir: None for that of ``HF_HOME``.
-            force_download: fetch again what is in the cache.
-            local_files_only: do not ask the Hub.
+        Raises:
+            InputError: labels are missing, were not expected, or are out of range.
         """
-        import zoo
+        self.check_labels(labels, batch)
+        times = torch.ones(batch, device=self.device) if self.time_embedding is not None else None
+        return self.embed(labels, times)
 
-        name = str(pretrained_model_name_or_path)
-        if Path(name).is_dir() or name in zoo.list_pretrained():
-            return zoo.load(name, device=device)
-        address = name if name.startswith("hf://") else f"hf://{name}"
-        return zoo.load(
-            f"{address}@{revision}" if revision else address,
-            device=device,
-            token=token,
-            cache_dir=cache_dir,
-            force_download=force_download,
-            local_files_only=local_files_only,
+    def embed(self, labels: Tensor | None, times: Tensor | None) -> Tensor | None:
+        """Return the sum of the vectors of labels (B,) and of times (B,), or None if the model takes neither."""
+        vectors = []
+        if self.label_embedding is not None and labels is not None:
+            vectors.append(self.label_embedding(labels))
+        if self.time_embedding is not None and times is not None:
+            vectors.append(self.time_embedding(times))
+        return sum(vectors[1:], vectors[0]) if vectors else None
+
+    # Checks.
+
+    def check_labels(self, labels: Tensor | None, batch: int) -> None:
+        """Refuse labels that the model cannot use.
+
+        Raises:
+            InputError: labels are missing, were not expected, or are out of range.
+        """
+        if self.label_embedding is None or self.classes is None:
+            if labels is not None:
+                raise InputError(
+                    "expected no labels, since the model is not conditional",
+                    where="labels",
+                    remedy="Leave them out, or build the model with `classes: N`. Pass options by name.",
+                )
+            return
+        if labels is None:
+            raise InputError(
+                f"the model is conditional on {self.classes} classes and needs a label for each example",
+                where="labels",
+                remedy=f"Pass `labels`, a tensor of class numbers from 0 to {self.classes - 1}, one for each example.",
+            )
+        _check_tensor(labels, "labels")
+        if labels.shape != (batch,) or labels.dtype != torch.long:
+            raise InputError(
+                f"expected ({batch},) class numbers of type int64, got {tuple(labels.shape)} of {labels.dtype}",
+                where="labels",
+            )
+        if labels.device.type == "cpu" and batch and not 0 <= int(labels.min()) <= int(labels.max()) < self.classes:
+            raise InputError(
+                f"expected class numbers from 0 to {self.classes - 1}, got {int(labels.min())} to {int(labels.max())}",
+                where="labels",
+            )
+
+    def check_data(self, x: Tensor) -> Tensor:
+        """Return data in the type of the weights; refuse another shape, and types other than float32.
+
+        Raises:
+            InputError: the message has what was expected and what was found.
+        """
+        _check_tensor(x, "x")
+        if x.shape[1:] != self.data_shape:
+            shape = ", ".join(map(str, self.data_shape))
+            raise InputError(f"expected data of shape (B, {shape}), got {tuple(x.shape)}", where="x")
+        if not x.is_floating_point():
+            raise InputError(
+                f"expected floating-point data, got {x.dtype}",
+                where="x",
+                remedy="Scale the data as in training, for example "
+                f"`x.float(){' / 255' if x.dtype == torch.uint8 else ''}`.",
+            )
+        return self.match_dtype(x, "x")
+
+    def check_mask(self, mask: Tensor, x: Tensor) -> Tensor:
+        """Return the mask of observed values; refuse one that is not bool or not of the shape of the data.
+
+        Raises:
+            InputError: the message has what was expected and what was found.
+        """
+        _check_tensor(mask, "mask")
+        if mask.shape != x.shape or mask.dtype != torch.bool:
+            raise InputError(
+                f"expected a mask of shape {tuple(x.shape)} and type bool, got {tuple(mask.shape)} of {mask.dtype}",
+                where="mask",
+                remedy="It is True where a value was observed, such as `~x.isnan()`.",
+            )
+        return mask
+
+    def match_dtype(self, values: Tensor, where: str) -> Tensor:
+        """Return values in the type of the weights: float32 is converted, types that autocast converts are kept.
+
+        Raises:
+            InputError: they are of another type; the message has both.
+        """
+        _check_tensor(values, where)
+        if values.dtype == self._dtype:
+            return values
+        expected = self._weight_dtype()
+        is_autocast = values.dtype != torch.float64 and torch.is_autocast_enabled(values.device.type)
+        if values.dtype == expected or (is_autocast and values.is_floating_point()):
+            return values
+        if values.dtype == torch.float32:
+            return values.to(expected)
+        raise InputError(
+            f"expected values of type {expected}, got {values.dtype}",
+            where=where,
+            remedy=f"Convert them: `{where}.to({expected})`.",
         )
 
     def why_no_reconstruction(self) -> str | None:
@@ -236,12 +522,44 @@ class Model(Parts):
                 remedy="Train a model with objective `vae`, or measure `mse`.",
             )
 
+    def _check_code(self, where: str) -> None:
+        if not self.has("encoder"):
+            raise ComponentError(
+                "the model is a network from data to data and has no code",
+                where=where,
+                remedy="Build it with `encoder`, `posterior: point` and `decoder` in place of `network`.",
+            )
+
+    def _check_fitted(self) -> None:
+        if not self.has("fitted_prior"):
+            raise ComponentError(
+                "the model has no fitted prior",
+                where="fitted",
+                remedy="Fit one with `zoo.fit_prior(model, data, NAME)`, or leave `fitted` out.",
+            )
+
+
+def _takes(module: nn.Module | None, name: str) -> bool:
+    return module is not None and name in inspect.signature(type(module).forward).parameters
+
+
+def _split(values: Tensor | None, size: int, count: int) -> tuple[Tensor, ...] | list[None]:
+    return [None] * count if values is None else values.split(size)
+
+
+def _check_tensor(value: object, where: str) -> None:
+    if not isinstance(value, Tensor):
+        remedy = "Make it a tensor on the model's device: float32 for data, int64 for class numbers."
+        raise InputError(f"expected a tensor, got {type(value).__name__}", where=where, remedy=remedy)
+
 
 def _check_values(x: Tensor, support: tuple[float, float] | None) -> None:
+    if not x.numel():
+        return
     low, high = (value.item() for value in x.aminmax())
     if not (math.isfinite(low) and math.isfinite(high)):
         raise InputError("expected finite numbers, got NaN or infinity", where="x")
-    # Arithmetic in float32 may end a little beside a bound.
+    # Arithmetic in float32 may end slightly outside a bound.
     if support is not None and not support[0] - 1e-4 <= low <= high <= support[1] + 1e-4:
         raise InputError(
             f"expected data in [{support[0]:g}, {support[1]:g}], got values from {low:g} to {high:g}",

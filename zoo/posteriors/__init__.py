@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,25 +12,102 @@ from torch.nn import functional as F
 
 from zoo.utils.precision import at_least_float32, full_precision
 
+Density = Literal["none", "drawn", "any"]
 
-class Posterior(nn.Module, ABC):
-    """The head that turns features (B, F) into distributions with batch shape (B,) and event shape (d,).
+
+class Level(NamedTuple):
+    """One latent variable of several: its posterior and prior given the levels above it, and the draw.
 
     Attributes:
-        has_density: whether q(z|x) has a log-density; a point has none, and no KL divergence either.
+        q: batch shape (K, B).
+        p: batch shape (K, B), or one that broadcasts to it.
+        z: (K, B, *event_shape).
     """
 
-    has_density: ClassVar[bool] = True
+    q: Distribution
+    p: Distribution
+    z: Tensor
+
+
+class PosteriorDraw(NamedTuple):
+    """What :meth:`draw` of a distribution returns.
+
+    Attributes:
+        z: (K, B, *latent_shape).
+        log_q: (K, B) log q(z|x), or None if the levels say it.
+        levels: the latent variables that z is made of, top first; () if it is one.
+        carry: what the decoder can use again of the way down, or None.
+    """
+
+    z: Tensor
+    log_q: Tensor | None = None
+    levels: tuple[Level, ...] = ()
+    carry: Tensor | None = None
+
+
+class Posterior(nn.Module, ABC):
+    """Maps features to distributions with batch shape (B,) and event shape ``latent_shape``.
+
+    A posterior whose constructor asks for ``features`` sees vectors (B, F); one that asks for ``feature_shape`` sees
+    the encoder's features as they are, such as maps (B, C, h, w). A ``forward`` with a parameter ``inference`` is also
+    given the :class:`~zoo.model.inference.Inference`, which knows labels, mask, prior and log p(x, z).
+
+    The distribution is a ``torch.distributions.Distribution``, or an object that behaves like one. It may have one of
+    two further methods:
+
+    - ``rsample_and_log_prob(shape)`` returns a draw and its log-density, for densities that are cheap at their own
+      draws only;
+    - ``draw(shape, prior)`` returns a :class:`PosteriorDraw`, for latents with several levels, each of which depends
+      on the prior of the levels above it.
+
+    Attributes:
+        density: ``any``: log q(z|x) is known at any z. ``drawn``: at its own draws only. ``none``: a point.
+        discrete: whether log q(z|x) is with respect to counting rather than volume.
+        latent_shape: shape of the latents of one example; ``(latent_dim,)`` if a class does not set it.
+    """
+
+    density: ClassVar[Density] = "any"
+    discrete: ClassVar[bool] = False
+    latent_shape: tuple[int, ...]
 
     @abstractmethod
     def forward(self, h: Tensor) -> Distribution:
-        """Map features (B, F) to q(z|x)."""
+        """Map features to q(z|x)."""
+
+    def losses(self, q: Distribution) -> dict[str, Tensor]:
+        """Return losses (B,) of the posterior's own that are added to the objective, weighted by its options."""
+        return {}
+
+
+class Quantiser(Posterior):
+    """A posterior over discrete codes: z are the codebook vectors (D, *grid) that the decoder sees.
+
+    Gradients pass straight through the choice. The choice is deterministic, so log q(z|x) = 0 for counting.
+
+    Attributes:
+        codes: K, how many codes there are at each place.
+        grid: shape of the places of one example, such as (h, w).
+    """
+
+    density: ClassVar[Density] = "any"
+    discrete: ClassVar[bool] = True
+    codes: int
+    grid: tuple[int, ...]
+
+    @abstractmethod
+    def indices(self, z: Tensor) -> Tensor:
+        """Return the code numbers (*S, B, *grid), int64, of latents (*S, B, D, *grid)."""
+
+    @abstractmethod
+    def embed(self, indices: Tensor) -> Tensor:
+        """Return the latents (*S, B, D, *grid) of code numbers (*S, B, *grid)."""
 
 
 class Head(nn.Linear):
     """A linear layer that computes in float32 or better, because a variance cannot live with bf16's 8 bits."""
 
     def forward(self, h: Tensor) -> Tensor:
+        """Map features (B, F) to outputs (B, O)."""
         with full_precision(h):
             return F.linear(at_least_float32(h), at_least_float32(self.weight), at_least_float32(self.bias))
 
@@ -41,7 +118,7 @@ def positive(raw: Tensor, floor: float) -> Tensor:
 
 
 def posterior_mean(q: Distribution, num_samples: int = 64) -> Tensor:
-    """Return E_q[z], (B, d): exact where the distribution knows its mean, else the average of draws (estimate)."""
+    """Return E_q[z], (B, *latent_shape): exact where the distribution knows its mean, else an average of draws."""
     try:
         return q.mean
     except NotImplementedError:

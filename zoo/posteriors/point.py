@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from zoo.posteriors import Head, Posterior
+from zoo.posteriors import Density, Head, Posterior
 from zoo.registry import register
 
 
@@ -70,7 +70,7 @@ class Point(Posterior):
         True
     """
 
-    has_density: ClassVar[bool] = False
+    density: ClassVar[Density] = "none"
 
     def __init__(self, *, features: int, latent_dim: int) -> None:
         super().__init__()

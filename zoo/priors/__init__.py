@@ -1,16 +1,48 @@
-"""Priors: p(z), the distribution that codes are compared with and that samples begin with."""
+"""Priors: p(z), the distribution that latents are compared with and that samples begin with."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 from torch.distributions import Distribution
+
+if TYPE_CHECKING:
+    from zoo.model.inference import Inference
 
 
 class Prior(nn.Module, ABC):
-    """A distribution over z with batch shape () and event shape (d,); it may have parameters that are learned."""
+    """A distribution over z with batch shape () or (B,) and event shape ``latent_shape``.
+
+    A ``forward`` with a parameter ``inference`` is given the :class:`~zoo.model.inference.Inference` of the batch,
+    through which it can encode, and see the condition of each example. A prior may have draws only, or densities only.
+
+    The same class serves as the prior that a model is trained with, and as ``fitted_prior``, which is fitted to the
+    latents of the training data after training.
+
+    Attributes:
+        discrete: whether log p(z) is with respect to counting rather than volume.
+        needs_density: whether it evaluates log q(z|u) at latents that are not draws of q(z|u).
+    """
+
+    discrete: ClassVar[bool] = False
+    needs_density: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self) -> Distribution:
         """Return p(z)."""
+
+    def fit(self, latents: Tensor) -> bool:
+        """Fit the prior to latents (N, *latent_shape) in closed form; return False if it has none."""
+        return False
+
+    def fit_loss(self, inference: Inference, z: Tensor) -> Tensor:
+        """Return the scalar that is minimised when the prior is fitted by gradients: −E log p(z) in nats.
+
+        Args:
+            inference: of a batch, with this prior as its prior.
+            z: (K, B, *latent_shape) latents of the batch, without gradient.
+        """
+        log_prob: Tensor = inference.prior.log_prob(z)
+        return -log_prob.mean()

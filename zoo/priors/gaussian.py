@@ -73,10 +73,10 @@ def _mean(mean: list[float] | None, latent_dim: int) -> Tensor:
     values = torch.zeros(latent_dim) if mean is None else torch.tensor(mean, dtype=torch.float32)
     if values.shape != (latent_dim,):
         raise ComponentError(
-            f"expected latent_dim is {latent_dim}, so {latent_dim} numbers, got {len(values)}", where="mean"
+            f"expected {latent_dim} numbers (latent_dim), got {len(values)}", where="mean"
         )
     if not values.isfinite().all():
-        raise ComponentError("finite numbers were needed", where="mean")
+        raise ComponentError("expected finite numbers, got NaN or infinity", where="mean")
     return values
 
 
@@ -85,9 +85,9 @@ def _cholesky(covariance: list[list[float]] | None, latent_dim: int) -> Tensor:
         return torch.eye(latent_dim)
     widths = {len(row) for row in covariance}
     if len(covariance) != latent_dim or widths != {latent_dim}:
-        came = f"{len(covariance)} rows of {'/'.join(map(str, sorted(widths))) or 'no'} numbers"
+        found = f"{len(covariance)} rows of {'/'.join(map(str, sorted(widths))) or 'no'} numbers"
         raise ComponentError(
-            f"expected latent_dim is {latent_dim}, so a {latent_dim}×{latent_dim} matrix, got {came}",
+            f"expected a {latent_dim}×{latent_dim} matrix (latent_dim {latent_dim}), got {found}",
             where="covariance",
         )
     matrix = torch.tensor(covariance, dtype=torch.float64)
@@ -95,7 +95,7 @@ def _cholesky(covariance: list[list[float]] | None, latent_dim: int) -> Tensor:
     asymmetry = (matrix - matrix.T).abs().max().item()
     if not math.isfinite(asymmetry) or asymmetry > 1e-6 or failure.item():
         raise ComponentError(
-            "a symmetric positive-definite matrix was needed",
+            "expected a symmetric positive-definite matrix",
             where="covariance",
             remedy=f"Largest asymmetry: {asymmetry:.3g}; smallest eigenvalue: {_smallest_eigenvalue(matrix)}.",
         )

@@ -13,24 +13,25 @@ from zoo.registry import register
 
 @register("prior", "standard_gaussian")
 class StandardGaussian(Prior):
-    """p(z) = N(0, I): no parameters, and the cheapest KL divergence.
+    """p(z) = N(0, I), for latents of any shape: no parameters, and the cheapest KL divergence.
 
     Source:
         Kingma & Welling (2014), Auto-Encoding Variational Bayes, section 3. https://arxiv.org/abs/1312.6114
 
     Example:
-        >>> StandardGaussian(latent_dim=3)().sample().shape
+        >>> StandardGaussian(latent_shape=(3,))().sample().shape
         torch.Size([3])
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, *, latent_dim: int) -> None:
+    def __init__(self, *, latent_shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(latent_dim), persistent=False)
-        self.register_buffer("scale", torch.ones(latent_dim), persistent=False)
+        self.register_buffer("mean", torch.zeros(latent_shape), persistent=False)
+        self.register_buffer("scale", torch.ones(latent_shape), persistent=False)
 
     def forward(self) -> StandardNormal:
-        """Return N(0, I) with event shape (latent_dim,)."""
-        return StandardNormal(Normal(self.mean, self.scale, validate_args=False), 1, validate_args=False)
+        """Return N(0, I) with event shape ``latent_shape``."""
+        normal = Normal(self.mean, self.scale, validate_args=False)
+        return StandardNormal(normal, self.mean.ndim, validate_args=False)

@@ -26,14 +26,39 @@ SCRIPT = "this process"
 C = TypeVar("C", bound=type)
 
 
+PART_NAMES = ("likelihood", "encoder", "posterior", "prior", "decoder", "network")
+"""The parts of a model that another part may ask for, in the order in which they are constructed."""
+
+WIRING: Mapping[str, str] = {
+    "data_shape": "shape of one example",
+    "output_shape": "shape of the raw parameters that the likelihood takes",
+    "latent_dim": "number of latent dimensions, or of channels of a latent map",
+    "latent_shape": "shape of the latents of one example",
+    "features": "number of features that the encoder returns",
+    "feature_shape": "shape of the features of one example that the encoder returns",
+    "condition_dim": "length of the condition vector, 0 without a condition",
+    "train_examples": "number of training examples",
+    **{name: f"the {name} of the model" for name in PART_NAMES},
+}
+"""Constructor parameters that the model fills in, with their meaning; all others are options of the recipe."""
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A role that components play: the folder of the built-in ones, and the class that all of them extend."""
+    """A role that components play.
+
+    Attributes:
+        package: where the built-in components are, one file each.
+        interface: the class that every component of this kind extends.
+        contract: what a component of this kind maps to what.
+        wiring: the constructor parameters that the model fills in for this kind, a subset of :data:`WIRING`.
+    """
 
     name: str
     package: str
     interface: str
     contract: str
+    wiring: tuple[str, ...] = ()
 
     def load_interface(self) -> type:
         """Import and return the abstract class that every component of this kind extends."""
@@ -44,29 +69,60 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("encoder", "zoo.encoders", "Encoder", "data (B, *data_shape) → features (B, F)"),
-        Kind("posterior", "zoo.posteriors", "Posterior", "features (B, F) → distribution over z (B, d)"),
-        Kind("prior", "zoo.priors", "Prior", "→ distribution over z"),
-        Kind("decoder", "zoo.decoders", "Decoder", "z (B, d) → raw parameters (B, *shape)"),
-        Kind("likelihood", "zoo.likelihoods", "Likelihood", "raw parameters → distribution over data"),
-        Kind("network", "zoo.networks", "Network", "data (B, *data_shape) → data (B, *data_shape)"),
-        Kind("objective", "zoo.objectives", "Objective", "model and batch → loss terms; how to draw a sample"),
+        Kind(
+            "encoder",
+            "zoo.encoders",
+            "Encoder",
+            "data (B, *data_shape) → features (B, F) or maps (B, C, h, w)",
+            ("data_shape", "condition_dim"),
+        ),
+        Kind(
+            "posterior",
+            "zoo.posteriors",
+            "Posterior",
+            "features → distribution over z (B, *latent_shape)",
+            ("features", "feature_shape", "latent_dim", "condition_dim", "encoder", "prior"),
+        ),
+        Kind(
+            "prior",
+            "zoo.priors",
+            "Prior",
+            "→ distribution over z",
+            (
+                *("latent_dim", "latent_shape", "data_shape", "condition_dim", "train_examples"),
+                *("encoder", "posterior"),
+            ),
+        ),
+        Kind(
+            "decoder",
+            "zoo.decoders",
+            "Decoder",
+            "z (B, *latent_shape) → raw parameters (B, *shape)",
+            ("latent_dim", "latent_shape", "output_shape", "condition_dim", "encoder", "posterior", "prior"),
+        ),
+        Kind("likelihood", "zoo.likelihoods", "Likelihood", "raw parameters → distribution over data", ("data_shape",)),
+        Kind(
+            "network",
+            "zoo.networks",
+            "Network",
+            "data (B, *data_shape) → data (B, *data_shape)",
+            ("data_shape", "condition_dim"),
+        ),
+        Kind("regulariser", "zoo.regularisers", "Regulariser", "latent samples → one more term of the loss", (*WIRING,)),
+        Kind("objective", "zoo.objectives", "Objective", "model and batch → loss; how to draw a sample", (*WIRING,)),
         Kind("sampler", "zoo.samplers", "Sampler", "model and training data → distribution over codes"),
         Kind("dataset", "zoo.datasets", "Dataset", "→ train, validation and test data in a stated range"),
-        Kind("metric", "zoo.metrics", "Metric", "model and data → named figures"),
-        Kind("figure", "zoo.figures", "Figure", "model and data → a picture"),
+        Kind("metric", "zoo.metrics", "Metric", "model and data → named metrics"),
+        Kind("figure", "zoo.figures", "Figure", "model and data → a figure"),
     )
 }
 
 
-WIRING = {
-    "data_shape": "shape of one example",
-    "output_shape": "shape of the raw parameters that the likelihood takes",
-    "latent_dim": "number of latent dimensions",
-    "features": "number of features that the encoder gives",
-    "condition_dim": "length of the condition vector, 0 without a condition",
-}
-"""Constructor parameters that the model fills in; all others are options of the recipe."""
+def kind_of(component: type) -> Kind | None:
+    """Return the kind whose interface a class extends, or None, without importing an interface."""
+    interfaces = {(kind.package, kind.interface): kind for kind in KINDS.values()}
+    places = ((base.__module__, base.__name__) for base in component.__mro__)
+    return next((interfaces[place] for place in places if place in interfaces), None)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.registry import DISTRIBUTION, WIRING, Source, find_component
+from zoo.registry import DISTRIBUTION, KINDS, Source, find_component
 
 _WORDS = {
     "PositiveInt": "int ≥ 1",
@@ -108,7 +108,7 @@ def _parse(path: Path) -> ast.Module:
 def _written_options(constructor: ast.FunctionDef, source: Source) -> Iterator[Option]:
     arguments = constructor.args
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        if argument.arg not in WIRING:
+        if argument.arg not in KINDS[source.kind].wiring:
             values = _in_words(argument.annotation, source) if argument.annotation else "Any"
             yield Option(argument.arg, values, None if default is None else ast.unparse(default))
 
@@ -168,6 +168,6 @@ def _imported(source: Source, path: Path | None) -> Description:
             None if parameter.default is inspect.Parameter.empty else repr(parameter.default),
         )
         for parameter in parameters
-        if parameter.name not in WIRING
+        if parameter.name not in KINDS[source.kind].wiring
     )
     return Description(source, path, inspect.getdoc(component) or "", options)

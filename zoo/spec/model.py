@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from zoo.spec.component import ComponentSpec, StrictModel
+from zoo.spec.migration import migrate_model
 
-PARTS = ("encoder", "posterior", "prior", "decoder", "likelihood", "network")
-"""The fields of a :class:`ModelSpec` that name a component, in the order in which data passes them."""
+PARTS = ("encoder", "posterior", "prior", "decoder", "likelihood", "network", "fitted_prior")
+"""The fields of a :class:`ModelSpec` that name a part, in the order in which data passes them."""
+
+_KINDS_OF_ROLES = {"fitted_prior": "prior"}
+
+
+def kind_of_role(role: str) -> str:
+    """Return the kind of the component that plays a role in a model: the role's own name, with few exceptions.
+
+    Example:
+        >>> kind_of_role("encoder"), kind_of_role("fitted_prior"), kind_of_role("regularisers.tc")
+        ('encoder', 'prior', 'regulariser')
+    """
+    if role.startswith("regularisers."):
+        return "regulariser"
+    return _KINDS_OF_ROLES.get(role, role)
 
 
 class ModelSpec(StrictModel):
@@ -44,15 +59,40 @@ class ModelSpec(StrictModel):
     condition_dim: PositiveInt = Field(
         default=64, description="Length of the vector that carries a condition (class, time) to encoder and decoder."
     )
-    encoder: ComponentSpec | None = Field(default=None, description="data (B, *data_shape) → features (B, F)")
-    posterior: ComponentSpec | None = Field(default=None, description="features (B, F) → q(z|x)")
+    conditioned: tuple[Literal["encoder", "prior", "decoder"], ...] | None = Field(
+        default=None, strict=False, description="Which parts see the class labels; null: all of them."
+    )
+    train_examples: PositiveInt | None = Field(
+        default=None,
+        description="Number of training examples, for components that ask for it. In a recipe: that of the data.",
+    )
+    encoder: ComponentSpec | None = Field(default=None, description="data (B, *data_shape) → features")
+    posterior: ComponentSpec | None = Field(default=None, description="features → q(z|x)")
     prior: ComponentSpec | None = Field(default=ComponentSpec(name="standard_gaussian"), description="p(z)")
-    decoder: ComponentSpec | None = Field(default=None, description="z (B, d) → raw parameters of p(x|z)")
+    decoder: ComponentSpec | None = Field(default=None, description="z → raw parameters of p(x|z)")
     likelihood: ComponentSpec | None = Field(default=None, description="raw parameters → p(x|z)")
     network: ComponentSpec | None = Field(
         default=None,
         description="data (B, *data_shape) → data (B, *data_shape); in place of encoder, posterior and decoder",
     )
+
+    fitted_prior: ComponentSpec | None = Field(
+        default=None, description="A second prior, fitted to the latents of the training data after training."
+    )
+    regularisers: dict[str, ComponentSpec] = Field(
+        default={}, description="Further terms of the loss, by a name of your choice: {mmd: {name: mmd, weight: 10}}."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_1(cls, value: Any) -> Any:
+        return migrate_model(value) if isinstance(value, dict) else value
+
+    def components(self) -> dict[str, ComponentSpec]:
+        """Return every component that the spec names, by its role: ``objective``, a part, ``regularisers.KEY``."""
+        roles = {role: getattr(self, role) for role in ("objective", *PARTS)}
+        roles |= {f"regularisers.{key}": component for key, component in self.regularisers.items()}
+        return {role: component for role, component in roles.items() if component is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts and scalars, ready for YAML or JSON."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 import typing
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 
 from zoo.errors import ComponentError, ZooError
-from zoo.registry import WIRING
+from zoo.registry import WIRING, kind_of
 from zoo.spec.origin import join_lines
 from zoo.spec.problems import describe_problems
 
@@ -25,12 +26,17 @@ def option_schema(component: type) -> type[BaseModel]:
     """
     constructor = component.__init__  # type: ignore[misc]
     try:
-        hints = typing.get_type_hints(constructor, include_extras=True)
+        wiring = wiring_of(component)
+        options = {
+            name: parameter
+            for name, parameter in list(inspect.signature(constructor).parameters.items())[1:]
+            if name not in wiring
+        }
+        hints = _types_of(constructor, options)
         fields: dict[str, Any] = {}
-        for name, parameter in list(inspect.signature(constructor).parameters.items())[1:]:
-            if name not in WIRING:
-                default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-                fields[name] = (hints[name], Field(default=default, validate_default=False))
+        for name, parameter in options.items():
+            default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+            fields[name] = (hints[name], Field(default=default, validate_default=False))
         return create_model(
             component.__name__, __config__=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False), **fields
         )
@@ -43,9 +49,37 @@ def option_schema(component: type) -> type[BaseModel]:
         ) from error
 
 
+def _types_of(constructor: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Return the types of some parameters; those of the others, such as of another part, need not be importable."""
+    written = getattr(constructor, "__annotations__", {})
+    chosen = types.SimpleNamespace(__annotations__={name: written[name] for name in names if name in written})
+    return typing.get_type_hints(chosen, globalns=getattr(constructor, "__globals__", {}), include_extras=True)
+
+
+def wiring_names(component: type) -> tuple[str, ...]:
+    """Return the names that a component's kind may ask the model for."""
+    kind = kind_of(component)
+    return kind.wiring if kind is not None else tuple(WIRING)
+
+
 def wiring_of(component: type) -> set[str]:
-    """Return the names of the wiring that a component's constructor asks for."""
-    return set(inspect.signature(component.__init__).parameters) & set(WIRING)  # type: ignore[misc]
+    """Return the names of the wiring that a component's constructor asks for.
+
+    Raises:
+        ComponentError: it asks for something that components of its kind cannot have.
+    """
+    parameters = inspect.signature(component.__init__).parameters  # type: ignore[misc]
+    allowed = wiring_names(component)
+    kind = kind_of(component)
+    # A parameter with a default is an option, whatever its name.
+    refused = [n for n, p in parameters.items() if n in WIRING and n not in allowed and p.default is p.empty]
+    if refused and kind is not None and kind.wiring:
+        raise ComponentError(
+            f"{component.__name__} asks for {refused[0]!r}, which the model does not give to a component of kind "
+            f"{kind.name!r}",
+            remedy=f"It may ask for: {', '.join(allowed) or 'nothing'}.",
+        )
+    return set(parameters) & set(allowed)
 
 
 def check_options(
@@ -66,7 +100,7 @@ def check_options(
         >>> check_options(StandardGaussian, {}, "model.prior")
         {}
     """
-    reserved = sorted(set(options) & set(WIRING))
+    reserved = sorted(set(options) & set(wiring_names(component)))
     if reserved:
         raise ComponentError(
             f"{reserved[0]!r} is set by the model, not by a component",
@@ -90,9 +124,6 @@ def construct(component: type, options: dict[str, Any], wiring: dict[str, Any], 
     """
     checked = option_schema(component).model_validate(options)
     wanted = wiring_of(component)
-    absent = sorted(wanted - set(wiring))
-    if absent:
-        raise ComponentError(f"asks for {absent[0]!r}, which this model does not have", where=where)
     try:
         return component(**dict(checked), **{name: wiring[name] for name in wanted})
     except ZooError as error:

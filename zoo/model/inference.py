@@ -1,0 +1,163 @@
+"""What is known of a batch, and what follows from it: features, q(z|x), p(z) and latents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from zoo.errors import InputError
+from zoo.model.latents import LatentSamples
+from zoo.nn.frozen import frozen
+from zoo.utils.once import once
+from zoo.utils.precision import full_precision
+
+if TYPE_CHECKING:
+    from zoo.model.model import Model
+
+
+class Inference:
+    """A model together with what is known: data, labels, and which values were observed.
+
+    Each property is computed once, when it is first asked for. Objectives, the likelihood estimate and the metrics all
+    go through it, so a bound and its estimate cannot disagree about labels, masks or the prior.
+
+    Get one from :meth:`zoo.model.model.Model.inference`, which checks its arguments.
+
+    Attributes:
+        x: (B, *data_shape), with unobserved values set to 0; None where nothing is encoded.
+        labels: (B,) class numbers, or None.
+        mask: (B, *data_shape) bool, True where a value was observed; None where all were.
+        fitted: whether the prior is the one that was fitted after training.
+
+    Example:
+        >>> import torch, zoo
+        >>> model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8))
+        >>> samples = model.inference(torch.rand(4, 1, 8, 8)).draw(5)
+        >>> samples.z.shape, samples.log_weights.shape, samples.kl().shape
+        (torch.Size([5, 4, 2]), torch.Size([5, 4]), torch.Size([4]))
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        x: Tensor | None = None,
+        labels: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        fitted: bool = False,
+    ) -> None:
+        self.model, self.labels, self.mask, self.fitted = model, labels, mask, fitted
+        self.x = x if x is None or mask is None else torch.where(mask, x, 0.0)
+
+    @once
+    def condition(self) -> Tensor | None:
+        """The condition vectors (B, condition_dim), or None for a model without a condition."""
+        known = self.x if self.x is not None else self.labels
+        return self.model.condition(self.labels, 0 if known is None else len(known))
+
+    @once
+    def features(self) -> Tensor:
+        """The encoder's features, (B, F), or (B, *feature_shape) for a posterior that asks for them."""
+        model = self.model
+        h: Tensor = model.encoder(self.x, self.condition_of("encoder"))
+        return h.flatten(1) if model.flattens_features and h.ndim > 2 else h
+
+    @once
+    def posterior(self) -> Distribution:
+        """q(z|x), with batch shape (B,) and event shape ``latent_shape``."""
+        return self._posterior_of(self.features)
+
+    @once
+    def prior(self) -> Distribution:
+        """p(z), or p(z|y), with batch shape () or (B,) and event shape ``latent_shape``."""
+        return self.model.prior_distribution(self)
+
+    def condition_of(self, role: str) -> Tensor | None:
+        """Return the condition vectors as a part sees them: None if it was built without."""
+        return self.condition if self.model.is_conditioned(role) else None
+
+    def encode(self, x: Tensor, labels: Tensor | None = None) -> Distribution:
+        """Return q(z|x) of other data than the batch, such as pseudo-inputs."""
+        return Inference(self.model, x, labels).posterior
+
+    def decode(self, z: Tensor, carry: Tensor | None = None) -> Distribution:
+        """Return p(x|z), with the batch shape of ``z`` and event shape ``data_shape``.
+
+        Args:
+            z: (*S, B, *latent_shape), with any number of leading sample dimensions.
+            carry: (*S, B, …), what the posterior's draw computed for the decoder.
+
+        Raises:
+            InputError: the shape of ``z`` is not that of the model's latents.
+        """
+        model, shape = self.model, self.model.latent_shape
+        z = model.match_dtype(z, "z")
+        if z.ndim <= len(shape) or z.shape[z.ndim - len(shape) :] != shape:
+            expected = ", ".join(("…", "B", *map(str, shape)))
+            raise InputError(f"expected latents of shape ({expected}), got {tuple(z.shape)}", where="z")
+        lead = z.shape[: z.ndim - len(shape)]
+        if not model.is_conditioned("decoder"):
+            condition = None
+        else:
+            condition = self.condition if self.x is not None else model.condition(self.labels, lead[-1])
+        flat = z.reshape(-1, *model.decoder_shape)
+        if condition is not None and len(lead) > 1:
+            condition = condition.expand(*lead, -1).reshape(len(flat), -1)
+        if carry is None or not model.decoder_carries:
+            raw: Tensor = model.decoder(flat, condition)
+        else:
+            raw = model.decoder(flat, condition, carry=carry.reshape(-1, *carry.shape[len(lead) :]))
+        return model.data_distribution(raw.reshape(lead + raw.shape[1:]))
+
+    def log_likelihood(self, p: Distribution) -> Tensor:
+        """Return log p(x|z) of the observed values, (*S, B) nats, under distributions over data."""
+        assert self.x is not None
+        with full_precision(self.x):
+            if self.mask is None:
+                log_likelihood: Tensor = p.log_prob(self.x)
+                return log_likelihood
+            return self.model.likelihood.log_prob(p, self.x, self.mask)
+
+    def log_joint(self, z: Tensor) -> Tensor:
+        """Return log p(x, z), (*S, B) nats, at latents (*S, B, *latent_shape)."""
+        log_likelihood = self.log_likelihood(self.decode(z))
+        with full_precision(z):
+            log_prior: Tensor = self.prior.log_prob(z)
+        return log_likelihood + log_prior
+
+    def path_log_q(self, z: Tensor) -> Tensor:
+        """Return log q(z|x), (*S, B) nats, whose gradient reaches z but not the parameters of q."""
+        fixed = Inference(self.model, self.x, self.labels, self.mask, fitted=self.fitted)
+        vars(fixed)["features"] = self.features.detach()
+        with frozen(self.model), full_precision(z):
+            log_q: Tensor = fixed.posterior.log_prob(z)
+        return log_q
+
+    def draw(self, num_samples: int = 1, *, reparameterised: bool = True) -> LatentSamples:
+        """Draw K latents for each example: the only place where latents of data are drawn.
+
+        Args:
+            num_samples: K.
+            reparameterised: whether gradients flow from the draws to the posterior's parameters.
+        """
+        q, shape = self.posterior, torch.Size([num_samples])
+        known = self.x if self.x is not None else self.features
+        with full_precision(known):
+            draw = getattr(q, "draw", None)
+            if draw is not None:
+                drawn = draw(shape, self.prior)
+                return LatentSamples(self, drawn.z, drawn.log_q, drawn.levels, drawn.carry)
+            with_density = getattr(q, "rsample_and_log_prob", None)
+            if with_density is not None:
+                return LatentSamples(self, *with_density(shape))
+            return LatentSamples(self, q.rsample(shape) if reparameterised and q.has_rsample else q.sample(shape))
+
+    def _posterior_of(self, features: Tensor) -> Distribution:
+        model = self.model
+        q: Distribution = (
+            model.posterior(features, inference=self) if model.posterior_asks else model.posterior(features)
+        )
+        return q
