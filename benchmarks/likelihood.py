@@ -18,7 +18,7 @@ from torch import nn
 import zoo
 from benchmarks import _peers
 from benchmarks._measure import images_like_mnist, interleaved, matrix_peak, print_ratios, ratios, spread, write
-from zoo.model.model import Model
+from zoo.model import Model
 
 
 def main(arguments: list[str]) -> None:

@@ -10,7 +10,7 @@ import torch
 
 import zoo
 from benchmarks._measure import interleaved, spread, write
-from zoo.model.model import Model
+from zoo.model import Model
 
 
 def main(arguments: list[str]) -> None:

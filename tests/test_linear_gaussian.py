@@ -10,7 +10,7 @@ from torch.distributions import MultivariateNormal
 import zoo
 from zoo.decoders import Decoder
 from zoo.encoders import Encoder
-from zoo.model.model import Model
+from zoo.model import Model
 
 W = torch.tensor([[1.0, 0.8], [0.3, 0.9], [0.8, 0.6]])
 B = torch.tensor([0.5, -0.2, 0.1])

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from zoo.data import load_data
     from zoo.errors import ZooError
     from zoo.evaluation.evaluate import evaluate
-    from zoo.hub.locate import load
+    from zoo.hub.locate import build, load
     from zoo.hub.pull import pull
     from zoo.hub.push import push
     from zoo.hub.search import list_hub_models
-    from zoo.model.assembly import build
-    from zoo.model.model import Model
+    from zoo.model import Model
     from zoo.registry import list_components, register
     from zoo.registry.catalogue import list_models, list_pretrained, list_recipes
     from zoo.runs.job import train
@@ -28,11 +27,11 @@ if TYPE_CHECKING:
     from zoo.spec.resolve import load_recipe
 
 _HOMES = {
-    "Model": "zoo.model.model",
+    "Model": "zoo.model",
     "ModelSpec": "zoo.spec",
     "Recipe": "zoo.spec",
     "ZooError": "zoo.errors",
-    "build": "zoo.model.assembly",
+    "build": "zoo.hub.locate",
     "evaluate": "zoo.evaluation.evaluate",
     "list_components": "zoo.registry",
     "list_hub_models": "zoo.hub.search",

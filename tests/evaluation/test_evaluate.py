@@ -9,7 +9,7 @@ import zoo
 from zoo.data import Data, split_of_tensor
 from zoo.errors import ComponentError, DataError, InputError
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split, merged, record
-from zoo.model.model import Model
+from zoo.model import Model
 
 
 @pytest.fixture(scope="module")

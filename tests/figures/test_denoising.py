@@ -14,7 +14,7 @@ from zoo.errors import ComponentError
 from zoo.figures import EvaluationContext
 from zoo.figures.denoising_excess import plot_excess
 from zoo.figures.reverse_chain import plot_image_chain
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.report.gallery import draw_figures
 from zoo.spec import DataSpec
 

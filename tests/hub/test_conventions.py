@@ -14,7 +14,7 @@ from tests.hub.conftest import TOKEN
 from tests.hub.server import HubServer
 from zoo.errors import CheckpointError, InputError
 from zoo.hub.address import Address
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.runs.job import Run
 
 

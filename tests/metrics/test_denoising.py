@@ -11,7 +11,7 @@ import zoo
 from zoo.analysis.denoising import losses_by_step, mixture_oracle
 from zoo.data import Data, load_data
 from zoo.errors import ComponentError
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.spec import DataSpec
 
 MIXTURE = {"weights": [0.3, 0.7], "means": [[-2.0, 0.0], [3.0, 1.0]], "held_out": 1500, "size": 3000}

@@ -13,7 +13,7 @@ import zoo
 from zoo.analysis.quality import frechet_distance
 from zoo.data import Data
 from zoo.errors import ComponentError, ZooError
-from zoo.model.model import Model
+from zoo.model import Model
 
 FID = {"name": "fid", "examples": 24, "layer": 64}
 

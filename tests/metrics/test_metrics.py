@@ -13,7 +13,7 @@ from zoo.data import Data, split_of_tensor
 from zoo.errors import ComponentError, DataError
 from zoo.evaluation.context import EvaluationContext
 from zoo.metrics.active_units import ActiveUnits
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.registry import find_component
 
 QUICK = {

@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 
 import zoo
 from zoo.errors import ComponentError, InputError, RecipeError
-from zoo.model.model import Model
+from zoo.model import Model
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import zoo
 from tests.diffusion.mixtures import draw, random_oracle
 from zoo.diffusion.parameterisations import Quantity
 from zoo.errors import ComponentError, DataError, InputError, RecipeError
-from zoo.model.model import Model
+from zoo.model import Model
 
 QUANTITIES = get_args(Quantity)
 PAIRS = [(encoder, decoder) for encoder in zoo.list_components("encoder") for decoder in zoo.list_components("decoder")]

@@ -7,7 +7,7 @@ import torch
 
 import zoo
 from zoo.errors import ComponentError
-from zoo.model.model import Model
+from zoo.model import Model
 
 SMALL = {"encoder": {"widths": [16]}, "decoder": {"widths": [16]}, "data_shape": (1, 4, 4)}
 

@@ -8,7 +8,7 @@ import torch
 import zoo
 from zoo.data import Data
 from zoo.errors import DataError, InputError
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.report.comparison import compare
 
 

@@ -8,7 +8,7 @@ import torch
 import zoo
 from zoo.data import Split, split_of_tensor
 from zoo.errors import ComponentError, DataError
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.samplers import draw_samples, fit_sampler
 
 

@@ -11,7 +11,7 @@ import torch
 import zoo
 from zoo.data import Data, load_data
 from zoo.errors import TrainingError
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.spec import DataSpec, TrainSpec
 from zoo.training.devices import make_accelerator
 from zoo.training.loop import InterruptedTrainingError, Trainer

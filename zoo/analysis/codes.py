@@ -11,7 +11,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal
 from zoo.analysis.neighbours import distance_blocks
 from zoo.data import Split
 from zoo.errors import DataError
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.posteriors import posterior_mean
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from zoo.model.model import Model
+from zoo.model import Model
 
 
 def decoder_of(model: Model, label: int = 0) -> Callable[[Tensor], Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from zoo.data import DataInfo
 from zoo.diffusion.oracle import MixtureOracle
 from zoo.errors import ComponentError, InputError
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.objectives.denoising import Denoising
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo.analysis.denoising import denoising_of
 from zoo.diffusion.oracle import MixtureOracle
-from zoo.model.model import Model
+from zoo.model import Model
 
 _FAR = 7.0
 """Nats below the highest density: farther out, hardly a state in a thousand is found."""

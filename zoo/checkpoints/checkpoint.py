@@ -15,16 +15,16 @@ from torch.overrides import TorchFunctionMode
 
 from zoo.checkpoints.allocation import AllocationLimit, readable
 from zoo.errors import CheckpointError, InputError, located
+from zoo.model import Model
 from zoo.model.assembly import assemble
-from zoo.model.model import Model
 from zoo.registry import find_source
-from zoo.spec.model import PARTS, ModelSpec
+from zoo.spec.model import ModelSpec, kind_of_role
 from zoo.spec.resolve import validate
 from zoo.utils.files import replacing, write_text
 from zoo.version import __version__
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _LARGEST_CONFIG = 2**22
 _LARGEST_HEADER = 2**24
 
@@ -43,7 +43,7 @@ def save(model: Model, directory: str | Path) -> Path:
         True
     """
     folder = Path(directory)
-    save_weights(model.state_dict(), folder / WEIGHTS)
+    save_weights(own_tensors(model), folder / WEIGHTS)
     write_text(folder / CONFIG, json.dumps(describe(model.spec), indent=2, ensure_ascii=False) + "\n")
     return folder
 
@@ -54,10 +54,21 @@ def save_weights(tensors: dict[str, Tensor], path: Path) -> None:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
 
 
+def own_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Return the tensors of a module's state, each once: one that several modules share under its first name."""
+    tensors: dict[str, Tensor] = {}
+    seen: set[tuple[int, torch.Size, tuple[int, ...]]] = set()
+    for name, tensor in module.state_dict().items():
+        place = tensor.data_ptr(), tensor.shape, tensor.stride()
+        if place not in seen or not tensor.numel():
+            tensors[name] = tensor
+            seen.add(place)
+    return tensors
+
+
 def describe(spec: ModelSpec) -> dict[str, Any]:
     """Return the content of ``config.json``: versions, the spec, and which distribution each component came from."""
-    roles = [role for role in ("objective", *PARTS) if getattr(spec, role) is not None]
-    sources = {role: find_source(role, getattr(spec, role).name) for role in roles}
+    sources = {role: find_source(kind_of_role(role), component.name) for role, component in spec.components().items()}
     return {
         "library_name": "latent-zoo",
         "library_version": __version__,
@@ -173,7 +184,7 @@ def _check_installed(components: Any) -> None:
         name, distribution = str(fields.get("name")), fields.get("distribution")
         if distribution not in (None, "latent-zoo"):
             try:
-                find_source(role, name)
+                find_source(kind_of_role(role), name)
             except ValueError as error:
                 raise CheckpointError(
                     f"the {role} {name!r} is not installed",
@@ -222,7 +233,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 def load_weights(module: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
     """Load tensors strictly by name, shape and kind of number."""
-    wanted = module.state_dict()
+    wanted = own_tensors(module)
     missing, extra = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
     problems = [f"missing tensor {name!r} of shape {tuple(wanted[name].shape)}" for name in missing]
     problems += [f"unexpected tensor {name!r} of shape {tuple(tensors[name].shape)}" for name in extra]
@@ -237,4 +248,5 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], where: str) -> N
         raise CheckpointError(
             "; ".join(problems[:3]) + more, where=where, remedy="The weights belong to another configuration."
         )
-    module.load_state_dict(tensors)
+    # A tensor that several modules share has the values of its first name under all of its names.
+    module.load_state_dict(tensors, strict=False)

@@ -13,7 +13,7 @@ from zoo.cli._reference import MODEL, ModelDirectory
 if TYPE_CHECKING:
     from torch.distributions import Distribution
 
-    from zoo.model.model import Model
+    from zoo.model import Model
 
 
 @click.command(epilog="Example: zoo-cli sample runs/digits --count 100 --out samples.png")

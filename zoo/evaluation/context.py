@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.data import Batch, Split
 from zoo.errors import DataError
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.utils.distributed import SINGLE_PROCESS, ProcessGroup
 
 

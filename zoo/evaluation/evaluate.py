@@ -12,7 +12,7 @@ from zoo.data import Data, Split, split_of_tensor
 from zoo.errors import ComponentError, DataError, InputError, unknown_name
 from zoo.evaluation.context import EvaluationContext
 from zoo.metrics import Metric
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct

@@ -1,18 +1,53 @@
-"""One place that turns what a user calls a MODEL into a directory: every command and :func:`load` go through it."""
+"""From what a user calls a model to the model: a preset or a spec is built, a directory or a name is loaded."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from zoo.checkpoints import checkpoint
-from zoo.errors import CheckpointError, InputError, located, nearest
+from zoo.errors import CheckpointError, InputError, RecipeError, located, nearest
 from zoo.hub.address import PREFIX, Address
-from zoo.model.model import Model
+from zoo.model import Model
+from zoo.model.assembly import assemble
 from zoo.registry.catalogue import pretrained_files
+from zoo.spec import ModelSpec
+from zoo.spec.resolve import load_model_spec
+
+
+def build(model: str | Mapping[str, Any] | ModelSpec, *, pretrained: str | None = None, **overrides: Any) -> Model:
+    """Build a model from a preset's name, a mapping or a spec, with fresh weights or trained ones.
+
+    Args:
+        model: ``"vae-mlp-2d"``, a mapping with the fields of :class:`ModelSpec`, or a spec.
+        pretrained: what the weights of a preset were trained on, such as ``"digits"``; :func:`zoo.list_pretrained`
+            says what there is. The model is as it was trained, in evaluation mode.
+        overrides: fields of the spec to set: ``latent_dim=10``, ``data_shape=(3, 32, 32)``, ``encoder="conv"``,
+            ``objective={"beta": 4.0}``.
+
+    Raises:
+        RecipeError: a field is unknown or wrong.
+        ComponentError: a component or an option is unknown or wrong, or two parts cannot work together.
+
+    Example:
+        >>> import zoo
+        >>> model = zoo.build("vae-mlp-2d", latent_dim=10, data_shape=(3, 32, 32))
+        >>> model.spec.latent_dim, model.spec.likelihood.name
+        (10, 'bernoulli')
+    """
+    if pretrained is None:
+        return assemble(load_model_spec(model, overrides))
+    if not isinstance(model, str) or overrides:
+        raise RecipeError(
+            "pretrained weights belong to a preset as it was trained",
+            where=f"build(pretrained={pretrained!r})",
+            remedy="Name a preset and nothing else; `zoo-cli list pretrained` shows what there is.",
+        )
+    return load(f"{model}.{pretrained}")
 
 
 def load(model: str | Path, *, device: str | torch.device = "cpu", **hub: Any) -> Model:

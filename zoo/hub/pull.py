@@ -13,7 +13,7 @@ from zoo.errors import RunError, located
 from zoo.hub.address import Address
 from zoo.hub.content import read_evaluation
 from zoo.hub.download import Snapshot, fetch
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.spec.model import ModelSpec
 
 

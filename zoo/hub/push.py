@@ -16,7 +16,7 @@ from zoo.hub.client import Listing, connect, list_files, patiently
 from zoo.hub.commit import Change, commit
 from zoo.hub.content import NEEDED, USEFUL, is_figure
 from zoo.hub.faults import HubError, told
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.runs.card_file import is_untouched
 from zoo.runs.directory import CARD
 from zoo.runs.job import Run

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from zoo.data import DataInfo
 from zoo.evaluation.context import EvaluationContext
-from zoo.model.model import Model
+from zoo.model import Model
 
 __all__ = ["EvaluationContext", "Metric", "labels_for", "mean_with_error"]
 

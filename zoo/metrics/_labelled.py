@@ -10,7 +10,7 @@ from torch import Tensor
 from zoo.analysis.codes import Codes, encode_split
 from zoo.analysis.probes import folds
 from zoo.metrics import EvaluationContext
-from zoo.model.model import Model
+from zoo.model import Model
 
 FOLDS = 5
 Predict = Callable[[Tensor, Tensor, Tensor], Tensor]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from zoo.analysis.codes import encode_split
 from zoo.metrics import EvaluationContext, Metric
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.registry import register
 
 

@@ -8,7 +8,7 @@ from pydantic import PositiveInt
 
 from zoo.analysis.denoising import StepLosses, knows_best, losses_by_step, mixture_oracle
 from zoo.metrics import EvaluationContext, Metric
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.objectives.denoising import Denoising
 from zoo.registry import register
 

@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 
 from zoo.divergences import kl_divergence
 from zoo.metrics import EvaluationContext, Metric, labels_for, mean_with_error
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.registry import register
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from zoo.errors import ZooError
 from zoo.metrics import EvaluationContext, Metric
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.registry import find_source, register
 from zoo.samplers import draw_samples, fit_sampler
 

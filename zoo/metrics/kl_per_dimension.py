@@ -9,7 +9,7 @@ from torch.distributions import Distribution, Normal, kl_divergence
 
 from zoo.analysis.kl_variation import is_gaussian
 from zoo.metrics import EvaluationContext, Metric, labels_for
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.registry import register
 
 

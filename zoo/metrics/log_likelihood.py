@@ -9,7 +9,7 @@ import torch
 from pydantic import PositiveInt
 
 from zoo.metrics import EvaluationContext, Metric, labels_for, mean_with_error
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.registry import register
 
 

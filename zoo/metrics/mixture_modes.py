@@ -12,7 +12,7 @@ from zoo.data import DataInfo
 from zoo.diffusion.chain import NoiseChain
 from zoo.diffusion.oracle import MixtureOracle
 from zoo.metrics import EvaluationContext, Metric
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.registry import register
 
 

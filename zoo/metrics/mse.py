@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from zoo.metrics import EvaluationContext, Metric, labels_for
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.registry import register
 
 

@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from zoo.analysis.neighbours import neighbours_vote
 from zoo.metrics import EvaluationContext, Metric
 from zoo.metrics._labelled import accuracy, no_code, too_few
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.registry import register
 
 

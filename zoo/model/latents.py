@@ -133,10 +133,7 @@ class LatentSamples:
         carries = [None] * len(parts) if self.carry is None else self.carry.split(chunk)
         inference = self.inference
         return torch.cat(
-            [
-                inference.log_likelihood(inference.decode(z, carry))
-                for z, carry in zip(parts, carries, strict=True)
-            ]
+            [inference.log_likelihood(inference.decode(z, carry)) for z, carry in zip(parts, carries, strict=True)]
         )
 
 

@@ -151,7 +151,8 @@ class Model(nn.Module):
                     where=f"model.{key}" if key == "objective" else f"model.regularisers.{key}",
                     remedy="Give each adversary a regulariser of its own.",
                 )
-            found |= {key: adversary for adversary in own}
+            if own:
+                found[key] = own[0]
         return found
 
     # What is computed.
@@ -224,8 +225,8 @@ class Model(nn.Module):
         """Return what the prior, or the fitted prior, returns for what is known of a batch."""
         if inference.fitted:
             self._check_fitted()
-            fitted: Distribution = self.fitted_prior(inference=inference) if self.fitted_prior_asks else (
-                self.fitted_prior()
+            fitted: Distribution = (
+                self.fitted_prior(inference=inference) if self.fitted_prior_asks else (self.fitted_prior())
             )
             return fitted
         if not self.has("prior"):
@@ -345,14 +346,13 @@ class Model(nn.Module):
         if not len(x):
             return x.new_zeros(0)
         _check_values(x if mask is None else x[self.check_mask(mask, x)], self.likelihood.support)
-        count = -(-len(x) // max_rows)
-        blocks = zip(x.split(max_rows), _split(labels, max_rows, count), _split(mask, max_rows, count), strict=True)
-        return torch.cat(
-            [
-                self._log_likelihood(self.inference(*block, fitted=fitted), num_samples, max(1, max_rows // len(block[0])))
-                for block in blocks
-            ]
-        )
+        blocks = []
+        for start in range(0, len(x), max_rows):
+            rows = slice(start, start + max_rows)
+            known = (None if values is None else values[rows] for values in (labels, mask))
+            inference = self.inference(x[rows], *known, fitted=fitted)
+            blocks.append(self._log_likelihood(inference, num_samples, max(1, max_rows // len(x[rows]))))
+        return torch.cat(blocks)
 
     def _log_likelihood(self, inference: Inference, num_samples: int, chunk: int) -> Tensor:
         assert inference.x is not None
@@ -366,9 +366,7 @@ class Model(nn.Module):
         return total - math.log(num_samples)
 
     @torch.no_grad()
-    def impute(
-        self, x: Tensor, mask: Tensor, labels: Tensor | None = None, *, num_samples: int = 100
-    ) -> Tensor:
+    def impute(self, x: Tensor, mask: Tensor, labels: Tensor | None = None, *, num_samples: int = 100) -> Tensor:
         """Return data (B, *data_shape) whose unobserved values are replaced by their estimated means E[x | observed].
 
         Args:
@@ -541,10 +539,6 @@ class Model(nn.Module):
 
 def _takes(module: nn.Module | None, name: str) -> bool:
     return module is not None and name in inspect.signature(type(module).forward).parameters
-
-
-def _split(values: Tensor | None, size: int, count: int) -> tuple[Tensor, ...] | list[None]:
-    return [None] * count if values is None else values.split(size)
 
 
 def _check_tensor(value: object, where: str) -> None:

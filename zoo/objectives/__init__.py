@@ -3,73 +3,65 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from zoo.errors import ComponentError
-from zoo.model.parts import Parts
-from zoo.spec.model import ModelSpec
+from zoo.model.loss import Loss, StepLoss
 
+if TYPE_CHECKING:
+    from zoo.model import Inference, LatentSamples, Model
+    from zoo.spec.model import ModelSpec
 
-class Loss(NamedTuple):
-    """What is minimised, and what it is made of.
-
-    Attributes:
-        total: scalar, the mean over the batch, in the unit of the objective.
-        terms: named scalars without gradient, means over the batch; nats where they are log-densities.
-    """
-
-    total: Tensor
-    terms: dict[str, Tensor]
+__all__ = ["Loss", "Objective", "StepLoss", "impossible", "regularised", "sample_latents"]
 
 
 class Objective(nn.Module, ABC):
-    """Turns parts and a batch into a loss, and parts into samples.
+    """Turns a model and what is known of a batch into a loss, and a model into samples.
+
+    It is constructed after the parts, and may ask by name for every size and every part of the model.
 
     Attributes:
-        needs: the parts that a spec must name for this objective; it refuses the others.
-        alternatives: other sets of parts that serve as well, where a spec names those instead.
+        needs: the parts that a spec must name for this objective; others are refused.
+        alternatives: other sets of parts that a spec may name instead.
         uses_time: whether the parts are conditioned on the step of a chain.
+        takes_regularisers: whether its loss has latents that regularisers can see.
         unit: the unit of the loss, for logs and figures.
     """
 
     needs: ClassVar[tuple[str, ...]]
     alternatives: ClassVar[tuple[tuple[str, ...], ...]] = ()
     uses_time: ClassVar[bool] = False
+    takes_regularisers: ClassVar[bool] = True
     unit: ClassVar[str] = "nats"
 
     @abstractmethod
-    def loss(self, parts: Parts, x: Tensor, labels: Tensor | None = None) -> Loss:
-        """Return the loss of a batch (B, *data_shape) and its terms."""
+    def loss(self, model: Model, inference: Inference) -> StepLoss:
+        """Return the loss of a batch, its terms, and the evidence for adversaries."""
 
     @abstractmethod
-    def sample(self, parts: Parts, n: int, labels: Tensor | None = None, *, noise: bool = False) -> Tensor:
+    def sample(self, model: Model, n: int, labels: Tensor | None = None, *, noise: bool = False) -> Tensor:
         """Draw n examples (n, *data_shape); see :meth:`zoo.model.model.Model.sample`.
 
-        An objective may take more options by keyword, each with a default; the model hands them on.
+        An objective may take more options by keyword, each with a default; the model passes them on.
         """
 
-    def emission(self, parts: Parts, raw: Tensor) -> Distribution:
-        """Return p(x|z) from what the decoder gives: what the likelihood says, unless the objective knows better."""
-        distribution: Distribution = parts.likelihood(raw)
-        return distribution
-
-    def check(self, spec: ModelSpec, parts: Parts) -> None:
+    def check(self, spec: ModelSpec, model: Model) -> None:
         """Refuse parts that cannot work under this objective.
 
         Raises:
             ComponentError: names both, and what to use instead.
         """
 
-    def why_no_reconstruction(self, parts: Parts) -> str | None:
+    def why_no_reconstruction(self, model: Model) -> str | None:
         """Return why data cannot be encoded and decoded again, or None if they can."""
         return None
 
     def check_data(
-        self, parts: Parts, examples: Tensor, data_range: tuple[float, float] | None, where: str = "data.scale"
+        self, model: Model, examples: Tensor, data_range: tuple[float, float] | None, where: str = "data.scale"
     ) -> None:
         """Refuse data that were not scaled as the objective and its likelihood expect.
 
@@ -78,27 +70,51 @@ class Objective(nn.Module, ABC):
             data_range: smallest and largest value that the data may take; None for any real number.
 
         Raises:
-            DataError: expected says what, got what, and how to scale the data.
+            DataError: says what was expected and what was found, and how to scale the data.
         """
-        parts.likelihood.check_range(data_range, where)
+        model.likelihood.check_range(data_range, where)
 
-    def advance(self, step: int, steps_per_epoch: int) -> None:
-        """Take note of how far training is, before the step with this number from 0."""
+
+def regularised(samples: LatentSamples, total: Tensor, terms: dict[str, Tensor]) -> StepLoss:
+    """Return the loss with the posterior's own losses and the weighted regularisers added to it.
+
+    In training mode it also holds, for each adversarial regulariser, the evidence for its adversary.
+    """
+    model = samples.inference.model
+    evidence: dict[str, tuple[Tensor, ...]] = {}
+    for name, loss in model.posterior.losses(samples.q).items():
+        mean = loss.mean()
+        total, terms[name] = total + mean, mean.detach()
+    for key, regulariser in model.regularisers.items():
+        penalty = regulariser(samples)
+        total, terms[key] = total + regulariser.weight.value * penalty, penalty.detach()
+        if model.training:
+            shown = regulariser.evidence(samples)
+            if shown:
+                evidence[key] = tuple(tensor.detach() for tensor in shown)
+    return StepLoss(total, terms, evidence)
 
 
 def sample_latents(
-    parts: Parts, n: int, labels: Tensor | None = None, *, noise: bool = False, latents: Distribution | None = None
+    model: Model,
+    n: int,
+    labels: Tensor | None = None,
+    *,
+    noise: bool = False,
+    fitted: bool | None = None,
+    latents: Distribution | None = None,
 ) -> Tensor:
     """Draw z and decode it: the mean of p(x|z), or with ``noise`` a draw of it, (n, *data_shape).
 
     Args:
-        latents: what z is drawn from, with event shape (d,); the prior if not given.
+        fitted: draw z from the prior that was fitted after training; None: if there is one.
+        latents: what z is drawn from instead of a prior, with event shape ``latent_shape``.
     """
-    source = parts.prior if latents is None else latents
-    p = parts.decode(source.sample(torch.Size([n])).to(parts.device), labels)
+    z = model.latents(n, labels, fitted=fitted) if latents is None else latents.sample(torch.Size([n]))
+    p = model.decode(z.to(model.device), labels)
     return p.sample() if noise else p.mean
 
 
 def impossible(first: str, second: str, why: str, instead: str) -> ComponentError:
-    """Word the refusal of two parts that cannot work together."""
+    """Return the error for two parts that cannot work together."""
     return ComponentError(f"{first} and {second} cannot work together: {why}", where="model", remedy=instead)

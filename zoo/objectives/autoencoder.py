@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 from torch.distributions import Distribution
 
-from zoo.model.parts import Parts
-from zoo.objectives import Loss, Objective, impossible, sample_latents
+from zoo.objectives import Objective, StepLoss, impossible, regularised, sample_latents
 from zoo.registry import register
-from zoo.spec.model import ModelSpec
+
+if TYPE_CHECKING:
+    from zoo.model import Inference, Model
+    from zoo.spec.model import ModelSpec
 
 
 @register("objective", "autoencoder")
@@ -18,7 +20,7 @@ class Autoencoder(Objective):
     """Minimise the squared error of the reconstruction, ‖x − D(E(x))‖², summed over an example.
 
     Choose it for an embedding or for compression. Nothing shapes the latent space: codes leave holes and lie far
-    from any prior, so that decoding a draw of the prior gives poor samples; ``vae`` pays for good ones.
+    from any prior, so that decoding a draw of the prior gives poor samples; a ``fitted_prior`` repairs that.
 
     Source:
         Hinton & Salakhutdinov (2006), Reducing the Dimensionality of Data with Neural Networks.
@@ -38,24 +40,24 @@ class Autoencoder(Objective):
     def __init__(self) -> None:
         super().__init__()
 
-    def check(self, spec: ModelSpec, parts: Parts) -> None:
+    def check(self, spec: ModelSpec, model: Model) -> None:
         """Refuse parts that the squared error would leave untrained."""
-        if parts.posterior.has_density:
+        if model.has_density and not model.posterior.discrete:
             raise impossible(
                 f"objective {spec.objective.name!r}",
                 f"posterior {_name(spec, 'posterior')!r}",
                 "a squared error trains no variance",
                 "Use posterior `point`, or objective `vae`.",
             )
-        untrained = any(True for _ in parts.likelihood.parameters())
-        if untrained or parts.likelihood.parameter_shape != parts.data_shape:
+        untrained = any(True for _ in model.likelihood.parameters())
+        if untrained or model.likelihood.parameter_shape != model.data_shape:
             raise impossible(
                 f"objective {spec.objective.name!r}",
                 f"a likelihood {_name(spec, 'likelihood')!r} that learns its scale",
                 "a squared error trains no scale",
                 "Use `likelihood: {name: gaussian, scale_mode: fixed}`, or objective `vae`.",
             )
-        if any(parameter.requires_grad for parameter in parts.latent_prior.parameters()):
+        if any(parameter.requires_grad for parameter in model.latent_prior.parameters()):
             raise impossible(
                 f"objective {spec.objective.name!r}",
                 f"a prior {_name(spec, 'prior')!r} that is learned",
@@ -63,28 +65,33 @@ class Autoencoder(Objective):
                 "Use a fixed prior, or objective `vae`.",
             )
 
-    def loss(self, parts: Parts, x: Tensor, labels: Tensor | None = None) -> Loss:
+    def loss(self, model: Model, inference: Inference) -> StepLoss:
         """Return the squared error, summed over an example and averaged over the batch."""
-        reconstruction = parts.decode(parts.encode(x, labels).mean, labels).mean
+        samples = inference.draw()
         # The likelihood gives its mean in float32 or better, so the error is computed there too.
-        total = (x - reconstruction).square().flatten(1).sum(1).mean()
-        return Loss(total, {"squared_error": total.detach()})
+        errors = (inference.x - samples.data.mean[0]).square()
+        if inference.mask is not None:
+            errors = errors * inference.mask
+        total = errors.flatten(1).sum(1).mean()
+        return regularised(samples, total, {"squared_error": total.detach()})
 
     def sample(
         self,
-        parts: Parts,
+        model: Model,
         n: int,
         labels: Tensor | None = None,
         *,
         noise: bool = False,
+        fitted: bool | None = None,
         latents: Distribution | None = None,
     ) -> Tensor:
-        """Decode draws of the prior, which an autoencoder was never trained to do.
+        """Decode draws of the prior, which an autoencoder was never trained to do; or those of a fitted prior.
 
         Args:
-            latents: what z is drawn from instead; :func:`zoo.samplers.fit_sampler` fits it to training data.
+            fitted: draw z from the prior that was fitted after training; None: if there is one.
+            latents: what z is drawn from instead of a prior.
         """
-        return sample_latents(parts, n, labels, noise=noise, latents=latents)
+        return sample_latents(model, n, labels, noise=noise, fitted=fitted, latents=latents)
 
 
 def _name(spec: ModelSpec, part: str) -> str:

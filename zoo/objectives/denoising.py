@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.distributions import Distribution
 
 from zoo.diffusion.chain import NoiseChain, Variance
 from zoo.diffusion.parameterisations import Parameterisation, Quantity
@@ -16,12 +15,13 @@ from zoo.diffusion.progress import reporting
 from zoo.diffusion.reverse import Method, reverse_chain, visited_steps
 from zoo.diffusion.schedules import ScheduleName, noise_schedule
 from zoo.errors import ComponentError, DataError, InputError
-from zoo.model.parts import Parts
-from zoo.objectives import Loss, Objective, impossible
-from zoo.posteriors.point import Delta
+from zoo.objectives import Objective, StepLoss, impossible
 from zoo.registry import register
-from zoo.spec.model import ModelSpec
 from zoo.utils.precision import at_least_float32, full_precision
+
+if TYPE_CHECKING:
+    from zoo.model import Inference, Model
+    from zoo.spec.model import ModelSpec
 
 _EVALUATION_DRAWS = 4
 
@@ -66,6 +66,7 @@ class Denoising(Objective):
     needs: ClassVar[tuple[str, ...]] = ("encoder", "posterior", "decoder")
     alternatives: ClassVar[tuple[tuple[str, ...], ...]] = (("network",),)
     uses_time: ClassVar[bool] = True
+    takes_regularisers: ClassVar[bool] = False
     unit: ClassVar[str] = "squared error"
 
     def __init__(
@@ -88,9 +89,9 @@ class Denoising(Objective):
         self.weighting, self.variance, self.label_dropout = weighting, variance, label_dropout
         self.data_range: tuple[float, float] | None = None
 
-    def check(self, spec: ModelSpec, parts: Parts) -> None:
+    def check(self, spec: ModelSpec, model: Model) -> None:
         """Refuse a posterior that a regression would leave untrained, and dropped labels where there are none."""
-        if parts.has_density:
+        if model.has_density:
             name = spec.posterior.name if spec.posterior else "none"
             raise impossible(
                 f"objective {spec.objective.name!r}",
@@ -107,7 +108,7 @@ class Denoising(Objective):
         self.data_range = spec.data_range
 
     def check_data(
-        self, parts: Parts, examples: Tensor, data_range: tuple[float, float] | None, where: str = "data.scale"
+        self, model: Model, examples: Tensor, data_range: tuple[float, float] | None, where: str = "data.scale"
     ) -> None:
         """Refuse bounded data outside [-1, 1] or with another range, and unbounded data far from unit scale."""
         needed = "the objective 'denoising' needs data about as large as the noise that it adds"
@@ -125,32 +126,22 @@ class Denoising(Objective):
                 remedy="Use `data.scale: standardise`, which gives each feature mean 0 and deviation 1.",
             )
 
-    def emission(self, parts: Parts, raw: Tensor) -> Distribution:
-        """Return the data that a code stands for, as a point: at t = 1 the previous state is the data."""
-        reason = self.why_no_reconstruction(parts)
-        if reason is not None:
-            raise ComponentError(
-                f"{reason}: without a state x_t they are no data",
-                where="decode",
-                remedy="Build the model with `objective: {name: denoising, predict: clean}`.",
-            )
-        return Delta(at_least_float32(raw), len(parts.data_shape))
-
-    def why_no_reconstruction(self, parts: Parts) -> str | None:
+    def why_no_reconstruction(self, model: Model) -> str | None:
         """A network has no code, and a decoder that predicts noise gives no data."""
-        if not parts.has("decoder"):
+        if not model.has("decoder"):
             return "it has no code"
         quantity = self.prediction.quantity
         return None if quantity in ("clean", "previous") else f"its decoder predicts values of {quantity!r}"
 
-    def loss(self, parts: Parts, x: Tensor, labels: Tensor | None = None) -> Loss:
+    def loss(self, model: Model, inference: Inference) -> StepLoss:
         """Return the squared error, summed over an example and averaged over the batch, at a random step for each.
 
         In evaluation mode each example counts at several steps: the noise of the loss is large beside the
         differences between good denoisers, by which the best epoch is chosen.
         """
-        parts.check_data(x)
-        parts.check_labels(labels, len(x))
+        x, labels = inference.x, inference.labels
+        assert x is not None
+        model.check_labels(labels, len(x))
         if not self.training:
             x = x.repeat(_EVALUATION_DRAWS, *[1] * (x.ndim - 1))
             labels = None if labels is None else labels.repeat(_EVALUATION_DRAWS)
@@ -158,7 +149,7 @@ class Denoising(Objective):
         with full_precision(x):
             x = at_least_float32(x)
             before, state = self.chain.draw_pair(x, times)
-        raw = self.output(parts, state, times, self._drop(parts, labels))
+        raw = self.output(model, state, times, self._drop(model, labels))
         with full_precision(x):
             to_previous = _squared_error(self.prediction.previous(state, raw, times), before)
             terms = {"error_of_previous": to_previous.detach()}
@@ -168,17 +159,17 @@ class Denoising(Objective):
                 to_output = _squared_error(raw, self.prediction.output(state, x, times))
                 terms = {f"error_of_{quantity}": to_output.detach(), **terms}
                 total = to_output if self.weighting == "uniform" else to_previous
-        return Loss(total, terms)
+        return StepLoss(total, terms, {})
 
-    def output(self, parts: Parts, state: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
+    def output(self, model: Model, state: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return what the parts give for states x_t (B, *data_shape) at times (B,), in float32 or better."""
-        state, condition = parts.match_dtype(state, "x"), parts.embed(labels, times)
-        if parts.has("network"):
-            return at_least_float32(parts.network(state, condition))
-        code = parts.posterior(parts.encoder(state, condition)).mean
-        return at_least_float32(parts.decoder(code, condition))
+        state, condition = model.match_dtype(state, "x"), model.embed(labels, times)
+        if model.has("network"):
+            return at_least_float32(model.network(state, condition))
+        code = model.posterior(model.encoder(state, condition)).mean
+        return at_least_float32(model.decoder(code, condition))
 
-    def previous(self, parts: Parts, state: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
+    def previous(self, model: Model, state: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return s(x_t, t), the estimate of E[x_{t−1}|x_t], (B, *data_shape).
 
         Args:
@@ -189,16 +180,16 @@ class Denoising(Objective):
         Raises:
             InputError: a shape, a time or a label is not what the model needs.
         """
-        parts.check_data(state)
-        parts.check_labels(labels, len(state))
+        model.check_data(state)
+        model.check_labels(labels, len(state))
         self.chain.check_times(times, len(state))
-        raw = self.output(parts, state, times, labels)
+        raw = self.output(model, state, times, labels)
         with full_precision(state):
             return self.prediction.previous(state, raw, times)
 
     def sample(
         self,
-        parts: Parts,
+        model: Model,
         n: int,
         labels: Tensor | None = None,
         *,
@@ -237,13 +228,13 @@ class Denoising(Objective):
                 raise InputError(f"expected one of {get_args(choices)}, got {value!r}", where=f"sample.{name}")
         if max_rows < 1:
             raise InputError(f"expected at least 1 row, got {max_rows}", where="sample.max_rows")
-        labels = self._sampling_labels(parts, n, labels, guidance)
+        labels = self._sampling_labels(model, n, labels, guidance)
         blocks = []
         with reporting(progress, -(-n // max_rows) * (len(visited) - 1)) as report:
             for start in range(0, n, max_rows):
-                state = torch.randn(min(max_rows, n - start), *parts.data_shape, device=parts.device)
+                state = torch.randn(min(max_rows, n - start), *model.data_shape, device=model.device)
                 denoise = self._denoiser(
-                    parts, None if labels is None else labels[start : start + max_rows], guidance, clip
+                    model, None if labels is None else labels[start : start + max_rows], guidance, clip
                 )
                 states = [state]
                 for reached in reverse_chain(
@@ -255,17 +246,17 @@ class Denoising(Objective):
         return torch.cat(blocks, dim=1 if trajectory else 0)
 
     def _denoiser(
-        self, parts: Parts, labels: Tensor | None, guidance: float, clip: bool
+        self, model: Model, labels: Tensor | None, guidance: float, clip: bool
     ) -> Callable[[Tensor, int], Tensor]:
         """Return the function from x_t and t to x̂_0."""
 
         def denoise(state: Tensor, t: int) -> Tensor:
             times = torch.full((len(state),), t, device=state.device)
             if guidance == 1 or labels is None:
-                raw = self.output(parts, state, times, labels)
+                raw = self.output(model, state, times, labels)
             else:
-                both = torch.cat([labels, _no_class(parts, len(labels))])
-                stacked = self.output(parts, torch.cat([state, state]), torch.cat([times, times]), both)
+                both = torch.cat([labels, _no_class(model, len(labels))])
+                stacked = self.output(model, torch.cat([state, state]), torch.cat([times, times]), both)
                 with_class, without = stacked.chunk(2)
                 raw = without + guidance * (with_class - without)
             with full_precision(state):
@@ -274,7 +265,7 @@ class Denoising(Objective):
 
         return denoise
 
-    def _sampling_labels(self, parts: Parts, n: int, labels: Tensor | None, guidance: float) -> Tensor | None:
+    def _sampling_labels(self, model: Model, n: int, labels: Tensor | None, guidance: float) -> Tensor | None:
         if not isinstance(guidance, int | float):
             raise InputError(f"expected a number, got {guidance!r}", where="sample.guidance")
         if guidance != 1 and not (self.label_dropout and labels is not None):
@@ -285,23 +276,23 @@ class Denoising(Objective):
                 remedy="It needs a model with `classes` and `objective: {label_dropout: 0.1}`, and labels.",
             )
         if labels is None and self.label_dropout:
-            return _no_class(parts, n)
-        parts.check_labels(labels, n)
+            return _no_class(model, n)
+        model.check_labels(labels, n)
         return labels
 
-    def _drop(self, parts: Parts, labels: Tensor | None) -> Tensor | None:
+    def _drop(self, model: Model, labels: Tensor | None) -> Tensor | None:
         if labels is None or not (self.training and self.label_dropout):
             return labels
         hidden = torch.rand(len(labels), device=labels.device) < self.label_dropout
-        return torch.where(hidden, _no_class(parts, len(labels)), labels)
+        return torch.where(hidden, _no_class(model, len(labels)), labels)
 
 
 def _squared_error(estimate: Tensor, target: Tensor) -> Tensor:
     return (estimate - target).square().flatten(1).sum(1).mean()
 
 
-def _no_class(parts: Parts, count: int) -> Tensor:
-    embedding = parts.label_embedding
+def _no_class(model: Model, count: int) -> Tensor:
+    embedding = model.label_embedding
     if embedding is None:
         raise ComponentError("the model has no labels", where="labels")
-    return torch.full((count,), embedding.no_class, device=parts.device)
+    return torch.full((count,), embedding.no_class, device=model.device)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 from torch.distributions import Distribution
 
-from zoo.divergences import KlMethod, kl_divergence
-from zoo.model.parts import Parts
-from zoo.objectives import Loss, Objective, impossible, sample_latents
+from zoo.divergences import KlMethod
+from zoo.nn.weight import ScheduledWeight
+from zoo.objectives import Objective, StepLoss, impossible, regularised, sample_latents
 from zoo.registry import register
-from zoo.spec.model import ModelSpec
+from zoo.spec.schedule import NonNegativeWeight, WeightSchedule, as_schedule
 from zoo.spec.training import Duration
 from zoo.utils.precision import full_precision
+
+if TYPE_CHECKING:
+    from zoo.model import Inference, Model
+    from zoo.spec.model import ModelSpec
 
 
 @register("objective", "vae")
@@ -24,17 +27,24 @@ class Vae(Objective):
     r"""Minimise −E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z)): the negative ELBO at β = 1.
 
     Args:
-        beta: weight of the KL term. Below 1 it favours reconstructions, above 1 independent latents (β-VAE).
-        beta_warmup: linear rise of the weight from 0, ``{epochs: 5}`` or ``{steps: 500}``; keeps latents from
-            collapsing early. Validation always uses the full weight.
+        beta: weight of the KL term, a number or a schedule. Below 1 it favours reconstructions, above 1 independent
+            latents (β-VAE).
+        beta_warmup: short for a linear schedule of ``beta`` from 0, ``{epochs: 5}`` or ``{steps: 500}``; it keeps
+            latents from collapsing early. Validation always uses the full weight.
         num_samples: K, draws of z for each x.
         kl: ``closed_form``, ``monte_carlo`` with the K draws, or ``auto``: the closed form if the pair has one.
         bound: ``elbo``, or ``importance_weighted``: −log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|x), tighter for K > 1.
+            The objective ``iwae`` has further bounds of this kind, and gradients with less variance.
+        free_bits: λ, nats that each group of latents may spend without paying, Σ_g max(λ, E KL_g) in place of the KL
+            term while training. Groups are the levels of a hierarchy, or else the dimensions of a diagonal posterior
+            or the channels of its maps, or else all latents together.
 
     Source:
         Kingma & Welling (2014), Auto-Encoding Variational Bayes. https://arxiv.org/abs/1312.6114
         Higgins et al. (2017), β-VAE. https://openreview.net/forum?id=Sy2fzU9gl
         Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders. https://arxiv.org/abs/1509.00519
+        Kingma et al. (2016), Improving Variational Inference with Inverse Autoregressive Flow, appendix C.8 (free
+        bits). https://arxiv.org/abs/1606.04934
 
     Example:
         >>> import torch, zoo
@@ -45,78 +55,88 @@ class Vae(Objective):
     """
 
     needs: ClassVar[tuple[str, ...]] = ("encoder", "posterior", "prior", "decoder", "likelihood")
-    warm_beta: Tensor
 
     def __init__(
         self,
         *,
-        beta: Annotated[float, Field(ge=0)] = 1.0,
+        beta: NonNegativeWeight = 1.0,
         beta_warmup: Duration | None = None,
         num_samples: PositiveInt = 1,
         kl: KlMethod = "auto",
         bound: Literal["elbo", "importance_weighted"] = "elbo",
+        free_bits: Annotated[float, Field(ge=0)] = 0.0,
     ) -> None:
         super().__init__()
-        if bound == "importance_weighted" and kl == "closed_form":
+        if bound == "importance_weighted" and (kl == "closed_form" or free_bits):
             raise impossible(
                 "`bound: importance_weighted`",
-                "`kl: closed_form`",
+                "`kl: closed_form`" if kl == "closed_form" else "`free_bits`",
                 "the weights are densities of draws",
-                "Leave `kl` at `auto`.",
+                "Leave `kl` at `auto` and `free_bits` at 0.",
             )
-        self.beta, self.beta_warmup, self.num_samples, self.kl, self.bound = beta, beta_warmup, num_samples, kl, bound
-        # A tensor, so that a captured or compiled step sees it change.
-        self.register_buffer("warm_beta", torch.tensor(beta), persistent=False)
+        self.beta = ScheduledWeight(_warmed_up(as_schedule(beta), beta_warmup))
+        self.num_samples, self.kl, self.bound, self.free_bits = num_samples, kl, bound, free_bits
 
-    def check(self, spec: ModelSpec, parts: Parts) -> None:
+    def check(self, spec: ModelSpec, model: Model) -> None:
         """Refuse a posterior without a density."""
-        if not parts.posterior.has_density:
-            name = spec.posterior.name if spec.posterior else "none"
-            raise impossible(
-                f"objective {spec.objective.name!r}",
-                f"posterior {name!r}",
-                "a point has no density, so there is no KL term",
-                "Use posterior `diagonal_gaussian` or `full_gaussian`, or objective `autoencoder`.",
-            )
+        check_has_density(spec, model)
 
-    def advance(self, step: int, steps_per_epoch: int) -> None:
-        """Set the weight of the KL term for this step."""
-        if self.beta_warmup is not None:
-            length = self.beta_warmup.in_steps(steps_per_epoch)
-            self.warm_beta.fill_(self.beta * min(1.0, (step + 1) / length) if length else self.beta)
-
-    def loss(self, parts: Parts, x: Tensor, labels: Tensor | None = None) -> Loss:
+    def loss(self, model: Model, inference: Inference) -> StepLoss:
         """Return the negative bound in nats, with ``elbo``, ``reconstruction`` and ``kl`` as terms."""
-        beta: Tensor | float = self.warm_beta if self.training and self.beta_warmup else self.beta
-        q, prior = parts.encode(x, labels), parts.prior
-        with full_precision(x):
-            z = q.rsample(torch.Size([self.num_samples]))
-        p = parts.decode(z, labels)
-        with full_precision(x):
-            log_likelihood = p.log_prob(x)
+        beta = self.beta.value
+        samples = inference.draw(self.num_samples)
+        log_likelihood = samples.log_likelihood
+        with full_precision(samples.z):
             reconstruction = -log_likelihood.mean()
             if self.bound == "importance_weighted":
-                log_ratio = q.log_prob(z) - prior.log_prob(z)
+                log_ratio = samples.log_ratio
                 log_weights = log_likelihood - beta * log_ratio
                 total, kl = (math.log(self.num_samples) - log_weights.logsumexp(0)).mean(), log_ratio.mean()
+            elif self.free_bits and self.training:
+                divergences = samples.kl_of_groups().mean(1)
+                kl = divergences.sum()
+                total = reconstruction + beta * divergences.clamp_min(self.free_bits).sum()
             else:
-                kl = kl_divergence(q, prior, method=self.kl, samples=z).mean()
+                kl = samples.kl(self.kl).mean()
                 total = reconstruction + beta * kl
         reconstruction, kl = reconstruction.detach(), kl.detach()
-        return Loss(total, {"elbo": -(reconstruction + kl), "reconstruction": reconstruction, "kl": kl})
+        terms = {"elbo": -(reconstruction + kl), "reconstruction": reconstruction, "kl": kl}
+        return regularised(samples, total, terms)
 
     def sample(
         self,
-        parts: Parts,
+        model: Model,
         n: int,
         labels: Tensor | None = None,
         *,
         noise: bool = False,
+        fitted: bool | None = None,
         latents: Distribution | None = None,
     ) -> Tensor:
         """Draw z from the prior and decode it.
 
         Args:
-            latents: what z is drawn from instead; :func:`zoo.samplers.fit_sampler` fits it to training data.
+            fitted: draw z from the prior that was fitted after training; None: if there is one.
+            latents: what z is drawn from instead of a prior.
         """
-        return sample_latents(parts, n, labels, noise=noise, latents=latents)
+        return sample_latents(model, n, labels, noise=noise, fitted=fitted, latents=latents)
+
+
+def check_has_density(spec: ModelSpec, model: Model) -> None:
+    """Refuse a posterior without a density under an objective that needs one."""
+    if not model.has_density:
+        name = spec.posterior.name if spec.posterior else "none"
+        raise impossible(
+            f"objective {spec.objective.name!r}",
+            f"posterior {name!r}",
+            "a point has no density, so there is no KL term",
+            "Use posterior `diagonal_gaussian` or `full_gaussian`, or objective `autoencoder`.",
+        )
+
+
+def _warmed_up(beta: WeightSchedule, warmup: Duration | None) -> WeightSchedule:
+    if warmup is None:
+        return beta
+    if beta.changes:
+        raise impossible("`beta_warmup`", "a schedule of `beta`", "each says how the weight rises", "Leave one out.")
+    return WeightSchedule(name="linear", start=0.0, end=beta.end, over=warmup)

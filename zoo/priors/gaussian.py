@@ -72,9 +72,7 @@ class Gaussian(Prior):
 def _mean(mean: list[float] | None, latent_dim: int) -> Tensor:
     values = torch.zeros(latent_dim) if mean is None else torch.tensor(mean, dtype=torch.float32)
     if values.shape != (latent_dim,):
-        raise ComponentError(
-            f"expected {latent_dim} numbers (latent_dim), got {len(values)}", where="mean"
-        )
+        raise ComponentError(f"expected {latent_dim} numbers (latent_dim), got {len(values)}", where="mean")
     if not values.isfinite().all():
         raise ComponentError("expected finite numbers, got NaN or infinity", where="mean")
     return values

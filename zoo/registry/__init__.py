@@ -108,8 +108,10 @@ KINDS: Mapping[str, Kind] = {
             "data (B, *data_shape) → data (B, *data_shape)",
             ("data_shape", "condition_dim"),
         ),
-        Kind("regulariser", "zoo.regularisers", "Regulariser", "latent samples → one more term of the loss", (*WIRING,)),
-        Kind("objective", "zoo.objectives", "Objective", "model and batch → loss; how to draw a sample", (*WIRING,)),
+        Kind(
+            "regulariser", "zoo.regularisers", "Regulariser", "latents of a batch → a term of the loss", tuple(WIRING)
+        ),
+        Kind("objective", "zoo.objectives", "Objective", "model and batch → loss; how to sample", tuple(WIRING)),
         Kind("sampler", "zoo.samplers", "Sampler", "model and training data → distribution over codes"),
         Kind("dataset", "zoo.datasets", "Dataset", "→ train, validation and test data in a stated range"),
         Kind("metric", "zoo.metrics", "Metric", "model and data → named metrics"),

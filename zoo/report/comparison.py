@@ -17,7 +17,7 @@ from zoo.evaluation.evaluate import MetricChoice, SplitName, choose_metrics, eva
 from zoo.figures._panels import ModelPanels, plot_panels
 from zoo.figures._style import first_of_each_class, to_unit
 from zoo.metrics import labels_for
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.samplers import draw_samples, fit_sampler
 from zoo.utils.seeds import seeded
 

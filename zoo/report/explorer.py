@@ -12,7 +12,7 @@ from torch import Tensor
 from zoo.analysis.codes import encode_split
 from zoo.data import Split
 from zoo.evaluation.context import EvaluationContext
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.report.latent_map import Axis, LatentMap, map_of
 from zoo.report.sheets import Sheet, SheetFormat, largest_within, sheet_format, why_no_sheet
 from zoo.utils.seeds import seeded

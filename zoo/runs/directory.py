@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, save
 from zoo.errors import CheckpointError, RunError
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.spec.documents import to_yaml
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe

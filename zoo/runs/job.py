@@ -17,8 +17,8 @@ from accelerate import Accelerator
 from zoo.checkpoints.checkpoint import load
 from zoo.errors import RunError
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split, record
+from zoo.model import Model
 from zoo.model.assembly import assemble
-from zoo.model.model import Model
 from zoo.report.gallery import draw_figures
 from zoo.runs.card import write_card
 from zoo.runs.directory import RECIPE, RunDirectory

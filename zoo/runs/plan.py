@@ -9,8 +9,8 @@ from typing import Any
 from zoo.data import Data, DataInfo, load_data
 from zoo.errors import DataError, RecipeError, RunError
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split
+from zoo.model import Model
 from zoo.model.assembly import assemble
-from zoo.model.model import Model
 from zoo.registry import find_component
 from zoo.report.gallery import choose_figures
 from zoo.spec.model import ModelSpec

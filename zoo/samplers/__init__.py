@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 
 from zoo.data import Split
 from zoo.errors import ComponentError
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.registry import find_component
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct

@@ -9,7 +9,7 @@ from zoo.analysis.codes import encode_split
 from zoo.analysis.mixtures import fit_mixture
 from zoo.data import Split
 from zoo.errors import DataError
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.registry import register
 from zoo.samplers import Sampler
 

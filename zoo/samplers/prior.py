@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch.distributions import Distribution
 
 from zoo.data import Split
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.registry import register
 from zoo.samplers import Sampler
 

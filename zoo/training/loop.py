@@ -15,7 +15,7 @@ from torch import Tensor
 
 from zoo.data import Data, Split
 from zoo.errors import RunError, TrainingError
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.spec.training import TrainSpec
 from zoo.training.devices import mixed_precision
 from zoo.training.schedules import learning_rate_factor
@@ -138,7 +138,7 @@ class Trainer:
         self.model.train()
         for batch in self.stepper.batches(self._order_left()):
             self.stepper.set_learning_rate(self._rate_factor())
-            self.model.objective.advance(self.position.step, self.steps_per_epoch)
+            self.model.update_schedules(self.position.step, self.steps_per_epoch)
             share = self._share()
             loss = self.stepper.step(batch, share, self.position.step + 1)
             self.terms.add(loss, share)

@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from zoo.data import Batch, Split
 from zoo.errors import RecipeError, TrainingError
-from zoo.model.model import Model
+from zoo.model import Model
 from zoo.objectives import Loss
 from zoo.spec.training import TrainSpec
 from zoo.training.capture import CapturedStep

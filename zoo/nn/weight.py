@@ -1,0 +1,45 @@
+"""A weight of the loss that may change during training."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zoo.spec.schedule import WeightSchedule, as_schedule
+
+
+class ScheduledWeight(nn.Module):
+    """Holds the weight of a term of the loss, constant or on a schedule.
+
+    The model finds every one of them, wherever a component holds it, and sets it before each training step. In
+    evaluation mode the weight is the one that the schedule ends with.
+
+    Example:
+        >>> weight = ScheduledWeight(WeightSchedule.model_validate({"name": "linear", "end": 4, "over": {"steps": 4}}))
+        >>> weight.update(step=0, steps_per_epoch=10)
+        >>> float(weight.value), float(weight.eval().value)
+        (1.0, 4.0)
+    """
+
+    current: Tensor
+
+    def __init__(self, weight: float | WeightSchedule) -> None:
+        super().__init__()
+        self.schedule = as_schedule(weight)
+        self.changes, self.final = self.schedule.changes, float(self.schedule.end)
+        # A tensor, so that a captured or compiled step sees it change.
+        self.register_buffer("current", torch.tensor(self.final), persistent=False)
+
+    @property
+    def value(self) -> Tensor | float:
+        """The weight of this step: a number where it never changes, else a scalar tensor."""
+        return self.current if self.changes and self.training else self.final
+
+    def update(self, step: int, steps_per_epoch: int) -> None:
+        """Set the weight for the step with this number from 0."""
+        if self.changes:
+            self.current.fill_(self.schedule.value(step, steps_per_epoch))
+
+    def warmup_steps(self, steps_per_epoch: int) -> int:
+        """Return after how many steps the weight no longer changes."""
+        return self.schedule.warmup_steps(steps_per_epoch)

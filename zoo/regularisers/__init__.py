@@ -1,0 +1,58 @@
+"""Regularisers: further terms of the loss, computed from the latents of a batch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from zoo.nn.weight import ScheduledWeight
+from zoo.spec.schedule import WeightSchedule
+
+if TYPE_CHECKING:
+    from zoo.model import LatentSamples, Model
+    from zoo.spec.model import ModelSpec
+
+
+class Regulariser(nn.Module, ABC):
+    """One more term of the loss, weighted by an option of its own.
+
+    Extend it and register the class to add a regulariser. Its constructor may ask by name for every size and every
+    part of the model. One that is adversarial holds a :class:`~zoo.nn.adversary.Adversary`, which training gives an
+    optimiser and a turn of its own.
+
+    Args:
+        weight: what the term is multiplied by before it is added to the loss; a number or a schedule.
+
+    Example:
+        >>> import torch, zoo
+        >>> @zoo.register("regulariser", "small_codes")
+        ... class SmallCodes(Regulariser):
+        ...     def __init__(self, *, weight: float = 1.0) -> None:
+        ...         super().__init__(weight)
+        ...     def forward(self, samples):
+        ...         return samples.z.square().mean()
+        >>> model = zoo.build("ae-mlp-2d", data_shape=(1, 8, 8), regularisers={"small": {"name": "small_codes"}})
+        >>> sorted(model.loss(torch.rand(4, 1, 8, 8)).terms)
+        ['small', 'squared_error']
+    """
+
+    def __init__(self, weight: float | WeightSchedule = 1.0) -> None:
+        super().__init__()
+        self.weight = ScheduledWeight(weight)
+
+    @abstractmethod
+    def forward(self, samples: LatentSamples) -> Tensor:
+        """Return the term, a scalar, before it is weighted."""
+
+    def evidence(self, samples: LatentSamples) -> tuple[Tensor, ...]:
+        """Return the tensors that the adversary's own loss is computed from; the caller detaches them."""
+        return ()
+
+    def check(self, spec: ModelSpec, model: Model) -> None:
+        """Refuse parts that the regulariser cannot work with.
+
+        Raises:
+            ComponentError: names both, and what to use instead.
+        """
