@@ -19,6 +19,7 @@ OPTIONS = [
     {"normalisation": "group", "activation": "leaky_relu", "dropout": 0.5},
     {"normalisation": "layer", "activation": "tanh", "hidden": 24},
     {"activation": "elu", "dropout": 0.25, "hidden": None},
+    {"widths": []},
 ]
 
 
@@ -45,7 +46,8 @@ def test_features_are_as_many_as_announced_and_finite(name, options, condition_d
     encoder = build(name, condition_dim=condition_dim, **options)
     condition = torch.randn(5, condition_dim) if condition_dim else None
     features = encoder(images(5), condition)
-    assert features.shape == (5, encoder.features)
+    assert features.shape == (5, *getattr(encoder, "feature_shape", (encoder.features,)))
+    assert features.flatten(1).shape[1] == encoder.features
     assert features.isfinite().all()
 
 
@@ -81,7 +83,7 @@ def test_a_condition_is_without_effect_until_it_is_trained(name, options):
 
 
 @every_encoder
-def test_without_a_condition_nothing_is_there_for_one(name):
+def test_an_unconditional_encoder_has_no_parameters_for_a_condition(name):
     conditional = build(name, condition_dim=3).state_dict()
     plain = build(name).state_dict()
     assert set(plain) < set(conditional)
@@ -89,14 +91,14 @@ def test_without_a_condition_nothing_is_there_for_one(name):
 
 
 @every_encoder
-def test_every_value_of_the_data_counts(name):
+def test_every_value_of_the_data_affects_the_features(name):
     x = images(8).requires_grad_()
     build(name, activation="tanh")(x).square().sum().backward()
     assert (x.grad.abs().sum(0) > 0).all()
 
 
 @every_encoder
-def test_dropout_acts_in_training_alone(name):
+def test_dropout_acts_only_in_training(name):
     encoder, x = build(name, dropout=0.5), images(4)
     assert not torch.equal(encoder(x), encoder(x))
     encoder.eval()
@@ -106,7 +108,7 @@ def test_dropout_acts_in_training_alone(name):
 
 @every_encoder
 @every_option
-def test_a_checkpoint_brings_the_same_outputs_back(name, options):
+def test_loading_a_state_restores_the_outputs(name, options):
     encoder = build(name, condition_dim=3, **options)
     x, condition = images(4), torch.randn(4, 3)
     encoder(x, condition)  # moves running statistics
@@ -135,20 +137,20 @@ def test_mixed_precision_stays_close_to_full_precision(name, options):
 
 
 @every_encoder
-@pytest.mark.parametrize("came", [(4, 2, 12, 9), (4, 2, 9), (4, 1, 9, 12), SHAPE])
-def test_data_of_another_shape_are_refused_with_both_shapes(name, came):
+@pytest.mark.parametrize("shape", [(4, 2, 12, 9), (4, 2, 9), (4, 1, 9, 12), SHAPE])
+def test_data_of_another_shape_are_refused_with_both_shapes(name, shape):
     with pytest.raises(DataError, match=r"\(B, 2, 9, 12\)") as refusal:
-        build(name)(torch.zeros(came))
-    assert str(came) in str(refusal.value)
+        build(name)(torch.zeros(shape))
+    assert str(shape) in str(refusal.value)
 
 
 @every_encoder
 def test_a_missing_unwanted_or_misshapen_condition_is_refused(name):
-    with pytest.raises(ComponentError, match=r"expected \(4, 3\), got none"):
+    with pytest.raises(ComponentError, match=r"expected a condition of shape \(4, 3\), got none"):
         build(name, condition_dim=3)(images(4))
     with pytest.raises(ComponentError, match=r"expected no condition, got one of shape \(4, 3\)"):
         build(name)(images(4), torch.zeros(4, 3))
-    with pytest.raises(ComponentError, match=r"expected \(4, 3\), got \(1, 3\)"):
+    with pytest.raises(ComponentError, match=r"expected a condition of shape \(4, 3\), got \(1, 3\)"):
         build(name, condition_dim=3)(images(4), torch.zeros(1, 3))
 
 

@@ -26,7 +26,21 @@ def test_is_the_composition_of_its_layers_in_the_order_of_its_widths():
     torch.testing.assert_close(encoder(x), expected)
 
 
-@pytest.mark.parametrize("widths", [[], [0], [512, -1], ["many"], 512, [2.0]])
+def test_without_widths_the_features_are_the_data():
+    encoder, x = MLPEncoder(data_shape=(2, 3), condition_dim=0, widths=[]), torch.randn(4, 2, 3)
+    assert encoder.features == 6
+    assert torch.equal(encoder(x), x.flatten(1))
+
+
+def test_without_widths_a_condition_scales_and_shifts_the_data():
+    encoder = MLPEncoder(data_shape=(6,), condition_dim=2, widths=[])
+    torch.nn.init.normal_(encoder.modulation.linear.weight)
+    x, condition = torch.randn(4, 6), torch.randn(4, 2)
+    scale, shift = encoder.modulation.linear(condition).chunk(2, dim=1)
+    torch.testing.assert_close(encoder(x, condition), x * (1 + scale) + shift)
+
+
+@pytest.mark.parametrize("widths", [[0], [512, -1], ["many"], 512, [2.0]])
 def test_widths_that_make_no_network_are_refused(widths):
     with pytest.raises(ComponentError, match=r"encoder\.widths"):
         check_options(MLPEncoder, {"widths": widths}, "encoder")

@@ -57,6 +57,12 @@ def test_unet_takes_images_of_any_size_from_8(size, levels):
     assert network(images(2, (1, *size)), torch.randn(2, 3)).shape == (2, 1, *size)
 
 
+@pytest.mark.parametrize("length", [8, 13, 100])
+def test_unet_takes_series_of_any_length_from_8(length):
+    network = stirred(build("unet", (2, length), channels=[4, 8], normalisation="group", dropout=0.1))
+    assert network(images(2, (2, length)), torch.randn(2, 3)).shape == (2, 2, length)
+
+
 @every_network
 def test_it_begins_as_the_identity_or_as_zero(name):
     x = images(3)
@@ -119,23 +125,23 @@ def test_mixed_precision_stays_close_to_full_precision(name):
 
 
 @every_network
-@pytest.mark.parametrize("came", [(4, 2, 12, 9), (4, 2, 9), SHAPE])
-def test_data_of_another_shape_are_refused_with_both_shapes(name, came):
+@pytest.mark.parametrize("shape", [(4, 2, 12, 9), (4, 2, 9), SHAPE])
+def test_data_of_another_shape_are_refused_with_both_shapes(name, shape):
     with pytest.raises(DataError, match=r"\(B, 2, 9, 12\)") as refusal:
-        build(name)(torch.zeros(came), torch.zeros(came[0], 3))
-    assert str(came) in str(refusal.value)
+        build(name)(torch.zeros(shape), torch.zeros(shape[0], 3))
+    assert str(shape) in str(refusal.value)
 
 
 @every_network
 def test_a_missing_or_unwanted_condition_is_refused(name):
-    with pytest.raises(ComponentError, match=r"expected \(4, 3\), got none"):
+    with pytest.raises(ComponentError, match=r"expected a condition of shape \(4, 3\), got none"):
         build(name)(images(4))
-    with pytest.raises(ComponentError, match="no condition was needed"):
+    with pytest.raises(ComponentError, match="expected no condition, got one of shape"):
         build(name, condition_dim=0)(images(4), torch.zeros(4, 3))
 
 
-@pytest.mark.parametrize("shape", [(2,), (1, 7, 9), (8, 8)])
-def test_unet_refuses_what_is_no_image_and_names_mlp(shape):
+@pytest.mark.parametrize("shape", [(2,), (1, 7, 9), (8, 7)])
+def test_unet_refuses_data_that_it_cannot_halve_and_names_mlp(shape):
     with pytest.raises(ComponentError, match="mlp"):
         build("unet", shape)
 

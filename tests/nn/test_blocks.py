@@ -33,7 +33,7 @@ def test_a_layer_before_batch_normalisation_has_no_bias():
 
 def test_any_layer_can_be_the_layer_of_a_block():
     layer = nn.Sequential(nn.Linear(3, 8), nn.Unflatten(1, (2, 2, 2)))
-    assert Block(layer, 2, BlockOptions(), images=True)(torch.zeros(5, 3)).shape == (5, 2, 2, 2)
+    assert Block(layer, 2, BlockOptions(), dims=2)(torch.zeros(5, 3)).shape == (5, 2, 2, 2)
 
 
 def test_a_chain_hands_the_condition_to_each_block():

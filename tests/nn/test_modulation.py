@@ -5,7 +5,7 @@ import torch
 
 from zoo.nn.modulation import Modulation
 
-SHAPES = pytest.mark.parametrize("shape", [(6, 4), (6, 4, 5, 7)], ids=["vectors", "maps"])
+SHAPES = pytest.mark.parametrize("shape", [(6, 4), (6, 4, 5), (6, 4, 5, 7)], ids=["vectors", "series", "maps"])
 
 
 @SHAPES

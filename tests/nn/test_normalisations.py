@@ -1,14 +1,14 @@
-"""Normalisations by name."""
+"""Normalisations by name, for vectors, series and images."""
 
 import pytest
 import torch
 
 from zoo.nn.normalisations import BatchNorm, normalisation
 
-VECTORS, MAPS = (6, 16), (6, 16, 5, 7)
+VECTORS, SERIES, MAPS = (6, 16), (6, 16, 35), (6, 16, 5, 7)
 
 
-@pytest.fixture(params=[VECTORS, MAPS], ids=["vectors", "maps"])
+@pytest.fixture(params=[VECTORS, SERIES, MAPS], ids=["vectors", "series", "maps"])
 def features(request):
     torch.manual_seed(0)
     return 3 + 2 * torch.randn(request.param)
@@ -25,17 +25,17 @@ def test_none_changes_nothing(features):
 
 
 def test_batch_pools_over_examples_and_pixels(features):
-    out = normalisation("batch", 16, images=features.dim() == 4)(features)
+    out = normalisation("batch", 16, dims=features.dim() - 2)(features)
     assert standardised(out.transpose(0, 1).reshape(16, -1))
 
 
 def test_layer_pools_over_one_example(features):
-    out = normalisation("layer", 16, images=features.dim() == 4)(features)
+    out = normalisation("layer", 16, dims=features.dim() - 2)(features)
     assert standardised(out.reshape(6, -1))
 
 
 def test_group_pools_over_four_features_of_one_example(features):
-    out = normalisation("group", 16, images=features.dim() == 4)(features)
+    out = normalisation("group", 16, dims=features.dim() - 2)(features)
     assert standardised(out.reshape(6 * 4, -1))
 
 
@@ -47,7 +47,7 @@ def test_groups_divide_the_width_and_are_not_small(width):
     assert groups == 1 or width / groups >= 4
 
 
-@pytest.mark.parametrize("shape", [(1, 16), (1, 16, 1, 1)])
+@pytest.mark.parametrize("shape", [(1, 16), (1, 16, 1), (1, 16, 1, 1)])
 def test_a_single_value_is_normalised_by_the_running_statistics(shape):
     norm = BatchNorm(16)
     norm(torch.randn(8, *shape[1:]) * 3 + 1)
@@ -66,5 +66,5 @@ def test_one_map_of_several_pixels_has_statistics_of_its_own():
 
 
 def test_features_that_are_neither_vectors_nor_maps_are_refused():
-    with pytest.raises(ValueError, match=r"got \(2, 16, 5\)"):
-        BatchNorm(16)(torch.randn(2, 16, 5))
+    with pytest.raises(ValueError, match=r"got \(2, 16, 5, 1, 1\)"):
+        BatchNorm(16)(torch.randn(2, 16, 5, 1, 1))

@@ -11,8 +11,10 @@ class Decoder(nn.Module, ABC):
     """Maps latents to raw, unconstrained parameters, from which a likelihood makes a distribution over data.
 
     Extend it and register the class to add a decoder. Its constructor is keyword-only and asks by name for
-    what the model knows: ``latent_dim``, ``output_shape`` and ``condition_dim``, the length of the condition
-    vector or 0. Everything else is an option of the recipe, with a type and a default.
+    what the model knows: ``output_shape``, ``condition_dim``, the length of the condition vector or 0, and either
+    ``latent_dim`` or ``latent_shape``. A decoder that asks for ``latent_dim`` sees latents as vectors (B, latent_dim);
+    one that asks for ``latent_shape`` sees them as they are, such as maps (B, D, h, w). Everything else is an option of
+    the recipe, with a type and a default.
 
     Example:
         >>> import math, torch
@@ -29,4 +31,4 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Map latents (B, latent_dim), with a condition (B, condition_dim) or none, to (B, *output_shape)."""
+        """Map latents, with a condition (B, condition_dim) or none, to raw parameters (B, *output_shape)."""

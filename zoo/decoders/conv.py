@@ -1,31 +1,36 @@
-"""The convolutional decoder."""
+"""The convolutional decoder of latent vectors."""
 
 from __future__ import annotations
 
 import math
 from typing import Annotated
 
+from einops.layers.torch import Rearrange
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from zoo.decoders import Decoder
 from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import Block, BlockOptions, Chain, linear_block, same_size_block
-from zoo.nn.checks import check_batch, check_condition, check_image_shape
-from zoo.nn.images import double, halvings
+from zoo.nn.blocks import BlockOptions, linear_block
+from zoo.nn.checks import check_batch, check_condition, check_map_shape
+from zoo.nn.doubling import doubling_stages
+from zoo.nn.maps import halvings
 from zoo.nn.normalisations import NormalisationName
 from zoo.registry import register
+
+_TO_MAPS = {1: "b (maps length) -> b maps length", 2: "b (maps height width) -> b maps height width"}
 
 
 @register("decoder", "conv")
 class ConvDecoder(Decoder):
     """A small image from the latents, then transposed convolutions that double it at each stage.
 
-    Choose it for images of any size from 8×8 up, odd and rectangular ones too. It mirrors the encoder
-    ``conv``: each doubling ends at the size at which the encoder's halving began.
+    Choose it for images of any size from 8×8 up, odd and rectangular ones too, and for series of 8 steps or more. It
+    mirrors the encoder ``conv``: each doubling ends at the size at which the encoder's halving began. It sees latents
+    as vectors; for latent maps choose ``conv_map``, which keeps their places.
 
     Shapes:
-        latents (B, latent_dim), condition (B, condition_dim) or None → raw parameters (B, C, H, W).
+        latents (B, latent_dim), condition (B, condition_dim) or None → raw parameters (B, C, H, W) or (B, C, L).
 
     Args:
         channels: maps of each stage, in the order in which data pass them; each stage doubles the image.
@@ -33,13 +38,13 @@ class ConvDecoder(Decoder):
         hidden: units of a fully connected layer before the first stage; null: none. Without it each pixel of
             the first stage is nearly linear in the latents, which cost 6 to 10 nats in short runs on MNIST.
         activation: the nonlinearity after each layer but the last.
-        normalisation: what normalises each layer's maps, but the last's, before the condition acts on them.
+        normalisation: what normalises each layer's maps, except the last layer's, before the condition acts on them.
         dropout: the share of maps that training sets to zero.
 
     Raises:
         DataError: latents of another shape.
-        ComponentError: an output that is no image of at least 8×8; a condition is missing, unwanted or of
-            another shape.
+        ComponentError: an output that is neither an image of at least 8×8 pixels nor a series of at least 8 steps; a
+            condition is missing, unwanted or of another shape.
 
     Source:
         Radford, Metz & Chintala (2016), Unsupervised Representation Learning with DCGANs, section 3.
@@ -66,25 +71,22 @@ class ConvDecoder(Decoder):
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         super().__init__()
-        images, height, width = check_image_shape(tuple(output_shape), "output_shape")
+        outputs, size = check_map_shape(tuple(output_shape), "output_shape")
         self.latent_dim, self.condition_dim = latent_dim, condition_dim
         options = BlockOptions(activation, normalisation, dropout, condition_dim)
-        sizes = halvings((height, width), len(channels))[::-1]
         self.hidden = None if hidden is None else linear_block(latent_dim, hidden, options)
-        first = nn.Linear(hidden or latent_dim, channels[0] * math.prod(sizes[0]))
-        layer: nn.Module = nn.Sequential(first, nn.Unflatten(1, (channels[0], *sizes[0])))
-        self.blocks = Chain()
-        for maps, next_maps, size in zip(channels, [*channels[1:], images], sizes[1:], strict=True):
-            self.blocks.append(Block(layer, maps, options, images=True))
-            self.blocks.extend(same_size_block(maps, options) for _ in range(depth - 1))
-            is_last = size == (height, width)
-            layer = double(maps, next_maps, to=size, bias=options.bias or is_last)
-        self.output = layer
+        smallest = halvings(size, len(channels))[-1]
+        sides = dict(zip(("height", "width") if len(size) == 2 else ("length",), smallest, strict=True))
+        first = nn.Linear(hidden or latent_dim, channels[0] * math.prod(smallest))
+        to_maps = Rearrange(_TO_MAPS[len(size)], maps=channels[0], **sides)
+        self.blocks, self.output = doubling_stages(
+            nn.Sequential(first, to_maps), channels, depth, options, outputs, size
+        )
 
     def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Map latents (B, latent_dim) to raw parameters (B, C, H, W)."""
+        """Map latents (B, latent_dim) to raw parameters (B, *output_shape)."""
         check_batch(z, (self.latent_dim,), "latents")
-        check_condition(condition, self.condition_dim, len(z))
+        check_condition(condition, self.condition_dim, z.shape[0])
         h = z if self.hidden is None else self.hidden(z, condition)
         raw: Tensor = self.output(self.blocks(h, condition))
         return raw

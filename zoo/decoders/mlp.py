@@ -12,21 +12,24 @@ from zoo.decoders import Decoder
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import BlockOptions, linear_chain
 from zoo.nn.checks import check_batch, check_condition
+from zoo.nn.modulation import Modulation
 from zoo.nn.normalisations import NormalisationName
 from zoo.registry import register
 
 
 @register("decoder", "mlp")
 class MLPDecoder(Decoder):
-    """Fully connected layers, the last of which gives every raw parameter at once.
+    """Fully connected layers, the last of which returns every raw parameter at once.
 
-    Choose it for vectors and tables, and for small images where it is fast.
+    Choose it for vectors and tables, and for small images, where it is fast. With ``widths: []`` it is a linear map, as
+    in principal component analysis.
 
     Shapes:
         latents (B, latent_dim), condition (B, condition_dim) or None → raw parameters (B, *output_shape).
 
     Args:
-        widths: units of the hidden layers, in the order in which data pass them.
+        widths: units of the hidden layers, in the order in which data pass them; []: none. A condition then scales and
+            shifts the raw parameters.
         depth: layers of each width.
         activation: the nonlinearity after each hidden layer.
         normalisation: what normalises each hidden layer's outputs before the condition acts on them.
@@ -52,7 +55,7 @@ class MLPDecoder(Decoder):
         latent_dim: int,
         output_shape: tuple[int, ...],
         condition_dim: int,
-        widths: Annotated[list[PositiveInt], Field(min_length=1)] = [256, 512],  # noqa: B006 - only read
+        widths: list[PositiveInt] = [256, 512],  # noqa: B006 - only read
         depth: PositiveInt = 1,
         activation: ActivationName = "relu",
         normalisation: NormalisationName = "none",
@@ -63,11 +66,16 @@ class MLPDecoder(Decoder):
         self.output_shape = tuple(output_shape)
         options = BlockOptions(activation, normalisation, dropout, condition_dim)
         self.blocks = linear_chain(latent_dim, widths, depth, options)
-        self.output = nn.Linear(widths[-1], math.prod(output_shape))
+        self.output = nn.Linear(widths[-1] if widths else latent_dim, math.prod(output_shape))
+        self.modulation: Modulation | None = None
+        if condition_dim and not widths:
+            self.modulation = Modulation(width=math.prod(output_shape), condition_dim=condition_dim)
 
     def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map latents (B, latent_dim) to raw parameters (B, *output_shape)."""
         check_batch(z, (self.latent_dim,), "latents")
-        check_condition(condition, self.condition_dim, len(z))
+        check_condition(condition, self.condition_dim, z.shape[0])
         raw: Tensor = self.output(self.blocks(z, condition))
+        if self.modulation is not None and condition is not None:
+            raw = self.modulation(raw, condition)
         return raw.view(-1, *self.output_shape)

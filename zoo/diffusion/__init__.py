@@ -1,1 +1,1 @@
-"""The chain that turns data into noise step by step: schedules, moments, relations, and the exact way back."""
+"""The chain that turns data into noise step by step: schedules, moments, parameterisations, and the way back."""

@@ -25,7 +25,7 @@ class NoiseChain(nn.Module):
     r"""The chain x_t = √(1−β_t) x_{t−1} + √β_t ε_t, t = 1 … T, from data x_0 to nearly pure noise x_T.
 
     Every x_t is Gaussian given x_0, N(√ᾱ_t x_0, (1−ᾱ_t) I), and so is x_{t−1} given x_t and x_0, which
-    :meth:`step_back` uses. All coefficients are computed in float64 and held in float32; they are no weights.
+    :meth:`step_back` uses. All coefficients are computed in float64 and stored in float32; they are not trained.
 
     Attributes:
         steps: T.
@@ -66,7 +66,7 @@ class NoiseChain(nn.Module):
             self.register_buffer(name, values.float(), persistent=False)
 
     def random_times(self, batch: int, device: torch.device) -> Tensor:
-        """Draw times (B,) from 1 to T: each is uniform, and together they are evenly spread, which calms the loss.
+        """Draw times (B,) from 1 to T: each is uniform, and together they are evenly spread, so the loss varies less.
 
         Source:
             Kingma et al. (2021), Variational Diffusion Models, appendix I.1. https://arxiv.org/abs/2107.00630
@@ -75,10 +75,10 @@ class NoiseChain(nn.Module):
         return (places * self.steps).long().clamp(max=self.steps - 1) + 1
 
     def check_times(self, times: Tensor, batch: int) -> None:
-        """Refuse times that are no steps of this chain.
+        """Refuse times that are not steps of this chain.
 
         Raises:
-            InputError: the message has what was expected and what was found.
+            InputError: says what was expected and what was found.
         """
         if times.shape != (batch,) or times.dtype != torch.long:
             raise InputError(
@@ -91,7 +91,7 @@ class NoiseChain(nn.Module):
             )
 
     def draw(self, x0: Tensor, times: Tensor) -> Tensor:
-        """Draw x_t given x_0, for times from 0, where x_0 itself comes back."""
+        """Draw x_t given x_0, for times from 0, which returns x_0 itself."""
         return per_example(self.signal, times, x0) * x0 + per_example(self.spread, times, x0) * torch.randn_like(x0)
 
     def draw_pair(self, x0: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,7 +107,7 @@ class NoiseChain(nn.Module):
         (√ᾱ_s β_{t|s} / (1−ᾱ_t)) x_0 + (√ᾱ_{t|s} (1−ᾱ_s) / (1−ᾱ_t)) x_t.
 
         Args:
-            variance: of the noise: ``beta``: β_{t|s}, right for data that are noise themselves. ``posterior``: the
+            variance: of the noise. ``beta``: β_{t|s}, right for data that are noise themselves. ``posterior``: the
                 smaller β_{t|s} (1−ᾱ_s) / (1−ᾱ_t), right for a single point. None: no noise, and x_s keeps the ε
                 that x_t has (DDIM), x_s = √ᾱ_s x_0 + √(1−ᾱ_s) (x_t − √ᾱ_t x_0) / √(1−ᾱ_t).
 

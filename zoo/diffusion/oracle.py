@@ -1,4 +1,4 @@
-"""What a perfect denoiser would say: the exact posterior mean of the chain, for data from a Gaussian mixture."""
+"""The perfect denoiser: the exact posterior mean of the chain, for data from a Gaussian mixture."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MixtureOracle:
     responsibilities r_i ∝ w_i N(x_t; a m, S), E = Σ r_i E_i and Cov = Σ r_i (Cov_i + E_i E_iᵀ) − E Eᵀ.
 
     A trained denoiser is measured against it: for any s, E‖s − x_{t−1}‖² = E‖s − E[x_{t−1}|x_t]‖² + E tr Cov.
-    All is float64, by Cholesky factors; nothing is inverted.
+    Everything is computed in float64 by Cholesky factors; no matrix is inverted.
 
     Source:
         Bishop (2006), Pattern Recognition and Machine Learning, equations 2.113 to 2.117 (each component).

@@ -1,4 +1,4 @@
-"""What a network may predict, and how each prediction says the same."""
+"""What a network may predict, and how each prediction stands for the same estimate."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Quantity = Literal["previous", "clean", "noise", "v"]
 class Parameterisation(nn.Module):
     r"""What the network's output r means: x_{t−1} itself, x_0, the noise ε, or v = √ᾱ_t ε − √(1−ᾱ_t) x_0.
 
-    Given x_t, the four are linear in each other, so that each output stands for one and the same estimate
-    s_θ(x_t, t) of x_{t−1}. With A_t and B_t the weights of x_0 and x_t in E[x_{t−1}|x_t, x_0]:
+    Given x_t, the four are linear in each other, so each output stands for the same estimate s_θ(x_t, t) of
+    x_{t−1}. With A_t and B_t the weights of x_0 and x_t in E[x_{t−1}|x_t, x_0]:
 
     =========  =======================================================  ==================================
     r          s = p_t x_t + q_t r                                      x̂_0 = c_t x_t + d_t r
@@ -50,7 +50,7 @@ class Parameterisation(nn.Module):
     def __init__(self, chain: NoiseChain, quantity: Quantity) -> None:
         super().__init__()
         self.quantity = quantity
-        # Index 0 is no step of the chain; it keeps the index equal to t.
+        # Index 0 is not a step of the chain; it keeps the index equal to t.
         rows = [_weights(chain, quantity, t) for t in range(1, chain.steps + 1)]
         tables = torch.tensor([[0.0] * 4, *rows], dtype=torch.float64).T
         self.register_buffer("tables", tables.float().contiguous(), persistent=False)

@@ -1,4 +1,4 @@
-"""What a person sees while a chain runs backwards."""
+"""Progress of the reverse chain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def reporting(progress: bool | Callable[[int, int], None], total: int) -> Iterator[Callable[[], None]]:
-    """Give a function to call after each pass; it moves a bar, calls ``progress`` with done and total, or does nothing.
+    """Yield a function to call after each pass: it moves a bar, calls ``progress(done, total)``, or does nothing.
 
     Example:
         >>> with reporting(lambda done, total: print(f"{done}/{total}"), 2) as report:

@@ -1,4 +1,4 @@
-"""From noise back to data, step by step."""
+"""The reverse chain: from noise to data, step by step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def visited_steps(total: int, steps: int | None = None) -> list[int]:
     """Return the steps of a chain of ``total`` that sampling visits, from T down, then 0: all, or some evenly spread.
 
     Raises:
-        InputError: ``steps`` is no whole number from 1 to ``total``.
+        InputError: ``steps`` is not a whole number from 1 to ``total``.
 
     Example:
         >>> visited_steps(100, 4)
@@ -47,14 +47,14 @@ def reverse_chain(
     r"""Yield x_s for each visited step s after the first, down to x_0.
 
     ``ancestral``: x_s ~ N(E[x_s|x_t], σ² I) with E[x_s|x_t] linear in x_t and x̂_0, and no noise at the end.
-    ``ddim``: x_s keeps the noise that x_t has, so that the sample is a function of x_T; it bears few steps.
+    ``ddim``: x_s keeps the noise of x_t, so the sample is a function of x_T; it works with fewer steps.
 
     Args:
         denoise: maps x_t and t to x̂_0, the estimate of the data.
         noise: x_T, (n, *data_shape).
         visited: steps from T down to 0.
         variance: σ² of ``ancestral``; see :meth:`NoiseChain.step_back`.
-        last_noise: end with a draw around the mean of x_0 rather than with the mean.
+        last_noise: end with a draw around the mean of x_0 instead of the mean.
 
     Source:
         Ho, Jain & Abbeel (2020), Denoising Diffusion Probabilistic Models, algorithm 2.

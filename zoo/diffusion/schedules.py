@@ -1,4 +1,4 @@
-"""How much noise each step of the chain adds."""
+"""Noise schedules: how much noise each step of the chain adds."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def noise_schedule(
 ) -> Tensor:
     r"""Return the variances β_1 … β_T of the noise that each step adds, (T,) in float64.
 
-    ``linear`` rises evenly from ``beta_start`` to ``beta_end``; without them from 0.1 / T to 20 / T, so that any
-    number of steps adds about as much noise as the usual thousand. ``cosine`` lets √ᾱ_t fall like a cosine, which
-    spares small images the long stretch of nearly pure noise. ``explicit`` takes the list ``betas``.
+    ``linear`` rises evenly from ``beta_start`` to ``beta_end``, by default from 0.1 / T to 20 / T, so that any number
+    of steps adds about as much noise as the usual thousand. With ``cosine``, √ᾱ_t falls like a cosine, which spares
+    small images a long stretch of nearly pure noise. ``explicit`` takes the list ``betas``.
 
     Raises:
-        ComponentError: there is no step, a β does not lie in (0, 1), the list has another length, or a value came
+        ComponentError: there are no steps, a β is not in (0, 1), the list has another length, or an option is given
             that the schedule does not use.
 
     Source:
@@ -69,9 +69,8 @@ def _cosine(steps: int) -> Tensor:
 
 def _explicit(steps: int, betas: Sequence[float] | None) -> Tensor:
     if betas is None or len(betas) != steps:
-        came = "none" if betas is None else str(len(betas))
         raise ComponentError(
-            f"expected a list of {steps} numbers, got one a step; {came}",
+            f"expected a list of {steps} numbers, one for each step, got {'none' if betas is None else len(betas)}",
             where="betas",
             remedy="Set `steps` to the length of the list.",
         )
@@ -86,7 +85,7 @@ def _checked(beta: float, where: str) -> float:
 
 def _out_of_range(beta: float, where: str) -> ZooError:
     return ComponentError(
-        f"expected a variance between 0 and 1, both excluded,, got {beta:g}",
+        f"expected a variance between 0 and 1, both excluded, got {beta:g}",
         where=where,
         remedy="β is the share of the variance that a step replaces by noise.",
     )
@@ -96,7 +95,7 @@ def _check_unused(name: str, values: dict[str, object], schedule: str) -> None:
     for option, value in values.items():
         if value is not None and name != schedule:
             raise ComponentError(
-                f"the schedule {name!r} does not use it",
+                f"expected no value, because the schedule {name!r} does not use it",
                 where=option,
-                remedy=f"Leave it out, set it to null if a preset has it, or use `{schedule}`.",
+                remedy=f"Leave it out, set it to null if a preset sets it, or use `{schedule}`.",
             )

@@ -15,7 +15,9 @@ class Encoder(nn.Module, ABC):
     Everything else is an option of the recipe, with a type and a default.
 
     Attributes:
-        features: F, the number of features that come out.
+        features: F, the number of features of one example.
+        feature_shape: their shape, such as that of maps (C, h, w); ``(features,)`` if a class does not set it. The
+            model flattens features for a posterior that does not ask for ``feature_shape``.
 
     Example:
         >>> import torch
@@ -30,7 +32,8 @@ class Encoder(nn.Module, ABC):
     """
 
     features: int
+    feature_shape: tuple[int, ...]
 
     @abstractmethod
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Map data (B, *data_shape), with a condition (B, condition_dim) or none, to features (B, F)."""
+        """Map data (B, *data_shape), with a condition (B, condition_dim) or none, to features (B, *feature_shape)."""

@@ -1,4 +1,4 @@
-"""Networks: data → data of the same shape, with no code on the way."""
+"""Networks: data → data of the same shape, without latents in between."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Network(nn.Module, ABC):
-    """Maps data to data of the same shape, as a denoiser does; details may pass it without a bottleneck.
+    """Maps data to data of the same shape, as a denoiser does, without a bottleneck that could lose details.
 
     Extend it and register the class to add a network. Its constructor is keyword-only and asks by name for
     what the model knows: ``data_shape`` and ``condition_dim``, the length of the condition vector or 0.

@@ -18,9 +18,9 @@ from zoo.registry import register
 
 @register("network", "mlp")
 class ResidualMLP(Network):
-    """Fully connected blocks of one width, each added to what it gets; with ``skip`` the data are added in the end.
+    """Fully connected residual blocks of one width; with ``skip`` the input is added to the output.
 
-    Choose it for vectors and tables. It begins as the identity with ``skip`` and as zero without.
+    Choose it for vectors and tables. It begins as the identity with ``skip``, and as zero without.
 
     Shapes:
         data (B, *data_shape), condition (B, condition_dim) or None → (B, *data_shape).
@@ -28,7 +28,7 @@ class ResidualMLP(Network):
     Args:
         width: units of each layer.
         depth: residual blocks of two layers each.
-        skip: add the input to the output. It suits outputs that are near the input, as a chain's previous state is.
+        skip: add the input to the output. Choose it where the output is near the input, as a chain's previous state is.
         activation: the nonlinearity.
         normalisation: what normalises each layer's outputs before the condition acts on them.
         dropout: the share of units that training sets to zero.
@@ -73,7 +73,7 @@ class ResidualMLP(Network):
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map data (B, *data_shape) to (B, *data_shape)."""
         check_batch(x, self.data_shape, "data")
-        check_condition(condition, self.condition_dim, len(x))
+        check_condition(condition, self.condition_dim, x.shape[0])
         h = self.input(x.flatten(1))
         for first, second in zip(self.first, self.second, strict=True):
             h = h + second(first(h, condition))

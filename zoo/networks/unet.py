@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from zoo.networks import Network
 from zoo.nn.activations import ActivationName, activation
-from zoo.nn.checks import check_batch, check_condition, check_image_shape
-from zoo.nn.images import double, halve, halvings
+from zoo.nn.checks import check_batch, check_condition, check_map_shape
+from zoo.nn.maps import double, halve, halvings, keep_size
 from zoo.nn.modulation import Modulation
 from zoo.nn.normalisations import NormalisationName, normalisation
 from zoo.registry import register
@@ -19,13 +19,13 @@ from zoo.registry import register
 
 @register("network", "unet")
 class UNet(Network):
-    """Residual convolutions down to small maps and up again, with a connection across at each size.
+    """Residual convolutions down to small maps and up again, with a skip connection at each size.
 
-    Choose it for images of any size from 8×8 up, odd and rectangular ones too: the small maps see the whole image,
-    and the connections keep its details. It begins as zero.
+    Choose it for images of any size from 8×8 up, odd and rectangular ones too, and for series of 8 steps or more: the
+    small maps see the whole image, and the skip connections keep its details. It begins as zero.
 
     Shapes:
-        data (B, C, H, W), condition (B, condition_dim) or None → (B, C, H, W).
+        data (B, C, H, W) or (B, C, L), condition (B, condition_dim) or None → as the data.
 
     Args:
         channels: maps at each size, from the full one down; each further size is half the one before.
@@ -36,8 +36,8 @@ class UNet(Network):
 
     Raises:
         DataError: data of another shape.
-        ComponentError: data that are no images of at least 8×8; a condition is missing, unwanted or of another
-            shape.
+        ComponentError: data that are neither images of at least 8×8 pixels nor series of at least 8 steps; a condition
+            is missing, unwanted or of another shape.
 
     Source:
         Ronneberger, Fischer & Brox (2015), U-Net. https://arxiv.org/abs/1505.04597
@@ -61,34 +61,34 @@ class UNet(Network):
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         super().__init__()
-        images, height, width = check_image_shape(tuple(data_shape), "data_shape")
+        data_channels, size = check_map_shape(tuple(data_shape), "data_shape")
+        dims = len(size)
         self.data_shape, self.condition_dim = tuple(data_shape), condition_dim
-        sizes = halvings((height, width), len(channels) - 1)
+        sizes = halvings(size, len(channels) - 1)
 
         def blocks(inputs: int, outputs: int) -> nn.ModuleList:
             widths = [inputs, *[outputs] * (depth - 1)]
             return nn.ModuleList(
-                ResidualBlock(width, outputs, condition_dim, activation, normalisation, dropout) for width in widths
+                ResidualBlock(width, outputs, condition_dim, activation, normalisation, dropout, dims=dims)
+                for width in widths
             )
 
-        self.input = nn.Conv2d(images, channels[0], 3, padding=1)
+        self.input = keep_size(data_channels, channels[0], dims=dims)
         self.down, self.smaller = nn.ModuleList(), nn.ModuleList()
         self.up, self.larger = nn.ModuleList(), nn.ModuleList()
         for level, maps in enumerate(channels[:-1]):
             self.down.append(blocks(maps, maps))
-            self.smaller.append(halve(maps, channels[level + 1]))
+            self.smaller.append(halve(maps, channels[level + 1], dims=dims))
             self.larger.append(double(channels[level + 1], maps, to=sizes[level]))
             self.up.append(blocks(2 * maps, maps))
         self.middle = blocks(channels[-1], channels[-1])
-        self.output = nn.Sequential(*_before(channels[0], activation, normalisation))
-        self.last = nn.Conv2d(channels[0], images, 3, padding=1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+        self.output = nn.Sequential(*_before(channels[0], activation, normalisation, dims))
+        self.last = _zeroed(keep_size(channels[0], data_channels, dims=dims))
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Map images (B, C, H, W) to images of the same size."""
+        """Map data (B, *data_shape) to (B, *data_shape)."""
         check_batch(x, self.data_shape, "data")
-        check_condition(condition, self.condition_dim, len(x))
+        check_condition(condition, self.condition_dim, x.shape[0])
         h, across = self.input(x), []
         for blocks, smaller in zip(self.down, self.smaller, strict=True):
             h = _through(blocks, h, condition)
@@ -104,11 +104,11 @@ class UNet(Network):
 class ResidualBlock(nn.Module):
     """Two convolutions, each after normalisation and activation, added to what comes in.
 
-    The condition acts on the maps between them. The second begins as zero, so that the block begins as a plain
-    connection.
+    The condition acts on the maps between the two. The second convolution begins as zero, so that the block begins as
+    a plain connection.
 
     Shapes:
-        maps (B, inputs, H, W), condition (B, condition_dim) or None → (B, outputs, H, W).
+        maps (B, inputs, H, W) or (B, inputs, L), condition (B, condition_dim) or None → maps with ``outputs`` channels.
 
     Source:
         He et al. (2016), Identity Mappings in Deep Residual Networks. https://arxiv.org/abs/1603.05027
@@ -127,21 +127,22 @@ class ResidualBlock(nn.Module):
         activation: ActivationName = "silu",
         normalisation: NormalisationName = "group",
         dropout: float = 0.0,
+        *,
+        dims: int = 2,
     ) -> None:
         super().__init__()
         self.first = nn.Sequential(
-            *_before(inputs, activation, normalisation), nn.Conv2d(inputs, outputs, 3, padding=1)
+            *_before(inputs, activation, normalisation, dims), keep_size(inputs, outputs, dims=dims)
         )
-        self.normalise, self.activate = _before(outputs, activation, normalisation)
+        self.normalise, self.activate = _before(outputs, activation, normalisation, dims)
         self.modulate = Modulation(width=outputs, condition_dim=condition_dim) if condition_dim else None
-        self.dropout = nn.Dropout2d(dropout) if dropout else nn.Identity()
-        self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
-        self.around = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+        self.dropout = (nn.Dropout2d if dims == 2 else nn.Dropout1d)(dropout) if dropout else nn.Identity()
+        self.second = _zeroed(keep_size(outputs, outputs, dims=dims))
+        pointwise = nn.Conv2d if dims == 2 else nn.Conv1d
+        self.around = pointwise(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, h: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Return the maps with what the convolutions add to them."""
+        """Return the maps plus the change that the convolutions compute from them."""
         change = self.normalise(self.first(h))
         if self.modulate is not None and condition is not None:
             change = self.modulate(change, condition)
@@ -149,8 +150,15 @@ class ResidualBlock(nn.Module):
         return added
 
 
-def _before(width: int, name: ActivationName, normalised: NormalisationName) -> list[nn.Module]:
-    return [normalisation(normalised, width, images=True), activation(name)]
+def _before(width: int, name: ActivationName, normalised: NormalisationName, dims: int) -> list[nn.Module]:
+    return [normalisation(normalised, width, dims=dims), activation(name)]
+
+
+def _zeroed(layer: nn.Conv1d | nn.Conv2d) -> nn.Conv1d | nn.Conv2d:
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 def _through(blocks: nn.Module, h: Tensor, condition: Tensor | None) -> Tensor:

@@ -1,1 +1,1 @@
-"""Blocks that encoders, decoders and other networks share."""
+"""Building blocks that encoders, decoders and other networks share."""

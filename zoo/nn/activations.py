@@ -23,8 +23,8 @@ _ACTIVATIONS: Mapping[ActivationName, Callable[[], nn.Module]] = {
 def activation(name: ActivationName) -> nn.Module:
     """Return the pointwise nonlinearity called ``name``.
 
-    ``relu`` is the fastest; ``silu``, ``gelu`` and ``elu`` are smooth, for decoders whose derivatives matter;
-    ``leaky_relu`` has the slope 0.2 below zero, as convolutional generators use it; ``tanh`` is bounded.
+    ``relu`` is the fastest. ``silu``, ``gelu`` and ``elu`` are smooth, for decoders whose derivatives matter.
+    ``leaky_relu`` has the slope 0.2 below zero, which is usual in convolutional generators. ``tanh`` is bounded.
 
     Source:
         Radford, Metz & Chintala (2016), Unsupervised Representation Learning with DCGANs, section 3.

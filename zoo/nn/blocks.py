@@ -1,16 +1,19 @@
-"""Blocks: a layer with all that follows it, and blocks in a row."""
+"""Blocks: a layer with its normalisation, activation and dropout, and sequences of blocks."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from zoo.nn.activations import ActivationName, activation
+from zoo.nn.maps import keep_size
 from zoo.nn.modulation import Modulation
 from zoo.nn.normalisations import NormalisationName, normalisation
+
+_DROPOUTS: Mapping[int, type[nn.Module]] = {0: nn.Dropout, 1: nn.Dropout1d, 2: nn.Dropout2d}
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,23 @@ class BlockOptions:
 
     @property
     def bias(self) -> bool:
-        """Whether the layer before has use for a bias: batch normalisation takes it away with the mean."""
+        """Whether the layer needs a bias: batch normalisation subtracts it again with the mean."""
         return self.normalisation != "batch"
 
 
 class Block(nn.Module):
-    """A layer, then normalisation, modulation by a condition, activation and dropout, each where asked for.
+    """A layer, then normalisation, modulation by a condition, activation and dropout, each if the options ask for it.
 
-    Of images, dropout drops whole maps: neighbouring pixels say the same, so that dropping single ones would
-    hide little.
+    On maps, dropout drops whole channels: neighbouring pixels are so alike that dropping single ones hides little.
+
+    Args:
+        layer: the layer, which returns ``width`` features or maps.
+        width: features or maps of each example.
+        options: what follows the layer.
+        dims: axes of a map: 2 for images, 1 for series, 0 for vectors.
 
     Shapes:
-        the layer's inputs, condition (B, condition_dim) or None → (B, width), or (B, width, H, W) of images.
+        the layer's inputs, condition (B, condition_dim) or None → (B, width), (B, width, L) or (B, width, H, W).
 
     Source:
         Tompson et al. (2015), Efficient Object Localization Using Convolutional Networks, section 3.2.
@@ -51,25 +59,25 @@ class Block(nn.Module):
     Example:
         >>> import torch
         >>> options = BlockOptions("silu", "group", condition_dim=5)
-        >>> block = Block(nn.Conv2d(3, 8, 3, padding=1), 8, options, images=True)
+        >>> block = Block(nn.Conv2d(3, 8, 3, padding=1), 8, options, dims=2)
         >>> block(torch.randn(2, 3, 9, 9), torch.randn(2, 5)).shape
         torch.Size([2, 8, 9, 9])
     """
 
-    def __init__(self, layer: nn.Module, width: int, options: BlockOptions, *, images: bool = False) -> None:
+    def __init__(self, layer: nn.Module, width: int, options: BlockOptions, *, dims: int = 0) -> None:
         super().__init__()
-        # What is not asked for is not there: to call a module that does nothing costs as much as a small layer.
+        # Parts that are not asked for are left out: calling a module that does nothing takes as long as a small layer.
         self.normalisation: nn.Module | None = None
         self.modulation: Modulation | None = None
         self.dropout: nn.Module | None = None
         self.layer = layer
         if options.normalisation != "none":
-            self.normalisation = normalisation(options.normalisation, width, images=images)
+            self.normalisation = normalisation(options.normalisation, width, dims=dims)
         if options.condition_dim:
             self.modulation = Modulation(width=width, condition_dim=options.condition_dim)
         self.activation = activation(options.activation)
         if options.dropout:
-            self.dropout = (nn.Dropout2d if images else nn.Dropout)(options.dropout)
+            self.dropout = _DROPOUTS[dims](options.dropout)
 
     def forward(self, h: Tensor, condition: Tensor | None = None) -> Tensor:
         """Pass a batch through all parts in turn."""
@@ -83,7 +91,7 @@ class Block(nn.Module):
 
 
 class Chain(nn.ModuleList):
-    """Blocks in a row, all of which see the same condition.
+    """A sequence of blocks that all see the same condition.
 
     Example:
         >>> import torch
@@ -116,18 +124,20 @@ def linear_chain(inputs: int, widths: Sequence[int], depth: int, options: BlockO
         >>> [block.layer.out_features for block in linear_chain(3, [4, 5], 2, BlockOptions())]
         [4, 4, 5, 5]
     """
-    # Not a list: a depth of a billion is refused at its first layers, and should take no memory before.
+    # An iterator, not a list: the allocation check stops a depth of a billion at its first layers.
     sizes = itertools.chain([inputs], (width for width in widths for _ in range(depth)))
     return Chain(linear_block(before, after, options) for before, after in itertools.pairwise(sizes))
 
 
-def same_size_block(channels: int, options: BlockOptions) -> Block:
-    """Return a block with a 3×3 convolution that keeps the size and the channels of its maps.
+def same_size_block(channels: int, options: BlockOptions, *, dims: int = 2) -> Block:
+    """Return a block with a convolution of kernel size 3 that keeps the size and the channels of its maps.
+
+    Args:
+        dims: axes of a map: 2 for images, 1 for series.
 
     Example:
         >>> import torch
         >>> same_size_block(4, BlockOptions())(torch.zeros(2, 4, 9, 7)).shape
         torch.Size([2, 4, 9, 7])
     """
-    layer = nn.Conv2d(channels, channels, 3, padding=1, bias=options.bias)
-    return Block(layer, channels, options, images=True)
+    return Block(keep_size(channels, channels, dims=dims, bias=options.bias), channels, options, dims=dims)

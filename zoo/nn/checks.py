@@ -1,4 +1,4 @@
-"""What a network is given, checked against what it was built for."""
+"""Checks of a network's inputs against the shapes that it was built for."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def check_batch(batch: Tensor, shape: tuple[int, ...], what: str) -> None:
         ...
     """
     if batch.shape[1:] != shape or batch.dim() == 0:
-        needed = ", ".join(("B", *map(str, shape)))
+        expected = ", ".join(("B", *map(str, shape)))
         raise DataError(
-            f"expected {what} of shape ({needed}), got {tuple(batch.shape)}",
+            f"expected {what} of shape ({expected}), got {tuple(batch.shape)}",
             remedy="The first dimension counts the examples: one example x goes in as x.unsqueeze(0)."
             if batch.shape == shape
-            else "Build the model for this shape, or bring the data to the shape of the model.",
+            else "Build the model for this shape, or reshape the data to that of the model.",
         )
 
 
 def check_condition(condition: Tensor | None, condition_dim: int, batch: int) -> None:
-    """Refuse a condition that is missing, that nothing takes, or that is not of shape (batch, condition_dim).
+    """Refuse a condition that is missing, unwanted, or not of shape (batch, condition_dim).
 
     Raises:
         ComponentError: the message names what was expected and what was found.
@@ -60,11 +60,38 @@ def check_condition(condition: Tensor | None, condition_dim: int, batch: int) ->
         )
 
 
-def check_image_shape(shape: tuple[int, ...], parameter: str) -> tuple[int, int, int]:
-    """Return ``shape`` as channels, height and width, or refuse what is no image of at least 8×8 pixels.
+def check_map_shape(shape: tuple[int, ...], parameter: str) -> tuple[int, tuple[int, ...]]:
+    """Return the channels and the size of images (C, H, W) or series (C, L), at least 8 pixels or steps a side.
 
     Raises:
-        ComponentError: the shape is no (C, H, W), or a side is shorter than 8.
+        ComponentError: the shape is neither, or a side is shorter than 8.
+
+    Example:
+        >>> check_map_shape((3, 32, 32), "data_shape"), check_map_shape((1, 100), "data_shape")
+        ((3, (32, 32)), (1, (100,)))
+    """
+    if len(shape) not in (2, 3):
+        raise ComponentError(
+            f"expected images of shape (channels, height, width) or series of shape (channels, length), got {shape}",
+            where=parameter,
+            remedy="Use `mlp`, which takes data of any shape.",
+        )
+    channels, *size = shape
+    if min(size) < 8:
+        what, least = ("images", "8×8 pixels") if len(size) == 2 else ("series", "8 steps")
+        raise ComponentError(
+            f"expected {what} of at least {least}, got {'×'.join(map(str, size))}",
+            where=parameter,
+            remedy="Use `mlp`, which takes data of any shape, or enlarge images by `data.resize`.",
+        )
+    return channels, tuple(size)
+
+
+def check_image_shape(shape: tuple[int, ...], parameter: str) -> tuple[int, int, int]:
+    """Return ``shape`` as channels, height and width of images of at least 8×8 pixels.
+
+    Raises:
+        ComponentError: the shape is not (C, H, W), or a side is shorter than 8.
 
     Example:
         >>> check_image_shape((3, 32, 32), "data_shape")
@@ -76,11 +103,5 @@ def check_image_shape(shape: tuple[int, ...], parameter: str) -> tuple[int, int,
             where=parameter,
             remedy="Use `mlp`, which takes data of any shape.",
         )
-    channels, height, width = shape
-    if min(height, width) < 8:
-        raise ComponentError(
-            f"expected images of at least 8×8 pixels, got {height}×{width}",
-            where=parameter,
-            remedy="Use `mlp`, which takes data of any shape, or enlarge images by `data.resize`.",
-        )
+    channels, (height, width) = check_map_shape(shape, parameter)
     return channels, height, width

@@ -11,7 +11,7 @@ from zoo.errors import ComponentError
 
 
 class LabelEmbedding(nn.Module):
-    """Class labels as learned vectors, with one vector more for "no class".
+    """Class labels as learned vectors, with one more vector for "no class".
 
     The label :attr:`no_class` stands for an unknown class: a model that has seen it can also be used without
     a label, which is what classifier-free guidance needs.
@@ -20,8 +20,8 @@ class LabelEmbedding(nn.Module):
         labels (B,) of integers from 0 to ``classes`` → (B, dim).
 
     Raises:
-        ComponentError: labels are no integers, of another shape, or out of range. The range is not looked at
-            while training on an accelerator, where it would make each step wait for the device.
+        ComponentError: labels are not integers, of another shape, or out of range. The range is not checked while
+            training on an accelerator, where the check would make each step wait for the device.
 
     Source:
         Ho & Salimans (2022), Classifier-Free Diffusion Guidance, section 3.2. https://arxiv.org/abs/2207.12598
@@ -65,7 +65,7 @@ class LabelEmbedding(nn.Module):
 class TimeEmbedding(nn.Module):
     r"""Times as vectors: cos(ω_k t) and sin(ω_k t) at geometric frequencies ω_k ≤ 1, then a small MLP.
 
-    It tells apart any two steps of a chain of thousands of steps, and changes smoothly from one to the next.
+    The vectors tell any two steps of a chain of thousands apart, and change smoothly from one step to the next.
 
     Shapes:
         times (B,) → (B, dim).
@@ -97,7 +97,8 @@ class TimeEmbedding(nn.Module):
             raise ComponentError(f"expected times of shape (B,), got {tuple(times.shape)}")
         if self.frequencies.dtype in (torch.bfloat16, torch.float16):
             raise ComponentError(
-                f"a time in {self.frequencies.dtype} is another time",
+                f"expected a time embedding in float32 or better, got {self.frequencies.dtype}, which cannot tell "
+                "neighbouring times apart",
                 where="time_embedding",
                 remedy="Leave the weights in float32, `model.float()`, and compute under `torch.autocast`.",
             )

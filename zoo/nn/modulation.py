@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
+
+_PER_MAP = {3: "b c -> b c 1", 4: "b c -> b c 1 1"}
 
 
 class Modulation(nn.Module):
     r"""Feature-wise scale and shift from a condition, h · (1 + γ(c)) + β(c), with γ and β linear in c.
 
-    It starts as the identity: γ and β are zero until the first step of training, so that a conditional
-    network begins where the unconditional one does. Choose it over concatenation where one part serves
-    vectors and images: its parameters do not depend on the size of the image.
+    It begins as the identity: γ and β are zero until the first step of training, so a conditional network begins
+    where the unconditional one does. Choose it over concatenation for maps: its parameters do not depend on their
+    size.
 
     Shapes:
-        features (B, width) or (B, width, H, W), condition (B, condition_dim) → as the features.
+        features (B, width), (B, width, L) or (B, width, H, W), condition (B, condition_dim) → as the features.
 
     Source:
         Perez et al. (2018), FiLM: Visual Reasoning with a General Conditioning Layer, section 2.
@@ -33,9 +36,9 @@ class Modulation(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, h: Tensor, condition: Tensor) -> Tensor:
-        """Scale and shift each feature of h by what the condition of its example says."""
+        """Scale and shift each feature of h by the condition of its example."""
         scale_and_shift: Tensor = self.linear(condition).to(h.dtype)
-        if h.dim() == 4:
-            scale_and_shift = scale_and_shift[:, :, None, None]
+        if h.ndim > 2:
+            scale_and_shift = rearrange(scale_and_shift, _PER_MAP[h.ndim])
         scale, shift = scale_and_shift.chunk(2, dim=1)
         return torch.addcmul(h + shift, h, scale)

@@ -1,9 +1,9 @@
-"""Halving and doubling of images."""
+"""Halving and doubling of images and series."""
 
 import pytest
 import torch
 
-from zoo.nn.images import double, halve, halvings
+from zoo.nn.maps import double, halve, halvings, keep_size
 
 SIZES = [(n, 41 - n) for n in range(1, 41)]
 
@@ -14,6 +14,18 @@ def test_halving_and_doubling_arrive_at_the_announced_sizes(size):
     maps = halve(2, 3)(torch.zeros(1, 2, *larger))
     assert maps.shape == (1, 3, *smaller)
     assert double(3, 2, to=larger)(maps).shape == (1, 2, *larger)
+
+
+@pytest.mark.parametrize("length", range(1, 41))
+def test_series_are_halved_and_doubled_like_images(length):
+    maps = halve(2, 3, dims=1)(torch.zeros(1, 2, length))
+    assert maps.shape == (1, 3, *halvings((length,), 1)[1])
+    assert keep_size(3, 4, dims=1)(maps).shape == (1, 4, *halvings((length,), 1)[1])
+    layer = double(3, 2, to=(length,))
+    assert layer(maps).shape == (1, 2, length)
+    torch.nn.init.ones_(layer.weight)
+    terms = layer(torch.ones_like(maps))[0, 0] - layer.bias[0]
+    torch.testing.assert_close(terms[1:-1], torch.full_like(terms[1:-1], 2 * 3))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 12), (13, 11)])

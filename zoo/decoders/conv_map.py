@@ -1,0 +1,108 @@
+"""The convolutional decoder of latent maps."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+from torch import Tensor
+
+from zoo.decoders import Decoder
+from zoo.errors import ComponentError
+from zoo.nn.activations import ActivationName
+from zoo.nn.blocks import BlockOptions
+from zoo.nn.checks import check_batch, check_condition, check_map_shape
+from zoo.nn.doubling import doubling_stages
+from zoo.nn.maps import halvings, keep_size
+from zoo.nn.normalisations import NormalisationName
+from zoo.registry import register
+
+
+@register("decoder", "conv_map")
+class ConvMapDecoder(Decoder):
+    """A convolution over the latent map, then transposed convolutions that double it at each stage.
+
+    Choose it where the latents of an image or a series are themselves a map, such as quantised codes: each place of
+    the map is decoded into the part of the image that it came from. It mirrors the encoder ``conv`` with ``hidden``
+    null and as many stages, so that each doubling ends at the size at which the encoder's halving began.
+
+    Shapes:
+        latents (B, D, h, w), condition (B, condition_dim) or None → raw parameters (B, C, H, W); for series (B, D, l) →
+        (B, C, L).
+
+    Args:
+        channels: maps of each stage, in the order in which data pass them; each stage doubles the map.
+        depth: convolutions of each stage, besides the first one; the last of them doubles.
+        activation: the nonlinearity after each layer but the last.
+        normalisation: what normalises each layer's maps, except the last layer's, before the condition acts on them.
+        dropout: the share of maps that training sets to zero.
+
+    Raises:
+        DataError: latents of another shape.
+        ComponentError: latents that are not maps, or not of the size at which as many halvings of the data end; an
+            output that is neither an image of at least 8×8 pixels nor a series of at least 8 steps; a condition is
+            missing, unwanted or of another shape.
+
+    Source:
+        van den Oord, Vinyals & Kavukcuoglu (2017), Neural Discrete Representation Learning, section 4.1.
+        https://arxiv.org/abs/1711.00937
+
+    Example:
+        >>> import torch
+        >>> decoder = ConvMapDecoder(latent_shape=(16, 7, 5), output_shape=(3, 28, 17), condition_dim=0)
+        >>> decoder(torch.randn(5, 16, 7, 5)).shape
+        torch.Size([5, 3, 28, 17])
+    """
+
+    def __init__(
+        self,
+        *,
+        latent_shape: tuple[int, ...],
+        output_shape: tuple[int, ...],
+        condition_dim: int,
+        channels: Annotated[list[PositiveInt], Field(min_length=1)] = [64, 32],  # noqa: B006 - only read
+        depth: PositiveInt = 1,
+        activation: ActivationName = "silu",
+        normalisation: NormalisationName = "none",
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    ) -> None:
+        super().__init__()
+        outputs, size = check_map_shape(tuple(output_shape), "output_shape")
+        self.latent_shape, self.condition_dim = tuple(latent_shape), condition_dim
+        _check_places(self.latent_shape, size, len(channels))
+        options = BlockOptions(activation, normalisation, dropout, condition_dim)
+        first = keep_size(self.latent_shape[0], channels[0], dims=len(size), bias=options.bias)
+        self.blocks, self.output = doubling_stages(first, channels, depth, options, outputs, size)
+
+    def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Map latents (B, *latent_shape) to raw parameters (B, *output_shape)."""
+        check_batch(z, self.latent_shape, "latents")
+        check_condition(condition, self.condition_dim, z.shape[0])
+        raw: Tensor = self.output(self.blocks(z, condition))
+        return raw
+
+
+def _check_places(latent_shape: tuple[int, ...], size: tuple[int, ...], stages: int) -> None:
+    places = latent_shape[1:]
+    if len(places) != len(size):
+        kind = "maps of shape (D, h, w)" if len(size) == 2 else "maps of shape (D, l)"
+        raise ComponentError(
+            f"expected latent {kind}, got latents of shape {latent_shape}",
+            where="latent_shape",
+            remedy="Use the decoder `conv`, or a posterior over maps with the encoder `conv` and `hidden: null`.",
+        )
+    sizes = halvings(size, max(stages, max(size).bit_length()))
+    if places != sizes[stages]:
+        fitting = [str(index) for index, each in enumerate(sizes) if each == places and index]
+        raise ComponentError(
+            f"expected latent maps of {_by(sizes[stages])} places, at which {stages} halvings of {_by(size)} end, "
+            f"got {_by(places)}",
+            where="channels",
+            remedy=f"Give `channels` {fitting[0]} entries, as the encoder has."
+            if fitting
+            else "Give encoder and decoder as many `channels` as each other.",
+        )
+
+
+def _by(size: tuple[int, ...]) -> str:
+    return "×".join(map(str, size))
