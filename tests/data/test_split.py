@@ -60,15 +60,15 @@ def test_the_first_examples(train):
 
 @pytest.mark.parametrize("wrong", [-1, 2.5, "a", [0.5], None, [[1], [2, 3]], torch.tensor(0.5), torch.tensor([True])])
 def test_what_is_no_number_of_examples_is_refused(train, wrong):
-    with pytest.raises(DataError, match=r"^indices: .* needed, .* came"):
+    with pytest.raises(DataError, match=r"^indices: expected .*, got "):
         train.examples(wrong)
 
 
 @pytest.mark.parametrize(
     ("order", "said"),
     [
-        (torch.tensor([0, 1000]), "0 to 1000 came"),
-        (torch.tensor([-1]), "-1 to -1 came"),
+        (torch.tensor([0, 1000]), "got 0 to 1000"),
+        (torch.tensor([-1]), "got -1 to -1"),
         (torch.tensor([0.0]), "torch.float32"),
         (torch.tensor([[0]]), r"\(1, 1\)"),
     ],

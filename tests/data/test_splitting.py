@@ -62,7 +62,7 @@ def test_a_subset_leaves_the_other_splits_alone():
 
 def test_a_subset_larger_than_the_training_split_is_refused():
     assert len(cut({"train": 100}, spec(subset=77))["train"].positions) == 77
-    with pytest.raises(DataError, match="78 training examples were asked for, there are 77") as caught:
+    with pytest.raises(DataError, match="expected at most 77 training examples, all that there are, got 78") as caught:
         cut({"train": 100}, spec(subset=78))
     assert caught.value.where == "data.subset"
 

@@ -17,20 +17,24 @@ def test_the_shape_of_an_example_is_returned():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (collection(test=Stored(torch.zeros(3, 2))), "has the split `train`"),
+        (collection(test=Stored(torch.zeros(3, 2))), "expected the split `train`"),
         (collection(train=Stored(torch.zeros(3, 2)), dev=Stored(torch.zeros(3, 2))), "'dev'"),
         (collection(train=Stored(torch.zeros(0, 2))), "train split is empty"),
         (collection(train=Stored(torch.zeros(3))), "single numbers"),
         (collection(train=Stored(torch.zeros(3, 2)), test=Stored(torch.zeros(3, 4))), r"\(4,\), those of train \(2,\)"),
         (collection(train=Stored(torch.zeros(3, 2), torch.zeros(3))), "int64"),
-        (collection(train=Stored(torch.zeros(3, 2), torch.zeros(2, dtype=torch.int64))), r"shape \(2,\) came"),
+        (
+            collection(train=Stored(torch.zeros(3, 2), torch.zeros(2, dtype=torch.int64))),
+            r"got torch.int64 of shape \(2,\)",
+        ),
         (
             collection(train=Stored(torch.zeros(3, 2), torch.tensor([0, 1, 2])), classes=("a", "b")),
-            "count 2 from 0, 0 to 2 came",
+            "count 2 from 0 in the train split, got 0 to 2",
         ),
-        (collection(train=Stored(torch.zeros(3, 2), torch.tensor([0, -1, 1]))), "-1 to 1 came"),
+        (collection(train=Stored(torch.zeros(3, 2), torch.tensor([0, 1, 0])), classes=("a", "a")), "got 'a' twice"),
+        (collection(train=Stored(torch.zeros(3, 2), torch.tensor([0, -1, 1]))), "got -1 to 1"),
     ],
 )
-def test_a_datasets_slip_is_found(wrong, said):
+def test_a_mistake_of_a_dataset_is_found(wrong, said):
     with pytest.raises(DataError, match=said):
         check_collection(wrong)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from zoo.preparation.transforms import Scaling
+from zoo.spec.data_description import DataDescription
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class DataInfo:
         grey: whether values strictly between 0 and 1 occur among data in [0, 1], so that a Bernoulli
             likelihood is not a density of them. Streamed data are judged by their first thousand examples.
         scaling: how stored values became prepared ones, for what is known in stored units.
+        description: what a model that is trained on them knows of them; None for a bare tensor.
     """
 
     name: str
@@ -34,3 +36,4 @@ class DataInfo:
     facts: Mapping[str, object] = field(default_factory=dict)
     grey: bool = False
     scaling: Scaling = field(default=Scaling(), compare=False)
+    description: DataDescription | None = field(default=None, compare=False)

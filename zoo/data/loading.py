@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.data.as_trained import as_in_training, classes_of, trained_numbers, trained_scaling
 from zoo.data.info import DataInfo
 from zoo.data.split import Data, Split
 from zoo.data.splitting import Part, cut
@@ -18,9 +19,11 @@ from zoo.data.store import MemoryStore, Store, StreamedStore
 from zoo.data.validation import check_collection
 from zoo.datasets import Collection, Dataset
 from zoo.errors import DataError, ZooError
+from zoo.preparation.described import describe_geometry, describe_scaling
 from zoo.preparation.transforms import Binarisation, DynamicDraw, Geometry, Scaling, StaticDraw, Threshold
 from zoo.registry import find_component, sources
 from zoo.spec import DataSpec
+from zoo.spec.data_description import ClassDescription, ColumnDescription, DataDescription, StoredDescription
 from zoo.spec.options import check_options, construct
 from zoo.spec.resolve import validate
 
@@ -31,7 +34,12 @@ def _silent(_: str) -> None: ...
 
 
 def load_data(
-    spec: str | Mapping[str, Any] | DataSpec, *, note: Callable[[str], None] = _silent, **overrides: Any
+    spec: str | Mapping[str, Any] | DataSpec,
+    *,
+    note: Callable[[str], None] = _silent,
+    like: DataDescription | None = None,
+    whole: bool = False,
+    **overrides: Any,
 ) -> Data:
     """Load a dataset by name, split it, and prepare it as the spec says.
 
@@ -40,6 +48,9 @@ def load_data(
     Args:
         spec: a dataset's name, or the ``data`` of a recipe: a mapping, or a spec.
         note: is told, in a sentence, of work that takes long (a download).
+        like: ``model.data`` of a trained model: the data are scaled, resized and binarised as its training data were,
+            and their classes numbered as there. Nothing is learned from the data themselves.
+        whole: use every split as the dataset stores it, and cut none: for data that are measured, not trained on.
         overrides: fields of the spec to set, options of the dataset among them: ``binarise="dynamic"``,
             ``root="~/data"``.
 
@@ -59,29 +70,53 @@ def load_data(
         spec = validate(DataSpec, spec, "data")
     if overrides:
         spec = validate(DataSpec, {**spec.model_dump(exclude_unset=True), **overrides}, "data")
-    collection = _collect(spec, note)
+    if like is not None and like.is_known:
+        spec = as_in_training(spec, like)
+    else:
+        like = None
+    return prepare(collect(spec, note), spec, like=like, whole=whole)
+
+
+def prepare(
+    collection: Collection, spec: DataSpec, *, like: DataDescription | None = None, whole: bool = False
+) -> Data:
+    """Split and prepare a collection; see :func:`load_data`."""
     shape = check_collection(collection)
     geometry = _geometry(spec, collection, shape)
-    parts = cut({name: len(stored) for name, stored in collection.splits.items()}, spec)
+    sizes = {name: len(stored) for name, stored in collection.splits.items()}
+    parts = {name: Part(name, torch.arange(size)) for name, size in sizes.items()} if whole else cut(sizes, spec)
     stores = {name: _store(collection, part, geometry, spec.workers) for name, part in parts.items()}
-    scaling, data_range = _scaling(spec, collection, stores["train"])
+    if like is None:
+        scaling, data_range = _scaling(spec, collection, stores["train"])
+    else:
+        scaling, data_range = trained_scaling(like, collection.stored_range, stores.values()), like.range
     binarisations = {name: _binarisation(spec, name, part, data_range) for name, part in parts.items()}
+    class_names = classes_of(collection)
+    numbers = None if like is None else trained_numbers(like, class_names, collection)
+    description = _describe(spec, collection, shape, geometry, scaling, data_range, stores["train"])
     info = DataInfo(
         name=spec.name,
-        data_shape=tuple(geometry(torch.zeros(1, *shape)).shape[1:]),
+        data_shape=description.shape,
         data_range=data_range,
-        class_names=collection.class_names,
+        class_names=class_names if like is None or numbers is None else like.class_names,
         citation=collection.citation,
         licence=collection.licence,
         facts=collection.facts,
         scaling=scaling,
         grey=spec.binarise == "none" and data_range == (0.0, 1.0) and holds_grey(stores["train"], scaling),
+        description=description,
     )
-    splits = {name: _split(info, stores[name], scaling, binarisations[name]) for name in parts}
+    splits = {name: _split(info, stores[name], scaling, binarisations[name], numbers) for name in parts}
     return Data(info, splits["train"], splits.get("validation"), splits.get("test"))
 
 
-def _collect(spec: DataSpec, note: Callable[[str], None]) -> Collection:
+def collect(spec: DataSpec, note: Callable[[str], None] = _silent) -> Collection:
+    """Return a dataset as it is stored.
+
+    Raises:
+        ComponentError: the dataset is unknown, or one of its options.
+        DataError: the data cannot be had.
+    """
     _check_name(spec.name)
     component = find_component("dataset", spec.name, where="data.name")
     options = check_options(component, spec.options, "data", also_valid=DataSpec.model_fields)
@@ -93,13 +128,47 @@ def _collect(spec: DataSpec, note: Callable[[str], None]) -> Collection:
         raise
 
 
+def _describe(
+    spec: DataSpec,
+    collection: Collection,
+    shape: tuple[int, ...],
+    geometry: Geometry,
+    scaling: Scaling,
+    data_range: tuple[float, float] | None,
+    train: Store,
+) -> DataDescription:
+    """Return what a model that is trained on the data knows of them; `with_digests` adds what identifies them."""
+    bounds = collection.stored_range
+    stored = collection.splits["train"].examples
+    is_bytes = (stored[:1] if isinstance(stored, Tensor) else stored.read([0])[0]).dtype == torch.uint8
+    layout = collection.layout if len(shape) == 3 else "channels_first"
+    names = classes_of(collection)
+    counts = None if train.labels is None else torch.bincount(train.labels, minlength=len(names)).tolist()
+    return DataDescription(
+        dataset=spec.name,
+        shape=tuple(geometry(torch.zeros(1, *shape)).shape[1:]),
+        range=data_range,
+        stored=StoredDescription(dtype="uint8" if is_bytes else "float32", shape=shape, range=bounds, layout=layout),
+        reading=collection.reading,
+        geometry=describe_geometry(geometry),
+        scaling=describe_scaling(spec.scale if bounds or spec.scale == "standardise" else "none", scaling),
+        binarise=spec.binarise,
+        binarise_seed=spec.split_seed,
+        columns=tuple(ColumnDescription(name=name) for name in collection.columns),
+        classes=tuple(
+            ClassDescription(name=name, examples=None if counts is None else counts[number])
+            for number, name in enumerate(names)
+        ),
+    )
+
+
 def _check_name(name: str) -> None:
     path = Path(name)
     if not name or name in sources("dataset") or not (path.suffix or "/" in name or path.exists()):
         return
     reader, option = ("image_folder", "root") if path.is_dir() else ("arrays", "path")
     raise DataError(
-        f"the name of a dataset was needed, and {name!r} looks like a path",
+        f"expected the name of a dataset, got {name!r}, which looks like a path",
         where="data.name",
         remedy=f"Write `{{name: {reader}, {option}: {json.dumps(name, ensure_ascii=False)}}}` in its place.",
     )
@@ -109,7 +178,7 @@ def _geometry(spec: DataSpec, collection: Collection, shape: tuple[int, ...]) ->
     for field, wanted in (("resize", spec.resize is not None), ("pad", spec.pad > 0)):
         if wanted and len(shape) != 3:
             raise DataError(
-                f"images (channels, height, width) were needed, {spec.name} has examples of shape {shape}",
+                f"expected images (channels, height, width), got examples of shape {shape} from {spec.name}",
                 where=f"data.{field}",
                 remedy=f"Leave out `{field}`.",
             )
@@ -152,9 +221,9 @@ def _binarisation(spec: DataSpec, name: str, part: Part, data_range: tuple[float
     if spec.binarise == "none":
         return None
     if spec.scale != "unit" or data_range is None:
-        came = "values without a range" if data_range is None else f"`scale: {spec.scale}`"
+        got = "values without a range" if data_range is None else f"`scale: {spec.scale}`"
         raise DataError(
-            f"binarising needs values in [0, 1], {came} came",
+            f"expected values in [0, 1] to binarise, got {got}",
             where="data.binarise",
             remedy="Use `scale: unit` with images, or `binarise: none`.",
         )
@@ -166,11 +235,13 @@ def _binarisation(spec: DataSpec, name: str, part: Part, data_range: tuple[float
     return StaticDraw(spec.split_seed, f"binarise/{part.stored}")
 
 
-def _split(info: DataInfo, store: Store, scaling: Scaling, binarisation: Binarisation | None) -> Split:
+def _split(
+    info: DataInfo, store: Store, scaling: Scaling, binarisation: Binarisation | None, class_numbers: Tensor | None
+) -> Split:
     fixed = isinstance(binarisation, Threshold | StaticDraw)
     if not (fixed and isinstance(store, MemoryStore)):
-        return Split(info, store, scaling, binarisation)
+        return Split(info, store, scaling, binarisation, class_numbers)
     # What never changes is drawn here once, so that an epoch pays for a gather and a conversion alone.
     prepared = Split(info, store, scaling, binarisation).batches(_ROWS_AT_ONCE)
     bits = torch.cat([batch.x.to(torch.uint8) for batch in prepared])
-    return Split(info, MemoryStore(bits, store.labels, store.positions), Scaling())
+    return Split(info, MemoryStore(bits, store.labels, store.positions), Scaling(), None, class_numbers)

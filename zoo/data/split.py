@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from torch import Tensor
 from zoo.data.info import DataInfo
 from zoo.data.store import MemoryStore, Store, StoredBatch
 from zoo.errors import DataError
-from zoo.preparation.transforms import Binarisation, DynamicDraw, Scaling, StaticDraw
+from zoo.preparation.transforms import Binarisation, DynamicDraw, Scaling, StaticDraw, Threshold
+
+_HASHED_WHOLE, _HASHED_EXAMPLES, _HASHED_AT_ONCE = 256_000_000, 4096, 1024
 
 
 class Batch(NamedTuple):
@@ -44,10 +47,18 @@ class Split:
     """
 
     def __init__(
-        self, info: DataInfo, store: Store, scaling: Scaling, binarisation: Binarisation | None = None
+        self,
+        info: DataInfo,
+        store: Store,
+        scaling: Scaling,
+        binarisation: Binarisation | None = None,
+        class_numbers: Tensor | None = None,
     ) -> None:
         self.info = info
         self._store, self._scaling, self._binarisation = store, scaling, binarisation
+        # The number that each stored label stands for, where a model numbers the classes in another way.
+        self._class_numbers = class_numbers
+        self._digest: str | None = None
 
     def __len__(self) -> int:
         return len(self._store.positions)
@@ -55,7 +66,7 @@ class Split:
     @property
     def labels(self) -> Tensor | None:
         """Class numbers (N,), int64, in stored order; None without labels."""
-        return self._store.labels
+        return self._numbered(self._store.labels)
 
     @property
     def device(self) -> torch.device:
@@ -109,7 +120,57 @@ class Split:
     def to(self, device: torch.device | str) -> Split:
         """Return the split on ``device``; what is held in memory moves there as it is stored, compactly."""
         target = torch.device(device)
-        return Split(self.info, self._store.to(target), self._scaling.to(target), self._binarisation)
+        store, scaling = self._store.to(target), self._scaling.to(target)
+        return Split(self.info, store, scaling, self._binarisation, self._class_numbers)
+
+    def prepared_as(self, info: DataInfo, scaling: Scaling, class_numbers: Tensor | None = None) -> Split:
+        """Return the same stored examples in another scaling, with other numbers for their classes.
+
+        Args:
+            class_numbers: (C,) the new number of each class; None: they keep theirs.
+        """
+        return Split(info, self._store, scaling, self._binarisation, class_numbers)
+
+    @property
+    def scaling(self) -> Scaling:
+        """How stored values become prepared ones; that of pixels that were drawn once does nothing."""
+        return self._scaling
+
+    def digest(self) -> str:
+        """Return 32 hexadecimal digits that identify the examples and labels, wherever they lie.
+
+        It is that of the stored values, resized and padded, so that it is the same in every scaling, held in memory or
+        streamed; of pixels that are drawn once or cut at a half, it is that of the pixels. Of more than 256 MB, some
+        thousand examples at even distances stand for all.
+        """
+        if self._digest is None:
+            self._digest = self._computed_digest()
+        return self._digest
+
+    def _computed_digest(self) -> str:
+        size = len(self)
+        digest = hashlib.blake2b(digest_size=16)
+        first = self._content(torch.zeros(1, dtype=torch.int64)) if size else torch.zeros(0)
+        count = size if first.nbytes * size <= _HASHED_WHOLE else min(size, _HASHED_EXAMPLES)
+        drawn = type(self._binarisation).__name__ if isinstance(self._binarisation, DynamicDraw) else ""
+        digest.update(f"{size} {tuple(first.shape[1:])} {first.dtype} {drawn} {self.info.class_names}".encode())
+        indices = torch.arange(count) * size // max(1, count)
+        for part in indices.split(_HASHED_AT_ONCE) if count else ():
+            digest.update(self._content(part).contiguous().numpy().data)
+        if self.labels is not None:
+            digest.update(self.labels.cpu().contiguous().numpy().data)
+        return digest.hexdigest()
+
+    def _content(self, indices: Tensor) -> Tensor:
+        stored = self._store.take(indices)
+        if isinstance(self._binarisation, Threshold | StaticDraw):
+            return self._prepare(stored).x.to(torch.uint8).cpu()
+        return stored.examples.cpu()
+
+    def _numbered(self, labels: Tensor | None) -> Tensor | None:
+        if labels is None or self._class_numbers is None:
+            return labels
+        return self._class_numbers.to(labels.device)[labels]
 
     def _prepared(self, stored: Iterator[StoredBatch]) -> Iterator[Batch]:
         for batch in stored:
@@ -119,15 +180,15 @@ class Split:
         x = self._scaling.to(stored.examples.device)(stored.examples)
         if self._binarisation is not None:
             x = self._binarisation(x, stored.positions)
-        return Batch(x, stored.labels)
+        return Batch(x, self._numbered(stored.labels))
 
     def _check_order(self, order: Tensor, where: str = "order") -> None:
         if order.ndim != 1 or order.dtype != torch.int64:
-            came = f"{order.dtype} of shape {tuple(order.shape)}"
-            raise DataError(f"indices are int64 of shape (M,), {came} came", where=where)
+            got = f"{order.dtype} of shape {tuple(order.shape)}"
+            raise DataError(f"expected indices of type int64 and shape (M,), got {got}", where=where)
         if len(order) and not 0 <= int(order.min()) <= int(order.max()) < len(self):
-            came = f"{int(order.min())} to {int(order.max())}"
-            raise DataError(f"indices lie in 0 … {len(self) - 1}, {came} came", where=where)
+            got = f"{int(order.min())} to {int(order.max())}"
+            raise DataError(f"expected indices from 0 to {len(self) - 1}, got {got}", where=where)
 
 
 def _positions(indices: Tensor | Sequence[int] | int, size: int) -> Tensor:

@@ -66,7 +66,7 @@ def _subset(positions: Tensor, spec: DataSpec) -> Tensor:
         return positions
     if spec.subset > len(positions):
         raise DataError(
-            f"{spec.subset} training examples were asked for, there are {len(positions)}",
+            f"expected at most {len(positions)} training examples, all that there are, got {spec.subset}",
             where="data.subset",
             remedy="Lower it, leave it out to use all, or lower `data.validation` and `data.test`.",
         )

@@ -183,7 +183,7 @@ class _Reader(Dataset[_Read]):
 class _Loader:
     """A DataLoader whose workers stay from one pass to the next.
 
-    Which batches to read in which order is told at every pass, so a pass depends on nothing that came before.
+    Each pass says which batches to read in which order, so it does not depend on earlier passes.
     """
 
     def __init__(self, reader: _Reader, workers: int, pinned: bool) -> None:

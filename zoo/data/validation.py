@@ -1,4 +1,4 @@
-"""Whether what a dataset returned is what a dataset returns: a slip there is hard to trace in a loss."""
+"""Checks of what a dataset returns: a mistake there is hard to trace in a loss."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_collection(collection: Collection) -> tuple[int, ...]:
     unknown = sorted(set(collection.splits) - set(SPLITS))
     if unknown or "train" not in collection.splits:
         raise DataError(
-            f"a dataset has the split `train` and perhaps `validation` and `test`, {list(collection.splits)} came",
+            f"expected the split `train`, and perhaps `validation` and `test`, got {list(collection.splits)}",
             where="data",
         )
     shapes = {name: _example_shape(name, stored) for name, stored in collection.splits.items()}
@@ -29,6 +29,9 @@ def check_collection(collection: Collection) -> tuple[int, ...]:
                 where="data",
             )
         _check_labels(name, stored, len(collection.class_names))
+    repeated = sorted({each for each in collection.class_names if collection.class_names.count(each) > 1})
+    if repeated:
+        raise DataError(f"expected classes of different names, got {repeated[0]!r} twice", where="data")
     return shapes["train"]
 
 
@@ -38,7 +41,7 @@ def _example_shape(name: str, stored: Stored) -> tuple[int, ...]:
     first = stored.examples[0] if isinstance(stored.examples, Tensor) else stored.examples.read([0])[0][0]
     if first.ndim == 0:
         raise DataError(
-            f"examples are vectors (N, features) or images (N, C, H, W), single numbers (N,) came as {name}",
+            f"expected vectors (N, features) or images (N, C, H, W), got single numbers (N,) in the {name} split",
             where="data",
         )
     return tuple(first.shape)
@@ -50,13 +53,13 @@ def _check_labels(name: str, stored: Stored, classes: int) -> None:
         return
     if labels.dtype != torch.int64 or labels.shape != (len(stored),):
         raise DataError(
-            f"labels of the {name} split are int64 of shape ({len(stored)},), "
-            f"{labels.dtype} of shape {tuple(labels.shape)} came",
+            f"expected labels of type int64 and shape ({len(stored)},) in the {name} split, "
+            f"got {labels.dtype} of shape {tuple(labels.shape)}",
             where="data",
         )
     if int(labels.min()) < 0 or (classes and int(labels.max()) >= classes):
         raise DataError(
-            f"labels of the {name} split count {classes or 'classes'} from 0, "
-            f"{int(labels.min())} to {int(labels.max())} came",
+            f"expected labels that count {classes or 'classes'} from 0 in the {name} split, "
+            f"got {int(labels.min())} to {int(labels.max())}",
             where="data",
         )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from torch import Tensor
+
+from zoo.spec.data_description import ReadingDescription
 
 SPLITS = ("train", "validation", "test")
 
@@ -56,6 +58,9 @@ class Collection:
         class_names: names of the classes, in the order of the labels; empty without labels.
         citation: how the dataset asks to be cited.
         licence: under which terms it comes, as an SPDX name or a sentence.
+        columns: names of the columns of a table, in order.
+        layout: how the arrays of images are laid out where they come from, as which samples are given back.
+        reading: how image files became examples, so that others are read alike.
     """
 
     splits: Mapping[str, Stored]
@@ -64,6 +69,9 @@ class Collection:
     citation: str = ""
     licence: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    layout: Literal["channels_first", "channels_last", "no_channels"] = "channels_first"
+    reading: ReadingDescription | None = None
 
 
 class Dataset(ABC):

@@ -45,19 +45,27 @@ class ImageReader:
         Raises:
             DataError: the file is broken, of another size, or has more than 8 bits a channel.
         """
+        with _opened(file) as image:
+            return self.pixels(image, file)
+
+    def pixels(self, image: Any, file: str) -> Tensor:
+        """Return an opened image (C, H, W), uint8, turned upright.
+
+        Args:
+            file: what it is called in errors.
+        """
         from PIL import Image, ImageOps
 
-        with _opened(file) as image:
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode == "P":
-                # A palette's transparency is lost with a warning unless it is made a channel first.
-                upright = upright.convert("RGBA")
-            pixels = upright.convert("RGB" if self.channels == 3 else "L")
-            if self.crop:
-                pixels = ImageOps.fit(pixels, self.size[::-1], method=Image.Resampling.BILINEAR)
-            if pixels.size != self.size[::-1]:
-                raise _other_size(file, pixels.size[::-1], self.size)
-            array = np.array(pixels, dtype=np.uint8).reshape(*self.size, self.channels)
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode == "P":
+            # A palette's transparency is lost with a warning unless it is made a channel first.
+            upright = upright.convert("RGBA")
+        pixels = upright.convert("RGB" if self.channels == 3 else "L")
+        if self.crop:
+            pixels = ImageOps.fit(pixels, self.size[::-1], method=Image.Resampling.BILINEAR)
+        if pixels.size != self.size[::-1]:
+            raise _other_size(file, pixels.size[::-1], self.size)
+        array = np.array(pixels, dtype=np.uint8).reshape(*self.size, self.channels)
         return torch.from_numpy(array).permute(2, 0, 1).contiguous()
 
 

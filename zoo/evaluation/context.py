@@ -54,12 +54,15 @@ class EvaluationContext:
     def training_data(self, purpose: str) -> Split:
         """Return the training split.
 
+        Args:
+            purpose: what needs it, for the error.
+
         Raises:
-            DataError: it is not at hand; the message says what for it was needed.
+            DataError: it is not available.
         """
         if self.train is None:
             raise DataError(
-                f"{purpose} needs the training data, a single split came",
+                f"{purpose} needs the training data, got a single split",
                 where="data",
                 remedy="Pass all of the data, such as `zoo.load_data(recipe.data)`.",
             )

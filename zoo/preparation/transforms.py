@@ -43,6 +43,14 @@ class Geometry:
             images = images if stored.is_floating_point() else images.round().clamp(0, 255).to(stored.dtype)
         return F.pad(images, [self.pad] * 4, value=self.background) if self.pad else images
 
+    def undo(self, images: Tensor, size: tuple[int, int]) -> Tensor:
+        """Map prepared images (B, C, H', W') back to (B, C, H, W) of the height and width that they were stored in."""
+        if self.pad:
+            images = images[..., self.pad : -self.pad, self.pad : -self.pad]
+        if tuple(images.shape[-2:]) != tuple(size):
+            images = F.interpolate(images, size=size, mode="bilinear", antialias=True)
+        return images
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -68,6 +76,18 @@ class Scaling:
         if isinstance(self.span, Tensor) or self.span != 1.0:
             scaled.div_(self.span)
         return scaled
+
+    def undo(self, prepared: Tensor) -> Tensor:
+        """Map prepared values (B, *data_shape) back to stored ones, float64 on the CPU.
+
+        In float32, values such as 10⁶ + x would lose digits on the way.
+        """
+        shift, span = (torch.as_tensor(value, dtype=torch.float64).cpu() for value in (self.shift, self.span))
+        return prepared.detach().cpu().double() * span + shift
+
+    def after(self, gain: float, offset: float) -> Scaling:
+        """Return the scaling of values that become stored ones as gain · v + offset."""
+        return Scaling((self.shift - offset) / gain, self.span / gain)
 
     def to(self, device: torch.device) -> Scaling:
         """Return the same scaling with its tensors on ``device``."""

@@ -1,0 +1,182 @@
+"""Other data than a model was trained on, prepared as its training data were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.data.split import Data, Split
+from zoo.data.store import MemoryStore, Store
+from zoo.datasets import Collection
+from zoo.errors import DataError
+from zoo.preparation.described import scaling_of
+from zoo.preparation.transforms import Scaling
+from zoo.registry import find_component
+from zoo.spec import DataSpec
+from zoo.spec.data_description import DataDescription, SplitDescription
+from zoo.spec.options import option_schema
+from zoo.spec.resolve import validate
+
+
+def as_in_training(spec: DataSpec, like: DataDescription) -> DataSpec:
+    """Return the spec of other data with the preparation of a model's training data, where it states none itself.
+
+    Size and channels of images are options of the dataset; they are filled in where it has such options.
+
+    Raises:
+        DataError: the spec states another scale.
+
+    Example:
+        >>> like = DataDescription(shape=(2,), stored={"dtype": "float32", "shape": [2]}, binarise="threshold")
+        >>> as_in_training(DataSpec(name="arrays"), like).binarise
+        'threshold'
+    """
+    chosen, trained = spec.model_fields_set, like.scaling.name
+    if "scale" in chosen and like.stored is not None and spec.scale != trained and not _alike(spec.scale, like):
+        raise DataError(
+            f"the model's data were prepared with `scale: {trained}`, got {spec.scale}",
+            where="data.scale",
+            remedy="Leave it out: other data are prepared as in training.",
+        )
+    prepared: dict[str, Any] = {"scale": trained}
+    if "binarise" not in chosen:
+        prepared["binarise"] = like.binarise
+    if "resize" not in chosen:
+        prepared["resize"] = like.geometry.resize
+    if "pad" not in chosen:
+        prepared["pad"] = like.geometry.pad
+    if like.reading is not None:
+        known = option_schema(find_component("dataset", spec.name, where="data.name")).model_fields
+        reading = like.reading.model_dump(mode="json")
+        prepared |= {name: value for name, value in reading.items() if name in known and name not in spec.options}
+    return validate(DataSpec, {**spec.model_dump(exclude_unset=True), **prepared}, "data")
+
+
+def _alike(scale: str, like: DataDescription) -> bool:
+    """Whether a scale does the same to the training data: those without a range are left as they are."""
+    assert like.stored is not None
+    return like.stored.range is None and {scale, like.scaling.name} <= {"unit", "none"}
+
+
+def trained_scaling(
+    like: DataDescription, stored_range: tuple[float, float] | None, stores: Iterable[Store] = ()
+) -> Scaling:
+    """Return the scaling of a model's training data, for data that are stored in a range of their own or in theirs.
+
+    Args:
+        stored_range: smallest and largest value that the data can hold; None: they are taken to be in the units of
+            the training data.
+        stores: what is checked to lie in the range of the training data, where the data state none.
+
+    Raises:
+        DataError: values held in memory lie outside the range of the training data.
+
+    Example:
+        >>> like = DataDescription(
+        ...     shape=(1, 8, 8), scaling={"name": "unit", "span": 16},
+        ...     stored={"dtype": "uint8", "shape": [1, 8, 8], "range": [0, 16]},
+        ... )
+        >>> trained_scaling(like, (0.0, 255.0)).span
+        255.0
+    """
+    theirs = like.stored.range if like.stored else None
+    scaling = scaling_of(like)
+    if theirs is None:
+        return scaling
+    if stored_range is None:
+        for store in stores:
+            _check_inside(store, theirs)
+        return scaling
+    if stored_range == theirs:
+        return scaling
+    (low, high), (their_low, their_high) = stored_range, theirs
+    if like.scaling.name == "unit":
+        return Scaling(low, high - low)
+    if like.scaling.name == "symmetric":
+        return Scaling((low + high) / 2, (high - low) / 2)
+    gain = (their_high - their_low) / (high - low)
+    return scaling.after(gain, their_low - gain * low)
+
+
+def _check_inside(store: Store, bounds: tuple[float, float]) -> None:
+    if not isinstance(store, MemoryStore) or not store.examples.numel():
+        return
+    low, high = map(float, store.examples.aminmax())
+    if low < bounds[0] or high > bounds[1]:
+        raise DataError(
+            f"expected values in [{bounds[0]:g}, {bounds[1]:g}], the range of the model's training data, got values "
+            f"from {low:g} to {high:g}",
+            where="data",
+            remedy="Bring them to the units of the training data, or state their range: `value_range` of `arrays`.",
+        )
+
+
+def classes_of(collection: Collection) -> tuple[str, ...]:
+    """Return the names of a collection's classes; their numbers, where it has labels without names."""
+    labels = [stored.labels for stored in collection.splits.values() if stored.labels is not None]
+    if collection.class_names or not labels:
+        return collection.class_names
+    return tuple(str(number) for number in range(1 + max(int(each.max()) for each in labels)))
+
+
+def trained_numbers(like: DataDescription, names: tuple[str, ...], collection: Collection) -> Tensor | None:
+    """Return the number that a model gives to each class of other data (C,), or None where that has no sense.
+
+    It has none where the data are of other classes; a conditional model refuses those.
+    """
+    found = [stored.labels for stored in collection.splits.values() if stored.labels is not None]
+    return _numbers(like.class_names, names, torch.cat(found)) if found else None
+
+
+def _numbers(known: tuple[str, ...], names: tuple[str, ...], labels: Tensor) -> Tensor | None:
+    if not known or not names or not all(names[number] in known for number in labels.unique().tolist()):
+        return None
+    return torch.tensor([known.index(name) if name in known else -1 for name in names], dtype=torch.int64)
+
+
+def prepared_for(data: DataDescription, split: Split) -> Split:
+    """Return a split as the model that knows ``data`` was trained: scaled and numbered alike, whoever prepared it.
+
+    A split of a bare tensor is taken to be prepared already.
+    """
+    own = split.info.description
+    if not data.is_known or own is None or own.stored is None:
+        return split
+    names, labels = split.info.class_names, split.labels
+    numbers = None if labels is None or names == data.class_names else _numbers(data.class_names, names, labels)
+    scaling = trained_scaling(data, own.stored.range) if own.binarise == "none" else split.scaling
+    if numbers is None and _same(scaling, split.scaling):
+        return split
+    info = replace(
+        split.info,
+        data_range=data.range if own.binarise == "none" else split.info.data_range,
+        class_names=names if numbers is None else data.class_names,
+        scaling=scaling,
+    )
+    return split.prepared_as(info, scaling, numbers)
+
+
+def _same(first: Scaling, second: Scaling) -> bool:
+    pairs = ((first.shift, second.shift), (first.span, second.span))
+    return all(
+        torch.equal(torch.as_tensor(one, dtype=torch.float64).cpu(), torch.as_tensor(two, dtype=torch.float64).cpu())
+        for one, two in pairs
+    )
+
+
+def with_digests(description: DataDescription, data: Data) -> DataDescription:
+    """Return a description with what identifies each split: its size and its digest."""
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    return description.model_copy(
+        update={
+            "splits": {
+                name: SplitDescription(examples=len(split), digest=split.digest())
+                for name, split in splits.items()
+                if split is not None
+            }
+        }
+    )

@@ -1,0 +1,46 @@
+"""The steps of preparation that a description stands for."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zoo.preparation.transforms import Geometry, Scaling
+from zoo.spec.data_description import DataDescription, GeometryDescription, ScalingDescription
+
+
+def scaling_of(data: DataDescription) -> Scaling:
+    """Return the scaling that a description stands for.
+
+    Example:
+        >>> data = DataDescription(shape=(2,), scaling={"name": "standardise", "shift": [1, 2], "span": [2, 4]})
+        >>> scaling_of(data)(torch.tensor([[3.0, 6.0]]))
+        tensor([[1., 1.]])
+    """
+    return Scaling(_number(data.scaling.shift, data.shape), _number(data.scaling.span, data.shape))
+
+
+def geometry_of(data: DataDescription) -> Geometry:
+    """Return what a description says is done to the size of images."""
+    geometry = data.geometry
+    return Geometry(resize=geometry.resize, pad=geometry.pad, background=geometry.background)
+
+
+def describe_scaling(name: str, scaling: Scaling) -> ScalingDescription:
+    """Return the description of a scaling that the recipe calls ``name``."""
+    return ScalingDescription.model_validate(
+        {"name": name, "shift": _plain(scaling.shift), "span": _plain(scaling.span)}
+    )
+
+
+def describe_geometry(geometry: Geometry) -> GeometryDescription:
+    """Return the description of what is done to the size of images."""
+    return GeometryDescription(resize=geometry.resize, pad=geometry.pad, background=geometry.background)
+
+
+def _number(values: tuple[float, ...], shape: tuple[int, ...]) -> float | Tensor:
+    return values[0] if len(values) == 1 else torch.tensor(values, dtype=torch.float32).reshape(shape)
+
+
+def _plain(value: float | Tensor) -> tuple[float, ...]:
+    return tuple(map(float, value.flatten().tolist())) if isinstance(value, Tensor) else (float(value),)

@@ -1,0 +1,165 @@
+"""Raw data in the forms in which people have them, as tensors of stored examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from zoo.errors import InputError, nearest
+from zoo.preparation.pictures import is_picture, read_pictures
+from zoo.spec.data_description import DataDescription, StoredDescription
+
+_FORMS = "Pass an array, a tensor, a DataFrame, images of Pillow or names of image files."
+
+
+def stored_examples(raw: Any, data: DataDescription) -> Tensor:
+    """Return raw data as the data set would store them: (B, *stored.shape), uint8 or float32.
+
+    Args:
+        raw: an array, tensor or nested list of examples or of one, a DataFrame, or images of Pillow or file names.
+        data: what the model knows of its data; it must be known how they are stored.
+
+    Raises:
+        InputError: the form, the shape, a column or the values are not those of the model's data.
+
+    Example:
+        >>> data = DataDescription(shape=(1, 2, 2), stored={"dtype": "uint8", "shape": [1, 2, 2]})
+        >>> stored_examples([[0, 255], [10, 20]], data).shape
+        torch.Size([1, 1, 2, 2])
+    """
+    stored = data.stored
+    assert stored is not None
+    if _is_pictures(raw):
+        return read_pictures(raw, data)
+    if _is_frame(raw):
+        raw = _columns(raw, data)
+    if not isinstance(raw, Tensor):
+        raw = _array(raw)
+    values = raw.detach().cpu()
+    if values.is_complex():
+        raise InputError(f"expected real numbers, got {values.dtype}", where="raw")
+    # As the training data were: an overflow shows as infinity, which is refused below.
+    values = _arranged(values.float() if values.is_floating_point() else values, stored)
+    _check_values(values, stored)
+    whole = not values.is_floating_point() or bool((values == values.round()).all())
+    return values.to(torch.uint8 if stored.dtype == "uint8" and whole else torch.float32).contiguous()
+
+
+def _is_pictures(raw: Any) -> bool:
+    if isinstance(raw, (str, Path)) or is_picture(raw):
+        return True
+    if not isinstance(raw, (list, tuple)) or not raw:
+        return False
+    return all(isinstance(each, (str, Path)) or is_picture(each) for each in raw)
+
+
+def _is_frame(raw: Any) -> bool:
+    return type(raw).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(raw, "columns")
+
+
+def _columns(frame: Any, data: DataDescription) -> Tensor:
+    """Return the columns of a DataFrame that the model knows, in its order; others are left out."""
+    names = data.column_names
+    present = [str(name) for name in frame.columns]
+    if names:
+        for name in names:
+            if name not in present:
+                raise InputError(
+                    f"there is no column {name!r}",
+                    where="raw",
+                    remedy=f"{nearest(name, present)}The model knows the columns {', '.join(names)}.",
+                )
+        frame = frame[[frame.columns[present.index(name)] for name in names]]
+    return _array(frame.to_numpy(), names or present)
+
+
+def _array(raw: Any, columns: Sequence[str] = ()) -> Tensor:
+    try:
+        array = np.asarray(raw)
+    except (TypeError, ValueError) as error:  # rows of different lengths, objects of any kind
+        raise InputError(f"cannot be made an array: {error}", where="raw", remedy=_FORMS) from error
+    if array.dtype.kind == "O" and array.ndim:
+        array = _numbers(array, columns)
+    if array.dtype.kind not in "buif":
+        raise InputError(f"expected numbers, got {type(raw).__name__} of {array.dtype}", where="raw", remedy=_FORMS)
+    if array.dtype.itemsize > 1 and array.dtype.kind in "uf":  # torch lacks some of these types
+        array = array.astype(np.int64 if array.dtype.kind == "u" and array.dtype.itemsize < 8 else np.float64)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return torch.from_numpy(np.require(array, requirements=("C", "W")))
+
+
+def _numbers(array: npt.NDArray[Any], columns: Sequence[str]) -> npt.NDArray[Any]:
+    """Return objects as numbers, as which a DataFrame of mixed columns hands out its rows."""
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        name = ""
+        for place in range(array.shape[-1] if array.ndim == 2 else 0):
+            try:
+                array[:, place].astype(np.float64)
+            except (TypeError, ValueError):
+                name = f" in column {columns[place]!r}" if columns else f" in column {place}"
+                break
+        raise InputError(f"expected numbers, got others{name}: {error}", where="raw", remedy=_FORMS) from error
+
+
+def _arranged(values: Tensor, stored: StoredDescription) -> Tensor:
+    """Return examples, or a single one, of any layout as (B, *stored.shape)."""
+    shape = stored.shape
+    layouts: list[tuple[int, ...]] = [shape]
+    if len(shape) == 3:
+        channels, height, width = shape
+        last, none = (height, width, channels), (height, width)
+        layouts = [shape, last] if stored.layout == "channels_first" else [last, shape]
+        layouts += [none] if channels == 1 else []
+    for layout in layouts:
+        # Several examples before one: a batch (3, 8, 8) of grey images is no colour image.
+        for batch in (values, values[None]) if values.ndim else ():
+            if tuple(batch.shape[1:]) == tuple(layout) and batch.ndim == len(layout) + 1:
+                if len(shape) == 3 and tuple(layout) != shape:
+                    return batch.movedim(-1, 1) if len(layout) == 3 else batch.unsqueeze(1)
+                return batch
+    expected = ", ".join(("B", *map(str, shape)))
+    raise InputError(
+        f"expected examples of shape ({expected}), as the model's data are stored, got {tuple(values.shape)}",
+        where="raw",
+        remedy="Bring them to the form of the training data; what is prepared already is not prepared again.",
+    )
+
+
+def _check_values(values: Tensor, stored: StoredDescription) -> None:
+    if not values.numel():
+        return
+    numbers = values if values.is_floating_point() else values.double()
+    low, high = float(numbers.min()), float(numbers.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        row = int((~numbers.isfinite()).flatten(1).any(1).nonzero()[0])
+        raise InputError(
+            f"expected finite numbers, got NaN or infinity in example {row}",
+            where="raw",
+            remedy="Leave such examples out, or fill in the values as in the training data.",
+        )
+    if stored.range is None:
+        return
+    bounds = f"[{stored.range[0]:g}, {stored.range[1]:g}]"
+    if low < stored.range[0] or high > stored.range[1]:
+        raise InputError(
+            f"expected values in {bounds}, as the model's data are stored, got values from {low:g} to {high:g}",
+            where="raw",
+            remedy="Bring them to the units of the training data.",
+        )
+    bytes_or_whole = values.dtype in (torch.uint8, torch.int16, torch.int32, torch.int64, torch.int8)
+    if stored.dtype == "uint8" and stored.range[1] > 1 and not bytes_or_whole and 0 < high <= 1:
+        raise InputError(
+            f"expected values in {bounds}, as the model's data are stored, got {values.dtype} from {low:g} to "
+            f"{high:g}, which look prepared already",
+            where="raw",
+            remedy="Pass prepared data to the model itself; if these are stored values, convert them to integers.",
+        )
