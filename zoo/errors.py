@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 
 class ZooError(Exception):
@@ -41,6 +41,14 @@ class ComponentError(InputError):
     """A component is unknown, badly configured, broken, or does not fit the others."""
 
 
+class NotApplicableError(ComponentError):
+    """A metric, a figure or an operation does not apply to a model or its data; the problem says why.
+
+    Checks raise it, so that the reason is worded once. Code that was asked for something by name lets it pass; code
+    that takes whatever applies asks :func:`why_not`.
+    """
+
+
 class DataError(InputError):
     """Data cannot be had, or are not what the model or the recipe needs."""
 
@@ -63,6 +71,23 @@ class OtherProcessError(TrainingError):
 
 class ZooWarning(UserWarning):
     """Something was left out, such as a broken plug-in, or looks like a mistake, and the rest goes on."""
+
+
+def why_not(check: Callable[..., object], *arguments: object) -> str | None:
+    """Return why a check says that something does not apply, or None if it applies.
+
+    Example:
+        >>> def check_even(number):
+        ...     if number % 2:
+        ...         raise NotApplicableError(f"{number} is odd")
+        >>> why_not(check_even, 3), why_not(check_even, 4)
+        ('3 is odd', None)
+    """
+    try:
+        check(*arguments)
+    except NotApplicableError as error:
+        return error.problem
+    return None
 
 
 @contextlib.contextmanager

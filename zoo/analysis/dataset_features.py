@@ -124,8 +124,10 @@ def _read(path: Path, train: Split) -> FeatureClassifier | None:
 
 
 def _blank(train: Split) -> FeatureClassifier:
+    """Return an untrained classifier without touching the caller's stream of noise."""
     assert train.labels is not None
-    return FeatureClassifier(train.info.data_shape, int(train.labels.max()) + 1)
+    with seeded(0):
+        return FeatureClassifier(train.info.data_shape, int(train.labels.max()) + 1)
 
 
 def _in_unit(x: Tensor, train: Split) -> Tensor:

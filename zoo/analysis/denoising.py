@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo.data import DataInfo
 from zoo.diffusion.oracle import MixtureOracle
-from zoo.errors import ComponentError, InputError
+from zoo.errors import InputError, NotApplicableError
 from zoo.model import Model
 from zoo.objectives.denoising import Denoising
 
@@ -57,11 +57,11 @@ def denoising_of(model: Model) -> Denoising:
     """Return the model's objective if it is ``denoising``.
 
     Raises:
-        ComponentError: it is another.
+        NotApplicableError: the model has another objective.
     """
     if not isinstance(model.objective, Denoising):
         name = model.spec.objective.name
-        raise ComponentError(f"expected a model with objective 'denoising', got {name!r}", where="model")
+        raise NotApplicableError(f"the model's objective is {name!r}, not 'denoising'", where="model")
     return model.objective
 
 
@@ -71,8 +71,18 @@ def is_known_mixture(info: DataInfo) -> bool:
 
 
 def knows_best(model: Model, info: DataInfo) -> bool:
-    """Whether the exact answer is known: of data from a known mixture, when the model is not told their labels."""
+    """Whether the exact answer is known: for data from a known mixture, if the model is not conditioned on labels."""
     return model.classes is None and is_known_mixture(info)
+
+
+def check_best_is_known(model: Model, info: DataInfo) -> None:
+    """Check that the exact answer is known, see :func:`knows_best`.
+
+    Raises:
+        NotApplicableError: it is not.
+    """
+    if not knows_best(model, info):
+        raise NotApplicableError("the best denoiser of the data is not known")
 
 
 def mixture_oracle(model: Model, info: DataInfo) -> MixtureOracle:

@@ -101,7 +101,7 @@ def _table(compared: Comparison, title: str) -> str:
 
 def _write(compared: Comparison, out: Path, image_format: str, seed: int) -> list[Path]:
     """Write the records, the table, and of images the picture; return the files."""
-    from zoo.report.gallery import save_picture
+    from zoo.report.gallery import save_figure
     from zoo.utils.files import write_text
 
     files = [out / "comparison.json", out / "comparison.md"]
@@ -109,5 +109,5 @@ def _write(compared: Comparison, out: Path, image_format: str, seed: int) -> lis
     write_text(files[1], compared.to_markdown())
     if all(context.shows_images for context in compared.contexts.values()):
         files.append(out / f"comparison.{image_format}")
-        save_picture(compared.draw(seed), files[-1])
+        save_figure(compared.draw(seed), files[-1])
     return files

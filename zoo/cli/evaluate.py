@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, data_spec_of, same_data
-from zoo.cli._output import figures_table
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Write the figures to this JSON file.  [default: add to evaluation.json of a run, if data and seed are its]",
+    help="Write the metrics to this JSON file.  [default: add to evaluation.json of a run, if data and seed are its]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -47,13 +46,14 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure MODEL on data; write and print the figures.
+    """Measure MODEL on data; write and print the metrics.
 
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.checkpoints.checkpoint import load
     from zoo.data import load_data
     from zoo.evaluation.evaluate import choose_metrics, evaluation_context, record
+    from zoo.evaluation.tables import metrics_table
     from zoo.spec.documents import parse_yaml
 
     loaded, spec = load(model), data_spec_of(model, dataset, overrides)
@@ -65,14 +65,14 @@ def command(
     if as_json:
         click.echo(json.dumps(made, indent=2, ensure_ascii=False))
         return
-    click.echo(figures_table(made["metrics"], f"{split} split of {made['dataset']}, {made['examples']:,} examples"))
+    click.echo(metrics_table(made, f"{split} split of {made['dataset']}, {made['examples']:,} examples"))
     if kept:
         click.echo(f"\n{kept}")
 
 
 def _keep(model: ModelDirectory, spec: DataSpec, info: DataInfo, made: dict[str, Any], out: Path | None) -> str:
-    """Write the figures where they belong, the run's own only if of its data and seed; say what became of them."""
-    from zoo.evaluation.evaluate import merged
+    """Write the metrics where they belong, into a run only if they are of its data and seed; return what was done."""
+    from zoo.evaluation.record import merged
     from zoo.runs.card import renew_card
     from zoo.runs.directory import EVALUATION, RunDirectory
     from zoo.utils.files import write_text
@@ -87,7 +87,7 @@ def _keep(model: ModelDirectory, spec: DataSpec, info: DataInfo, made: dict[str,
         return ""
     recipe = run.read_recipe()
     if any(recorded[fact] != made[fact] for fact in ("split", "seed")) or not same_data(recipe.data, spec):
-        return "Not kept: the run's own figures are of other data, or of another seed. --out FILE keeps these."
+        return "Not kept: the run's own metrics are of other data, or of another seed. --out FILE keeps these."
     everything = merged(recorded, made)
     run.write_evaluation(everything)
     if renew_card(run.path, recipe, info, everything):

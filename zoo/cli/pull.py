@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.cli._output import figures_table
-
 if TYPE_CHECKING:
     from zoo.hub.pull import Pulled
 
@@ -41,6 +39,7 @@ def _facts(pulled: Pulled) -> dict[str, object]:
 
 
 def _text(pulled: Pulled) -> str:
+    from zoo.evaluation.tables import metrics_table
     from zoo.hub.faults import scrub
     from zoo.spec.model import PARTS
 
@@ -59,4 +58,4 @@ def _text(pulled: Pulled) -> str:
         return "\n".join([*lines, "It comes without an evaluation."])
     where = f"{pulled.evaluation.get('split')} split of {pulled.evaluation.get('dataset')}, as its author measured it"
     # What others wrote may hold control characters that a terminal would obey.
-    return scrub("\n".join([*lines, figures_table(pulled.evaluation["metrics"], where)]))
+    return scrub("\n".join([*lines, metrics_table(pulled.evaluation, where)]))

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from zoo.cli._output import figures_table
-
 
 @click.command(
     epilog="Example: zoo-cli train digits --set train.epochs=30 --set model.posterior=full_gaussian --out runs/full"
@@ -36,6 +34,7 @@ def command(
     """Train RECIPE, a bundled name or a YAML file; then evaluate, draw and save the model."""
     from rich.console import Console
 
+    from zoo.evaluation.tables import metrics_table
     from zoo.runs.job import train
     from zoo.training.progress import ConsoleReporter
 
@@ -48,12 +47,12 @@ def command(
         click.echo(json.dumps(made, indent=2, ensure_ascii=False))
         return
     where = f"{run.evaluation['split']} split of {run.evaluation['dataset']}, {run.evaluation['examples']:,} examples"
-    click.echo(figures_table(run.evaluation["metrics"], where))
+    click.echo(metrics_table(run.evaluation, where))
     click.echo(f"\nMade {run.path}/")
     for name, what in (
         ("model.safetensors", f"the best model (epoch {run.evaluation['best_epoch']}); open it with zoo.load"),
         *([("figures/", ", ".join(path.stem for path in run.figures))] if run.figures else []),
-        ("evaluation.json", "the figures above"),
+        ("evaluation.json", "the metrics above"),
         ("README.md", "the model card"),
     ):
         click.echo(f"  {name:<20}{what}")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from torch import Tensor
 
 from zoo.data import Data, Split, split_of_tensor
-from zoo.errors import ComponentError, DataError, InputError, unknown_name
+from zoo.errors import ComponentError, DataError, InputError, NotApplicableError, unknown_name, why_not
 from zoo.evaluation.context import EvaluationContext
-from zoo.metrics import Metric
+from zoo.evaluation.measurement import Evaluation, Measurement
+from zoo.evaluation.record import describe
 from zoo.model import Model
 from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
 from zoo.utils.distributed import SINGLE_PROCESS, ProcessGroup
 from zoo.utils.seeds import process_seed, seeded
+
+if TYPE_CHECKING:
+    from zoo.metrics import Metric
 
 SplitName = Literal["train", "validation", "test"]
 MetricChoice = Iterable[str | Mapping[str, Any] | ComponentSpec]
@@ -41,30 +45,33 @@ def evaluate(
     seed: int = 0,
     split: SplitName = "test",
     features: Callable[[Tensor], Tensor] | None = None,
-) -> dict[str, Any]:
-    """Return named figures of a model on data, in nats where they are log-densities.
+) -> Evaluation:
+    """Measure a model on data, and return a dict of numbers, in nats where they are log-densities.
+
+    Its attribute ``measurements`` has the standard error, unit and explanation of each number.
 
     Args:
-        data: a :class:`zoo.data.Data`, one split, or a tensor (N, *data_shape). Figures that compare with the
-            training data (sample quality, the aggregate sampler) need all of it.
+        data: a :class:`zoo.data.Data`, one split, or a tensor (N, *data_shape). Metrics that compare with the
+            training data (sample quality) need all of it.
         metrics: names, or mappings with options such as ``{"name": "log_likelihood", "num_samples": 5000}``;
-            all that fit the model and the data, and are neither slow nor need a download, if not given.
-        seed: of the draws; the same seed gives the same figures.
+            if not given, all that apply to the model and the data, except those that are slow or need a download.
+        seed: of the draws; the same seed gives the same numbers.
         split: the split of ``data`` to measure on, where it has several.
         features: maps data (B, *data_shape) to features (B, F) in which samples are compared; those of a small
             classifier of the data if not given.
 
     Raises:
-        DataError: the data have another shape or range than the model needs, the split is empty, or a metric
-            lacks something: labels, enough examples.
-        ComponentError: a metric is unknown, or does not fit the model.
+        DataError: the data have another shape or range than the model expects, or the split is empty.
+        NotApplicableError: a metric that was named does not apply to the model or the data.
+        ComponentError: a metric is unknown, or one of its options is wrong.
         InputError: there is no split of this name.
 
     Example:
         >>> import torch, zoo
         >>> model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8))
-        >>> sorted(zoo.evaluate(model, torch.rand(10, 1, 8, 8), metrics=["mse"]))
-        ['mse']
+        >>> found = zoo.evaluate(model, torch.rand(10, 1, 8, 8), metrics=["mse"])
+        >>> sorted(found), found.measurements["mse"].result.better
+        (['mse'], 'lower')
     """
     context = evaluation_context(model, data, split, features=features)
     return measure(context, choose_metrics(context, metrics), seed)
@@ -82,7 +89,8 @@ def evaluation_context(
     """Return a model with the split that it is measured on, once it is clear that they fit each other.
 
     Args:
-        processes: share the work on figures that are means over examples; each calls this, and all metrics.
+        processes: the process group that shares the work on means over examples; each process calls this function
+            and measures every metric.
 
     Raises:
         DataError: the split is absent or empty, or of another shape or range than the model needs.
@@ -95,70 +103,88 @@ def evaluation_context(
 
 
 def final_split(data: Data) -> SplitName:
-    """Return the name of the split that final figures are of: test, or what there is."""
+    """Return the name of the split for final metrics: test if there is one, else validation, else train."""
     if data.test is not None:
         return "test"
     return "validation" if data.validation is not None else "train"
 
 
-def measure(context: EvaluationContext, chosen: Iterable[ChosenMetric], seed: int = 0) -> dict[str, Any]:
-    """Return the figures of all chosen metrics, each with the same seed, the model in evaluation mode."""
-    was_training = context.model.training
-    context.model.eval()
-    figures: dict[str, Any] = {}
-    try:
-        for each in chosen:
-            with seeded(process_seed(seed, context.processes.rank)):
-                figures |= each.metric.measure(context)
-    finally:
-        context.model.train(was_training)
-    return figures
+def measure(context: EvaluationContext, chosen: Iterable[ChosenMetric], seed: int = 0) -> Evaluation:
+    """Return the numbers of all chosen metrics, each with the same seed, the model in evaluation mode."""
+    return Evaluation([measurement for _, measurement in _measured(context, chosen, seed)])
 
 
 def record(context: EvaluationContext, chosen: Iterable[ChosenMetric], split: str, seed: int = 0) -> dict[str, Any]:
-    """Return what ``evaluation.json`` holds: the figures, and all that it takes to measure them again."""
+    """Return the content of ``evaluation.json``: the numbers, what they mean, and all that repeats them."""
     chosen = list(chosen)
+    measured = _measured(context, chosen, seed)
     return {
         "dataset": context.split.info.name,
         "split": split,
         "examples": len(context.split),
         "seed": seed,
-        "metrics": measure(context, chosen, seed),
+        "metrics": {each.key: each.value for _, each in measured},
+        "details": {each.key: describe(each, metric) for metric, each in measured},
         "settings": [{"name": each.spec.name, **each.spec.options} for each in chosen],
     }
 
 
-def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record with new figures, of the same split and seed, in place of those of the same name."""
-    settings = {each["name"]: each for each in (*before.get("settings", ()), *after["settings"])}
-    figures = {**before["metrics"], **after["metrics"]}
-    return {**before, **after, "metrics": figures, "settings": list(settings.values())}
+def _measured(context: EvaluationContext, chosen: Iterable[ChosenMetric], seed: int) -> list[tuple[str, Measurement]]:
+    """Return what each chosen metric measured, with the metric's name."""
+    was_training = context.model.training
+    context.model.eval()
+    found: list[tuple[str, Measurement]] = []
+    try:
+        for each in chosen:
+            with seeded(process_seed(seed, context.processes.rank)):
+                measured = _checked(each.metric, each.metric.measure(context))
+            found += [(each.spec.name, measurement) for measurement in measured]
+    finally:
+        context.model.train(was_training)
+    return found
+
+
+def _checked(metric: Metric, measured: object) -> Sequence[Measurement]:
+    """Return what a metric measured, if it is what the metric declares."""
+    where = type(metric).__name__
+    if not isinstance(measured, Sequence) or not all(isinstance(each, Measurement) for each in measured):
+        raise ComponentError(
+            f"expected a list of Measurement, got {type(measured).__name__}",
+            where=f"{where}.measure",
+            remedy="Return for example `[Measurement(RESULT, 0.5)]`, with RESULT in the metric's `results`.",
+        )
+    undeclared = [each.result.name for each in measured if each.result not in metric.results]
+    if undeclared:
+        raise ComponentError(
+            f"{undeclared[0]!r} is measured, but not declared", where=f"{where}.results", remedy="Add its Result."
+        )
+    return measured
 
 
 def choose_metrics(
     context: EvaluationContext, metrics: MetricChoice | None, field: str = "metrics"
 ) -> list[ChosenMetric]:
-    """Return the metrics asked for, or all that fit the model and the data.
+    """Return the metrics that were named, or all that apply to the model and the data.
 
     Args:
         field: the path of the list, named in errors.
 
     Raises:
-        ComponentError: a metric is unknown, has a wrong option, or does not fit the model or the data.
-        DataError: a metric that was asked for lacks something of the data.
+        ComponentError: a metric is unknown, or one of its options is wrong.
+        NotApplicableError: a metric that was named does not apply to the model or the data.
     """
     if metrics is None:
-        found = {name: cast(type[Metric], component) for name, component in usable_components("metric").items()}
+        found = {name: cast("type[Metric]", component) for name, component in usable_components("metric").items()}
         names = [name for name, component in found.items() if component.by_default]
         made = [_make(name, f"{field}[{index}]") for index, name in enumerate(names)]
-        return [each for each in made if _refusal(each, context, field) is None]
+        return [each for each in made if why_not(each.metric.check, context) is None]
     chosen = []
     for index, metric in enumerate(metrics):
         where = f"{field}[{index}]"
         chosen.append(_make(metric, where))
-        refusal = _refusal(chosen[-1], context, where)
-        if refusal is not None:
-            raise refusal
+        reason = why_not(chosen[-1].metric.check, context)
+        if reason is not None:
+            raise NotApplicableError(f"metric {chosen[-1].spec.name!r} does not apply: {reason}", where=where)
     return chosen
 
 
@@ -166,20 +192,7 @@ def _make(metric: str | Mapping[str, Any] | ComponentSpec, where: str) -> Chosen
     spec = metric if isinstance(metric, ComponentSpec) else ComponentSpec.model_validate(metric)
     found = find_component("metric", spec.name, where)
     options = check_options(found, spec.options, where)
-    return ChosenMetric(cast(Metric, construct(found, options, {}, where)), spec.with_options(options))
-
-
-def _refusal(chosen: ChosenMetric, context: EvaluationContext, where: str) -> ComponentError | DataError | None:
-    """Return the error that says why a metric cannot be measured, or None if it can."""
-    metric, name = chosen.metric, chosen.spec.name
-    unfit = metric.unfit(context.model)
-    if unfit is not None:
-        return ComponentError(f"{name!r} cannot measure this model: {unfit}", where=where)
-    unfit = metric.unfit_data(context.split.info)
-    if unfit is not None:
-        return ComponentError(f"{name!r} cannot measure these data: {unfit}", where=where)
-    lack = metric.lack(context)
-    return None if lack is None else DataError(f"{name!r} cannot be measured: {lack}", where=where)
+    return ChosenMetric(cast("Metric", construct(found, options, {}, where)), spec.with_options(options))
 
 
 def _chosen_split(data: Data | Split | Tensor, name: SplitName) -> tuple[Split, Split | None]:

@@ -1,8 +1,9 @@
-"""Figures: a model, data and the record of a run become a picture."""
+"""Figures: drawings of a model, its data and the record of its run."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from matplotlib.figure import Figure as MatplotlibFigure
 
@@ -12,12 +13,21 @@ __all__ = ["EvaluationContext", "Figure", "MatplotlibFigure"]
 
 
 class Figure(ABC):
-    """Draws one picture of a context."""
+    """Draws one figure of a model and its data.
 
-    def unfit(self, context: EvaluationContext) -> str | None:
-        """Return why this figure cannot show a context, or None if it can."""
-        return None
+    Attributes:
+        title: its heading in a report; its name as words if not given.
+    """
+
+    title: ClassVar[str] = ""
+
+    def check(self, context: EvaluationContext) -> None:  # noqa: B027 - by default it applies to everything
+        """Check that the figure applies to a model and its data.
+
+        Raises:
+            NotApplicableError: it does not; the message completes "does not apply: …".
+        """
 
     @abstractmethod
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
-        """Return the picture."""
+        """Return the figure as matplotlib has it."""

@@ -39,8 +39,8 @@ def class_colour(index: int) -> str:
     return ink() if colour == "#000000" else colour
 
 
-def new_picture(width: float, height: float) -> MatplotlibFigure:
-    """Return an empty picture of a size in inches; no global figure is made."""
+def new_figure(width: float, height: float) -> MatplotlibFigure:
+    """Return an empty figure of a size in inches, without pyplot's global state."""
     return MatplotlibFigure(figsize=(width, height), layout="constrained")
 
 

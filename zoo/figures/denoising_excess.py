@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import PositiveInt
 
-from zoo.analysis.denoising import StepLosses, knows_best, losses_by_step, mixture_oracle
-from zoo.figures import EvaluationContext, Figure
-from zoo.figures._style import COLOURS, ink, new_picture
-from zoo.objectives.denoising import Denoising
+from zoo.analysis.denoising import StepLosses, check_best_is_known, denoising_of, losses_by_step, mixture_oracle
+from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
+from zoo.figures._style import COLOURS, ink, new_figure
 from zoo.registry import register
 
 
@@ -24,12 +22,10 @@ class DenoisingExcess(Figure):
     def __init__(self, *, steps: PositiveInt = 100, examples: PositiveInt = 2000) -> None:
         self.steps, self.examples = steps, examples
 
-    def unfit(self, context: EvaluationContext) -> str | None:
-        """The floor is known for mixtures alone."""
-        if not isinstance(context.model.objective, Denoising):
-            return "its objective is not `denoising`"
-        known = knows_best(context.model, context.split.info)
-        return None if known else "the best denoiser of its data is not known"
+    def check(self, context: EvaluationContext) -> None:
+        """Require a denoiser of a mixture, for which the floor is known."""
+        denoising_of(context.model)
+        check_best_is_known(context.model, context.split.info)
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return two panels."""
@@ -42,8 +38,8 @@ class DenoisingExcess(Figure):
 def plot_excess(measured: StepLosses) -> MatplotlibFigure:
     """Plot loss, floor and excess (S,) over the steps on logarithmic scales, and their ratio."""
     ratios, average = measured.ratios, measured.excess_over_floor
-    picture = new_picture(8, 3.4)
-    left, right = picture.subplots(1, 2)
+    figure = new_figure(8, 3.4)
+    left, right = figure.subplots(1, 2)
     curves = (("loss", measured.loss, "-"), ("floor", measured.floor, "--"), ("excess", measured.excess, "-"))
     for (name, values, style), colour in zip(curves, COLOURS, strict=False):
         left.plot(measured.steps, values, style, color=colour, label=name)
@@ -55,4 +51,4 @@ def plot_excess(measured: StepLosses) -> MatplotlibFigure:
     right.legend()
     for axes in (left, right):
         axes.grid(alpha=0.3)
-    return picture
+    return figure

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import torch
-from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import PositiveInt
 
-from zoo.analysis.denoising import denoising_of, knows_best, mixture_oracle
+from zoo.analysis.denoising import check_best_is_known, denoising_of, mixture_oracle
 from zoo.analysis.denoising_field import Field, denoising_field
-from zoo.figures import EvaluationContext, Figure
-from zoo.figures._style import COLOURS, ink, new_picture
-from zoo.objectives.denoising import Denoising
+from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
+from zoo.figures._style import COLOURS, ink, new_figure
 from zoo.registry import register
 
 
@@ -29,14 +27,11 @@ class DenoisingField(Figure):
     def __init__(self, *, size: PositiveInt = 25, panels: PositiveInt = 4) -> None:
         self.size, self.panels = size, panels
 
-    def unfit(self, context: EvaluationContext) -> str | None:
-        """It needs a plane, and a mixture whose best denoiser is known."""
-        if not isinstance(context.model.objective, Denoising):
-            return "its objective is not `denoising`"
-        if context.model.data_shape != (2,):
-            return "its data are not points in the plane"
-        known = knows_best(context.model, context.split.info)
-        return None if known else "the best denoiser of its data is not known"
+    def check(self, context: EvaluationContext) -> None:
+        """Require a denoiser of points in the plane, from a mixture for which the best one is known."""
+        denoising_of(context.model)
+        context.require_shape((2,), "points in the plane")
+        check_best_is_known(context.model, context.split.info)
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a panel for each step, the noisiest first."""
@@ -50,8 +45,8 @@ class DenoisingField(Figure):
 
 def plot_fields(fields: list[Field]) -> MatplotlibFigure:
     """Plot the exact shifts as wide arrows and the learned ones as narrow arrows on them."""
-    picture = new_picture(3.4 * len(fields), 4.0)
-    for axes, field in zip(picture.subplots(1, len(fields), squeeze=False)[0], fields, strict=True):
+    figure = new_figure(3.4 * len(fields), 4.0)
+    for axes, field in zip(figure.subplots(1, len(fields), squeeze=False)[0], fields, strict=True):
         # The longest arrow spans a cell and a half of the grid.
         scale = (field.exact.norm(dim=1).max() / (1.5 * field.cell)).item()
         for name, shifts, width, colour in (
@@ -69,6 +64,6 @@ def plot_fields(fields: list[Field]) -> MatplotlibFigure:
                 label=name,
             )
         axes.set(title=f"$t = {field.step}$, apart by {field.apart:.1%}", xlabel="$x_1$", aspect="equal")
-    picture.axes[0].set_ylabel("$x_2$")
-    picture.legend(*picture.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return picture
+    figure.axes[0].set_ylabel("$x_2$")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure

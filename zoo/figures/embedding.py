@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.patches import Ellipse
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from zoo.analysis.codes import encode_split, posterior_covariance
 from zoo.analysis.projection import principal_plane
-from zoo.figures import EvaluationContext, Figure
-from zoo.figures._style import axis_names, class_colour, first_of_each_class, ink, new_picture
+from zoo.errors import NotApplicableError
+from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
+from zoo.figures._style import axis_names, class_colour, first_of_each_class, ink, new_figure
 from zoo.registry import register
 
 
@@ -33,10 +33,11 @@ class Embedding(Figure):
     def __init__(self, *, count: PositiveInt = 5000, ellipses: NonNegativeInt = 20) -> None:
         self.count, self.ellipses = count, ellipses
 
-    def unfit(self, context: EvaluationContext) -> str | None:
-        """A line has no map, and without a code there is nothing to show."""
-        dimensions = context.model.latent_dim
-        return None if dimensions > 1 else "it has one latent dimension" if dimensions else "it has no code"
+    def check(self, context: EvaluationContext) -> None:
+        """Require at least two latent dimensions."""
+        context.require_latents()
+        if context.model.latent_dim < 2:
+            raise NotApplicableError("the model has one latent dimension, which has no plane")
 
     @torch.no_grad()
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
@@ -70,8 +71,8 @@ def plot_embedding(
     """
     plane = principal_plane(codes)
     points = plane(codes)
-    picture = new_picture(5.6, 4.6)
-    axes = picture.subplots()
+    figure = new_figure(5.6, 4.6)
+    axes = figure.subplots()
     classes: list[int] = [] if labels is None else labels.unique().tolist()
     places = torch.zeros(len(points), dtype=torch.long) if labels is None else torch.bucketize(labels, labels.unique())
     shades = [class_colour(place) for place in places.tolist()]
@@ -90,7 +91,7 @@ def plot_embedding(
     axes.set(xlabel=names[0], ylabel=names[1])
     if 0 < len(classes) <= 20:
         axes.legend(title="class", markerscale=3, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return picture
+    return figure
 
 
 def _draw_ellipse(axes: Axes, centre: Tensor, covariance: Tensor, colour: str, deviations: float = 2.0) -> None:

@@ -7,7 +7,6 @@ from typing import Annotated, Literal, NamedTuple
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import Field
 from torch import Tensor
 
@@ -16,8 +15,8 @@ from zoo.analysis.decoding import decoder_of
 from zoo.analysis.paths import PathKind, find_path, path_length
 from zoo.analysis.projection import Projection, principal_plane
 from zoo.errors import DataError
-from zoo.figures import EvaluationContext, Figure
-from zoo.figures._style import COLOURS, axis_names, new_picture, show_image, tile, to_unit
+from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
+from zoo.figures._style import COLOURS, axis_names, new_figure, show_image, tile, to_unit
 from zoo.registry import register
 
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
@@ -73,13 +72,11 @@ class Interpolation(Figure):
     ) -> None:
         self.pairs, self.between, self.steps, self.paths, self.label = pairs, between, steps, paths, label
 
-    def unfit(self, context: EvaluationContext) -> str | None:
-        """Only images are shown, of models that decode codes."""
-        if not context.shows_images:
-            return "its data are not images"
-        if context.model.why_no_reconstruction() is not None:
-            return context.model.why_no_reconstruction()
-        return None if len(context.split) > 1 else "there is a single example"
+    def check(self, context: EvaluationContext) -> None:
+        """Require images, a model that encodes and decodes them, and two examples."""
+        context.require_images()
+        context.require_reconstruction()
+        context.require_examples(2)
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a row of panels for each pair: the map, and the images of each path."""
@@ -129,9 +126,9 @@ def plot_interpolation(
     """Plot a row for each pair: its paths on the plane of the codes, and the images on each path."""
     kinds, steps = len(pairs[0]), len(pairs[0][0].codes)
     flat = codes.means.shape[1] > 1
-    picture = new_picture(0.62 * steps + 1.4 + 2.9 * flat, max(0.62 * kinds + 0.6, 2.7) * len(pairs))
+    figure = new_figure(0.62 * steps + 1.4 + 2.9 * flat, max(0.62 * kinds + 0.6, 2.7) * len(pairs))
     ratios = [2.6, 0.62 * steps] if flat else [1]
-    grid = picture.subplots(len(pairs), len(ratios), squeeze=False, width_ratios=ratios)
+    grid = figure.subplots(len(pairs), len(ratios), squeeze=False, width_ratios=ratios)
     for panels, paths, title in zip(grid, pairs, titles, strict=True):
         if flat:
             _draw_map(panels[0], paths, codes.means, principal_plane(codes.means))
@@ -139,7 +136,7 @@ def plot_interpolation(
         panels[-1].set_title(title)
     if flat:
         grid[0, 0].legend(loc="best", fontsize="small")
-    return picture
+    return figure
 
 
 def _draw_map(axes: Axes, paths: Sequence[DecodedPath], means: Tensor, plane: Projection) -> None:

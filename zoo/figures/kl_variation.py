@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import Field, NonNegativeInt
 from torch import Tensor
 
@@ -22,8 +21,8 @@ from zoo.analysis.kl_variation import (
     gaussian_variation,
     kl_variation,
 )
-from zoo.figures import EvaluationContext, Figure
-from zoo.figures._style import COLOURS, ink, new_picture
+from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
+from zoo.figures._style import COLOURS, ink, new_figure
 from zoo.posteriors import posterior_mean
 from zoo.registry import register
 
@@ -50,6 +49,8 @@ class KlVariationCurves(Figure):
         Kingma & Welling (2014), Auto-Encoding Variational Bayes, appendix B. https://arxiv.org/abs/1312.6114
     """
 
+    title: ClassVar[str] = "KL variation"
+
     def __init__(
         self,
         *,
@@ -58,11 +59,10 @@ class KlVariationCurves(Figure):
     ) -> None:
         self.example, self.num_samples = example, num_samples
 
-    def unfit(self, context: EvaluationContext) -> str | None:
-        """A posterior without a density has no KL divergence."""
-        if self.example >= len(context.split):
-            return f"there is no example {self.example}"
-        return context.model.why_no_density()
+    def check(self, context: EvaluationContext) -> None:
+        """Require a posterior with a density, and the example."""
+        context.require_density()
+        context.require_examples(self.example + 1)
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a column of two panels for each way to vary q."""
@@ -93,8 +93,8 @@ def vary_posterior(
 
 def plot_kl_variation(variations: Mapping[VariationKind, KlVariation]) -> MatplotlibFigure:
     """Plot the divergence and its derivative along each variation."""
-    picture = new_picture(3.0 * len(variations), 5.2)
-    grid = picture.subplots(2, len(variations), squeeze=False, sharex="col")
+    figure = new_figure(3.0 * len(variations), 5.2)
+    grid = figure.subplots(2, len(variations), squeeze=False, sharex="col")
     for column, (kind, variation) in enumerate(variations.items()):
         _draw(grid[0, column], variation.values, variation.closed_form, variation.estimates)
         _draw(grid[1, column], variation.values, variation.formula, variation.gradient_estimates)
@@ -106,8 +106,8 @@ def plot_kl_variation(variations: Mapping[VariationKind, KlVariation]) -> Matplo
     grid[0, 0].set_ylabel("KL [nats]")
     grid[1, 0].set_ylabel("dKL/dt [nats per unit of t]")
     handles, labels = grid[1, -1].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside upper center", ncols=max(1, len(variations) - 1), fontsize="small")
-    return picture
+    figure.legend(handles, labels, loc="outside upper center", ncols=max(1, len(variations) - 1), fontsize="small")
+    return figure
 
 
 def _draw(axes: Axes, values: Tensor, exact: Tensor | None, estimates: Mapping[int, Estimate]) -> None:

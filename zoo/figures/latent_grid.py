@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import PositiveInt
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
-from zoo.figures import EvaluationContext, Figure
-from zoo.figures._style import new_picture, show_image, tile, to_unit
+from zoo.errors import NotApplicableError
+from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
+from zoo.figures._style import new_figure, show_image, tile, to_unit
 from zoo.registry import register
 
 _SMALL = 16
@@ -31,13 +31,13 @@ class LatentGrid(Figure):
     def __init__(self, *, size: PositiveInt | None = None, label: int = 0) -> None:
         self.size, self.label = size, label
 
-    def unfit(self, context: EvaluationContext) -> str | None:
-        """Only a plane of images can be tiled, by the quantiles of a prior."""
+    def check(self, context: EvaluationContext) -> None:
+        """Require images, and a prior over two latent dimensions, whose quantiles the grid follows."""
+        context.require_images()
         if not context.model.has("prior"):
-            return "it has no prior"
+            raise NotApplicableError("the model has no prior")
         if context.model.latent_dim != 2:
-            return f"it has {context.model.latent_dim} latent dimensions, not 2"
-        return None if context.shows_images else "its data are not images"
+            raise NotApplicableError(f"the model has {context.model.latent_dim} latent dimensions, not 2")
 
     @torch.no_grad()
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
@@ -48,8 +48,8 @@ class LatentGrid(Figure):
         codes = prior_grid(model.prior, size)
         labels = torch.full((len(codes),), self.label, device=model.device) if model.classes else None
         images = to_unit(model.decode(codes.to(model.device), labels).mean, model.spec.data_range)
-        picture = new_picture(5.6, 5.6 * images.shape[-2] / images.shape[-1])
-        axes = picture.subplots()
+        figure = new_figure(5.6, 5.6 * images.shape[-2] / images.shape[-1])
+        axes = figure.subplots()
         tiled = tile(images, size, gap)
         show_image(axes, tiled)
         height, width = tiled.shape[0] + gap, tiled.shape[1] + gap
@@ -57,7 +57,7 @@ class LatentGrid(Figure):
         axes.set_xticks([t * width - 1 for t in ticks], names[0])
         axes.set_yticks([(1 - t) * height - 1 for t in ticks], names[1])
         axes.set(xlabel="$z_1$ (quantiles of the prior)", ylabel="$z_2$ (quantiles of the prior)")
-        return picture
+        return figure
 
 
 def prior_grid(prior: Distribution, size: int) -> Tensor:

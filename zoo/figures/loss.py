@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.ticker import MaxNLocator
 
-from zoo.figures import EvaluationContext, Figure
-from zoo.figures._style import COLOURS, new_picture
+from zoo.errors import NotApplicableError
+from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
+from zoo.figures._style import COLOURS, new_figure
 from zoo.registry import register
 
 
@@ -20,9 +20,10 @@ class LossCurves(Figure):
     def __init__(self) -> None:
         pass
 
-    def unfit(self, context: EvaluationContext) -> str | None:
-        """A model without a run has no history."""
-        return None if context.history else "there is no record of its training"
+    def check(self, context: EvaluationContext) -> None:
+        """Require the record of the training."""
+        if not context.history:
+            raise NotApplicableError("there is no record of the model's training")
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a panel for each term."""
@@ -32,9 +33,9 @@ class LossCurves(Figure):
 def plot_loss(history: Sequence[Mapping[str, Any]], unit: str) -> MatplotlibFigure:
     """Plot the terms of an epoch record over the epochs, a panel each."""
     names = list(history[0]["train"])
-    picture = new_picture(3.2 * len(names), 2.8)
+    figure = new_figure(3.2 * len(names), 2.8)
     epochs = [record["epoch"] for record in history]
-    for axes, name in zip(picture.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for split, colour, style in (("train", COLOURS[0], "-"), ("validation", COLOURS[1], "--")):
             if split in history[0]:
                 values = [record[split][name] for record in history]
@@ -42,5 +43,5 @@ def plot_loss(history: Sequence[Mapping[str, Any]], unit: str) -> MatplotlibFigu
         axes.set(xlabel="epoch", ylabel=f"{name.replace('_', ' ')} [{unit}]" if name != unit else unit)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-    picture.axes[0].legend()
-    return picture
+    figure.axes[0].legend()
+    return figure

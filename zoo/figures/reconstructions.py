@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import PositiveInt
 from torch import Tensor
 
-from zoo.figures import EvaluationContext, Figure
-from zoo.figures._style import first_of_each_class, new_picture, show_image, tile, to_unit
+from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
+from zoo.figures._style import first_of_each_class, new_figure, show_image, tile, to_unit
 from zoo.registry import register
 
 
@@ -22,11 +21,10 @@ class Reconstructions(Figure):
     def __init__(self, *, count: PositiveInt = 10) -> None:
         self.count = count
 
-    def unfit(self, context: EvaluationContext) -> str | None:
-        """Only images are shown, of models that reconstruct."""
-        if not context.shows_images:
-            return "its data are not images"
-        return context.model.why_no_reconstruction()
+    def check(self, context: EvaluationContext) -> None:
+        """Require images, and a model that reconstructs them."""
+        context.require_images()
+        context.require_reconstruction()
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return the two rows."""
@@ -39,8 +37,8 @@ class Reconstructions(Figure):
 
 def plot_reconstructions(inputs: Tensor, outputs: Tensor, data_range: tuple[float, float] | None) -> MatplotlibFigure:
     """Plot images (N, C, H, W) and their reconstructions in two rows."""
-    picture = new_picture(0.7 * len(inputs) + 1, 1.9)
-    for axes, images, name in zip(picture.subplots(2, 1), (inputs, outputs), ("input", "output"), strict=True):
+    figure = new_figure(0.7 * len(inputs) + 1, 1.9)
+    for axes, images, name in zip(figure.subplots(2, 1), (inputs, outputs), ("input", "output"), strict=True):
         show_image(axes, tile(to_unit(images, data_range), columns=len(images)))
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
-    return picture
+    return figure

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import torch
-from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import PositiveInt
 from torch import Tensor
 
 from zoo.analysis.denoising import denoising_of
 from zoo.diffusion.reverse import visited_steps
-from zoo.figures import EvaluationContext, Figure
-from zoo.figures._style import COLOURS, new_picture, show_image, tile, to_unit
-from zoo.objectives.denoising import Denoising
+from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
+from zoo.figures._style import COLOURS, new_figure, show_image, tile, to_unit
 from zoo.registry import register
 
 
@@ -28,15 +26,13 @@ class ReverseChain(Figure):
     def __init__(self, *, count: PositiveInt = 8, points: PositiveInt = 2000, panels: PositiveInt = 9) -> None:
         self.count, self.points, self.panels = count, points, panels
 
-    def unfit(self, context: EvaluationContext) -> str | None:
-        """It shows images and points in the plane, of a chain."""
-        if not isinstance(context.model.objective, Denoising):
-            return "its objective is not `denoising`"
-        plane = context.model.data_shape == (2,)
-        return None if context.shows_images or plane else "its data are neither images nor points in the plane"
+    def check(self, context: EvaluationContext) -> None:
+        """Require a denoiser, of images or of points in the plane."""
+        denoising_of(context.model)
+        context.require_drawable()
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
-        """Return the pictures of the chain from left to right."""
+        """Return the states of the chain from left to right."""
         model = context.model
         count = self.count if context.shows_images else self.points
         labels = torch.arange(count, device=model.device) % model.classes if model.classes else None
@@ -54,25 +50,25 @@ def plot_image_chain(states: Tensor, steps: list[int], data_range: tuple[float, 
     # Noise exceeds the range of the data and is cut off there, as any display would.
     images = to_unit(states.transpose(0, 1).flatten(0, 1), data_range)
     tiled = tile(images, columns=shown)
-    picture = new_picture(0.8 * shown + 0.4, 0.8 * count * tiled.shape[0] * shown / (count * tiled.shape[1]) + 0.5)
-    axes = picture.subplots()
+    figure = new_figure(0.8 * shown + 0.4, 0.8 * count * tiled.shape[0] * shown / (count * tiled.shape[1]) + 0.5)
+    axes = figure.subplots()
     show_image(axes, tiled)
     width = tiled.shape[1] / shown
     axes.set_xticks([(index + 0.5) * width for index in range(shown)], [str(step) for step in steps])
     axes.set_xlabel("step $t$")
-    return picture
+    return figure
 
 
 def plot_point_chain(
     states: Tensor, steps: list[int], data_range: tuple[float, float] | None = None
 ) -> MatplotlibFigure:
     """Plot states (S, N, 2) of a chain as points, a panel a step, on the same axes."""
-    picture = new_picture(1.7 * len(steps), 2.4)
-    panels = picture.subplots(1, len(steps), sharex=True, sharey=True, squeeze=False)[0]
+    figure = new_figure(1.7 * len(steps), 2.4)
+    panels = figure.subplots(1, len(steps), sharex=True, sharey=True, squeeze=False)[0]
     reach = states.abs().quantile(0.999).item() if states.numel() < 1e7 else states.abs().max().item()
     for axes, points, step in zip(panels, states, steps, strict=True):
         axes.plot(*points.T.numpy(), ".", markersize=1, alpha=0.5, color=COLOURS[0])
         axes.set(title=f"$t = {step}$", xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
         axes.set_xlabel("$x_1$")
     panels[0].set_ylabel("$x_2$")
-    return picture
+    return figure

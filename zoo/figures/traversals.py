@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import torch
-from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from zoo.analysis.codes import encode_split
 from zoo.analysis.decoding import decoder_of
 from zoo.analysis.traversals import Traversals, traverse
-from zoo.figures import EvaluationContext, Figure
-from zoo.figures._style import new_picture, show_image, tile, to_unit
+from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
+from zoo.figures._style import new_figure, show_image, tile, to_unit
 from zoo.registry import register
 
 
@@ -36,13 +35,11 @@ class TraversalRows(Figure):
     ) -> None:
         self.example, self.steps, self.count, self.label = example, steps, count, label
 
-    def unfit(self, context: EvaluationContext) -> str | None:
-        """Only images are shown, of models that decode codes."""
-        if not context.shows_images:
-            return "its data are not images"
-        if self.example >= len(context.split):
-            return f"there is no example {self.example}"
-        return context.model.why_no_reconstruction()
+    def check(self, context: EvaluationContext) -> None:
+        """Require images, a model that encodes and decodes them, and the example."""
+        context.require_images()
+        context.require_reconstruction()
+        context.require_examples(self.example + 1)
 
     @torch.no_grad()
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
@@ -57,8 +54,8 @@ def plot_traversals(result: Traversals, images: Tensor, data_range: tuple[float,
     """Plot images (D · S, C, H, W) of a traversal, a row a dimension, its least and largest value beside it."""
     rows, steps = result.values.shape
     tiled = tile(to_unit(images, data_range), columns=steps)
-    picture = new_picture(0.6 * steps + 2.2, 0.6 * steps * tiled.shape[0] / tiled.shape[1] + 0.7)
-    axes = picture.subplots()
+    figure = new_figure(0.6 * steps + 2.2, 0.6 * steps * tiled.shape[0] / tiled.shape[1] + 0.7)
+    axes = figure.subplots()
     show_image(axes, tiled)
     places = [(row + 0.5) * (tiled.shape[0] + 1) / rows - 1 for row in range(rows)]
     names = [
@@ -72,4 +69,4 @@ def plot_traversals(result: Traversals, images: Tensor, data_range: tuple[float,
     ends.tick_params(axis="y", length=0)
     ends.spines[:].set_visible(False)
     axes.set_xlabel("value of the dimension, from the 2 % to the 98 % quantile of the codes")
-    return picture
+    return figure

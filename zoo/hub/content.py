@@ -14,6 +14,7 @@ import yaml
 from zoo.checkpoints.allocation import readable
 from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, check_weights, read_config
 from zoo.errors import CheckpointError, RecipeError, located
+from zoo.evaluation.record import read_record
 from zoo.hub.client import LIBRARY
 from zoo.runs.directory import CARD, EVALUATION, RECIPE
 from zoo.runs.portable import check_portable
@@ -122,21 +123,16 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
     """Return the evaluation beside a model, or None if there is none.
 
     Raises:
-        CheckpointError: it is not valid JSON, or its figures are not figures.
+        CheckpointError: it is not valid JSON, or not an evaluation.
     """
     path = folder / EVALUATION
     if not path.is_file():
         return None
     try:
-        evaluation = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"not valid JSON ({error})") from error
-    figures = evaluation.get("metrics") if isinstance(evaluation, dict) else None
-    if not isinstance(figures, dict) or not all(
-        isinstance(value, (int, float, list, str)) for value in figures.values()
-    ):
-        raise CheckpointError("figures by name were needed under `metrics`")
-    return dict(evaluation)
+    return read_record(document)
 
 
 def _check_library(path: Path) -> None:

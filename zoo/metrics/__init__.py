@@ -1,50 +1,58 @@
-"""Metrics: a model and data become named figures, in nats where they are log-densities."""
+"""Metrics: numbers that say how good a model is, in nats where they are log-densities."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
-from zoo.data import DataInfo
+from torch import Tensor
+
 from zoo.evaluation.context import EvaluationContext
-from zoo.model import Model
+from zoo.evaluation.measurement import Measurement, Result
 
-__all__ = ["EvaluationContext", "Metric", "labels_for", "mean_with_error"]
+__all__ = ["EvaluationContext", "Measurement", "Metric", "Result", "mean_of"]
 
 
 class Metric(ABC):
     """Measures a model on data.
 
     Attributes:
+        results: what each number means that the metric reports: its unit, direction and explanation.
         by_default: whether it is measured when nobody names metrics; no for what is slow or needs a download.
+
+    Example:
+        >>> import torch, zoo
+        >>> from zoo.metrics import Measurement, Metric, Result
+        >>> BRIGHTNESS = Result("brightness", "Mean of all values of the data.")
+        >>> @zoo.register("metric", "brightness")
+        ... class Brightness(Metric):
+        ...     results = (BRIGHTNESS,)
+        ...     def __init__(self) -> None: ...
+        ...     def measure(self, context):
+        ...         return [Measurement(BRIGHTNESS, context.split.examples(100).mean().item())]
+        >>> model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8))
+        >>> zoo.evaluate(model, torch.ones(5, 1, 8, 8), ["brightness"])
+        {'brightness': 1.0}
     """
 
+    results: ClassVar[Sequence[Result]] = ()
     by_default: ClassVar[bool] = True
 
-    def unfit(self, model: Model) -> str | None:
-        """Return why this metric does not apply to a model, or None if it does."""
-        return None
+    def check(self, context: EvaluationContext) -> None:  # noqa: B027 - by default it applies to everything
+        """Check that the metric applies to a model and its data.
 
-    def unfit_data(self, info: DataInfo) -> str | None:
-        """Return why this metric cannot be measured on data, or None if it can."""
-        return None
-
-    def lack(self, context: EvaluationContext) -> str | None:
-        """Return what is lacking of the data: labels, enough examples, the training data; None if nothing is."""
-        return None
+        Raises:
+            NotApplicableError: it does not; the message completes "does not apply: …".
+        """
 
     @abstractmethod
-    def measure(self, context: EvaluationContext) -> dict[str, Any]:
-        """Return named figures: numbers, or lists of numbers."""
+    def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
+        """Return the numbers; each is of one of ``results``."""
 
 
-def labels_for(model: Model, labels: Any) -> Any:
-    """Return the labels if the model is conditioned on them, else None."""
-    return labels if model.classes else None
-
-
-def mean_with_error(name: str, values: Any) -> dict[str, Any]:
-    """Return the mean of per-example figures (N,) and the standard error of that mean."""
+def mean_of(result: Result, values: Tensor, *, examples: int | None = None) -> Measurement:
+    """Return the mean of values (N,), one of each example, with the standard error of that mean."""
     values = values.double()
     error = values.std().item() / len(values) ** 0.5 if len(values) > 1 else None
-    return {name: values.mean().item(), f"{name}_standard_error": error}
+    return Measurement(result, values.mean().item(), standard_error=error, examples=examples)

@@ -9,48 +9,51 @@ from torch import Tensor
 
 from zoo.analysis.codes import Codes, encode_split
 from zoo.analysis.probes import folds
-from zoo.metrics import EvaluationContext
-from zoo.model import Model
+from zoo.errors import NotApplicableError
+from zoo.metrics import EvaluationContext, Measurement, Result
 
 FOLDS = 5
 Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Maps points, known points and their labels to the points' labels."""
 
 
-def no_code(model: Model) -> str | None:
-    """Return why a model has no codes to predict labels from, or None if it has."""
-    if model.classes:
-        return "its encoder is told the class"
-    return None if model.has("encoder") else "it has no code"
+def check_labelled_codes(context: EvaluationContext, least: int) -> None:
+    """Check that there are codes of labelled examples to learn from, at least so many.
 
-
-def too_few(context: EvaluationContext, needed: int) -> str | None:
-    """Return what of labelled data is lacking, where so many known examples are needed."""
+    Raises:
+        NotApplicableError: there are not, or the encoder is given the labels that the codes should predict.
+    """
+    context.require_latents()
+    if context.model.classes:
+        raise NotApplicableError("the model's encoder is given the labels")
     known = context.train if context.train is not None else context.split
     if context.split.labels is None or known.labels is None:
-        return "the data have no labels"
+        raise NotApplicableError("the data have no labels")
     if len(known.labels.unique()) < 2:
-        return "the data are of one class"
+        raise NotApplicableError("all labels of the data are the same")
     count = len(known) if context.train is not None else len(known) * (FOLDS - 1) // FOLDS
-    return None if count >= needed else f"at least {needed} examples with labels are needed, there are {count}"
+    if count < least:
+        raise NotApplicableError(f"it needs at least {least} labelled examples to learn from, there are {count}")
 
 
-def accuracy(context: EvaluationContext, train_examples: int, predict: Predict) -> tuple[float, str]:
-    """Return the share of labels of the split that are predicted from its codes, and what they were learned from.
+def measure_accuracy(result: Result, context: EvaluationContext, train_examples: int, predict: Predict) -> Measurement:
+    """Return the share of the split's labels that are predicted from its codes.
 
-    Codes of the training data teach where those are at hand; else the split teaches itself, in five folds.
+    The prediction learns from codes of the training data where those are at hand; else from the split itself, in
+    five-fold cross-validation.
     """
     codes = encode_split(context.model, context.split)
     if context.train is not None:
         known = encode_split(context.model, context.train, train_examples)
-        return _agreement(predict(codes.means, *_labelled(known)), codes), "training data"
+        predicted = predict(codes.means, *_labelled(known))
+        return Measurement(result, _agreement(predicted, codes), note="learned from the training data")
     means, labels = _labelled(codes)
     fold = folds(len(means), FOLDS)
     predicted = torch.empty_like(labels)
     for index in range(FOLDS):
         held_out = fold == index
         predicted[held_out] = predict(means[held_out], means[~held_out], labels[~held_out])
-    return _agreement(predicted, codes), f"{FOLDS}-fold cross-validation"
+    return Measurement(result, _agreement(predicted, codes), note=f"learned in {FOLDS}-fold cross-validation")
 
 
 def _labelled(codes: Codes) -> tuple[Tensor, Tensor]:

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from pydantic import PositiveInt
 
 from zoo.divergences import kl_divergence
-from zoo.metrics import EvaluationContext, Metric, labels_for, mean_with_error
-from zoo.model import Model
+from zoo.metrics import EvaluationContext, Measurement, Metric, Result, mean_of
 from zoo.registry import register
+
+ELBO = Result(
+    "elbo",
+    "Evidence lower bound: a lower bound on log p(x), mean over the examples.",
+    unit="nats",
+    better="higher",
+    title="ELBO",
+)
+RECONSTRUCTION = Result(
+    "reconstruction",
+    "Expected negative log-likelihood of an example given its code, −E log p(x|z): one term of the ELBO.",
+    unit="nats",
+    better="lower",
+)
+KL = Result(
+    "kl",
+    "Information in the code about an example: KL divergence of q(z|x) from the prior, the other term of the ELBO.",
+    unit="nats",
+    title="KL divergence",
+)
 
 
 @register("metric", "elbo")
@@ -24,28 +44,29 @@ class Elbo(Metric):
         Kingma & Welling (2014), Auto-Encoding Variational Bayes, equation 3. https://arxiv.org/abs/1312.6114
     """
 
+    results: ClassVar[Sequence[Result]] = (ELBO, RECONSTRUCTION, KL)
+
     def __init__(self, *, num_samples: PositiveInt = 10) -> None:
         self.num_samples = num_samples
 
-    def unfit(self, model: Model) -> str | None:
-        """A posterior without a density has no ELBO."""
-        return model.why_no_density()
+    def check(self, context: EvaluationContext) -> None:
+        """Require a posterior with a density."""
+        context.require_density()
 
     @torch.no_grad()
-    def measure(self, context: EvaluationContext) -> dict[str, Any]:
-        """Return ``elbo`` with its standard error, ``reconstruction`` = −E log p(x|z), and ``kl``."""
+    def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
+        """Return ``elbo``, ``reconstruction`` = −E log p(x|z), and ``kl``."""
         model = context.model
         reconstructions, divergences = [], []
         prior = model.prior
         for batch in context.batches(512):
-            labels = labels_for(model, batch.labels)
-            q = model.encode(batch.x, labels)
+            q = model.encode(batch.x, batch.labels)
             z = q.sample(torch.Size([self.num_samples]))
-            reconstructions.append(-model.decode(z, labels).log_prob(batch.x).mean(0))
+            reconstructions.append(-model.decode(z, batch.labels).log_prob(batch.x).mean(0))
             divergences.append(kl_divergence(q, prior, samples=z))
         reconstruction, kl = context.collect(reconstructions), context.collect(divergences)
-        return {
-            **mean_with_error("elbo", -(reconstruction + kl)),
-            "reconstruction": reconstruction.double().mean().item(),
-            "kl": kl.double().mean().item(),
-        }
+        return [
+            mean_of(ELBO, -(reconstruction + kl)),
+            mean_of(RECONSTRUCTION, reconstruction),
+            mean_of(KL, kl),
+        ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import pickle
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -12,62 +13,60 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
-from zoo.errors import ZooError
-from zoo.metrics import EvaluationContext, Metric
-from zoo.model import Model
-from zoo.registry import find_source, register
-from zoo.samplers import draw_samples, fit_sampler
+from zoo.errors import NotApplicableError, ZooError, why_not
+from zoo.evaluation.sampling import SourceName, check_source, draw_samples, source_named
+from zoo.metrics import EvaluationContext, Measurement, Metric, Result
+from zoo.registry import register
 
+FID = Result(
+    "fid",
+    "Squared distance of Gaussians fitted to Inception features of examples and of samples.",
+    better="lower",
+    title="FID",
+)
 _PACKAGES = ("torchmetrics", "torch_fidelity")
 
 
 @register("metric", "fid")
 class InceptionDistance(Metric):
-    """FID: the Fréchet distance of samples from data in Inception features, as papers on natural images give it.
+    """FID: the Fréchet distance of samples from data in Inception features, as papers on natural images report it.
 
     It needs ``pip install 'torchmetrics[image]'`` and the network's weights, 90 MB that are downloaded at the first
     use, so it is measured only when asked for. For digits and other small grey images choose ``sample_quality``,
-    whose features know them.
+    whose features are learned from such data.
 
     Args:
-        samplers: where codes come from; all but ``prior`` need a model with a latent space.
-        examples: samples, and examples of the split, at most; figures of different numbers do not compare.
+        sources: where samples come from; a source that does not apply to the model is left out.
+        examples: compare at most so many samples and examples; numbers of different sizes do not compare.
         layer: whose features, by its width.
 
     Source:
         Heusel et al. (2017), GANs Trained by a Two Time-Scale Update Rule. https://arxiv.org/abs/1706.08500
     """
 
+    results: ClassVar[Sequence[Result]] = (FID,)
     by_default: ClassVar[bool] = False
 
     def __init__(
         self,
         *,
-        samplers: list[str] = ["prior"],  # noqa: B006 - only read
+        sources: list[SourceName] = ["prior"],  # noqa: B006 - only read
         examples: PositiveInt = 10_000,
         layer: Literal[64, 192, 768, 2048] = 2048,
     ) -> None:
-        for index, name in enumerate(samplers):
-            find_source("sampler", name, f"samplers[{index}]")
-        self.samplers, self.examples, self.layer = samplers, examples, layer
+        self.sources, self.examples, self.layer = sources, examples, layer
 
-    def unfit(self, model: Model) -> str | None:
-        """Images only, and only with the packages that have the network."""
+    def check(self, context: EvaluationContext) -> None:
+        """Require images, two of them for a covariance, and the packages that have the network."""
         missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
         if missing:
-            return f"it needs {' and '.join(missing)}, not installed here: pip install 'torchmetrics[image]'"
-        shape = model.data_shape
-        return None if len(shape) == 3 and shape[0] in (1, 3) else "its data are not images"
-
-    def lack(self, context: EvaluationContext) -> str | None:
-        """A covariance takes two examples, and a sampler that is fitted takes training data."""
-        if context.train is None and any(name != "prior" for name in self.samplers):
-            return "the training data are not at hand, pass all of the data"
-        return None if len(context.split) > 1 else "at least 2 examples are needed, there is 1"
+            raise NotApplicableError(f"{' and '.join(missing)} not installed: pip install 'torchmetrics[image]'")
+        context.require_images()
+        context.require_examples(2)
 
     @torch.no_grad()
-    def measure(self, context: EvaluationContext) -> dict[str, Any]:
-        """Return ``fid_prior`` and so on, and how many examples they are of.
+    def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
+        """Return ``fid_prior`` and so on.
 
         Raises:
             ZooError: the network's weights cannot be downloaded, or are damaged.
@@ -77,18 +76,20 @@ class InceptionDistance(Metric):
         distance = _inception_distance(self.layer).to(model.device)
         for batch in context.split.batches(64, order=torch.arange(count), device=model.device):
             distance.update(_to_bytes(batch.x, data_range), real=True)
-        figures: dict[str, Any] = {"fid_examples": count}
-        for name in self.samplers:
-            latents = None if name == "prior" else fit_sampler(name, model, context.train)
-            for images in draw_samples(model, count, latents).split(64):
-                distance.update(_to_bytes(images.to(model.device), data_range), real=False)
-            figures[f"fid_{name}"] = distance.compute().item()
-            distance.reset()
-        return figures
+        found = []
+        for source in map(source_named, self.sources):
+            if why_not(check_source, context, source) is None:
+                for images in draw_samples(context, source, count).split(64):
+                    distance.update(_to_bytes(images.to(model.device), data_range), real=False)
+                value = distance.compute().item()
+                examples = None if count == len(context.split) else count
+                found.append(Measurement(FID, value, source=source, examples=examples))
+                distance.reset()
+        return found
 
 
 def _inception_distance(layer: int) -> Any:
-    """Return torchmetrics' distance in the features of a layer, real ones kept between samplers."""
+    """Return torchmetrics' distance in the features of a layer; real features are kept between sources."""
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
     from torchmetrics.image.fid import FrechetInceptionDistance
 
@@ -96,7 +97,7 @@ def _inception_distance(layer: int) -> Any:
     if not path.is_file():
         _download(URL_INCEPTION_V3, path)
     try:
-        # torch_fidelity unpickles whatever the file holds: it gets the file once it is seen to hold tensors alone.
+        # torch_fidelity unpickles any file, so it gets this one only after a check that it holds nothing but tensors.
         torch.load(path, map_location="cpu", weights_only=True)
         return FrechetInceptionDistance(feature=layer, reset_real_features=False)
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
@@ -108,7 +109,7 @@ def _inception_distance(layer: int) -> Any:
 
 
 def _download(address: str, path: Path) -> None:
-    """Fetch the weights into torch's cache, whole or not at all, checked against the digits in their name."""
+    """Download the weights into torch's cache, completely or not at all, and check the hash that their name states."""
     digits = path.stem.rpartition("-")[2]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

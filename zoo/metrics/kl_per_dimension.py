@@ -1,52 +1,62 @@
-"""What each latent dimension costs."""
+"""How much information each latent dimension carries."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch.distributions import Distribution, Normal, kl_divergence
 
 from zoo.analysis.kl_variation import is_gaussian
-from zoo.metrics import EvaluationContext, Metric, labels_for
-from zoo.model import Model
+from zoo.errors import NotApplicableError
+from zoo.metrics import EvaluationContext, Measurement, Metric, Result
 from zoo.registry import register
+
+KL_PER_DIMENSION = Result(
+    "kl_per_dimension",
+    "KL divergence of the posterior from the prior in each latent dimension; one near zero is not used.",
+    unit="nats",
+    title="KL per dimension",
+)
 
 
 @register("metric", "kl_per_dimension")
 class KlPerDimension(Metric):
     """KL(q(z_i|x) ‖ p(z_i)) of each latent dimension on its own, mean over the data, in nats.
 
-    Where posterior and prior are both diagonal the entries add up to the KL term. Otherwise they are of the
+    Where posterior and prior are both diagonal, the entries add up to the KL term. Otherwise they are of the
     marginals, and correlations make up the difference.
 
     Source:
         Burgess et al. (2018), Understanding disentangling in β-VAE, section 4. https://arxiv.org/abs/1804.03599
     """
 
+    results: ClassVar[Sequence[Result]] = (KL_PER_DIMENSION,)
+
     def __init__(self) -> None: ...
 
-    def unfit(self, model: Model) -> str | None:
-        """Only the marginals of Gaussians are known."""
-        reason = model.why_no_density()
-        if reason is not None:
-            return reason
-        if not is_gaussian(model.prior):
-            return "its prior is not Gaussian"
+    def check(self, context: EvaluationContext) -> None:
+        """Require that posterior and prior are Gaussian, since their marginals are known."""
+        context.require_density()
+        if not is_gaussian(context.model.prior):
+            raise NotApplicableError("the prior is not Gaussian")
         with torch.no_grad():
-            labels = torch.zeros(1, dtype=torch.int64, device=model.device) if model.classes else None
-            q = model.encode(torch.zeros(1, *model.data_shape, device=model.device), labels)
-        return None if is_gaussian(q) else "its posterior is not Gaussian"
+            batch = context.take(torch.zeros(1, dtype=torch.int64))
+            q = context.model.encode(batch.x, batch.labels)
+        if not is_gaussian(q):
+            raise NotApplicableError("the posterior is not Gaussian")
 
     @torch.no_grad()
-    def measure(self, context: EvaluationContext) -> dict[str, Any]:
-        """Return ``kl_per_dimension``, a list with an entry a dimension."""
-        model, prior = context.model, _marginals(context.model.prior)
+    def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
+        """Return ``kl_per_dimension``, a list with an entry for each dimension."""
+        model = context.model
+        prior = _marginals(model.prior)
         divergences = [
-            kl_divergence(_marginals(model.encode(batch.x, labels_for(model, batch.labels))), prior).cpu()
-            for batch in context.split.batches(512, device=model.device)
+            kl_divergence(_marginals(model.encode(batch.x, batch.labels)), prior) for batch in context.batches(512)
         ]
-        return {"kl_per_dimension": torch.cat(divergences).double().mean(0).tolist()}
+        collected = context.collect(divergences, (model.latent_dim,))
+        return [Measurement(KL_PER_DIMENSION, collected.double().mean(0).tolist())]
 
 
 def _marginals(gaussian: Distribution) -> Normal:

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from pydantic import PositiveInt
 
-from zoo.metrics import EvaluationContext, Metric, labels_for, mean_with_error
-from zoo.model import Model
+from zoo.metrics import EvaluationContext, Measurement, Metric, Result, mean_of
 from zoo.registry import register
+
+LOG_LIKELIHOOD = Result(
+    "log_likelihood",
+    "Importance-weighted estimate of log p(x), mean over the examples: a tighter lower bound than the ELBO.",
+    unit="nats",
+    better="higher",
+    title="log-likelihood",
+)
+BITS_PER_DIMENSION = Result(
+    "bits_per_dimension",
+    "The same estimate as the length of a code for each value of an example.",
+    unit="bits",
+    better="lower",
+)
 
 
 @register("metric", "log_likelihood")
@@ -25,27 +39,29 @@ class LogLikelihood(Metric):
         Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders. https://arxiv.org/abs/1509.00519
     """
 
+    results: ClassVar[Sequence[Result]] = (LOG_LIKELIHOOD, BITS_PER_DIMENSION)
+
     def __init__(self, *, num_samples: PositiveInt = 200, examples: PositiveInt | None = 1000) -> None:
         self.num_samples, self.examples = num_samples, examples
 
-    def unfit(self, model: Model) -> str | None:
-        """A posterior without a density has no importance weights."""
-        return model.why_no_density()
+    def check(self, context: EvaluationContext) -> None:
+        """Require a posterior with a density: without one there are no importance weights."""
+        context.require_density()
 
     @torch.no_grad()
-    def measure(self, context: EvaluationContext) -> dict[str, Any]:
-        """Return ``log_likelihood`` with its standard error, its settings, and ``bits_per_dimension``."""
-        model, split = context.model, context.split
-        count = min(len(split), self.examples or len(split))
-        estimates = [
-            model.log_likelihood(batch.x, labels_for(model, batch.labels), num_samples=self.num_samples)
-            for batch in context.batches(64, count)
+    def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
+        """Return ``log_likelihood`` and ``bits_per_dimension``."""
+        model = context.model
+        count = min(len(context.split), self.examples or len(context.split))
+        estimates = context.collect(
+            [
+                model.log_likelihood(batch.x, batch.labels, num_samples=self.num_samples)
+                for batch in context.batches(64, count)
+            ]
+        )
+        bits = -estimates.double() / math.prod(model.data_shape) / math.log(2)
+        examples = None if count == len(context.split) else count
+        return [
+            mean_of(LOG_LIKELIHOOD, estimates, examples=examples),
+            mean_of(BITS_PER_DIMENSION, bits, examples=examples),
         ]
-        figures = mean_with_error("log_likelihood", context.collect(estimates))
-        dimensions = math.prod(model.data_shape)
-        return {
-            **figures,
-            "log_likelihood_samples": self.num_samples,
-            "log_likelihood_examples": count,
-            "bits_per_dimension": -figures["log_likelihood"] / dimensions / math.log(2),
-        }

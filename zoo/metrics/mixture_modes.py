@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from pydantic import PositiveInt
 
 from zoo.analysis.denoising import is_known_mixture
-from zoo.data import DataInfo
 from zoo.diffusion.chain import NoiseChain
 from zoo.diffusion.oracle import MixtureOracle
-from zoo.metrics import EvaluationContext, Metric
-from zoo.model import Model
+from zoo.errors import NotApplicableError
+from zoo.metrics import EvaluationContext, Measurement, Metric, Result
 from zoo.registry import register
+
+SHARE_ERROR = Result(
+    "mode_share_error", "Largest difference of a mode's share of the samples from its weight.", better="lower"
+)
+COVARIANCE_ERROR = Result(
+    "mode_covariance_error",
+    "Largest relative error of a mode's covariance among the samples, in the Frobenius norm.",
+    better="lower",
+)
+SHARES = Result("mode_shares", "Share of the samples in each mode.")
+COVARIANCE_ERRORS = Result("mode_covariance_errors", "Relative error of the covariance of each mode.", better="lower")
 
 
 @register("metric", "mixture_modes")
 class MixtureModes(Metric):
     """Samples against the Gaussian mixture that the data come from: each mode's share, and its covariance.
 
-    A sample belongs to the mode that most probably made it. ``mode_share_error`` is the largest difference of a
-    share from its weight; ``mode_covariance_error`` the largest ‖Ĉ − C‖ / ‖C‖ in the Frobenius norm, infinite where
-    a mode has fewer than two samples. Both mean something where modes hardly overlap.
+    A sample is assigned to its most probable mode. ``mode_share_error`` is the largest difference of a share from
+    its weight; ``mode_covariance_error`` the largest ‖Ĉ − C‖ / ‖C‖ in the Frobenius norm, infinite where a mode has
+    fewer than two samples. Both are meaningful where modes hardly overlap.
 
     Args:
         samples: number of draws.
     """
 
+    results: ClassVar[Sequence[Result]] = (SHARE_ERROR, COVARIANCE_ERROR, SHARES, COVARIANCE_ERRORS)
+
     def __init__(self, *, samples: PositiveInt = 10_000) -> None:
         self.samples = samples
 
-    def unfit(self, model: Model) -> str | None:
-        """Samples of a conditional model follow the labels that it is given."""
-        return None if model.classes is None else "it is conditional"
+    def check(self, context: EvaluationContext) -> None:
+        """Require a known mixture, and a model whose samples need no labels."""
+        if context.model.classes is not None:
+            raise NotApplicableError("samples of a conditional model follow the labels that it is given")
+        if not is_known_mixture(context.split.info):
+            raise NotApplicableError("the data are not from a known mixture")
 
-    def unfit_data(self, info: DataInfo) -> str | None:
-        """Only the dataset ``gaussian_mixture`` knows its parameters."""
-        return None if is_known_mixture(info) else "they are not from a known mixture"
-
-    def measure(self, context: EvaluationContext) -> dict[str, Any]:
-        """Return the two figures, and a list of shares."""
+    def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
+        """Return the two errors, and the lists behind them."""
         model, split = context.model, context.split
         # The data themselves are step 0 of any chain.
         chain = NoiseChain(torch.tensor([0.5]))
@@ -52,12 +64,12 @@ class MixtureModes(Metric):
         errors = [
             _relative_error(draws[modes == mode], covariance) for mode, covariance in enumerate(oracle.covariances)
         ]
-        return {
-            "mode_share_error": (shares - oracle.weights).abs().max().item(),
-            "mode_covariance_error": max(errors),
-            "mode_shares": shares.tolist(),
-            "mode_covariance_errors": errors,
-        }
+        return [
+            Measurement(SHARE_ERROR, (shares - oracle.weights).abs().max().item()),
+            Measurement(COVARIANCE_ERROR, max(errors)),
+            Measurement(SHARES, shares.tolist()),
+            Measurement(COVARIANCE_ERRORS, errors),
+        ]
 
 
 def _relative_error(draws: torch.Tensor, covariance: torch.Tensor) -> float:

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 
-from zoo.metrics import EvaluationContext, Metric, labels_for
-from zoo.model import Model
+from zoo.metrics import EvaluationContext, Measurement, Metric, Result, mean_of
 from zoo.registry import register
+
+MSE = Result(
+    "mse",
+    "Squared error of reconstructions, mean over the values of an example.",
+    unit="squared units of the data",
+    better="lower",
+    title="mean squared error",
+)
 
 
 @register("metric", "mse")
 class MeanSquaredError(Metric):
     """Mean over examples and dimensions of (x − reconstruction)², in squared units of the data."""
 
-    def __init__(self) -> None:
-        pass
+    results: ClassVar[Sequence[Result]] = (MSE,)
 
-    def unfit(self, model: Model) -> str | None:
-        """A network without a code, and a decoder that predicts noise, reconstruct nothing."""
-        return model.why_no_reconstruction()
+    def __init__(self) -> None: ...
+
+    def check(self, context: EvaluationContext) -> None:
+        """Require that the model reconstructs."""
+        context.require_reconstruction()
 
     @torch.no_grad()
-    def measure(self, context: EvaluationContext) -> dict[str, Any]:
+    def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
         """Return ``mse``."""
-        model = context.model
         errors = [
-            (batch.x - model.reconstruct(batch.x, labels_for(model, batch.labels))).square().flatten(1).mean(1)
+            (batch.x - context.model.reconstruct(batch.x, batch.labels)).square().flatten(1).mean(1)
             for batch in context.batches(512)
         ]
-        return {"mse": context.collect(errors).double().mean().item()}
+        return [mean_of(MSE, context.collect(errors))]

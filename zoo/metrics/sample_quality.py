@@ -1,9 +1,9 @@
-"""How good samples are, beside data that the model has not seen."""
+"""How good samples are, compared with data that the model has not seen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import torch
 from pydantic import PositiveInt
@@ -13,27 +13,41 @@ from zoo.analysis.dataset_features import dataset_classifier
 from zoo.analysis.feature_classifier import FEATURES
 from zoo.analysis.quality import density_coverage, frechet_distance, precision_recall
 from zoo.data import Split
-from zoo.metrics import EvaluationContext, Metric
-from zoo.registry import find_source, register
-from zoo.samplers import draw_samples, fit_sampler
+from zoo.errors import NotApplicableError, why_not
+from zoo.evaluation.measurement import TRAINING_DATA, Source
+from zoo.evaluation.sampling import SourceName, check_source, draw_samples, source_named
+from zoo.metrics import EvaluationContext, Measurement, Metric, Result
+from zoo.registry import register
 from zoo.utils.seeds import epoch_order
 
+FRECHET_DISTANCE = Result(
+    "frechet_distance",
+    "Squared distance of Gaussians fitted to the features of examples and of samples; compare with training data.",
+    better="lower",
+    title="Fréchet distance",
+)
+PRECISION = Result("precision", "Share of samples that lie where examples are.", better="higher")
+RECALL = Result("recall", "Share of examples that lie where samples are.", better="higher")
+DENSITY = Result("density", "Number of examples around a sample; 1 is as dense as the data.", better="higher")
+COVERAGE = Result("coverage", "Share of examples with a sample nearby.", better="higher")
+
 _MANIFOLD_NEIGHBOURS, _DENSITY_NEIGHBOURS = 3, 5
-"""k of the two papers."""
+"""k in the two papers."""
 
 
 @register("metric", "sample_quality")
 class SampleQuality(Metric):
-    """Precision, recall, density, coverage and Fréchet distance of samples, by each sampler, in a feature space.
+    """Precision, recall, density, coverage and Fréchet distance of samples from data in a feature space.
 
     Precision and density fall where samples are bad, recall and coverage where kinds of data are missing; the
-    Fréchet distance sees both. Each is also measured of training data in place of samples (``data``), which
-    says what a perfect model would score on so many examples. Features are those of a small classifier of the
-    dataset, trained once and kept, unless the caller gives others; figures compare only within one such space.
+    Fréchet distance sees both. Samples of each source stand side by side: from the prior, and from a prior fitted to
+    the codes of the training data. The same is measured with training data in place of samples: what a perfect model
+    would score on as many examples. Features are those of a small classifier of the dataset, trained once and kept,
+    unless the caller passes others; numbers compare only within one feature space.
 
     Args:
-        samplers: where codes come from; one that does not apply to the model is left out.
-        examples: samples, and examples that they are compared with, at most; a fixed random choice of them.
+        sources: where samples come from; a source that does not apply to the model is left out.
+        examples: compare at most so many samples and examples, a fixed random choice.
         noise: compare draws of p(x|z) rather than its means; for binary data.
 
     Source:
@@ -42,63 +56,55 @@ class SampleQuality(Metric):
         Heusel et al. (2017), section 2 (Fréchet distance). https://arxiv.org/abs/1706.08500
     """
 
+    results: ClassVar[Sequence[Result]] = (FRECHET_DISTANCE, PRECISION, RECALL, DENSITY, COVERAGE)
+
     def __init__(
         self,
         *,
-        samplers: list[str] = ["prior", "aggregate"],  # noqa: B006 - only read
+        sources: list[SourceName] = ["prior", "fitted"],  # noqa: B006 - only read
         examples: PositiveInt = 5000,
         noise: bool = False,
     ) -> None:
-        for index, name in enumerate(samplers):
-            find_source("sampler", name, f"samplers[{index}]")
-        self.samplers, self.examples, self.noise = samplers, examples, noise
+        self.sources, self.examples, self.noise = sources, examples, noise
 
-    def lack(self, context: EvaluationContext) -> str | None:
-        """The training data, labels or features, and enough examples to tell a covariance."""
-        if context.train is None:
-            return "the training data are not at hand, pass all of the data"
-        if context.features is None and context.train.labels is None:
-            return "the data have no labels to train a classifier of features with, pass `features`"
-        count = min(len(context.split), len(context.train), self.examples)
+    def check(self, context: EvaluationContext) -> None:
+        """Require training data, labels or features, and enough examples for a covariance."""
+        train = context.require_training_data()
+        if context.features is None and train.labels is None:
+            raise NotApplicableError("the data have no labels to train a classifier of features with; pass `features`")
+        count = min(len(context.split), len(train), self.examples)
         # A covariance of F features takes more than F examples; a density needs more than its k neighbours.
         least = FEATURES if context.features is None else _DENSITY_NEIGHBOURS
-        return None if count > least else f"more than {least} examples are needed, there are {count}"
+        if count <= least:
+            raise NotApplicableError(f"it needs more than {least} examples, there are {count}")
 
     @torch.no_grad()
-    def measure(self, context: EvaluationContext) -> dict[str, Any]:
-        """Return five figures a sampler, such as ``precision_prior``, and how many examples they are of."""
-        train = context.training_data("sample quality")
+    def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
+        """Return five numbers for each source, such as ``precision_prior``."""
+        train = context.require_training_data()
         features = context.features or dataset_classifier(train).features
         count = min(self.examples, len(context.split), len(train))
         real = _features_of_split(features, context.split, count)
-        figures = _compare(real, _features_of_split(features, train, count), "data")
-        for name in self.samplers:
-            samples = _draw(context, name, count, noise=self.noise)
-            if samples is not None:
-                figures |= _compare(real, _features_of(features, samples), name)
-        return {**figures, "sample_quality_examples": count}
+        examples = None if count == len(context.split) else count
+        found = _compare(real, _features_of_split(features, train, count), TRAINING_DATA, examples)
+        for source in map(source_named, self.sources):
+            if why_not(check_source, context, source) is None:
+                samples = draw_samples(context, source, count, noise=self.noise)
+                found += _compare(real, _features_of(features, samples), source, examples)
+        return found
 
 
-def _draw(context: EvaluationContext, sampler: str, count: int, *, noise: bool) -> Tensor | None:
-    """Return samples, or None if the sampler does not apply; a model without a prior has one way to be sampled."""
-    model = context.model
-    if sampler == "prior":
-        return draw_samples(model, count, None, noise=noise)
-    if not model.has("prior"):
-        return None
-    return draw_samples(model, count, fit_sampler(sampler, model, context.train), noise=noise)
-
-
-def _compare(real: Tensor, generated: Tensor, name: str) -> dict[str, float]:
+def _compare(real: Tensor, generated: Tensor, source: Source, examples: int | None) -> list[Measurement]:
     precision, recall = precision_recall(real, generated, k=_MANIFOLD_NEIGHBOURS)
     density, coverage = density_coverage(real, generated, k=_DENSITY_NEIGHBOURS)
-    return {
-        f"frechet_distance_{name}": frechet_distance(real, generated),
-        f"precision_{name}": precision,
-        f"recall_{name}": recall,
-        f"density_{name}": density,
-        f"coverage_{name}": coverage,
+    values = {
+        FRECHET_DISTANCE: frechet_distance(real, generated),
+        PRECISION: precision,
+        RECALL: recall,
+        DENSITY: density,
+        COVERAGE: coverage,
     }
+    return [Measurement(result, value, source=source, examples=examples) for result, value in values.items()]
 
 
 def _features_of_split(features: Callable[[Tensor], Tensor], split: Split, count: int) -> Tensor:

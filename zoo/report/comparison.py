@@ -1,73 +1,73 @@
-"""Several trained models side by side: the same figures, and the same kinds of pictures, of each."""
+"""Several trained models side by side: the same metrics and the same figures of each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from matplotlib.figure import Figure as MatplotlibFigure
-from torch import Tensor
 
 from zoo.data import Data
-from zoo.errors import DataError, InputError
+from zoo.errors import DataError, NotApplicableError, why_not
 from zoo.evaluation.context import EvaluationContext
-from zoo.evaluation.evaluate import MetricChoice, SplitName, choose_metrics, evaluation_context, record
+from zoo.evaluation.evaluate import (
+    ChosenMetric,
+    MetricChoice,
+    SplitName,
+    choose_metrics,
+    evaluation_context,
+    record,
+)
+from zoo.evaluation.measurement import FITTED, PRIOR, Measurement, Source
+from zoo.evaluation.record import measurements_of
+from zoo.evaluation.sampling import check_source, draw_samples
+from zoo.evaluation.tables import compared_rows, with_error
 from zoo.figures._panels import ModelPanels, plot_panels
 from zoo.figures._style import first_of_each_class, to_unit
-from zoo.metrics import labels_for
+from zoo.metrics.mse import MSE
+from zoo.metrics.sample_quality import COVERAGE, DENSITY, FRECHET_DISTANCE
 from zoo.model import Model
-from zoo.samplers import draw_samples, fit_sampler
 from zoo.utils.seeds import seeded
-
-SAMPLERS = ("prior", "aggregate")
-_ERROR = "_standard_error"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was measured of each model.
+    """The same metrics of several models.
 
     Attributes:
-        records: by the name of the model, what ``evaluation.json`` would hold.
+        records: by the name of the model, the content of its ``evaluation.json``.
         contexts: by the name of the model, what was measured.
     """
 
     records: Mapping[str, Mapping[str, Any]]
     contexts: Mapping[str, EvaluationContext]
 
-    def rows(self) -> list[tuple[str, list[float | None]]]:
-        """Return each figure's name with its value for each model, None where it does not apply."""
-        figures = [record["metrics"] for record in self.records.values()]
-        names = dict.fromkeys(name for found in figures for name, value in found.items() if _is_figure(name, value))
-        return [(name, [found.get(name) for found in figures]) for name in names]
+    def rows(self) -> list[tuple[str, list[Measurement | None]]]:
+        """Return the words for each number with its measurement for each model, None where it does not apply."""
+        return compared_rows(list(self.records.values()))
 
     def cells(self) -> list[list[str]]:
-        """Return the rows as a table shows them: a figure's name, then its value for each model with its error."""
-        figures = [record["metrics"] for record in self.records.values()]
-        return [
-            [name.replace("_", " "), *(as_text(found.get(name), found.get(name + _ERROR)) for found in figures)]
-            for name, _ in self.rows()
-        ]
+        """Return the rows as a table shows them: what is measured, then the value for each model with its error."""
+        return [[heading, *map(with_error, found)] for heading, found in self.rows()]
 
     def to_markdown(self) -> str:
         """Return the rows as a table in Markdown."""
-        lines = [["figure", *self.records], ["---", *["---:"] * len(self.records)], *self.cells()]
+        lines = [["metric", *self.records], ["---", *["---:"] * len(self.records)], *self.cells()]
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def draw(self, seed: int = 0) -> MatplotlibFigure:
-        """Return reconstructions, and samples by each sampler, in a column for each model.
+        """Return a figure with a column for each model: reconstructions, and samples from each source.
 
         Raises:
-            InputError: the data are not images.
+            NotApplicableError: the data are not images.
         """
-        if not all(context.shows_images for context in self.contexts.values()):
-            raise InputError("only models of images can be shown side by side", where="compare")
         columns = []
         for name, context in self.contexts.items():
+            context.require_images()
             with seeded(seed):
-                columns.append(_panels(name, context, self.records[name]["metrics"]))
+                columns.append(_panels(name, context, self.records[name]))
         return plot_panels(columns)
 
 
@@ -84,80 +84,79 @@ def compare(
     Args:
         models: by the name under which they are shown.
         data: one for all, or of each model by its name, where they are prepared differently (scaled, say).
-        metrics: as for :func:`zoo.evaluate`; all that fit each model if not given.
+        metrics: as for :func:`zoo.evaluate`; all that apply to each model if not given. A metric that applies to some
+            of the models is measured on those.
 
     Raises:
-        DataError: the data do not fit a model, or are not the same for all.
+        DataError: the data do not fit a model, or differ between models.
 
     Example:
         >>> import zoo
         >>> data = zoo.load_data(zoo.load_recipe("digits").data)
         >>> models = {name: zoo.build(name, data_shape=(1, 8, 8)) for name in ("ae-mlp-2d", "vae-mlp-2d")}
-        >>> [name for name, _ in compare(models, data, ["mse", "active_units"]).rows()]
-        ['mse', 'active_units']
+        >>> [heading for heading, _ in compare(models, data, ["active_units", "linear_probe"]).rows()]
+        ['active units', 'linear probe accuracy']
     """
     contexts = {
         name: evaluation_context(model.eval(), data if isinstance(data, Data) else data[name], split)
         for name, model in models.items()
     }
     _check_same(contexts)
-    metrics = None if metrics is None else list(metrics)
-    records = {}
-    for name, context in contexts.items():
-        records[name] = record(context, choose_metrics(context, metrics), split, seed)
-    return Comparison(records, contexts)
+    chosen = _choose(contexts, None if metrics is None else list(metrics))
+    return Comparison({name: record(contexts[name], chosen[name], split, seed) for name in contexts}, contexts)
 
 
-def as_text(value: float | None, error: float | None = None) -> str:
-    """Return a figure as a table shows it, with its standard error where there is one."""
-    if value is None:
-        return "–"
-    if error is not None:
-        return f"{as_text(value)} ± {error:.2g}"
-    if isinstance(value, int) or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
+def _choose(contexts: Mapping[str, EvaluationContext], metrics: Sequence[Any] | None) -> dict[str, list[ChosenMetric]]:
+    """Return the metrics of each model: of those that were named, the ones that apply to it.
 
-
-def _is_figure(name: str, value: Any) -> bool:
-    return isinstance(value, (int, float)) and not name.endswith((_ERROR, "_examples", "_samples"))
+    Raises:
+        NotApplicableError: a metric applies to none of the models.
+    """
+    if metrics is None:
+        return {name: choose_metrics(context, None) for name, context in contexts.items()}
+    chosen: dict[str, list[ChosenMetric]] = {name: [] for name in contexts}
+    for metric in metrics:
+        refusals = []
+        for name, context in contexts.items():
+            try:
+                chosen[name] += choose_metrics(context, [metric])
+            except NotApplicableError as refusal:
+                refusals.append(refusal)
+        if len(refusals) == len(contexts):
+            raise refusals[0]
+    return chosen
 
 
 def _check_same(contexts: Mapping[str, EvaluationContext]) -> None:
     """Refuse to compare what was measured on other data."""
     facts = {name: (context.split.info.name, len(context.split)) for name, context in contexts.items()}
     if len(set(facts.values())) > 1:
-        came = "; ".join(f"{name}: {count:,} examples of {data}" for name, (data, count) in facts.items())
-        raise DataError(f"models are compared on the same data, {came}", where="compare")
+        found = "; ".join(f"{name}: {count:,} examples of {data}" for name, (data, count) in facts.items())
+        raise DataError(f"expected the same data for all models, got {found}", where="compare")
 
 
-def _panels(name: str, context: EvaluationContext, figures: Mapping[str, Any]) -> ModelPanels:
-    model, data_range = context.model, context.split.info.data_range
+def _panels(name: str, context: EvaluationContext, record: Mapping[str, Any]) -> ModelPanels:
+    data_range = context.split.info.data_range
+    measured = {each.key: each for each in measurements_of(record)}
     pairs = None
-    if model.why_no_reconstruction() is None:
-        chosen = first_of_each_class(context.split.labels, min(8, len(context.split)))
-        labels = None if context.split.labels is None else context.split.labels[chosen].to(model.device)
-        inputs = context.split.examples(chosen)
-        outputs = model.reconstruct(inputs.to(model.device), labels_for(model, labels)).cpu()
-        pairs = to_unit(torch.cat([inputs, outputs]), data_range)
+    if why_not(context.require_reconstruction) is None:
+        batch = context.take(first_of_each_class(context.split.labels, min(8, len(context.split))))
+        outputs = context.model.reconstruct(batch.x, batch.labels)
+        pairs = to_unit(torch.cat([batch.x, outputs]), data_range)
     samples = {}
-    for sampler in SAMPLERS:
-        drawn = _samples(context, sampler, 32)
-        if drawn is not None:
-            samples[sampler] = (to_unit(drawn, data_range), _caption(figures, sampler))
-    return ModelPanels(name, pairs, figures.get("mse"), samples)
+    for source in (PRIOR, FITTED):
+        if why_not(check_source, context, source) is None:
+            drawn = to_unit(draw_samples(context, source, 32), data_range)
+            samples[source.title] = (drawn, _caption(measured, source))
+    error = measured.get(MSE.name)
+    return ModelPanels(name, pairs, "" if error is None else _words(error), samples)
 
 
-def _samples(context: EvaluationContext, sampler: str, count: int) -> Tensor | None:
-    if sampler == "prior":
-        return draw_samples(context.model, count)
-    if not context.model.has("prior"):
-        return None
-    return draw_samples(context.model, count, fit_sampler(sampler, context.model, context.train))
+def _caption(measured: Mapping[str, Measurement], source: Source) -> str:
+    """Return the measures of quality that belong under a panel of samples."""
+    keys = [Measurement(result, 0, source=source).key for result in (FRECHET_DISTANCE, DENSITY, COVERAGE)]
+    return ", ".join(_words(measured[key]) for key in keys if key in measured)
 
 
-def _caption(figures: Mapping[str, Any], sampler: str) -> str:
-    """Return the figures of quality that belong under a panel of samples."""
-    names = {"frechet_distance": "Fréchet", "density": "density", "coverage": "coverage"}
-    found = {text: figures.get(f"{name}_{sampler}") for name, text in names.items()}
-    return ", ".join(f"{text} {as_text(value)}" for text, value in found.items() if value is not None)
+def _words(measurement: Measurement) -> str:
+    return f"{measurement.result.heading} {with_error(replace(measurement, standard_error=None))}"

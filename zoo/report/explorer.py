@@ -14,7 +14,7 @@ from zoo.data import Split
 from zoo.evaluation.context import EvaluationContext
 from zoo.model import Model
 from zoo.report.latent_map import Axis, LatentMap, map_of
-from zoo.report.sheets import Sheet, SheetFormat, largest_within, sheet_format, why_no_sheet
+from zoo.report.sheets import Sheet, SheetFormat, check_sheet, largest_within, sheet_format
 from zoo.utils.seeds import seeded
 
 _MOST_CODES = 10_000
@@ -25,20 +25,23 @@ _GRID_SHARE = 0.6
 _PATH_STEPS = 11
 
 
-def why_no_explorer(context: EvaluationContext) -> str | None:
-    """Return why a latent space cannot be explored, or None if it can.
+def check_explorer(context: EvaluationContext) -> None:
+    """Check that a latent space can be explored.
+
+    Raises:
+        NotApplicableError: it cannot.
 
     Example:
         >>> import zoo
         >>> from zoo.data import split_of_tensor
+        >>> from zoo.errors import why_not
         >>> network = zoo.build("denoiser-mlp")
-        >>> why_no_explorer(EvaluationContext(network, split_of_tensor(torch.rand(5, 2))))
-        'it has no code'
+        >>> why_not(check_explorer, EvaluationContext(network, split_of_tensor(torch.rand(5, 2))))
+        'the model has no latent space'
     """
-    model = context.model
-    if not model.latent_dim:
-        return "it has no code"
-    return model.why_no_reconstruction() or why_no_sheet(model.data_shape)
+    context.require_latents()
+    context.require_reconstruction()
+    check_sheet(context.model.data_shape)
 
 
 @torch.no_grad()

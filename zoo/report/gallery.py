@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from zoo.errors import ComponentError
+from zoo.errors import NotApplicableError, why_not
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
 from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
@@ -23,43 +23,44 @@ def draw_figures(
     image_format: str = "png",
     seed: int = 0,
 ) -> list[Path]:
-    """Draw the figures asked for, or all that fit, and return their files.
+    """Draw the named figures, or all that apply, and return their files.
 
     Raises:
-        ComponentError: a figure is unknown, or cannot show the model or its data.
+        ComponentError: a figure is unknown, or one of its options is wrong.
+        NotApplicableError: a figure that was named does not apply to the model or its data.
     """
     paths = []
     for index, (name, figure) in enumerate(choose_figures(figures)):
-        reason = figure.unfit(context)
+        reason = why_not(figure.check, context)
         if reason is not None:
             if figures is not None:
-                raise ComponentError(f"{name!r} cannot show this model: {reason}", where=f"figures[{index}]")
+                raise NotApplicableError(f"figure {name!r} does not apply: {reason}", where=f"figures[{index}]")
             continue
         path = Path(folder) / f"{name}.{image_format}"
         with seeded(seed):
-            save_picture(figure.draw(context), path)
+            save_figure(figure.draw(context), path)
         paths.append(path)
     return paths
 
 
-def save_picture(picture: MatplotlibFigure, path: Path) -> None:
-    """Write a picture, in the format that the name ends with, completely or not at all."""
+def save_figure(figure: MatplotlibFigure, path: Path) -> None:
+    """Write a figure in the format of the path's suffix, completely or not at all."""
     image_format = path.suffix.removeprefix(".")
     with replacing(path) as temporary:
-        # No date in the file: the same run draws the same bytes.
-        picture.savefig(temporary, format=image_format, dpi=150, metadata=_NO_DATE.get(image_format))
+        # Without a date in the file, the same run draws the same bytes.
+        figure.savefig(temporary, format=image_format, dpi=150, metadata=_NO_DATE.get(image_format))
 
 
 def choose_figures(
     figures: Iterable[str | Mapping[str, Any] | ComponentSpec] | None, field: str = "figures"
 ) -> list[tuple[str, Figure]]:
-    """Return the figures asked for with their names, or all there are.
+    """Return the named figures, or all there are, with their names.
 
     Args:
         field: the path of the list, named in errors.
 
     Raises:
-        ComponentError: a figure is unknown, or has a wrong option.
+        ComponentError: a figure is unknown, or one of its options is wrong.
     """
     chosen = []
     for index, figure in enumerate(figures if figures is not None else usable_components("figure")):

@@ -1,32 +1,39 @@
-"""The page: a model's facts, its latent space to explore, its figures of merit, its pictures and its recipe."""
+"""The page: a model's facts, its latent space to explore, its metrics, its figures and its recipe."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from zoo.errors import why_not
 from zoo.evaluation.context import EvaluationContext
-from zoo.report.explorer import explorer_data, why_no_explorer
+from zoo.evaluation.measurement import Measurement
+from zoo.evaluation.record import measurements_of
+from zoo.evaluation.tables import by_result, is_number
+from zoo.registry import find_component
+from zoo.report.embedded import EmbeddedFigure, embed
+from zoo.report.explorer import check_explorer, explorer_data
 from zoo.report.gallery import draw_figures
 from zoo.report.markup import bars, document, escape, json_block, marked, table
-from zoo.report.pictures import Picture, compact
-from zoo.report.words import SAMPLERS, explain_figure, number, sampled, summary_of, title_of
+from zoo.report.words import capitalised, summary_of, typeset
 from zoo.spec.documents import to_yaml
 from zoo.spec.recipe import Recipe
 from zoo.version import __version__
 
+if TYPE_CHECKING:
+    from zoo.figures import Figure
+
 _PAGE_BUDGET = 4_800_000
 _EXPLORER_BUDGETS = 600_000, 3_300_000
-_PICTURES_BUDGET = 2_000_000
+_FIGURES_BUDGET = 2_000_000
 _FIRST_FIGURES = ("loss", "reconstructions", "samples", "latent_grid", "embedding")
-_ERROR = "_standard_error"
 
 
 def render_report(
     context: EvaluationContext, evaluation: Mapping[str, Any], *, recipe: Recipe | None = None, seed: int = 0
 ) -> str:
-    """Return a report as one HTML page, below 5 MB unless the pictures alone take more.
+    """Return a report as one HTML page, below 5 MB unless the figures alone take more.
 
     The same context, evaluation and seed give the same page.
 
@@ -49,7 +56,7 @@ def render_report(
     title = recipe.name if recipe else context.model.spec.preset or f"A {context.model.spec.objective.name} model"
     sections = [
         _header(title, recipe, context, evaluation),
-        _merits(evaluation),
+        _metrics(evaluation),
         _figures(context, seed),
         _written(recipe, context),
         _footer(context),
@@ -96,11 +103,11 @@ def _training(context: EvaluationContext, evaluation: Mapping[str, Any]) -> str:
 
 
 def _explorer(context: EvaluationContext, budget: int, seed: int) -> str:
-    reason = why_no_explorer(context)
+    reason = why_not(check_explorer, context)
     if reason is not None:
         return (
             '<section aria-labelledby="explore"><h2 id="explore">Latent space</h2>'
-            f'<p class="note">This model has no latent space that can be explored here: {escape(reason)}.</p></section>'
+            f'<p class="note">The latent space of this model cannot be explored here: {escape(reason)}.</p></section>'
         )
     from importlib import resources
 
@@ -108,42 +115,53 @@ def _explorer(context: EvaluationContext, budget: int, seed: int) -> str:
     return template + json_block("explorer-data", explorer_data(context, budget, seed))
 
 
-def _merits(evaluation: Mapping[str, Any]) -> str:
+def _metrics(evaluation: Mapping[str, Any]) -> str:
     notes = "".join(f'<p class="note">Note: {marked(note)}</p>' for note in evaluation.get("notes", ()))
     return (
-        '<section aria-labelledby="merits"><h2 id="merits">Figures of merit</h2>'
+        '<section aria-labelledby="metrics"><h2 id="metrics">Metrics</h2>'
         f"<p>On {evaluation['examples']:,} examples of the {escape(evaluation['split'])} split, seed "
         f"{evaluation['seed']}; ± is one standard error of the mean over the examples.</p>"
-        f'<div class="wide">{table(["Figure", "Value", "What it says"], _rows(evaluation), "Figures of merit")}</div>'
+        f'<div class="wide">{table(["Metric", "Value", "Meaning"], _rows(evaluation), "Metrics")}</div>'
         f"{notes}</section>"
     )
 
 
 def _rows(evaluation: Mapping[str, Any]) -> list[list[str]]:
-    """Return a row for each figure; those of several kinds of samples share one."""
-    figures, settings = evaluation["metrics"], evaluation.get("settings", ())
-    rows: dict[str, list[str]] = {}
-    for name, value in figures.items():
-        if name.endswith(_ERROR):
-            continue
-        stem, of = sampled(name) or (name, None)
-        error = figures.get(name + _ERROR)
-        shown = _value(name, value) + (f' <span class="error">± {number(error, 2)}</span>' if error else "")
-        if of is not None:
-            shown = f'<div class="group"><span class="small">{SAMPLERS[of]}</span>{shown}</div>'
-        row = rows.setdefault(stem, [escape(title_of(stem)), "", escape(explain_figure(stem, settings))])
-        row[1] += shown
-    return list(rows.values())
+    """Return a row for each result, with its values for all sources."""
+    return [
+        [escape(capitalised(group[0].result.heading)), "".join(map(_value, group)), escape(_meaning(group[0]))]
+        for group in by_result(measurements_of(evaluation)).values()
+    ]
 
 
-def _value(name: str, value: Any) -> str:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f'<span class="number">{number(value)}</span>'
-    numbers = isinstance(value, list) and value and all(isinstance(each, (int, float)) for each in value)
-    if not numbers:
-        return escape(value if value is not None else "–")
-    told = ", ".join(number(each) for each in value) if len(value) <= 12 else f"{len(value)} values"
-    return f'{bars(value, f"{title_of(name)}: {told}")}<span class="small">{escape(told)}</span>'
+def _meaning(measurement: Measurement) -> str:
+    examples = f"Of {measurement.examples:,} examples." if measurement.examples else ""
+    note = f"{capitalised(measurement.note)}." if measurement.note else ""
+    return " ".join(part for part in (measurement.result.meaning, note, examples) if part)
+
+
+def _value(measurement: Measurement) -> str:
+    shown = _number(measurement) if is_number(measurement.value) else _list(measurement)
+    if measurement.source is None:
+        return shown
+    return f'<div class="group"><span class="small">{escape(measurement.source.title)}</span>{shown}</div>'
+
+
+def _number(measurement: Measurement) -> str:
+    unit, error = measurement.result.unit, measurement.standard_error
+    return (
+        f'<span class="number">{typeset(measurement.value)}</span>'  # type: ignore[arg-type]
+        + (f' <span class="error">± {typeset(error, 2)}</span>' if error else "")
+        + (f' <span class="small">{escape(unit)}</span>' if unit else "")
+    )
+
+
+def _list(measurement: Measurement) -> str:
+    values = measurement.value
+    if not isinstance(values, list) or not values or not all(map(is_number, values)):
+        return escape(values if values not in (None, []) else "–")
+    text = ", ".join(map(typeset, values)) if len(values) <= 12 else f"{len(values)} values"
+    return f'{bars(values, f"{measurement.result.heading}: {text}")}<span class="small">{escape(text)}</span>'
 
 
 def _figures(context: EvaluationContext, seed: int) -> str:
@@ -151,40 +169,46 @@ def _figures(context: EvaluationContext, seed: int) -> str:
         paths = draw_figures(context, folder, seed=seed)
         first = {name: place for place, name in enumerate(_FIRST_FIGURES)}
         paths.sort(key=lambda path: (first.get(path.stem, len(first)), path.stem))
-        pictures = compact({path.stem: path.read_bytes() for path in paths}, _PICTURES_BUDGET)
-    drawn = "".join(_figure(name, content) for name, content in pictures.items())
-    title = '<h2 id="pictures">Pictures</h2>'
-    return f'<section aria-labelledby="pictures">{title}<div class="gallery">{drawn}</div></section>'
+        figures = embed({path.stem: path.read_bytes() for path in paths}, _FIGURES_BUDGET)
+    drawn = "".join(_figure(name, figure) for name, figure in figures.items())
+    heading = '<h2 id="figures">Figures</h2>'
+    return f'<section aria-labelledby="figures">{heading}<div class="gallery">{drawn}</div></section>'
 
 
-def _figure(name: str, picture: Picture) -> str:
-    title, words, width, height = escape(title_of(name)), summary_of("figure", name), picture.width, picture.height
+def _figure(name: str, figure: EmbeddedFigure) -> str:
+    title = escape(capitalised(_title_of(name)))
+    words = escape(summary_of("figure", name))
     return (
-        f'<figure class="{"broad" if width > 1.6 * height else "plain"}"><h3>{title}</h3>'
+        f'<figure class="{"broad" if figure.width > 1.6 * figure.height else "plain"}"><h3>{title}</h3>'
         '<div class="scroll">'
-        f'<img src="{picture.source}" width="{width}" height="{height}" alt="{title}: {escape(words)}"></div>'
-        f"<figcaption>{escape(words)}</figcaption></figure>"
+        f'<img src="{figure.source}" width="{figure.width}" height="{figure.height}" alt="{title}: {words}"></div>'
+        f"<figcaption>{words}</figcaption></figure>"
     )
+
+
+def _title_of(name: str) -> str:
+    """Return the title that a figure states, or its name as words."""
+    return cast("type[Figure]", find_component("figure", name)).title or name.replace("_", " ")
 
 
 def _written(recipe: Recipe | None, context: EvaluationContext) -> str:
     what, content = ("Recipe", recipe.to_dict()) if recipe else ("Model", context.model.spec.to_dict())
-    told = (
+    words = (
         "All that repeats this run: save it as <code>recipe.yaml</code> and give it to <code>zoo-cli train</code>."
         if recipe
         else "The spec that rebuilds the model; how it was trained is not recorded."
     )
     return (
-        f'<section aria-labelledby="recipe"><h2 id="recipe">{what}</h2><p>{told}</p>'
+        f'<section aria-labelledby="recipe"><h2 id="recipe">{what}</h2><p>{words}</p>'
         f'<pre tabindex="0" aria-labelledby="recipe"><code>{escape(to_yaml(content))}</code></pre></section>'
     )
 
 
 def _footer(context: EvaluationContext) -> str:
     info = context.split.info
-    said = [
+    lines = [
         f"Data: {info.citation}" if info.citation else "",
         f"Licence of the data: {info.licence}" if info.licence else "",
-        f"Made with latent-zoo {__version__}. This page is complete in itself and asks no other host for anything.",
+        f"Made with latent-zoo {__version__}. This page is self-contained and contacts no other host.",
     ]
-    return "<footer>" + "".join(f"<p>{escape(line)}</p>" for line in said if line) + "</footer>"
+    return "<footer>" + "".join(f"<p>{escape(line)}</p>" for line in lines if line) + "</footer>"

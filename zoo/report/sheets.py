@@ -14,6 +14,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo.errors import NotApplicableError
+
 _LARGEST_SIDE = 96
 _MOST_VALUES = 128
 _MOST_PIXELS = 12_000_000
@@ -109,18 +111,23 @@ class ValueFormat(SheetFormat):
         }
 
 
-def why_no_sheet(data_shape: tuple[int, ...]) -> str | None:
-    """Return why examples of a shape cannot be shown one by one, or None if they can."""
+def check_sheet(data_shape: tuple[int, ...]) -> None:
+    """Check that examples of a shape can be shown one by one.
+
+    Raises:
+        NotApplicableError: they cannot.
+    """
     if len(data_shape) == 3:
-        return None if data_shape[0] in (1, 3) else f"its images have {data_shape[0]} channels, not one or three"
-    if len(data_shape) == 1:
-        many = data_shape[0] > _MOST_VALUES
-        return f"an example has {data_shape[0]:,} values, too many to be told apart as bars" if many else None
-    return f"its data are neither images nor vectors, but of shape {list(data_shape)}"
+        if data_shape[0] not in (1, 3):
+            raise NotApplicableError(f"the images have {data_shape[0]} channels, not one or three")
+    elif len(data_shape) != 1:
+        raise NotApplicableError(f"the data are neither images nor vectors, but of shape {list(data_shape)}")
+    elif data_shape[0] > _MOST_VALUES:
+        raise NotApplicableError(f"an example has {data_shape[0]:,} values, too many to tell apart as bars")
 
 
 def sheet_format(data_shape: tuple[int, ...], data_range: tuple[float, float]) -> SheetFormat:
-    """Return how examples of a shape are packed; :func:`why_no_sheet` tells whether they can be."""
+    """Return how examples of a shape are packed, if they can be, see :func:`check_sheet`."""
     return (ImageFormat if len(data_shape) == 3 else ValueFormat)(data_shape, data_range)
 
 

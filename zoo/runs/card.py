@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import DataInfo
+from zoo.evaluation.measurement import Measurement
+from zoo.evaluation.record import measurements_of, metric_of
+from zoo.evaluation.tables import is_number, number, row_heading
 from zoo.registry import find_source, list_components
 from zoo.registry.inspection import describe_component
 from zoo.runs.card_file import Card, is_untouched
@@ -111,22 +114,22 @@ def _metadata(name: str, spec: ModelSpec, recipe: Recipe | None, evaluation: dic
         metadata["datasets"] = [recipe.data.name]
     if task:
         metadata["pipeline_tag"] = task
-    values = _values(evaluation)
-    if evaluation and values:
+    measured = _measured(evaluation)
+    if evaluation and measured:
         dataset = {"type": evaluation["dataset"], "name": evaluation["dataset"], "split": evaluation["split"]}
         metrics = [
-            {"type": key, "name": key.replace("_", " "), "value": value, **_arguments(key, evaluation)}
-            for key, value in values.items()
-            if not key.endswith(("_samples", "_examples"))  # by how many a figure was made, and no figure
+            {"type": each.key, "name": row_heading(each), "value": each.value, **_arguments(each.key, evaluation)}
+            for each in measured
         ]
         result = {"task": {"type": task or "other"}, "dataset": dataset, "metrics": metrics}
         metadata["model-index"] = [{"name": name, "results": [result]}]
     return metadata
 
 
-def _arguments(figure: str, evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of the metric that a figure is called after."""
-    options = next((options for name, options in _settings(evaluation) if figure.startswith(name)), None)
+def _arguments(name: str, evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of the metric that measured a number."""
+    metric = metric_of(evaluation, name)
+    options = next((options for setting, options in _settings(evaluation) if setting == metric), None)
     return {"args": options} if options else {}
 
 
@@ -142,14 +145,10 @@ def _task(spec: ModelSpec) -> str | None:
     return "unconditional-image-generation" if image and not spec.classes else None
 
 
-def _values(evaluation: dict[str, Any] | None) -> dict[str, float]:
-    """Return the figures that are finite numbers; a standard error is none by itself."""
-    figures = evaluation["metrics"] if evaluation else {}
-    return {
-        name: value
-        for name, value in figures.items()
-        if isinstance(value, (int, float)) and math.isfinite(value) and not name.endswith("_standard_error")
-    }
+def _measured(evaluation: dict[str, Any] | None) -> list[Measurement]:
+    """Return the measurements that are finite numbers."""
+    found = measurements_of(evaluation) if evaluation else []
+    return [each for each in found if is_number(each.value) and math.isfinite(each.value)]  # type: ignore[arg-type]
 
 
 def _arrange(figures: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -199,17 +198,13 @@ def _training_data(recipe: Recipe | None, info: DataInfo | None) -> Iterator[str
 
 
 def _evaluation(evaluation: dict[str, Any]) -> Iterator[str]:
-    figures = evaluation["metrics"]
-    rows = [
-        f"| {name} | {value:.6g} | {_error(figures.get(f'{name}_standard_error'))} |"
-        for name, value in _values(evaluation).items()
-    ]
+    rows = [f"| {row_heading(each)} | {each.value:.6g} | {_error(each)} |" for each in _measured(evaluation)]
     yield (
         f"## Evaluation\n\nOn the {evaluation['split']} split of `{evaluation['dataset']}`, "
         f"{evaluation['examples']:,} examples, seed {evaluation['seed']}, best epoch {evaluation['best_epoch']}. "
         "Log-densities in nats."
     )
-    yield "\n".join(["| figure | value | standard error |", "|---|---|---|", *rows])
+    yield "\n".join(["| metric | value | standard error |", "|---|---|---|", *rows])
     settings = _settings(evaluation)
     if settings:
         yield "Settings of the metrics:\n\n" + "\n".join(
@@ -219,8 +214,9 @@ def _evaluation(evaluation: dict[str, Any]) -> Iterator[str]:
     yield from (f"Note: {note}" for note in evaluation["notes"])
 
 
-def _error(value: Any) -> str:
-    return f"{value:.2g}" if isinstance(value, (int, float)) and math.isfinite(value) else ""
+def _error(measurement: Measurement) -> str:
+    error = measurement.standard_error
+    return number(error, 2) if error is not None and math.isfinite(error) else ""
 
 
 def _limits(spec: ModelSpec, recipe: Recipe | None, evaluation: dict[str, Any] | None) -> str:

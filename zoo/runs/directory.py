@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, save
 from zoo.errors import CheckpointError, RunError
+from zoo.evaluation.record import read_record
 from zoo.model import Model
 from zoo.spec.documents import to_yaml
 from zoo.spec.recipe import Recipe
@@ -175,7 +176,7 @@ class RunDirectory:
             ) from error
 
     def write_evaluation(self, evaluation: dict[str, Any]) -> None:
-        """Write the figures of merit; their presence says that the run is finished."""
+        """Write the metrics; their presence says that the run is finished."""
         write_text(self.path / EVALUATION, json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n")
 
     def remove_evaluation(self) -> None:
@@ -184,9 +185,8 @@ class RunDirectory:
             (self.path / name).unlink(missing_ok=True)
 
     def read_evaluation(self) -> dict[str, Any] | None:
-        """Return the figures of merit, or None before the run is finished."""
+        """Return the metrics, or None before the run is finished."""
         path = self.path / EVALUATION
         if not path.is_file():
             return None
-        evaluation: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return evaluation
+        return read_record(json.loads(path.read_text(encoding="utf-8")))

@@ -1,0 +1,106 @@
+"""What a metric reports: numbers with their unit, direction, explanation and error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Value = int | float | list[float]
+Better = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where examples come from that a metric compares with data.
+
+    Attributes:
+        key: the end of a result's name, as in ``recall_prior``.
+        title: the words for it in tables.
+    """
+
+    key: str
+    title: str
+
+
+TRAINING_DATA = Source("data", "training data")
+PRIOR = Source("prior", "from the prior")
+FITTED = Source("fitted", "fitted prior")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one of a metric's numbers means; the metric's class declares it.
+
+    Attributes:
+        name: its name in :func:`zoo.evaluate` and ``evaluation.json``.
+        explanation: one sentence for a reader who does not know the metric.
+        unit: ``nats``, ``bits``, …; None for a count or a ratio.
+        better: the better direction, or None where neither is.
+        title: its name in tables; the name as words if not given.
+
+    Example:
+        >>> Result("bits_per_dimension", "Code length of a value.", unit="bits", better="lower").heading
+        'bits per dimension'
+    """
+
+    name: str
+    explanation: str = ""
+    unit: str | None = None
+    better: Better | None = None
+    title: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The name in tables."""
+        return self.title or self.name.replace("_", " ")
+
+    @property
+    def meaning(self) -> str:
+        """The explanation, and which direction is better."""
+        direction = f"{self.better.capitalize()} is better." if self.better else ""
+        return " ".join(part for part in (self.explanation, direction) if part)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number of a metric, or one list of them, as it was measured.
+
+    Attributes:
+        result: the declaration of what it means.
+        value: a number, or a list with an entry for each dimension, step, …
+        standard_error: of the value as a mean over examples.
+        source: where the compared examples come from, where a result is measured for several sources.
+        examples: the number of examples, where not all of the split were used.
+        note: what a reader must know besides, such as what a classifier was fitted to.
+    """
+
+    result: Result
+    value: Value
+    standard_error: float | None = None
+    source: Source | None = None
+    examples: int | None = None
+    note: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name in :func:`zoo.evaluate` and ``evaluation.json``.
+
+        Example:
+            >>> Measurement(Result("recall"), 0.5, source=PRIOR).key
+            'recall_prior'
+        """
+        return self.result.name if self.source is None else f"{self.result.name}_{self.source.key}"
+
+
+class Evaluation(dict[str, Any]):
+    """Numbers by name; ``measurements`` has the standard error, unit and explanation of each.
+
+    Example:
+        >>> found = Evaluation([Measurement(Result("elbo", unit="nats"), -24.4, standard_error=0.2)])
+        >>> found["elbo"], found.measurements["elbo"].standard_error
+        (-24.4, 0.2)
+    """
+
+    def __init__(self, measurements: list[Measurement]) -> None:
+        self.measurements = {each.key: each for each in measurements}
+        super().__init__({key: each.value for key, each in self.measurements.items()})

@@ -1,0 +1,146 @@
+"""What ``evaluation.json`` holds: the numbers by name, what each of them is, and the settings that repeat them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast, get_args
+
+from zoo.errors import CheckpointError, ComponentError
+from zoo.evaluation.measurement import FITTED, PRIOR, TRAINING_DATA, Better, Measurement, Result, Source
+from zoo.registry import find_component, list_components
+
+_STANDARD_ERROR = "_standard_error"
+_SOURCES_OF_0_1: Mapping[str, Source] = {"data": TRAINING_DATA, "prior": PRIOR, "aggregate": FITTED}
+
+
+def describe(measurement: Measurement, metric: str) -> dict[str, Any]:
+    """Return what a record says about a number besides its value, as plain data without empty fields.
+
+    Args:
+        metric: the name of the metric component that measured it.
+    """
+    result, source = measurement.result, measurement.source
+    facts = {
+        "metric": metric,
+        "result": result.name,
+        "title": result.title,
+        "unit": result.unit,
+        "better": result.better,
+        "source": {"key": source.key, "title": source.title} if source else None,
+        "standard_error": measurement.standard_error,
+        "examples": measurement.examples,
+        "note": measurement.note,
+        "explanation": result.explanation,
+    }
+    return {name: fact for name, fact in facts.items() if fact not in (None, "")}
+
+
+def measurements_of(record: Mapping[str, Any]) -> list[Measurement]:
+    """Return the numbers of a record with all that is known of each; those without details have their name alone."""
+    details = record.get("details", {})
+    return [_measurement(name, value, details.get(name, {})) for name, value in record["metrics"].items()]
+
+
+def metric_of(record: Mapping[str, Any], name: str) -> str | None:
+    """Return the metric component that measured a number, or None if the record does not say."""
+    metric = record.get("details", {}).get(name, {}).get("metric")
+    return metric if isinstance(metric, str) else None
+
+
+def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record with new numbers, of the same split and seed, in place of those of the same name."""
+    settings = {each["name"]: each for each in (*before.get("settings", ()), *after["settings"])}
+    return {
+        **before,
+        **after,
+        "metrics": {**before["metrics"], **after["metrics"]},
+        "details": {**before.get("details", {}), **after["details"]},
+        "settings": list(settings.values()),
+    }
+
+
+def read_record(document: Any) -> dict[str, Any]:
+    """Return the content of an ``evaluation.json`` as this version writes it.
+
+    Version 0.1 wrote standard errors, numbers of examples and notes as numbers of their own, and told them apart by
+    the ends of their names; here alone those names are known.
+
+    Raises:
+        CheckpointError: the document is not a record.
+    """
+    metrics = document.get("metrics") if isinstance(document, dict) else None
+    if not isinstance(metrics, dict) or not all(
+        isinstance(value, (int, float, list, str)) for value in metrics.values()
+    ):
+        raise CheckpointError("expected numbers by name under `metrics`", remedy="Evaluate the model again.")
+    details = document.get("details")
+    if details is None:
+        return _of_version_0_1(document)
+    if not isinstance(details, dict) or not all(isinstance(each, dict) for each in details.values()):
+        raise CheckpointError("expected an object for each number under `details`", remedy="Evaluate the model again.")
+    return dict(document)
+
+
+def _measurement(name: str, value: Any, details: Mapping[str, Any]) -> Measurement:
+    """Return a number of a record; details that another program wrote in another form are left out."""
+
+    def text(field: str) -> str:
+        return str(details.get(field, ""))
+
+    def number(field: str) -> Any:
+        found = details.get(field)
+        return found if isinstance(found, (int, float)) else None
+
+    source, better = details.get("source"), text("better")
+    result = Result(
+        text("result") or name,
+        text("explanation"),
+        unit=text("unit") or None,
+        better=cast(Better, better) if better in get_args(Better) else None,
+        title=text("title"),
+    )
+    return Measurement(
+        result,
+        value,
+        standard_error=number("standard_error"),
+        source=Source(str(source["key"]), str(source.get("title", source["key"])))
+        if isinstance(source, dict) and "key" in source
+        else None,
+        examples=number("examples"),
+        note=text("note"),
+    )
+
+
+def _of_version_0_1(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record of version 0.1 in today's form, numbers of metrics that are not installed without details."""
+    old: dict[str, Any] = dict(document["metrics"])
+    metrics: dict[str, Any] = {}
+    details: dict[str, Any] = {}
+    for metric, results in _declared(document.get("settings", ())):
+        examples = old.pop(f"{metric}_examples", None)
+        examples = None if examples == document.get("examples") else examples
+        learned_from = old.pop(f"{metric}_learned_from", None)
+        note = f"learned from {learned_from}" if learned_from else ""
+        old.pop(f"{metric}_samples", None)  # the settings say it
+        for result in results:
+            sources = {f"{result.name}_{end}": source for end, source in _SOURCES_OF_0_1.items()}
+            for name, source in {result.name: None, **sources}.items():
+                if name in old:
+                    error = old.pop(name + _STANDARD_ERROR, None)
+                    found = Measurement(result, old.pop(name), error, source, examples, note)
+                    metrics[found.key], details[found.key] = found.value, describe(found, metric)
+    for name in [name for name in old if name + _STANDARD_ERROR in old]:
+        details[name] = {"standard_error": old.pop(name + _STANDARD_ERROR)}
+    return {**document, "metrics": {**metrics, **old}, "details": details}
+
+
+def _declared(settings: Sequence[Any]) -> Iterable[tuple[str, Sequence[Result]]]:
+    """Yield the metrics of a record with what they declare, those that are installed."""
+    for setting in settings:
+        name = setting.get("name") if isinstance(setting, dict) else None
+        if name not in list_components("metric"):
+            continue
+        try:
+            yield str(name), cast(Any, find_component("metric", str(name))).results
+        except ComponentError:  # a plug-in that fails to import: its numbers are kept, without details
+            continue

@@ -1,0 +1,109 @@
+"""How numbers of metrics are written: in a terminal, in Markdown and in HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from zoo.evaluation.measurement import Measurement, Source
+from zoo.evaluation.record import measurements_of
+
+_MISSING = "–"
+_NAME_WIDTH = 28
+
+
+def number(value: float, digits: int | None = None) -> str:
+    """Write a number with the digits that tell something, or with so many significant ones.
+
+    Example:
+        >>> number(-141.4213), number(0.04142), number(10000), number(1e-7), number(0.4963, 2)
+        ('-141.42', '0.0414', '10,000', '1e-07', '0.50')
+    """
+    if digits is not None:
+        return f"{value:#.{digits}g}".rstrip(".")
+    if isinstance(value, int):
+        return f"{value:,}"
+    if value != 0 and not 1e-4 <= abs(value) < 1e7:
+        return f"{value:.3g}"
+    return f"{value:,.4f}" if abs(value) < 10 else f"{value:,.2f}"
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is one number, rather than a list or a text."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def with_error(measurement: Measurement | None) -> str:
+    """Write a number with its standard error where it has one, or a dash for none.
+
+    Example:
+        >>> from zoo.evaluation.measurement import Result
+        >>> with_error(Measurement(Result("elbo"), -24.379, standard_error=0.187)), with_error(None)
+        ('-24.38 ± 0.19', '–')
+    """
+    if measurement is None or not is_number(measurement.value):
+        return _MISSING
+    error = measurement.standard_error
+    text = number(measurement.value)  # type: ignore[arg-type]
+    return text if error is None else f"{text} ± {number(error, 2)}"
+
+
+def by_result(measurements: Iterable[Measurement]) -> dict[str, list[Measurement]]:
+    """Return the measurements of each result, those of several sources together, in the order of their first."""
+    found: dict[str, list[Measurement]] = {}
+    for each in measurements:
+        found.setdefault(each.result.name, []).append(each)
+    return found
+
+
+def metrics_table(record: Mapping[str, Any], title: str) -> str:
+    """Return the numbers of a record as lines of text, those of several sources as a table below the others."""
+    plain: list[str] = []
+    sourced: dict[tuple[Source, ...], list[list[Measurement]]] = {}
+    for group in by_result(measurements_of(record)).values():
+        shown = [each for each in group if is_number(each.value)]
+        sources = tuple(each.source for each in shown if each.source is not None)
+        if sources:
+            sourced.setdefault(sources, []).append(shown)
+        else:
+            plain += [_line(each) for each in shown]
+    lines = [title, *plain]
+    for sources, groups in sourced.items():
+        lines.append(f"  {'':<{_NAME_WIDTH}}" + "".join(f"{source.title:>16}" for source in sources))
+        lines += [
+            f"  {group[0].result.heading:<{_NAME_WIDTH}}" + "".join(f"{with_error(each):>16}" for each in group)
+            for group in groups
+        ]
+    return "\n".join(lines)
+
+
+def _line(measurement: Measurement) -> str:
+    """Return a line on which units and errors of all lines stand below each other."""
+    value, _, error = with_error(measurement).partition(" ± ")
+    unit = measurement.result.unit or ""
+    return (
+        f"  {measurement.result.heading:<{_NAME_WIDTH}}{value:>12}{f' ± {error}' if error else '':<11}{unit}".rstrip()
+    )
+
+
+def compared_rows(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Measurement | None]]]:
+    """Return a row for each number that any record has: its words, and the measurement of each record."""
+    found = [{each.key: each for each in measurements_of(record) if is_number(each.value)} for record in records]
+    first = {key: each for measured in reversed(found) for key, each in measured.items()}
+    keys = dict.fromkeys(key for measured in found for key in measured)
+    return [(row_heading(first[key]), [measured.get(key) for measured in found]) for key in keys]
+
+
+def row_heading(measurement: Measurement) -> str:
+    """Return the words for a row of a table: what is measured, of which source, in which unit.
+
+    Example:
+        >>> from zoo.evaluation.measurement import PRIOR, Result
+        >>> row_heading(Measurement(Result("recall"), 0.5, source=PRIOR))
+        'recall, from the prior'
+        >>> row_heading(Measurement(Result("elbo", unit="nats", title="ELBO"), -24.4))
+        'ELBO [nats]'
+    """
+    result, source = measurement.result, measurement.source
+    text = result.heading if source is None else f"{result.heading}, {source.title}"
+    return f"{text} [{result.unit}]" if result.unit else text
