@@ -8,7 +8,7 @@ from pathlib import Path
 COMPONENT = '''
 import torch
 import zoo
-from {package} import {interface}
+from {package} import {imported}
 
 
 @zoo.register("{kind}", "{name}")
@@ -25,6 +25,7 @@ class Own({interface}):
 PRIOR = COMPONENT.format(
     package="zoo.priors",
     interface="Prior",
+    imported="Prior",
     kind="prior",
     name="{name}",
     method="def forward(self):\n        return torch.distributions.Independent("
@@ -33,9 +34,11 @@ PRIOR = COMPONENT.format(
 METRIC = COMPONENT.format(
     package="zoo.metrics",
     interface="Metric",
+    imported="Measurement, Metric, Result",
     kind="metric",
     name="{name}",
-    method="def measure(self, context):\n        return {{'size': self.size}}",
+    method="results = (Result('size'),)\n\n    def measure(self, context):\n        "
+    "return [Measurement(Result('size'), self.size)]",
 )
 
 

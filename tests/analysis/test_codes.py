@@ -69,7 +69,7 @@ def test_a_traversal_changes_one_dimension_and_begins_with_the_widest() -> None:
     assert torch.allclose(result.values[0], torch.linspace(-4, 4, 5), atol=1e-5)
     changed = (result.codes != base).any(1)
     assert changed.tolist() == [[False, True, False], [True, False, False]]
-    with pytest.raises(InputError, match=r"\(2,\) and \(101, 3\) came"):
+    with pytest.raises(InputError, match=r"got \(2,\) and \(101, 3\)"):
         traverse(torch.zeros(2), means)
 
 

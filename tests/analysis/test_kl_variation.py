@@ -94,7 +94,7 @@ def test_correlating_keeps_the_variances() -> None:
 def test_what_cannot_vary_is_refused() -> None:
     with pytest.raises(InputError, match="two of the 1 dimensions"):
         gaussian_variation("rotate", torch.zeros(1), torch.eye(1))
-    with pytest.raises(InputError, match="'turn' came"):
+    with pytest.raises(InputError, match="got 'turn'"):
         gaussian_variation("turn", MEAN, COVARIANCE)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="at least 2 samples"):
         kl_variation(gaussian_variation("move", MEAN, COVARIANCE), PRIORS["full"], torch.zeros(1), num_samples=[1])

@@ -101,7 +101,7 @@ def test_every_path_holds_its_ends(kind: str) -> None:
 def test_what_is_no_path_is_refused() -> None:
     with pytest.raises(InputError, match="at least 2 steps"):
         linear_path(torch.zeros(2), torch.ones(2), 1)
-    with pytest.raises(InputError, match=r"\(2,\) and \(3,\) came"):
+    with pytest.raises(InputError, match=r"got \(2,\) and \(3,\)"):
         linear_path(torch.zeros(2), torch.ones(3), 5)
-    with pytest.raises(InputError, match="'curved' came"):
+    with pytest.raises(InputError, match="got 'curved'"):
         find_path("curved", torch.zeros(2), torch.ones(2), 3, polar)  # type: ignore[arg-type]

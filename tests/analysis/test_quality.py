@@ -83,7 +83,7 @@ def test_features_of_gaussians_have_the_distance_of_the_gaussians() -> None:
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
-    with pytest.raises(DataError, match=r"\(10, 8\) and \(10, 7\) came"):
+    with pytest.raises(DataError, match=r"got \(10, 8\) and \(10, 7\)"):
         precision_recall(points(10), points(10, 7))
     with pytest.raises(DataError, match="expected more than k = 5 points, got 5"):
         density_coverage(points(5), points(10))

@@ -8,7 +8,8 @@ import torch
 import zoo
 from zoo.data import Data, split_of_tensor
 from zoo.errors import ComponentError, DataError, InputError
-from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split, merged, record
+from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split, record
+from zoo.evaluation.record import merged
 from zoo.model import Model
 
 
@@ -36,12 +37,20 @@ def test_a_record_repeats_itself(model: Model, data: Data) -> None:
     assert zoo.evaluate(model, data, made["settings"], seed=4) != made["metrics"]
 
 
-def test_new_figures_join_the_others_and_replace_those_of_the_same_name() -> None:
+def test_new_numbers_join_the_others_and_replace_those_of_the_same_name() -> None:
     def of(seed: int, name: str, value: float) -> dict[str, object]:
-        return {"seed": seed, "metrics": {name: value}, "settings": [{"name": name}], "notes": ["kept"]}
+        details = {name: {"metric": name}}
+        return {
+            "seed": seed,
+            "metrics": {name: value},
+            "details": details,
+            "settings": [{"name": name}],
+            "notes": ["a"],
+        }
 
     joined = merged(of(0, "elbo", 1.0), of(0, "mse", 2.0))
     assert joined["metrics"] == {"elbo": 1.0, "mse": 2.0}
+    assert joined["details"] == {"elbo": {"metric": "elbo"}, "mse": {"metric": "mse"}}
     assert joined["settings"] == [{"name": "elbo"}, {"name": "mse"}]
     assert merged(of(0, "elbo", 1.0), of(0, "elbo", 5.0))["metrics"] == {"elbo": 5.0}
 
@@ -102,9 +111,9 @@ def test_a_split_that_is_not_there_is_named(model: Model) -> None:
     [
         ("elbow", r"metrics\[0\]: unknown metric 'elbow'\nDid you mean 'elbo'"),
         ({"name": "elbo", "samples": 3}, r"metrics\[0\]\.samples"),
-        ("denoising", r"metrics\[0\]: 'denoising' cannot measure this model: its objective"),
-        ("mixture_modes", r"'mixture_modes' cannot measure these data"),
-        ({"name": "sample_quality", "samplers": ["aggregat"]}, "Did you mean 'aggregate'"),
+        ("denoising", r"metrics\[0\]: metric 'denoising' does not apply: the model's objective is 'vae'"),
+        ("mixture_modes", "'mixture_modes' does not apply: the data are not from a known mixture"),
+        ({"name": "sample_quality", "sources": ["fited"]}, r"metrics\[0\]\.sources"),
     ],
 )
 def test_metrics_that_cannot_be_are_refused(model: Model, data: Data, metric: object, message: str) -> None:

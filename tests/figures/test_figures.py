@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 
 import zoo
 from zoo.data import Data
-from zoo.errors import ComponentError, DataError
+from zoo.errors import DataError, NotApplicableError, why_not
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.evaluate import evaluation_context
 from zoo.figures._style import COLOURS, show_image, tile
@@ -48,8 +49,9 @@ def context(data: Data, preset: str = "vae-mlp-2d", **options: object) -> Evalua
 @pytest.mark.parametrize("name", zoo.list_components("figure"))
 def test_every_figure_draws_every_model_or_says_why_not(name: str, preset: str, data: Data, tmp_path: Path) -> None:
     shown = context(data, preset, **MODELS[preset])
-    if find_component("figure", name)().unfit(shown) is not None:
-        with pytest.raises(ComponentError, match=f"'{name}' cannot show this model"):
+    reason = why_not(find_component("figure", name)().check, shown)
+    if reason is not None:
+        with pytest.raises(NotApplicableError, match=re.escape(f"figure '{name}' does not apply: {reason}")):
             draw_figures(shown, tmp_path, [name])
         return
     state = torch.get_rng_state()
@@ -95,7 +97,7 @@ def test_nothing_is_cut_off_or_on_top_of_something_else(latent_dim: int, font_si
     """Texts and legends of one figure lie within it, and labels and titles do not meet."""
     shown = context(data, latent_dim=latent_dim)
     for name in ("interpolation", "kl_variation", "traversals", "embedding"):
-        if find_component("figure", name)().unfit(shown) is not None:
+        if why_not(find_component("figure", name)().check, shown) is not None:
             assert latent_dim == 1
             continue
         with mpl.rc_context({"font.size": font_size}):

@@ -64,17 +64,19 @@ def test_the_card_of_every_preset_is_valid(preset: str) -> None:
     assert metadata["library_name"] == "latent-zoo"
 
 
-def test_by_how_many_a_figure_was_made_is_a_figure_of_the_table_alone() -> None:
+def test_the_number_of_examples_stands_in_the_table_alone() -> None:
     from zoo.runs.card import compose
 
     model = zoo.load("vae-mlp-2d.digits")
     context = zoo.evaluation.evaluate.evaluation_context(model, zoo.load_data("digits"), "test")
-    metrics = zoo.evaluation.evaluate.choose_metrics(context, [{"name": "log_likelihood", "num_samples": 5}], "metrics")
+    metrics = zoo.evaluation.evaluate.choose_metrics(
+        context, [{"name": "log_likelihood", "num_samples": 5, "examples": 50}], "metrics"
+    )
     made = zoo.evaluation.evaluate.record(context, metrics, "test", 0)
     card = compose("mine", model.spec, evaluation={**made, "best_epoch": 1, "notes": []})
     names = {result.metric_type for result in ModelCard(str(card)).data.eval_results}
     assert names == {"log_likelihood", "bits_per_dimension"}
-    assert "| log_likelihood_examples | 270 |" in card.text
+    assert "| log-likelihood [nats], 50 examples | " in card.text
 
 
 def test_the_card_says_all_that_a_reader_needs(repository: Repository) -> None:

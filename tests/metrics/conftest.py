@@ -12,9 +12,9 @@ from torch import Tensor
 @pytest.fixture(scope="session")
 def weights() -> dict[str, Tensor]:
     """Return random weights for the network that papers use."""
-    needed = "torchmetrics[image] is not installed, and FID is measured with nothing else"
-    pytest.importorskip("torchmetrics", reason=needed)
-    network = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3", reason=needed)
+    reason = "torchmetrics[image] is not installed, which FID is measured with"
+    pytest.importorskip("torchmetrics", reason=reason)
+    network = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3", reason=reason)
 
     class Untrained(network.FeatureExtractorInceptionV3):
         def load_state_dict(self, state: object, **options: object) -> None:

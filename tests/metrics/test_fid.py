@@ -12,7 +12,9 @@ from torch import Tensor
 import zoo
 from zoo.analysis.quality import frechet_distance
 from zoo.data import Data
-from zoo.errors import ComponentError, ZooError
+from zoo.errors import NotApplicableError, ZooError
+from zoo.evaluation.context import EvaluationContext
+from zoo.evaluation.measurement import PRIOR, Source
 from zoo.model import Model
 
 FID = {"name": "fid", "examples": 24, "layer": 64}
@@ -38,7 +40,7 @@ def test_it_is_the_distance_of_the_features_of_data_and_samples(inception: Path,
     from torchmetrics.image.fid import NoTrainInceptionV3
 
     figures = zoo.evaluate(model, data, [FID])
-    assert figures["fid_examples"] == 24
+    assert figures.measurements["fid_prior"].examples == 24
     network = NoTrainInceptionV3("inception", ["64"], str(inception))
 
     def features(x: Tensor) -> Tensor:
@@ -54,12 +56,12 @@ def test_samples_that_are_the_data_are_at_no_distance(
 ) -> None:
     copycat = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8)).eval()
 
-    def draw(model: Model, count: int, latents: object) -> Tensor:
-        return model.sample(count) if latents is None else data.test.examples(count)
+    def draw(context: EvaluationContext, source: Source, count: int) -> Tensor:
+        return context.model.sample(count) if source == PRIOR else data.test.examples(count)
 
     monkeypatch.setattr("zoo.metrics.fid.draw_samples", draw)
-    figures = zoo.evaluate(copycat, data, [{**FID, "samplers": ["prior", "aggregate"]}])
-    assert figures["fid_aggregate"] < 1e-3 * figures["fid_prior"]
+    figures = zoo.evaluate(copycat, data, [{**FID, "sources": ["prior", "fitted"]}])
+    assert figures["fid_fitted"] < 1e-3 * figures["fid_prior"]
 
 
 def test_without_a_network_it_says_what_to_do(
@@ -100,5 +102,7 @@ def test_a_file_that_is_not_the_weights_is_refused_and_never_unpickled(
 
 def test_without_the_packages_it_names_them(model: Model, data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ComponentError, match=r"needs torchmetrics .*pip install 'torchmetrics\[image\]'"):
+    with pytest.raises(
+        NotApplicableError, match=r"torchmetrics and torch_fidelity not installed: pip install 'torchmetrics\[image\]'"
+    ):
         zoo.evaluate(model, data, ["fid"])

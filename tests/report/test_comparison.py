@@ -7,7 +7,7 @@ import torch
 
 import zoo
 from zoo.data import Data
-from zoo.errors import DataError, InputError
+from zoo.errors import DataError, NotApplicableError
 from zoo.model import Model
 from zoo.report.comparison import compare
 
@@ -36,48 +36,65 @@ def test_the_pair_shares_all_but_objective_and_posterior(name: str) -> None:
     assert first == second
 
 
-def test_the_same_figures_of_each_and_a_dash_where_one_does_not_apply(models: dict[str, Model], data: Data) -> None:
-    compared = compare(models, data, ["mse", "active_units"])
-    assert [name for name, _ in compared.rows()] == ["mse", "active_units"]
-    for name, model in models.items():
-        assert compared.records[name]["metrics"] == zoo.evaluate(model, data, ["mse", "active_units"])
-    by_default = dict(compare(models, data).rows())
-    assert by_default["elbo"][0] is None
-    assert by_default["elbo"][1] < 0
-    table = compare(models, data, ["mse"]).to_markdown()
-    assert table.splitlines()[:2] == ["| figure | ae-mlp-2d | vae-mlp-2d |", "| --- | ---: | ---: |"]
+def test_the_same_metrics_of_each_and_a_dash_where_one_does_not_apply(models: dict[str, Model], data: Data) -> None:
+    compared = compare(models, data, ["active_units", "elbo"])
+    assert [heading for heading, _ in compared.rows()] == [
+        "active units",
+        "ELBO [nats]",
+        "reconstruction [nats]",
+        "KL divergence [nats]",
+    ]
+    assert compared.records["vae-mlp-2d"]["metrics"] == zoo.evaluate(
+        models["vae-mlp-2d"], data, ["active_units", "elbo"]
+    )
+    of_autoencoder, of_vae = dict(compared.rows())["ELBO [nats]"]
+    assert of_autoencoder is None
+    assert of_vae.value < 0
+    table = compare(models, data, ["active_units"]).to_markdown()
+    assert table.splitlines()[:2] == ["| metric | ae-mlp-2d | vae-mlp-2d |", "| --- | ---: | ---: |"]
 
 
-def test_a_figure_has_its_standard_error_beside_it(models: dict[str, Model], data: Data) -> None:
-    compared = compare(models, data)
-    shown = {name: cells for name, *cells in compared.cells()}
-    of_vae = compared.records["vae-mlp-2d"]["metrics"]
-    assert shown["elbo"][0] == "–"
-    assert shown["elbo"][1].split(" ± ")[1] == f"{of_vae['elbo_standard_error']:.2g}"
-    assert shown["active units"][1] == str(of_vae["active_units"])
-    assert f"| elbo | – | {shown['elbo'][1]} |" in compared.to_markdown()
+def test_a_metric_that_applies_to_none_of_the_models_is_refused(models: dict[str, Model], data: Data) -> None:
+    with pytest.raises(NotApplicableError, match="'denoising' does not apply: the model's objective is 'autoencoder'"):
+        compare(models, data, ["active_units", "denoising"])
 
 
-def test_the_picture_has_a_column_a_model(models: dict[str, Model], data: Data) -> None:
-    picture = compare(models, data, ["mse"]).draw()
-    assert [axes.get_title() for axes in picture.axes if axes.get_title()] == list(models)
-    rows = [axes.get_ylabel() for axes in picture.axes if axes.get_ylabel()]
-    assert rows == ["reconstructions", "samples\nprior", "samples\naggregate"]
+def test_sources_of_samples_have_a_row_each(models: dict[str, Model], data: Data) -> None:
+    compared = compare({"vae": models["vae-mlp-2d"]}, data, [{"name": "sample_quality", "examples": 60}])
+    headings = [heading for heading, _ in compared.rows() if heading.startswith("recall")]
+    assert headings == ["recall, training data", "recall, from the prior", "recall, fitted prior"]
+
+
+def test_a_number_has_its_standard_error_beside_it(models: dict[str, Model], data: Data) -> None:
+    compared = compare(models, data, ["elbo", "active_units"])
+    shown = {heading: cells for heading, *cells in compared.cells()}
+    of_vae = compared.records["vae-mlp-2d"]
+    assert shown["ELBO [nats]"][0] == "–"
+    assert shown["ELBO [nats]"][1].split(" ± ")[1] == f"{of_vae['details']['elbo']['standard_error']:#.2g}"
+    assert shown["active units"][1] == str(of_vae["metrics"]["active_units"])
+    assert f"| ELBO [nats] | – | {shown['ELBO [nats]'][1]} |" in compared.to_markdown()
+
+
+def test_the_figure_has_a_column_for_each_model(models: dict[str, Model], data: Data) -> None:
+    figure = compare(models, data, ["mse"]).draw()
+    assert [axes.get_title() for axes in figure.axes if axes.get_title()] == list(models)
+    rows = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
+    assert rows == ["reconstructions", "samples\nfrom the prior", "samples\nfitted prior"]
 
 
 def test_what_a_model_does_not_show_is_left_empty_in_its_place(data: Data) -> None:
-    """A denoiser without a code, put first, has neither reconstructions nor aggregate samples."""
+    """A denoiser without a code, put first, has neither reconstructions nor samples of a fitted prior."""
     denoiser = zoo.build("denoiser-unet", data_shape=(1, 8, 8), network={"channels": [4]}, objective={"steps": 2})
     scaled = zoo.load_data(zoo.load_recipe("digits-denoiser").data)
     models = {"denoiser": denoiser, "vae": zoo.build("vae-mlp-2d", data_shape=(1, 8, 8))}
-    picture = compare(models, {"denoiser": scaled, "vae": data}, ["sample_quality"]).draw()
-    picture.draw_without_rendering()
-    first, second, *_ = picture.axes
+    figure = compare(models, {"denoiser": scaled, "vae": data}, ["sample_quality"]).draw()
+    figure.draw_without_rendering()
+    first, second, *_ = figure.axes
     assert first.title.get_window_extent().y0 == pytest.approx(second.title.get_window_extent().y0, abs=2)
-    rows = [axes.get_ylabel() for axes in picture.axes if axes.get_ylabel()]
-    assert rows == ["reconstructions", "samples\nprior", "samples\naggregate"]
+    rows = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
+    assert rows == ["reconstructions", "samples\nfrom the prior", "samples\nfitted prior"]
     alone = compare({"denoiser": denoiser}, scaled, ["sample_quality"]).draw()
-    assert [axes.get_ylabel() for axes in alone.axes] == ["samples\nprior"]
+    assert [axes.get_ylabel() for axes in alone.axes] == ["samples\nfrom the prior"]
 
 
 def test_other_data_are_refused(models: dict[str, Model], data: Data) -> None:
@@ -94,5 +111,5 @@ def test_only_images_are_drawn() -> None:
         {"objective": "vae", "data_shape": [3], "latent_dim": 2, "encoder": "mlp", "posterior": "diagonal_gaussian",
          "decoder": "mlp", "likelihood": "gaussian"}
     )  # fmt: skip
-    with pytest.raises(InputError, match="only models of images"):
+    with pytest.raises(NotApplicableError, match="the data are not images"):
         compare({"a": model, "b": model}, Data(split.info, split, None, split), ["mse"]).draw()

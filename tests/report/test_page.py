@@ -80,9 +80,10 @@ def test_the_page_holds_what_a_report_should(page, run):
     cells = "".join(reader.texts["th"] + reader.texts["td"] + reader.texts["span"])
     assert "ELBO" in cells
     assert "Evidence lower bound" in cells
-    assert f"± {run.evaluation['metrics']['elbo_standard_error']:#.2g}" in cells
-    pictures = {words.partition(":")[0] for words in (image["alt"] for image in reader.all("img"))}
-    assert pictures >= {"Loss", "Reconstructions", "Samples", "Latent grid", "Embedding"}
+    assert "Higher is better." in cells
+    assert f"± {run.evaluation['details']['elbo']['standard_error']:#.2g}" in cells
+    figures = {words.partition(":")[0] for words in (image["alt"] for image in reader.all("img"))}
+    assert figures >= {"Loss", "Reconstructions", "Samples", "Latent grid", "Embedding"}
     assert all(len(image["alt"]) > 20 for image in reader.all("img"))
     assert "greyscale pixels" in "".join(reader.texts["p"])
 
@@ -104,20 +105,23 @@ def test_models_of_every_kind_get_a_page(name, small):
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
-        ({"model": "denoiser-unet", "data_shape": (1, 8, 8), "objective": {"steps": 2}}, "it has no code"),
-        ({"model": "denoiser-mlp"}, "it has no code"),
+        (
+            {"model": "denoiser-unet", "data_shape": (1, 8, 8), "objective": {"steps": 2}},
+            "the model has no latent space",
+        ),
+        ({"model": "denoiser-mlp"}, "the model has no latent space"),
         (
             {"model": "denoiser-conv-16d", "data_shape": (1, 8, 8), "objective": {"steps": 2, "predict": "noise"}},
             "its decoder predicts values of &#x27;noise&#x27;",
         ),
-        ({"model": "vae-conv-16d", "data_shape": (2, 8, 8)}, "its images have 2 channels, not one or three"),
+        ({"model": "vae-conv-16d", "data_shape": (2, 8, 8)}, "the images have 2 channels, not one or three"),
         ({"model": "vae-mlp-2d", "data_shape": (200,)}, "an example has 200 values, too many"),
     ],
 )
 def test_where_there_is_nothing_to_explore_the_page_says_why(spec, reason, small):
     page = render_report(subject_of_spec(**spec), EVALUATION)
     assert 'id="explorer-data"' not in page
-    assert f"This model has no latent space that can be explored here: {reason}" in page
+    assert f"The latent space of this model cannot be explored here: {reason}" in page
 
 
 def test_large_images_stay_below_five_megabytes(monkeypatch):

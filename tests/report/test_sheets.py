@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from tests.report.conftest import image_of
-from zoo.report.sheets import largest_within, sheet_format, why_no_sheet
+from zoo.errors import why_not
+from zoo.report.sheets import check_sheet, largest_within, sheet_format
 
 
 @pytest.mark.parametrize("smooth", [False, True])
@@ -56,9 +57,9 @@ def test_a_smooth_sheet_of_a_smooth_grid_is_the_smaller_one():
         ((999,), "999"),
     ],
 )
-def test_what_cannot_be_shown_is_told(shape, reason):
-    told = why_no_sheet(shape)
-    assert told is None if reason is None else reason in told
+def test_data_that_cannot_be_shown_are_refused_with_a_reason(shape, reason):
+    found = why_not(check_sheet, shape)
+    assert found is None if reason is None else reason in found
 
 
 def test_the_largest_number_within_a_budget_is_found_nearly():

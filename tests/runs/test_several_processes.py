@@ -85,8 +85,8 @@ def test_accelerate_launches_it_and_noise_differs_between_processes(recipe: Path
     measured = json.loads((tmp_path / "together" / "evaluation.json").read_text(encoding="utf-8"))
     for name in ("elbo", "log_likelihood"):
         assert measured["metrics"][name] == pytest.approx(alone.evaluation["metrics"][name], abs=1.0)
-        assert measured["metrics"][f"{name}_standard_error"] == pytest.approx(
-            alone.evaluation["metrics"][f"{name}_standard_error"], rel=0.1
+        assert measured["details"][name]["standard_error"] == pytest.approx(
+            alone.evaluation["details"][name]["standard_error"], rel=0.1
         )
 
 

@@ -124,7 +124,7 @@ def _gaussian(mean: Tensor, covariance: Tensor, dtype: torch.dtype) -> Multivari
 def _check(codes: Tensor, components: int) -> None:
     if codes.ndim != 2 or len(codes) < 2 * components:
         raise DataError(
-            f"at least {2 * components} codes (N, d) were needed for {components} Gaussians, {tuple(codes.shape)} came",
+            f"expected at least {2 * components} codes (N, d) for {components} Gaussians, got {tuple(codes.shape)}",
             where="codes",
         )
     if not codes.isfinite().all():

@@ -62,11 +62,10 @@ def metrics_table(record: Mapping[str, Any], title: str) -> str:
     sourced: dict[tuple[Source, ...], list[list[Measurement]]] = {}
     for group in by_result(measurements_of(record)).values():
         shown = [each for each in group if is_number(each.value)]
+        plain += [_line(each) for each in shown if each.source is None]
         sources = tuple(each.source for each in shown if each.source is not None)
         if sources:
-            sourced.setdefault(sources, []).append(shown)
-        else:
-            plain += [_line(each) for each in shown]
+            sourced.setdefault(sources, []).append([each for each in shown if each.source is not None])
     lines = [title, *plain]
     for sources, groups in sourced.items():
         lines.append(f"  {'':<{_NAME_WIDTH}}" + "".join(f"{source.title:>16}" for source in sources))

@@ -198,7 +198,10 @@ def _training_data(recipe: Recipe | None, info: DataInfo | None) -> Iterator[str
 
 
 def _evaluation(evaluation: dict[str, Any]) -> Iterator[str]:
-    rows = [f"| {row_heading(each)} | {each.value:.6g} | {_error(each)} |" for each in _measured(evaluation)]
+    rows = [
+        f"| {row_heading(each)}{_examples(each)} | {each.value:.6g} | {_error(each)} |"
+        for each in _measured(evaluation)
+    ]
     yield (
         f"## Evaluation\n\nOn the {evaluation['split']} split of `{evaluation['dataset']}`, "
         f"{evaluation['examples']:,} examples, seed {evaluation['seed']}, best epoch {evaluation['best_epoch']}. "
@@ -212,6 +215,11 @@ def _evaluation(evaluation: dict[str, Any]) -> Iterator[str]:
             for name, options in settings
         )
     yield from (f"Note: {note}" for note in evaluation["notes"])
+
+
+def _examples(measurement: Measurement) -> str:
+    """Return the number of examples, where not all of the split were used."""
+    return f", {measurement.examples:,} examples" if measurement.examples else ""
 
 
 def _error(measurement: Measurement) -> str:

@@ -1,0 +1,59 @@
+"""How numbers are written in tables."""
+
+from __future__ import annotations
+
+from zoo.evaluation.measurement import FITTED, PRIOR, TRAINING_DATA, Measurement, Result
+from zoo.evaluation.record import describe
+from zoo.evaluation.tables import compared_rows, metrics_table
+
+ELBO = Result("elbo", "A bound.", unit="nats", better="higher", title="ELBO")
+UNITS = Result("active_units")
+RECALL, COVERAGE = Result("recall"), Result("coverage")
+
+
+def record_of(*measurements: Measurement) -> dict:
+    return {
+        "metrics": {each.key: each.value for each in measurements},
+        "details": {each.key: describe(each, "some_metric") for each in measurements},
+    }
+
+
+def test_unit_and_standard_error_stand_behind_a_number() -> None:
+    record = record_of(Measurement(ELBO, -24.379, standard_error=0.187), Measurement(UNITS, 2))
+    lines = metrics_table(record, "test split").splitlines()
+    assert lines[0] == "test split"
+    assert lines[1].split() == ["ELBO", "-24.38", "±", "0.19", "nats"]
+    assert lines[2].split() == ["active", "units", "2"]
+
+
+def test_sources_have_a_column_each() -> None:
+    found = [
+        Measurement(result, value, source=source)
+        for result, values in ((RECALL, (0.9, 0.8)), (COVERAGE, (0.7, 0.6)))
+        for source, value in zip((TRAINING_DATA, PRIOR), values, strict=True)
+    ]
+    lines = metrics_table(record_of(*found, Measurement(UNITS, 5)), "title").splitlines()
+    assert lines[1].split() == ["active", "units", "5"]
+    assert lines[-3].split() == ["training", "data", "from", "the", "prior"]
+    assert [line.split() for line in lines[-2:]] == [["recall", "0.9000", "0.8000"], ["coverage", "0.7000", "0.6000"]]
+
+
+def test_a_number_with_and_without_a_source_stands_in_both_parts() -> None:
+    text = metrics_table(record_of(Measurement(ELBO, -2.0), Measurement(ELBO, -1.0, source=FITTED)), "title")
+    assert [line.split() for line in text.splitlines()[1:]] == [
+        ["ELBO", "-2.0000", "nats"],
+        ["fitted", "prior"],
+        ["ELBO", "-1.0000"],
+    ]
+
+
+def test_lists_are_left_out() -> None:
+    assert metrics_table(record_of(Measurement(RECALL, [0.1, 0.2])), "title") == "title"
+
+
+def test_a_row_that_a_record_lacks_is_empty_there() -> None:
+    first, second = record_of(Measurement(UNITS, 2)), record_of(Measurement(ELBO, -3.0), Measurement(UNITS, 1))
+    assert [(heading, [found and found.value for found in row]) for heading, row in compared_rows([first, second])] == [
+        ("active units", [2, 1]),
+        ("ELBO [nats]", [None, -3.0]),
+    ]
