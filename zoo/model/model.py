@@ -24,7 +24,9 @@ from zoo.nn.conditions import LabelEmbedding, TimeEmbedding
 from zoo.nn.weight import ScheduledWeight
 from zoo.posteriors import Posterior, posterior_mean
 from zoo.posteriors.point import Delta
+from zoo.preparation.preprocessing import Form, postprocess, preprocess
 from zoo.priors import Prior
+from zoo.spec.data_description import DataDescription
 from zoo.spec.model import ModelSpec
 from zoo.spec.options import wiring_of
 from zoo.utils.precision import at_least_float32
@@ -139,6 +141,15 @@ class Model(nn.Module):
         """Where the parameters are."""
         return next(self.parameters()).device
 
+    @property
+    def data(self) -> DataDescription:
+        """What the model knows of its data: shape, range, scaling, classes and columns by name.
+
+        Of a model that was built without data, or by version 0.1, no more than shape and range.
+        """
+        spec = self.spec
+        return spec.data or DataDescription(shape=self.data_shape, range=spec.data_range)
+
     def adversaries(self) -> dict[str, Adversary]:
         """Return the adversaries by name: the key of their regulariser, or ``objective``."""
         owners = {"objective": self.objective, **dict(self.regularisers.items())}
@@ -154,6 +165,49 @@ class Model(nn.Module):
             if own:
                 found[key] = own[0]
         return found
+
+    # Raw data in, raw data out.
+
+    def preprocess(self, raw: Any) -> Tensor:
+        """Return raw data as the training data were prepared, (B, *data_shape), on the model's device.
+
+        Nothing is learned from the data: one row is scaled as it would be among many.
+
+        Args:
+            raw: an array, tensor or nested list of examples in the units, size and layout of the training data, or a
+                single one; a DataFrame, whose columns are found by name; images of Pillow, or names of image files.
+
+        Raises:
+            InputError: the model does not know its data, or the form, shape, columns or values are not theirs.
+            DataError: a file is missing or is not an image.
+
+        Example:
+            >>> import zoo
+            >>> run = zoo.load("vae-mlp-2d.digits")
+            >>> run.preprocess([[[16] * 8] * 8]).shape
+            torch.Size([1, 1, 8, 8])
+        """
+        return preprocess(raw, self.data).to(self.device)
+
+    def postprocess(self, x: Tensor, form: Form | None = None) -> Any:
+        """Return samples, reconstructions or imputations in the units, size, layout and columns of the data.
+
+        Args:
+            x: (B, *data_shape).
+            form: ``array``, ``tensor``, ``pandas``, ``polars``, or ``images`` of Pillow; None: a DataFrame of pandas
+                where the model knows columns, else an array, of bytes where the data are.
+
+        Raises:
+            InputError: the model does not know its data, or these cannot take the form.
+
+        Example:
+            >>> import zoo
+            >>> model = zoo.load("vae-mlp-2d.digits")
+            >>> made = model.postprocess(model.sample(3))
+            >>> made.shape, made.dtype
+            ((3, 1, 8, 8), dtype('uint8'))
+        """
+        return postprocess(x, self.data, form)
 
     # What is computed.
 
@@ -197,7 +251,9 @@ class Model(nn.Module):
             ComponentError: the model is a network without a code.
         """
         self._check_code("encode")
-        return self.inference(x, labels, mask).posterior
+        inference = self.inference(x, labels, mask)
+        self._check_range(inference)
+        return inference.posterior
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Distribution:
         """Return p(x|z), with the batch shape of ``z`` and event shape ``data_shape``.
@@ -253,8 +309,14 @@ class Model(nn.Module):
         return self.objective.loss(self, self.inference(x, labels, mask))
 
     def loss(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> Loss:
-        """Return the scalar loss of a batch (B, *data_shape) and its named terms."""
-        total, terms, _ = self(x, labels, mask)
+        """Return the scalar loss of a batch (B, *data_shape) and its named terms.
+
+        Raises:
+            InputError: a shape, a type, a label or a value is not what the model needs.
+        """
+        inference = self.inference(x, labels, mask)
+        self._check_range(inference)
+        total, terms, _ = self.objective.loss(self, inference)
         return Loss(total, terms)
 
     def update_schedules(self, step: int, steps_per_epoch: int) -> None:
@@ -268,9 +330,14 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Return the mean of p(x|z) at the posterior mean of z, (B, *data_shape)."""
+        """Return the mean of p(x|z) at the posterior mean of z, (B, *data_shape).
+
+        Raises:
+            InputError: a shape, a type, a label or a value is not what the model needs.
+        """
         self._check_code("encode")
         inference = self.inference(x, labels, mask)
+        self._check_range(inference)
         return inference.decode(posterior_mean(inference.posterior)).mean
 
     @torch.no_grad()
@@ -345,7 +412,7 @@ class Model(nn.Module):
         num_samples, max_rows = _at_least_one(num_samples, "num_samples"), _at_least_one(max_rows, "max_rows")
         if not len(x):
             return x.new_zeros(0)
-        _check_values(x if mask is None else x[self.check_mask(mask, x)], self.likelihood.support)
+        self._check_range(self.inference(x, labels, mask))
         blocks = []
         for start in range(0, len(x), max_rows):
             rows = slice(start, start + max_rows)
@@ -384,6 +451,7 @@ class Model(nn.Module):
         self._check_code("encode")
         mask = self.check_mask(mask, self.check_data(x))
         inference = self.inference(x, labels, mask)
+        self._check_range(inference)
         samples = inference.draw(_at_least_one(num_samples, "num_samples"))
         means = samples.data.mean
         return torch.where(mask, x, samples.expected(means) if self.has_density else means.mean(0))
@@ -463,6 +531,17 @@ class Model(nn.Module):
                 f"`x.float(){' / 255' if x.dtype == torch.uint8 else ''}`.",
             )
         return self.match_dtype(x, "x")
+
+    def _check_range(self, inference: Inference) -> None:
+        """Refuse values that are not finite, or outside the range of the training data or the likelihood's support.
+
+        Training steps skip it, since their data were checked when they were loaded.
+        """
+        x, mask = inference.x, inference.mask
+        if x is None or x.device.type == "meta":
+            return
+        support = self.likelihood.support if self.has("likelihood") else None
+        _check_values(x if mask is None else x[mask], self.spec.data_range or support)
 
     def check_mask(self, mask: Tensor, x: Tensor) -> Tensor:
         """Return the mask of observed values; refuse one that is not bool or not of the shape of the data.
@@ -547,18 +626,22 @@ def _check_tensor(value: object, where: str) -> None:
         raise InputError(f"expected a tensor, got {type(value).__name__}", where=where, remedy=remedy)
 
 
-def _check_values(x: Tensor, support: tuple[float, float] | None) -> None:
+def _check_values(x: Tensor, bounds: tuple[float, float] | None) -> None:
     if not x.numel():
         return
-    low, high = (value.item() for value in x.aminmax())
+    low, high = (value.item() for value in x.detach().aminmax())
     if not (math.isfinite(low) and math.isfinite(high)):
         raise InputError("expected finite numbers, got NaN or infinity", where="x")
-    # Arithmetic in float32 may end slightly outside a bound.
-    if support is not None and not support[0] - 1e-4 <= low <= high <= support[1] + 1e-4:
+    if bounds is None:
+        return
+    # Arithmetic in float32 may end slightly outside a bound, and in 16 bits still further.
+    slack = (bounds[1] - bounds[0]) * max(1e-4, torch.finfo(x.dtype).eps)
+    if not bounds[0] - slack <= low <= high <= bounds[1] + slack:
         raise InputError(
-            f"expected data in [{support[0]:g}, {support[1]:g}], got values from {low:g} to {high:g}",
+            f"expected data in [{bounds[0]:g}, {bounds[1]:g}], got values from {low:g} to {high:g}",
             where="x",
-            remedy="Scale the data as in training.",
+            remedy="Scale the data as in training, which `model.preprocess` does with raw data; values that are "
+            f"outside on purpose: `x.clamp({bounds[0]:g}, {bounds[1]:g})`.",
         )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from zoo.spec.component import ComponentSpec, StrictModel
+from zoo.spec.data_description import DataDescription
 from zoo.spec.migration import migrate_model
 
 PARTS = ("encoder", "posterior", "prior", "decoder", "likelihood", "network", "fitted_prior")
@@ -50,6 +51,11 @@ class ModelSpec(StrictModel):
         default=None,
         description="Smallest and largest value of the data; null where there is none. In a recipe: that of the data.",
     )
+    data: DataDescription | None = Field(
+        default=None,
+        description="What the model knows of the data that it was trained on; null: nothing but shape and range. "
+        "In a recipe: that of the data.",
+    )
     latent_dim: PositiveInt | None = Field(
         default=None, description="Number of latent dimensions, d; null for a `network`, which has no code."
     )
@@ -87,6 +93,15 @@ class ModelSpec(StrictModel):
     @classmethod
     def _of_version_1(cls, value: Any) -> Any:
         return migrate_model(value) if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _of_one_kind_of_data(self) -> ModelSpec:
+        for field, known in (("data_shape", "shape"), ("data_range", "range")) if self.data is not None else ():
+            if getattr(self, field) != getattr(self.data, known):
+                raise ValueError(
+                    f"`{field}` is {getattr(self, field)}, but `data.{known}` is {getattr(self.data, known)}"
+                )
+        return self
 
     def components(self) -> dict[str, ComponentSpec]:
         """Return every component that the spec names, by its role: ``objective``, a part, ``regularisers.KEY``."""

@@ -87,5 +87,8 @@ class Recipe(StrictModel):
         return value
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists, dicts and scalars, ready for YAML or JSON."""
-        return self.model_dump(mode="json")
+        """Return plain lists, dicts and scalars, ready for YAML or JSON.
+
+        What a model knows of its data is left out: it is no choice but follows from the data, and is in the checkpoint.
+        """
+        return self.model_dump(mode="json", exclude={"model": {"data"}})

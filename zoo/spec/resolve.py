@@ -20,7 +20,7 @@ from zoo.spec.origin import Origin, join_lines
 from zoo.spec.problems import describe_problems
 from zoo.spec.recipe import Recipe
 
-_FROM_DATA = ("data_shape", "data_range")
+_FROM_DATA = ("data_shape", "data_range", "data")
 S = TypeVar("S", bound=BaseModel)
 
 

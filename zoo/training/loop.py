@@ -284,7 +284,7 @@ class Trainer:
         with seeded(process_seed(self.seed, processes.rank)):
             for batch in split.batches(max(self.spec.batch_size, 512), order=own, device=self.device):
                 with precision:
-                    loss = self.model.loss(batch.x, batch.labels if self.model.classes else None)
+                    loss = self.model(batch.x, batch.labels if self.model.classes else None)
                 rows.append(row_of(loss))
                 sizes.append(len(batch.x))
         weights = torch.tensor(sizes, dtype=torch.float64)
