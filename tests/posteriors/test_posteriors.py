@@ -1,75 +1,145 @@
-"""Laws that hold for every posterior in the registry."""
+"""Laws that hold for every posterior in the registry, each in a model whose evidence is known by quadrature."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
-from torch.distributions import Distribution
 
 import zoo
-from zoo.posteriors import Posterior, posterior_mean
+from tests import linear_gaussian
+from zoo.model import Model
+from zoo.nn.flows import EstimatedMoments
+from zoo.posteriors import posterior_mean
 from zoo.registry import find_component
 
-POSTERIORS = zoo.list_components("posterior")
+POSTERIORS = [name for name in zoo.list_components("posterior") if not find_component("posterior", name).discrete]
+WITH_DENSITY = [name for name in POSTERIORS if find_component("posterior", name).density != "none"]
+WITH_DENSITY_ANYWHERE = [name for name in POSTERIORS if find_component("posterior", name).density == "any"]
 
 
-def make(name: str, features: int = 8, latent_dim: int = 3) -> Posterior:
-    torch.manual_seed(0)
-    return find_component("posterior", name)(features=features, latent_dim=latent_dim)
+def make(name: str, latent_dim: int = 2) -> Model:
+    objective = {"name": "vae" if name in WITH_DENSITY else "autoencoder"}
+    return linear_gaussian.build(name, latent_dim=latent_dim, **objective)
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
 @pytest.mark.parametrize("latent_dim", [1, 2, 7])
 def test_it_gives_a_distribution_over_latents_for_each_example(name: str, latent_dim: int) -> None:
-    q = make(name, latent_dim=latent_dim)(torch.randn(5, 8))
-    assert isinstance(q, Distribution)
-    assert q.batch_shape == (5,)
-    assert q.event_shape == (latent_dim,)
+    q = make(name, latent_dim).encode(torch.randn(5, 3))
+    assert (q.batch_shape, q.event_shape) == ((5,), (latent_dim,))
     assert q.rsample().shape == (5, latent_dim)
-    assert q.rsample(torch.Size([4])).shape == (4, 5, latent_dim)
+    assert q.rsample(torch.Size([4])).shape == q.sample(torch.Size([4])).shape == (4, 5, latent_dim)
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
 @pytest.mark.parametrize("autocast", [False, True])
 @pytest.mark.parametrize("size", [1e4, -1e4, 1.0])
 def test_extreme_features_give_finite_draws_densities_and_gradients(name: str, autocast: bool, size: float) -> None:
-    posterior = make(name)
-    h = torch.full((2, 8), size, requires_grad=True)
+    model = make(name)
+    x = torch.full((2, 3), size, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        q = posterior(h.bfloat16() if autocast else h)
-    z = q.rsample()
-    assert z.dtype == torch.float32
-    value = z.sum()
-    if posterior.has_density:
-        value = value + q.log_prob(z).sum() + q.entropy().sum()
+        samples = model.inference(x).draw()
+        value = samples.log_ratio.sum() if name in WITH_DENSITY else samples.z.sum()
+    assert samples.z.dtype == value.dtype == torch.float32
     value.backward()
     assert value.isfinite()
-    assert h.grad is not None
-    assert h.grad.isfinite().all()
-    assert all(parameter.grad.isfinite().all() for parameter in posterior.parameters())
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
+    gradients = [parameter.grad for parameter in model.posterior.parameters()]
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
-def test_reparameterised_draws_have_the_stated_mean_and_variance(name: str) -> None:
-    q = make(name)(torch.randn(2, 8))
-    z = q.rsample(torch.Size([100_000]))
-    error = (q.variance / len(z)).sqrt()
-    assert ((z.mean(0) - posterior_mean(q)).abs() <= 4 * error + 1e-6).all()
-    assert torch.allclose(z.var(0), q.variance, rtol=0.03, atol=1e-6)
+def test_draws_have_the_stated_mean_and_variance(name: str) -> None:
+    q = linear_gaussian.randomise(make(name)).encode(linear_gaussian.data(2))
+    with torch.no_grad():
+        z = q.rsample(torch.Size([20_000]))
+        mean = posterior_mean(q)
+        variance = q.variance
+    scale = z.std(0)
+    loose = isinstance(q, EstimatedMoments)
+    assert ((z.mean(0) - mean).abs() <= (0.1 if loose else 0.03) * scale + 1e-6).all()
+    assert torch.allclose(z.var(0), variance, rtol=0.3 if loose else 0.05, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name in POSTERIORS if find_component("posterior", name).has_density])
+@pytest.mark.parametrize("name", WITH_DENSITY_ANYWHERE)
 def test_the_density_integrates_to_one(name: str) -> None:
-    q = make(name, latent_dim=2)(torch.randn(1, 8))
-    steps = torch.linspace(-6, 6, 601)
-    grid = torch.cartesian_prod(steps, steps)
-    mass = q.log_prob(grid[:, None]).exp().sum() * (steps[1] - steps[0]) ** 2
-    assert mass.item() == pytest.approx(1.0, abs=1e-3)
+    q = linear_gaussian.randomise(make(name), spread=0.2).encode(linear_gaussian.data(2))
+    points, log_area = linear_gaussian.latent_grid()
+    with torch.no_grad():
+        mass = (q.log_prob(points[:, None]).logsumexp(0) + log_area).exp()
+    torch.testing.assert_close(mass, torch.ones(2), atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", WITH_DENSITY)
+def test_importance_weights_average_to_the_evidence(name: str) -> None:
+    """E_q[p(x, z) / q(z|x)] = p(x) for every q; it is begun at random, and trained until the weights vary little."""
+    x = linear_gaussian.data(64)
+    model = linear_gaussian.build(name, bound="importance_weighted", num_samples=16)
+    optimizer = torch.optim.Adam(linear_gaussian.randomise(model, 0.2).posterior.parameters(), lr=0.03)
+    for _ in range(100):
+        optimizer.zero_grad()
+        model.loss(x).total.backward()
+        optimizer.step()
+    with torch.no_grad():
+        weights = (model.inference(x[:3]).draw(20_000).log_weights - linear_gaussian.log_evidence(model, x[:3])).exp()
+    error = weights.std(0) / len(weights) ** 0.5
+    assert (error < 0.03).all()
+    assert ((weights.mean(0) - 1).abs() < 4 * error + 1e-4).all()
+
+
+@pytest.mark.parametrize("name", WITH_DENSITY_ANYWHERE)
+def test_the_density_of_a_draw_is_that_of_its_value(name: str) -> None:
+    model = linear_gaussian.randomise(make(name)).double()
+    samples = model.inference(linear_gaussian.data(5).double()).draw(7)
+    torch.testing.assert_close(model.inference(samples.inference.x).posterior.log_prob(samples.z), samples.log_q)
+
+
+@pytest.mark.parametrize("name", WITH_DENSITY_ANYWHERE)
+def test_the_path_gradient_reaches_the_draw_and_no_weight(name: str) -> None:
+    model = linear_gaussian.randomise(make(name))
+    inference = model.inference(linear_gaussian.data(5))
+    z = inference.draw(3).z.detach().requires_grad_()
+    log_q = inference.path_log_q(z)
+    torch.testing.assert_close(log_q, inference.posterior.log_prob(z))
+    (gradient,) = torch.autograd.grad(log_q.sum(), z)
+    assert gradient.abs().min() > 0
+    assert all(parameter.grad is None for parameter in model.parameters())
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
-def test_the_head_keeps_float32_under_autocast(name: str) -> None:
-    posterior, h = make(name), torch.randn(4, 8)
-    exact = posterior_mean(posterior(h))
+def test_it_keeps_float32_under_autocast(name: str) -> None:
+    model, x = make(name), linear_gaussian.data(4)
+    exact = posterior_mean(model.encode(x))
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(posterior_mean(posterior(h)), exact)
+        torch.testing.assert_close(posterior_mean(model.encode(x)), exact)
+
+
+@pytest.mark.parametrize("name", POSTERIORS)
+def test_equal_seeds_give_equal_draws_and_a_saved_model_the_same_outputs(name: str, tmp_path: Path) -> None:
+    model, x = linear_gaussian.randomise(make(name)).eval(), linear_gaussian.data(5)
+
+    def outputs(model: Model) -> list[torch.Tensor]:
+        torch.manual_seed(3)
+        draws = [model.inference(x).draw(2).z, model.reconstruct(x), model.loss(x).total, model.sample(3)]
+        return draws + ([model.log_likelihood(x, num_samples=5)] if name in WITH_DENSITY else [])
+
+    first, second = outputs(model), outputs(zoo.load(zoo.save(model, tmp_path)))
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("name", POSTERIORS)
+def test_every_weight_is_trained_and_the_loss_falls(name: str) -> None:
+    model, x = make(name), linear_gaussian.data(256)
+    model.latent_prior.requires_grad_(name in WITH_DENSITY)
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.02)
+    losses = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        losses.append(model.loss(x).total)
+        losses[-1].backward()
+        optimizer.step()
+    assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
+    assert torch.stack(losses[-10:]).mean() < torch.stack(losses[:5]).mean() - 0.05

@@ -1,0 +1,97 @@
+"""The correlated posterior whose correlations are mixtures of shared matrices."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.distributions import Independent, MultivariateNormal, Normal
+
+from zoo.divergences import kl_divergence
+from zoo.posteriors.factor_gaussian import FactorGaussian, SharedFactorNormal
+
+
+def shared(d: int = 12, batch: int = 5, rank: int = 3) -> SharedFactorNormal:
+    """A posterior whose factor is mixed from few matrices, and far from diagonal."""
+    torch.manual_seed(0)
+    posterior = FactorGaussian(features=8, latent_dim=d, rank=rank).double()
+    posterior.triangles.data.normal_()
+    q = posterior(torch.randn(batch, 8, dtype=torch.float64))
+    assert isinstance(q, SharedFactorNormal)
+    return q
+
+
+def test_a_shared_factor_is_the_gaussian_of_its_matrix() -> None:
+    q = shared()
+    whole = MultivariateNormal(q.mean, scale_tril=q.scale_tril)
+    assert torch.equal(q.scale_tril, q.scale_tril.tril())
+    z = torch.randn(7, 5, 12, dtype=torch.float64)
+    for ours, theirs in (
+        (q.log_prob(z), whole.log_prob(z)),
+        (q.entropy(), whole.entropy()),
+        (q.variance, whole.variance),
+        (q.covariance_matrix, whole.covariance_matrix),
+        (q.expand(torch.Size([7, 5])).log_prob(z), whole.log_prob(z)),
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_gradients_flow_whoever_asked_first_for_the_matrix() -> None:
+    q = shared()
+    z = q.sample(torch.Size([4]))
+    with torch.no_grad():
+        assert q.variance.isfinite().all()
+    gradients = torch.autograd.grad(q.log_prob(z).sum(), [q.scale, q.weights, q.triangles])
+    assert all(gradient.norm() > 0 for gradient in gradients)
+
+
+@pytest.mark.parametrize("sample_shape", [(), (1,), (4,), (2, 3)])
+def test_draws_with_and_without_the_matrix_are_the_same(sample_shape: tuple[int, ...]) -> None:
+    q = shared()
+    torch.manual_seed(1)
+    ours = q.rsample(sample_shape)
+    torch.manual_seed(1)
+    theirs = MultivariateNormal(q.mean, scale_tril=q.scale_tril).rsample(torch.Size(sample_shape))
+    torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("prior", ["standard", "scaled", "for each", "full"])
+def test_its_divergence_and_gradients_are_those_of_the_matrix(prior: str) -> None:
+    identity = torch.eye(12, dtype=torch.float64)
+    p = {
+        "standard": Independent(Normal(torch.zeros_like(identity[0]), 1.0), 1),
+        "scaled": Independent(Normal(torch.ones_like(identity[0]), torch.linspace(0.5, 2.0, 12).double()), 1),
+        "for each": Independent(Normal(torch.ones(5, 12, dtype=torch.float64), 2.0), 1),
+        "full": MultivariateNormal(
+            torch.ones_like(identity[0]), scale_tril=identity + 0.1 * torch.ones_like(identity).tril()
+        ),
+    }[prior]
+    gradients = []
+    for as_matrix in (False, True):
+        q = shared()
+        leaves = [each.detach().requires_grad_() for each in (q.mean, q.scale, q.weights, q.triangles)]
+        q = SharedFactorNormal(*leaves)
+        chosen = MultivariateNormal(q.mean, scale_tril=q.scale_tril) if as_matrix else q
+        divergence = kl_divergence(chosen, p, method="closed_form")
+        gradients.append([divergence, *torch.autograd.grad(divergence.sum(), leaves)])
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(
+            ours.tril() if ours.ndim == 3 else ours, theirs.tril() if theirs.ndim == 3 else theirs
+        )
+
+
+def test_it_begins_as_the_diagonal_posterior_and_learns_to_correlate() -> None:
+    torch.manual_seed(0)
+    posterior = FactorGaussian(features=8, latent_dim=6, rank=3)
+    h = torch.ones(256, 8)
+    lower = posterior(h).scale_tril
+    assert torch.equal(lower, torch.diag_embed(lower.diagonal(dim1=-2, dim2=-1)))
+    # Correlated targets, as a decoder would pull at the codes: likely under a full covariance alone.
+    mixing = torch.eye(6) + torch.ones(6, 6).tril(-1)
+    optimizer = torch.optim.Adam(posterior.parameters(), lr=1e-2)
+    for _ in range(500):
+        loss = -posterior(h).log_prob(torch.randn(256, 6) @ mixing.T).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    covariance = posterior(h).covariance_matrix[0]
+    assert (covariance - mixing @ mixing.T).norm() < 0.3 * (mixing @ mixing.T).norm()

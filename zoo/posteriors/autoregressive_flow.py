@@ -1,0 +1,82 @@
+"""A flow posterior that draws in one pass, with any number of correlated latents."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+
+from zoo.nn.activations import ActivationName
+from zoo.nn.flows import Bijection, FlowDistribution
+from zoo.nn.masked import AutoregressiveAffine
+from zoo.posteriors import Head, Posterior, positive
+from zoo.registry import register
+
+
+@register("posterior", "autoregressive_flow")
+class AutoregressiveFlow(Posterior):
+    r"""Inverse autoregressive flow: a diagonal Gaussian sent through maps in which each latent moves with those before.
+
+    z_0 ~ N(μ, diag(σ²)), then at each step z_i ← z_i exp(s_i) + m_i, where m_i and s_i depend on the latents before
+    z_i and on the features of x, by a masked network (MADE). The order is reversed from step to step. Choose it over
+    ``full_gaussian`` in many dimensions, or where the posterior of one x is skewed or curved: a step costs two matrix
+    products, and one linear step (``widths: []``) already reaches every Gaussian whose correlations do not depend on x.
+
+    A draw and its log-density take one pass through the steps. The density at any other z is exact as well, but takes
+    d passes a step, which the doubly reparameterised gradient of ``iwae`` and the prior ``vamp`` need. Training begins
+    with the diagonal posterior.
+
+    Args:
+        steps: number of maps.
+        widths: units of the hidden layers of each step's network; none makes m and s linear in z and in the features.
+        activation: the nonlinearity after each hidden layer.
+        bound: largest \|s_i\| of a step, which keeps each step invertible in float32.
+        floor: the smallest σ.
+
+    Source:
+        Kingma et al. (2016), Improved Variational Inference with Inverse Autoregressive Flow, algorithm 1.
+        https://arxiv.org/abs/1606.04934
+
+    Example:
+        >>> import torch
+        >>> q = AutoregressiveFlow(features=8, latent_dim=3)(torch.zeros(5, 8))
+        >>> z, log_q = q.rsample_and_log_prob((2,))
+        >>> z.shape, log_q.shape
+        (torch.Size([2, 5, 3]), torch.Size([2, 5]))
+    """
+
+    def __init__(
+        self,
+        *,
+        features: int,
+        latent_dim: int,
+        steps: PositiveInt = 2,
+        widths: list[PositiveInt] = [128],  # noqa: B006 - only read
+        activation: ActivationName = "relu",
+        bound: Annotated[float, Field(gt=0, le=10)] = 3.0,
+        floor: Annotated[float, Field(gt=0)] = 1e-4,
+    ) -> None:
+        super().__init__()
+        self.floor = floor
+        self.head = Head(features, 2 * latent_dim)
+        natural = list(range(latent_dim))
+        self.steps = nn.ModuleList(
+            AutoregressiveAffine(
+                latent_dim,
+                widths,
+                context_dim=features,
+                order=natural if step % 2 == 0 else natural[::-1],
+                activation=activation,
+                bound=bound,
+            )
+            for step in range(steps)
+        )
+
+    def forward(self, h: Tensor) -> FlowDistribution:
+        """Map features (B, F) to flows with batch shape (B,) and event shape (latent_dim,)."""
+        mean, raw_scale = self.head(h).chunk(2, dim=-1)
+        normal = Normal(mean, positive(raw_scale, self.floor), validate_args=False)
+        steps = cast("list[Bijection]", [*self.steps])
+        return FlowDistribution(Independent(normal, 1, validate_args=False), steps, h)
