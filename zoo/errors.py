@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+
+_LONGEST_PART = 2000
+"""Letters of the place, the problem and the remedy in a message: each may quote what somebody else wrote."""
+_KEPT = frozenset("\n\t")
 
 
 class ZooError(Exception):
@@ -23,8 +28,12 @@ class ZooError(Exception):
         super().__init__(problem)
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.problem}" if self.where else self.problem
-        return f"{text}\n{self.remedy}" if self.remedy else text
+        """Return the message, cut to a readable length, without characters that a terminal would obey."""
+        where, problem, remedy = (
+            cut(str(part or ""), _LONGEST_PART) for part in (self.where, self.problem, self.remedy)
+        )
+        text = f"{where}: {problem}" if where else problem
+        return printable(f"{text}\n{remedy}" if remedy else text)
 
 
 class InputError(ZooError, ValueError):
@@ -88,6 +97,39 @@ def why_not(check: Callable[..., object], *arguments: object) -> str | None:
     except NotApplicableError as error:
         return error.problem
     return None
+
+
+class UnusableModelWarning(ZooWarning):
+    """A model was opened or saved whose weights are not all finite: its outputs mean nothing."""
+
+
+def printable(text: str) -> str:
+    r"""Return a text in which control characters are written as escapes; line breaks and tabs stay.
+
+    Text from a file or a server may hold characters that clear the screen, forge output or reverse the direction of
+    what follows.
+
+    Example:
+        >>> printable("clear \x1b[2J\n")
+        'clear \\x1b[2J\n'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(letter if _is_harmless(letter) else ascii(letter)[1:-1] for letter in text)
+
+
+def _is_harmless(letter: str) -> bool:
+    return letter in _KEPT or letter.isprintable() or unicodedata.category(letter) == "Zs"
+
+
+def cut(text: str, length: int) -> str:
+    """Return a text of at most ``length`` characters, with an ellipsis where it was longer.
+
+    Example:
+        >>> cut("abcdef", 4)
+        'abc…'
+    """
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -11,7 +12,8 @@ from typing import TextIO
 
 import click
 
-from zoo.errors import OtherProcessError, ZooError, ZooWarning
+from zoo.cli._failures import finish, report, say
+from zoo.errors import UnusableModelWarning, ZooWarning
 from zoo.version import __version__
 
 
@@ -43,29 +45,26 @@ def cli() -> None:
 
 def main() -> None:
     """Run ``zoo-cli``; exit with 0 when done, 1 when it failed, 2 when the input was wrong."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         # The bars of the Hub's client are for a terminal. It reads this when it is imported.
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may lack the letters of a name
     try:
         with warnings.catch_warnings():
             _show_ours_plainly()
-            status = cli.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
-        sys.exit(1)
-    except OtherProcessError as error:
-        sys.exit(error.exit_status)
-    except ZooError as error:
-        rank = os.environ.get("RANK", "0")  # set by launchers of several processes
-        click.echo(f"Error: {error}" if rank == "0" else f"Process {rank}: error: {error}", err=True)
-        sys.exit(error.exit_status)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
-    sys.exit(status if isinstance(status, int) else 0)
+            warnings.simplefilter("error", UnusableModelWarning)
+            result = cli.main(standalone_mode=False)
+            status = result if isinstance(result, int) else 0
+    except SystemExit:
+        raise
+    except BaseException as error:
+        found = report(error)
+        if found is None:
+            raise
+        status = found
+    sys.exit(finish(status))
 
 
 def _show_ours_plainly() -> None:
@@ -81,7 +80,7 @@ def _show_ours_plainly() -> None:
         line: str | None = None,
     ) -> None:
         if issubclass(category, ZooWarning):
-            click.echo(f"Warning: {message}", err=True)
+            say(f"Warning: {message}")
         else:
             show(message, category, filename, lineno, file, line)
 

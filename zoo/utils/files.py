@@ -9,7 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from zoo.errors import InputError
+from zoo.utils.foreign import kind_of
+
 _PARTIAL = ".partial"
+_PREFIX_LENGTH = 40
+"""Letters of a file's name in that of the folder it is written in: a name may have 255 bytes, and the folder's more."""
 
 
 @contextlib.contextmanager
@@ -20,6 +25,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
     disk before the name does. If the block raises, ``path`` is left as it was. The temporary path lies in a folder of
     its own beside ``path``, with whatever files a library makes on its way to write it.
 
+    Raises:
+        InputError: ``path`` is a device, a pipe, a link or a directory, which a file must not replace.
+        OSError: the disk is full, the place may not be written to, …; the error names ``path``.
+
     Example:
         >>> import tempfile
         >>> target = Path(tempfile.mkdtemp()) / "note.txt"
@@ -28,20 +37,62 @@ def replacing(path: str | Path) -> Iterator[Path]:
         >>> target.read_text()
         'whole'
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=_PARTIAL))
-    temporary = folder / target.name
-    try:
+    with replacing_together(path) as (temporary,):
         yield temporary
-        # Some libraries make private files; a result is as readable as any file that the user creates.
-        temporary.chmod(0o666 & ~_umask())
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        temporary.replace(target)
-        _sync_directory(target.parent)
+
+
+@contextlib.contextmanager
+def replacing_together(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
+    """Yield a temporary path for each of several files; the first is not replaced before the last is complete.
+
+    Raises:
+        InputError, OSError: as :func:`replacing`.
+    """
+    targets = [Path(path) for path in paths]
+    for target in targets:
+        check_replaceable(target)
+    folders: list[Path] = []
+    try:
+        for target in targets:
+            with _naming(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                prefix = f".{target.name[:_PREFIX_LENGTH]}."
+                folders.append(Path(tempfile.mkdtemp(dir=target.parent, prefix=prefix, suffix=_PARTIAL)))
+        temporaries = tuple(folder / target.name for folder, target in zip(folders, targets, strict=True))
+        with _naming(*targets, temporaries=temporaries):
+            yield temporaries
+        for temporary, target in zip(temporaries, targets, strict=True):
+            with _naming(target, temporaries=(temporary,)):
+                _make_durable(temporary)
+        for temporary, target in zip(temporaries, targets, strict=True):
+            with _naming(target, temporaries=(temporary,)):
+                temporary.replace(target)
+                sync_directory(target.parent)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_replaceable(path: str | Path) -> None:
+    """Refuse to put a file in the place of anything but a file: not of a device, a pipe, a link or a directory.
+
+    Raises:
+        InputError: names what is there.
+    """
+    target = Path(path)
+    try:
+        mode = target.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if target.is_symlink():
+        raise InputError(
+            f"it is a link to {os.readlink(target)!r}, and a file is not written through a link",  # noqa: PTH115
+            where=str(path),
+            remedy="Name the file that the link leads to, or remove the link.",
+        )
+    kind = kind_of(mode)
+    if kind is not None:
+        raise InputError(f"it is {kind}, which a file cannot replace", where=str(path), remedy="Choose another name.")
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -53,7 +104,37 @@ def write_text(path: str | Path, text: str) -> None:
 def remove_partial(directory: str | Path) -> None:
     """Remove what a killed process left half-written below ``directory``."""
     for path in list(Path(directory).rglob(f".*{_PARTIAL}")):
-        shutil.rmtree(path, ignore_errors=True)
+        if is_partial(path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def is_partial(path: Path) -> bool:
+    """Whether a path is a folder that :func:`replacing` works in."""
+    return path.name.startswith(".") and path.name.endswith(_PARTIAL) and not path.is_symlink() and path.is_dir()
+
+
+@contextlib.contextmanager
+def _naming(*targets: Path, temporaries: tuple[Path, ...] = ()) -> Iterator[None]:
+    """Let an error of the disk name the file that was to be written rather than the temporary one, or none."""
+    try:
+        yield
+    except OSError as error:
+        if type(error) is OSError and error.errno is None:  # NumPy, of a write that the disk took a part of
+            raise OSError(None, f"cannot be written: {error}", str(targets[0])) from error
+        if error.filename is None:
+            error.filename = str(targets[0])
+        for temporary, target in zip(temporaries, targets, strict=False):
+            if str(error.filename).startswith(str(temporary.parent)):
+                error.filename = str(target)
+        error.filename2 = None
+        raise
+
+
+def _make_durable(temporary: Path) -> None:
+    # Some libraries make private files; a result is as readable as any file that the user creates.
+    temporary.chmod(0o666 & ~_umask())
+    with temporary.open("rb+") as written:
+        os.fsync(written.fileno())
 
 
 def _umask() -> int:
@@ -62,7 +143,8 @@ def _umask() -> int:
     return mask
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Bring the names in a directory to the disk."""
     if os.name == "posix":
         descriptor = os.open(directory, os.O_RDONLY)
         try:

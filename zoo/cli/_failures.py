@@ -1,0 +1,130 @@
+"""The one place where a failure of a command becomes one message and an exit status."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import re
+import sys
+
+import click
+
+from zoo.errors import OtherProcessError, ZooError, ZooWarning, cut, printable
+
+FAILED, BAD_INPUT = 1, 2
+_LONGEST = 4000
+_ALLOCATION = re.compile(r"can't allocate memory|out of memory|Unable to allocate|DefaultCPUAllocator", re.IGNORECASE)
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
+_SMALLER = "Make the model, the data or the batch smaller, or use a machine with more memory."
+_ROOM = "Make room, or write to another disk."
+
+_DISK: dict[int, tuple[str, str]] = {
+    errno.ENOSPC: ("the disk is full", _ROOM),
+    errno.EDQUOT: ("the disk quota is used up", _ROOM),
+    errno.EFBIG: ("the file would be larger than the disk or a limit allows", _ROOM),
+    errno.EACCES: ("permission denied", "Check who may read and write there, or name another place."),
+    errno.EPERM: ("permission denied", "Check who may read and write there, or name another place."),
+    errno.EROFS: ("the file system is read-only", "Write to another place."),
+    errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter one."),
+    errno.EISDIR: ("it is a directory, and a file is expected", "Name a file."),
+    errno.ENOTDIR: ("a file is in the way of a directory", "Choose another place."),
+    errno.EEXIST: ("something else is there already", "Choose another place."),
+    errno.ENOTEMPTY: ("the directory is not empty", "Choose another place."),
+    errno.ENOENT: ("there is no such file or directory", "Check the name."),
+    errno.ELOOP: ("its links lead in a circle", "Name a file that is none of them."),
+    errno.EMFILE: ("too many files are open", "Raise the limit with `ulimit -n`."),
+    errno.ENFILE: ("too many files are open on this machine", "Close other programs."),
+    errno.EIO: ("the disk fails", "Check the disk and its connection."),
+    errno.ESTALE: ("the network file system has lost the file", "Mount it again, and give the command once more."),
+    errno.ENOMEM: ("the machine has no more memory", _SMALLER),
+    errno.EBADF: ("the stream is closed", "Redirect the output to a file or to /dev/null."),
+}
+
+
+def failure(error: BaseException) -> tuple[str, int] | None:
+    """Return the message and the exit status of an expected failure, None for a fault of the program.
+
+    An empty message is a failure that has been reported, or that nobody is there to read of.
+    """
+    if isinstance(error, OtherProcessError):
+        return "", error.exit_status
+    if isinstance(error, ZooError):
+        return str(error), error.exit_status
+    if isinstance(error, ZooWarning):
+        return str(error), BAD_INPUT
+    if isinstance(error, click.ClickException):
+        shown = io.StringIO()
+        error.show(shown)
+        return shown.getvalue().rstrip(), error.exit_code
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        return "Stopped.", FAILED
+    if isinstance(error, BrokenPipeError):
+        return "", FAILED
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _ALLOCATION.search(str(error))):
+        return f"the machine has not enough memory for this ({_first_line(error)})\n{_SMALLER}", FAILED
+    if isinstance(error, OSError):
+        return _of_the_system(error), FAILED
+    if type(error).__name__ == "SafetensorError":
+        code = _SYSTEM_ERROR.search(str(error))
+        return (_of_the_system(OSError(int(code[1]), "")) if code else f"damaged weights: {_first_line(error)}"), FAILED
+    return None
+
+
+def report(error: BaseException) -> int | None:
+    """Print the message of an expected failure; return the exit status, None for a fault of the program."""
+    found = failure(error)
+    if found is None:
+        return None
+    message, status = found
+    if message:
+        rank = os.environ.get("RANK", "0")  # set by launchers of several processes
+        named = isinstance(error, (click.ClickException, click.Abort, KeyboardInterrupt))
+        prefix = "" if named else "Error: " if rank == "0" else f"Process {rank}: error: "
+        say(f"{prefix}{message}")
+    return status
+
+
+def say(message: str) -> None:
+    """Print a message to standard error; whoever has closed it does not want to read it."""
+    if sys.stderr is not None:
+        try:
+            click.echo(printable(cut(message, _LONGEST)), err=True)
+        except (OSError, ValueError):  # closed, or at the end of a broken pipe
+            _abandon(sys.stderr)
+
+
+def finish(status: int) -> int:
+    """Bring what was printed to its reader, while a failure can still be reported; return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError) as error:
+            _abandon(stream)
+            status = status or FAILED
+            if stream is sys.stdout and isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+                error.filename = "standard output"
+                report(error)
+    return status
+
+
+def _abandon(stream: object) -> None:
+    """Send what a stream still holds to nowhere: Python would fail to write it once more when it exits."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())  # type: ignore[attr-defined]
+        os.close(nowhere)
+    except (OSError, ValueError, AttributeError):
+        pass
+
+
+def _of_the_system(error: OSError) -> str:
+    problem, remedy = _DISK.get(error.errno or 0, (error.strerror or _first_line(error), ""))
+    place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
+    return f"{place}{problem}" + (f"\n{remedy}" if remedy else "")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return cut(lines[0], 200) if lines else type(error).__name__

@@ -1,0 +1,150 @@
+"""The one way in for bytes that somebody else wrote: what is opened, how much of it is read, and what parsers raise.
+
+A path may lead to a pipe that never ends, to a device, or to a file whose size the system does not know; and what
+libraries raise for damaged bytes is more than they document. So every file that is not the package's own is opened by
+:func:`open_regular` or :func:`read_bytes`, and parsed inside :func:`parsing`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ZooError, cut
+from zoo.utils.text import readable_size
+
+_KINDS = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)
+_LONGEST_REASON = 300
+_READ = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+
+
+class NotAFileError(OSError):
+    """A path leads to a pipe, a device, a socket or a directory where a file was expected."""
+
+
+class TooLargeError(OSError):
+    """A file is larger than its kind can be."""
+
+
+def kind_of(mode: int) -> str | None:
+    """Return what a path leads to in words, None for a regular file."""
+    return None if stat.S_ISREG(mode) else next((name for test, name in _KINDS if test(mode)), "no regular file")
+
+
+def open_regular(path: str | Path) -> io.FileIO:
+    """Open a regular file for reading, without waiting at a pipe for somebody to write to it.
+
+    Raises:
+        NotAFileError: the path leads to something else than a regular file.
+        OSError: there is no such file, or it may not be read.
+    """
+    descriptor = os.open(path, _READ)
+    try:
+        kind = kind_of(os.fstat(descriptor).st_mode)
+        if kind is not None:
+            raise NotAFileError(None, f"expected a file, got {kind}", str(path))
+        return io.FileIO(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def check_regular(path: str | Path) -> int:
+    """Refuse a path that another library would open by its name, unless it leads to a regular file; return its size.
+
+    Raises:
+        OSError: as :func:`open_regular`.
+    """
+    with open_regular(path) as file:
+        return os.fstat(file.fileno()).st_size
+
+
+def read_bytes(path: str | Path, *, limit: int) -> bytes:
+    """Return the content of a regular file of at most ``limit`` bytes, whatever the system says of its size.
+
+    Raises:
+        TooLargeError: the file is larger.
+        OSError: as :func:`open_regular`.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        content = b"" if size > limit else io.BufferedReader(file).read(limit + 1)
+    if size > limit or len(content) > limit:
+        found = readable_size(size) if size > limit else "more"
+        raise TooLargeError(None, f"expected at most {readable_size(limit)}, got {found}", str(path))
+    return content
+
+
+def read_text(path: str | Path, *, limit: int) -> str:
+    """Return the content of a text file in UTF-8; see :func:`read_bytes`.
+
+    Raises:
+        UnicodeDecodeError: the file is not UTF-8.
+        OSError: as :func:`read_bytes`.
+    """
+    return read_bytes(path, limit=limit).decode("utf-8").replace("\r\n", "\n")
+
+
+@contextlib.contextmanager
+def parsing(
+    where: str | Path | None, refusal: type[ZooError], *, remedy: str | None = None, unread: str | None = None
+) -> Iterator[None]:
+    """Turn whatever reading and parsing foreign bytes raises into one refusal; the package's own errors pass.
+
+    Keep the block small: a fault of the program inside it would be taken for one of the file.
+
+    Args:
+        where: the file, or what else the message names; None where the caller adds it.
+        refusal: class of the error.
+        remedy: of a damaged file.
+        unread: remedy for a file that cannot be read at all.
+    """
+    place = None if where is None else str(where)
+    try:
+        yield
+    except ZooError:
+        raise
+    except (NotAFileError, TooLargeError) as error:
+        raise refusal(str(error.strerror), where=place, remedy=remedy) from error
+    except OSError as error:
+        raise refusal(f"cannot be read: {error.strerror or error}", where=place, remedy=unread or remedy) from error
+    except MemoryError as error:
+        raise refusal("does not fit into memory", where=place, remedy=remedy) from error
+    except Exception as error:  # parsers of damaged bytes raise nearly anything
+        raise refusal(f"damaged: {reason(error)}", where=place, remedy=remedy) from error
+
+
+def reason(error: BaseException) -> str:
+    """Return what an error of a library says, on one line and cut."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    text = " ".join(str(error).split())
+    return cut(text, _LONGEST_REASON) if text else type(error).__name__
+
+
+def read_json(path: str | Path, refusal: type[ZooError], *, limit: int, remedy: str | None = None) -> Any:
+    """Return what a JSON file holds.
+
+    Raises:
+        ZooError: of the class ``refusal``: the file cannot be read, is too large, or is not JSON.
+    """
+    with parsing(path, refusal, remedy=remedy):
+        content = read_text(path, limit=limit)
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise ValueError(f"not valid JSON ({reason(error)})") from error

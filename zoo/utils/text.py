@@ -1,0 +1,74 @@
+"""Values and sizes as messages show them: short, whatever they are."""
+
+from __future__ import annotations
+
+import reprlib
+
+from zoo.errors import cut
+
+_SHORTEST_NUMBER = 40
+
+
+def excerpt(value: object, length: int = 80) -> str:
+    """Return a value as Python writes it, cut to a length; the time it takes is bounded, too.
+
+    A list that stands for 9⁹ values through references to itself is not written out.
+
+    Example:
+        >>> excerpt([1, "two"]), excerpt(10**100)
+        ("[1, 'two']", '1000000000000000…0000000000000000')
+    """
+    return cut(_Excerpt(length).repr(value), length)
+
+
+class _Excerpt(reprlib.Repr):
+    """Visits a few entries of each container, and no container deeper than a few levels."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdeque = 12
+        self.maxstring = self.maxother = length
+        self.maxlong = _SHORTEST_NUMBER
+        self.fillvalue = "…"
+
+    def repr_int(self, value: int, level: int) -> str:
+        # Python refuses to write numbers of thousands of digits, and takes quadratic time for shorter ones.
+        if value.bit_length() > 4096:
+            return f"an integer of {value.bit_length():,} bits"
+        text = repr(value)
+        if len(text) <= self.maxlong:
+            return text
+        kept = (self.maxlong - 7) // 2
+        return f"{text[:kept]}…{text[-kept:]}"
+
+    def repr_str(self, value: str, level: int) -> str:
+        return repr(cut(value, self.maxstring))
+
+    def repr_bytes(self, value: bytes, level: int) -> str:
+        return repr(value[: self.maxstring])
+
+    def repr_instance(self, value: object, level: int) -> str:
+        try:
+            return cut(repr(value), self.maxother)
+        except Exception:
+            return f"a {type(value).__name__}"
+
+
+def readable_size(size: int) -> str:
+    """Return a number of bytes in a unit that keeps it short.
+
+    Example:
+        >>> readable_size(1_234_567), readable_size(17)
+        ('1.2 MB', '17 bytes')
+    """
+    if size < 1000:
+        return f"{size} bytes"
+    if size >= 10**24:
+        return "more than 10²⁴ bytes"
+    value, unit = float(size), ""
+    for unit in ("kB", "MB", "GB", "TB", "PB", "EB", "ZB"):  # noqa: B007 - the last one stays for what is larger
+        value /= 1000
+        if value < 1000:
+            break
+    return f"{value:.2g} {unit}" if value < 10 else f"{value:,.0f} {unit}"
