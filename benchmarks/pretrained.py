@@ -21,13 +21,13 @@ from pathlib import Path
 import torch
 
 import zoo
-from zoo.checkpoints.allocation import readable
 from zoo.checkpoints.checkpoint import load
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, record
 from zoo.hub.download import checksums
 from zoo.runs.directory import EVALUATION, RECIPE, RunDirectory
 from zoo.spec.documents import to_yaml
 from zoo.utils.files import write_text
+from zoo.utils.text import readable_size
 
 SHELF = Path(zoo.__file__).parent / "pretrained"
 RECIPES = ("digits", "digits-ae-small", "digits-full-small", "digits-conv-small", "digits-denoiser-small")
@@ -87,6 +87,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in names:
         measure(name)
         write_entry(name)
-        print(f"{name:<24}{readable((SHELF / name / 'model.safetensors').stat().st_size)}", flush=True)
+        print(f"{name:<24}{readable_size((SHELF / name / 'model.safetensors').stat().st_size)}", flush=True)
     total = sum(path.stat().st_size for path in SHELF.rglob("*") if path.is_file())
-    print(f"{'all':<24}{readable(total)}")
+    print(f"{'all':<24}{readable_size(total)}")

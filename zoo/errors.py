@@ -7,8 +7,9 @@ import difflib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 
-_LONGEST_PART = 2000
-"""Letters of the place, the problem and the remedy in a message: each may quote what somebody else wrote."""
+_LONGEST_PART, _LONGEST_NAME = 2000, 200
+"""Letters of the place, the problem and the remedy of a message, each of which may quote what somebody else wrote, and
+of a name for which others like it are looked for."""
 _KEPT = frozenset("\n\t")
 
 
@@ -157,7 +158,7 @@ def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
         >>> nearest("Digits", ["digits-ae", "digits"]), nearest("", ["-x"])
         ("Did you mean 'digits'? ", '')
     """
-    wanted, names = name.casefold(), {each.casefold(): each for each in known}
+    wanted, names = name[:_LONGEST_NAME].casefold(), {each.casefold(): each for each in known}
     halves = [each for each in names if each.startswith(f"{wanted}-") or each.endswith(f".{wanted}")] if wanted else []
     match = [wanted] if wanted in names else halves or difflib.get_close_matches(wanted, names, n=1, cutoff=likeness)
     return f"Did you mean {names[match[0]]!r}? " if match else ""

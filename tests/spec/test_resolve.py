@@ -175,7 +175,7 @@ def test_overrides_are_laid_in_their_order():
 
 @pytest.mark.parametrize("override", ["", "seed", "=1", ".seed=1", "train.=1", "train..epochs=1"])
 def test_what_is_no_override_is_refused(override):
-    with pytest.raises(RecipeError, match=r"^--set .*: KEY=VALUE was needed"):
+    with pytest.raises(RecipeError, match=r"^--set .*: expected KEY=VALUE"):
         apply_override({}, override)
 
 

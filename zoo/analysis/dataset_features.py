@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo.analysis.feature_classifier import FeatureClassifier
-from zoo.checkpoints.checkpoint import load_weights, read_weights, save_weights
+from zoo.checkpoints.weights import load_weights, read_weights, save_weights
 from zoo.data import Split
 from zoo.errors import CheckpointError, DataError, ZooWarning
 from zoo.utils.seeds import epoch_order, seeded

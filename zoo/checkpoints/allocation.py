@@ -8,6 +8,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from zoo.errors import CheckpointError
+from zoo.utils.text import readable_size
 
 _FACTORIES = frozenset(
     getattr(torch, name)
@@ -56,7 +57,7 @@ class AllocationLimit(TorchFunctionMode):
             self.made += 1
             self.asked += _size(func, args, kwargs or {})
             if self.asked > self.limit:
-                self._refuse(f"the model asks for {readable(self.asked)} of memory")
+                self._refuse(f"the model asks for {readable_size(self.asked)} of memory")
             if self.made > self.tensors:
                 self._refuse(f"the model asks for more than {self.tensors:,} tensors")
         return func(*args, **(kwargs or {}))
@@ -67,13 +68,13 @@ class AllocationLimit(TorchFunctionMode):
         for length in data_shape or ():
             size *= length
         if size > self.limit:
-            self._refuse(f"one example of shape {list(data_shape or ())} takes {readable(size)} of memory")
+            self._refuse(f"one example of shape {list(data_shape or ())} takes {readable_size(size)} of memory")
 
     def _refuse(self, problem: str) -> None:
         raise CheckpointError(
-            f"{problem}, more than {readable(self.weights)} of weights can fill",
+            f"{problem}, more than {readable_size(self.weights)} of weights can fill",
             remedy=f"The configuration does not belong to these weights. Allowed: {self.FACTOR} times their size "
-            f"and {readable(self.SLACK)}.",
+            f"and {readable_size(self.SLACK)}.",
         )
 
 
@@ -84,20 +85,3 @@ def _size(factory: Any, args: Any, kwargs: dict[str, Any]) -> int:
         return int(factory(*args, **{**plain, "device": "meta"}).nbytes)
     except (RuntimeError, OverflowError, TypeError):
         return _UNCOUNTABLE
-
-
-def readable(size: int) -> str:
-    """Return a number of bytes in a unit that keeps it short.
-
-    Example:
-        >>> readable(1_234_567), readable(17)
-        ('1.2 MB', '17 bytes')
-    """
-    if size < 1000:
-        return f"{size} bytes"
-    value, unit = float(size), ""
-    for unit in ("kB", "MB", "GB", "TB", "PB", "EB"):  # noqa: B007 - the last one stays for what is larger
-        value /= 1000
-        if value < 1000:
-            break
-    return f"{value:.2g} {unit}" if value < 10 else f"{value:,.0f} {unit}"

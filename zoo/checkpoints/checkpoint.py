@@ -3,36 +3,60 @@
 from __future__ import annotations
 
 import json
+import warnings
+import weakref
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from zoo.checkpoints.allocation import AllocationLimit, readable
-from zoo.errors import CheckpointError, InputError, located
+from zoo.checkpoints.allocation import AllocationLimit
+from zoo.checkpoints.weights import (
+    TensorForm,
+    check_form,
+    check_weights,
+    describe_not_finite,
+    form_of,
+    load_weights,
+    not_finite,
+    own_tensors,
+    read_weights,
+    write_tensors,
+)
+from zoo.errors import CheckpointError, InputError, UnusableModelWarning, ZooError, located
 from zoo.model import Model
 from zoo.model.assembly import assemble
 from zoo.registry import find_source
 from zoo.spec.model import ModelSpec, kind_of_role
 from zoo.spec.resolve import validate
-from zoo.utils.files import replacing, write_text
+from zoo.utils.files import replacing_together
+from zoo.utils.foreign import parsing, read_text, reason
+from zoo.utils.seeds import seeded
+from zoo.utils.text import excerpt
 from zoo.version import __version__
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT_VERSION = 2
 _LARGEST_CONFIG = 2**22
-_LARGEST_HEADER = 2**24
 
 
-def save(model: Model, directory: str | Path) -> Path:
+def save(model: nn.Module, directory: str | Path) -> Path:
     """Save a model so that :func:`zoo.load` rebuilds it exactly; return the directory.
 
-    Each of the two files is written completely or not at all.
+    Before anything is written, the model is built anew from its spec and compared: what :func:`zoo.load` would refuse
+    is refused here. Weights in float64 or 16 bits are saved in the type that a new model has, float32 as a rule. A
+    compiled model, or one wrapped for several devices, is saved as the model inside. Both files are complete before
+    either replaces an old one.
+
+    Raises:
+        TypeError: ``model`` is no model of this package.
+        CheckpointError: the model cannot be rebuilt from its spec, or weights that are not finite would replace
+            others.
+        InputError: something else than a file is in the place of one.
+        OSError: the directory cannot be written to.
 
     Example:
         >>> import tempfile, torch, zoo
@@ -42,28 +66,68 @@ def save(model: Model, directory: str | Path) -> Path:
         >>> bool((zoo.load(directory).reconstruct(x) == model.eval().reconstruct(x)).all())
         True
     """
-    folder = Path(directory)
-    save_weights(own_tensors(model), folder / WEIGHTS)
-    write_text(folder / CONFIG, json.dumps(describe(model.spec), indent=2, ensure_ascii=False) + "\n")
+    inner, folder = unwrap(model), Path(directory)
+    config = json.dumps(describe(inner.spec), indent=2, ensure_ascii=False) + "\n"
+    tensors = _tensors_to_save(inner, config, folder)
+    with replacing_together(folder / WEIGHTS, folder / CONFIG) as (weights, settings):
+        write_tensors(tensors, weights)
+        settings.write_text(config, encoding="utf-8")
     return folder
 
 
-def save_weights(tensors: dict[str, Tensor], path: Path) -> None:
-    """Write tensors as safetensors, completely or not at all."""
-    with replacing(path) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+def unwrap(model: nn.Module) -> Model:
+    """Return the model inside what ``torch.compile`` or a wrapper for several devices made of it.
+
+    Raises:
+        TypeError: there is no model of this package inside.
+    """
+    inner: object = model
+    while isinstance(inner, nn.Module) and not isinstance(inner, Model):
+        # How torch.compile, and DataParallel and its kin, call what they wrap.
+        inner = getattr(inner, "_orig_mod", None) or getattr(inner, "module", None)
+    if not isinstance(inner, Model):
+        raise TypeError(f"expected a model of zoo.build, zoo.load or zoo.train, got {type(model).__name__}")
+    return inner
 
 
-def own_tensors(module: nn.Module) -> dict[str, Tensor]:
-    """Return the tensors of a module's state, each once: one that several modules share under its first name."""
-    tensors: dict[str, Tensor] = {}
-    seen: set[tuple[int, torch.Size, tuple[int, ...]]] = set()
-    for name, tensor in module.state_dict().items():
-        place = tensor.data_ptr(), tensor.shape, tensor.stride()
-        if place not in seen or not tensor.numel():
-            tensors[name] = tensor
-            seen.add(place)
+_forms: weakref.WeakKeyDictionary[Model, tuple[str, dict[str, TensorForm]]] = weakref.WeakKeyDictionary()
+"""What a new model of the same configuration expects, of models that were saved before: training saves one often."""
+
+
+def _tensors_to_save(model: Model, config: str, folder: Path) -> dict[str, Tensor]:
+    """Return the tensors as a new model of this configuration takes them.
+
+    Raises:
+        CheckpointError: it would not take them.
+    """
+    known = _forms.get(model)
+    state = model.state_dict()
+    if known is None or known[0] != config:
+        size = sum(tensor.nbytes for tensor in own_tensors(model).values())
+        with seeded(0):  # building a model draws random numbers, which training must not notice
+            known = config, form_of(_blank_model(parse_config(config), size))
+        _forms[model] = known
+    form = known[1]
+    # A tensor that the user tied to another has a name of its own in a new model.
+    tensors = {name: state[name] for name in (form if form.keys() <= state.keys() else own_tensors(model))}
+    tensors = {name: _in_type_of(form.get(name), tensor) for name, tensor in tensors.items()}
+    remedy = "Its modules were changed after it was built: build it from a spec or from components of your own."
+    check_form(tensors, form, "zoo.save", remedy)
+    bad = not_finite(tensors, form)
+    if bad and (folder / WEIGHTS).exists():
+        raise CheckpointError(
+            f"{describe_not_finite(bad)}; the checkpoint that is there was kept",
+            where=str(folder),
+            remedy="Save it to another directory if it is wanted.",
+        )
+    if bad:
+        warnings.warn(f"{folder}: saved {describe_not_finite(bad)}", UnusableModelWarning, stacklevel=3)
     return tensors
+
+
+def _in_type_of(form: TensorForm | None, tensor: Tensor) -> Tensor:
+    both_float = form is not None and form.dtype.is_floating_point and tensor.is_floating_point()
+    return tensor.to(form.dtype) if form is not None and both_float else tensor
 
 
 def describe(spec: ModelSpec) -> dict[str, Any]:
@@ -91,6 +155,8 @@ def load(directory: str | Path, *, device: str | torch.device = "cpu") -> Model:
     Args:
         device: where the weights go.
 
+    Weights that are not finite are loaded with an :class:`~zoo.errors.UnusableModelWarning`.
+
     Raises:
         CheckpointError: the directory, a file or a tensor is missing, damaged or of another shape.
         ComponentError: a component is not installed.
@@ -101,14 +167,14 @@ def load(directory: str | Path, *, device: str | torch.device = "cpu") -> Model:
         raise CheckpointError(
             "there is no such directory", where=str(folder), remedy=f"A checkpoint holds {CONFIG} and {WEIGHTS}."
         )
+    spec = read_config(folder / CONFIG)
+    size = check_weights(folder / WEIGHTS)
     with located(str(folder / CONFIG)):
-        spec = read_config(folder / CONFIG)
-    check_weights(folder / WEIGHTS)
-    with located(str(folder / CONFIG)), AllocationLimit((folder / WEIGHTS).stat().st_size) as limit:
-        limit.check_example(spec.data_shape)
-        with _NoDraws():
-            model = _assemble(spec)
-    load_weights(model, read_weights(folder / WEIGHTS), str(folder / WEIGHTS))
+        model = _blank_model(spec, size)
+    bad = load_weights(model, read_weights(folder / WEIGHTS), str(folder / WEIGHTS))
+    if bad:
+        message = f"{folder / WEIGHTS}: {describe_not_finite(bad)}. What the model computes means nothing."
+        warnings.warn(message, UnusableModelWarning, stacklevel=2)
     return _placed(model, device).eval()
 
 
@@ -116,9 +182,11 @@ def _placed(model: Model, device: str | torch.device) -> Model:
     try:
         return model.to(device=torch.device(device))
     except (RuntimeError, AssertionError, TypeError) as error:  # torch without CUDA asserts
-        reason = str(error).strip().partition("\n")[0]
+        first_line = str(error).strip().partition("\n")[0]
         raise InputError(
-            f"the weights cannot be put on {str(device)!r}: {reason}", where="device", remedy="`cpu` is always there."
+            f"the weights cannot be put on {str(device)!r}: {first_line}",
+            where="device",
+            remedy="`cpu` is always there.",
         ) from error
 
 
@@ -138,30 +206,47 @@ class _NoDraws(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def _assemble(spec: ModelSpec) -> Model:
-    try:
-        return assemble(spec)
-    except (ArithmeticError, LookupError, MemoryError, RecursionError, RuntimeError, TypeError) as error:
-        # Options of the right type can still be nonsense that a component does not expect, such as 10¹⁰⁰ units.
-        raise CheckpointError(f"the model cannot be built: {type(error).__name__}: {error}") from error
+def _blank_model(spec: ModelSpec, weights: int) -> Model:
+    """Return a model whose weights are still to come, and whose size so many bytes of weights account for.
+
+    Raises:
+        CheckpointError: the model is far larger, or cannot be built.
+    """
+    with AllocationLimit(weights) as limit:
+        limit.check_example(spec.data_shape)
+        with _NoDraws():
+            try:
+                return assemble(spec)
+            except ZooError:
+                raise
+            except Exception as error:
+                # Options of the right type can still be nonsense that a component does not expect, such as 10¹⁰⁰ units.
+                raise CheckpointError(f"the model cannot be built: {type(error).__name__}: {reason(error)}") from error
 
 
 def read_config(path: Path) -> ModelSpec:
-    """Read and validate a ``config.json``."""
+    """Read and validate a ``config.json``.
+
+    Raises:
+        CheckpointError: it cannot be read, is damaged, or was written by a later version.
+        RecipeError: a field of the spec is wrong.
+    """
+    with parsing(path, CheckpointError, unread="Is this the directory of a run that was finished?"):
+        content = read_text(path, limit=_LARGEST_CONFIG)
+    with located(str(path)):
+        return parse_config(content)
+
+
+def parse_config(content: str) -> ModelSpec:
+    """Validate the content of a ``config.json``.
+
+    Raises:
+        CheckpointError, RecipeError: as :func:`read_config`.
+    """
     try:
-        if path.stat().st_size > _LARGEST_CONFIG:
-            raise CheckpointError(
-                f"{readable(path.stat().st_size)} came, a configuration has at most {readable(_LARGEST_CONFIG)}"
-            )
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot be read: {error.strerror}", remedy="Is this the directory of a run that was finished?"
-        ) from error
-    except CheckpointError:
-        raise
+        config = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"damaged: not valid JSON ({error})") from error
+        raise CheckpointError(f"damaged: not valid JSON ({reason(error)})") from error
     if not isinstance(config, dict) or not isinstance(config.get("spec"), dict) or "format_version" not in config:
         raise CheckpointError(
             "not a configuration of this package", remedy='It needs the fields "format_version" and "spec".'
@@ -169,8 +254,8 @@ def read_config(path: Path) -> ModelSpec:
     version = config["format_version"]
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise CheckpointError(
-            f"format version {version!r} came, this package reads up to {FORMAT_VERSION}",
-            remedy=f"It was written by latent-zoo {config.get('library_version')}: upgrade with "
+            f"expected a format version up to {FORMAT_VERSION}, got {excerpt(version)}",
+            remedy=f"It was written by latent-zoo {excerpt(config.get('library_version'))}: upgrade with "
             "`pip install -U latent-zoo`.",
         )
     _check_installed(config.get("components"))
@@ -191,62 +276,3 @@ def _check_installed(components: Any) -> None:
                     remedy=f"It came from {distribution!r} {fields.get('version') or ''}".rstrip()
                     + ": install that package, or register the component, and load again.",
                 ) from error
-
-
-def check_weights(path: Path) -> None:
-    """Refuse what is no safetensors file by its first bytes, before any of it is read.
-
-    Raises:
-        CheckpointError: the header is longer than the file, or longer than any model needs.
-    """
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            header = int.from_bytes(file.read(8), "little")
-    except OSError as error:
-        reason = error.strerror or "there is no such file"
-        raise CheckpointError(f"cannot be read: {reason}", where=str(path)) from error
-    if size < 8 or header > size - 8 or header > _LARGEST_HEADER:
-        problem = (
-            f"its header claims {readable(header)}, of {readable(size)} in all; "
-            f"at most {readable(_LARGEST_HEADER)} are read"
-            if size >= 8
-            else f"it has {size} bytes"
-        )
-        raise CheckpointError(
-            f"damaged, or not a safetensors file ({problem})", where=str(path), remedy="Copy or download it again."
-        )
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file."""
-    try:
-        return load_file(path)
-    except OSError as error:
-        reason = error.strerror or "there is no such file"
-        raise CheckpointError(f"cannot be read: {reason}", where=str(path)) from error
-    except SafetensorError as error:
-        raise CheckpointError(
-            f"damaged, or not a safetensors file ({error})", where=str(path), remedy="Copy or download it again."
-        ) from error
-
-
-def load_weights(module: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
-    """Load tensors strictly by name, shape and kind of number."""
-    wanted = own_tensors(module)
-    missing, extra = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
-    problems = [f"missing tensor {name!r} of shape {tuple(wanted[name].shape)}" for name in missing]
-    problems += [f"unexpected tensor {name!r} of shape {tuple(tensors[name].shape)}" for name in extra]
-    problems += [
-        f"tensor {name!r} has shape {tuple(tensors[name].shape)} {tensors[name].dtype}, "
-        f"the model needs {tuple(wanted[name].shape)} {wanted[name].dtype}"
-        for name in sorted(wanted.keys() & tensors.keys())
-        if (tensors[name].shape, tensors[name].dtype) != (wanted[name].shape, wanted[name].dtype)
-    ]
-    if problems:
-        more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise CheckpointError(
-            "; ".join(problems[:3]) + more, where=where, remedy="The weights belong to another configuration."
-        )
-    # A tensor that several modules share has the values of its first name under all of its names.
-    module.load_state_dict(tensors, strict=False)

@@ -36,8 +36,8 @@ def command(
     Weights, configuration, recipe, evaluation, model card and its figures are pushed; nothing else leaves the
     machine. Log in first with `hf auth login`, or set HF_TOKEN.
     """
-    from zoo.checkpoints.allocation import readable
     from zoo.hub.push import push
+    from zoo.utils.text import readable_size
 
     pushed = push(
         model,
@@ -55,7 +55,7 @@ def command(
     if dry_run:
         click.echo(f"Would push to {pushed.address}:")
         for name, size in pushed.files.items():
-            click.echo(f"  {name:<36}{readable(size):>10}")
+            click.echo(f"  {name:<36}{readable_size(size):>10}")
         if pushed.left:
             click.echo(f"Would stay here: {', '.join(pushed.left)}")
     elif pushed.changed:

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from zoo.checkpoints.allocation import readable
-from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, check_weights, read_config
+from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, parse_config
+from zoo.checkpoints.weights import check_weights
 from zoo.errors import CheckpointError, RecipeError, located
 from zoo.evaluation.record import read_record
 from zoo.hub.client import LIBRARY
@@ -20,6 +20,8 @@ from zoo.runs.directory import CARD, EVALUATION, RECIPE
 from zoo.runs.portable import check_portable
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe
+from zoo.utils.foreign import parsing, read_text
+from zoo.utils.text import excerpt, readable_size
 
 NEEDED = (CONFIG, WEIGHTS)
 USEFUL = (RECIPE, EVALUATION)
@@ -53,7 +55,7 @@ def check_size(name: str, size: int | None, where: str) -> None:
     largest = _LARGEST.get(name, _LARGEST_FIGURE if is_figure(name) else None)
     if largest is not None and (size or 0) > largest:
         raise CheckpointError(
-            f"{name} has {readable(size or 0)}, at most {readable(largest)} are read",
+            f"{name} has {readable_size(size or 0)}, at most {readable_size(largest)} are read",
             where=where,
             remedy="It was not fetched.",
         )
@@ -82,8 +84,10 @@ def check_content(folder: Path, where: str) -> None:
     """
     with located(where):
         with located(CONFIG):
-            read_config(folder / CONFIG)
-            _check_library(folder / CONFIG)
+            with parsing(None, CheckpointError):
+                content = read_text(folder / CONFIG, limit=_LARGEST[CONFIG])
+            parse_config(content)
+            _check_library(content)
         check_weights(folder / WEIGHTS)
         if (folder / RECIPE).is_file():
             with located(RECIPE):
@@ -135,7 +139,7 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
     return read_record(document)
 
 
-def _check_library(path: Path) -> None:
-    library = json.loads(path.read_text(encoding="utf-8")).get("library_name")
+def _check_library(config: str) -> None:
+    library = json.loads(config).get("library_name")
     if library != LIBRARY:
-        raise CheckpointError(f"expected a model of {LIBRARY}, got one of {library!r}")
+        raise CheckpointError(f"expected a model of {LIBRARY}, got one of {excerpt(library)}")

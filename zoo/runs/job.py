@@ -24,7 +24,7 @@ from zoo.runs.card import write_card
 from zoo.runs.directory import RECIPE, RunDirectory
 from zoo.runs.plan import Plan, flat_fields, make_plan
 from zoo.spec.recipe import Recipe
-from zoo.spec.resolve import load_recipe, origin_of
+from zoo.spec.resolve import load_recipe, origin_of, override_texts
 from zoo.training.devices import check_trackers, make_accelerator
 from zoo.training.interruption import Interruption
 from zoo.training.loop import InterruptedTrainingError, NoListener, Trainer
@@ -90,7 +90,7 @@ def train(
     """
     if resume and overwrite:
         raise RunError("a run cannot be both resumed and overwritten", where="train")
-    overrides = tuple(overrides)
+    overrides = override_texts(overrides)
     loaded = load_recipe(recipe, overrides)
     directory = RunDirectory(out if out is not None else _usual_place(recipe, loaded.name, resume=resume))
     with origin_of(recipe, overrides).located():

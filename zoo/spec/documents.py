@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +12,16 @@ from typing import Any
 import yaml
 
 from zoo.errors import RecipeError
+from zoo.utils.foreign import parsing, read_text, reason
+from zoo.utils.text import excerpt
+
+_LARGEST = 2**22
+"""Bytes of a document."""
+_DEEPEST = 64
+"""Brackets within brackets: the time that the parser takes grows with the square of their number."""
+_MOST_BY_ALIASES = 100_000
+"""Values that a document may hold beyond those that are written in it, by aliases."""
+_NULLS = {"", "~", "null", "Null", "NULL"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -25,27 +37,91 @@ class _Loader(yaml.SafeLoader):
         for kind in ("null", "bool", "int", "float", "str", "seq", "map")
     }
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except yaml.YAMLError:
+            raise
+        except Exception as error:  # `!!bool maybe` is a KeyError, `!!int ''` an IndexError, …
+            kind = node.tag.rpartition(":")[2]
+            problem = f"{excerpt(node.value)} is no value of the type {kind}"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        if not isinstance(node, yaml.MappingNode):
+            raise yaml.constructor.ConstructorError(None, None, "expected a mapping", node.start_mark)
         seen: set[Any] = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is not a word", key_node.start_mark
-                )
+                problem = f"expected a word as the key, got {excerpt(key)}"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
-                )
+                problem = f"the key {excerpt(key)} stands twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
+
+    def construct_null(self, node: yaml.ScalarNode) -> None:
+        """Return None for what means null; a tag alone does not make it so."""
+        if self.construct_scalar(node) not in _NULLS:
+            raise ValueError(node.value)
+
+    def read(self) -> Any:
+        """Return the one document of the text.
+
+        Raises:
+            yaml.YAMLError: it is not valid, or stands for far more values than are written in it.
+        """
+        node = self.get_single_node()
+        if node is None:
+            return None
+        _check_expansion(node)
+        return self.construct_document(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:null", _Loader.construct_null)
+
+
+def _check_expansion(root: yaml.Node) -> None:
+    """Refuse a document that a few aliases make huge, or endless, when they are written out; in linear time."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        if id(node) in sizes:
+            stack.pop()
+            continue
+        pairs = node.value if isinstance(node, yaml.CollectionNode) else []
+        inner = list(itertools.chain.from_iterable(pairs)) if isinstance(node, yaml.MappingNode) else pairs
+        if id(node) not in open_nodes:
+            open_nodes.add(id(node))
+            waiting = [each for each in inner if id(each) not in sizes]
+            if any(id(each) in open_nodes for each in waiting):
+                raise yaml.composer.ComposerError(None, None, "an alias stands for what it is part of", node.start_mark)
+            stack.extend(waiting)
+        else:
+            open_nodes.discard(id(node))
+            sizes[id(node)] = 1 + sum(sizes[id(each)] for each in inner)
+            stack.pop()
+    if sizes[id(root)] > len(sizes) + _MOST_BY_ALIASES:
+        problem = f"{len(sizes):,} values are written, and aliases make more than {_MOST_BY_ALIASES:,} others of them"
+        raise yaml.composer.ComposerError(None, None, problem, root.start_mark)
+
+
+def _check_nesting(text: str) -> None:
+    """Refuse brackets within very many others, before the parser reads them."""
+    steps = (1 if letter in "[{" else -1 for letter in text if letter in "[]{}")
+    if max(itertools.accumulate(steps), default=0) > _DEEPEST:
+        raise yaml.YAMLError(f"brackets stand within more than {_DEEPEST} others")
 
 
 def _refuse_tag(loader: yaml.SafeLoader, node: yaml.Node) -> None:
     raise yaml.constructor.ConstructorError(
-        None, None, f"the tag {node.tag!r} is refused, only plain data are read", node.start_mark
+        None, None, f"the tag {excerpt(node.tag)} is refused, only plain data are read", node.start_mark
     )
 
 
@@ -93,13 +169,18 @@ def parse_yaml(text: str, where: str) -> Any:
         {'lr': 0.001, 'name': 'no'}
     """
     try:
-        return yaml.load(text, Loader=_Loader)
+        _check_nesting(text)
+        loader = _Loader(text)
+        try:
+            return loader.read()
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"{where}, line {mark.line + 1}" if mark and "\n" in text else where
         raise RecipeError(f"not valid YAML: {error.problem or error.context}", where=line) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise RecipeError(f"not valid YAML: {error}", where=where) from error
+    except Exception as error:  # texts that are no YAML make the parser raise nearly anything
+        raise RecipeError(f"not valid YAML: {reason(error)}", where=where) from error
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -108,14 +189,10 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     Raises:
         RecipeError: the file cannot be read, is not YAML, or holds something else than a mapping.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise RecipeError(f"cannot be read: {reason}", where=str(path)) from error
-    document = parse_yaml(text, str(path))
+    with parsing(path, RecipeError):
+        document = parse_yaml(read_text(path, limit=_LARGEST), str(path))
     if not isinstance(document, dict):
-        found = "nothing" if document is None else "a list" if isinstance(document, list) else f"`{document}`"
+        found = "nothing" if document is None else "a list" if isinstance(document, list) else excerpt(document)
         raise RecipeError(f"expected a mapping of fields, got {found}", where=str(path))
     return document
 
@@ -127,8 +204,8 @@ def line_of(path: Path, keys: Sequence[str | int]) -> int | None:
         keys: what leads to the field; a number is a position in a list.
     """
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        node = _composed(read_text(path, limit=_LARGEST))
+    except Exception:  # whoever reads the file says what is wrong with it
         return None
     line = None
     for key in keys:
@@ -142,6 +219,13 @@ def line_of(path: Path, keys: Sequence[str | int]) -> int | None:
             break
         line, node = entry[0].start_mark.line + 1, entry[1]
     return line
+
+
+@functools.lru_cache(maxsize=2)
+def _composed(text: str) -> yaml.Node | None:
+    """Return the nodes of a text; a message with several fields asks for the lines of each."""
+    _check_nesting(text)
+    return yaml.compose(text, Loader=_Loader)
 
 
 def to_yaml(document: Any) -> str:

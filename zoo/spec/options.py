@@ -110,8 +110,8 @@ def check_options(
     try:
         checked = option_schema(component).model_validate(options)
     except ValidationError as error:
-        problems, remedy = describe_problems(error, option_schema(component), where, also_valid)
-        field, problem = problems[0] if len(problems) == 1 else (where, join_lines(problems))
+        problems, count, remedy = describe_problems(error, option_schema(component), where, also_valid)
+        field, problem = problems[0] if count == 1 else (where, join_lines(problems, count=count))
         raise ComponentError(problem, where=field, remedy=remedy) from error
     return checked.model_dump(mode="json")
 

@@ -85,10 +85,16 @@ def field_keys(field: str) -> tuple[str | int, ...]:
     return tuple(int(index) if index else key.strip() for index, key in parts)
 
 
-def join_lines(problems: Iterable[tuple[str, str]], origin: Origin | None = None) -> str:
-    """Word several problems, one a line, each with its field and the line or the override that wrote it."""
+def join_lines(problems: Iterable[tuple[str, str]], origin: Origin | None = None, *, count: int | None = None) -> str:
+    """Word several problems, one a line, each with its field and the line or the override that wrote it.
+
+    Args:
+        count: how many there are in all, if ``problems`` are the first of more.
+    """
     lines = []
     for field, problem in problems:
         place = origin.place(field).removeprefix(origin.name).removeprefix(", ") if origin else ""
         lines.append(f"\n  {place}: {field}: {problem}" if place else f"\n  {field}: {problem}")
-    return f"{len(lines)} fields are wrong:{''.join(lines)}"
+    total = len(lines) if count is None else count
+    more = f"\n  … and {total - len(lines):,} more" if total > len(lines) else ""
+    return f"{total:,} fields are wrong:{''.join(lines)}{more}"

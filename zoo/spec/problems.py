@@ -1,26 +1,29 @@
-"""Validation errors in the reader's terms: expected the field's path, what, got what, the nearest name."""
+"""Validation errors in the reader's terms: the field's path, what was expected and found, and the nearest name."""
 
 from __future__ import annotations
 
 import typing
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from zoo.errors import nearest
+from zoo.errors import cut, nearest
 from zoo.registry import DISTRIBUTION, sources
 from zoo.registry.inspection import describe_component
 from zoo.spec.component import ComponentSpec
-from zoo.spec.model import PARTS
+from zoo.spec.model import PARTS, kind_of_role
+from zoo.utils.text import excerpt
 
-_LONGEST = 80
+_MOST = 5
+"""How many wrong fields a message names."""
+_LONGEST_PATH, _LONGEST_PROBLEM = 200, 400
 _ALIKE = 0.7
 """From here on, a field is rather misspelt than one of another place."""
 _WRITTEN_AS_NAMES = {"ComponentSpec", "DataSpec", "ModelSpec", "ScheduleSpec"}
 
-_NEEDED = {
+_EXPECTED = {
     "int_type": "a whole number",
     "float_type": "a number",
     "string_type": "a text",
@@ -32,20 +35,42 @@ _NEEDED = {
 }
 
 
+_BOUNDS = {
+    "greater_than": ("greater than", "gt"),
+    "greater_than_equal": ("of at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("of at most", "le"),
+}
+
+
+class Problems(NamedTuple):
+    """What is wrong with a document.
+
+    Attributes:
+        first: the path and the wording of the first problems.
+        count: how many there are in all.
+        remedy: for the first problem that has one.
+    """
+
+    first: list[tuple[str, str]]
+    count: int
+    remedy: str | None
+
+
 def describe_problems(
     error: ValidationError, schema: type[BaseModel], where: str = "", also_valid: Iterable[str] = ()
-) -> tuple[list[tuple[str, str]], str | None]:
-    """Return the path and the wording of every problem, and the remedy for the first that has one.
+) -> Problems:
+    """Return the first problems in words, however many there are: a stranger's document may have a million.
 
     Args:
         where: the path of what was validated.
         also_valid: names that are valid beside the fields of ``schema``.
     """
-    problems, remedies = [], []
-    for detail in _merged(error.errors(include_url=False)):
-        problems.append((_join(where, detail["loc"]), _problem(detail)))
-        remedies.append(_remedy(detail, schema, where, list(also_valid)))
-    return problems, next((remedy for remedy in remedies if remedy), None)
+    details = _merged(error.errors(include_url=False))
+    first, valid = details[:_MOST], list(also_valid)
+    problems = [(_join(where, detail["loc"]), cut(_problem(detail), _LONGEST_PROBLEM)) for detail in first]
+    remedies = (_remedy(detail, schema, where, valid) for detail in first)
+    return Problems(problems, len(details), next((remedy for remedy in remedies if remedy), None))
 
 
 def _merged(details: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -66,38 +91,43 @@ def _join(where: str, location: tuple[Any, ...]) -> str:
     for part in location:
         if not _is_type_name(part):
             path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    return path
+    return cut(path, _LONGEST_PATH)
 
 
 def _problem(detail: ErrorDetails) -> str:
-    kind, message, value = detail["type"], detail["msg"], _shown(detail["input"])
+    kind, message = detail["type"], detail["msg"]
     if kind == "missing":
         return "missing"
     if kind == "extra_forbidden":
         return "unknown field"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
-    needed = _needed(kind, detail.get("ctx", {}))
-    if needed is not None:
-        return f"expected {needed}, got {value}"
-    return f"{message[0].lower()}{message[1:]}, {value} came".replace("input should be", "it should be")
+    expected, found = _expected(kind, detail.get("ctx", {})), _shown(detail["input"])
+    if expected is None:
+        _, is_requirement, wanted = message.partition("should be ")
+        if not is_requirement:
+            return f"{message[0].lower()}{message[1:]}, got {found}"
+        expected = wanted
+    return f"expected {expected}, got {found}"
 
 
-def _needed(kind: str, context: dict[str, Any]) -> str | None:
+def _expected(kind: str, context: dict[str, Any]) -> str | None:
     if kind == "model_type":
         return "a name or a mapping" if context["class_name"] in _WRITTEN_AS_NAMES else "a mapping"
     if kind == "too_short":
         return f"a list of at least {context['min_length']}"
     if kind == "string_pattern_mismatch":
         return f"a text like {context['pattern']}"
-    return _NEEDED.get(kind)
+    if kind in _BOUNDS:
+        words, key = _BOUNDS[kind]
+        return f"a number {words} {context[key]}"
+    return _EXPECTED.get(kind)
 
 
 def _shown(value: Any) -> str:
     """Return a value as a recipe writes it, shortened if it is long."""
     words = {True: "true", False: "false", None: "null"}
-    text = words[value] if value is None or isinstance(value, bool) else repr(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return words[value] if value is None or isinstance(value, bool) else excerpt(value)
 
 
 def _remedy(detail: ErrorDetails, schema: type[BaseModel], where: str, also_valid: list[str]) -> str | None:
@@ -137,7 +167,7 @@ def _owner(name: str, where: str) -> str:
     """Say which component of the zoo has an option of this name: one of the kind that is written there, or else of one
     kind alone; nothing if it is of none or of several.
     """
-    kinds = (*PARTS, "objective", "dataset")
+    kinds = (*dict.fromkeys(map(kind_of_role, PARTS)), "objective", "dataset")
     here = "dataset" if where == "data" else where.removeprefix("model.")
     found = {kind: component for kind in kinds if (component := _component_with(name, kind))}
     if here in found:

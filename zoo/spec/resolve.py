@@ -12,14 +12,16 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from zoo.errors import RecipeError, nearest, unknown_name
+from zoo.errors import RecipeError, cut, nearest, unknown_name
 from zoo.registry.catalogue import preset_files, recipe_files
 from zoo.spec.documents import parse_yaml, read_yaml
 from zoo.spec.model import ModelSpec
 from zoo.spec.origin import Origin, join_lines
 from zoo.spec.problems import describe_problems
 from zoo.spec.recipe import Recipe
+from zoo.utils.text import excerpt
 
+_LONGEST_OVERRIDE = 200
 _FROM_DATA = ("data_shape", "data_range", "data")
 S = TypeVar("S", bound=BaseModel)
 
@@ -59,7 +61,13 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iter
         >>> zoo.load_recipe("digits", ["train.epochs=3"]).train.epochs
         3
     """
-    overrides = tuple(overrides)
+    overrides = override_texts(overrides)
+    if not isinstance(recipe, (str, Path, Mapping, Recipe)):
+        raise RecipeError(
+            f"expected a recipe's name, its path or its content, got {type(recipe).__name__}",
+            where="recipe",
+            remedy="For example: zoo.load_recipe('digits'); `zoo-cli list recipe` shows names.",
+        )
     origin = origin_of(recipe, overrides)
     if isinstance(recipe, Recipe):
         # A default counts as chosen once it is written down: `prior`, where the objective uses none.
@@ -76,6 +84,28 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iter
         _extend_model(document)
     _note_changes(document, before, [override.partition("=")[0].strip() for override in overrides])
     return validate(Recipe, document, origin=origin)
+
+
+def override_texts(overrides: Iterable[str]) -> tuple[str, ...]:
+    """Return overrides as a tuple of texts.
+
+    Raises:
+        RecipeError: they are one text, which would be taken for a list of letters, or something else than texts.
+    """
+    remedy = 'For example: overrides=["train.epochs=3"].'
+    if isinstance(overrides, str):
+        raise RecipeError(
+            f"expected a list of texts, got the text {excerpt(overrides)}", where="overrides", remedy=remedy
+        )
+    try:
+        texts = tuple(overrides)
+    except TypeError as error:
+        found = type(overrides).__name__
+        raise RecipeError(f"expected a list of texts, got {found}", where="overrides", remedy=remedy) from error
+    for text in texts:
+        if not isinstance(text, str):
+            raise RecipeError(f"expected texts, got {excerpt(text)}", where="overrides", remedy=remedy)
+    return texts
 
 
 def _extend_model(document: dict[str, Any]) -> None:
@@ -101,7 +131,7 @@ def find_recipe(name_or_path: str | Path) -> Path:
     if path.suffix in {".npy", ".npz"}:
         data = f"{{name: arrays, path: {json.dumps(text, ensure_ascii=False)}}}"
         remedy = f"A recipe names them: `data: {data}`, with `model: NAME` beside it."
-        raise RecipeError("a recipe was needed, and these are data", where=text, remedy=remedy)
+        raise RecipeError("expected a recipe, got a file of data", where=text, remedy=remedy)
     if path.suffix in {".yaml", ".yml"} or "/" in text or "\\" in text or path.is_file():
         if path.is_file():
             return path
@@ -113,7 +143,7 @@ def find_recipe(name_or_path: str | Path) -> Path:
             _refuse_run(path)
             files = ", ".join(file.name for file in sorted(path.glob("*.y*ml"))) or "none"
             raise RecipeError(
-                "a YAML file was needed, this is a directory", where=text, remedy=f"It holds: {files}. {bundled}"
+                "expected a YAML file, got a directory", where=text, remedy=f"It holds: {files}. {bundled}"
             )
         hint = nearest(str(path), [str(path.parent / file.name) for file in path.parent.glob("*.y*ml")])
         raise RecipeError("there is no such file", where=text, remedy=f"{hint}{bundled}")
@@ -132,7 +162,7 @@ def _refuse_run(path: Path) -> None:
     if (path / "recipe.yaml").is_file():
         recipe, folder = (shlex.quote(str(place)) for place in (path / "recipe.yaml", path))
         raise RecipeError(
-            "a YAML file was needed, this is the directory of a run",
+            "expected a YAML file, got the directory of a run",
             where=str(path),
             remedy=f"To go on with the run: zoo-cli train {recipe} --out {folder} --resume",
         )
@@ -181,11 +211,13 @@ def apply_override(document: dict[str, Any], override: str) -> None:
     Raises:
         RecipeError: the override is not KEY=VALUE, or leads through something that has no fields.
     """
-    where = f"--set {override}"
+    where = f"--set {cut(override, _LONGEST_OVERRIDE)}"
     path, equals, text = override.partition("=")
     keys = [key.strip() for key in path.split(".")]
     if not equals or not all(keys):
-        raise RecipeError("KEY=VALUE was needed", where=where, remedy="For example: --set train.epochs=3")
+        raise RecipeError(
+            f"expected KEY=VALUE, got {excerpt(override)}", where=where, remedy="For example: --set train.epochs=3"
+        )
     place = document
     for depth, key in enumerate(keys[:-1]):
         below = place.get(key)
@@ -236,7 +268,7 @@ def validate(schema: type[S], document: object, where: str = "", origin: Origin 
     try:
         return schema.model_validate(document)
     except ValidationError as error:
-        problems, remedy = describe_problems(error, schema, where)
-        field, problem = problems[0] if len(problems) == 1 else (None, join_lines(problems, origin))
+        problems, count, remedy = describe_problems(error, schema, where)
+        field, problem = problems[0] if count == 1 else (None, join_lines(problems, origin, count=count))
         refusal = RecipeError(problem, where=field, remedy=remedy)
         raise (origin.locate(refusal) if origin else refusal) from error

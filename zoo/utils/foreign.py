@@ -43,7 +43,7 @@ def kind_of(mode: int) -> str | None:
     return None if stat.S_ISREG(mode) else next((name for test, name in _KINDS if test(mode)), "no regular file")
 
 
-def open_regular(path: str | Path) -> io.FileIO:
+def open_regular(path: str | Path) -> io.BufferedReader:
     """Open a regular file for reading, without waiting at a pipe for somebody to write to it.
 
     Raises:
@@ -55,7 +55,7 @@ def open_regular(path: str | Path) -> io.FileIO:
         kind = kind_of(os.fstat(descriptor).st_mode)
         if kind is not None:
             raise NotAFileError(None, f"expected a file, got {kind}", str(path))
-        return io.FileIO(descriptor)
+        return open(descriptor, "rb")  # noqa: PTH123 - the caller closes it
     except BaseException:
         os.close(descriptor)
         raise
@@ -80,7 +80,7 @@ def read_bytes(path: str | Path, *, limit: int) -> bytes:
     """
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
-        content = b"" if size > limit else io.BufferedReader(file).read(limit + 1)
+        content = b"" if size > limit else file.read(limit + 1)
     if size > limit or len(content) > limit:
         found = readable_size(size) if size > limit else "more"
         raise TooLargeError(None, f"expected at most {readable_size(limit)}, got {found}", str(path))
@@ -120,6 +120,8 @@ def parsing(
         raise refusal(str(error.strerror), where=place, remedy=remedy) from error
     except OSError as error:
         raise refusal(f"cannot be read: {error.strerror or error}", where=place, remedy=unread or remedy) from error
+    except UnicodeDecodeError as error:
+        raise refusal(f"cannot be read: {reason(error)}", where=place, remedy=remedy) from error
     except MemoryError as error:
         raise refusal("does not fit into memory", where=place, remedy=remedy) from error
     except Exception as error:  # parsers of damaged bytes raise nearly anything
