@@ -39,7 +39,7 @@ def test_a_checkpoint_is_two_files_of_data(checkpoint: Path) -> None:
     assert sorted(path.name for path in checkpoint.iterdir()) == ["config.json", "model.safetensors"]
     config = json.loads((checkpoint / "config.json").read_text())
     assert config["library_version"] == zoo.__version__
-    assert config["format_version"] == 1
+    assert config["format_version"] == 2
     assert config["components"]["posterior"] == {
         "name": "diagonal_gaussian",
         "distribution": "latent-zoo",

@@ -101,10 +101,8 @@ CASES = {
     "number for a model": in_file("model: 3\ndata: digits\n", 1, "model", "expected a name or a mapping, got 3"),
     "text for a list": overridden("evaluate.metrics=elbo", "evaluate.metrics", "expected a list, got 'elbo'"),
     "negative size": in_model("latent_dim: -2", "model.latent_dim", "a number greater than 0, got -2"),
-    "negative width": in_model(
-        "encoder: {widths: [8, -3]}", "model.encoder.widths[1]", "greater than 0, got -3"
-    ),
-    "no widths": in_model("encoder: {widths: []}", "model.encoder.widths", "at least 1"),
+    "negative width": in_model("encoder: {widths: [8, -3]}", "model.encoder.widths[1]", "greater than 0, got -3"),
+    "width of zero": in_model("encoder: {widths: [0]}", "model.encoder.widths[0]", "greater than 0, got 0"),
     "zero epochs": overridden("train.epochs=0", "train.epochs", "a number greater than 0, got 0"),
     "rate that is no number": overridden("train.optimizer.lr=.nan", "train.optimizer.lr", "got nan"),
     "infinite rate": overridden("train.optimizer.lr=.inf", "train.optimizer.lr", "got inf"),
@@ -127,7 +125,7 @@ CASES = {
     ),
     "negative seed": in_file(GOOD + "seed: -1\n", 3, "seed", "expected a number of at least 0, got -1"),
     "name that is a path": in_file(GOOD + "name: ../elsewhere\n", 3, "name", "got '../elsewhere'"),
-    "too many examples": overridden("data.subset=100000", "data.subset", "there are 1374"),
+    "too many examples": overridden("data.subset=100000", "data.subset", "expected at most 1374"),
     # what does not fit together
     "point under vae": in_model("posterior: point", "model", "'vae'", "'point'", "`diagonal_gaussian`"),
     "gaussian under autoencoder": in_model(
