@@ -1,4 +1,7 @@
-"""The codes of data: posterior means with their labels, and the spread around each."""
+"""The codes of data: posterior means with their labels, and the covariance around each.
+
+Latents of any shape are flattened to vectors here, (N, d), so that what is computed of codes needs one form.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ class Codes(NamedTuple):
     """Where a model puts data in its latent space.
 
     Attributes:
-        means: (N, d) float32, the mean of q(z|x) of each example.
+        means: (N, d) float32, the mean of q(z|x) of each example, flattened.
         labels: (N,) int64, or None.
     """
 
@@ -29,13 +32,13 @@ class Codes(NamedTuple):
 
 @torch.no_grad()
 def encode_split(model: Model, split: Split, count: int | None = None) -> Codes:
-    """Return the codes of a split, on the CPU.
+    """Return the codes of a split on the CPU.
 
     Args:
-        count: of the first so many examples only; all if not given.
+        count: encode only the first so many examples; all if not given.
 
     Raises:
-        ComponentError: the model has no code.
+        ComponentError: the model has no latent space.
 
     Example:
         >>> import zoo
@@ -45,10 +48,10 @@ def encode_split(model: Model, split: Split, count: int | None = None) -> Codes:
         torch.Size([5, 2])
     """
     order = torch.arange(len(split) if count is None else min(count, len(split)))
-    means = [
-        posterior_mean(model.encode(batch.x, batch.labels if model.classes else None)).float().cpu()
-        for batch in split.batches(512, order=order, device=model.device)
-    ]
+    means = []
+    for batch in split.batches(512, order=order, device=model.device):
+        q = model.encode(batch.x, batch.labels if model.classes else None)
+        means.append(posterior_mean(q).flatten(1).float().cpu())
     labels = split.labels
     return Codes(
         torch.cat(means) if means else torch.zeros(0, model.latent_dim),
@@ -67,15 +70,15 @@ def class_means(codes: Codes) -> dict[int, Tensor]:
         {3: tensor([1.]), 4: tensor([5.])}
     """
     if codes.labels is None:
-        raise DataError("class means need labels, the data have none", where="data")
+        raise DataError("expected labels for the means of classes, got data without labels", where="data")
     return {int(label): codes.means[codes.labels == label].mean(0) for label in codes.labels.unique()}
 
 
 def typical_examples(codes: Codes, k: int = 50) -> dict[int, int]:
-    """Return, for each class, the number of the example most of whose k nearest codes are of its class.
+    """Return, for each class, the index of a typical example: most of its k nearest codes are of its class.
 
-    A class mean may lie where another class lives, between two groups of its own, say; this code is among its like.
-    Of several such examples it is the one nearest to the class mean.
+    The mean of a class may lie among the codes of another class; this code does not. Among several such examples, the
+    nearest to the class mean is chosen.
 
     Raises:
         DataError: there are no labels.
@@ -91,7 +94,7 @@ def typical_examples(codes: Codes, k: int = 50) -> dict[int, int]:
     k = min(k, len(points) - 1)
     shares = torch.empty(len(points))
     for block, distances in distance_blocks(points, points):
-        nearest = distances.topk(k + 1, largest=False).indices[:, 1:]  # itself not counted
+        nearest = distances.topk(k + 1, largest=False).indices[:, 1:]  # without the point itself
         shares[block] = (labels[nearest] == labels[block, None]).float().mean(1)
     chosen = {}
     for label, mean in means.items():
@@ -102,16 +105,16 @@ def typical_examples(codes: Codes, k: int = 50) -> dict[int, int]:
 
 
 def posterior_covariance(q: Distribution, num_samples: int = 256, dtype: torch.dtype | None = None) -> Tensor:
-    """Return Cov(z|x), (B, d, d): exact for Gaussians and points, else that of draws (estimate).
+    """Return Cov(z|x) of flattened latents, (B, d, d): exact for Gaussians and points, else estimated from draws.
 
     Args:
-        dtype: of the computation: what is factorised later needs float64, lest rounding leave it indefinite.
+        dtype: of the computation; a covariance that is factorised later needs float64.
     """
     if isinstance(q, MultivariateNormal):
         lower = q.scale_tril.to(dtype)
         return lower @ lower.mT
-    if isinstance(q, Independent) and q.reinterpreted_batch_ndims == 1:
-        return torch.diag_embed(q.variance.to(dtype))
-    z = q.sample(torch.Size([num_samples])).to(dtype)
+    if isinstance(q, Independent):
+        return torch.diag_embed(q.variance.to(dtype).flatten(1))
+    z = q.sample(torch.Size([num_samples])).flatten(2).to(dtype)
     centred = z - z.mean(0)
     return torch.einsum("kbi,kbj->bij", centred, centred) / (num_samples - 1)

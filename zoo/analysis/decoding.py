@@ -11,7 +11,7 @@ from zoo.model import Model
 
 
 def decoder_of(model: Model, label: int = 0) -> Callable[[Tensor], Tensor]:
-    """Return the function from codes (N, d) to the mean of p(x|z), (N, *data_shape), on the CPU, differentiable.
+    """Return the function from flat codes (N, d) to the mean of p(x|z), (N, *data_shape), on the CPU, differentiable.
 
     Args:
         label: the class to decode, for a conditional model.
@@ -25,6 +25,6 @@ def decoder_of(model: Model, label: int = 0) -> Callable[[Tensor], Tensor]:
 
     def decode(codes: Tensor) -> Tensor:
         labels = torch.full((len(codes),), label, device=model.device) if model.classes else None
-        return model.decode(codes.to(model.device), labels).mean.cpu()
+        return model.decode(codes.to(model.device).unflatten(1, model.latent_shape), labels).mean.cpu()
 
     return decode

@@ -1,13 +1,13 @@
-r"""How the KL divergence of a posterior from a prior changes as its mean moves and its covariance is changed.
+r"""How the KL divergence of a posterior from a prior changes with the posterior's mean and covariance.
 
-The posterior is N(μ, Σ), or the Gaussian with the moments of another one. A variation takes a number t to
-N(μ(t), Σ(t)). Of each t the divergence is computed in closed form and by Monte Carlo, and its derivative by the
+The posterior is N(μ, Σ), or the Gaussian with the moments of another one. A variation maps a number t to
+N(μ(t), Σ(t)). For each t the divergence is computed in closed form and by Monte Carlo, and its derivative by the
 formulas
 
 .. math:: ∂KL/∂μ = Σ*⁻¹ (μ − μ*),    ∂KL/∂Σ = ½ (Σ*⁻¹ − Σ⁻¹),
 
-by automatic differentiation of the closed form, and by that of the Monte Carlo estimate. A prior that is not
-Gaussian has no closed form; Monte Carlo serves it.
+by automatic differentiation of the closed form, and by automatic differentiation of the Monte Carlo estimate. A
+prior that is not Gaussian has no closed form, only the estimates.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def kl_variation(
         num_samples: K of the Monte Carlo estimates, each at least 2.
 
     Raises:
-        InputError: a K below 2, of which there is no standard error.
+        InputError: a K is below 2, so that there is no standard error.
 
     Example:
         >>> variation = gaussian_variation("scale", torch.zeros(2), torch.eye(2))
@@ -136,10 +136,10 @@ def gaussian_variation(
 
 
 def correlation_range(covariance: Tensor, plane: tuple[int, int] = (0, 1)) -> tuple[float, float]:
-    r"""Return between which values the correlation of two dimensions may lie, the rest of Σ (d, d) staying as it is.
+    r"""Return the least and the greatest correlation that two dimensions can have while the rest of Σ (d, d) stays.
 
-    In two dimensions −1 and 1. In more, others that both correlate with pull them along: with e the covariance and
-    v the variances of what those explain and leave of the two, the bounds of Σ_ij are e_ij ± √(v_i v_j).
+    In two dimensions −1 and 1. In more, the other dimensions restrict it: with e the part of the covariance that they
+    explain and v the variances that they leave unexplained, the bounds of Σ_ij are e_ij ± √(v_i v_j).
 
     Example:
         >>> correlation_range(torch.eye(3))
@@ -157,7 +157,7 @@ def correlation_range(covariance: Tensor, plane: tuple[int, int] = (0, 1)) -> tu
 
 
 def default_values(kind: VariationKind, count: int = 41) -> Tensor:
-    """Return values of t that show a variation well, (count,).
+    """Return suitable values of t for a variation, (count,).
 
     Example:
         >>> default_values("correlate", 3)
@@ -167,8 +167,17 @@ def default_values(kind: VariationKind, count: int = 41) -> Tensor:
     return torch.linspace(low, high, count)
 
 
+def first_of_batch(distribution: Distribution) -> Distribution:
+    """Return a Gaussian of batch shape (B,) as its first one, of batch shape (); other distributions as they are."""
+    if not len(distribution.batch_shape) or not is_gaussian(distribution):
+        return distribution
+    if isinstance(distribution, MultivariateNormal):
+        return MultivariateNormal(distribution.mean[0], scale_tril=distribution.scale_tril[0], validate_args=False)
+    return Independent(Normal(distribution.mean[0], distribution.stddev[0], validate_args=False), 1)
+
+
 def is_gaussian(distribution: Distribution) -> bool:
-    """Whether a distribution is a Gaussian of one of the two kinds that the zoo uses."""
+    """Whether a distribution is a full Gaussian, or one of independent Gaussians."""
     if isinstance(distribution, MultivariateNormal):
         return True
     return isinstance(distribution, Independent) and isinstance(distribution.base_dist, Normal)
@@ -180,7 +189,7 @@ def _monte_carlo(variation: Variation, prior: Distribution, values: Tensor, k: i
 
     def log_ratio(t: Tensor) -> Tensor:
         q = _gaussian(*variation(t))
-        z = q.mean + (q.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
+        z = q.mean + torch.einsum("pij,kpj->kpi", q.scale_tril, noise.expand(-1, len(t), -1))
         return q.log_prob(z) - prior.log_prob(z)
 
     ratios, slopes = _with_slopes(log_ratio, values)
@@ -188,9 +197,9 @@ def _monte_carlo(variation: Variation, prior: Distribution, values: Tensor, k: i
 
 
 def _with_slopes(function: Callable[[Tensor], Any], values: Tensor) -> tuple[Any, Any]:
-    """Return a function's result and its derivative, where what belongs to t_p depends on no other t.
+    """Return a function's result and its derivative, if the result at t_p depends on no other t.
 
-    Then one product with the Jacobian differentiates all of it.
+    Then one product with the Jacobian differentiates at all t.
     """
     result, slopes = torch.autograd.functional.jvp(function, values, torch.ones_like(values))
     return result, slopes

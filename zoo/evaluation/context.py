@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from zoo.data import Batch, Split
-from zoo.errors import NotApplicableError
-from zoo.model import Model
+from zoo.errors import NotApplicableError, why_not
+from zoo.model import Inference, Model
 from zoo.utils.distributed import SINGLE_PROCESS, ProcessGroup
+from zoo.utils.seeds import process_seed, seeded
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,10 @@ class EvaluationContext:
         batch = next(self.split.batches(len(indices), order=indices, device=self.model.device))
         return batch._replace(labels=batch.labels if self.model.classes else None)
 
+    def infer(self, batch: Batch, *, fitted: bool = False) -> Inference:
+        """Return what the model infers from a batch, under its prior or its fitted prior."""
+        return self.model.inference(*batch, fitted=fitted)
+
     def require_images(self) -> None:
         """Require images with one or three channels."""
         if not self.shows_images:
@@ -98,6 +104,18 @@ class EvaluationContext:
         if not self.model.has("encoder"):
             raise NotApplicableError("the model has no latent space")
 
+    def require_continuous_latents(self) -> None:
+        """Require latents that may take any real value, between those of the data as well."""
+        self.require_latents()
+        if self.model.posterior.discrete:
+            raise NotApplicableError("the latents are discrete codes")
+
+    def require_vector_latents(self) -> None:
+        """Require latents that are vectors, rather than maps."""
+        shape = self.model.latent_shape
+        if len(shape) != 1:
+            raise NotApplicableError(f"the latents are not vectors, but of shape {list(shape)}")
+
     def require_density(self) -> None:
         """Require a posterior q(z|x) with a density."""
         _raise(self.model.why_no_density())
@@ -105,6 +123,32 @@ class EvaluationContext:
     def require_reconstruction(self) -> None:
         """Require that the model encodes data and decodes them again."""
         _raise(self.model.why_no_reconstruction())
+
+
+class Applicable(Protocol):
+    """What says of itself whether it applies to a model and its data: a metric or a figure."""
+
+    def check(self, context: EvaluationContext) -> None:
+        """Raise NotApplicableError if it does not."""
+
+
+@contextlib.contextmanager
+def evaluating(context: EvaluationContext, seed: int = 0) -> Iterator[None]:
+    """Keep the model in evaluation mode and draw from a seed inside the block, and leave both as they were."""
+    model = context.model
+    was_training = model.training
+    model.eval()
+    try:
+        with seeded(process_seed(seed, context.processes.rank)):
+            yield
+    finally:
+        model.train(was_training)
+
+
+def reason_against(applicable: Applicable, context: EvaluationContext) -> str | None:
+    """Return why a metric or a figure does not apply to a model and its data, or None if it does."""
+    with evaluating(context):
+        return why_not(applicable.check, context)
 
 
 def _raise(reason: str | None) -> None:

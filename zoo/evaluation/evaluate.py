@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from torch import Tensor
 
 from zoo.data import Data, Split, split_of_tensor
-from zoo.errors import ComponentError, DataError, InputError, NotApplicableError, unknown_name, why_not
-from zoo.evaluation.context import EvaluationContext
+from zoo.errors import ComponentError, DataError, InputError, NotApplicableError, unknown_name
+from zoo.evaluation.context import EvaluationContext, evaluating, reason_against
 from zoo.evaluation.measurement import Evaluation, Measurement
 from zoo.evaluation.record import describe
 from zoo.model import Model
@@ -18,7 +18,6 @@ from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
 from zoo.utils.distributed import SINGLE_PROCESS, ProcessGroup
-from zoo.utils.seeds import process_seed, seeded
 
 if TYPE_CHECKING:
     from zoo.metrics import Metric
@@ -131,16 +130,11 @@ def record(context: EvaluationContext, chosen: Iterable[ChosenMetric], split: st
 
 def _measured(context: EvaluationContext, chosen: Iterable[ChosenMetric], seed: int) -> list[tuple[str, Measurement]]:
     """Return what each chosen metric measured, with the metric's name."""
-    was_training = context.model.training
-    context.model.eval()
     found: list[tuple[str, Measurement]] = []
-    try:
-        for each in chosen:
-            with seeded(process_seed(seed, context.processes.rank)):
-                measured = _checked(each.metric, each.metric.measure(context))
-            found += [(each.spec.name, measurement) for measurement in measured]
-    finally:
-        context.model.train(was_training)
+    for each in chosen:
+        with evaluating(context, seed):
+            measured = _checked(each.metric, each.metric.measure(context))
+        found += [(each.spec.name, measurement) for measurement in measured]
     return found
 
 
@@ -177,12 +171,12 @@ def choose_metrics(
         found = {name: cast("type[Metric]", component) for name, component in usable_components("metric").items()}
         names = [name for name, component in found.items() if component.by_default]
         made = [_make(name, f"{field}[{index}]") for index, name in enumerate(names)]
-        return [each for each in made if why_not(each.metric.check, context) is None]
+        return [each for each in made if reason_against(each.metric, context) is None]
     chosen = []
     for index, metric in enumerate(metrics):
         where = f"{field}[{index}]"
         chosen.append(_make(metric, where))
-        reason = why_not(chosen[-1].metric.check, context)
+        reason = reason_against(chosen[-1].metric, context)
         if reason is not None:
             raise NotApplicableError(f"metric {chosen[-1].spec.name!r} does not apply: {reason}", where=where)
     return chosen

@@ -49,9 +49,7 @@ class Embedding(Figure):
             classes = 1 if codes.labels is None else len(codes.labels.unique())
             per_class = max(1, self.ellipses // classes)
             chosen = first_of_each_class(codes.labels, min(self.ellipses, len(codes.means)), per_class)
-            labels = None if split.labels is None else split.labels[chosen].to(model.device)
-            q = model.encode(split.examples(chosen).to(model.device), labels if model.classes else None)
-            covariances = posterior_covariance(q).cpu()
+            covariances = posterior_covariance(context.infer(context.take(chosen)).posterior).cpu()
         return plot_embedding(codes.means, codes.labels, split.info.class_names, chosen=chosen, covariances=covariances)
 
 

@@ -75,6 +75,7 @@ class Interpolation(Figure):
     def check(self, context: EvaluationContext) -> None:
         """Require images, a model that encodes and decodes them, and two examples."""
         context.require_images()
+        context.require_continuous_latents()
         context.require_reconstruction()
         context.require_examples(2)
 

@@ -18,6 +18,7 @@ from zoo.analysis.kl_variation import (
     VariationKind,
     correlation_range,
     default_values,
+    first_of_batch,
     gaussian_variation,
     kl_variation,
 )
@@ -39,10 +40,10 @@ class KlVariationCurves(Figure):
     """KL(q(z|x) ‖ p(z)) as the mean of q moves and its covariance is scaled, rotated and correlated.
 
     Above the divergence, below its derivative: in closed form, and as Monte Carlo estimates, mean ± standard error.
-    It begins with the posterior of one example, or with the Gaussian that has its moments.
+    It starts from the posterior of one example, or from the Gaussian with the same moments.
 
     Args:
-        example: the number of the example in the split.
+        example: the index of the example in the split.
         num_samples: K, draws of each estimate.
 
     Source:
@@ -62,24 +63,25 @@ class KlVariationCurves(Figure):
     def check(self, context: EvaluationContext) -> None:
         """Require a posterior with a density, and the example."""
         context.require_density()
+        context.require_continuous_latents()
+        context.require_vector_latents()
         context.require_examples(self.example + 1)
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a column of two panels for each way to vary q."""
-        model, split = context.model, context.split
-        chosen = torch.tensor([self.example])
-        labels = None if split.labels is None else split.labels[chosen.to(split.labels.device)].to(model.device)
         with torch.no_grad():
-            q = model.encode(split.examples(chosen).to(model.device), labels if model.classes else None)
-            mean, covariance = posterior_mean(q)[0].double(), posterior_covariance(q, dtype=torch.float64)[0]
-            prior = copy.deepcopy(model.latent_prior).double()()
+            batch = context.take(torch.tensor([self.example]))
+            inference = copy.deepcopy(context.model).double().inference(*batch._replace(x=batch.x.double()))
+            q = inference.posterior
+            mean, covariance = posterior_mean(q)[0], posterior_covariance(q)[0]
+            prior = first_of_batch(inference.prior)
         return plot_kl_variation(vary_posterior(mean, covariance, prior, self.num_samples))
 
 
 def vary_posterior(
     mean: Tensor, covariance: Tensor, prior: torch.distributions.Distribution, num_samples: list[int]
 ) -> dict[VariationKind, KlVariation]:
-    """Return the divergence of N(μ, Σ) from a prior along every way to vary it; in one dimension, along two."""
+    """Return the divergence of N(μ, Σ) from a prior along every variation; in one dimension, along two of them."""
     values: dict[VariationKind, Tensor] = {"move": default_values("move"), "scale": default_values("scale")}
     if len(mean) > 1:
         low, high = correlation_range(covariance)

@@ -7,11 +7,14 @@ from pydantic import PositiveInt
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
+from zoo.analysis.decoding import decoder_of
+from zoo.analysis.kl_variation import is_gaussian
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
 from zoo.figures._style import new_figure, show_image, tile, to_unit
 from zoo.registry import register
 
+_DRAWS = 20_000
 _SMALL = 16
 """Images with fewer pixels a side are shown larger and apart from each other."""
 
@@ -34,6 +37,7 @@ class LatentGrid(Figure):
     def check(self, context: EvaluationContext) -> None:
         """Require images, and a prior over two latent dimensions, whose quantiles the grid follows."""
         context.require_images()
+        context.require_continuous_latents()
         if not context.model.has("prior"):
             raise NotApplicableError("the model has no prior")
         if context.model.latent_dim != 2:
@@ -45,9 +49,10 @@ class LatentGrid(Figure):
         model = context.model
         small = max(model.data_shape[1:]) < _SMALL
         size, gap = self.size or (12 if small else 20), 1 if small else 0
-        codes = prior_grid(model.prior, size)
-        labels = torch.full((len(codes),), self.label, device=model.device) if model.classes else None
-        images = to_unit(model.decode(codes.to(model.device), labels).mean, model.spec.data_range)
+        label = torch.tensor([self.label], device=model.device) if model.classes else None
+        prior = model.inference(labels=label).prior
+        codes = prior_grid(prior, size)
+        images = to_unit(decoder_of(model, self.label)(codes), model.spec.data_range)
         figure = new_figure(5.6, 5.6 * images.shape[-2] / images.shape[-1])
         axes = figure.subplots()
         tiled = tile(images, size, gap)
@@ -61,11 +66,18 @@ class LatentGrid(Figure):
 
 
 def prior_grid(prior: Distribution, size: int) -> Tensor:
-    """Return (size², 2) codes at equal steps of probability, row by row, the largest z₂ first."""
-    quantiles = (torch.arange(size) + 0.5) / size
-    steps = Normal(0.0, 1.0).icdf(quantiles)
-    columns, rows = steps.repeat(size), steps.flip(0).repeat_interleave(size)
-    return prior.mean.cpu() + prior.stddev.cpu() * torch.stack([columns, rows], dim=1)
+    """Return (size², 2) codes at quantiles of the prior's marginals, row by row, the largest z₂ first.
+
+    Quantiles of a Gaussian are exact; those of another prior are estimated from draws.
+    """
+    shares = (torch.arange(size) + 0.5) / size
+    if is_gaussian(prior):
+        steps = Normal(0.0, 1.0).icdf(shares)[:, None]
+        values = prior.mean.view(2).cpu() + prior.stddev.view(2).cpu() * steps
+    else:
+        values = prior.sample(torch.Size([_DRAWS])).view(_DRAWS, 2).cpu().quantile(shares, dim=0)
+    columns, rows = values[:, 0].repeat(size), values[:, 1].flip(0).repeat_interleave(size)
+    return torch.stack([columns, rows], dim=1)
 
 
 def _ticks(size: int, codes: Tensor) -> tuple[list[float], tuple[list[str], list[str]]]:

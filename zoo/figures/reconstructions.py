@@ -30,9 +30,8 @@ class Reconstructions(Figure):
         """Return the two rows."""
         model, split = context.model, context.split
         chosen = first_of_each_class(split.labels, min(self.count, len(split)))
-        inputs = split.examples(chosen).to(model.device)
-        labels = split.labels[chosen].to(model.device) if model.classes and split.labels is not None else None
-        return plot_reconstructions(inputs, model.reconstruct(inputs, labels), model.spec.data_range)
+        batch = context.take(chosen)
+        return plot_reconstructions(batch.x, model.reconstruct(batch.x, batch.labels), model.spec.data_range)
 
 
 def plot_reconstructions(inputs: Tensor, outputs: Tensor, data_range: tuple[float, float] | None) -> MatplotlibFigure:

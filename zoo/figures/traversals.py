@@ -38,6 +38,7 @@ class TraversalRows(Figure):
     def check(self, context: EvaluationContext) -> None:
         """Require images, a model that encodes and decodes them, and the example."""
         context.require_images()
+        context.require_continuous_latents()
         context.require_reconstruction()
         context.require_examples(self.example + 1)
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from zoo.evaluation.context import EvaluationContext
-from zoo.evaluation.measurement import Measurement, Result
+from zoo.evaluation.measurement import Measurement, Result, Source
 
 __all__ = ["EvaluationContext", "Measurement", "Metric", "Result", "mean_of"]
 
@@ -51,8 +51,10 @@ class Metric(ABC):
         """Return the numbers; each is of one of ``results``."""
 
 
-def mean_of(result: Result, values: Tensor, *, examples: int | None = None) -> Measurement:
+def mean_of(
+    result: Result, values: Tensor, *, source: Source | None = None, examples: int | None = None
+) -> Measurement:
     """Return the mean of values (N,), one of each example, with the standard error of that mean."""
     values = values.double()
     error = values.std().item() / len(values) ** 0.5 if len(values) > 1 else None
-    return Measurement(result, values.mean().item(), standard_error=error, examples=examples)
+    return Measurement(result, values.mean().item(), standard_error=error, source=source, examples=examples)

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import torch
 from pydantic import PositiveInt
+from torch import Tensor
 
-from zoo.divergences import kl_divergence
+from zoo.evaluation.measurement import FITTED
 from zoo.metrics import EvaluationContext, Measurement, Metric, Result, mean_of
 from zoo.registry import register
 
@@ -35,7 +36,9 @@ KL = Result(
 
 @register("metric", "elbo")
 class Elbo(Metric):
-    """ELBO = E_q[log p(x|z)] − KL(q(z|x) ‖ p(z)), mean over the data, in nats; β plays no part in it.
+    """ELBO = E_q[log p(x|z)] − KL(q(z|x) ‖ p(z)), mean over the data, in nats; without the weight β.
+
+    Where the model has a fitted prior, the bound under that prior stands beside it.
 
     Args:
         num_samples: draws of z for each x.
@@ -55,18 +58,19 @@ class Elbo(Metric):
 
     @torch.no_grad()
     def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
-        """Return ``elbo``, ``reconstruction`` = −E log p(x|z), and ``kl``."""
-        model = context.model
+        """Return ``elbo``, ``reconstruction`` = −E log p(x|z), and ``kl``; the first and the last also of a fitted prior."""
+        reconstruction, kl = self._terms(context, fitted=False)
+        found = [mean_of(ELBO, -(reconstruction + kl)), mean_of(RECONSTRUCTION, reconstruction), mean_of(KL, kl)]
+        if context.model.has("fitted_prior"):
+            reconstruction, kl = self._terms(context, fitted=True)
+            found += [mean_of(ELBO, -(reconstruction + kl), source=FITTED), mean_of(KL, kl, source=FITTED)]
+        return found
+
+    def _terms(self, context: EvaluationContext, *, fitted: bool) -> tuple[Tensor, Tensor]:
+        """Return −E log p(x|z) and KL(q(z|x) ‖ p(z)) of each example, (N,) each."""
         reconstructions, divergences = [], []
-        prior = model.prior
         for batch in context.batches(512):
-            q = model.encode(batch.x, batch.labels)
-            z = q.sample(torch.Size([self.num_samples]))
-            reconstructions.append(-model.decode(z, batch.labels).log_prob(batch.x).mean(0))
-            divergences.append(kl_divergence(q, prior, samples=z))
-        reconstruction, kl = context.collect(reconstructions), context.collect(divergences)
-        return [
-            mean_of(ELBO, -(reconstruction + kl)),
-            mean_of(RECONSTRUCTION, reconstruction),
-            mean_of(KL, kl),
-        ]
+            samples = context.infer(batch, fitted=fitted).draw(self.num_samples, reparameterised=False)
+            reconstructions.append(-samples.log_likelihood.mean(0))
+            divergences.append(samples.kl())
+        return context.collect(reconstructions), context.collect(divergences)

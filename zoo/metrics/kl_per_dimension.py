@@ -39,23 +39,22 @@ class KlPerDimension(Metric):
     def check(self, context: EvaluationContext) -> None:
         """Require that posterior and prior are Gaussian, since their marginals are known."""
         context.require_density()
-        if not is_gaussian(context.model.prior):
-            raise NotApplicableError("the prior is not Gaussian")
+        context.require_continuous_latents()
         with torch.no_grad():
-            batch = context.take(torch.zeros(1, dtype=torch.int64))
-            q = context.model.encode(batch.x, batch.labels)
-        if not is_gaussian(q):
-            raise NotApplicableError("the posterior is not Gaussian")
+            inference = context.infer(context.take(torch.zeros(1, dtype=torch.int64)))
+            for name, distribution in (("prior", inference.prior), ("posterior", inference.posterior)):
+                if not is_gaussian(distribution):
+                    raise NotApplicableError(f"the {name} is not Gaussian")
 
     @torch.no_grad()
     def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
         """Return ``kl_per_dimension``, a list with an entry for each dimension."""
-        model = context.model
-        prior = _marginals(model.prior)
-        divergences = [
-            kl_divergence(_marginals(model.encode(batch.x, batch.labels)), prior) for batch in context.batches(512)
-        ]
-        collected = context.collect(divergences, (model.latent_dim,))
+        divergences = []
+        for batch in context.batches(512):
+            inference = context.infer(batch)
+            of_dimensions = kl_divergence(_marginals(inference.posterior), _marginals(inference.prior))
+            divergences.append(of_dimensions.flatten(1))
+        collected = context.collect(divergences, (context.model.latent_dim,))
         return [Measurement(KL_PER_DIMENSION, collected.double().mean(0).tolist())]
 
 

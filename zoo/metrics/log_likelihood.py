@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from pydantic import PositiveInt
 
+from zoo.evaluation.measurement import FITTED, Source
 from zoo.metrics import EvaluationContext, Measurement, Metric, Result, mean_of
 from zoo.registry import register
 
@@ -31,6 +32,8 @@ BITS_PER_DIMENSION = Result(
 class LogLikelihood(Metric):
     """log p(x) ≥ E[log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|x)], mean over the data, in nats (estimate).
 
+    Where the model has a fitted prior, the estimate under that prior stands beside it.
+
     Args:
         num_samples: K, draws of z for each x; the estimate rises to log p(x) as K grows.
         examples: measure at most so many examples, the first of the split; null for all.
@@ -50,18 +53,22 @@ class LogLikelihood(Metric):
 
     @torch.no_grad()
     def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
-        """Return ``log_likelihood`` and ``bits_per_dimension``."""
-        model = context.model
+        """Return ``log_likelihood`` and ``bits_per_dimension``, also under a fitted prior."""
+        found = self._measure(context, None)
+        return [*found, *self._measure(context, FITTED)] if context.model.has("fitted_prior") else found
+
+    def _measure(self, context: EvaluationContext, source: Source | None) -> list[Measurement]:
+        model, fitted = context.model, source is not None
         count = min(len(context.split), self.examples or len(context.split))
         estimates = context.collect(
             [
-                model.log_likelihood(batch.x, batch.labels, num_samples=self.num_samples)
+                model.log_likelihood(batch.x, batch.labels, num_samples=self.num_samples, fitted=fitted)
                 for batch in context.batches(64, count)
             ]
         )
         bits = -estimates.double() / math.prod(model.data_shape) / math.log(2)
         examples = None if count == len(context.split) else count
         return [
-            mean_of(LOG_LIKELIHOOD, estimates, examples=examples),
-            mean_of(BITS_PER_DIMENSION, bits, examples=examples),
+            mean_of(LOG_LIKELIHOOD, estimates, source=source, examples=examples),
+            mean_of(BITS_PER_DIMENSION, bits, source=source, examples=examples),
         ]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.analysis.codes import encode_split
+from zoo.analysis.decoding import decoder_of
 from zoo.data import Split
 from zoo.evaluation.context import EvaluationContext
 from zoo.model import Model
@@ -23,6 +24,7 @@ _MOST_CLASSES = 20
 _FINEST, _COARSEST = 96, 8
 _GRID_SHARE = 0.6
 _PATH_STEPS = 11
+_DRAWS = 4096
 
 
 def check_explorer(context: EvaluationContext) -> None:
@@ -39,7 +41,7 @@ def check_explorer(context: EvaluationContext) -> None:
         >>> why_not(check_explorer, EvaluationContext(network, split_of_tensor(torch.rand(5, 2))))
         'the model has no latent space'
     """
-    context.require_latents()
+    context.require_continuous_latents()
     context.require_reconstruction()
     check_sheet(context.model.data_shape)
 
@@ -57,7 +59,7 @@ def explorer_data(context: EvaluationContext, budget: int, seed: int = 0) -> dic
     model, split = context.model, context.split
     codes = encode_split(model, split, _MOST_CODES).means
     with seeded(seed):
-        latent_map = map_of(codes, model.prior if model.has("prior") else None)
+        latent_map = map_of(codes, _draws_of_prior(model) if model.has("prior") else None)
     indices = _spread(len(codes), min(_MOST_POINTS, len(codes)))
     form = sheet_format(model.data_shape, _data_range(model, split, indices))
     grid_budget = int(_GRID_SHARE * budget)
@@ -92,6 +94,12 @@ def explorer_data(context: EvaluationContext, budget: int, seed: int = 0) -> dic
     }
 
 
+def _draws_of_prior(model: Model) -> Tensor:
+    """Return draws (M, d) of the prior, of each class in turn if it depends on the class."""
+    labels = torch.arange(_DRAWS, device=model.device) % model.classes if model.classes else None
+    return model.latents(_DRAWS, labels, fitted=False).flatten(1).cpu().float()
+
+
 def _grids(model: Model, latent_map: LatentMap, form: SheetFormat, budget: int) -> tuple[list[Axis], list[Sheet]]:
     """Return the finest grid that a budget allows, and a sheet of it for each class of a conditional model."""
     conditions: list[int | None] = [*range(min(model.classes, _MOST_CLASSES))] if model.classes else [None]
@@ -120,9 +128,9 @@ def _side(places: int, latent_map: LatentMap) -> int:
 
 def _decode_grid(model: Model, grid: Tensor, label: int | None) -> Tensor:
     decoded = []
+    decode = decoder_of(model, label or 0)
     for codes in grid.flatten(0, 1).split(1024):
-        labels = None if label is None else torch.full((len(codes),), label, device=model.device)
-        decoded.append(model.decode(codes.to(model.device), labels).mean.float().cpu())
+        decoded.append(decode(codes).float())
     return torch.cat(decoded).unflatten(0, grid.shape[:2])
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from zoo.errors import NotApplicableError, why_not
+from zoo.errors import NotApplicableError
+from zoo.evaluation.context import evaluating, reason_against
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
 from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
 from zoo.utils.files import replacing
-from zoo.utils.seeds import seeded
 
 
 def draw_figures(
@@ -31,13 +31,13 @@ def draw_figures(
     """
     paths = []
     for index, (name, figure) in enumerate(choose_figures(figures)):
-        reason = why_not(figure.check, context)
+        reason = reason_against(figure, context)
         if reason is not None:
             if figures is not None:
                 raise NotApplicableError(f"figure {name!r} does not apply: {reason}", where=f"figures[{index}]")
             continue
         path = Path(folder) / f"{name}.{image_format}"
-        with seeded(seed):
+        with evaluating(context, seed):
             save_figure(figure.draw(context), path)
         paths.append(path)
     return paths

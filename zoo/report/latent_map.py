@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from zoo.analysis.projection import Projection, principal_plane
 
@@ -90,8 +89,8 @@ class LatentMap:
         return names, ["u₁", "u₂"]
 
 
-def map_of(codes: Tensor, prior: Distribution | None) -> LatentMap:
-    """Return the map that holds all codes (N, d) and the bulk of the prior.
+def map_of(codes: Tensor, draws: Tensor | None) -> LatentMap:
+    """Return the map that holds all codes (N, d) and the bulk of the prior, given by draws (M, d) if there is one.
 
     With two latent dimensions it is the latent space. With more it is the plane through the mean of the codes along
     their first two principal axes, with one it is a line.
@@ -99,8 +98,7 @@ def map_of(codes: Tensor, prior: Distribution | None) -> LatentMap:
     projection = principal_plane(codes) if codes.shape[1] > 1 else None
     shown = codes if projection is None else projection(codes)
     low, high = shown.min(0).values, shown.max(0).values
-    if prior is not None:
-        draws = prior.sample(torch.Size([4096])).cpu().float()
+    if draws is not None:
         bulk = (draws if projection is None else projection(draws)).quantile(torch.tensor([_TAIL, 1 - _TAIL]), dim=0)
         low, high = torch.minimum(low, bulk[0]), torch.maximum(high, bulk[1])
     span = (high - low).clamp_min(1e-3 * torch.maximum(low.abs(), high.abs()).clamp_min(1e-3))
