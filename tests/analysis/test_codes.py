@@ -24,7 +24,7 @@ def test_codes_are_the_posterior_means_in_the_order_of_the_data() -> None:
 
 
 def test_class_means_need_labels() -> None:
-    with pytest.raises(DataError, match="need labels"):
+    with pytest.raises(DataError, match="expected labels"):
         class_means(Codes(torch.zeros(3, 2), None))
 
 
@@ -83,5 +83,5 @@ def test_a_typical_example_is_among_its_like_where_the_class_mean_is_not() -> No
     assert codes.means[chosen[0]].norm() > 3.5
     assert codes.means[chosen[1]].norm() < 0.5
     assert codes.labels[list(chosen.values())].tolist() == [0, 1]
-    with pytest.raises(DataError, match="need labels"):
+    with pytest.raises(DataError, match="expected labels"):
         typical_examples(Codes(codes.means, None))

@@ -8,17 +8,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from zoo.analysis.codes import encode_split
-from zoo.analysis.mixtures import fit_mixture
 from zoo.errors import NotApplicableError
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.measurement import FITTED, PRIOR, Source
+from zoo.samplers import fit_sampler
 
 SourceName = Literal["prior", "fitted"]
 _SOURCES = {source.key: source for source in (PRIOR, FITTED)}
 _BLOCK = 1024
-_COMPONENTS, _CODES = 10, 10_000
-"""Gaussians of a mixture that is fitted for a comparison, and the training examples it is fitted to at most."""
 
 
 def source_named(name: SourceName) -> Source:
@@ -66,6 +63,5 @@ def _sampler(context: EvaluationContext, source: Source, *, noise: bool) -> Call
     model = context.model
     if source == PRIOR:
         return lambda size, labels: model.sample(size, labels, noise=noise)
-    codes = encode_split(model, context.require_training_data(), _CODES).means
-    mixture = fit_mixture(codes, _COMPONENTS)
+    mixture = fit_sampler("aggregate", model, context.require_training_data())
     return lambda size, labels: model.sample(size, labels, noise=noise, latents=mixture)

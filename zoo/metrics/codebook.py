@@ -30,8 +30,8 @@ RATE = Result(
 class Codebook(Metric):
     r"""Use and perplexity of a codebook, exp(−Σ_k f_k log f_k) of the code frequencies f, and the rate in nats.
 
-    The rate is −E log p(codes): n log K for n places under the uniform prior, and under a fitted prior the cross-entropy
-    of the codes, which is what an entropy coder with that prior would take.
+    The rate is −E log p(codes): n log K for n places under the uniform prior; under a fitted prior the cross-entropy of
+    the codes, which an entropy coder with that prior would take.
 
     Source:
         van den Oord, Vinyals & Kavukcuoglu (2017), Neural Discrete Representation Learning.

@@ -58,7 +58,7 @@ class Elbo(Metric):
 
     @torch.no_grad()
     def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
-        """Return ``elbo``, ``reconstruction`` = −E log p(x|z), and ``kl``; the first and the last also of a fitted prior."""
+        """Return ``elbo``, ``reconstruction`` = −E log p(x|z), and ``kl``, with those under a fitted prior."""
         reconstruction, kl = self._terms(context, fitted=False)
         found = [mean_of(ELBO, -(reconstruction + kl)), mean_of(RECONSTRUCTION, reconstruction), mean_of(KL, kl)]
         if context.model.has("fitted_prior"):
