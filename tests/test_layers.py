@@ -46,7 +46,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 def imported_modules(tree: ast.AST, inside: str) -> Iterator[tuple[str, int]]:
-    """Yield each module of ``zoo`` that a source text imports, with its line; what only types need is left out."""
+    """Yield each module of ``zoo`` that a source text imports, with its line; imports for types are left out.
+
+    ``import zoo`` counts as an import of every name that is then looked up in it.
+    """
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             for other in node.orelse:
@@ -60,6 +63,8 @@ def imported_modules(tree: ast.AST, inside: str) -> Iterator[tuple[str, int]]:
                 yield from ((f"zoo.{alias.name}", node.lineno) for alias in node.names)
             elif node.module and node.module.startswith("zoo."):
                 yield node.module, node.lineno
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "zoo":
+            yield f"zoo.{node.attr}", node.lineno
         yield from imported_modules(node, inside)
 
 
@@ -112,7 +117,8 @@ def test_imports_inside_functions_count_and_those_for_types_do_not():
     text = (
         "if TYPE_CHECKING:\n    from zoo.cli import cli\n"
         "def f():\n    import zoo.runs.job\n    from zoo import build, errors\n"
+        "def g(model):\n    import zoo\n    return zoo.push(model, 'user/name')\n"
     )
     found = [module for module, _ in imported_modules(ast.parse(text), "a text")]
-    assert found == ["zoo.runs.job", "zoo.build", "zoo.errors"]
-    assert [home(module) for module in found] == ["runs", "assembly", "errors"]
+    assert found == ["zoo.runs.job", "zoo.build", "zoo.errors", "zoo", "zoo.push"]
+    assert [home(module) for module in found] == ["runs", "hub", "errors", "zoo", "hub"]

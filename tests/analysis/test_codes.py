@@ -12,7 +12,7 @@ from zoo.analysis.projection import principal_plane
 from zoo.analysis.traversals import traverse
 from zoo.data import split_of_tensor
 from zoo.errors import DataError, InputError
-from zoo.posteriors.point import Delta
+from zoo.nn.delta import Delta
 
 
 def test_codes_are_the_posterior_means_in_the_order_of_the_data() -> None:

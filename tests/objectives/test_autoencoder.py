@@ -22,7 +22,7 @@ def test_it_keeps_what_the_principal_components_keep() -> None:
     x = torch.randn(500, 2) @ torch.randn(2, 6) + 0.1 * torch.randn(500, 6)
     x = x - x.mean(0)
     parts = {"likelihood": "gaussian", "encoder": {"widths": [32]}, "decoder": {"widths": [32]}}
-    model = zoo.build("ae-mlp-2d", data_shape=(6,), **parts)
+    model = zoo.build("ae-mlp-2d", data_shape=(6,), data_range=None, **parts)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 800)
     for _ in range(800):

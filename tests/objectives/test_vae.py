@@ -54,11 +54,11 @@ def test_beta_rises_linearly_while_training_and_is_full_in_validation(warmup: di
     model = make(beta=2.0, beta_warmup=warmup)
     weights = []
     for step in range(15):
-        model.objective.advance(step, steps_per_epoch)
+        model.update_schedules(step, steps_per_epoch)
         loss, parts = terms(model.train())
         weights.append((loss - parts["reconstruction"]) / parts["kl"])
     assert weights == pytest.approx([2 * min(1.0, (step + 1) / 10) for step in range(15)], rel=1e-3)
-    model.objective.advance(0, steps_per_epoch)
+    model.update_schedules(0, steps_per_epoch)
     loss, parts = terms(model.eval())
     assert loss == pytest.approx(parts["reconstruction"] + 2 * parts["kl"], rel=1e-5)
 

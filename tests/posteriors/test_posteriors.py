@@ -13,8 +13,14 @@ from zoo.model import Model
 from zoo.nn.flows import EstimatedMoments
 from zoo.posteriors import posterior_mean
 from zoo.registry import find_component
+from zoo.spec.options import wiring_of
 
-POSTERIORS = [name for name in zoo.list_components("posterior") if not find_component("posterior", name).discrete]
+POSTERIORS = [
+    name
+    for name in zoo.list_components("posterior")
+    if not find_component("posterior", name).discrete
+    and "feature_shape" not in wiring_of(find_component("posterior", name))
+]
 WITH_DENSITY = [name for name in POSTERIORS if find_component("posterior", name).density != "none"]
 WITH_DENSITY_ANYWHERE = [name for name in POSTERIORS if find_component("posterior", name).density == "any"]
 

@@ -41,10 +41,9 @@ def _facts(pulled: Pulled) -> dict[str, object]:
 def _text(pulled: Pulled) -> str:
     from zoo.evaluation.tables import metrics_table
     from zoo.hub.faults import scrub
-    from zoo.spec.model import PARTS
 
     spec = pulled.spec
-    parts = [f"{role} {getattr(spec, role).name}" for role in PARTS if getattr(spec, role) is not None]
+    parts = [f"{role} {part.name}" for role, part in spec.components().items() if role != "objective"]
     size = sum(tensor.numel() for tensor in pulled.model.state_dict().values())
     lines = [
         f"{pulled.address}, commit {pulled.commit[:12]}",

@@ -71,7 +71,7 @@ def _resolve(spec: ModelSpec, objective: type[Objective]) -> ModelSpec:
         if role in needs and (component is not None or role != "fitted_prior"):
             if component is None:
                 raise ComponentError(
-                    f"the objective {name!r} needs a {role}, got none",
+                    f"missing: the objective {name!r} needs one",
                     where=f"model.{role}",
                     remedy=f"Add `{role}: NAME`; `zoo-cli list {kind_of_role(role)}` shows what there is.",
                 )
@@ -115,7 +115,7 @@ def _needed_parts(spec: ModelSpec, objective: type[Objective]) -> tuple[str, ...
         raise RecipeError("missing", where="model.latent_dim", remedy="Give the number of latent dimensions.")
     if not has_latents and spec.latent_dim is not None:
         raise RecipeError(
-            f"expected none, since a model of {', '.join(chosen)} has no latents, got {spec.latent_dim}",
+            f"a model of {', '.join(chosen)} has no latent dimensions, got {spec.latent_dim}",
             where="model.latent_dim",
             remedy="Leave it out; `latent_dim: null` removes what a preset gives.",
         )

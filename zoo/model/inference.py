@@ -75,6 +75,10 @@ class Inference:
         """p(z), or p(z|y), with batch shape () or (B,) and event shape ``latent_shape``."""
         return self.model.prior_distribution(self)
 
+    def afresh(self) -> Inference:
+        """Return the same knowledge of the batch, from which everything is computed anew."""
+        return Inference(self.model, self.x, self.labels, self.mask, fitted=self.fitted)
+
     def condition_of(self, role: str) -> Tensor | None:
         """Return the condition vectors as a part sees them: None if it was built without."""
         return self.condition if self.model.is_conditioned(role) else None
@@ -130,7 +134,7 @@ class Inference:
 
     def path_log_q(self, z: Tensor) -> Tensor:
         """Return log q(z|x), (*S, B) nats, whose gradient reaches z but not the parameters of q."""
-        fixed = Inference(self.model, self.x, self.labels, self.mask, fitted=self.fitted)
+        fixed = self.afresh()
         vars(fixed)["features"] = self.features.detach()
         with frozen(self.model), full_precision(z):
             log_q: Tensor = fixed.posterior.log_prob(z)

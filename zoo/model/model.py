@@ -21,9 +21,9 @@ from zoo.model.loss import Loss, StepLoss
 from zoo.networks import Network
 from zoo.nn.adversary import Adversary
 from zoo.nn.conditions import LabelEmbedding, TimeEmbedding
+from zoo.nn.delta import Delta
 from zoo.nn.weight import ScheduledWeight
 from zoo.posteriors import Posterior, posterior_mean
-from zoo.posteriors.point import Delta
 from zoo.preparation.preprocessing import Form, postprocess, preprocess
 from zoo.priors import Prior
 from zoo.spec.data_description import DataDescription
@@ -232,6 +232,8 @@ class Model(nn.Module):
         """
         if x is not None:
             x = self.check_data(x)
+            if labels is not None and self.label_embedding is None:
+                self.check_labels(labels, len(x))
             if mask is not None:
                 mask = self.check_mask(mask, x)
         return Inference(self, x, labels, mask, fitted=fitted)
@@ -267,6 +269,8 @@ class Model(nn.Module):
             ComponentError: the model is a network without a code, or its decoder returns something else than data.
         """
         self._check_code("decode")
+        if labels is not None and self.label_embedding is None:
+            self.check_labels(labels, 0)
         return Inference(self, None, labels).decode(z)
 
     @property

@@ -79,6 +79,7 @@ class Wiring:
             return self._part(name, where, name)
         look_up: Mapping[str, Callable[[], Any]] = {
             "data_shape": lambda: self.spec.data_shape,
+            "data_range": lambda: self.spec.data_range,
             "condition_dim": lambda: self._condition_dim(role),
             "output_shape": lambda: self._output_shape(where),
             "features": lambda: self._part("encoder", where, name).features,

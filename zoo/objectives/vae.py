@@ -12,6 +12,7 @@ from torch.distributions import Distribution
 from zoo.divergences import KlMethod
 from zoo.nn.weight import ScheduledWeight
 from zoo.objectives import Objective, StepLoss, impossible, regularised, sample_latents
+from zoo.objectives._checks import check_has_density
 from zoo.registry import register
 from zoo.spec.schedule import NonNegativeWeight, WeightSchedule, as_schedule
 from zoo.spec.training import Duration
@@ -120,18 +121,6 @@ class Vae(Objective):
             latents: what z is drawn from instead of a prior.
         """
         return sample_latents(model, n, labels, noise=noise, fitted=fitted, latents=latents)
-
-
-def check_has_density(spec: ModelSpec, model: Model) -> None:
-    """Refuse a posterior without a density under an objective that needs one."""
-    if not model.has_density:
-        name = spec.posterior.name if spec.posterior else "none"
-        raise impossible(
-            f"objective {spec.objective.name!r}",
-            f"posterior {name!r}",
-            "a point has no density, so there is no KL term",
-            "Use posterior `diagonal_gaussian` or `full_gaussian`, or objective `autoencoder`.",
-        )
 
 
 def _warmed_up(beta: WeightSchedule, warmup: Duration | None) -> WeightSchedule:

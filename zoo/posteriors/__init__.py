@@ -8,9 +8,10 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
-from torch.nn import functional as F
 
-from zoo.utils.precision import at_least_float32, full_precision
+from zoo.nn.head import Head, positive
+
+__all__ = ["Density", "Head", "Level", "Posterior", "PosteriorDraw", "Quantiser", "positive", "posterior_mean"]
 
 Density = Literal["none", "drawn", "any"]
 
@@ -101,20 +102,6 @@ class Quantiser(Posterior):
     @abstractmethod
     def embed(self, indices: Tensor) -> Tensor:
         """Return the latents (*S, B, D, *grid) of code numbers (*S, B, *grid)."""
-
-
-class Head(nn.Linear):
-    """A linear layer that computes in float32 or better, because a variance cannot live with bf16's 8 bits."""
-
-    def forward(self, h: Tensor) -> Tensor:
-        """Map features (B, F) to outputs (B, O)."""
-        with full_precision(h):
-            return F.linear(at_least_float32(h), at_least_float32(self.weight), at_least_float32(self.bias))
-
-
-def positive(raw: Tensor, floor: float) -> Tensor:
-    """Map any real number to a scale of at least ``floor``: softplus, finite and with a gradient for ±1e4."""
-    return F.softplus(raw) + floor
 
 
 def posterior_mean(q: Distribution, num_samples: int = 64) -> Tensor:

@@ -31,6 +31,7 @@ PART_NAMES = ("likelihood", "encoder", "posterior", "prior", "decoder", "network
 
 WIRING: Mapping[str, str] = {
     "data_shape": "shape of one example",
+    "data_range": "smallest and largest value of the data, or None",
     "output_shape": "shape of the raw parameters that the likelihood takes",
     "latent_dim": "number of latent dimensions, or of channels of a latent map",
     "latent_shape": "shape of the latents of one example",
@@ -89,7 +90,7 @@ KINDS: Mapping[str, Kind] = {
             "Prior",
             "→ distribution over z",
             (
-                *("latent_dim", "latent_shape", "data_shape", "condition_dim", "train_examples"),
+                *("latent_dim", "latent_shape", "data_shape", "data_range", "condition_dim", "train_examples"),
                 *("encoder", "posterior"),
             ),
         ),
@@ -206,8 +207,8 @@ def list_components(kind: str | None = None, pattern: str = "*") -> Any:
 
     Example:
         >>> import zoo
-        >>> zoo.list_components("posterior")
-        ['diagonal_gaussian', 'full_gaussian', 'point']
+        >>> zoo.list_components("posterior", "full_*")
+        ['full_gaussian']
     """
     if kind is None:
         return {name: list_components(name, pattern) for name in KINDS}

@@ -17,6 +17,8 @@ _WORDS = {
     "NonNegativeInt": "int ≥ 0",
     "PositiveFloat": "float > 0",
     "NonNegativeFloat": "float ≥ 0",
+    "Weight": "float | schedule",
+    "NonNegativeWeight": "float ≥ 0 | schedule",
     "Duration": "{epochs: N} | {steps: N}",
 }
 _BOUNDS = {

@@ -16,7 +16,7 @@ from zoo.registry.inspection import describe_component
 from zoo.runs.card_file import Card, is_untouched
 from zoo.runs.portable import portable
 from zoo.spec.documents import to_yaml
-from zoo.spec.model import PARTS, ModelSpec
+from zoo.spec.model import ModelSpec, kind_of_role
 from zoo.spec.recipe import Recipe
 from zoo.utils.files import write_text
 from zoo.version import __version__
@@ -103,7 +103,7 @@ def _metadata(name: str, spec: ModelSpec, recipe: Recipe | None, evaluation: dic
     Source:
         Hugging Face, Model Cards, "Model card metadata". https://huggingface.co/docs/hub/model-cards
     """
-    used = [getattr(spec, role).name for role in ("objective", *PARTS) if getattr(spec, role) is not None]
+    used = [component.name for component in spec.components().values()]
     task = _task(spec)
     metadata: dict[str, Any] = {
         "library_name": "latent-zoo",
@@ -163,7 +163,7 @@ def _picture(figure: str) -> str:
 
 
 def _what_it_is(spec: ModelSpec) -> str:
-    components = [f"{role} `{getattr(spec, role).name}`" for role in PARTS if getattr(spec, role) is not None]
+    components = [f"{role} `{part.name}`" for role, part in spec.components().items() if role != "objective"]
     return (
         f"Objective `{spec.objective.name}`; {', '.join(components)}"
         + (f"; {spec.latent_dim} latent dimensions" if spec.latent_dim else "")
@@ -242,11 +242,11 @@ def _limits(spec: ModelSpec, recipe: Recipe | None, evaluation: dict[str, Any] |
 def _citation(spec: ModelSpec, info: DataInfo | None) -> str:
     """Name the sources that the components state themselves, then that of the data."""
     sources = []
-    for role in ("objective", *PARTS):
-        component = getattr(spec, role)
-        if component is None or component.name not in list_components(role):
+    for role, component in spec.components().items():
+        kind = kind_of_role(role)
+        if component.name not in list_components(kind):
             continue
-        doc = describe_component(find_source(role, component.name)).doc
+        doc = describe_component(find_source(kind, component.name)).doc
         _, found, after = doc.partition("Source:\n")
         if found:
             sources.append(f"- {role} `{component.name}`: {' '.join(after.split(chr(10) * 2)[0].split())}")

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from zoo.errors import ComponentError, ZooWarning
 from zoo.registry import KINDS, find_component, usable_components
 from zoo.registry.catalogue import list_models
-from zoo.spec.model import PARTS, ModelSpec
+from zoo.spec.model import PARTS, ModelSpec, kind_of_role
 from zoo.spec.options import option_schema
 from zoo.spec.recipe import Recipe
 from zoo.training.optimizers import optimizer_classes
@@ -34,7 +34,7 @@ def recipe_schema() -> Schema:
     """
     schema, definitions = _schema(Recipe)
     model = definitions.pop("ModelSpec")
-    choices = {role: _add_components(role, definitions) for role in ("objective", *PARTS)}
+    choices = _choices(definitions)
     # A preset fills in what the recipe leaves out, the names of components and their options too.
     extension = {**_complete_model(model, choices, beside_preset=True), "required": ["preset"]}
     whole = _complete_model(model, choices, beside_preset=False)
@@ -56,12 +56,19 @@ def recipe_schema() -> Schema:
 def model_schema() -> Schema:
     """Return the JSON Schema of a model's spec."""
     schema, definitions = _schema(ModelSpec)
-    choices = {role: _add_components(role, definitions) for role in ("objective", *PARTS)}
+    choices = _choices(definitions)
     return {
         **_complete_model(schema, choices, beside_preset=False),
         "$schema": _DIALECT,
         "$defs": definitions,
     }
+
+
+def _choices(definitions: Schema) -> dict[str, dict[str, Schema]]:
+    """Define the components of each role of a model, and return references to them by role and name."""
+    kinds = {role: kind_of_role(role) for role in ("objective", *PARTS)}
+    defined = {kind: _add_components(kind, definitions) for kind in dict.fromkeys([*kinds.values(), "regulariser"])}
+    return {**{role: defined[kind] for role, kind in kinds.items()}, "regularisers": defined["regulariser"]}
 
 
 def component_schema(kind: str, name: str) -> Schema:
@@ -111,6 +118,9 @@ def _complete_model(model: Schema, choices: dict[str, dict[str, Schema]], *, bes
     properties["preset"] = {**properties["preset"], "anyOf": [preset] if beside_preset else [preset, {"type": "null"}]}
     for role, references in choices.items():
         choice = _choice(references, beside_preset=beside_preset)
+        if role == "regularisers":
+            properties[role] = {**properties[role], "additionalProperties": choice}
+            continue
         if role != "objective":
             choice["anyOf"].append({"type": "null"})
         properties[role] = {"description": properties[role]["description"], **choice}

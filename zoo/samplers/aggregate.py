@@ -6,10 +6,10 @@ from pydantic import PositiveInt
 from torch.distributions import Distribution
 
 from zoo.analysis.codes import encode_split
-from zoo.analysis.mixtures import fit_mixture
 from zoo.data import Split
 from zoo.errors import DataError
 from zoo.model import Model
+from zoo.priors._mixtures import fit_mixture
 from zoo.registry import register
 from zoo.samplers import Sampler
 

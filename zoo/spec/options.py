@@ -124,6 +124,9 @@ def construct(component: type, options: dict[str, Any], wiring: dict[str, Any], 
     """
     checked = option_schema(component).model_validate(options)
     wanted = wiring_of(component)
+    absent = sorted(wanted - set(wiring))
+    if absent:
+        raise ComponentError(f"it asks for {absent[0]!r}, which is not known here", where=where)
     try:
         return component(**dict(checked), **{name: wiring[name] for name in wanted})
     except ZooError as error:

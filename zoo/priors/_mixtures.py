@@ -1,4 +1,4 @@
-"""Gaussians and mixtures of Gaussians fitted to codes."""
+"""Gaussians and mixtures of Gaussians fitted to latents in closed form."""
 
 from __future__ import annotations
 
@@ -124,8 +124,8 @@ def _gaussian(mean: Tensor, covariance: Tensor, dtype: torch.dtype) -> Multivari
 def _check(codes: Tensor, components: int) -> None:
     if codes.ndim != 2 or len(codes) < 2 * components:
         raise DataError(
-            f"expected at least {2 * components} codes (N, d) for {components} Gaussians, got {tuple(codes.shape)}",
-            where="codes",
+            f"expected at least {2 * components} latents (N, d) for {components} Gaussians, got {tuple(codes.shape)}",
+            where="latents",
         )
     if not codes.isfinite().all():
-        raise DataError("the codes hold values that are not finite", where="codes")
+        raise DataError("expected finite latents, got NaN or infinity", where="latents")

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from zoo.analysis.mixtures import fit_gaussian, fit_mixture
 from zoo.errors import DataError
+from zoo.priors._mixtures import fit_gaussian, fit_mixture
 
 MEANS = torch.tensor([[-4.0, 0.0], [4.0, 1.0], [0.0, 6.0]])
 COVARIANCES = torch.tensor([[[1.0, 0.6], [0.6, 1.0]], [[0.5, 0.0], [0.0, 2.0]], [[1.0, -0.3], [-0.3, 0.5]]])
@@ -62,8 +62,8 @@ def test_points_that_coincide_make_no_singular_covariance() -> None:
 @pytest.mark.parametrize(
     ("points", "message"),
     [
-        (torch.zeros(5, 2), "at least 6 codes"),
-        (torch.full((9, 2), torch.nan), "not finite"),
+        (torch.zeros(5, 2), "expected at least 6 latents"),
+        (torch.full((9, 2), torch.nan), "expected finite"),
         (torch.zeros(9), r"got \(9,\)"),
     ],
 )

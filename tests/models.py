@@ -1,0 +1,111 @@
+"""Small models around any component of the registry, for the laws that every component obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import zoo
+from zoo.errors import ComponentError, RecipeError
+from zoo.model import Model
+from zoo.spec.resolve import merge
+
+IMAGE = (1, 8, 8)
+"""Shape of the data; binary values suit every likelihood."""
+
+SIZES: Mapping[str, Mapping[str, Any]] = {
+    "encoder": {"mlp": {"widths": [16]}, "conv": {"channels": [4, 6]}},
+    "decoder": {"mlp": {"widths": [16]}, "conv": {"channels": [6, 4], "hidden": 8}, "conv_map": {"channels": [6, 4]}},
+    "prior": {"vamp": {"components": 5}, "mixture": {"components": 3}, "pixelcnn": {"width": 8, "layers": 2}},
+    "network": {"unet": {"channels": [4, 8]}},
+    "regulariser": {"total_correlation_critic": {"width": 8, "depth": 2}},
+}
+"""Options that keep components small; those of a component that is not there are not used."""
+
+VECTORS: Mapping[str, Any] = {
+    "objective": "vae",
+    "data_shape": IMAGE,
+    "data_range": [0, 1],
+    "latent_dim": 2,
+    "train_examples": 100,
+    "encoder": "mlp",
+    "posterior": "diagonal_gaussian",
+    "prior": "standard_gaussian",
+    "decoder": "mlp",
+    "likelihood": "bernoulli",
+}
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "vectors": VECTORS,
+    "points": {**VECTORS, "objective": "autoencoder", "posterior": "point"},
+    "classes": {**VECTORS, "classes": 3},
+    "maps": {**VECTORS, "encoder": "conv", "posterior": "gaussian_map", "decoder": "conv_map"},
+    "point maps": {
+        **VECTORS,
+        "objective": "autoencoder",
+        "encoder": "conv",
+        "posterior": "point_map",
+        "decoder": "conv_map",
+    },
+    "codes": {
+        **VECTORS,
+        "encoder": "conv",
+        "posterior": "vector_quantized",
+        "prior": "uniform_codes",
+        "decoder": "conv_map",
+    },
+    "levels": {**VECTORS, "latent_dim": 4, "posterior": "top_down", "prior": "top_down", "decoder": "top_down"},
+    "sphere": {**VECTORS, "latent_dim": 3, "posterior": "von_mises_fisher", "prior": "uniform_sphere"},
+    "ball": {**VECTORS, "posterior": "wrapped_normal", "prior": "wrapped_normal"},
+    "network": {
+        "objective": {"name": "denoising", "steps": 10},
+        "data_shape": IMAGE,
+        "data_range": [-1, 1],
+        "prior": None,
+        "network": {"name": "mlp", "width": 16},
+    },
+}
+"""Models into which components are put, one at a time; the first in which one can work is taken."""
+
+
+def small(kind: str, name: str) -> dict[str, Any]:
+    return {"name": name, **SIZES.get(kind, {}).get(name, {})}
+
+
+def spec_with(setting: str, **components: str) -> dict[str, Any]:
+    """Return a setting with some components replaced, each in a small size; a regulariser is added."""
+    spec = dict(SETTINGS[setting])
+    for kind in ("encoder", "decoder", "prior"):
+        if isinstance(spec.get(kind), str):
+            spec[kind] = small(kind, spec[kind])
+    changes: dict[str, Any] = {}
+    for kind, name in components.items():
+        if kind == "regulariser":
+            changes["regularisers"] = {name: small(kind, name)}
+        else:
+            changes[kind] = small(kind, name)
+    return merge(spec, changes)
+
+
+def models_with(**components: str) -> Iterator[Model]:
+    """Yield the model of every setting in which the components can work, with the same first weights each time."""
+    for setting in SETTINGS:
+        torch.manual_seed(0)
+        try:
+            yield zoo.build(spec_with(setting, **components))
+        except (ComponentError, RecipeError):
+            continue
+
+
+def model_with(**components: str) -> Model | None:
+    """Return a model in which the components can work, or None if they can in no setting."""
+    return next(models_with(**components), None)
+
+
+def batch(model: Model, size: int = 6) -> tuple[Tensor, Tensor | None]:
+    """Return binary data and labels that the model takes."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randint(2, (size, *model.data_shape), generator=generator).float()
+    return x, torch.arange(size) % model.classes if model.classes else None

@@ -1,0 +1,166 @@
+"""Importance-weighted bounds and their gradients."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from einops import rearrange
+from pydantic import Field, PositiveInt
+from torch import Tensor
+from torch.distributions import Distribution
+
+from zoo.nn.frozen import frozen
+from zoo.objectives import Objective, StepLoss, impossible, regularised, sample_latents
+from zoo.objectives._checks import check_has_density
+from zoo.registry import register
+from zoo.utils.precision import full_precision
+
+if TYPE_CHECKING:
+    from zoo.model import Inference, LatentSamples, Model
+    from zoo.spec.model import ModelSpec
+
+
+@register("objective", "iwae")
+class Iwae(Objective):
+    r"""Maximise an importance-weighted bound of log p(x), which is tighter than the ELBO.
+
+    With w = p(x, z) / q(z|x), K = ``num_samples`` and M = ``groups``, M K draws of z for each x give the bound
+    (1/M) Σ_m log (1/K) Σ_k w_mk: the ELBO for K = 1, IWAE for M = 1, MIWAE for both above 1. It is tighter as K grows,
+    while the encoder's gradient drowns in noise; M, ``encoder_groups`` and ``gradient`` are remedies.
+
+    Args:
+        num_samples: K, draws in each group.
+        groups: M, groups whose bounds are averaged.
+        elbo: share of the ELBO that is mixed in, β of CIWAE: (1 − β) bound + β ELBO.
+        encoder_groups: groups into which the same M K draws are divided for the encoder alone (PIWAE); the decoder and
+            the prior keep M. null: the encoder has the same bound.
+        gradient: ``plain``. ``stl``: log q without its own parameters, whose gradient has no variance where q is the
+            true posterior; for K = 1 only, since it is biased for more. ``dreg``: the doubly reparameterised gradient
+            of the encoder, unbiased for any K and with a smaller variance.
+
+    Source:
+        Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders, equation 8.
+        https://arxiv.org/abs/1509.00519
+        Rainforth et al. (2018), Tighter Variational Bounds are Not Necessarily Better, section 4 (MIWAE, CIWAE, PIWAE).
+        https://arxiv.org/abs/1802.04537
+        Roeder, Wu & Duvenaud (2017), Sticking the Landing. https://arxiv.org/abs/1703.09194
+        Tucker et al. (2019), Doubly Reparameterized Gradient Estimators, equation 8. https://arxiv.org/abs/1810.04152
+
+    Example:
+        >>> import torch, zoo
+        >>> objective = {"name": "iwae", "num_samples": 5, "gradient": "dreg"}
+        >>> model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), objective=objective)
+        >>> sorted(model.loss(torch.rand(4, 1, 8, 8)).terms)
+        ['bound', 'elbo', 'kl', 'reconstruction']
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("encoder", "posterior", "prior", "decoder", "likelihood")
+
+    def __init__(
+        self,
+        *,
+        num_samples: PositiveInt = 5,
+        groups: PositiveInt = 1,
+        elbo: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        encoder_groups: PositiveInt | None = None,
+        gradient: Literal["plain", "stl", "dreg"] = "plain",
+    ) -> None:
+        super().__init__()
+        if gradient == "stl" and num_samples > 1:
+            raise impossible(
+                "`gradient: stl`",
+                f"`num_samples: {num_samples}`",
+                "its gradient is biased for more than one draw in a group",
+                "Use `gradient: dreg`, or `num_samples: 1` with `groups`.",
+            )
+        if encoder_groups is not None and (num_samples * groups) % encoder_groups:
+            raise impossible(
+                f"`encoder_groups: {encoder_groups}`",
+                f"{num_samples * groups} draws",
+                "they cannot be divided evenly",
+                "Choose a divisor of `num_samples` × `groups`.",
+            )
+        self.num_samples, self.groups, self.elbo = num_samples, groups, elbo
+        self.encoder_groups, self.gradient = encoder_groups, gradient
+
+    def check(self, spec: ModelSpec, model: Model) -> None:
+        """Refuse a posterior without a density, or one that a gradient cannot work with."""
+        check_has_density(spec, model)
+        if self.gradient != "plain" and model.posterior.density != "any":
+            raise impossible(
+                f"`gradient: {self.gradient}`",
+                f"posterior {spec.posterior.name if spec.posterior else 'none'!r}",
+                "it needs log q(z|x) at fixed parameters, which the posterior has for its own draws only",
+                "Use `gradient: plain`.",
+            )
+
+    def loss(self, model: Model, inference: Inference) -> StepLoss:
+        """Return the negative bound in nats, with ``bound``, ``elbo``, ``reconstruction`` and ``kl`` as terms."""
+        samples = inference.draw(self.num_samples * self.groups)
+        log_weights = samples.log_weights
+        with full_precision(samples.z):
+            bound = self._bound(log_weights, self.groups).mean()
+            reconstruction = -samples.log_likelihood.detach().mean()
+            kl = samples.log_ratio.detach().mean()
+        total = bound
+        if self.training and not (self.gradient == "plain" and self.encoder_groups is None):
+            surrogate = self._surrogate(samples)
+            total = bound.detach() + surrogate - surrogate.detach()
+        terms = {"bound": bound.detach(), "elbo": -(reconstruction + kl), "reconstruction": reconstruction, "kl": kl}
+        return regularised(samples, -total, terms)
+
+    def _bound(self, log_weights: Tensor, groups: int) -> Tensor:
+        """Return the bound of each example, (B,), from log-weights (M K, B)."""
+        grouped = rearrange(log_weights, "(m k) b -> m k b", m=groups)
+        bound = (grouped.logsumexp(1) - math.log(grouped.shape[1])).mean(0)
+        return (1 - self.elbo) * bound + self.elbo * log_weights.mean(0)
+
+    def _surrogate(self, samples: LatentSamples) -> Tensor:
+        """Return a scalar whose gradient estimates that of the bound; its value means nothing."""
+        if self.encoder_groups is None:
+            return self._estimate(samples, samples.inference, self.groups)
+        # The decoder and the prior learn from draws that are cut off from the encoder, the encoder from draws that
+        # pass through a decoder and a prior whose parameters are fixed.
+        model = samples.inference.model
+        with frozen(model.encoder, model.posterior):
+            log_weights = samples.inference.afresh().log_joint(samples.z.detach()) - samples.log_q.detach()
+            others = self._bound(log_weights, self.groups).mean()
+        with frozen(model.decoder, model.likelihood, model.latent_prior):
+            return others + self._estimate(samples, samples.inference.afresh(), self.encoder_groups)
+
+    def _estimate(self, samples: LatentSamples, inference: Inference, groups: int) -> Tensor:
+        if self.gradient == "plain":
+            return self._bound(inference.log_joint(samples.z) - samples.log_q, groups).mean()
+        z = samples.z.view_as(samples.z)
+        log_weights = inference.log_joint(z) - samples.inference.path_log_q(z)
+        if self.gradient == "stl":
+            return self._bound(log_weights, groups).mean()
+        grouped = rearrange(log_weights.detach(), "(m k) b -> m k b", m=groups)
+        share = rearrange(grouped.softmax(1), "m k b -> (m k) b")
+        # d bound / d log w for the parameters of decoder and prior; for z, each share counts twice.
+        constant = self.elbo / len(log_weights)
+        weight = (1 - self.elbo) * share / groups + constant
+        weight_of_z = (1 - self.elbo) * share * share / groups + constant
+        if z.requires_grad:
+            factor = (weight_of_z / weight.clamp_min(1e-38)).reshape(weight.shape + (1,) * (z.ndim - 2))
+            z.register_hook(lambda gradient: gradient * factor)
+        return (weight * log_weights).sum(0).mean()
+
+    def sample(
+        self,
+        model: Model,
+        n: int,
+        labels: Tensor | None = None,
+        *,
+        noise: bool = False,
+        fitted: bool | None = None,
+        latents: Distribution | None = None,
+    ) -> Tensor:
+        """Draw z from the prior and decode it.
+
+        Args:
+            fitted: draw z from the prior that was fitted after training; None: if there is one.
+            latents: what z is drawn from instead of a prior.
+        """
+        return sample_latents(model, n, labels, noise=noise, fitted=fitted, latents=latents)

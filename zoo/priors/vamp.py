@@ -1,0 +1,117 @@
+"""The variational mixture of posteriors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor, nn
+from torch.distributions import Distribution, constraints
+
+from zoo.priors import Prior
+from zoo.registry import register
+
+if TYPE_CHECKING:
+    from zoo.model.inference import Inference
+
+
+@register("prior", "vamp")
+class Vamp(Prior):
+    r"""VampPrior: p(z) = (1/K) Σ_k q(z|u_k), the posteriors of K pseudo-inputs that are learned with the model.
+
+    Choose it over ``standard_gaussian`` where the latents of the data do not look like one Gaussian: it follows the
+    posterior, whose average over the data is the best prior. On static MNIST the paper gains 3 nats. The KL divergence
+    is estimated from the draws. Pseudo-inputs stay within the range of the data, where that is known.
+
+    In a conditional model the k-th pseudo-input has the label k modulo the number of classes, and p(z) does not depend
+    on the label of the example.
+
+    Args:
+        components: K, number of pseudo-inputs.
+        spread: standard deviation of the first pseudo-inputs, before they are mapped into the range of the data.
+
+    Shapes:
+        batch shape (), event shape ``latent_shape``.
+
+    Source:
+        Tomczak & Welling (2018), VAE with a VampPrior, equation 9. https://arxiv.org/abs/1705.07120
+
+    Example:
+        >>> import zoo
+        >>> model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), prior={"name": "vamp", "components": 20})
+        >>> model.prior.sample((3,)).shape
+        torch.Size([3, 2])
+    """
+
+    needs_density: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        data_shape: tuple[int, ...],
+        data_range: tuple[float, float] | None,
+        components: PositiveInt = 500,
+        spread: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.components, self.data_range = components, data_range
+        self.raw_inputs = nn.Parameter(spread * torch.randn(components, *data_shape))
+
+    @property
+    def pseudo_inputs(self) -> Tensor:
+        """The pseudo-inputs u, (K, *data_shape), in the range of the data."""
+        if self.data_range is None:
+            return self.raw_inputs
+        low, high = self.data_range
+        return low + (high - low) * self.raw_inputs.sigmoid()
+
+    def forward(self, inference: Inference) -> PosteriorMixture:
+        """Return the mixture, with batch shape () and event shape ``latent_shape``."""
+        inputs, classes = self.pseudo_inputs, inference.model.classes
+        labels = torch.arange(self.components, device=inputs.device) % classes if classes else None
+
+        def encode(chosen: Tensor | slice) -> Distribution:
+            return inference.encode(inputs[chosen], None if labels is None else labels[chosen])
+
+        return PosteriorMixture(encode, self.components, inference.model.latent_shape)
+
+
+class PosteriorMixture(Distribution):
+    """An equal mixture of posteriors, each of which is encoded when it is needed.
+
+    Args:
+        encode: returns q(z|u_k), with batch shape (n,), of the chosen n components.
+        components: K.
+        latent_shape: event shape.
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(
+        self, encode: Callable[[Tensor | slice], Distribution], components: int, latent_shape: tuple[int, ...]
+    ) -> None:
+        self.encode, self.components = encode, components
+        self._all: Distribution | None = None
+        super().__init__(torch.Size(), torch.Size(latent_shape), validate_args=False)
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Any real values, as one event."""
+        return constraints.independent(constraints.real, len(self.event_shape))
+
+    @torch.no_grad()
+    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:
+        """Draw (*sample_shape, *latent_shape): a component for each draw, then a draw of its posterior."""
+        shape = torch.Size(sample_shape)
+        chosen = torch.randint(self.components, (shape.numel(),))
+        return self.encode(chosen).sample().reshape(shape + self.event_shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return log p(z), (*S,), of latents (*S, *latent_shape)."""
+        if self._all is None:
+            self._all = self.encode(slice(None))
+        each = self._all.log_prob(value.unsqueeze(value.ndim - len(self.event_shape)))
+        return each.logsumexp(-1) - math.log(self.components)
