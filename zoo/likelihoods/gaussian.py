@@ -21,7 +21,9 @@ class Gaussian(Likelihood):
     """Independent Gaussian values, log p(x|z) = Σ log N(x; m(z), s²), with every constant.
 
     Args:
-        scale: the standard deviation s, in units of the data; the first value where it is learned.
+        scale: the standard deviation s, in units of the data; the first value where it is learned. None: a tenth of the
+            data's range where they have one, else 1. A large s makes errors cheap, and below some size the latents no
+            longer pay for their KL: at s = 1, a VAE of images in [0, 1] ignores its latents.
         scale_mode: ``fixed``: s is ``scale``. ``shared``: one s, learned. ``per_pixel``: the decoder gives s(z)
             for each value.
         floor: smallest s that can be learned; without one the density of constant pixels is unbounded.
@@ -43,11 +45,14 @@ class Gaussian(Likelihood):
         self,
         *,
         data_shape: tuple[int, ...],
-        scale: Annotated[float, Field(gt=0)] = 1.0,
+        data_range: tuple[float, float] | None = None,
+        scale: Annotated[float, Field(gt=0)] | None = None,
         scale_mode: Literal["fixed", "shared", "per_pixel"] = "fixed",
         floor: Annotated[float, Field(gt=0)] = 1e-3,
     ) -> None:
         super().__init__(data_shape)
+        if scale is None:
+            scale = 1.0 if data_range is None else (data_range[1] - data_range[0]) / 10
         self.scale, self.scale_mode, self.floor = scale, scale_mode, floor
         # softplus(offset) + floor is `scale`, where learning begins.
         self.offset = _inverse_softplus(max(scale - floor, 1e-6))

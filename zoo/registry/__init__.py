@@ -101,7 +101,13 @@ KINDS: Mapping[str, Kind] = {
             "z (B, *latent_shape) → raw parameters (B, *shape)",
             ("latent_dim", "latent_shape", "output_shape", "condition_dim", "encoder", "posterior", "prior"),
         ),
-        Kind("likelihood", "zoo.likelihoods", "Likelihood", "raw parameters → distribution over data", ("data_shape",)),
+        Kind(
+            "likelihood",
+            "zoo.likelihoods",
+            "Likelihood",
+            "raw parameters → distribution over data",
+            ("data_shape", "data_range"),
+        ),
         Kind(
             "network",
             "zoo.networks",

@@ -18,6 +18,7 @@ from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, save
 from zoo.errors import CheckpointError, RunError
 from zoo.evaluation.record import read_record
 from zoo.model import Model
+from zoo.runs.run_data import DATA
 from zoo.spec.documents import to_yaml
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe
@@ -83,7 +84,7 @@ class RunDirectory:
     def clear(self) -> None:
         """Remove the files of a run, and nothing else that a person may have put there."""
         remove_partial(self.path)
-        for name in (EVALUATION, REPORT, METRICS, CARD, CONFIG, WEIGHTS, _STATE, RECIPE):
+        for name in (EVALUATION, REPORT, METRICS, CARD, CONFIG, WEIGHTS, _STATE, DATA, RECIPE):
             (self.path / name).unlink(missing_ok=True)
         for folder in ("last", "figures"):
             shutil.rmtree(self.path / folder, ignore_errors=True)

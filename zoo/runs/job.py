@@ -23,6 +23,7 @@ from zoo.report.gallery import draw_figures
 from zoo.runs.card import write_card
 from zoo.runs.directory import RECIPE, RunDirectory
 from zoo.runs.plan import Plan, flat_fields, make_plan
+from zoo.runs.run_data import read_splits, write_splits
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe, origin_of, override_texts
 from zoo.training.devices import check_trackers, make_accelerator
@@ -136,7 +137,7 @@ def _opened(
         if continues:
             remove_partial(directory.path)
             before = directory.read_recipe()
-            plan.check_same(before, str(directory.path))
+            plan.check_same(before, str(directory.path), read_splits(directory.path))
             done = len(directory.read_metrics())
             if done > plan.recipe.train.epochs:
                 raise RunError(
@@ -150,6 +151,7 @@ def _opened(
             directory.check_free(overwrite=overwrite)
             directory.clear()
         directory.write_recipe(plan.recipe)
+        write_splits(directory.path, plan.splits)
         return continues
 
     with ExitStack() as lock:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoo.data import Data, DataInfo, load_data
-from zoo.errors import DataError, RecipeError, RunError
+from zoo.data import Data, load_data
+from zoo.errors import RunError
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split
-from zoo.model import Model
 from zoo.model.assembly import assemble
 from zoo.registry import find_component
 from zoo.report.gallery import choose_figures
-from zoo.spec.model import ModelSpec
+from zoo.runs.data_fit import check_data, fit_to_data, notes_on
+from zoo.runs.run_data import Splits, check_same_data
 from zoo.spec.options import check_options
 from zoo.spec.recipe import DataSpec, Recipe
 from zoo.training.devices import check_trackers, resolve_device
 from zoo.training.optimizers import check_optimizer
 
-_MAY_DIFFER = ("train.epochs", "train.step", "evaluate.")
+_MAY_DIFFER = (
+    *("train.epochs", "train.step", "train.device", "train.checkpoint_every", "train.trackers"),
+    *("data.workers", "data.in_memory_limit_mb", "data.download", "evaluate."),
+)
 """What does not change the training that was done."""
-_LOOK_AT = 128
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,32 @@ class Plan:
     data: Data
     notes: list[str] = field(default_factory=list)
 
-    def check_same(self, other: Recipe, where: str) -> None:
-        """Refuse to resume a run of another recipe; the number of epochs may differ, and what is measured in the end.
+    @property
+    def splits(self) -> Splits:
+        """The splits of the data with what identifies them."""
+        data = self.recipe.model.data
+        return {str(name): split for name, split in data.splits.items()} if data else {}
+
+    def check_same(self, other: Recipe, where: str, splits: Splits | None = None) -> None:
+        """Refuse to resume a run of another recipe, or on other data.
+
+        What cannot change the training so far may differ: the number of epochs, what is measured in the end, where the
+        data lie and how they are read.
+
+        Args:
+            splits: the data that the run was begun with; None where that was not recorded.
 
         Raises:
-            RunError: names the fields that differ.
+            RunError: names the fields that differ, or the splits.
         """
+        if splits is not None:
+            check_same_data(splits, self.splits)
         ours, theirs = flat_fields(self.recipe), flat_fields(other)
         different = [key for key in sorted(ours.keys() | theirs.keys()) if ours.get(key) != theirs.get(key)]
         different = [key for key in different if not key.startswith(_MAY_DIFFER) and not key.endswith("description")]
+        if splits is not None:
+            # The same examples may come from another place, or from a file that calls them otherwise.
+            different = [key for key in different if not _is_dataset_option(key)]
         if different:
             key = different[0]
             raise RunError(
@@ -61,8 +81,8 @@ def make_plan(recipe: Recipe, note: Callable[[str], None]) -> Plan:
     check_trackers(recipe.train.trackers)
     optimizer = check_optimizer(recipe.train.optimizer)
     data = load_data(recipe.data, note=note)
-    model = assemble(fit_to_data(recipe.model, data.info))
-    _check_data(model, data)
+    model = assemble(fit_to_data(recipe.model, data))
+    check_data(model, data)
     # What would otherwise be refused only when training is over.
     context = evaluation_context(model, data, final_split(data))
     choose_metrics(context, recipe.evaluate.metrics, "evaluate.metrics")
@@ -74,54 +94,20 @@ def make_plan(recipe: Recipe, note: Callable[[str], None]) -> Plan:
             "train": recipe.train.model_copy(update={"optimizer": optimizer}),
         }
     )
-    notes = _notes(model, data.info)
+    notes = notes_on(model, data)
     for text in notes:
         note(f"Note: {text}")
     return Plan(resolved, data, notes)
 
 
-def fit_to_data(spec: ModelSpec, info: DataInfo) -> ModelSpec:
-    """Return the spec with the shape and range of the data, which it may state but not contradict."""
-    if spec.data_shape is not None and spec.data_shape != info.data_shape:
-        raise RecipeError(
-            f"{list(spec.data_shape)} is stated, but {info.name} has examples of shape {list(info.data_shape)}",
-            where="model.data_shape",
-            remedy="Leave it out: the data say it.",
-        )
-    return spec.model_copy(update={"data_shape": info.data_shape, "data_range": info.data_range})
-
-
-def _check_data(model: Model, data: Data) -> None:
-    model.objective.check_data(model, data.train.examples(_LOOK_AT), data.info.data_range)
-    if model.classes is None:
-        return
-    labels = data.train.labels
-    if labels is None:
-        raise DataError(
-            f"the model is conditional on {model.classes} classes, but {data.info.name} has no labels",
-            where="model.classes",
-            remedy="Leave `classes` out, or use data with labels.",
-        )
-    if int(labels.max()) >= model.classes:
-        raise DataError(
-            f"{model.classes} is stated, but the data have labels up to {int(labels.max())}",
-            where="model.classes",
-            remedy=f"Use `classes: {int(labels.max()) + 1}`.",
-        )
+def _is_dataset_option(key: str) -> bool:
+    section, _, field = key.partition(".")
+    return section == "data" and re.split(r"[.\[]", field)[0] not in DataSpec.model_fields
 
 
 def _with_options(spec: DataSpec) -> DataSpec:
     options = check_options(find_component("dataset", spec.name, "data"), spec.options, "data")
     return DataSpec.model_validate({**spec.model_dump(), **options})
-
-
-def _notes(model: Model, info: DataInfo) -> list[str]:
-    if info.grey and model.spec.likelihood is not None and model.spec.likelihood.name == "bernoulli":
-        return [
-            "greyscale pixels under a Bernoulli likelihood: the figures in nats are cross-entropies, "
-            "and compare only with others of that kind (`data.binarise` makes pixels binary)."
-        ]
-    return []
 
 
 def flat_fields(recipe: Recipe) -> dict[str, Any]:

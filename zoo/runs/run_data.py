@@ -1,0 +1,66 @@
+"""Which data a run was begun with, by their content, so that resuming it on others is noticed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from zoo.errors import CheckpointError, RunError
+from zoo.spec.data_description import SplitDescription
+from zoo.utils.files import write_text
+
+DATA = "state/data.json"
+Splits = Mapping[str, SplitDescription]
+
+
+def write_splits(folder: Path, splits: Splits) -> None:
+    """Write down the data that a run is begun with."""
+    document = {name: split.model_dump(mode="json") for name, split in splits.items()}
+    write_text(folder / DATA, json.dumps(document, indent=2) + "\n")
+
+
+def read_splits(folder: Path) -> dict[str, SplitDescription] | None:
+    """Return the data that a run was begun with, or None for a run of version 0.1.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    path = folder / DATA
+    if not path.is_file():
+        return None
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return {name: SplitDescription.model_validate(split) for name, split in document.items()}
+    except (OSError, ValueError, AttributeError, RecursionError, ValidationError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"damaged: {reason}", where=str(path), remedy="Start a new run.") from error
+
+
+def check_same_data(before: Splits, now: Splits) -> None:
+    """Refuse to go on with other data than a run was begun with, wherever they lie.
+
+    Raises:
+        RunError: a split has other examples, or more or fewer.
+    """
+    if {name: split.examples for name, split in before.items()} != {name: s.examples for name, s in now.items()}:
+        raise RunError(
+            f"the run was begun with {_counted(before)} examples to train, validate and test on, got {_counted(now)}: "
+            "the splits differ, and examples that were trained on may be tested on",
+            where="data",
+            remedy="Restore the data that the run was begun with, or choose another --out.",
+        )
+    changed = [name for name, split in before.items() if now[name].digest != split.digest]
+    if changed:
+        raise RunError(
+            f"the {' and '.join(changed)} examples or labels are others than the run was begun with, though as many",
+            where="data",
+            remedy="Restore the data that the run was begun with, or choose another --out.",
+        )
+
+
+def _counted(splits: Splits) -> str:
+    counts = (splits[name].examples if name in splits else 0 for name in ("train", "validation", "test"))
+    return ", ".join(str(count) for count in counts)
