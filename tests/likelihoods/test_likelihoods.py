@@ -83,3 +83,23 @@ def test_data_outside_the_support_are_refused_with_what_to_do() -> None:
         with pytest.raises(DataError, match=r"needs data in \[0, 1\]"):
             likelihood.check_range(wrong)
     Gaussian(data_shape=(2,)).check_range(None)
+
+
+@pytest.mark.parametrize(
+    ("data_range", "scale"), [((0.0, 1.0), 0.1), ((-1.0, 1.0), 0.2), ((0.0, 255.0), 25.5), (None, 1.0)]
+)
+@pytest.mark.parametrize("mode", ["fixed", "shared", "per_pixel"])
+def test_the_default_scale_of_a_gaussian_is_a_tenth_of_the_datas_range(data_range, scale, mode):
+    model = zoo.build(
+        "vae-mlp-2d", data_shape=(1, 4, 4), data_range=data_range, likelihood={"name": "gaussian", "scale_mode": mode}
+    )
+    p = model.likelihood(torch.zeros(2, *model.likelihood.parameter_shape))
+    assert torch.allclose(p.stddev, torch.tensor(scale), rtol=1e-4)
+    rebuilt = zoo.build(model.spec).likelihood
+    assert torch.equal(rebuilt(torch.zeros(2, *rebuilt.parameter_shape)).stddev, p.stddev)
+
+
+def test_a_scale_that_is_stated_is_kept_whatever_the_range():
+    stated = {"name": "gaussian", "scale": 1.0}
+    model = zoo.build("vae-mlp-2d", data_shape=(1, 4, 4), data_range=(0, 1), likelihood=stated)
+    assert model.likelihood(torch.zeros(1, 1, 4, 4)).stddev.unique().tolist() == [1.0]
