@@ -1,0 +1,160 @@
+"""Importance-weighted bounds: identities between them, and gradients against the plain one."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+import zoo
+from tests import linear_gaussian
+from zoo.errors import ComponentError
+from zoo.model import Model
+
+
+def make(posterior: str = "diagonal_gaussian", **options: object) -> Model:
+    return linear_gaussian.randomise(linear_gaussian.build(posterior, name="iwae", **options)).train()
+
+
+def exact(**options: object) -> Model:
+    """The model whose posterior is the true one, N(M⁻¹ Wᵀ (x − b), σ² M⁻¹)."""
+    model = linear_gaussian.build({"name": "full_gaussian", "floor": 1e-8}, name="iwae", **options).double().train()
+    weight, bias, sigma = linear_gaussian.W.double(), linear_gaussian.B.double(), linear_gaussian.SIGMA
+    inverse = torch.linalg.inv(weight.T @ weight + sigma**2 * torch.eye(2, dtype=torch.float64))
+    lower = torch.linalg.cholesky(sigma**2 * inverse)
+    scale = lower.diagonal()
+    head = model.posterior.head
+    with torch.no_grad():
+        head.weight.zero_()
+        head.weight[:2] = inverse @ weight.T
+        head.bias[:2] = -inverse @ weight.T @ bias
+        head.bias[2:4] = torch.log(torch.expm1(scale - 1e-8))
+        head.bias[4] = lower[1, 0] / scale[1] * 2**0.5
+    return model
+
+
+def near(**options: object) -> Model:
+    """The same with a posterior a little away from the true one, where the better gradients help."""
+    model = exact(**options)
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for parameter in model.posterior.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.05)
+    return model
+
+
+def bound(model: Model, x: Tensor, seed: int = 0) -> float:
+    torch.manual_seed(seed)
+    return model.loss(x).terms["bound"].item()
+
+
+def gradients(model: Model, x: Tensor, repeats: int) -> Tensor:
+    """Gradients (repeats, P) of the posterior's weights."""
+    found = []
+    for seed in range(repeats):
+        torch.manual_seed(seed)
+        model.zero_grad()
+        model.loss(x).total.backward()
+        found.append(torch.cat([p.grad.flatten() for p in model.posterior.parameters()]))
+    return torch.stack(found)
+
+
+def test_one_draw_in_each_group_is_the_elbo() -> None:
+    model, x = make(num_samples=1, groups=64), linear_gaussian.data(20)
+    torch.manual_seed(0)
+    terms = model.loss(x).terms
+    assert terms["bound"].item() == pytest.approx(terms["elbo"].item(), rel=1e-6)
+
+
+def test_one_group_is_the_importance_weighted_bound() -> None:
+    model, x = make(num_samples=8, groups=1), linear_gaussian.data(20)
+    torch.manual_seed(0)
+    log_weights = model.inference(x).draw(8).log_weights
+    by_hand = log_weights.exp().mean(0).log().mean()
+    assert bound(model, x) == pytest.approx(by_hand.item(), rel=1e-5)
+
+
+def test_bounds_are_ordered_and_stay_below_the_evidence() -> None:
+    x = linear_gaussian.data(100)
+    sizes = [(1, 64), (4, 16), (16, 4), (64, 1)]
+    values = [bound(make(num_samples=k, groups=m), x) for k, m in sizes]
+    assert all(smaller < larger for smaller, larger in itertools.pairwise(values))
+    assert values[-1] < linear_gaussian.log_evidence(make(), x).mean().item()
+
+
+def test_the_share_of_the_elbo_is_mixed_in() -> None:
+    x = linear_gaussian.data(20)
+    pure, elbo, mixed = (bound(make(num_samples=8, elbo=share), x) for share in (0.0, 1.0, 0.25))
+    assert mixed == pytest.approx(0.75 * pure + 0.25 * elbo, rel=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"gradient": "stl", "num_samples": 1}, {"gradient": "dreg", "num_samples": 5}])
+def test_the_gradient_has_no_variance_at_the_true_posterior(options: dict) -> None:
+    x = linear_gaussian.data(5).double()
+    plain, better = exact(num_samples=options["num_samples"]), exact(**options)
+    assert gradients(plain, x, 3).abs().max() > 1e-2
+    assert gradients(better, x, 3).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_samples": 3, "gradient": "dreg"},
+        {"num_samples": 3, "groups": 2, "gradient": "dreg"},
+        {"num_samples": 4, "elbo": 0.3, "gradient": "dreg"},
+        {"num_samples": 1, "groups": 3, "gradient": "stl"},
+        {"num_samples": 2, "groups": 2, "encoder_groups": 2, "gradient": "dreg"},
+    ],
+)
+def test_the_better_gradient_has_the_mean_of_the_plain_one_and_less_variance(options: dict) -> None:
+    x = linear_gaussian.data(16).double()
+    plain = gradients(near(**{**options, "gradient": "plain"}), x, 200)
+    better = gradients(near(**options), x, 200)
+    error = (plain.var(0) / len(plain) + better.var(0) / len(better)).sqrt()
+    assert ((plain.mean(0) - better.mean(0)).abs() <= 4.5 * error).all()
+    assert better.var(0).sum() < plain.var(0).sum()
+
+
+@pytest.mark.parametrize("gradient", ["plain", "dreg"])
+def test_the_encoder_has_its_own_groups_and_the_prior_keeps_the_others(gradient: str) -> None:
+    """PIWAE: the prior's gradient is that of IWAE over all draws, the encoder's that of MIWAE."""
+    x = linear_gaussian.data(6)
+    prior = {"name": "gaussian", "learned": True}
+    build = linear_gaussian.build
+
+    def gradient_of(**options: object) -> dict[str, Tensor]:
+        model = linear_gaussian.randomise(build("diagonal_gaussian", prior, name="iwae", **options)).train()
+        torch.manual_seed(0)
+        model.loss(x).total.backward()
+        return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+
+    partial = gradient_of(num_samples=8, groups=1, encoder_groups=4, gradient=gradient)
+    whole = gradient_of(num_samples=8, groups=1)
+    grouped = gradient_of(num_samples=2, groups=4, gradient=gradient)
+    for name in partial:
+        expected = whole if name.startswith("latent_prior") else grouped
+        torch.testing.assert_close(partial[name], expected[name], msg=name)
+
+
+def test_validation_reports_the_bound_itself() -> None:
+    x = linear_gaussian.data(20)
+    for options in ({"gradient": "dreg"}, {"encoder_groups": 5}):
+        model = make(num_samples=5, **options)
+        torch.manual_seed(0)
+        in_training = model.loss(x).total.item()
+        torch.manual_seed(0)
+        assert model.eval().loss(x).total.item() == pytest.approx(in_training, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"num_samples": 2, "gradient": "stl"}, "biased"),
+        ({"num_samples": 4, "encoder_groups": 3}, "cannot be divided evenly"),
+    ],
+)
+def test_what_would_be_wrong_is_refused(options: dict, words: str) -> None:
+    with pytest.raises(ComponentError, match=words):
+        zoo.build("vae-mlp-2d", objective={"name": "iwae", **options})

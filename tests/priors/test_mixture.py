@@ -1,0 +1,64 @@
+"""The mixture of Gaussians as a prior."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.distributions import MultivariateNormal
+
+import zoo
+from zoo.priors.mixture import Mixture
+
+
+def codes(n: int = 4000) -> torch.Tensor:
+    torch.manual_seed(0)
+    centres = torch.tensor([[-5.0, 0.0], [5.0, 3.0]])
+    return centres[torch.arange(n) % 2] + torch.randn(n, 2) @ torch.tensor([[1.0, 0.6], [0.0, 0.5]])
+
+
+def test_one_component_is_the_gaussian_with_the_latents_moments() -> None:
+    z, prior = codes(), Mixture(latent_shape=(2,), components=1)
+    assert prior.fit(z)
+    gaussian = MultivariateNormal(z.mean(0), torch.cov(z.T, correction=0))
+    torch.testing.assert_close(prior().log_prob(z), gaussian.log_prob(z), rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("covariance", ["full", "diagonal"])
+def test_the_fit_finds_the_components(covariance: str) -> None:
+    z, prior = codes(), Mixture(latent_shape=(2,), components=2, covariance=covariance)
+    assert prior.fit(z)
+    assert prior.logits.softmax(0).tolist() == pytest.approx([0.5, 0.5], abs=1e-2)
+    assert prior.mean[prior.mean[:, 0].argsort()].flatten().tolist() == pytest.approx([-5, 0, 5, 3], abs=0.1)
+    torch.testing.assert_close(prior().variance, z.var(0), rtol=2e-2, atol=0)
+
+
+def test_the_order_of_the_components_does_not_matter() -> None:
+    prior, z = Mixture(latent_shape=(2,), components=3), torch.randn(7, 2)
+    with torch.no_grad():
+        for parameter in prior.parameters():
+            parameter.copy_(torch.randn_like(parameter))
+        before = prior().log_prob(z)
+        for parameter in prior.parameters():
+            parameter.copy_(parameter[[2, 0, 1]])
+    torch.testing.assert_close(prior().log_prob(z), before)
+
+
+def test_maps_are_one_event() -> None:
+    prior = Mixture(latent_shape=(2, 3, 3), components=2, covariance="diagonal")
+    assert prior.fit(torch.randn(100, 2, 3, 3))
+    z = prior().sample(torch.Size([5]))
+    assert z.shape == (5, 2, 3, 3)
+    assert prior().log_prob(z).shape == (5,)
+
+
+def test_a_fitted_prior_is_sampled_from_saved_and_asked_for(tmp_path) -> None:
+    torch.manual_seed(0)
+    model = zoo.build("ae-mlp-2d", data_shape=(1, 4, 4), fitted_prior={"name": "mixture", "components": 2}).eval()
+    assert model.fitted_prior.fit(codes())
+    z = model.latents(2000)
+    assert z[:, 0].std() > 4
+    assert model.latents(2000, fitted=False)[:, 0].std() == pytest.approx(1, abs=0.1)
+    restored = zoo.load(zoo.save(model, tmp_path))
+    torch.testing.assert_close(
+        restored.inference(fitted=True).prior.log_prob(z), model.inference(fitted=True).prior.log_prob(z)
+    )
