@@ -123,6 +123,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("dataset", "zoo.datasets", "Dataset", "→ train, validation and test data in a stated range"),
         Kind("metric", "zoo.metrics", "Metric", "model and data → named metrics"),
         Kind("figure", "zoo.figures", "Figure", "model and data → a figure"),
+        Kind("callback", "zoo.callbacks", "Callback", "training → what watches it, adds to its record, or ends it"),
     )
 }
 

@@ -1,12 +1,18 @@
-"""How a model is trained."""
+"""How a model is trained: optimiser, schedule, precision, length, and what watches it."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from zoo.spec.component import ComponentSpec, StrictModel
+
+
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+"""A name that a recipe gives to a part, and that the files of a run use."""
 
 
 class Duration(StrictModel):
@@ -52,10 +58,34 @@ class ScheduleSpec(StrictModel):
 
 
 class EarlyStoppingSpec(StrictModel):
-    """Stop when the validation loss has not improved for a while."""
+    """Stop when the monitored term has not improved for a while."""
 
     patience: PositiveInt = Field(description="Epochs without an improvement before training stops.")
-    min_delta: float = Field(default=0.0, ge=0, description="An improvement is larger than this, in units of the loss.")
+    min_delta: float = Field(
+        default=0.0, ge=0, description="The smallest change that counts as an improvement, in units of the term."
+    )
+
+
+class TurnSpec(StrictModel):
+    """How an adversary is trained: in a turn of its own after the model's, on what the model has just computed."""
+
+    optimizer: ComponentSpec = Field(
+        default=ComponentSpec.model_validate({"name": "adam", "lr": 1e-4, "betas": [0.5, 0.9]}),
+        description="An optimiser of torch.optim in lower case with its options.",
+    )
+    schedule: ScheduleSpec | None = Field(
+        default=None, description="The learning rate over the run; null: as `train.schedule`."
+    )
+    steps: PositiveInt = Field(default=1, description="Optimiser steps of the adversary in each of its turns.")
+    every: PositiveInt = Field(default=1, description="Steps of the model from one turn of the adversary to the next.")
+    clip_norm: PositiveFloat | None = Field(
+        default=None, description="Largest norm of the adversary's gradient; null: no clipping."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_of_adam(cls, value: Any) -> Any:
+        return _with_optimizer_name(value, {"lr": 1e-4, "betas": [0.5, 0.9]})
 
 
 class TrainSpec(StrictModel):
@@ -66,6 +96,15 @@ class TrainSpec(StrictModel):
     optimizer: ComponentSpec = Field(
         default=ComponentSpec.model_validate({"name": "adam", "lr": 1e-3}),
         description="An optimiser of torch.optim in lower case (adam, adamw, sgd, …) with its options.",
+    )
+    groups: dict[str, dict[str, Any]] = Field(
+        default={},
+        description="Options of the optimiser for parameters by name, with shell wildcards: "
+        "`{'decoder.*': {weight_decay: 0.001}}`. Where several patterns match, the last one that sets an option wins.",
+    )
+    turns: dict[str, TurnSpec] = Field(
+        default={},
+        description="How each adversary of the model is trained, by the name of its regulariser, or `objective`.",
     )
     schedule: ScheduleSpec = Field(default=ScheduleSpec(), description="The learning rate over the run.")
     clip_norm: PositiveFloat | None = Field(
@@ -87,9 +126,22 @@ class TrainSpec(StrictModel):
         description="How a step runs. eager: operation by operation. compiled: fused by torch.compile, which at first "
         "takes up to a minute, and on a CPU a C++ compiler. captured: on CUDA, replayed as a graph; for small models.",
     )
+    monitor: str = Field(
+        default="loss",
+        description="The term of the loss, on validation data, that decides which epoch is best and when to stop early.",
+    )
     early_stopping: EarlyStoppingSpec | None = Field(default=None, description="null: train for all epochs.")
     checkpoint_every: Duration = Field(
         default=Duration(epochs=1), description="How often the state is saved from which --resume continues."
+    )
+    keep_every: PositiveInt | None = Field(
+        default=None, description="Keep a checkpoint of every so many epochs, in `checkpoints/`; null: none."
+    )
+    keep_epochs: tuple[PositiveInt, ...] = Field(
+        default=(), strict=False, description="Keep a checkpoint of these epochs, numbered from 1, in `checkpoints/`."
+    )
+    callbacks: dict[Key, ComponentSpec] = Field(
+        default={}, description="What watches training, each under a name of your choice: `{units: {name: metrics}}`."
     )
     trackers: tuple[str, ...] = Field(
         default=(), strict=False, description="Experiment trackers of accelerate: tensorboard, wandb, …"
@@ -98,8 +150,16 @@ class TrainSpec(StrictModel):
     @model_validator(mode="before")
     @classmethod
     def _options_of_adam(cls, value: Any) -> Any:
-        # `--set train.optimizer.lr=1e-4` in a recipe that names no optimiser is about the default one.
-        optimizer = value.get("optimizer") if isinstance(value, dict) else None
-        if isinstance(optimizer, dict) and "name" not in optimizer:
-            return {**value, "optimizer": {"name": "adam", **optimizer}}
-        return value
+        return _with_optimizer_name(value)
+
+    def keeps(self, epoch: int) -> bool:
+        """Whether a checkpoint of this epoch, numbered from 1, is kept beside the best one."""
+        return epoch in self.keep_epochs or (self.keep_every is not None and epoch % self.keep_every == 0)
+
+
+def _with_optimizer_name(value: Any, defaults: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    # `--set train.optimizer.lr=1e-4` in a recipe that names no optimiser is about the default one.
+    optimizer = value.get("optimizer") if isinstance(value, dict) else None
+    if isinstance(optimizer, dict) and "name" not in optimizer:
+        return {**value, "optimizer": {"name": "adam", **defaults, **optimizer}}
+    return value

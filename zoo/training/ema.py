@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class WeightAverage:
     r"""θ̄ ← θ̄ + (1 − d)(θ − θ̄) after each step, with d = min(decay, (1 + n) / (10 + n)) after n steps.
 
-    The average of the last 1 / (1 − decay) steps or so moves less than the weights, whose gradients are noisy, and
-    scores better; the smaller d of the beginning lets go of the random initial weights. Buffers, such as running
-    statistics, are averages already and stay as they are.
+    Roughly the mean of the last 1 / (1 − decay) steps, which is less noisy than the weights and scores better. The
+    smaller d of the first steps forgets the random initial weights sooner. Buffers, such as running statistics, are
+    averages already and stay as they are.
+
+    Args:
+        parameters: by name; those of the model that its optimiser moves.
 
     Source:
         Polyak & Juditsky (1992), Acceleration of Stochastic Approximation by Averaging.
@@ -23,7 +27,7 @@ class WeightAverage:
 
     Example:
         >>> layer = nn.Linear(1, 1, bias=False)
-        >>> average = WeightAverage(layer, decay=0.5)
+        >>> average = WeightAverage(dict(layer.named_parameters()), decay=0.5)
         >>> before = layer.weight.item()
         >>> with torch.no_grad():
         ...     _ = layer.weight.add_(1.0)
@@ -33,31 +37,30 @@ class WeightAverage:
         0.5
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        named = dict(model.named_parameters())
-        self.decay, self.names = decay, list(named)
-        self.weights = [parameter.detach() for parameter in named.values()]
+    def __init__(self, parameters: Mapping[str, nn.Parameter], decay: float) -> None:
+        self.decay, self.names = decay, list(parameters)
+        self.weights = [parameter.detach() for parameter in parameters.values()]
         self.averages = [weight.clone() for weight in self.weights]
 
     def update(self, steps: int) -> None:
         """Move the average towards the weights, after this many steps in all."""
         decay = min(self.decay, (1 + steps) / (10 + steps))
-        torch._foreach_lerp_(self.averages, self.weights, 1 - decay)
+        get_ema_multi_avg_fn(decay)(self.averages, self.weights, steps)
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        """Let the model have the averages inside the block, and its weights again behind it."""
+        """Put the averages into the model inside the block, and its own weights back after it."""
         weights = [weight.clone() for weight in self.weights]
         self.install()
         try:
             yield
         finally:
-            torch._foreach_copy_(self.weights, weights)
+            _copy(weights, self.weights)
 
     def install(self) -> None:
-        """Let the model have the averages for good; training is over then."""
-        # Values are copied, so that whoever holds on to the tensors (an optimiser, a captured step) sees them.
-        torch._foreach_copy_(self.weights, self.averages)
+        """Put the averages into the model for good, when training is over."""
+        # Values are copied: an optimiser and a captured step hold the tensors themselves.
+        _copy(self.averages, self.weights)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the averages by the names of their parameters."""
@@ -65,4 +68,9 @@ class WeightAverage:
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over averages that were saved."""
-        torch._foreach_copy_(self.averages, [tensors[name].to(a.device) for name, a in self.tensors().items()])
+        _copy([tensors[name] for name in self.names], self.averages)
+
+
+def _copy(sources: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        target.copy_(source)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import math
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import nn
 
-from zoo.errors import ComponentError, unknown_name
+from zoo.errors import ComponentError, RecipeError, nearest, unknown_name
 from zoo.spec.component import ComponentSpec
 
 _HIDDEN = {"params", "foreach", "capturable", "differentiable", "fused", "maximize"}
@@ -80,21 +82,67 @@ def can_capture(name: str) -> bool:
     return "capturable" in inspect.signature(optimizer_classes()[name].__init__).parameters
 
 
+def parameter_groups(
+    parameters: Mapping[str, nn.Parameter],
+    patterns: Mapping[str, Mapping[str, Any]],
+    optimizer: ComponentSpec,
+    where: str = "train.groups",
+) -> list[dict[str, Any]]:
+    """Return the groups of an optimiser: parameters with the same options, those with the optimiser's own first.
+
+    Args:
+        parameters: by name.
+        patterns: options by shell pattern over the names. Of several that match, the last one that sets an option wins.
+
+    Raises:
+        RecipeError: a pattern matches no parameter.
+        ComponentError: an option is unknown or wrong.
+
+    Example:
+        >>> layer = nn.Linear(2, 3)
+        >>> sgd = ComponentSpec.model_validate({"name": "sgd", "lr": 0.1})
+        >>> groups = parameter_groups(dict(layer.named_parameters()), {"bias": {"lr": 1.0}}, sgd)
+        >>> [(tuple(group["params"][0].shape), group.get("lr")) for group in groups]
+        [((3, 2), None), ((3,), 1.0)]
+    """
+    for pattern, options in patterns.items():
+        if not any(fnmatchcase(name, pattern) for name in parameters):
+            parts = ", ".join(dict.fromkeys(name.partition(".")[0] for name in parameters))
+            raise RecipeError(
+                f"the pattern {pattern!r} matches no parameter of the model",
+                where=where,
+                remedy=f"{nearest(pattern, list(parameters))}Names of parameters begin with: {parts}.",
+            )
+        check_optimizer(optimizer.with_options({**optimizer.options, **options}), f"{where}.{pattern}")
+    groups: dict[str, dict[str, Any]] = {"{}": {"params": []}}
+    for name, parameter in parameters.items():
+        chosen: dict[str, Any] = {}
+        for pattern, options in patterns.items():
+            chosen |= options if fnmatchcase(name, pattern) else {}
+        key = json.dumps(chosen, sort_keys=True)
+        groups.setdefault(key, {"params": [], **_arguments(chosen)})["params"].append(parameter)
+    return [group for group in groups.values() if group["params"]]
+
+
 def make_optimizer(
-    spec: ComponentSpec, parameters: Iterable[nn.Parameter], device: torch.device, *, captured: bool = False
+    spec: ComponentSpec, groups: Iterable[dict[str, Any]], device: torch.device, *, captured: bool = False
 ) -> torch.optim.Optimizer:
     """Make an optimiser from checked options, fused into one kernel where torch has one for the device.
 
     Args:
-        captured: its steps become part of a CUDA graph: all that changes, the learning rate too, is a tensor.
+        groups: what :func:`parameter_groups` returns.
+        captured: its steps become part of a CUDA graph, so that all that changes, the learning rate too, is a tensor.
     """
     found = optimizer_classes()[spec.name]
     options, known = _arguments(spec.options), inspect.signature(found.__init__).parameters
     if "fused" in known and device.type in {"cpu", "cuda"}:
         options["fused"] = True
     if captured:
-        options |= {"capturable": True, "lr": torch.tensor(float(options["lr"]), device=device)}
-    return found(parameters, **options)
+        options["capturable"] = True
+        groups = [
+            {**group, "lr": torch.tensor(float(group.get("lr", options["lr"])), device=device)} for group in groups
+        ]
+    return found(groups, **options)
 
 
 def _arguments(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,68 +1,64 @@
-"""One step after another: the loss of a batch, its gradient, and what the optimiser makes of it."""
+"""One step after another: the model's turn on a batch, then the turn of each adversary that is due."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from torch.nn.parallel import DistributedDataParallel
 
 from zoo.data import Batch, Split
+<<<<<<< HEAD
 from zoo.errors import RecipeError, TrainingError
 from zoo.model import Model
 from zoo.objectives import Loss
+=======
+from zoo.errors import ComponentError, RecipeError
+>>>>>>> f4e429f (WIP training)
 from zoo.spec.training import TrainSpec
 from zoo.training.capture import CapturedStep
 from zoo.training.devices import mixed_precision
 from zoo.training.ema import WeightAverage
-from zoo.training.fused import FusedSteps
-from zoo.training.optimizers import can_capture, make_optimizer
+from zoo.training.optimizers import can_capture
+from zoo.training.trainable import Trainable
+from zoo.training.turn import Turn, make_turns
 from zoo.utils.distributed import ProcessGroup
 
 
-class Stepper:
-    """Makes the steps of one training: eagerly, compiled, or captured, on this process's share of each batch.
+class StepLosses(NamedTuple):
+    """What a step has lost, without gradients.
 
     Attributes:
-        optimizer: with its state.
-        average: the moving average of the weights, or None.
+        total: the model's loss, a scalar.
+        terms: the terms of the model's loss.
+        adversaries: the loss of each adversary whose turn it was.
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor]
+    adversaries: dict[str, Tensor]
+
+
+class Stepper:
+    """Makes the steps of a training: eagerly, compiled, or captured, on this process's share of each batch.
+
+    Attributes:
+        turns: the model's, then those of its adversaries.
+        average: the moving average of the model's weights, or None.
     """
 
     def __init__(
-        self, model: Model, split: Split, spec: TrainSpec, accelerator: Accelerator, processes: ProcessGroup
+        self, model: Trainable, split: Split, spec: TrainSpec, accelerator: Accelerator, group: ProcessGroup
     ) -> None:
-        self.model, self.split, self.spec = model, split, spec
-        self.processes, self.device = processes, accelerator.device
+        check_step(spec, split, accelerator.device, group)
+        self.split, self.spec, self.group, self.device = split, spec, group, accelerator.device
+        self._takes_labels = model.classes is not None
         self._precision = mixed_precision(accelerator)
-        is_captured = spec.step == "captured"
-        check_step(spec, split, self.device, processes)
-        self._parameters = [*model.parameters()]
-        self._replica = self._replicate()
-        self._network = torch.compile(self._replica) if spec.step == "compiled" else self._replica
-        self.optimizer = make_optimizer(spec.optimizer, model.parameters(), self.device, captured=is_captured)
-        self._update = FusedSteps(self.optimizer)
-        self._base_rates = [float(group["lr"]) for group in self.optimizer.param_groups]
-        self.average = WeightAverage(model, spec.ema) if spec.ema is not None else None
-        self._captured: CapturedStep | None = None
-        if is_captured:
-            self._captured = CapturedStep(
-                lambda chosen: self._descend(split.take(chosen)), spec.batch_size, self.device
-            )
-
-    @property
-    def learning_rate(self) -> float:
-        """That of the last step."""
-        return float(self.optimizer.param_groups[0]["lr"])
-
-    def set_learning_rate(self, factor: float) -> None:
-        """Let the next step have this multiple of the optimiser's own rate."""
-        for group, base in zip(self.optimizer.param_groups, self._base_rates, strict=True):
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(base * factor)
-            else:
-                group["lr"] = base * factor
+        self.turns = make_turns(model, spec, group)
+        self.average = WeightAverage(model.training_parameters(), spec.ema) if spec.ema is not None else None
+        self._captured: dict[tuple[str, ...], CapturedStep[StepLosses]] = {}
 
     def batches(self, order: Tensor) -> Iterable[Batch | Tensor]:
         """Return what :meth:`step` takes: this process's shares of the batches of an order (M,), one after the other.
@@ -70,80 +66,89 @@ class Stepper:
         Of captured steps, they are the numbers of the examples, which are looked up inside the step.
         """
         size = self.spec.batch_size
-        own, size = self.processes.part(order, size), size // self.processes.count
-        if self._captured is not None:
+        own, size = self.group.part(order, size), size // self.group.count
+        if self.spec.step == "captured":
             return own.to(self.device).split(size)
         return self.split.batches(size, order=own, device=self.device)
 
-    def step(self, batch: Batch | Tensor, share: float, number: int) -> Loss:
-        """Make a step and return the loss before it.
+    def step(self, batch: Batch | Tensor, share: float, number: int) -> StepLosses:
+        """Make a step and return the losses before it.
 
         Args:
             share: how much of the whole batch this process has.
-            number: of the step, from 1.
+            number: of the step, from 0.
         """
-        if isinstance(batch, Tensor):
-            assert self._captured is not None
-            loss = self._captured(batch)
-        else:
-            loss = self._descend(batch, share)
+        due = [turn for turn in self.turns if turn.is_due(number)]
+        losses = self._replay(batch, due) if isinstance(batch, Tensor) else self._descend(batch, share, due)
         if self.average is not None:
-            self.average.update(number)
-        return loss
+            self.average.update(number + 1)
+        return losses
 
-    def _descend(self, batch: Batch, share: float = 1.0) -> Loss:
-        count = self.processes.count
-        # What is compiled for a whole batch would be compiled once more for the short one at the end of an epoch.
-        network = self._network if len(batch.x) * count == self.spec.batch_size else self._replica
-        try:
-            with self._precision:
-                loss: Loss = network(batch.x, batch.labels if self.model.classes else None)
-        except Exception as error:
-            # Importing the compiler's own errors would take a second of everybody's time.
-            if type(error).__module__.partition(".")[2].startswith(("_dynamo", "_inductor")):
-                remedy = "Use `step: eager`; on a CPU, install a C++ compiler."
-                problem = f"the model cannot be compiled here: {' '.join(str(error).split(maxsplit=40)[:40])}"
-                raise TrainingError(problem, where="train.step", remedy=remedy) from error
-            raise
-        # What the optimiser's own method does, without its ceremony.
-        for parameter in self._parameters:
-            parameter.grad = None
+    def _replay(self, indices: Tensor, due: list[Turn]) -> StepLosses:
+        """Make a captured step; there is one graph for each set of turns that are due together."""
+        key = tuple(turn.name for turn in due)
+        if key not in self._captured:
+            self._captured[key] = CapturedStep(
+                lambda chosen: self._descend(self.split.take(chosen), 1.0, due), self.spec.batch_size, self.device
+            )
+        return self._captured[key](indices)
+
+    def _descend(self, batch: Batch, share: float, due: list[Turn]) -> StepLosses:
         # The gradients of several processes are averaged as if all shares were equal.
-        (loss.total if count == 1 else loss.total * (share * count)).backward()
-        if self.spec.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip_norm)
-        self._update()
-        # Without its graph, whose nodes would outlive the step.
-        return Loss(loss.total.detach(), loss.terms)
+        weight = share * self.group.count
+        is_whole = len(batch.x) * self.group.count == self.spec.batch_size
+        labels = batch.labels if self._takes_labels else None
+        inputs = (batch.x, labels) if batch.mask is None else (batch.x, labels, batch.mask)
+        model, *adversaries = due
+        with self._precision:
+            loss = model.loss(*inputs, whole=is_whole)
+        model.descend(loss.total if weight == 1 else loss.total * weight)
+        lost: dict[str, Tensor] = {}
+        for turn in adversaries:
+            evidence = tuple(each.detach() for each in _evidence(loss.evidence, turn.name))
+            turn.require_gradients(True)
+            for _ in range(turn.steps):
+                with self._precision:
+                    own = turn.loss(*evidence, whole=is_whole)
+                turn.descend(own if weight == 1 else own * weight)
+            turn.require_gradients(False)
+            lost[turn.name] = own.detach()
+        # Without the graph, whose nodes would outlive the step.
+        return StepLosses(loss.total.detach(), loss.terms, lost)
 
-    def _replicate(self) -> torch.nn.Module:
-        """Return what computes the loss: the model, or one that averages its gradients over the processes."""
-        if self.processes.count == 1:
-            return self.model
-        return DistributedDataParallel(self.model, device_ids=[self.device] if self.device.type == "cuda" else None)
+
+def _evidence(evidence: dict[str, tuple[Tensor, ...]], key: str) -> tuple[Tensor, ...]:
+    if key not in evidence:
+        raise ComponentError(
+            f"expected the loss to come with evidence for the adversary {key!r}, got {sorted(evidence) or 'none'}",
+            where=f"model.regularisers.{key}",
+            remedy="Return it from `evidence` of the regulariser, or in `StepLoss.evidence` of the objective.",
+        )
+    return evidence[key]
 
 
-def check_step(spec: TrainSpec, split: Split, device: torch.device, processes: ProcessGroup) -> None:
-    """Refuse steps that cannot be made as a recipe wants them.
+def check_step(spec: TrainSpec, split: Split, device: torch.device, group: ProcessGroup) -> None:
+    """Refuse steps that cannot be made as a recipe asks.
 
     Raises:
         RecipeError: the batch cannot be shared by the processes, or a step cannot be captured.
     """
-    count, size = processes.count, spec.batch_size
+    count, size = group.count, spec.batch_size
     if size % count:
         raise RecipeError(
             f"a batch of {size} examples cannot be shared evenly by {count} processes",
             where="train.batch_size",
-            remedy=f"The batch is that of all processes together: take {-(-size // count) * count}, or another "
-            f"multiple of {count}.",
+            remedy=f"`batch_size` counts the examples of all processes together: use {-(-size // count) * count}, or "
+            f"another multiple of {count}.",
         )
     reasons = {
-        f"a step is captured on CUDA alone, and this is {device.type}": device.type != "cuda",
+        f"a step can be captured on CUDA only, not on {device.type}": device.type != "cuda",
         "a step that several processes share cannot be captured": count > 1,
         "data that are read from disk cannot be part of a captured step": not split.in_memory,
         "pixels that are drawn on the CPU cannot be part of a captured step": split.draws,
-        f"steps of the optimizer {spec.optimizer.name!r} cannot be captured": not can_capture(spec.optimizer.name),
     }
+    for optimizer in (spec.optimizer, *(turn.optimizer for turn in spec.turns.values())):
+        reasons[f"steps of the optimizer {optimizer.name!r} cannot be captured"] = not can_capture(optimizer.name)
     for reason, holds in reasons.items():
         if spec.step == "captured" and holds:
             raise RecipeError(reason, where="train.step", remedy="Use `step: eager` or `step: compiled`.")

@@ -1,0 +1,105 @@
+"""How training calls its callbacks: in the first process, under noise of their own, each error with its key."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from zoo.callbacks import Callback, Training
+from zoo.errors import TrainingError, ZooError
+from zoo.utils.seeds import seeded
+
+
+class CallbackRunner:
+    """Calls callbacks one after the other, and merges what they return.
+
+    Attributes:
+        stopped_by: the key of the first callback that asked to end training, or empty.
+    """
+
+    def __init__(self, callbacks: Mapping[str, Callback], seed: int) -> None:
+        self._callbacks, self._seed = dict(callbacks), seed
+        self._current = ""
+        self.stopped_by = ""
+
+    def on_start(self, training: Training) -> None:
+        """Call ``on_start`` of all."""
+        for key, callback in self._callbacks.items():
+            with self._calling(key, "on_start"):
+                callback.on_start(training)
+
+    def on_steps(self, training: Training, loss: float) -> None:
+        """Call ``on_steps`` of all."""
+        for key, callback in self._callbacks.items():
+            with self._calling(key, "on_steps"):
+                callback.on_steps(training, loss)
+
+    def on_epoch(self, training: Training, record: dict[str, Any]) -> None:
+        """Call ``on_epoch`` of all, and add what they return to the record.
+
+        Raises:
+            TrainingError: a callback returns a field that the record has already.
+        """
+        for key, callback in self._callbacks.items():
+            with self._calling(key, "on_epoch"):
+                added = callback.on_epoch(training, record) or {}
+            taken = sorted(added.keys() & record.keys())
+            if taken:
+                raise TrainingError(
+                    f"on_epoch returned the field {taken[0]!r}, which the epoch's record has already",
+                    where=_where(key),
+                    remedy="Return it under another name.",
+                )
+            record |= added
+
+    def on_end(self, training: Training) -> None:
+        """Call ``on_end`` of all."""
+        for key, callback in self._callbacks.items():
+            with self._calling(key, "on_end"):
+                callback.on_end(training)
+
+    def stop(self) -> None:
+        """Note that the callback that is running asks to end training."""
+        self.stopped_by = self.stopped_by or self._current or "a callback"
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the state of all as ``KEY.NAME``."""
+        tensors = {}
+        for key, callback in self._callbacks.items():
+            with self._calling(key, "state"):
+                tensors |= {f"{key}.{name}": tensor for name, tensor in callback.state().items()}
+        return tensors
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Give each callback its state back; one that was not there when the state was saved begins anew."""
+        for key, callback in self._callbacks.items():
+            own = {name.removeprefix(f"{key}."): t for name, t in tensors.items() if name.startswith(f"{key}.")}
+            if own:
+                with self._calling(key, "restore"):
+                    callback.restore(own)
+
+    @contextlib.contextmanager
+    def _calling(self, key: str, method: str) -> Iterator[None]:
+        """Run a method of a callback: under the run's seed, and with its key in every error."""
+        self._current = key
+        try:
+            with seeded(self._seed):
+                yield
+        except ZooError as error:
+            error.where = f"{_where(key)}.{error.where}" if error.where else _where(key)
+            raise
+        except Exception as error:
+            raise TrainingError(
+                f"{method} of the callback failed: {type(error).__name__}: {error}",
+                where=_where(key),
+                remedy="Mend or remove the callback; --resume continues from the last saved state.",
+            ) from error
+        finally:
+            self._current = ""
+
+
+def _where(key: str) -> str:
+    return f"train.callbacks.{key}"

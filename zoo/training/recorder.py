@@ -1,0 +1,49 @@
+"""Where training leaves what it finds out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from matplotlib.figure import Figure as MatplotlibFigure
+
+from zoo.training.state import Position, TrainingState
+from zoo.training.trainable import Trainable
+
+
+class Recorder(Protocol):
+    """Writes the files of a run, shows progress, and feeds experiment trackers."""
+
+    def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
+        """A few more steps are done; ``loss`` is that of the last one."""
+
+    def on_epoch(self, record: dict[str, Any], model: Trainable, *, is_best: bool) -> None:
+        """An epoch is done; ``record`` is its object in ``metrics.jsonl``."""
+
+    def on_state(self, state: TrainingState) -> None:
+        """A state is to be saved."""
+
+    def on_values(self, values: Mapping[str, float], step: int) -> None:
+        """A callback logs numbers."""
+
+    def on_figure(self, name: str, figure: MatplotlibFigure, step: int) -> None:
+        """A callback shows a figure."""
+
+
+class NullRecorder:
+    """Keeps nothing: for the processes other than the first."""
+
+    def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
+        """Show nothing."""
+
+    def on_epoch(self, record: dict[str, Any], model: Trainable, *, is_best: bool) -> None:
+        """Write nothing."""
+
+    def on_state(self, state: TrainingState) -> None:
+        """Write nothing."""
+
+    def on_values(self, values: Mapping[str, float], step: int) -> None:
+        """Log nothing."""
+
+    def on_figure(self, name: str, figure: MatplotlibFigure, step: int) -> None:
+        """Draw nothing."""

@@ -1,0 +1,136 @@
+"""The state of a training between two steps: all that decides how it continues, as tensors and plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.training.callbacks import CallbackRunner
+from zoo.training.ema import WeightAverage
+from zoo.training.turn import MODEL, Turn
+from zoo.utils.distributed import SINGLE_PROCESS, ProcessGroup
+from zoo.utils.seeds import random_states, restore_random_states
+
+
+@dataclass
+class Position:
+    """How far a training is.
+
+    Attributes:
+        epoch: finished epochs.
+        batch: finished batches of the epoch that is under way.
+        step: finished optimiser steps of the model.
+        best: best value of the monitored term so far; None while the bound still warms up.
+        best_epoch: the epoch, numbered from 1, whose weights count as the best.
+        since_best: epochs since then.
+        finished: whether the last epoch is done, or training was stopped early.
+        examples: how many there are to train, to validate and to test on.
+        stopped: the callback that ended training, or empty.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best: float | None = None
+    best_epoch: int = 0
+    since_best: int = 0
+    finished: bool = False
+    examples: list[int] = field(default_factory=list)
+    stopped: str = ""
+
+
+@dataclass
+class TrainingState:
+    """A position with every tensor that belongs to it."""
+
+    position: Position
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The position as plain data."""
+        return asdict(self.position)
+
+
+def take_state(
+    position: Position,
+    model: nn.Module,
+    turns: Iterable[Turn],
+    rows: Tensor,
+    average: WeightAverage | None = None,
+    callbacks: CallbackRunner | None = None,
+    group: ProcessGroup = SINGLE_PROCESS,
+) -> TrainingState:
+    """Gather weights, their average, optimisers, noise generators, callbacks, and the terms of the epoch's steps.
+
+    All processes take part, since each has noise of its own. Callbacks run in the first process alone, which is the
+    one that writes the state.
+    """
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for turn in turns:
+        tensors |= {f"{_prefix(turn)}{name}": tensor for name, tensor in _optimizer_tensors(turn.optimizer).items()}
+    for name, state in random_states().items():
+        for rank, each in enumerate(group.gather(state.unsqueeze(0))):
+            tensors[f"random.{name}{_suffix(rank)}"] = each
+    tensors |= {f"average.{name}": tensor for name, tensor in (average.tensors() if average else {}).items()}
+    tensors |= {f"callback.{name}": tensor for name, tensor in (callbacks.state() if callbacks else {}).items()}
+    tensors["rows"] = rows
+    return TrainingState(position, tensors)
+
+
+def restore_state(
+    state: TrainingState,
+    model: nn.Module,
+    turns: Iterable[Turn],
+    average: WeightAverage | None = None,
+    callbacks: CallbackRunner | None = None,
+    group: ProcessGroup = SINGLE_PROCESS,
+) -> Tensor:
+    """Put everything back, and return the terms of the epoch's steps so far.
+
+    A process that did not exist when the state was taken continues with the noise that it has.
+    """
+    model.load_state_dict(_below(state.tensors, "model."))
+    for turn in turns:
+        _restore_optimizer(turn.optimizer, _below(state.tensors, _prefix(turn)))
+    if average is not None:
+        average.restore(_below(state.tensors, "average."))
+    if callbacks is not None:
+        callbacks.restore(_below(state.tensors, "callback."))
+    suffix, random = _suffix(group.rank), _below(state.tensors, "random.")
+    restore_random_states({kind: random[kind + suffix] for kind in ("cpu", "cuda") if kind + suffix in random})
+    return state.tensors["rows"]
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return the state of an optimiser as ``INDEX.NAME``, with the index of the parameter."""
+    return {
+        f"{index}.{name}": torch.as_tensor(value)
+        for index, values in optimizer.state_dict()["state"].items()
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _prefix(turn: Turn) -> str:
+    return "optimizer." if turn.name == MODEL else f"turn.{turn.name}."
+
+
+def _suffix(rank: int) -> str:
+    return f".{rank}" if rank else ""
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
