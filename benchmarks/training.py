@@ -31,7 +31,7 @@ from benchmarks import _peers
 from benchmarks._measure import images_like_mnist, print_ratios, ratios, spread, write
 from zoo.training.devices import uses_bf16
 from zoo.training.progress import Silent
-from zoo.training.snapshot import Position
+from zoo.training.state import Position
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "mlp": {"encoder": {"name": "mlp", "widths": [512]}, "decoder": {"name": "mlp", "widths": [512]}},

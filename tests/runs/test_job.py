@@ -125,7 +125,7 @@ def test_resuming_with_other_metrics_measures_them_and_trains_nothing(tmp_path: 
 
 def test_fewer_epochs_than_are_done_are_refused(tmp_path: Path) -> None:
     job(tmp_path / "run", "train.epochs=2")
-    with pytest.raises(RunError, match="2 epochs are done, 1 were asked for"):
+    with pytest.raises(RunError, match="2 epochs are done, more than the 1 of the recipe"):
         job(tmp_path / "run", "train.epochs=1", resume=True)
 
 

@@ -10,10 +10,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 import zoo
-from tests.training.test_loop import trainer, weights
-from zoo.data import load_data
+from tests.training.trainers import trainer, weights
+from zoo.data import Data
 from zoo.errors import RecipeError
-from zoo.spec import DataSpec
 from zoo.training.ema import WeightAverage
 
 SMALL = [
@@ -31,7 +30,7 @@ SMALL = [
 
 def test_the_average_follows_its_recursion():
     layer, decay = nn.Linear(3, 2), 0.9
-    average = WeightAverage(layer, decay)
+    average = WeightAverage(dict(layer.named_parameters()), decay)
     expected = layer.weight.detach().double().clone()
     for step in range(1, 40):
         with torch.no_grad():
@@ -42,9 +41,9 @@ def test_the_average_follows_its_recursion():
     torch.testing.assert_close(average.tensors()["weight"].double(), expected, rtol=0, atol=1e-5)
 
 
-def test_installed_averages_give_way_to_the_very_same_weights():
+def test_after_the_averages_the_very_same_weights_are_back():
     layer = nn.Linear(3, 2)
-    average = WeightAverage(layer, 0.5)
+    average = WeightAverage(dict(layer.named_parameters()), 0.5)
     with torch.no_grad():
         layer.weight.add_(1.0)
     before, pointer = layer.weight.detach().clone(), layer.weight.data_ptr()
@@ -78,16 +77,15 @@ def test_a_resumed_run_ends_with_the_same_bytes(tmp_path: Path):
         assert (whole.path / name).read_bytes() == (parts.path / name).read_bytes(), name
 
 
-def test_a_run_that_goes_on_within_an_epoch_keeps_the_average():
-    data = load_data(DataSpec(name="digits", subset=300))
+def test_a_run_that_continues_within_an_epoch_keeps_the_average(digits: Data):
     options = {"checkpoint_every": {"steps": 2}, "ema": 0.9}
-    whole, told = trainer(data, **options)
+    whole, recorded = trainer(digits, **options)
     whole.run()
-    second, told_again = trainer(data, **options)
-    second.resume(told.snapshots[2])
+    second, again = trainer(digits, **options)
+    second.resume(recorded.states[2])
     second.run()
     assert torch.equal(weights(second.model), weights(whole.model))
-    assert told_again.records == told.records[-len(told_again.records) :]
+    assert again.records == recorded.records[-len(again.records) :]
 
 
 @pytest.mark.parametrize("decay", [0, 1, -0.5, "much"])

@@ -1,4 +1,4 @@
-"""The training loop: what it minimises, what it tells, when it stops."""
+"""The training loop: what it minimises, what it records, when it stops."""
 
 from __future__ import annotations
 
@@ -8,55 +8,14 @@ from typing import Any
 import pytest
 import torch
 
-import zoo
-from zoo.data import Data, load_data
+from tests.training.trainers import trainer, weights
+from zoo.callbacks import Callback, Training
+from zoo.data import Data
 from zoo.errors import TrainingError
-from zoo.model import Model
-from zoo.spec import DataSpec, TrainSpec
-from zoo.training.devices import make_accelerator
-from zoo.training.loop import InterruptedTrainingError, Trainer
-from zoo.training.optimizers import check_optimizer
-from zoo.training.snapshot import Position, Snapshot
+from zoo.model import StepLoss
+from zoo.training.loop import InterruptedTrainingError
 from zoo.utils.distributed import ProcessGroup
 from zoo.utils.seeds import epoch_order, seeded
-
-
-class Recorder:
-    """Keeps all that the trainer tells."""
-
-    def __init__(self) -> None:
-        self.records: list[dict[str, Any]] = []
-        self.snapshots: list[Snapshot] = []
-        self.best: list[int] = []
-
-    def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
-        self.steps, self.total_steps = position.step, total_steps
-
-    def on_epoch(self, record: dict[str, Any], model: Model, *, is_best: bool) -> None:
-        self.records.append(record)
-        self.best += [record["epoch"]] if is_best else []
-
-    def on_snapshot(self, snapshot: Snapshot) -> None:
-        tensors = {name: tensor.clone() for name, tensor in snapshot.tensors.items()}
-        self.snapshots.append(Snapshot(Position(**snapshot.facts), tensors))
-
-
-@pytest.fixture(scope="module")
-def digits() -> Data:
-    return load_data(DataSpec(name="digits", subset=300))
-
-
-def trainer(data: Data, seed: int = 0, **options: Any) -> tuple[Trainer, Recorder]:
-    torch.manual_seed(seed)
-    model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), encoder={"widths": [32]}, decoder={"widths": [32]})
-    spec = TrainSpec.model_validate({"epochs": 3, "batch_size": 64, "precision": "fp32", "device": "cpu", **options})
-    spec = spec.model_copy(update={"optimizer": check_optimizer(spec.optimizer)})
-    recorder = Recorder()
-    return Trainer(model, data, spec, seed, make_accelerator(spec), recorder), recorder
-
-
-def weights(model: Model) -> torch.Tensor:
-    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
 def test_an_epoch_sees_each_example_once_in_an_order_of_its_own() -> None:
@@ -67,22 +26,22 @@ def test_an_epoch_sees_each_example_once_in_an_order_of_its_own() -> None:
 
 
 def test_training_lowers_the_loss_and_reports_means_over_all_examples(digits: Data) -> None:
-    run, told = trainer(digits, epochs=8, optimizer={"name": "adam", "lr": 5e-3})
+    run, recorded = trainer(digits, epochs=8, optimizer={"name": "adam", "lr": 5e-3})
     run.run()
-    losses = [record["validation"]["loss"] for record in told.records]
+    losses = [record["validation"]["loss"] for record in recorded.records]
     assert losses[-1] < losses[0] - 5
-    assert told.steps == told.total_steps == 8 * 5
-    record = told.records[-1]
+    assert recorded.steps == recorded.total_steps == 8 * 5
+    record = recorded.records[-1]
     assert record["train"]["loss"] == pytest.approx(record["train"]["reconstruction"] + record["train"]["kl"], rel=1e-5)
 
 
 def test_the_mean_of_an_epoch_weighs_a_short_last_batch_by_its_size(digits: Data) -> None:
     # With a learning rate of (almost) nothing, the epoch's mean is the mean of one pass in evaluation.
-    run, told = trainer(digits, epochs=1, batch_size=128, optimizer={"name": "sgd", "lr": 1e-12})
+    run, recorded = trainer(digits, epochs=1, batch_size=128, optimizer={"name": "sgd", "lr": 1e-12})
     run.run()
     torch.manual_seed(1)
     expected = run.evaluate(digits.train)["loss"]
-    assert told.records[0]["train"]["loss"] == pytest.approx(expected, rel=5e-3)
+    assert recorded.records[0]["train"]["loss"] == pytest.approx(expected, rel=5e-3)
 
 
 def test_the_seed_decides_everything(digits: Data) -> None:
@@ -96,15 +55,15 @@ def test_the_seed_decides_everything(digits: Data) -> None:
 
 
 @pytest.mark.parametrize("index", [0, 2, 5])
-def test_a_run_that_goes_on_from_any_snapshot_ends_the_same(digits: Data, index: int) -> None:
+def test_a_run_that_continues_from_any_state_ends_the_same(digits: Data, index: int) -> None:
     options: dict[str, Any] = {"checkpoint_every": {"steps": 2}, "schedule": "one_cycle", "clip_norm": 1.0}
-    whole, told = trainer(digits, **options)
+    whole, recorded = trainer(digits, **options)
     whole.run()
-    second, told_again = trainer(digits, **options)
-    second.resume(told.snapshots[index])
+    second, again = trainer(digits, **options)
+    second.resume(recorded.states[index])
     second.run()
     assert torch.equal(weights(second.model), weights(whole.model))
-    assert told_again.records == told.records[-len(told_again.records) :]
+    assert again.records == recorded.records[-len(again.records) :]
 
 
 def test_validation_does_not_disturb_the_noise_of_training(digits: Data) -> None:
@@ -117,44 +76,35 @@ def test_validation_does_not_disturb_the_noise_of_training(digits: Data) -> None
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_term(digits: Data) -> None:
-    run, told = trainer(digits, epochs=5)
+    run, recorded = trainer(digits, epochs=5)
     original, calls = run.model.objective.loss, 0
 
-    def poisoned(parts: Any, x: torch.Tensor, labels: Any = None) -> Any:
+    def poisoned(*arguments: Any) -> StepLoss:
         nonlocal calls
-        loss = original(parts, x, labels)
+        loss: StepLoss = original(*arguments)
         calls += run.model.training
         if calls == 8 and run.model.training:
             terms = loss.terms | {"kl": loss.terms["kl"] * float("nan")}
-            return loss._replace(total=loss.total * float("nan"), terms=terms)
+            return StepLoss(loss.total * float("nan"), terms, loss.evidence)
         return loss
 
     run.model.objective.loss = poisoned  # type: ignore[method-assign]
     with pytest.raises(TrainingError, match=r"the term 'kl' became nan at step 8 \(epoch 2\)") as stop:
         run.run()
     assert "last good checkpoint is kept" in str(stop.value)
-    assert told.best == [1]
-    assert all(tensor.isfinite().all() for tensor in told.snapshots[-1].tensors.values() if tensor.is_floating_point())
-
-
-def test_early_stopping_waits_for_its_patience(digits: Data) -> None:
-    run, told = trainer(
-        digits, epochs=50, optimizer={"name": "sgd", "lr": 1e-12}, early_stopping={"patience": 3, "min_delta": 1.0}
-    )
-    position = run.run()
-    assert position.finished
-    assert [record["epoch"] for record in told.records] == [1, 2, 3, 4]
-    assert told.best == [1]
+    assert recorded.best == [1]
+    last = recorded.states[-1].tensors.values()
+    assert all(tensor.isfinite().all() for tensor in last if tensor.is_floating_point())
 
 
 def test_a_request_to_stop_saves_the_state_first(digits: Data) -> None:
-    run, told = trainer(digits)
+    run, recorded = trainer(digits)
     run.should_stop = lambda: "SIGTERM" if run.position.step == 7 else None
     with pytest.raises(InterruptedTrainingError, match="stopped by SIGTERM after step 7 of 15"):
         run.run()
-    assert told.snapshots[-1].position.step == 7
+    assert recorded.states[-1].position.step == 7
     resumed, _ = trainer(digits)
-    resumed.resume(told.snapshots[-1])
+    resumed.resume(recorded.states[-1])
     resumed.run()
     undisturbed, _ = trainer(digits)
     undisturbed.run()
@@ -167,12 +117,12 @@ class Pair(ProcessGroup):
     def sum(self, values: torch.Tensor) -> torch.Tensor:
         return 2 * values
 
-    def any(self, flag: bool) -> bool:
+    def any_of_each(self, *flags: bool) -> tuple[bool, ...]:
         self.asked()
-        return flag
+        return flags
 
     def asked(self) -> None:
-        """Another process was asked."""
+        """The other process was asked."""
 
     def first(self, work: Callable[[], Any]) -> Any:
         return work()
@@ -187,17 +137,28 @@ class Pair(ProcessGroup):
 @pytest.mark.parametrize(
     ("seconds", "later"), [(30.0, [*range(6, 16)]), (2.5, [6, 8, 10, 12, 14, 15]), (0.01, [10, 15])]
 )
+@pytest.mark.parametrize("stops", [False, True])
 def test_several_processes_ask_each_other_whether_to_stop_every_few_seconds(
-    digits: Data, monkeypatch: pytest.MonkeyPatch, seconds: float, later: list[int]
+    digits: Data, monkeypatch: pytest.MonkeyPatch, seconds: float, later: list[int], stops: bool
 ) -> None:
-    """They ask after each step until it is known what one takes, then every five seconds, and after each epoch of 5."""
-    run, _ = trainer(digits)
-    run.processes = Pair(count=2)
+    """They ask after each step until it is known what one takes, then every five seconds, and after each epoch of 5.
+
+    Whether a callback ends training is part of the same question.
+    """
+
+    class Ends(Callback):
+        def on_epoch(self, training: Training, record: Any) -> None:
+            if training.epoch == 2:
+                training.stop()
+
+    run, _ = trainer(digits, callbacks={"ends": Ends()} if stops else {})
+    run.group = Pair(count=2)
     asked: list[int] = []
     monkeypatch.setattr(Pair, "asked", lambda self: asked.append(run.position.step))
     monkeypatch.setattr("zoo.training.loop.time.monotonic", lambda: run.position.step * seconds)
     run.run()
-    assert asked == [1, 2, 3, 4, 5, *later]
+    expected = [1, 2, 3, 4, 5, *later]
+    assert asked == [step for step in expected if step <= (10 if stops else 15)]
 
 
 def test_the_gradient_norm_is_clipped(digits: Data) -> None:

@@ -18,7 +18,7 @@ def spec(name: str, **options: object) -> ComponentSpec:
 @pytest.mark.parametrize("name", optimizer_classes())
 def test_every_optimizer_minimises_a_bowl_with_its_defaults(name: str) -> None:
     parameter = nn.Parameter(torch.tensor([1.0, -2.0]))
-    optimizer = make_optimizer(check_optimizer(spec(name)), [parameter], torch.device("cpu"))
+    optimizer = make_optimizer(check_optimizer(spec(name)), [{"params": [parameter]}], torch.device("cpu"))
     before = parameter.detach().clone()
     for _ in range(20):
         optimizer.zero_grad()

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from zoo.training.progress import ConsoleReporter
-from zoo.training.snapshot import Position
+from zoo.training.state import Position
 
 
 def shown(epochs: int, *, terminal: bool) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 import zoo
 from zoo.errors import RecipeError, TrainingError
-from zoo.objectives import Loss
+from zoo.model import Loss
 from zoo.training import capture
 from zoo.training.capture import CapturedStep
 from zoo.training.optimizers import check_optimizer
@@ -66,7 +66,7 @@ def test_a_compiler_that_fails_is_one_message(tmp_path: Any, monkeypatch: pytest
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without CUDA")
 def test_nothing_is_captured_on_a_cpu(tmp_path: Any) -> None:
-    with pytest.raises(RecipeError, match=r"train.step: a step is captured on CUDA alone, and this is cpu"):
+    with pytest.raises(RecipeError, match=r"train.step: a step can be captured on CUDA only, not on cpu"):
         losses(tmp_path, "captured", "cpu")
 
 

@@ -1,10 +1,11 @@
-"""The table of what each step lost."""
+"""The table of the losses of each step."""
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from zoo.objectives import Loss
+from zoo.training.step import StepLosses
 from zoo.training.terms import StepTerms
 from zoo.utils.distributed import SINGLE_PROCESS
 
@@ -14,8 +15,19 @@ def test_a_term_that_the_objective_changes_in_place_is_kept_as_it_was() -> None:
     terms = StepTerms(SINGLE_PROCESS, torch.device("cpu"), steps=100)
     for step in range(100):
         beta.fill_(step)
-        terms.add(Loss(torch.tensor(-1.0), {"beta": beta}), 1.0)
+        terms.add(StepLosses(torch.tensor(-1.0), {"beta": beta}, {}), 1.0)
         if step == 10:
             assert terms.last(2).tolist() == [[-1.0, 9.0], [-1.0, 10.0]]
     assert terms.names == ["loss", "beta"]
     assert terms.all()[:, 1].tolist() == list(range(100))
+
+
+def test_the_mean_of_an_adversary_is_that_of_its_turns() -> None:
+    terms = StepTerms(SINGLE_PROCESS, torch.device("cpu"), steps=5, every={"often": 2, "seldom": 100})
+    for step in range(7, 12):  # the second epoch of a run, say
+        due = {"often": torch.tensor(float(step))} if step % 2 == 0 else {}
+        terms.add(StepLosses(torch.tensor(1.0), {"kl": torch.tensor(2.0)}, due), 1.0)
+    sizes = torch.tensor([8.0, 4.0, 8.0, 8.0, 2.0], dtype=torch.float64)
+    means, adversaries = terms.means(7, sizes)
+    assert means == {"loss": 1.0, "kl": 2.0}
+    assert adversaries == {"often": pytest.approx((8 * 4 + 10 * 8) / 12)}  # its turns had 4 and 8 examples

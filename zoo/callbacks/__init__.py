@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.data import Data
+from zoo.model import Model
 from zoo.spec.training import TrainSpec
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Training(Protocol):
         total_steps: optimiser steps of the whole run, if nothing stops it early.
     """
 
-    model: nn.Module
+    model: Model
     data: Data
     spec: TrainSpec
     seed: int

@@ -9,12 +9,12 @@ from pydantic import Field, PositiveInt
 
 from zoo.callbacks import Callback, Training
 from zoo.errors import ComponentError
-from zoo.evaluation.evaluate import evaluation_context
+from zoo.evaluation.evaluate import SplitName, evaluation_context
 from zoo.registry import register
 from zoo.report.gallery import choose_figures
 from zoo.spec.component import ComponentSpec
 
-Figures = Annotated[tuple[ComponentSpec, ...], Field(strict=False, min_length=1)]
+Figures = Annotated[tuple[str | ComponentSpec, ...], Field(strict=False, min_length=1)]
 
 
 @register("callback", "figures")
@@ -37,14 +37,12 @@ class DrawFigures(Callback):
         ['samples-epoch-0002.png']
     """
 
-    def __init__(
-        self, *, figures: Figures = (ComponentSpec(name="samples"),), every: PositiveInt = 5
-    ) -> None:
+    def __init__(self, *, figures: Figures = ("samples",), every: PositiveInt = 5) -> None:
         self.figures, self.every = figures, every
 
     def on_start(self, training: Training) -> None:
         """Refuse figures that cannot show the model, before any step."""
-        split = "validation" if training.data.validation else "train"
+        split: SplitName = "validation" if training.data.validation else "train"
         self._context = evaluation_context(training.model, training.data, split)
         self._chosen = choose_figures(self.figures)
         for index, (name, figure) in enumerate(self._chosen):

@@ -12,7 +12,7 @@ from zoo.evaluation.evaluate import choose_metrics, evaluation_context, measure
 from zoo.registry import register
 from zoo.spec.component import ComponentSpec
 
-Metrics = Annotated[tuple[ComponentSpec, ...], Field(strict=False, min_length=1)]
+Metrics = Annotated[tuple[str | ComponentSpec, ...], Field(strict=False, min_length=1)]
 
 
 @register("callback", "metrics")
@@ -38,7 +38,7 @@ class MeasureMetrics(Callback):
     def __init__(
         self,
         *,
-        metrics: Metrics = (ComponentSpec(name="active_units"),),
+        metrics: Metrics = ("active_units",),
         every: PositiveInt = 1,
         split: Literal["train", "validation"] = "validation",
     ) -> None:

@@ -40,7 +40,9 @@ def command(
     from zoo.runs.directory import RunDirectory
 
     run = RunDirectory(model)
-    context = evaluation_context(load(model), data_of(model, dataset, overrides), split, history=run.read_metrics())
+    context = evaluation_context(
+        load(model), data_of(model, dataset, overrides), split, history=run.training.read_metrics()
+    )
     for path in draw_figures(
         context, out or model.for_results / "figures", figures or None, image_format=image_format, seed=seed
     ):

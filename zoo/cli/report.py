@@ -46,7 +46,7 @@ def command(
     data = load_data(spec)
     name: SplitName = split or final_split(data)
     recipe = run.read_recipe() if run.exists() else None
-    context = evaluation_context(loaded, data, name, history=run.read_metrics())
+    context = evaluation_context(loaded, data, name, history=run.training.read_metrics())
     evaluation = run.read_evaluation()
     # A run has been measured on its own data; on others it is measured now.
     if evaluation is None or recipe is None or evaluation["split"] != name or not same_data(spec, recipe.data):

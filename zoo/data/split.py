@@ -26,10 +26,12 @@ class Batch(NamedTuple):
     Attributes:
         x: (B, *data_shape), float32, in ``info.data_range``.
         labels: (B,) int64, or None.
+        mask: (B, *data_shape) bool, True where a value was observed; None where all were.
     """
 
     x: Tensor
     labels: Tensor | None
+    mask: Tensor | None = None
 
 
 class Split:

@@ -166,6 +166,22 @@ class Model(nn.Module):
                 found[key] = own[0]
         return found
 
+    def training_parameters(self) -> dict[str, nn.Parameter]:
+        """Return the parameters that training moves down the loss, by name: not those of adversaries and fitted prior.
+
+        What the fitted prior shares with another part belongs to that part.
+        """
+        theirs = {id(parameter) for adversary in self.adversaries().values() for parameter in adversary.parameters()}
+        return {
+            name: parameter
+            for name, parameter in self.named_parameters()
+            if id(parameter) not in theirs and not name.startswith("fitted_prior.")
+        }
+
+    def higher_is_better(self, term: str) -> bool:
+        """Say whether a term of the loss is a bound, which improves as it rises."""
+        return term in self.objective.bounds
+
     # Raw data in, raw data out.
 
     def preprocess(self, raw: Any) -> Tensor:

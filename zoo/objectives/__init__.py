@@ -30,6 +30,7 @@ class Objective(nn.Module, ABC):
         uses_time: whether the parts are conditioned on the step of a chain.
         takes_regularisers: whether its loss has latents that regularisers can see.
         unit: the unit of the loss, for logs and figures.
+        bounds: the terms that are lower bounds on log p(x), and so improve as they rise.
     """
 
     needs: ClassVar[tuple[str, ...]]
@@ -37,6 +38,7 @@ class Objective(nn.Module, ABC):
     uses_time: ClassVar[bool] = False
     takes_regularisers: ClassVar[bool] = True
     unit: ClassVar[str] = "nats"
+    bounds: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def loss(self, model: Model, inference: Inference) -> StepLoss:

@@ -56,6 +56,7 @@ class Vae(Objective):
     """
 
     needs: ClassVar[tuple[str, ...]] = ("encoder", "posterior", "prior", "decoder", "likelihood")
+    bounds: ClassVar[tuple[str, ...]] = ("elbo",)
 
     def __init__(
         self,

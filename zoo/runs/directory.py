@@ -4,43 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, save
-from zoo.errors import CheckpointError, RunError
+from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, load_weights, read_weights, save
+from zoo.errors import RunError
 from zoo.evaluation.record import read_record
 from zoo.model import Model
 from zoo.runs.run_data import DATA
+from zoo.runs.stage import StageFiles
 from zoo.spec.documents import to_yaml
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe
-from zoo.training.snapshot import Position, Snapshot
-from zoo.utils.files import remove_partial, replacing, write_text
+from zoo.utils.files import remove_partial, write_text
 
 RECIPE, METRICS, EVALUATION, CARD = "recipe.yaml", "metrics.jsonl", "evaluation.json", "README.md"
 REPORT = "report.html"
-_STATE = "state/training.safetensors"
+CHECKPOINTS = "checkpoints"
 _LOCK = "state/lock"
 
 
 class RunDirectory:
     """The files of one run.
 
-    ``recipe.yaml`` as resolved; ``config.json`` and ``model.safetensors``, the best model; ``last/``, the last
-    one; ``metrics.jsonl``, an object an epoch; ``evaluation.json``; ``figures/``; ``README.md``; and ``state/``,
-    from which ``--resume`` continues.
+    ``recipe.yaml`` as resolved; ``config.json`` and ``model.safetensors``, the best model; ``last/``, the last one;
+    ``checkpoints/``, those of chosen epochs; ``metrics.jsonl``, an object an epoch, and ``fit.jsonl``, those of a prior
+    that is fitted after training; ``evaluation.json``; ``figures/``; ``README.md``; and ``state/``, from which
+    ``--resume`` continues.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.training = StageFiles(self.path, "training", METRICS)
+        self.fit = StageFiles(self.path, "fit", "fit.jsonl")
 
     @property
     def figures(self) -> Path:
@@ -84,9 +84,11 @@ class RunDirectory:
     def clear(self) -> None:
         """Remove the files of a run, and nothing else that a person may have put there."""
         remove_partial(self.path)
-        for name in (EVALUATION, REPORT, METRICS, CARD, CONFIG, WEIGHTS, _STATE, DATA, RECIPE):
+        for name in (EVALUATION, REPORT, CARD, CONFIG, WEIGHTS, DATA, RECIPE):
             (self.path / name).unlink(missing_ok=True)
-        for folder in ("last", "figures"):
+        for stage in (self.training, self.fit):
+            stage.clear()
+        for folder in ("last", "figures", CHECKPOINTS):
             shutil.rmtree(self.path / folder, ignore_errors=True)
 
     @contextlib.contextmanager
@@ -125,56 +127,16 @@ class RunDirectory:
         """Write the weights as training left them, as a checkpoint of its own."""
         save(model, self.path / "last")
 
-    def append_metrics(self, record: dict[str, Any]) -> None:
-        """Add the line of an epoch; it is on the disk before the state that counts it."""
-        with (self.path / METRICS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+    def write_kept(self, model: Model, epoch: int) -> None:
+        """Write a checkpoint of its own of an epoch, ``checkpoints/epoch-0005``."""
+        save(model, self.path / CHECKPOINTS / f"epoch-{epoch:04d}")
 
-    def read_metrics(self) -> list[dict[str, Any]]:
-        """Return the record of each epoch."""
-        try:
-            text = (self.path / METRICS).read_text(encoding="utf-8")
-            return [json.loads(line) for line in text.splitlines()]
-        except FileNotFoundError:
-            return []
-        except ValueError as error:
-            raise CheckpointError(f"damaged: {error}", where=str(self.path / METRICS)) from error
-
-    def keep_metrics(self, epochs: int) -> None:
-        """Drop the lines of epochs that the state does not know, which a killed process had begun."""
-        path = self.path / METRICS
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
-        if len(lines) < epochs:
-            raise CheckpointError(
-                f"{epochs} epochs were trained, {len(lines)} are recorded", where=str(path), remedy="Start a new run."
-            )
-        write_text(path, "".join(lines[:epochs]))
-
-    def write_state(self, snapshot: Snapshot) -> None:
-        """Write the state in one file: its parts belong to the same step or none of them counts."""
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in snapshot.tensors.items()}
-        with replacing(self.path / _STATE) as temporary:
-            save_file(tensors, temporary, metadata={"position": json.dumps(snapshot.facts)})
-
-    def read_state(self) -> Snapshot | None:
-        """Return the last state, or None if the run was killed before the first one.
-
-        Raises:
-            CheckpointError: the file is damaged.
-        """
-        path = self.path / _STATE
-        if not path.is_file():
-            return None
-        try:
-            with safe_open(path, framework="pt") as file:
-                position = Position(**json.loads(file.metadata()["position"]))
-                return Snapshot(position, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-        except (SafetensorError, ValueError, TypeError, KeyError) as error:
-            raise CheckpointError(
-                f"damaged: {error}", where=str(path), remedy="Start a new run; the best model is still there."
-            ) from error
+    def read_best(self, model: Model) -> None:
+        """Put the best weights into a model; into one without a fitted prior, all but those of the fitted prior."""
+        tensors = read_weights(self.path / WEIGHTS)
+        if not model.has("fitted_prior"):
+            tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("fitted_prior.")}
+        load_weights(model, tensors, str(self.path / WEIGHTS))
 
     def write_evaluation(self, evaluation: dict[str, Any]) -> None:
         """Write the metrics; their presence says that the run is finished."""

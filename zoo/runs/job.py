@@ -5,7 +5,7 @@ Started by a launcher, each of several processes does this: they compute togethe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,27 +13,32 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.tracking import GeneralTracker
 
-from zoo.checkpoints.checkpoint import load
+from zoo.callbacks import Callback
 from zoo.errors import RunError
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split, record
 from zoo.model import Model
-from zoo.model.assembly import assemble
 from zoo.report.gallery import draw_figures
 from zoo.runs.card import write_card
 from zoo.runs.directory import RECIPE, RunDirectory
+from zoo.runs.fit_prior import fit_stage, with_fitted_prior
 from zoo.runs.plan import Plan, flat_fields, make_plan
+from zoo.runs.recorder import RunRecorder
 from zoo.runs.run_data import read_splits, write_splits
+from zoo.runs.stage import run_stage
+from zoo.runs.trackers import Trackers
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe, origin_of, override_texts
 from zoo.training.devices import check_trackers, make_accelerator
-from zoo.training.interruption import Interruption
-from zoo.training.loop import InterruptedTrainingError, NoListener, Trainer
+from zoo.training.loop import Trainer
+from zoo.training.prior_fit import fit_spec
 from zoo.training.progress import Reporter, Silent
-from zoo.training.snapshot import Position, Snapshot
-from zoo.training.step import check_step
+from zoo.training.resolve import make_callbacks
+from zoo.training.state import Position
 from zoo.utils.distributed import ProcessGroup
 from zoo.utils.files import remove_partial
+from zoo.utils.seeds import process_seed
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,9 @@ class Run:
     Attributes:
         path: the run directory.
         recipe: as resolved, with every default.
-        model: the best model, in evaluation mode.
+        model: the best model, in evaluation mode, on the CPU.
         metrics: the record of each epoch.
-        evaluation: the figures of ``evaluation.json``.
+        evaluation: the content of ``evaluation.json``.
         figures: the files that were drawn.
         rank: number of this process; the first of several, 0, is the one that wrote all this.
     """
@@ -66,6 +71,8 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     overrides: Iterable[str] = (),
+    callbacks: Mapping[str, Callback] | None = None,
+    trackers: Sequence[GeneralTracker] = (),
     reporter: Reporter | None = None,
 ) -> Run:
     """Train a recipe, evaluate the best model, draw it, and leave everything in a run directory.
@@ -76,12 +83,17 @@ def train(
         resume: continue the run that is there; begin it if there is none.
         overwrite: replace the run that is there.
         overrides: fields to set, such as ``"train.epochs=3"``.
+        callbacks: objects that watch training, by a key of your choice, beside those of the recipe. They are not in
+            recipe.yaml: give them again to resume.
+        trackers: experiment trackers of your own, beside those that the recipe names.
         reporter: shows progress; nothing is shown if not given.
 
     Raises:
         RecipeError, ComponentError, DataError: the recipe or what it names is wrong.
+        InputError: a callback or tracker is none.
         RunError: another run is in the way, or the run that is there belongs to another recipe.
-        TrainingError: the loss is no longer finite, or training was interrupted; a later ``resume`` goes on.
+        TrainingError: the loss is no longer finite, a callback failed, or training was interrupted; a later ``resume``
+            continues from the last saved state.
 
     Example:
         >>> import tempfile, zoo
@@ -93,31 +105,27 @@ def train(
         raise RunError("a run cannot be both resumed and overwritten", where="train")
     overrides = override_texts(overrides)
     loaded = load_recipe(recipe, overrides)
-    directory = RunDirectory(out if out is not None else _usual_place(recipe, loaded.name, resume=resume))
+    directory = RunDirectory(out if out is not None else _default_directory(recipe, loaded.name, resume=resume))
     with origin_of(recipe, overrides).located():
-        check_trackers(loaded.train.trackers)
-        accelerator = make_accelerator(loaded.train, loaded.train.trackers, str(directory.path / "trackers"))
-    try:
-        team = ProcessGroup.here(accelerator.device)
-        reporter = reporter if reporter is not None and team.is_first else Silent()
-        if not resume:
-            team.first(lambda: directory.check_free(overwrite=overwrite))
-        with origin_of(recipe, overrides).located():
-            # Where the data are downloaded, the first process does it, and the others find them.
-            plan = team.first(lambda: make_plan(loaded, reporter.note)) or make_plan(loaded, reporter.note)
-            check_step(plan.recipe.train, plan.data.train, accelerator.device, team)
-        with _opened(directory, plan, team, resume=resume, overwrite=overwrite) as continues:
-            if resume and not continues:
-                reporter.note(f"There was nothing to resume in {directory.path}: the run begins.")
-            return _Job(plan, directory, reporter, accelerator, team).run(continues=continues)
-    finally:
-        # Not `end_training`: it would also end the group of processes, which trains a next run.
-        for tracker in accelerator.trackers:
-            tracker.finish()
+        check_trackers((*loaded.train.trackers, *trackers))
+        logging = (*loaded.train.trackers, *trackers)
+        accelerator = make_accelerator(loaded.train, logging, str(directory.path / "trackers"))
+    group = ProcessGroup.here(accelerator.device)
+    reporter = reporter if reporter is not None and group.is_first else Silent()
+    if not resume:
+        group.first(lambda: directory.check_free(overwrite=overwrite))
+    with origin_of(recipe, overrides).located():
+        # Where the data are downloaded, the first process does it, and the others find them.
+        plan = group.first(lambda: make_plan(loaded, reporter.note)) or make_plan(loaded, reporter.note)
+        job = _Job(plan, directory, reporter, accelerator, group, callbacks or {})
+    with _opened(directory, plan, group, resume=resume, overwrite=overwrite) as continues:
+        if resume and not continues:
+            reporter.note(f"There was nothing to resume in {directory.path}: the run begins.")
+        return job.run(continues=continues)
 
 
-def _usual_place(recipe: object, name: str, *, resume: bool) -> Path:
-    """Return where a run goes unless told: to resume with the recipe that lies in a run's directory, there."""
+def _default_directory(recipe: object, name: str, *, resume: bool) -> Path:
+    """Return where a run goes by default: to resume with the recipe in a run's directory, that directory."""
     if resume and isinstance(recipe, (str, Path)):
         directory = RunDirectory(Path(recipe).parent)
         if Path(recipe).name == RECIPE and directory.was_trained_in():
@@ -127,9 +135,9 @@ def _usual_place(recipe: object, name: str, *, resume: bool) -> Path:
 
 @contextmanager
 def _opened(
-    directory: RunDirectory, plan: Plan, team: ProcessGroup, *, resume: bool, overwrite: bool
+    directory: RunDirectory, plan: Plan, group: ProcessGroup, *, resume: bool, overwrite: bool
 ) -> Iterator[bool]:
-    """Keep everybody else out of the run directory and make it ready; give whether the run there goes on."""
+    """Lock the run directory and make it ready; yield whether the run there continues."""
 
     def prepare() -> bool:
         lock.enter_context(directory.locked())
@@ -138,10 +146,10 @@ def _opened(
             remove_partial(directory.path)
             before = directory.read_recipe()
             plan.check_same(before, str(directory.path), read_splits(directory.path))
-            done = len(directory.read_metrics())
+            done = len(directory.training.read_metrics())
             if done > plan.recipe.train.epochs:
                 raise RunError(
-                    f"{done} epochs are done, {plan.recipe.train.epochs} were asked for",
+                    f"{done} epochs are done, more than the {plan.recipe.train.epochs} of the recipe",
                     where=str(directory.path),
                     remedy="Ask for at least as many, or begin anew with another --out.",
                 )
@@ -155,8 +163,8 @@ def _opened(
         return continues
 
     with ExitStack() as lock:
-        continues = team.any(bool(team.first(prepare)))
-        if team.any(not directory.exists()):
+        continues = group.any(bool(group.first(prepare)))
+        if group.any(not directory.exists()):
             raise RunError(
                 "not all processes see the run directory",
                 where=str(directory.path),
@@ -165,98 +173,118 @@ def _opened(
         yield continues
 
 
-@dataclass(frozen=True)
 class _Job:
-    """A run in its directory, as one process of a team sees it."""
+    """A run in its directory, as one process of the group sees it.
 
-    plan: Plan
-    directory: RunDirectory
-    reporter: Reporter
-    accelerator: Accelerator
-    team: ProcessGroup
+    The model is assembled once, in the plan: it is trained, given its best weights back, evaluated, and returned.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        directory: RunDirectory,
+        reporter: Reporter,
+        accelerator: Accelerator,
+        group: ProcessGroup,
+        callbacks: Mapping[str, Callback],
+    ) -> None:
+        self.plan, self.recipe, self.directory = plan, plan.recipe, directory
+        self.reporter, self.accelerator, self.group = reporter, accelerator, group
+        self.trackers = Trackers(accelerator, reporter.note)
+        self.model, spec = plan.model, self.recipe.train
+        recorder = RunRecorder(
+            *(directory.training, directory.figures, reporter, self.trackers),
+            save_best=lambda: directory.write_best(self.model),
+            save_epoch=lambda epoch: directory.write_kept(self.model, epoch) if spec.keeps(epoch) else None,
+        )
+        self.trainer = Trainer(
+            *(self.model, plan.data, spec, self.recipe.seed, accelerator, recorder),
+            make_callbacks(spec, callbacks),
+        )
 
     def run(self, *, continues: bool) -> Run:
-        """Train, conclude, and return the whole."""
-        directory, recipe = self.directory, self.plan.recipe
-        model = self._train(continues=continues)
-        if self.team.any(not directory.is_finished()):
-            self._conclude(model)
+        """Train, fit the prior that the recipe asks for, evaluate, and return the whole."""
+        directory = self.directory
+        self._begin_noise()
+        if self.group.is_first:
+            self.trackers.start(self.recipe.name, flat_fields(self.recipe))
+        try:
+            run_stage(self.trainer, directory.training, self.reporter, continues=continues, prepare=self._prepare)
+            finished = not self.group.any(not directory.is_finished())
+            if not finished:
+                self.group.first(lambda: directory.write_last(self.model))
+            directory.read_best(self.model)
+            model = self._fit_prior(self.model.eval(), continues=continues)
+            if not finished:
+                self._evaluate(model)
+        finally:
+            if self.group.is_first:
+                self.trackers.finish()
         figures = sorted(directory.figures.glob("*.png"))
-        metrics, evaluation = directory.read_metrics(), directory.read_evaluation() or {}
-        return Run(directory.path, recipe, load(directory.path), metrics, evaluation, figures, self.team.rank)
+        metrics, evaluation = directory.training.read_metrics(), directory.read_evaluation() or {}
+        return Run(directory.path, self.recipe, model.cpu(), metrics, evaluation, figures, self.group.rank)
 
-    def _train(self, *, continues: bool) -> Model:
-        """Train to the end, from the last state if there is one; return the model as it is then."""
-        recipe, directory, reporter = self.plan.recipe, self.directory, self.reporter
-        torch.manual_seed(recipe.seed)
-        model = assemble(recipe.model)
-        if recipe.train.trackers:
-            scalars = {key: value for key, value in flat_fields(recipe).items() if isinstance(value, (str, int, float))}
-            self.accelerator.init_trackers(recipe.name, config=scalars)
-        listener = _Scribe(directory, reporter, self.accelerator) if self.team.is_first else NoListener()
-        with Interruption(patient=self.team.count > 1) as interruption:
-            trainer = Trainer(
-                *(model, self.plan.data, recipe.train, recipe.seed, self.accelerator, listener),
-                lambda: interruption.requested,
-            )
-            snapshot = directory.read_state() if continues else None
-            if snapshot is not None:
-                trainer.resume(snapshot)
-                reporter.note(f"Continuing after step {trainer.position.step} of {trainer.total_steps}.")
-            self.team.first(lambda: self._make_way(trainer.position))
-            reporter.start(trainer.position, trainer.total_steps, recipe.train.epochs, recipe.train.batch_size)
-            try:
-                trainer.run()
-            except InterruptedTrainingError as error:
-                error.where = str(directory.path)
-                error.remedy = "The state is saved: give the same command with --resume to continue."
-                raise
-            finally:
-                reporter.stop()
-        return model
+    def _begin_noise(self) -> None:
+        """Let training's noise begin where that of the initial weights ended; each further process has its own."""
+        torch.manual_seed(process_seed(self.recipe.seed, self.group.rank))
+        if self.group.count == 1:
+            torch.set_rng_state(self.plan.noise)
 
-    def _make_way(self, position: Position) -> None:
-        """Remove what a run that goes on will write anew."""
+    def _prepare(self, position: Position) -> None:
+        """Remove what a run that continues will write anew."""
         if not position.finished:
             self.directory.remove_evaluation()
-        self.directory.keep_metrics(position.epoch)
+            self.directory.fit.clear()
 
-    def _conclude(self, model: Model) -> None:
-        """Write the last model, evaluate and draw the best one, and describe the run."""
-        recipe, directory = self.plan.recipe, self.directory
-        self.team.first(lambda: directory.write_last(model))
-        best = load(directory.path, device=model.device)
-        name, history = final_split(self.plan.data), directory.read_metrics()
-        context = evaluation_context(best, self.plan.data, name, history=history, processes=self.team)
+    def _fit_prior(self, model: Model, *, continues: bool) -> Model:
+        """Return the model with the prior that the recipe fits after training, and write it as the best one."""
+        prior, directory = self.recipe.model.fitted_prior, self.directory
+        if prior is None:
+            return model
+        whole = with_fitted_prior(model, prior, self.recipe.seed, train_examples=len(self.plan.data.train))
+        if directory.is_finished():
+            directory.read_best(whole)
+            return whole
+        spec = fit_spec(self.recipe.train, self.recipe.fit)
+        self.reporter.note(f"Fitting the prior {prior.name!r} to the latents of the training data …")
+        fit_stage(
+            *(whole, self.plan.data, spec, self.recipe.seed, self.accelerator),
+            *(directory.fit, self.reporter, self.trackers),
+            continues=continues,
+        )
+        self.group.first(lambda: directory.write_best(whole))
+        return whole
+
+    def _evaluate(self, model: Model) -> None:
+        """Evaluate and draw the best model, and describe the run."""
+        recipe, directory = self.recipe, self.directory
+        name, history = final_split(self.plan.data), directory.training.read_metrics()
+        context = evaluation_context(model, self.plan.data, name, history=history, processes=self.group)
         self.reporter.note(f"Evaluating on the {name} split ({len(context.split):,} examples) …")
         measured = record(context, choose_metrics(context, recipe.evaluate.metrics), name, recipe.seed)
         best_epoch = next((record["epoch"] for record in reversed(history) if record["best"]), len(history))
 
         def describe() -> None:
             paths = draw_figures(context, directory.figures, recipe.evaluate.figures, seed=recipe.seed)
-            evaluation = {**measured, "best_epoch": best_epoch, "notes": self.plan.notes}
+            notes = [*self.plan.notes, *self._training_notes()]
+            evaluation = {**measured, "best_epoch": best_epoch, "notes": notes}
             write_card(directory.path, recipe, self.plan.data.info, evaluation, paths)
+            self.trackers.log({"evaluation": measured["metrics"]}, self.trainer.step)
+            for path in paths:
+                self.trackers.show(path.stem, path, self.trainer.step)
             directory.write_evaluation(evaluation)
 
-        self.team.first(describe)
+        self.group.first(describe)
 
-
-class _Scribe:
-    """Writes down what the trainer tells, and passes it on to whoever shows progress."""
-
-    def __init__(self, directory: RunDirectory, reporter: Reporter, accelerator: Accelerator) -> None:
-        self.directory, self.reporter, self.accelerator = directory, reporter, accelerator
-
-    def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
-        self.reporter.steps(position, loss)
-
-    def on_epoch(self, record: dict[str, Any], model: Model, *, is_best: bool) -> None:
-        if is_best:
-            self.directory.write_best(model)
-        self.directory.append_metrics(record)
-        self.reporter.epoch(record)
-        flat = {f"{split}/{name}": v for split in ("train", "validation") for name, v in record.get(split, {}).items()}
-        self.accelerator.log(flat, step=record["step"])
-
-    def on_snapshot(self, snapshot: Snapshot) -> None:
-        self.directory.write_state(snapshot)
+    def _training_notes(self) -> list[str]:
+        """Return what a reader of the metrics should know of how training ended."""
+        position, epochs = self.trainer.position, self.recipe.train.epochs
+        notes = []
+        if position.stopped:
+            notes.append(f"The callback {position.stopped!r} ended training after epoch {position.epoch} of {epochs}.")
+        if position.best is None:
+            notes.append(
+                f"Training ended after step {position.step}, while weights of the loss still warmed up (until step "
+                f"{self.trainer.warmup_steps}): the last epoch counts as the best."
+            )
+        return notes

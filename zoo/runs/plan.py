@@ -7,32 +7,47 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from zoo.data import Data, load_data
-from zoo.errors import RunError
+from zoo.errors import RecipeError, RunError
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split
+from zoo.model import Model
 from zoo.model.assembly import assemble
+from zoo.model.wiring import asked_for
 from zoo.registry import find_component
 from zoo.report.gallery import choose_figures
 from zoo.runs.data_fit import check_data, fit_to_data, notes_on
 from zoo.runs.run_data import Splits, check_same_data
 from zoo.spec.options import check_options
 from zoo.spec.recipe import DataSpec, Recipe
+from zoo.spec.training import TrainSpec
 from zoo.training.devices import check_trackers, resolve_device
-from zoo.training.optimizers import check_optimizer
+from zoo.training.prior_fit import PriorFit
+from zoo.training.resolve import resolve_training
+from zoo.utils.seeds import seeded
 
 _MAY_DIFFER = (
-    *("train.epochs", "train.step", "train.device", "train.checkpoint_every", "train.trackers"),
-    *("data.workers", "data.in_memory_limit_mb", "data.download", "evaluate."),
+    *("train.epochs", "train.step", "train.device", "train.checkpoint_every", "train.trackers", "train.callbacks."),
+    *("train.keep_", "data.workers", "data.in_memory_limit_mb", "data.download", "evaluate."),
 )
-"""What does not change the training that was done."""
+"""Fields that a resumed run may change, since the training so far would have been the same."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A recipe with every default, its data, and what a reader of its figures should know."""
+    """A recipe with every default, its data and model, and what a reader of its metrics should know.
+
+    Attributes:
+        model: with initial weights, as it is trained: without the prior that is fitted after training.
+        noise: the state of torch's generator behind the initial weights, with which training begins.
+    """
 
     recipe: Recipe
     data: Data
+    model: Model
+    noise: Tensor
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -79,25 +94,43 @@ def make_plan(recipe: Recipe, note: Callable[[str], None]) -> Plan:
     """
     resolve_device(recipe.train.device)
     check_trackers(recipe.train.trackers)
-    optimizer = check_optimizer(recipe.train.optimizer)
     data = load_data(recipe.data, note=note)
-    model = assemble(fit_to_data(recipe.model, data))
+    spec = fit_to_data(recipe.model, data)
+    if asked_for(spec, "train_examples"):
+        spec = spec.model_copy(update={"train_examples": len(data.train)})
+    with seeded(recipe.seed):
+        model = assemble(spec.model_copy(update={"fitted_prior": None})).eval()
+        noise = torch.get_rng_state()
     check_data(model, data)
     # What would otherwise be refused only when training is over.
-    context = evaluation_context(model, data, final_split(data))
+    finished = assemble(spec).eval() if spec.fitted_prior is not None else model
+    context = evaluation_context(finished, data, final_split(data))
     choose_metrics(context, recipe.evaluate.metrics, "evaluate.metrics")
     choose_figures(recipe.evaluate.figures, "evaluate.figures")
     resolved = recipe.model_copy(
         update={
-            "model": model.spec,
+            "model": finished.spec,
             "data": _with_options(recipe.data),
-            "train": recipe.train.model_copy(update={"optimizer": optimizer}),
+            "train": resolve_training(recipe.train, model),
+            "fit": _resolved_fit(recipe, finished),
         }
     )
     notes = notes_on(model, data)
     for text in notes:
         note(f"Note: {text}")
-    return Plan(resolved, data, notes)
+    return Plan(resolved, data, model, noise, notes)
+
+
+def _resolved_fit(recipe: Recipe, model: Model) -> TrainSpec | None:
+    if recipe.fit is None:
+        return None
+    if not model.has("fitted_prior"):
+        raise RecipeError(
+            "the model has no prior that is fitted after training",
+            where="fit",
+            remedy="Add `model.fitted_prior: NAME`, or leave `fit` out.",
+        )
+    return resolve_training(recipe.fit, PriorFit(model), "fit")
 
 
 def _is_dataset_option(key: str) -> bool:

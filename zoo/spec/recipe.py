@@ -77,6 +77,10 @@ class Recipe(StrictModel):
     model: ModelSpec
     data: DataSpec
     train: TrainSpec = TrainSpec()
+    fit: TrainSpec | None = Field(
+        default=None,
+        description="How `model.fitted_prior` is trained after the model, if it has no closed form; null: as `train`.",
+    )
     evaluate: EvaluateSpec = EvaluateSpec()
 
     @model_validator(mode="before")

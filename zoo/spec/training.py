@@ -10,7 +10,6 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 
 from zoo.spec.component import ComponentSpec, StrictModel
 
-
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 """A name that a recipe gives to a part, and that the files of a run use."""
 
@@ -128,7 +127,7 @@ class TrainSpec(StrictModel):
     )
     monitor: str = Field(
         default="loss",
-        description="The term of the loss, on validation data, that decides which epoch is best and when to stop early.",
+        description="The term of the loss, on validation data, that decides which epoch is best and when to stop.",
     )
     early_stopping: EarlyStoppingSpec | None = Field(default=None, description="null: train for all epochs.")
     checkpoint_every: Duration = Field(

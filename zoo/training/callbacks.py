@@ -67,7 +67,7 @@ class CallbackRunner:
 
     def state(self) -> dict[str, Tensor]:
         """Return the state of all as ``KEY.NAME``."""
-        tensors = {}
+        tensors: dict[str, Tensor] = {}
         for key, callback in self._callbacks.items():
             with self._calling(key, "state"):
                 tensors |= {f"{key}.{name}": tensor for name, tensor in callback.state().items()}

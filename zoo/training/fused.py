@@ -40,11 +40,11 @@ class FusedSteps:
             self._optimizer.step()
             return
         if not self._states:
-            state = self._optimizer.state
-            if not all(state[parameter] for group in groups for parameter in group["params"]):
+            made = self._optimizer.state
+            if not all(made[parameter] for group in groups for parameter in group["params"]):
                 self._optimizer.step()  # torch makes the state in the first step
                 return
-            self._states = [_by_name([state[parameter] for parameter in group["params"]]) for group in groups]
+            self._states = [_by_name([made[parameter] for parameter in group["params"]]) for group in groups]
         for group, state in zip(groups, self._states, strict=True):
             for count in state["step"]:
                 count.add_(1)

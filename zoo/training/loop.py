@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
@@ -16,6 +16,7 @@ from torch import Tensor
 from zoo.callbacks import Callback
 from zoo.data import Data, Split
 from zoo.errors import OtherProcessError, RecipeError, RunError, TrainingError, unknown_name
+from zoo.model import Loss, Model
 from zoo.spec.training import TrainSpec
 from zoo.training.callbacks import CallbackRunner
 from zoo.training.devices import mixed_precision
@@ -29,6 +30,9 @@ from zoo.utils.seeds import epoch_order, process_seed, seeded
 
 _LOOK_EVERY, _LOOK_SECONDS = 50, 1.0
 """Steps, and on an accelerator seconds, between two looks at the losses: a look waits for the device."""
+
+_LOOK_AT = 2
+"""Examples whose loss tells which terms there are."""
 
 _ASK_SECONDS = 5.0
 """Seconds, or less, between two times that processes ask each other whether to stop; clusters give them 30."""
@@ -49,6 +53,7 @@ class Trainer:
         recorder: keeps what training finds out, in the first process alone.
         callbacks: by key; called in the first process alone.
         should_stop: asked after each step; the reason to stop now, or None.
+        watched: the model as callbacks see it, where a part of it is trained; if not given, what is trained.
     """
 
     def __init__(
@@ -61,12 +66,13 @@ class Trainer:
         recorder: Recorder | None = None,
         callbacks: Mapping[str, Callback] | None = None,
         should_stop: Callable[[], str | None] = lambda: None,
+        *,
+        watched: Model | None = None,
     ) -> None:
-        self.model, self.data, self.spec, self.seed = model, data, spec, seed
+        self.model = watched if watched is not None else cast(Model, model)
+        self.trained, self.data, self.spec, self.seed = model, data, spec, seed
         self.accelerator, self.device, self.should_stop = accelerator, accelerator.device, should_stop
         self.group = ProcessGroup.here(self.device)
-        if self.group.count > 1:
-            torch.manual_seed(process_seed(self.seed, self.group.rank))
         self.recorder: Recorder = recorder if recorder and self.group.is_first else NullRecorder()
         self.callbacks = CallbackRunner((callbacks or {}) if self.group.is_first else {}, seed)
         model.to(self.device)
@@ -125,7 +131,7 @@ class Trainer:
                 where="data",
                 remedy="Restore the data that the run was begun with, or choose another --out.",
             )
-        rows = restore_state(state, self.model, self.stepper.turns, self.average, self.callbacks, self.group)
+        rows = restore_state(state, self.trained, self.stepper.turns, self.average, self.callbacks, self.group)
         self.position = state.position
         self.position.finished = self._is_finished()
         self.terms.replace(rows)
@@ -145,16 +151,15 @@ class Trainer:
         if self.average is not None:
             self.average.install()
         self.stepper.release()
-        self.group.first(lambda: self.callbacks.on_end(self))
         return self.position
 
     def _train_epoch(self) -> None:
-        self.model.train()
+        self.trained.train()
         position = self.position
         for batch in self.stepper.batches(self._remaining_order()):
             for turn in self.stepper.turns:
                 turn.set_learning_rate(position.step, self.total_steps, self.steps_per_epoch)
-            self.model.update_schedules(position.step, self.steps_per_epoch)
+            self.trained.update_schedules(position.step, self.steps_per_epoch)
             share = self._share()
             self.terms.add(self.stepper.step(batch, share, position.step), share)
             position.batch += 1
@@ -209,15 +214,19 @@ class Trainer:
     def _reason_to_stop(self) -> tuple[str | None, str]:
         """Ask all processes why to stop now, and which callback ends training after this epoch."""
         reason, callback = self.should_stop(), self.callbacks.stopped_by
-        interrupted, ended, failed = self.group.any(reason is not None, bool(callback), self._failure is not None)
+        interrupted, ended, failed = self.group.any_of_each(
+            reason is not None, bool(callback), self._failure is not None
+        )
         if failed:
-            raise self._failure or OtherProcessError(f"process 0 of {self.group.count} failed, and says why")
+            raise self._failure or OtherProcessError(
+                f"process 0 of {self.group.count} failed; its own message says why"
+            )
         return (reason or "another process") if interrupted else None, (callback or "a callback") if ended else ""
 
     def _save_state(self) -> None:
         """Have the state written; where that fails, all processes stop."""
         rows, turns = self.terms.all(), self.stepper.turns
-        state = take_state(self.position, self.model, turns, rows, self.average, self.callbacks, self.group)
+        state = take_state(self.position, self.trained, turns, rows, self.average, self.callbacks, self.group)
         self.group.first(lambda: self.recorder.on_state(state))
 
     def _check_finite(self) -> float:
@@ -228,7 +237,7 @@ class Trainer:
         if unseen:
             self._set_pace((now - self._looked_at[1]) / unseen)
         self._looked_at = (self.position.step, now)
-        bad = self.terms.first_not_finite(recent, lambda name: name == "loss" or self.model.higher_is_better(name))
+        bad = self.terms.first_not_finite(recent, lambda name: name == "loss" or self.trained.higher_is_better(name))
         if bad is not None:
             row, term, value = bad
             step = self.position.step - len(recent) + row + 1
@@ -249,8 +258,8 @@ class Trainer:
     def _finish_epoch(self) -> None:
         last = self._check_finite()
         record = self._new_record()
-        self.model.eval()
-        with self.average.installed() if self.average else contextlib.nullcontext():
+        self.trained.eval()
+        with self._averaged():
             if self.validation_split is not None:
                 record["validation"] = self.evaluate(self.validation_split)
             record["best"] = is_best = self._judge(record.get("validation", record["train"])[self.spec.monitor])
@@ -258,11 +267,19 @@ class Trainer:
             self.group.first(lambda: self._record_epoch(record, is_best=is_best))
         reason, self.position.stopped = self._reason_to_stop()
         self.position.finished = self._is_finished()
+        if self.position.finished:
+            # Before the last state: a run that is killed in between makes its last epoch again, and calls it again.
+            with self._averaged():
+                self.group.first(lambda: self.callbacks.on_end(self))
         if self.position.finished or reason is not None or self.position.step % self.state_steps < self.steps_per_epoch:
             self._save_state()
         if reason is not None and not self.position.finished:
             done = f"epoch {self.position.epoch} of {self.spec.epochs}"
             raise InterruptedTrainingError(f"stopped by {reason} after {done}")
+
+    def _averaged(self) -> contextlib.AbstractContextManager[None]:
+        """Return the context in which the model has the weights that are validated and saved."""
+        return self.average.installed() if self.average else contextlib.nullcontext()
 
     def _new_record(self) -> dict[str, Any]:
         position, size = self.position, self.spec.batch_size
@@ -279,7 +296,7 @@ class Trainer:
 
     def _record_epoch(self, record: dict[str, Any], *, is_best: bool) -> None:
         self.callbacks.on_epoch(self, record)
-        self.recorder.on_epoch(record, self.model, is_best=is_best)
+        self.recorder.on_epoch(record, is_best=is_best)
 
     def _judge(self, monitored: float) -> bool:
         """Move on to the next epoch; say whether this one counts as the best so far.
@@ -289,7 +306,7 @@ class Trainer:
         """
         position, stopping = self.position, self.spec.early_stopping
         margin = stopping.min_delta if stopping else 0.0
-        sign = -1.0 if self.model.higher_is_better(self.spec.monitor) else 1.0
+        sign = -1.0 if self.trained.higher_is_better(self.spec.monitor) else 1.0
         warms_up = position.step < self.warmup_steps
         is_best = warms_up or position.best is None or sign * monitored < sign * position.best - margin
         position.epoch, position.batch = position.epoch + 1, 0
@@ -305,18 +322,38 @@ class Trainer:
         return stops_early or bool(position.stopped) or position.epoch >= self.spec.epochs
 
     def _check_monitor(self) -> None:
-        """Refuse to monitor a term that the loss does not have, before training; one look at the data tells."""
-        if self.spec.monitor == "loss":
-            return
-        split = self.validation_split or self.train_split
-        with seeded(self.seed):
-            terms = self._terms_of(split, 2)
-        ...
+        """Refuse to monitor a term that the loss does not have, before the first step: a look at some data tells."""
+        if self.spec.monitor != "loss":
+            split = self.validation_split or self.train_split
+            ((loss, _),) = self._losses(split, torch.arange(min(_LOOK_AT, len(split))))
+            if self.spec.monitor not in loss.terms:
+                problem, remedy = unknown_name("term", self.spec.monitor, ["loss", *loss.terms])
+                raise RecipeError(problem, where="train.monitor", remedy=remedy)
 
-    @torch.no_grad()
     def evaluate(self, split: Split) -> dict[str, float]:
         """Return the mean loss terms over a split, with the same noise each time."""
-        ...
+        group, names = self.group, self.terms.names
+        for buffer in self.trained.buffers() if group.count > 1 else ():
+            group.copy_from_first(buffer)  # running averages, which are of each process's own share
+        # None is a slice of the stored examples, and costs no look-up.
+        losses = self._losses(split, group.own(len(split)) if group.count > 1 else None)
+        sums = torch.zeros(len(names), dtype=torch.float64)
+        if losses:
+            rows = torch.stack([torch.stack([loss.total, *loss.terms.values()]).float() for loss, _ in losses])
+            sums = (rows.cpu().double() * torch.tensor([size for _, size in losses])[:, None]).sum(0)
+        return dict(zip(names, (group.sum(sums) / len(split)).tolist(), strict=True))
+
+    @torch.no_grad()
+    def _losses(self, split: Split, order: Tensor | None) -> list[tuple[Loss, int]]:
+        """Return the loss of each batch of a split, in evaluation mode, with its number of examples."""
+        self.trained.eval()
+        precision, losses = mixed_precision(self.accelerator), []
+        with seeded(process_seed(self.seed, self.group.rank)):
+            for batch in split.batches(max(self.spec.batch_size, 512), order=order, device=self.device):
+                with precision:
+                    labels = batch.labels if self.trained.classes else None
+                    losses.append((self.trained.loss(batch.x, labels, batch.mask), len(batch.x)))
+        return losses
 
 
 def _counted(examples: list[int]) -> str:

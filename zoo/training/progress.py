@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from zoo.training.snapshot import Position
+from zoo.training.state import Position
 
 _LINES = 20
 """At most about so many lines for the epochs of a run."""

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from matplotlib.figure import Figure as MatplotlibFigure
 
 from zoo.training.state import Position, TrainingState
-from zoo.training.trainable import Trainable
 
 
 class Recorder(Protocol):
@@ -17,7 +16,7 @@ class Recorder(Protocol):
     def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
         """A few more steps are done; ``loss`` is that of the last one."""
 
-    def on_epoch(self, record: dict[str, Any], model: Trainable, *, is_best: bool) -> None:
+    def on_epoch(self, record: dict[str, Any], *, is_best: bool) -> None:
         """An epoch is done; ``record`` is its object in ``metrics.jsonl``."""
 
     def on_state(self, state: TrainingState) -> None:
@@ -36,7 +35,7 @@ class NullRecorder:
     def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
         """Show nothing."""
 
-    def on_epoch(self, record: dict[str, Any], model: Trainable, *, is_best: bool) -> None:
+    def on_epoch(self, record: dict[str, Any], *, is_best: bool) -> None:
         """Write nothing."""
 
     def on_state(self, state: TrainingState) -> None:

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from zoo.checkpoints.checkpoint import load_weights, own_tensors
 from zoo.training.callbacks import CallbackRunner
 from zoo.training.ema import WeightAverage
+from zoo.training.trainable import Trainable
 from zoo.training.turn import MODEL, Turn
 from zoo.utils.distributed import SINGLE_PROCESS, ProcessGroup
 from zoo.utils.seeds import random_states, restore_random_states
@@ -58,7 +60,7 @@ class TrainingState:
 
 def take_state(
     position: Position,
-    model: nn.Module,
+    model: Trainable,
     turns: Iterable[Turn],
     rows: Tensor,
     average: WeightAverage | None = None,
@@ -70,7 +72,7 @@ def take_state(
     All processes take part, since each has noise of its own. Callbacks run in the first process alone, which is the
     one that writes the state.
     """
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors = {f"model.{name}": tensor for name, tensor in own_tensors(model).items()}
     for turn in turns:
         tensors |= {f"{_prefix(turn)}{name}": tensor for name, tensor in _optimizer_tensors(turn.optimizer).items()}
     for name, state in random_states().items():
@@ -84,7 +86,7 @@ def take_state(
 
 def restore_state(
     state: TrainingState,
-    model: nn.Module,
+    model: Trainable,
     turns: Iterable[Turn],
     average: WeightAverage | None = None,
     callbacks: CallbackRunner | None = None,
@@ -94,7 +96,7 @@ def restore_state(
 
     A process that did not exist when the state was taken continues with the noise that it has.
     """
-    model.load_state_dict(_below(state.tensors, "model."))
+    load_weights(model, _below(state.tensors, "model."), "the saved state of training")
     for turn in turns:
         _restore_optimizer(turn.optimizer, _below(state.tensors, _prefix(turn)))
     if average is not None:

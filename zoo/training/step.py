@@ -10,20 +10,14 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from zoo.data import Batch, Split
-<<<<<<< HEAD
-from zoo.errors import RecipeError, TrainingError
-from zoo.model import Model
-from zoo.objectives import Loss
-=======
 from zoo.errors import ComponentError, RecipeError
->>>>>>> f4e429f (WIP training)
 from zoo.spec.training import TrainSpec
 from zoo.training.capture import CapturedStep
 from zoo.training.devices import mixed_precision
 from zoo.training.ema import WeightAverage
 from zoo.training.optimizers import can_capture
 from zoo.training.trainable import Trainable
-from zoo.training.turn import Turn, make_turns
+from zoo.training.turn import Turn, make_turns, switch_off_others
 from zoo.utils.distributed import ProcessGroup
 
 
@@ -56,6 +50,7 @@ class Stepper:
         self.split, self.spec, self.group, self.device = split, spec, group, accelerator.device
         self._takes_labels = model.classes is not None
         self._precision = mixed_precision(accelerator)
+        self._switched_off = switch_off_others(model)
         self.turns = make_turns(model, spec, group)
         self.average = WeightAverage(model.training_parameters(), spec.ema) if spec.ema is not None else None
         self._captured: dict[tuple[str, ...], CapturedStep[StepLosses]] = {}
@@ -83,6 +78,11 @@ class Stepper:
         if self.average is not None:
             self.average.update(number + 1)
         return losses
+
+    def release(self) -> None:
+        """Switch all gradients on again that steps switch off, when training is over."""
+        for parameter in self._switched_off:
+            parameter.requires_grad = True
 
     def _replay(self, indices: Tensor, due: list[Turn]) -> StepLosses:
         """Make a captured step; there is one graph for each set of turns that are due together."""

@@ -30,6 +30,7 @@ class Turn:
         name: :data:`MODEL`, or the key of the adversary.
         optimizer: with its state.
         steps: optimiser steps in one turn.
+        every: steps of the model from one turn to the next.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Turn:
         step: str = "eager",
         options: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        self.name, self.steps = name, spec.steps
+        self.name, self.steps, self.every = name, spec.steps, spec.every
         self._spec, self._schedule = spec, schedule
         self._parameters = [*parameters.values()]
         self._replica = module if group.count == 1 else _replica(module, group)
@@ -74,7 +75,7 @@ class Turn:
 
     def is_due(self, step: int) -> bool:
         """Whether the turn comes in the step of the model with this number from 0."""
-        return step % self._spec.every == 0
+        return step % self.every == 0
 
     def loss(self, *inputs: Tensor | None, whole: bool) -> Any:
         """Return what the module computes.
@@ -114,24 +115,25 @@ class Turn:
             parameter.requires_grad = required
 
 
-def make_turns(model: Trainable, spec: TrainSpec, group: ProcessGroup) -> list[Turn]:
-    """Return the model's turn and then those of its adversaries, whose gradients are switched off.
+def switch_off_others(model: Trainable) -> list[nn.Parameter]:
+    """Switch off the gradients of all parameters that the model's loss does not move, and return them."""
+    own = {id(parameter) for parameter in model.training_parameters().values()}
+    others = [p for p in model.parameters() if id(p) not in own and p.requires_grad]
+    for parameter in others:
+        parameter.requires_grad = False
+    return others
 
-    Raises:
-        RecipeError: a turn or a group of parameters is named that the model does not have.
-    """
-    adversaries = model.adversaries()
-    for adversary in adversaries.values():
-        adversary.requires_grad_(False)  # what several processes average is fixed when the turn is made
+
+def make_turns(model: Trainable, spec: TrainSpec, group: ProcessGroup) -> list[Turn]:
+    """Return the model's turn and then those of its adversaries, whose gradients are switched off already."""
     own = TurnSpec(optimizer=spec.optimizer, schedule=spec.schedule, clip_norm=spec.clip_norm)
-    parameters = model.training_parameters()
+    parameters, adversaries = model.training_parameters(), model.adversaries()
     turns = [Turn(MODEL, model, parameters, own, spec.schedule, group, step=spec.step, options=spec.groups)]
-    turns_of = complete_turns(spec, model)
-    for key, adversary in adversaries.items():
-        adversary.requires_grad_(True)
-        named = {f"{key}.{name}": parameter for name, parameter in adversary.named_parameters()}
-        schedule = turns_of[key].schedule or spec.schedule
-        turns.append(Turn(key, adversary, named, turns_of[key], schedule, group, step=spec.step))
+    for key, turn_spec in complete_turns(spec, model).items():
+        adversary, schedule = adversaries[key], turn_spec.schedule or spec.schedule
+        adversary.requires_grad_(True)  # which gradients several processes average is fixed when a turn is made
+        parameters = dict(adversary.named_parameters())
+        turns.append(Turn(key, adversary, parameters, turn_spec, schedule, group, step=spec.step))
         adversary.requires_grad_(False)
     return turns
 

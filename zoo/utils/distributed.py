@@ -1,6 +1,6 @@
-"""The processes that ``torchrun`` or ``accelerate launch`` started for one run: which part is whose, and sums over all.
+"""The processes that ``torchrun`` or ``accelerate launch`` starts for one run: who computes what, and sums over all.
 
-One process is the usual case, and costs nothing: nothing is sent, nothing is waited for.
+One process is the usual case and costs nothing: nothing is sent, and nothing waits.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """What one process knows of all.
+    """One process of a run, and its communication with the others.
 
     Attributes:
-        rank: its number, from 0; the first one writes files and speaks to the user.
-        count: how many there are, on all machines together.
-        device: where tensors lie that are sent.
+        rank: number of this process, from 0; the first one writes files and prints.
+        count: number of processes, on all machines together.
+        device: where tensors must be to be sent.
     """
 
     rank: int = 0
@@ -35,7 +35,7 @@ class ProcessGroup:
 
     @classmethod
     def here(cls, device: torch.device) -> ProcessGroup:
-        """Return the processes that were started; one, where nobody started several."""
+        """Return the group that this process belongs to: itself alone, unless a launcher started several."""
         if not (distributed.is_available() and distributed.is_initialized()):
             return cls(device=device)
         atexit.unregister(_leave)
@@ -44,18 +44,18 @@ class ProcessGroup:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes."""
+        """Whether this process is the one that writes files and prints."""
         return self.rank == 0
 
     def own(self, size: int) -> Tensor:
-        """Return which of so many examples are this process's, (m,), where all are looked at once."""
+        """Return the indices (m,) of this process's share of so many examples, for a single pass over all of them."""
         return torch.arange(self.rank, size, self.count)
 
     def part(self, order: Tensor, batch_size: int) -> Tensor:
-        """Return the examples of this process, (m,), from an order (M,) that is cut into batches for all.
+        """Return this process's share (m,) of an order (M,) that is cut into batches for all processes.
 
-        Each batch is dealt out in turn, so that its share has ``batch_size / count`` examples; a last batch may be
-        too short for everybody, and who gets none of it gets its last example, with the :meth:`weight` 0.
+        Each process has ``batch_size / count`` examples of a batch. The last batch may be too short for all of them;
+        a process that gets none of it computes on its last example, with the :meth:`weight` 0.
         """
         if self.count == 1:
             return order
@@ -64,11 +64,11 @@ class ProcessGroup:
         return torch.cat([own, order[-1:]]) if 0 < last <= self.rank else own
 
     def weight(self, batch_size: int) -> float:
-        """Return the share of this process in a batch for all of this many examples."""
+        """Return this process's share of a batch of so many examples, between 0 and 1."""
         return len(range(self.rank, batch_size, self.count)) / batch_size
 
     def sum(self, values: Tensor) -> Tensor:
-        """Return the sum over all processes, the same for each."""
+        """Return the sum over all processes, on each of them."""
         if self.count == 1:
             return values
         total = values.to(self.device, copy=True)
@@ -77,10 +77,16 @@ class ProcessGroup:
 
     def any(self, flag: bool) -> bool:
         """Say whether the flag is set in any process."""
-        return flag if self.count == 1 else bool(self.sum(torch.tensor(float(flag))) > 0)
+        return self.any_of_each(flag)[0]
+
+    def any_of_each(self, *flags: bool) -> tuple[bool, ...]:
+        """Say of each flag whether it is set in any process; all of them are one message."""
+        if self.count == 1:
+            return flags
+        return tuple((self.sum(torch.tensor([float(flag) for flag in flags])) > 0).tolist())
 
     def gather(self, values: Tensor) -> Tensor:
-        """Return the values (n_r, …) of all processes one after the other, (Σ n_r, …); n_r may differ."""
+        """Return the values (n_r, …) of all processes in order of their rank, (Σ n_r, …); n_r may differ."""
         if self.count == 1:
             return values
         lengths = torch.zeros(self.count, dtype=torch.long)
@@ -93,17 +99,17 @@ class ProcessGroup:
         return torch.cat([each[:length] for each, length in zip(received, lengths, strict=True)]).to(values.device)
 
     def copy_from_first(self, values: Tensor) -> None:
-        """Overwrite a tensor by that of the first process."""
+        """Overwrite a tensor with that of the first process."""
         if self.count > 1:
             sent = values.to(self.device, copy=True)
             distributed.broadcast(sent, 0)
             values.copy_(sent)
 
     def first(self, work: Callable[[], Result]) -> Result | None:
-        """Let the first process do a piece of work while the others wait; return what it returns, None elsewhere.
+        """Run a function in the first process while the others wait; return its result there, None elsewhere.
 
         Raises:
-            OtherProcessError: in the others, where the work failed.
+            OtherProcessError: in the other processes, if it failed.
         """
         if self.count == 1:
             return work()
@@ -117,7 +123,7 @@ class ProcessGroup:
         if error is not None:
             raise error
         if failed:
-            raise OtherProcessError(f"process 0 of {self.count} failed, and says why")
+            raise OtherProcessError(f"process 0 of {self.count} failed; its own message says why")
         return result
 
 
@@ -127,4 +133,4 @@ def _leave() -> None:
 
 
 SINGLE_PROCESS = ProcessGroup()
-"""One process, as usual."""
+"""A process alone, the usual case."""

@@ -1,0 +1,144 @@
+"""Priors fitted after training: a stage of a run, or a step of its own for a model that is trained."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from zoo.checkpoints.checkpoint import load_weights, own_tensors
+from zoo.data import Data, Split
+from zoo.errors import ComponentError
+from zoo.evaluation.evaluate import evaluation_context
+from zoo.model import Model
+from zoo.model.assembly import assemble
+from zoo.model.wiring import asked_for
+from zoo.runs.recorder import RunRecorder
+from zoo.runs.stage import StageFiles, run_stage
+from zoo.runs.trackers import Trackers
+from zoo.spec.component import ComponentSpec
+from zoo.spec.resolve import validate
+from zoo.spec.training import TrainSpec
+from zoo.training.devices import make_accelerator
+from zoo.training.loop import Trainer
+from zoo.training.prior_fit import PriorFit, fit_in_closed_form
+from zoo.training.progress import Reporter, Silent
+from zoo.training.resolve import make_callbacks, resolve_training
+from zoo.utils.seeds import process_seed, seeded
+
+
+def fit_prior(
+    model: Model,
+    data: Data | Split | Tensor,
+    prior: str | Mapping[str, Any] | ComponentSpec,
+    spec: TrainSpec | Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    reporter: Reporter | None = None,
+) -> Model:
+    """Return a copy of a trained model with a prior that is fitted to the latents of data.
+
+    Samples of an autoencoder, and of many a VAE, are better from a prior that knows where the latents of the training
+    data are. The fitted prior is saved, loaded and pushed with the model; ``model.sample(n)`` draws from it, and
+    ``model.sample(n, fitted=False)`` from the prior that the model was trained with.
+
+    Args:
+        data: the training data: a :class:`zoo.data.Data`, one split, or a tensor (N, *data_shape).
+        prior: the name of a prior, or a mapping with options, such as ``{"name": "mixture", "components": 5}``.
+        spec: how a prior without a closed form is trained, with the fields of a recipe's `train`.
+        seed: of the initial weights, the order of the data and the noise.
+        reporter: shows progress; nothing is shown if not given.
+
+    Raises:
+        ComponentError: the prior is unknown, does not suit the model, or the model has no latents.
+        RecipeError: a field of ``spec`` is wrong.
+        DataError: the data have another shape than the model needs, or no labels where it needs them.
+        TrainingError: the loss is no longer finite.
+
+    Source:
+        Ghosh et al. (2020), From Variational to Deterministic Autoencoders, section 4 (ex-post density estimation).
+        https://arxiv.org/abs/1903.12436
+
+    Example:
+        >>> import torch, zoo
+        >>> model = zoo.build("ae-mlp-2d", data_shape=(1, 8, 8))
+        >>> fitted = fit_prior(model, torch.rand(64, 1, 8, 8), {"name": "gaussian", "learned": True}, {"epochs": 1})
+        >>> fitted.sample(3).shape, fitted.spec.fitted_prior.name
+        (torch.Size([3, 1, 8, 8]), 'gaussian')
+    """
+    chosen = prior if isinstance(prior, ComponentSpec) else ComponentSpec.model_validate(prior)
+    train = evaluation_context(model, data, "train").split
+    whole = with_fitted_prior(model, chosen, seed, train_examples=len(train))
+    given = spec if isinstance(spec, TrainSpec) else validate(TrainSpec, dict(spec or {}), "spec")
+    resolved = resolve_training(given, PriorFit(whole), "spec")
+    known = data if isinstance(data, Data) else Data(train.info, train, None, None)
+    with tempfile.TemporaryDirectory() as folder:
+        accelerator = make_accelerator(resolved)
+        files = StageFiles(Path(folder), "fit", "fit.jsonl")
+        trackers = Trackers(accelerator, reporter.note if reporter else Silent().note)
+        fit_stage(whole, known, resolved, seed, accelerator, files, reporter or Silent(), trackers)
+    return whole.to(model.device)
+
+
+def with_fitted_prior(model: Model, prior: ComponentSpec, seed: int, *, train_examples: int | None = None) -> Model:
+    """Return a copy of a model with a fitted prior that is not fitted yet, in evaluation mode.
+
+    Args:
+        seed: of the prior's initial weights.
+        train_examples: the number of training examples, for a prior that asks for it.
+
+    Raises:
+        ComponentError: the model has no latents, or the prior does not suit it.
+    """
+    if not model.has("posterior"):
+        raise ComponentError("the model has no latents for a prior to be fitted to", where="fitted_prior")
+    spec = model.spec.model_copy(update={"fitted_prior": prior})
+    if spec.train_examples is None and asked_for(spec, "train_examples"):
+        spec = spec.model_copy(update={"train_examples": train_examples})
+    with seeded(seed):
+        whole = assemble(spec)
+    trained = {name: t for name, t in own_tensors(model).items() if not name.startswith("fitted_prior.")}
+    load_weights(whole, own_tensors(whole) | trained, "fitted_prior")
+    return whole.to(model.device).eval()
+
+
+def fit_stage(
+    model: Model,
+    data: Data,
+    spec: TrainSpec,
+    seed: int,
+    accelerator: Accelerator,
+    files: StageFiles,
+    reporter: Reporter,
+    trackers: Trackers,
+    *,
+    continues: bool = False,
+) -> None:
+    """Fit the model's prior, in closed form or by training, from the last state if the stage continues."""
+    model.to(accelerator.device)
+    if fit_in_closed_form(model, data.train, max(spec.batch_size, 512), seed):
+        return
+    fit = PriorFit(model)
+    others = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    model.requires_grad_(False)
+    for parameter in fit.training_parameters().values():
+        parameter.requires_grad = True
+    recorder = RunRecorder(
+        *(files, files.metrics.with_name("figures"), reporter, trackers),
+        save_best=lambda: files.write_best(fit),
+        prefix="fit/",
+    )
+    trainer = Trainer(fit, data, spec, seed, accelerator, recorder, make_callbacks(spec), watched=model)
+    torch.manual_seed(process_seed(seed, trainer.group.rank))
+    try:
+        run_stage(trainer, files, reporter, continues=continues)
+    finally:
+        for parameter in others:
+            parameter.requires_grad = True
+    files.read_best(fit)
+    model.eval()

@@ -1,0 +1,70 @@
+"""What a run leaves behind while it trains: its files, the progress that a person sees, and what trackers are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure as MatplotlibFigure
+
+from zoo.report.gallery import save_picture
+from zoo.runs.stage import StageFiles
+from zoo.runs.trackers import Trackers
+from zoo.training.progress import Reporter
+from zoo.training.state import Position, TrainingState
+
+_NOT_TRACKED = ("epoch", "step", "best")
+
+
+class RunRecorder:
+    """Writes a stage's files as training hands them over.
+
+    Args:
+        files: of the stage.
+        figures: the folder that callbacks' figures are written to.
+        save_best: writes the weights as the best ones.
+        save_epoch: writes the weights of an epoch, numbered from 1, if they are to be kept.
+        prefix: put before the names that trackers are sent.
+    """
+
+    def __init__(
+        self,
+        files: StageFiles,
+        figures: Path,
+        reporter: Reporter,
+        trackers: Trackers,
+        save_best: Callable[[], None],
+        save_epoch: Callable[[int], None] = lambda epoch: None,
+        prefix: str = "",
+    ) -> None:
+        self.files, self.figures, self.reporter, self.trackers = files, figures, reporter, trackers
+        self.save_best, self.save_epoch, self.prefix = save_best, save_epoch, prefix
+
+    def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
+        """Show the loss."""
+        self.reporter.steps(position, loss)
+
+    def on_epoch(self, record: dict[str, Any], *, is_best: bool) -> None:
+        """Write the checkpoints that are due, and the epoch's record."""
+        if is_best:
+            self.save_best()
+        self.save_epoch(record["epoch"])
+        self.files.append_metrics(record)
+        self.reporter.epoch(record)
+        tracked = {f"{self.prefix}{name}": value for name, value in record.items() if name not in _NOT_TRACKED}
+        self.trackers.log(tracked, record["step"])
+
+    def on_state(self, state: TrainingState) -> None:
+        """Write the state."""
+        self.files.write_state(state)
+
+    def on_values(self, values: Mapping[str, float], step: int) -> None:
+        """Send a callback's numbers to the trackers."""
+        self.trackers.log({f"{self.prefix}{name}": value for name, value in values.items()}, step)
+
+    def on_figure(self, name: str, figure: MatplotlibFigure, step: int) -> None:
+        """Write a callback's figure, and send it to the trackers."""
+        path = self.figures / f"{name}.png"
+        save_picture(figure, path)
+        self.trackers.show(f"{self.prefix}{name}", path, step)

@@ -1,0 +1,103 @@
+"""The fit of a prior to the latents of a trained model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zoo.data import Split
+from zoo.model import Loss, Model, StepLoss
+from zoo.nn.adversary import Adversary
+from zoo.posteriors import posterior_mean
+from zoo.priors import Prior
+from zoo.spec.training import TrainSpec
+from zoo.utils.seeds import seeded
+
+
+class PriorFit(nn.Module):
+    """A model's fitted prior as something to train: its loss is that of the prior on latents of the data.
+
+    The latents are drawn anew in each step, with the model in evaluation mode and without gradients; dynamic
+    binarisation and the noise of the posterior so reach the prior. The state of the training holds the prior alone.
+
+    Args:
+        model: with a ``fitted_prior``; no other part of it changes.
+
+    Example:
+        >>> import torch, zoo
+        >>> model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), fitted_prior={"name": "gaussian", "learned": True})
+        >>> fit = PriorFit(model)
+        >>> sorted(fit.training_parameters())
+        ['prior.below', 'prior.log_diagonal', 'prior.mean']
+        >>> fit(torch.rand(4, 1, 8, 8)).total.ndim
+        0
+    """
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.prior, self.classes = model.fitted_prior, model.classes
+        # Not a submodule: neither its parameters nor its mode are this module's.
+        self._models = (model,)
+        own = {id(p) for name, p in model.named_parameters() if name.startswith("fitted_prior.")}
+        self._own = {name: p for name, p in self.named_parameters() if id(p) in own}
+
+    def forward(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> StepLoss:
+        """Return the prior's loss on latents of a batch, −log p(z) in nats unless the prior says otherwise."""
+        (model,) = self._models
+        with torch.no_grad():
+            z = model.inference(x, labels, mask).draw(reparameterised=False).z
+        loss = self.prior.fit_loss(model.inference(x, labels, mask, fitted=True), z)
+        return StepLoss(loss, {}, {})
+
+    def loss(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> Loss:
+        """Return the prior's loss on latents of a batch."""
+        return Loss(self(x, labels, mask).total, {})
+
+    def training_parameters(self) -> dict[str, nn.Parameter]:
+        """Return the parameters of the prior that it does not share with other parts of the model."""
+        return self._own
+
+    def adversaries(self) -> dict[str, Adversary]:
+        """Return none."""
+        return {}
+
+    def update_schedules(self, step: int, steps_per_epoch: int) -> None:
+        """Do nothing: no weight of the loss changes."""
+
+    def warmup_steps(self, steps_per_epoch: int) -> int:
+        """Return 0."""
+        return 0
+
+    def higher_is_better(self, term: str) -> bool:
+        """Return False: the loss is the only term."""
+        return False
+
+
+def fit_spec(train: TrainSpec, fit: TrainSpec | None) -> TrainSpec:
+    """Return how a prior is fitted: as the recipe says, or as its model was trained.
+
+    What names parts of the model or of its loss does not carry over, nor do callbacks.
+    """
+    if fit is not None:
+        return fit
+    reset = TrainSpec()
+    names = ("groups", "turns", "monitor", "callbacks", "keep_every", "keep_epochs")
+    return train.model_copy(update={name: getattr(reset, name) for name in names})
+
+
+@torch.no_grad()
+def fit_in_closed_form(model: Model, train: Split, batch_size: int, seed: int) -> bool:
+    """Fit a model's prior to the posterior means of the training data; return False if it has no closed form.
+
+    Args:
+        seed: of what the fit draws.
+    """
+    if type(model.fitted_prior).fit is Prior.fit:  # not overridden: spare the pass over the data
+        return False
+    model.eval()
+    means = []
+    for x, labels, mask in train.batches(batch_size, device=model.device):
+        inference = model.inference(x, labels if model.classes else None, mask)
+        means.append(posterior_mean(inference.posterior))
+    with seeded(seed):
+        return model.fitted_prior.fit(torch.cat(means))
