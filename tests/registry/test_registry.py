@@ -56,7 +56,8 @@ def test_every_component_names_its_source(kind, name):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_an_abstract_interface_and_a_component(kind):
-    assert inspect.isabstract(KINDS[kind].load_interface())
+    # A callback may define any of its methods, or none.
+    assert inspect.isabstract(KINDS[kind].load_interface()) or kind == "callback"
     assert list_components(kind)
 
 

@@ -20,6 +20,8 @@ _WORDS = {
     "Weight": "float | schedule",
     "NonNegativeWeight": "float ≥ 0 | schedule",
     "Duration": "{epochs: N} | {steps: N}",
+    "WeightSchedule": "{name: NAME, start: A, end: B, over: {epochs: N}}",
+    "ComponentSpec": "{name: NAME, OPTION: VALUE}",
 }
 _BOUNDS = {
     "gt": "> {}",
