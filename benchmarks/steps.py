@@ -30,7 +30,7 @@ from benchmarks._measure import images_like_mnist, print_ratios, ratios, spread,
 from zoo.spec import DataSpec
 from zoo.spec.training import TrainSpec
 from zoo.training.devices import make_accelerator
-from zoo.training.loop import InterruptedTrainingError, NoListener, Trainer
+from zoo.training.loop import InterruptedTrainingError, Trainer
 from zoo.training.optimizers import check_optimizer
 
 GROUPS = {
@@ -112,7 +112,7 @@ def train(images: Tensor, options: argparse.Namespace, should_stop: Callable[[],
         stored = {"name": "arrays", "path": f"{folder}/images.npy", "validation": 0.0, "test": 0.0}
         data = zoo.load_data(DataSpec.model_validate(stored))
     model = zoo.build("vae-mlp-2d", **wide)
-    trainer = Trainer(model, data, spec, 0, make_accelerator(spec), NoListener(), should_stop)
+    trainer = Trainer(model, data, spec, 0, make_accelerator(spec), should_stop=should_stop)
     with contextlib.suppress(InterruptedTrainingError):
         trainer.run()
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt
 
 from zoo.callbacks import Callback, Training
-from zoo.errors import ComponentError
+from zoo.errors import NotApplicableError
+from zoo.evaluation.context import reason_against
 from zoo.evaluation.evaluate import SplitName, evaluation_context
 from zoo.registry import register
 from zoo.report.gallery import choose_figures
@@ -46,9 +47,9 @@ class DrawFigures(Callback):
         self._context = evaluation_context(training.model, training.data, split)
         self._chosen = choose_figures(self.figures)
         for index, (name, figure) in enumerate(self._chosen):
-            reason = figure.unfit(self._context)
+            reason = reason_against(figure, self._context)
             if reason is not None:
-                raise ComponentError(f"{name!r} cannot show this model: {reason}", where=f"figures[{index}]")
+                raise NotApplicableError(f"figure {name!r} does not apply: {reason}", where=f"figures[{index}]")
 
     def on_epoch(self, training: Training, record: Mapping[str, Any]) -> None:
         """Draw, where it is due."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, load_weights, read_weights, save
+from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, save
+from zoo.checkpoints.weights import load_weights, read_weights
 from zoo.errors import RunError
 from zoo.evaluation.record import read_record
 from zoo.model import Model

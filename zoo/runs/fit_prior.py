@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from zoo.checkpoints.checkpoint import load_weights, own_tensors
+from zoo.checkpoints.weights import load_weights, own_tensors
 from zoo.data import Data, Split
 from zoo.errors import ComponentError
 from zoo.evaluation.evaluate import evaluation_context

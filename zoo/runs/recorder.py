@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure as MatplotlibFigure
 
-from zoo.report.gallery import save_picture
+from zoo.report.gallery import save_figure
 from zoo.runs.stage import StageFiles
 from zoo.runs.trackers import Trackers
 from zoo.training.progress import Reporter
@@ -66,5 +66,5 @@ class RunRecorder:
     def on_figure(self, name: str, figure: MatplotlibFigure, step: int) -> None:
         """Write a callback's figure, and send it to the trackers."""
         path = self.figures / f"{name}.png"
-        save_picture(figure, path)
+        save_figure(figure, path)
         self.trackers.show(f"{self.prefix}{name}", path, step)

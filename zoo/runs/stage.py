@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
-from zoo.checkpoints.checkpoint import load_weights, own_tensors, read_weights, save_weights
+from zoo.checkpoints.weights import load_weights, own_tensors, read_weights, save_weights, write_tensors
 from zoo.errors import CheckpointError
 from zoo.training.interruption import Interruption
 from zoo.training.loop import InterruptedTrainingError, Trainer
@@ -52,9 +51,8 @@ class StageFiles:
 
     def write_state(self, state: TrainingState) -> None:
         """Write the state in one file: its parts belong to the same step or none of them counts."""
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
         with replacing(self.state) as temporary:
-            save_file(tensors, temporary, metadata={"position": json.dumps(state.facts)})
+            write_tensors(state.tensors, temporary, {"position": json.dumps(state.facts)})
 
     def read_state(self) -> TrainingState | None:
         """Return the last state, or None if the run was killed before the first one.

@@ -16,7 +16,7 @@ from torch import Tensor
 from zoo.callbacks import Callback
 from zoo.data import Data, Split
 from zoo.errors import OtherProcessError, RecipeError, RunError, TrainingError, unknown_name
-from zoo.model import Loss, Model
+from zoo.model import Model, StepLoss
 from zoo.spec.training import TrainSpec
 from zoo.training.callbacks import CallbackRunner
 from zoo.training.devices import mixed_precision
@@ -344,7 +344,7 @@ class Trainer:
         return dict(zip(names, (group.sum(sums) / len(split)).tolist(), strict=True))
 
     @torch.no_grad()
-    def _losses(self, split: Split, order: Tensor | None) -> list[tuple[Loss, int]]:
+    def _losses(self, split: Split, order: Tensor | None) -> list[tuple[StepLoss, int]]:
         """Return the loss of each batch of a split, in evaluation mode, with its number of examples."""
         self.trained.eval()
         precision, losses = mixed_precision(self.accelerator), []
@@ -352,7 +352,7 @@ class Trainer:
             for batch in split.batches(max(self.spec.batch_size, 512), order=order, device=self.device):
                 with precision:
                     labels = batch.labels if self.trained.classes else None
-                    losses.append((self.trained.loss(batch.x, labels, batch.mask), len(batch.x)))
+                    losses.append((self.trained(batch.x, labels, batch.mask), len(batch.x)))
         return losses
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.data import Split
-from zoo.model import Loss, Model, StepLoss
+from zoo.model import Model, StepLoss
 from zoo.nn.adversary import Adversary
 from zoo.posteriors import posterior_mean
 from zoo.priors import Prior
@@ -48,10 +48,6 @@ class PriorFit(nn.Module):
             z = model.inference(x, labels, mask).draw(reparameterised=False).z
         loss = self.prior.fit_loss(model.inference(x, labels, mask, fitted=True), z)
         return StepLoss(loss, {}, {})
-
-    def loss(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> Loss:
-        """Return the prior's loss on latents of a batch."""
-        return Loss(self(x, labels, mask).total, {})
 
     def training_parameters(self) -> dict[str, nn.Parameter]:
         """Return the parameters of the prior that it does not share with other parts of the model."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.checkpoints.checkpoint import load_weights, own_tensors
+from zoo.checkpoints.weights import load_weights, own_tensors
 from zoo.training.callbacks import CallbackRunner
 from zoo.training.ema import WeightAverage
 from zoo.training.trainable import Trainable
