@@ -44,7 +44,8 @@ def register_components() -> None:
 def build(posterior: object, prior: object = None, *, latent_dim: int = 2, **objective: object) -> Model:
     """Build the model with a posterior, and with a prior or the first one that goes with the posterior."""
     register_components()
-    priors = [prior] if prior is not None else ["standard_gaussian", *zoo.list_components("prior")]
+    one_level = [{"name": "top_down", "levels": 1}] if latent_dim == 1 else []
+    priors = [prior] if prior is not None else ["standard_gaussian", *one_level, *zoo.list_components("prior")]
     refusals = []
     for candidate in priors:
         torch.manual_seed(0)

@@ -85,7 +85,7 @@ class Wiring:
             "features": lambda: self._part("encoder", where, name).features,
             "feature_shape": lambda: self._feature_shape(where),
             "latent_dim": lambda: self._latent_dim(role, where),
-            "latent_shape": lambda: self.latent_shape(where),
+            "latent_shape": lambda: self._latent_shape(role, where),
             "train_examples": lambda: self._train_examples(where),
         }
         return look_up[name]()
@@ -120,6 +120,12 @@ class Wiring:
         encoder = self._part("encoder", where, "feature_shape")
         return tuple(getattr(encoder, "feature_shape", (encoder.features,)))
 
+    def _latent_shape(self, role: str, where: str) -> tuple[int, ...]:
+        if self._is_asked_by_posterior(role) and self.spec.latent_dim is not None:
+            # The prior comes first, and its latents are vectors: `_check_latent_dim` looks afterwards.
+            return (self.spec.latent_dim,)
+        return self.latent_shape(where)
+
     def _latent_dim(self, role: str, where: str) -> int:
         if self.spec.latent_dim is None:
             raise ComponentError("it asks for `latent_dim`, but the model has no latents", where=where)
@@ -151,7 +157,7 @@ class Wiring:
         shape = self.latent_shape("model.prior")
         if (
             shape != (self.spec.latent_dim,)
-            and "latent_dim" in wiring_of(type(prior))
+            and {"latent_dim", "latent_shape"} & wiring_of(type(prior))
             and "prior" in wiring_of(type(posterior))
         ):
             raise ComponentError(

@@ -1,0 +1,93 @@
+"""A decoder that goes on where the networks of a hierarchical prior end."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+
+from zoo.decoders import Decoder
+from zoo.errors import ComponentError
+from zoo.nn.activations import ActivationName
+from zoo.nn.blocks import BlockOptions, linear_chain
+from zoo.nn.checks import check_batch, check_condition
+from zoo.nn.hierarchy import TopDownTrunk
+from zoo.registry import register
+
+if TYPE_CHECKING:
+    from zoo.priors import Prior
+
+
+@register("decoder", "top_down")
+class TopDownDecoder(Decoder):
+    """Fully connected layers from the last level's latents and the state above it, in which the other levels are.
+
+    Choose it with the prior ``top_down``, whose networks it shares: the lower levels and the data are drawn from the
+    same state, so that a deep hierarchy has one deep network from the top to the data. In training the posterior has
+    been down the prior's networks already, and hands the state over. The decoder ``mlp`` sees the latents of all
+    levels instead.
+
+    Shapes:
+        latents (B, latent_dim), condition (B, condition_dim) or None, state (B, S) or None → raw parameters
+        (B, *output_shape).
+
+    Args:
+        widths: units of the hidden layers, in the order in which data pass them.
+        depth: layers of each width.
+        activation: the nonlinearity after each hidden layer.
+
+    Raises:
+        DataError: latents of another shape.
+        ComponentError: the prior has no levels, or a condition is missing, unwanted or of another shape.
+
+    Source:
+        Child (2021), Very Deep VAEs Generalize Autoregressive Models, section 4. https://arxiv.org/abs/2011.10650
+
+    Example:
+        >>> from zoo.priors.top_down import TopDown
+        >>> prior = TopDown(latent_dim=6, levels=3)
+        >>> decoder = TopDownDecoder(latent_dim=6, output_shape=(1, 8, 8), condition_dim=0, prior=prior)
+        >>> decoder(torch.randn(5, 6)).shape
+        torch.Size([5, 1, 8, 8])
+    """
+
+    def __init__(
+        self,
+        *,
+        latent_dim: int,
+        output_shape: tuple[int, ...],
+        condition_dim: int,
+        prior: Prior,
+        widths: Annotated[list[PositiveInt], Field(min_length=1)] = [256, 512],  # noqa: B006 - only read
+        depth: PositiveInt = 1,
+        activation: ActivationName = "relu",
+    ) -> None:
+        super().__init__()
+        trunk = getattr(prior, "trunk", None)
+        if not isinstance(trunk, TopDownTrunk):
+            raise ComponentError(
+                f"expected a prior with levels, got {type(prior).__name__}",
+                remedy="Set `prior: top_down`, or `decoder: mlp`.",
+            )
+        self.trunk, self.latent_dim, self.condition_dim = trunk, latent_dim, condition_dim
+        self.output_shape = tuple(output_shape)
+        inputs = trunk.state_dims[-1] + trunk.sizes[-1]
+        self.blocks = linear_chain(inputs, widths, depth, BlockOptions(activation, condition_dim=condition_dim))
+        self.output = nn.Linear(widths[-1], math.prod(output_shape))
+
+    def forward(self, z: Tensor, condition: Tensor | None = None, carry: Tensor | None = None) -> Tensor:
+        """Map latents (B, latent_dim) to raw parameters (B, *output_shape).
+
+        Args:
+            carry: (B, S) the state above the last level, if it is known already.
+        """
+        check_batch(z, (self.latent_dim,), "latents")
+        check_condition(condition, self.condition_dim, len(z))
+        state = self.trunk.state(z) if carry is None else carry
+        last = z[:, -self.trunk.sizes[-1] :]
+        h = last if state is None else torch.cat([state, last.to(state.dtype)], dim=-1)
+        raw: Tensor = self.output(self.blocks(h, condition))
+        return raw.view(-1, *self.output_shape)

@@ -1,0 +1,198 @@
+"""Hierarchies of latent variables: one vector [z_L, …, z_1] of levels, each Gaussian given those above it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent, Normal, constraints
+
+from zoo.nn.activations import ActivationName
+from zoo.nn.blocks import BlockOptions, linear_chain
+from zoo.nn.flows import EstimatedMoments
+from zoo.nn.head import Head, positive
+from zoo.utils.precision import at_least_float32, full_precision
+
+Choice: TypeAlias = Callable[[int, "Tensor | None", Independent], Independent]
+"""Maps the number of a level, the state above it, and p(z_l | z_>l) to the distribution that z_l is drawn from."""
+
+
+class Place(NamedTuple):
+    """A level on the way down.
+
+    Attributes:
+        q: what z was drawn from, (*S, *batch).
+        p: p(z_l | z_>l), which broadcasts with it.
+        z: (*S, *batch, d_l).
+        state: (*S, *batch, state_dim) what the trunk made of the levels above; None at the top.
+    """
+
+    q: Independent
+    p: Independent
+    z: Tensor
+    state: Tensor | None
+
+
+class TopDownTrunk(nn.Module):
+    r"""The networks of a top-down prior p(z_L) Π_l p(z_l | z_>l), with p(z_L) = N(0, I).
+
+    Levels are numbered from the top, 0, and stand in one vector in that order. A deterministic state passes down
+    beside the latents: state_{l+1} = network([state_l, z_l]), and p(z_l | z_>l) = N(μ(state_l), diag(σ²(state_l))),
+    which begins as N(0, I). With ``widths`` empty the state is all latents above.
+
+    Args:
+        sizes: length of each level's latents, top first.
+        widths: units of the layers of each level's network; the last is the length of the state.
+        activation: the nonlinearity after each of them.
+        floor: the smallest σ.
+
+    Source:
+        Sønderby et al. (2016), Ladder Variational Autoencoders, section 2. https://arxiv.org/abs/1602.02282
+        Child (2021), Very Deep VAEs Generalize Autoregressive Models, section 4 (the state beside the latents).
+        https://arxiv.org/abs/2011.10650
+
+    Example:
+        >>> trunk = TopDownTrunk([2, 4], [16])
+        >>> p = TopDownDistribution(trunk)
+        >>> z = p.sample((5,))
+        >>> z.shape, p.log_prob(z).shape, trunk.state(z).shape
+        (torch.Size([5, 6]), torch.Size([5]), torch.Size([5, 16]))
+    """
+
+    origin: Tensor
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        widths: Sequence[int] = (),
+        *,
+        activation: ActivationName = "relu",
+        floor: float = 1e-4,
+    ) -> None:
+        super().__init__()
+        self.sizes, self.floor = tuple(sizes), floor
+        above = itertools.accumulate(self.sizes[:-1], initial=0)
+        self.state_dims = tuple(widths[-1] if widths and before else before for before in above)
+        options = BlockOptions(activation)
+        self.networks = nn.ModuleList(
+            linear_chain(state + size, widths, 1, options)
+            for state, size in zip(self.state_dims[:-1], self.sizes[:-1], strict=True)
+        )
+        self.heads = nn.ModuleList(
+            Head(state, 2 * size) for state, size in zip(self.state_dims[1:], self.sizes[1:], strict=True)
+        )
+        for head, size in zip(self.heads, self.sizes[1:], strict=True):
+            assert isinstance(head, Head)
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias[:size])
+            nn.init.constant_(head.bias[size:], math.log(math.expm1(1 - floor)))
+        self.register_buffer("origin", torch.zeros(()), persistent=False)
+
+    def level(self, index: int, state: Tensor | None, like: Tensor) -> Independent:
+        """Return p(z_l | z_>l) of a level, with the batch shape of the state; () at the top."""
+        if state is None:
+            mean = like.new_zeros(self.sizes[0])
+            scale = torch.ones_like(mean)
+        else:
+            mean, raw_scale = self.heads[index - 1](state).chunk(2, dim=-1)
+            scale = positive(raw_scale, self.floor)
+        return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
+
+    def step(self, index: int, state: Tensor | None, z: Tensor) -> Tensor:
+        """Return the state below a level, (…, state_dim), from the state above it and its latents."""
+        inputs = z.to(self.heads[0].weight.dtype)  # type: ignore[arg-type]
+        if state is not None:
+            inputs = torch.cat([state, inputs], dim=-1)
+        output: Tensor = self.networks[index](inputs)
+        return output
+
+    def state(self, z: Tensor) -> Tensor | None:
+        """Return the state above the last level, (…, state_dim), of latents (…, d); None where there is one level."""
+        state = None
+        for index, part in enumerate(z.split(self.sizes, dim=-1)[:-1]):
+            state = self.step(index, state, part)
+        return state
+
+    def descend(self, take: Callable[[int, Independent], Tensor], choose: Choice, like: Tensor) -> Iterator[Place]:
+        """Yield each level on the way down, top first.
+
+        Args:
+            take: maps the number of a level and its distribution to its latents.
+            choose: which distribution each level has.
+            like: a tensor of the type and on the device of the latents.
+        """
+        state: Tensor | None = None
+        for index in range(len(self.sizes)):
+            p = self.level(index, state, like)
+            q = choose(index, state, p)
+            z = take(index, q)
+            yield Place(q, p, z, state)
+            if index < len(self.sizes) - 1:
+                state = self.step(index, state, z)
+
+
+class TopDownDistribution(EstimatedMoments):
+    """The distribution of the vector [z_L, …, z_1] of a hierarchy, with a density at any z.
+
+    Args:
+        trunk: the networks of the prior.
+        choose: which distribution each level has, for a posterior; None: that of the prior.
+        like: a tensor of the batch shape, whose type and device the latents have; None: one distribution.
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+    support = constraints.real_vector
+    has_rsample = True
+
+    def __init__(self, trunk: TopDownTrunk, choose: Choice | None = None, like: Tensor | None = None) -> None:
+        self.trunk, self.choose = trunk, choose or (lambda index, state, p: p)
+        self.like = at_least_float32(trunk.origin) if like is None else like
+        super().__init__(self.like.shape, torch.Size([sum(trunk.sizes)]), validate_args=False)
+
+    def expand(
+        self, batch_shape: torch.Size | list[int] | tuple[int, ...], _instance: Distribution | None = None
+    ) -> TopDownDistribution:
+        """Return the same distributions with a larger batch shape."""
+        return TopDownDistribution(self.trunk, self.choose, self.like.expand(torch.Size(batch_shape)))
+
+    def descend(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> list[Place]:
+        """Draw all levels, top first."""
+        lead = self._extended_shape(torch.Size(sample_shape))[:-1]
+
+        def draw(index: int, q: Independent) -> Tensor:
+            return q.rsample(lead[: len(lead) - len(q.batch_shape)])
+
+        with full_precision(self.like):
+            return list(self.trunk.descend(draw, self.choose, self.like))
+
+    def rsample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
+        """Draw (*sample_shape, *batch, d), with gradients to all parameters."""
+        return torch.cat([place.z for place in self.descend(sample_shape)], dim=-1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-density at any values (…, *batch, d): the sum of those of the levels."""
+        parts = value.split(self.trunk.sizes, dim=-1)
+        with full_precision(value):
+            places = self.trunk.descend(lambda index, q: parts[index], self.choose, value)
+            return torch.stack([place.q.log_prob(place.z) for place in places]).sum(0)
+
+    @property
+    def noise_dim(self) -> int:
+        """The length d of all levels together."""
+        return self.event_shape[0]
+
+    def transform_noise(self, noise: Tensor) -> Tensor:
+        """Return z (n, *batch, d) of standard normal numbers (n, 1…, d)."""
+        parts = noise.to(self.like).split(self.trunk.sizes, dim=-1)
+
+        def place_of(index: int, q: Independent) -> Tensor:
+            return q.mean + q.stddev * parts[index]
+
+        lead = (len(noise), *self.batch_shape)
+        with full_precision(noise):
+            places = self.trunk.descend(place_of, self.choose, self.like)
+            return torch.cat([place.z.expand(*lead, -1) for place in places], dim=-1)

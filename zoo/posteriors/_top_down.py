@@ -1,0 +1,81 @@
+"""What posteriors over several levels have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal
+
+from zoo.errors import ComponentError
+from zoo.nn.hierarchy import Choice, TopDownDistribution, TopDownTrunk
+from zoo.posteriors import Level, PosteriorDraw
+from zoo.utils.precision import full_precision
+
+
+class TopDownPosterior(TopDownDistribution):
+    """q(z_L|x) Π_l q(z_l | z_>l, x), which goes down the trunk of its prior.
+
+    Args:
+        trunk: the networks of the prior.
+        choose: which distribution each level has.
+        h: (B, F) features, whose batch shape and device the latents have.
+    """
+
+    def __init__(self, trunk: TopDownTrunk, choose: Choice, h: Tensor) -> None:
+        super().__init__(trunk, choose, torch.zeros(len(h), device=h.device, dtype=_latent_dtype(h)))
+
+    def draw(self, shape: torch.Size, prior: Distribution) -> PosteriorDraw:
+        """Return draws with their levels; without, under a prior that does not share the trunk.
+
+        Args:
+            shape: (K,).
+            prior: p(z) of the model, or one that was fitted after training.
+        """
+        places = self.descend(shape)
+        z = torch.cat([place.z for place in places], dim=-1)
+        carry = places[-1].state
+        if isinstance(prior, TopDownDistribution) and prior.trunk is self.trunk:
+            levels = tuple(Level(_batched(place.q, place.z), place.p, place.z) for place in places)
+            return PosteriorDraw(z, None, levels, carry)
+        with full_precision(z):
+            log_q = torch.stack([place.q.log_prob(place.z) for place in places]).sum(0)
+        return PosteriorDraw(z, log_q, (), carry)
+
+
+def trunk_of(prior: object) -> TopDownTrunk:
+    """Return the networks of a hierarchical prior.
+
+    Raises:
+        ComponentError: the prior has none.
+    """
+    trunk = getattr(prior, "trunk", None)
+    if not isinstance(trunk, TopDownTrunk):
+        raise ComponentError(
+            f"expected a prior with levels, got {type(prior).__name__}",
+            remedy="Set `prior: top_down`, or a posterior with one level, such as `diagonal_gaussian`.",
+        )
+    return trunk
+
+
+def gaussian(mean: Tensor, scale: Tensor) -> Independent:
+    """Return independent Gaussians, whose last dimension is one event."""
+    return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
+
+
+def joined(parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    """Return tensors (*batch, F_i) side by side, (*batch, ΣF_i), whose batch shapes broadcast."""
+    lead = torch.broadcast_shapes(*(part.shape[:-1] for part in parts))
+    return torch.cat([part.to(dtype).expand(*lead, part.shape[-1]) for part in parts], dim=-1)
+
+
+def _batched(q: Independent, z: Tensor) -> Independent:
+    """Return q with the batch shape of z: the top level does not depend on the draws above it."""
+    if q.batch_shape == z.shape[:-1]:
+        return q
+    return gaussian(q.base_dist.loc.expand_as(z), q.base_dist.scale.expand_as(z))
+
+
+def _latent_dtype(h: Tensor) -> torch.dtype:
+    return h.dtype if h.dtype == torch.float64 else torch.float32
