@@ -58,7 +58,7 @@ def build(posterior: object, **objective: object) -> Model:
         }
     )
     with torch.no_grad():
-        head = model.latent_prior.trunk.heads[0]
+        head = model.latent_prior.hierarchy.heads[0]
         head.weight.copy_(torch.tensor([[A], [0.0]]))
         head.bias.copy_(torch.tensor([C, raw(S)]))
     model.latent_prior.requires_grad_(False)

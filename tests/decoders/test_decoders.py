@@ -8,6 +8,7 @@ import torch
 from zoo.decoders import Decoder
 from zoo.errors import ComponentError, DataError
 from zoo.nn.maps import halvings
+from zoo.priors.top_down import TopDown
 from zoo.registry import find_component, list_components
 from zoo.spec.options import check_options, construct, option_names
 
@@ -30,6 +31,7 @@ def build(name: str, shape: tuple[int, ...] = SHAPE, condition_dim: int = 0, **o
     known = {option: value for option, value in options.items() if option in option_names(component)}
     wiring = {"latent_dim": 5, "output_shape": shape, "condition_dim": condition_dim}
     wiring["latent_shape"] = latent_shape(name, shape)
+    wiring["prior"] = TopDown(latent_dim=5, activation="tanh")
     return construct(component, check_options(component, known, "decoder"), wiring, "decoder")
 
 

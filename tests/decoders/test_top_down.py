@@ -26,7 +26,7 @@ def test_it_sees_the_latents_of_every_level(levels: int) -> None:
 
 def test_its_networks_are_those_of_the_prior() -> None:
     model = zoo.build("hvae-mlp-12d")
-    assert model.decoder.trunk is model.latent_prior.trunk
+    assert model.decoder.trunk is model.latent_prior.hierarchy.trunk
     names = [name for name, _ in model.named_parameters()]
     assert not any(name.startswith("decoder.trunk") for name in names)
 

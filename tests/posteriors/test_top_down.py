@@ -149,7 +149,7 @@ def test_it_saves_shared_networks_once_and_loads_to_the_same_outputs(preset: str
     model = zoo.build(preset, data_shape=(1, 8, 8)).eval()
     linear_gaussian.randomise(model)
     again = zoo.load(zoo.save(model, tmp_path))
-    assert again.decoder.trunk is again.latent_prior.trunk
+    assert again.decoder.trunk is again.latent_prior.hierarchy.trunk
     x = torch.rand(4, 1, 8, 8)
 
     def outputs(model: Model) -> list[torch.Tensor]:

@@ -16,7 +16,7 @@ from zoo.priors.top_down import TopDown
 )
 def test_levels_share_the_latents(latent_dim: int, levels: int | list[int], sizes: tuple[int, ...]) -> None:
     prior = TopDown(latent_dim=latent_dim, levels=levels)
-    assert prior.trunk.sizes == sizes
+    assert prior.hierarchy.trunk.sizes == sizes
     assert prior().event_shape == (latent_dim,)
 
 

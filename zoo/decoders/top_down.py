@@ -14,7 +14,9 @@ from zoo.errors import ComponentError
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import BlockOptions, linear_chain
 from zoo.nn.checks import check_batch, check_condition
-from zoo.nn.hierarchy import TopDownTrunk
+from zoo.nn.hierarchy import Hierarchy
+from zoo.nn.modulation import Modulation
+from zoo.nn.normalisations import NormalisationName
 from zoo.registry import register
 
 if TYPE_CHECKING:
@@ -35,9 +37,12 @@ class TopDownDecoder(Decoder):
         (B, *output_shape).
 
     Args:
-        widths: units of the hidden layers, in the order in which data pass them.
+        widths: units of the hidden layers, in the order in which data pass them; []: none. A condition then scales and
+            shifts the raw parameters.
         depth: layers of each width.
         activation: the nonlinearity after each hidden layer.
+        normalisation: what normalises each hidden layer's outputs before the condition acts on them.
+        dropout: the share of hidden units that training sets to zero.
 
     Raises:
         DataError: latents of another shape.
@@ -61,22 +66,28 @@ class TopDownDecoder(Decoder):
         output_shape: tuple[int, ...],
         condition_dim: int,
         prior: Prior,
-        widths: Annotated[list[PositiveInt], Field(min_length=1)] = [256, 512],  # noqa: B006 - only read
+        widths: list[PositiveInt] = [256, 512],  # noqa: B006 - only read
         depth: PositiveInt = 1,
         activation: ActivationName = "relu",
+        normalisation: NormalisationName = "none",
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         super().__init__()
-        trunk = getattr(prior, "trunk", None)
-        if not isinstance(trunk, TopDownTrunk):
+        hierarchy = getattr(prior, "hierarchy", None)
+        if not isinstance(hierarchy, Hierarchy):
             raise ComponentError(
                 f"expected a prior with levels, got {type(prior).__name__}",
                 remedy="Set `prior: top_down`, or `decoder: mlp`.",
             )
-        self.trunk, self.latent_dim, self.condition_dim = trunk, latent_dim, condition_dim
+        self.trunk, self.latent_dim, self.condition_dim = hierarchy.trunk, latent_dim, condition_dim
         self.output_shape = tuple(output_shape)
-        inputs = trunk.state_dims[-1] + trunk.sizes[-1]
-        self.blocks = linear_chain(inputs, widths, depth, BlockOptions(activation, condition_dim=condition_dim))
-        self.output = nn.Linear(widths[-1], math.prod(output_shape))
+        inputs = self.trunk.state_dims[-1] + self.trunk.sizes[-1]
+        options = BlockOptions(activation, normalisation, dropout, condition_dim)
+        self.blocks = linear_chain(inputs, widths, depth, options)
+        self.output = nn.Linear(widths[-1] if widths else inputs, math.prod(output_shape))
+        self.modulation: Modulation | None = None
+        if condition_dim and not widths:
+            self.modulation = Modulation(width=math.prod(output_shape), condition_dim=condition_dim)
 
     def forward(self, z: Tensor, condition: Tensor | None = None, carry: Tensor | None = None) -> Tensor:
         """Map latents (B, latent_dim) to raw parameters (B, *output_shape).
@@ -85,9 +96,11 @@ class TopDownDecoder(Decoder):
             carry: (B, S) the state above the last level, if it is known already.
         """
         check_batch(z, (self.latent_dim,), "latents")
-        check_condition(condition, self.condition_dim, len(z))
+        check_condition(condition, self.condition_dim, z.shape[0])
         state = self.trunk.state(z) if carry is None else carry
         last = z[:, -self.trunk.sizes[-1] :]
         h = last if state is None else torch.cat([state, last.to(state.dtype)], dim=-1)
         raw: Tensor = self.output(self.blocks(h, condition))
+        if self.modulation is not None and condition is not None:
+            raw = self.modulation(raw, condition)
         return raw.view(-1, *self.output_shape)

@@ -38,73 +38,46 @@ class Place(NamedTuple):
 
 
 class TopDownTrunk(nn.Module):
-    r"""The networks of a top-down prior p(z_L) Π_l p(z_l | z_>l), with p(z_L) = N(0, I).
+    """The deterministic way down a hierarchy, which the prior, the posterior and the decoder share.
 
-    Levels are numbered from the top, 0, and stand in one vector in that order. A deterministic state passes down
-    beside the latents: state_{l+1} = network([state_l, z_l]), and p(z_l | z_>l) = N(μ(state_l), diag(σ²(state_l))),
-    which begins as N(0, I). With ``widths`` empty the state is all latents above.
+    Levels are numbered from the top, 0, and stand in one vector in that order. A state passes down beside the latents:
+    state_{l+1} = network([state_l, z_l]). With ``widths`` empty the state is all latents above.
 
     Args:
         sizes: length of each level's latents, top first.
         widths: units of the layers of each level's network; the last is the length of the state.
         activation: the nonlinearity after each of them.
-        floor: the smallest σ.
+
+    Attributes:
+        state_dims: length of the state above each level, 0 at the top.
 
     Source:
-        Sønderby et al. (2016), Ladder Variational Autoencoders, section 2. https://arxiv.org/abs/1602.02282
-        Child (2021), Very Deep VAEs Generalize Autoregressive Models, section 4 (the state beside the latents).
-        https://arxiv.org/abs/2011.10650
+        Child (2021), Very Deep VAEs Generalize Autoregressive Models, section 4. https://arxiv.org/abs/2011.10650
 
     Example:
         >>> trunk = TopDownTrunk([2, 4], [16])
-        >>> p = TopDownDistribution(trunk)
-        >>> z = p.sample((5,))
-        >>> z.shape, p.log_prob(z).shape, trunk.state(z).shape
-        (torch.Size([5, 6]), torch.Size([5]), torch.Size([5, 16]))
+        >>> trunk.state_dims, trunk.state(torch.randn(5, 6)).shape
+        ((0, 16), torch.Size([5, 16]))
     """
 
     origin: Tensor
 
     def __init__(
-        self,
-        sizes: Sequence[int],
-        widths: Sequence[int] = (),
-        *,
-        activation: ActivationName = "relu",
-        floor: float = 1e-4,
+        self, sizes: Sequence[int], widths: Sequence[int] = (), *, activation: ActivationName = "relu"
     ) -> None:
         super().__init__()
-        self.sizes, self.floor = tuple(sizes), floor
+        self.sizes = tuple(sizes)
         above = itertools.accumulate(self.sizes[:-1], initial=0)
         self.state_dims = tuple(widths[-1] if widths and before else before for before in above)
-        options = BlockOptions(activation)
         self.networks = nn.ModuleList(
-            linear_chain(state + size, widths, 1, options)
+            linear_chain(state + size, widths, 1, BlockOptions(activation))
             for state, size in zip(self.state_dims[:-1], self.sizes[:-1], strict=True)
         )
-        self.heads = nn.ModuleList(
-            Head(state, 2 * size) for state, size in zip(self.state_dims[1:], self.sizes[1:], strict=True)
-        )
-        for head, size in zip(self.heads, self.sizes[1:], strict=True):
-            assert isinstance(head, Head)
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias[:size])
-            nn.init.constant_(head.bias[size:], math.log(math.expm1(1 - floor)))
         self.register_buffer("origin", torch.zeros(()), persistent=False)
-
-    def level(self, index: int, state: Tensor | None, like: Tensor) -> Independent:
-        """Return p(z_l | z_>l) of a level, with the batch shape of the state; () at the top."""
-        if state is None:
-            mean = like.new_zeros(self.sizes[0])
-            scale = torch.ones_like(mean)
-        else:
-            mean, raw_scale = self.heads[index - 1](state).chunk(2, dim=-1)
-            scale = positive(raw_scale, self.floor)
-        return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
 
     def step(self, index: int, state: Tensor | None, z: Tensor) -> Tensor:
         """Return the state below a level, (…, state_dim), from the state above it and its latents."""
-        inputs = z.to(self.heads[0].weight.dtype)  # type: ignore[arg-type]
+        inputs = z.to(self.origin.dtype)
         if state is not None:
             inputs = torch.cat([state, inputs], dim=-1)
         output: Tensor = self.networks[index](inputs)
@@ -117,6 +90,48 @@ class TopDownTrunk(nn.Module):
             state = self.step(index, state, part)
         return state
 
+
+class Hierarchy(nn.Module):
+    r"""The Gaussians p(z_L) = N(0, I) and p(z_l | z_>l) = N(μ(state_l), diag(σ²(state_l))) along a trunk.
+
+    It begins as N(0, I) at every level.
+
+    Args:
+        trunk: the networks on the way down.
+        floor: the smallest σ.
+
+    Source:
+        Sønderby et al. (2016), Ladder Variational Autoencoders, section 2. https://arxiv.org/abs/1602.02282
+
+    Example:
+        >>> p = TopDownDistribution(Hierarchy(TopDownTrunk([2, 4], [16])))
+        >>> z = p.sample((5,))
+        >>> z.shape, p.log_prob(z).shape
+        (torch.Size([5, 6]), torch.Size([5]))
+    """
+
+    def __init__(self, trunk: TopDownTrunk, floor: float = 1e-4) -> None:
+        super().__init__()
+        self.trunk, self.floor = trunk, floor
+        self.heads = nn.ModuleList(
+            Head(state, 2 * size) for state, size in zip(trunk.state_dims[1:], trunk.sizes[1:], strict=True)
+        )
+        for head, size in zip(self.heads, trunk.sizes[1:], strict=True):
+            assert isinstance(head, Head)
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias[:size])
+            nn.init.constant_(head.bias[size:], math.log(math.expm1(1 - floor)))
+
+    def level(self, index: int, state: Tensor | None, like: Tensor) -> Independent:
+        """Return p(z_l | z_>l) of a level, with the batch shape of the state; () at the top."""
+        if state is None:
+            mean = like.new_zeros(self.trunk.sizes[0])
+            scale = torch.ones_like(mean)
+        else:
+            mean, raw_scale = self.heads[index - 1](state).chunk(2, dim=-1)
+            scale = positive(raw_scale, self.floor)
+        return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
+
     def descend(self, take: Callable[[int, Independent], Tensor], choose: Choice, like: Tensor) -> Iterator[Place]:
         """Yield each level on the way down, top first.
 
@@ -126,20 +141,21 @@ class TopDownTrunk(nn.Module):
             like: a tensor of the type and on the device of the latents.
         """
         state: Tensor | None = None
-        for index in range(len(self.sizes)):
+        last = len(self.trunk.sizes) - 1
+        for index in range(last + 1):
             p = self.level(index, state, like)
             q = choose(index, state, p)
             z = take(index, q)
             yield Place(q, p, z, state)
-            if index < len(self.sizes) - 1:
-                state = self.step(index, state, z)
+            if index < last:
+                state = self.trunk.step(index, state, z)
 
 
 class TopDownDistribution(EstimatedMoments):
     """The distribution of the vector [z_L, …, z_1] of a hierarchy, with a density at any z.
 
     Args:
-        trunk: the networks of the prior.
+        hierarchy: the Gaussians of the prior.
         choose: which distribution each level has, for a posterior; None: that of the prior.
         like: a tensor of the batch shape, whose type and device the latents have; None: one distribution.
     """
@@ -148,16 +164,16 @@ class TopDownDistribution(EstimatedMoments):
     support = constraints.real_vector
     has_rsample = True
 
-    def __init__(self, trunk: TopDownTrunk, choose: Choice | None = None, like: Tensor | None = None) -> None:
-        self.trunk, self.choose = trunk, choose or (lambda index, state, p: p)
-        self.like = at_least_float32(trunk.origin) if like is None else like
-        super().__init__(self.like.shape, torch.Size([sum(trunk.sizes)]), validate_args=False)
+    def __init__(self, hierarchy: Hierarchy, choose: Choice | None = None, like: Tensor | None = None) -> None:
+        self.hierarchy, self.choose = hierarchy, choose or (lambda index, state, p: p)
+        self.like = at_least_float32(hierarchy.trunk.origin) if like is None else like
+        super().__init__(self.like.shape, torch.Size([sum(hierarchy.trunk.sizes)]), validate_args=False)
 
     def expand(
         self, batch_shape: torch.Size | list[int] | tuple[int, ...], _instance: Distribution | None = None
     ) -> TopDownDistribution:
         """Return the same distributions with a larger batch shape."""
-        return TopDownDistribution(self.trunk, self.choose, self.like.expand(torch.Size(batch_shape)))
+        return TopDownDistribution(self.hierarchy, self.choose, self.like.expand(torch.Size(batch_shape)))
 
     def descend(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> list[Place]:
         """Draw all levels, top first."""
@@ -167,7 +183,7 @@ class TopDownDistribution(EstimatedMoments):
             return q.rsample(lead[: len(lead) - len(q.batch_shape)])
 
         with full_precision(self.like):
-            return list(self.trunk.descend(draw, self.choose, self.like))
+            return list(self.hierarchy.descend(draw, self.choose, self.like))
 
     def rsample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         """Draw (*sample_shape, *batch, d), with gradients to all parameters."""
@@ -175,9 +191,9 @@ class TopDownDistribution(EstimatedMoments):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density at any values (…, *batch, d): the sum of those of the levels."""
-        parts = value.split(self.trunk.sizes, dim=-1)
+        parts = value.split(self.hierarchy.trunk.sizes, dim=-1)
         with full_precision(value):
-            places = self.trunk.descend(lambda index, q: parts[index], self.choose, value)
+            places = self.hierarchy.descend(lambda index, q: parts[index], self.choose, value)
             return torch.stack([place.q.log_prob(place.z) for place in places]).sum(0)
 
     @property
@@ -187,12 +203,12 @@ class TopDownDistribution(EstimatedMoments):
 
     def transform_noise(self, noise: Tensor) -> Tensor:
         """Return z (n, *batch, d) of standard normal numbers (n, 1…, d)."""
-        parts = noise.to(self.like).split(self.trunk.sizes, dim=-1)
+        parts = noise.to(self.like).split(self.hierarchy.trunk.sizes, dim=-1)
 
         def place_of(index: int, q: Independent) -> Tensor:
             return q.mean + q.stddev * parts[index]
 
         lead = (len(noise), *self.batch_shape)
         with full_precision(noise):
-            places = self.trunk.descend(place_of, self.choose, self.like)
+            places = self.hierarchy.descend(place_of, self.choose, self.like)
             return torch.cat([place.z.expand(*lead, -1) for place in places], dim=-1)

@@ -9,25 +9,25 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from zoo.errors import ComponentError
-from zoo.nn.hierarchy import Choice, TopDownDistribution, TopDownTrunk
+from zoo.nn.hierarchy import Choice, Hierarchy, TopDownDistribution
 from zoo.posteriors import Level, PosteriorDraw
 from zoo.utils.precision import full_precision
 
 
 class TopDownPosterior(TopDownDistribution):
-    """q(z_L|x) Π_l q(z_l | z_>l, x), which goes down the trunk of its prior.
+    """q(z_L|x) Π_l q(z_l | z_>l, x), which goes down the same trunk as its prior.
 
     Args:
-        trunk: the networks of the prior.
+        hierarchy: the Gaussians of the prior.
         choose: which distribution each level has.
         h: (B, F) features, whose batch shape and device the latents have.
     """
 
-    def __init__(self, trunk: TopDownTrunk, choose: Choice, h: Tensor) -> None:
-        super().__init__(trunk, choose, torch.zeros(len(h), device=h.device, dtype=_latent_dtype(h)))
+    def __init__(self, hierarchy: Hierarchy, choose: Choice, h: Tensor) -> None:
+        super().__init__(hierarchy, choose, torch.zeros(len(h), device=h.device, dtype=_latent_dtype(h)))
 
     def draw(self, shape: torch.Size, prior: Distribution) -> PosteriorDraw:
-        """Return draws with their levels; without, under a prior that does not share the trunk.
+        """Return draws with their levels; without, under another prior than its own.
 
         Args:
             shape: (K,).
@@ -36,7 +36,7 @@ class TopDownPosterior(TopDownDistribution):
         places = self.descend(shape)
         z = torch.cat([place.z for place in places], dim=-1)
         carry = places[-1].state
-        if isinstance(prior, TopDownDistribution) and prior.trunk is self.trunk:
+        if isinstance(prior, TopDownDistribution) and prior.hierarchy is self.hierarchy:
             levels = tuple(Level(_batched(place.q, place.z), place.p, place.z) for place in places)
             return PosteriorDraw(z, None, levels, carry)
         with full_precision(z):
@@ -44,19 +44,19 @@ class TopDownPosterior(TopDownDistribution):
         return PosteriorDraw(z, log_q, (), carry)
 
 
-def trunk_of(prior: object) -> TopDownTrunk:
-    """Return the networks of a hierarchical prior.
+def hierarchy_of(prior: object) -> Hierarchy:
+    """Return the Gaussians of a hierarchical prior.
 
     Raises:
         ComponentError: the prior has none.
     """
-    trunk = getattr(prior, "trunk", None)
-    if not isinstance(trunk, TopDownTrunk):
+    hierarchy = getattr(prior, "hierarchy", None)
+    if not isinstance(hierarchy, Hierarchy):
         raise ComponentError(
             f"expected a prior with levels, got {type(prior).__name__}",
             remedy="Set `prior: top_down`, or a posterior with one level, such as `diagonal_gaussian`.",
         )
-    return trunk
+    return hierarchy
 
 
 def gaussian(mean: Tensor, scale: Tensor) -> Independent:

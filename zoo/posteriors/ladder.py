@@ -12,7 +12,7 @@ from torch.distributions import Independent
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import BlockOptions, linear_block
 from zoo.posteriors import Head, Posterior, positive
-from zoo.posteriors._top_down import TopDownPosterior, gaussian, trunk_of
+from zoo.posteriors._top_down import TopDownPosterior, gaussian, hierarchy_of
 from zoo.registry import register
 from zoo.utils.precision import full_precision
 
@@ -62,7 +62,7 @@ class Ladder(Posterior):
         floor: Annotated[float, Field(gt=0)] = 1e-4,
     ) -> None:
         super().__init__()
-        sizes = trunk_of(prior).sizes
+        sizes = hierarchy_of(prior).trunk.sizes
         self.latent_shape, self.floor = (sum(sizes),), floor
         inputs = [features] + [width] * (len(sizes) - 1)
         # From the bottom up, as x is seen.
@@ -79,7 +79,7 @@ class Ladder(Posterior):
                 return gaussian(mean, scale)
             return _product(mean, scale, p.base_dist.loc, p.base_dist.scale)
 
-        return TopDownPosterior(trunk_of(inference.model.latent_prior), choose, h)
+        return TopDownPosterior(hierarchy_of(inference.model.latent_prior), choose, h)
 
     def _messages(self, h: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return the mean and the scale (B, d_l) that x says of each level, top first."""

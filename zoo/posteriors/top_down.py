@@ -10,9 +10,8 @@ from torch.distributions import Independent
 
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import BlockOptions, linear_chain
-from zoo.nn.hierarchy import TopDownTrunk
 from zoo.posteriors import Head, Posterior, positive
-from zoo.posteriors._top_down import TopDownPosterior, gaussian, joined, trunk_of
+from zoo.posteriors._top_down import TopDownPosterior, gaussian, hierarchy_of, joined
 from zoo.registry import register
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class TopDown(Posterior):
         floor: Annotated[float, Field(gt=0)] = 1e-4,
     ) -> None:
         super().__init__()
-        trunk = trunk_of(prior)
+        trunk = hierarchy_of(prior).trunk
         self.latent_shape, self.floor = (sum(trunk.sizes),), floor
         options = BlockOptions(activation)
         inputs = [features + state for state in trunk.state_dims]
@@ -69,7 +68,6 @@ class TopDown(Posterior):
 
     def forward(self, h: Tensor, inference: Inference) -> TopDownPosterior:  # type: ignore[override]
         """Map features (B, F) to distributions with batch shape (B,) and event shape (latent_dim,)."""
-        trunk: TopDownTrunk = trunk_of(inference.model.latent_prior)
 
         def choose(index: int, state: Tensor | None, p: Independent) -> Independent:
             head = self.heads[index]
@@ -78,4 +76,4 @@ class TopDown(Posterior):
             mean, raw_scale = head(self.networks[index](inputs)).chunk(2, dim=-1)
             return gaussian(mean, positive(raw_scale, self.floor))
 
-        return TopDownPosterior(trunk, choose, h)
+        return TopDownPosterior(hierarchy_of(inference.model.latent_prior), choose, h)

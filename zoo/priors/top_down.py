@@ -6,7 +6,7 @@ from pydantic import PositiveInt
 
 from zoo.errors import ComponentError
 from zoo.nn.activations import ActivationName
-from zoo.nn.hierarchy import TopDownDistribution, TopDownTrunk
+from zoo.nn.hierarchy import Hierarchy, TopDownDistribution, TopDownTrunk
 from zoo.priors import Prior
 from zoo.registry import register
 
@@ -49,11 +49,11 @@ class TopDown(Prior):
         activation: ActivationName = "relu",
     ) -> None:
         super().__init__()
-        self.trunk = TopDownTrunk(_sizes(levels, latent_dim), widths, activation=activation)
+        self.hierarchy = Hierarchy(TopDownTrunk(_sizes(levels, latent_dim), widths, activation=activation))
 
     def forward(self) -> TopDownDistribution:
         """Return p(z) with event shape (latent_dim,)."""
-        return TopDownDistribution(self.trunk)
+        return TopDownDistribution(self.hierarchy)
 
 
 def _sizes(levels: int | list[int], latent_dim: int) -> list[int]:
