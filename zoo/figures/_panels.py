@@ -10,7 +10,21 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from zoo.figures import MatplotlibFigure
-from zoo.figures._style import new_figure, show_image, tile
+from zoo.figures._style import Tiling, new_figure, show_image, tile
+
+
+class Panel(NamedTuple):
+    """Images to show in a grid.
+
+    Attributes:
+        images: (N, C, H, W) in [0, 1].
+        columns: of the grid.
+        caption: stands below it.
+    """
+
+    images: Tensor
+    columns: int
+    caption: str = ""
 
 
 class ModelPanels(NamedTuple):
@@ -18,32 +32,33 @@ class ModelPanels(NamedTuple):
 
     Attributes:
         name: the title.
-        pairs: (2 N, C, H, W) in [0, 1], N inputs and then their reconstructions; None without.
-        error: the caption below the reconstructions.
-        samples: by the words for their source, (M, C, H, W) in [0, 1] and a caption.
+        reconstructions: pairs of rows, inputs above and reconstructions below; None without.
+        samples: by the words for their source.
     """
 
     name: str
-    pairs: Tensor | None
-    error: str
-    samples: Mapping[str, tuple[Tensor, str]]
+    reconstructions: Panel | None
+    samples: Mapping[str, Panel]
 
 
 def plot_panels(models: Sequence[ModelPanels]) -> MatplotlibFigure:
     """Plot a column for each model: reconstructions below their inputs, then a grid of samples for each source."""
-    rows = {}
-    if any(model.pairs is not None for model in models):
-        rows["reconstructions"] = [_reconstructions(model) for model in models]
+    rows: dict[str, list[Panel | None]] = {}
+    if any(model.reconstructions is not None for model in models):
+        rows["reconstructions"] = [model.reconstructions for model in models]
     for name in dict.fromkeys(name for model in models for name in model.samples):
         rows[f"samples\n{name}"] = [model.samples.get(name) for model in models]
-    heights = [1 if name == "reconstructions" else 2 for name in rows]
-    figure = new_figure(3.3 * len(models) + 0.3, 0.2 + sum(heights))
+    heights = [max(_shape_of(panel) for panel in panels if panel is not None) for panels in rows.values()]
+    figure = new_figure(3.6 * len(models) + 0.3, 0.3 + sum(3.3 * height + 0.25 for height in heights))
     grid = figure.subplots(len(rows), len(models), squeeze=False, height_ratios=heights)
-    for line, (name, contents) in zip(grid, rows.items(), strict=True):
-        for axes, content in zip(line, contents, strict=True):
-            if content is not None:
-                show_image(axes, tile(content[0], columns=8))
-                axes.set_xlabel(content[1], fontsize="small")
+    for line, (name, panels) in zip(grid, rows.items(), strict=True):
+        for axes, panel in zip(line, panels, strict=True):
+            if panel is not None:
+                tiling = tile(panel.images, panel.columns)
+                show_image(axes, tiling.image)
+                axes.set_xlabel(panel.caption, fontsize="small")
+                if name == "reconstructions":
+                    _label_pairs(axes, tiling)
         size = next(axes.images[0].get_size() for axes in line if axes.images)
         for axes in line:
             if not axes.images:
@@ -54,8 +69,17 @@ def plot_panels(models: Sequence[ModelPanels]) -> MatplotlibFigure:
     return figure
 
 
-def _reconstructions(model: ModelPanels) -> tuple[Tensor, str] | None:
-    return None if model.pairs is None else (model.pairs, model.error)
+def _shape_of(panel: Panel) -> float:
+    """Return the height of a panel as a share of its width."""
+    height, width = tile(panel.images, panel.columns).image.shape[:2]
+    return height / width
+
+
+def _label_pairs(axes: Axes, tiling: Tiling) -> None:
+    """Name the rows of inputs and of reconstructions."""
+    names = [name for _ in range(tiling.rows // 2) for name in ("in", "out")]
+    axes.set_yticks([tiling.row_centre(row) for row in range(tiling.rows)], names, fontsize="x-small")
+    axes.tick_params(axis="y", length=0, pad=1)
 
 
 def _leave_empty(axes: Axes, size: Sequence[int]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import matplotlib as mpl
 import torch
+from einops import rearrange
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
 from torch import Tensor
@@ -19,12 +21,16 @@ COLOURS = (
 )  # fmt: skip
 """Qualitative colours of Paul Tol's "bright" and "light" schemes, https://personal.sron.nl/~pault/."""
 
+_MARKERS = ("o", "^", "s")
 
 _LEAST_SIDE = 28
 """Pixels that the longer side of an image has at least, where images are tiled with gaps."""
 
-_GAP = (0.66, 0.77, 0.88)
+_GAP = (0.78, 0.86, 0.93)
 """The colour between images, a light blue that neither paper nor ink has."""
+
+_GAP_SHARE = 0.09
+"""Width of a gap as a share of the longer side of an image."""
 
 
 def ink() -> str:
@@ -39,25 +45,55 @@ def class_colour(index: int) -> str:
     return ink() if colour == "#000000" else colour
 
 
+def class_marker(index: int) -> str:
+    """Return the marker of a class by its place among the classes: another one after each ten colours."""
+    return _MARKERS[index // len(COLOURS) % len(_MARKERS)]
+
+
 def new_figure(width: float, height: float) -> MatplotlibFigure:
     """Return an empty figure of a size in inches, without pyplot's global state."""
     return MatplotlibFigure(figsize=(width, height), layout="constrained")
 
 
-def tile(images: Tensor, columns: int, gap: int = 1) -> Tensor:
-    """Arrange images (N, C, H, W) row by row in one image (H', W', C); gaps between them are NaN.
+class Tiling(NamedTuple):
+    """Images arranged row by row in one image.
 
-    Small images are enlarged by whole pixels first, so that a gap is thin beside them.
+    Attributes:
+        image: (H', W', C); gaps are NaN.
+        rows: number of rows.
+        columns: number of columns.
+        gap: width of a gap in pixels.
     """
-    factor = max(1, math.ceil(_LEAST_SIDE / max(images.shape[-2:]))) if gap else 1
+
+    image: Tensor
+    rows: int
+    columns: int
+    gap: int
+
+    def row_centre(self, row: float) -> float:
+        """Return the vertical centre of a row, in pixels of the image; of fractions, between two rows."""
+        return (row + 0.5) * (self.image.shape[0] + self.gap) / self.rows - self.gap / 2 - 0.5
+
+    def column_centre(self, column: float) -> float:
+        """Return the horizontal centre of a column, in pixels of the image; of fractions, between two columns."""
+        return (column + 0.5) * (self.image.shape[1] + self.gap) / self.columns - self.gap / 2 - 0.5
+
+
+def tile(images: Tensor, columns: int, *, gaps: bool = True) -> Tiling:
+    """Arrange images (N, C, H, W) row by row, with gaps between them.
+
+    Small images are enlarged by whole pixels first, so that gaps are narrow beside them.
+    """
+    factor = max(1, math.ceil(_LEAST_SIDE / max(images.shape[-2:]))) if gaps else 1
     images = images.repeat_interleave(factor, -2).repeat_interleave(factor, -1)
     count, channels, height, width = images.shape
+    gap = max(1, round(_GAP_SHARE * max(height, width))) if gaps else 0
     rows = math.ceil(count / columns)
     canvas = images.new_full((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), math.nan)
     for index, image in enumerate(images):
         top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
-        canvas[top : top + height, left : left + width] = image.permute(1, 2, 0)
-    return canvas
+        canvas[top : top + height, left : left + width] = rearrange(image, "c h w -> h w c")
+    return Tiling(canvas, rows, columns, gap)
 
 
 def to_unit(images: Tensor, data_range: Sequence[float] | None) -> Tensor:
@@ -75,6 +111,17 @@ def show_image(axes: Axes, image: Tensor) -> None:
     axes.spines[:].set_visible(False)
 
 
+def signed(value: float, decimals: int | None = None) -> str:
+    """Write a number with a true minus sign, as matplotlib does on its axes.
+
+    Example:
+        >>> signed(-1.50), signed(-1.5, 2), signed(-0.0)
+        ('−1.5', '−1.50', '0')
+    """
+    text = f"{value + 0.0:g}" if decimals is None else f"{value:.{decimals}f}"
+    return text.replace("-", "−")
+
+
 def axis_names(plane: Projection, *, short: bool = False) -> list[str]:
     """Return the names of the two axes of a plane of codes, short ones for a small panel."""
     if plane.shares is None:
@@ -90,3 +137,24 @@ def first_of_each_class(labels: Tensor | None, count: int, per_class: int = 1) -
         return torch.arange(count)
     chosen = [(labels == label).nonzero()[:per_class, 0] for label in labels.unique()]
     return torch.cat(chosen)[:count]
+
+
+def rows_of_classes(labels: Tensor | None, total: int, columns: int, rows: int) -> tuple[Tensor, int]:
+    """Return the indices of examples for a grid, row by row, and its number of columns.
+
+    Each column holds the first examples of a class; without labels the examples stand in their order. A class with too
+    few examples for its column repeats its last one.
+    """
+    if labels is None:
+        columns = min(columns, total)
+        return torch.arange(min(columns * rows, total // columns * columns)), columns
+    members = [(labels == label).nonzero()[:, 0].cpu() for label in labels.unique()[:columns]]
+    height = min(rows, max(len(each) for each in members))
+    grid = torch.stack([each[torch.arange(height).clamp_max(len(each) - 1)] for each in members], dim=1)
+    return grid.flatten(), len(members)
+
+
+def in_pairs_of_rows(above: Tensor, below: Tensor, columns: int) -> Tensor:
+    """Arrange two sets of images (N, C, H, W) so that each row of the first is followed by that of the second."""
+    pair = torch.stack([rearrange(each, "(r c) ... -> r c ...", c=columns) for each in (above, below)], dim=1)
+    return rearrange(pair, "r p c ... -> (r p c) ...")

@@ -1,4 +1,4 @@
-"""Where the model puts the data in its latent space."""
+"""Where a model encodes the data in its latent space."""
 
 from __future__ import annotations
 
@@ -15,19 +15,26 @@ from zoo.analysis.codes import encode_split, posterior_covariance
 from zoo.analysis.projection import principal_plane
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import axis_names, class_colour, first_of_each_class, ink, new_figure
+from zoo.figures._style import axis_names, class_colour, class_marker, first_of_each_class, ink, new_figure
 from zoo.registry import register
+
+_TAIL, _REACH = 0.01, 0.5
+"""A point is an outlier if it lies farther beyond the outer hundredth of the points than half of their spread."""
+
+_MOST_CLASSES, _ROWS = 30, 15
+"""Classes that a legend can tell apart, and those of a column."""
 
 
 @register("figure", "embedding")
 class Embedding(Figure):
     """Posterior means of the data, coloured by class; the first two principal components if d > 2.
 
-    Around some of them stands the posterior: the ellipse of two standard deviations, tilted where the covariance is.
+    Ellipses show the posterior of some examples, two standard deviations wide. A few outliers are left outside of the
+    axes, where they would squeeze the other points.
 
     Args:
-        count: number of examples at most.
-        ellipses: examples whose posterior is drawn, evenly of each class.
+        count: show at most so many examples.
+        ellipses: number of examples whose posterior is drawn, evenly of each class.
     """
 
     def __init__(self, *, count: PositiveInt = 5000, ellipses: NonNegativeInt = 20) -> None:
@@ -64,7 +71,7 @@ def plot_embedding(
     """Plot codes (N, d) as points, coloured by labels (N,), with ellipses where covariances are given.
 
     Args:
-        chosen: (M,) which codes have an ellipse.
+        chosen: (M,) the indices of the codes that have an ellipse.
         covariances: (M, d, d) of those.
     """
     plane = principal_plane(codes)
@@ -73,27 +80,50 @@ def plot_embedding(
     axes = figure.subplots()
     classes: list[int] = [] if labels is None else labels.unique().tolist()
     places = torch.zeros(len(points), dtype=torch.long) if labels is None else torch.bucketize(labels, labels.unique())
-    shades = [class_colour(place) for place in places.tolist()]
-    # Drawn class by class, the last classes would lie on top and hide the first.
-    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(0))
-    across, up = points[order].T.numpy()
-    axes.scatter(across, up, s=6, c=[shades[index] for index in order.tolist()], alpha=0.6, linewidths=0)
-    for place, label in enumerate(classes):
-        name = class_names[label] if class_names else str(label)
-        axes.plot([], [], ".", markersize=3, alpha=0.6, color=class_colour(place), label=name)
+    _scatter(axes, points, places)
+    titles = []
     if chosen is not None and covariances is not None:
         for index, covariance in zip(chosen.tolist(), plane.covariances(covariances), strict=True):
-            _draw_ellipse(axes, points[index], covariance, shades[index])
-        axes.set_title("ellipses: two standard deviations of $q(z|x)$", fontsize="small")
+            _draw_ellipse(axes, points[index], covariance, class_colour(int(places[index])))
+        titles.append("ellipses: two standard deviations of $q(z|x)$")
+    outside = _leave_out_outliers(axes, points)
+    if outside:
+        titles.append(f"{outside:,} of {len(points):,} points lie outside")
+    axes.set_title("; ".join(titles), fontsize="small")
     names = axis_names(plane)
     axes.set(xlabel=names[0], ylabel=names[1])
-    if 0 < len(classes) <= 20:
-        axes.legend(title="class", markerscale=3, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    if 0 < len(classes) <= _MOST_CLASSES:
+        for place, label in enumerate(classes):
+            name = class_names[label] if class_names else str(label)
+            axes.plot([], [], class_marker(place), linestyle="", markersize=6, color=class_colour(place), label=name)
+        figure.legend(title="class", loc="outside right center", ncols=1 + (len(classes) - 1) // _ROWS)
     return figure
 
 
+def _scatter(axes: Axes, points: Tensor, places: Tensor) -> None:
+    """Draw points (N, 2) of classes (N,), in an order in which no class hides the others."""
+    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(0))
+    for marker in sorted({class_marker(place) for place in places.unique().tolist()}):
+        shown = [index for index in order.tolist() if class_marker(int(places[index])) == marker]
+        colours = [class_colour(int(places[index])) for index in shown]
+        axes.scatter(*points[shown].T.numpy(), s=7, c=colours, marker=marker, alpha=0.6, linewidths=0)
+
+
+def _leave_out_outliers(axes: Axes, points: Tensor) -> int:
+    """Keep a few outliers from squeezing the other points (N, 2): return how many lie outside of the axes."""
+    low, high = points.quantile(torch.tensor([_TAIL, 1 - _TAIL]), dim=0)
+    reach = _REACH * (high - low)
+    outside = ((points < low - reach) | (points > high + reach)).any(1)
+    if outside.any():
+        kept = points[~outside]
+        margin = 0.05 * (kept.max(0).values - kept.min(0).values)
+        (left, bottom), (right, top) = (kept.min(0).values - margin).tolist(), (kept.max(0).values + margin).tolist()
+        axes.set(xlim=(left, right), ylim=(bottom, top))
+    return int(outside.sum())
+
+
 def _draw_ellipse(axes: Axes, centre: Tensor, covariance: Tensor, colour: str, deviations: float = 2.0) -> None:
-    """Draw the ellipse of so many standard deviations: ink under the colour, so that it shows on any points."""
+    """Draw the ellipse of a number of standard deviations: a dark edge below the colour shows on any points."""
     values, vectors = torch.linalg.eigh(covariance.double())
     height, width = (2 * deviations * values.clamp_min(0).sqrt()).tolist()
     angle = math.degrees(math.atan2(vectors[1, 1].item(), vectors[0, 1].item()))

@@ -157,9 +157,8 @@ def _draw_map(axes: Axes, paths: Sequence[DecodedPath], means: Tensor, plane: Pr
 
 
 def _draw_images(axes: Axes, paths: Sequence[DecodedPath], data_range: tuple[float, float] | None) -> None:
-    tiled = tile(to_unit(torch.cat([path.data for path in paths]), data_range), columns=len(paths[0].codes))
-    show_image(axes, tiled)
-    height = (tiled.shape[0] + 1) / len(paths)
+    tiling = tile(to_unit(torch.cat([path.data for path in paths]), data_range), columns=len(paths[0].codes))
+    show_image(axes, tiling.image)
     labels = [f"{path.kind}\nlength {path.length:.3g}" for path in paths]
-    axes.set_yticks([(row + 0.5) * height - 1 for row in range(len(paths))], labels, fontsize="small")
+    axes.set_yticks([tiling.row_centre(row) for row in range(len(paths))], labels, fontsize="small")
     axes.tick_params(axis="y", length=0)

@@ -1,8 +1,12 @@
-"""What every place of a two-dimensional latent space looks like."""
+"""What a model decodes all over a two-dimensional latent space."""
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
+from matplotlib.ticker import MaxNLocator
 from pydantic import PositiveInt
 from torch import Tensor
 from torch.distributions import Distribution, Normal
@@ -11,20 +15,20 @@ from zoo.analysis.decoding import decoder_of
 from zoo.analysis.kl_variation import is_gaussian
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import new_figure, show_image, tile, to_unit
+from zoo.figures._style import new_figure, show_image, signed, tile, to_unit
 from zoo.registry import register
 
 _DRAWS = 20_000
 _SMALL = 16
-"""Images with fewer pixels a side are shown larger and apart from each other."""
+"""Images with fewer pixels a side are shown larger, with gaps between them."""
 
 
 @register("figure", "latent_grid")
 class LatentGrid(Figure):
-    """Images decoded over the latent plane, through the quantiles of a Gaussian prior: equal steps of probability.
+    """Images decoded over the latent plane, at quantiles of the prior: equal steps of probability.
 
     Args:
-        size: number of rows and of columns; null: 20, and 12 of images under 16 pixels.
+        size: number of rows and of columns; null: 20, or 12 for images below 16 pixels.
         label: the class to decode, for a conditional model.
 
     Source:
@@ -48,21 +52,27 @@ class LatentGrid(Figure):
         """Return one image of size × size decoded images; z₁ grows to the right, z₂ upwards."""
         model = context.model
         small = max(model.data_shape[1:]) < _SMALL
-        size, gap = self.size or (12 if small else 20), 1 if small else 0
+        size = self.size or (12 if small else 20)
         label = torch.tensor([self.label], device=model.device) if model.classes else None
-        prior = model.inference(labels=label).prior
-        codes = prior_grid(prior, size)
+        codes = prior_grid(model.inference(labels=label).prior, size)
         images = to_unit(decoder_of(model, self.label)(codes), model.spec.data_range)
-        figure = new_figure(5.6, 5.6 * images.shape[-2] / images.shape[-1])
-        axes = figure.subplots()
-        tiled = tile(images, size, gap)
-        show_image(axes, tiled)
-        height, width = tiled.shape[0] + gap, tiled.shape[1] + gap
-        ticks, names = _ticks(size, codes)
-        axes.set_xticks([t * width - 1 for t in ticks], names[0])
-        axes.set_yticks([(1 - t) * height - 1 for t in ticks], names[1])
-        axes.set(xlabel="$z_1$ (quantiles of the prior)", ylabel="$z_2$ (quantiles of the prior)")
-        return figure
+        return plot_grid(images, codes, gaps=small)
+
+
+def plot_grid(images: Tensor, codes: Tensor, *, gaps: bool) -> MatplotlibFigure:
+    """Plot images (size², C, H, W) of a grid of codes (size², 2), with ticks at round values of the codes."""
+    size = math.isqrt(len(codes))
+    figure = new_figure(5.6, 5.6 * images.shape[-2] / images.shape[-1])
+    axes = figure.subplots()
+    tiling = tile(images, size, gaps=gaps)
+    show_image(axes, tiling.image)
+    across, up = codes.view(size, size, 2)[0, :, 0], codes.view(size, size, 2)[:, 0, 1].flip(0)
+    places, names = _round_values(across)
+    axes.set_xticks([tiling.column_centre(place) for place in places], names)
+    places, names = _round_values(up)
+    axes.set_yticks([tiling.row_centre(size - 1 - place) for place in places], names)
+    axes.set(xlabel="$z_1$, at quantiles of the prior", ylabel="$z_2$, at quantiles of the prior")
+    return figure
 
 
 def prior_grid(prior: Distribution, size: int) -> Tensor:
@@ -80,9 +90,9 @@ def prior_grid(prior: Distribution, size: int) -> Tensor:
     return torch.stack([columns, rows], dim=1)
 
 
-def _ticks(size: int, codes: Tensor) -> tuple[list[float], tuple[list[str], list[str]]]:
-    chosen = sorted({0, size // 4, size // 2, size - 1 - size // 4, size - 1})
-    grid = codes.view(size, size, 2)
-    first = [f"{grid[0, index, 0]:.1f}" for index in chosen]
-    second = [f"{grid[size - 1 - index, 0, 1]:.1f}" for index in chosen]
-    return [(index + 0.5) / size for index in chosen], (first, second)
+def _round_values(values: Tensor) -> tuple[list[float], list[str]]:
+    """Return round numbers within increasing values (size,): where they lie among the indices, and in writing."""
+    ticks = MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(values[0].item(), values[-1].item())
+    ticks = ticks[(ticks >= values[0].item()) & (ticks <= values[-1].item())]
+    places = np.interp(ticks, values.numpy(), np.arange(len(values)))
+    return places.tolist(), [signed(tick) for tick in ticks]

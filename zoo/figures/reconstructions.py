@@ -1,4 +1,4 @@
-"""Reconstructions beside what they are of."""
+"""Reconstructions below their inputs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import first_of_each_class, new_figure, show_image, tile, to_unit
+from zoo.figures._style import in_pairs_of_rows, new_figure, rows_of_classes, show_image, tile, to_unit
 from zoo.registry import register
 
 
 @register("figure", "reconstructions")
 class Reconstructions(Figure):
-    """Inputs above, reconstructions below, one column an example; one of each class where there are labels.
+    """Reconstructions below their inputs; a column for each class where there are labels.
 
     Args:
         count: number of columns at most.
+        rows: pairs of rows, so many examples of each class.
     """
 
-    def __init__(self, *, count: PositiveInt = 10) -> None:
-        self.count = count
+    def __init__(self, *, count: PositiveInt = 10, rows: PositiveInt = 2) -> None:
+        self.count, self.rows = count, rows
 
     def check(self, context: EvaluationContext) -> None:
         """Require images, and a model that reconstructs them."""
@@ -27,17 +28,24 @@ class Reconstructions(Figure):
         context.require_reconstruction()
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
-        """Return the two rows."""
+        """Return pairs of rows."""
         model, split = context.model, context.split
-        chosen = first_of_each_class(split.labels, min(self.count, len(split)))
+        chosen, columns = rows_of_classes(split.labels, len(split), self.count, self.rows)
         batch = context.take(chosen)
-        return plot_reconstructions(batch.x, model.reconstruct(batch.x, batch.labels), model.spec.data_range)
+        outputs = model.reconstruct(batch.x, batch.labels)
+        return plot_reconstructions(batch.x, outputs, model.spec.data_range, columns)
 
 
-def plot_reconstructions(inputs: Tensor, outputs: Tensor, data_range: tuple[float, float] | None) -> MatplotlibFigure:
-    """Plot images (N, C, H, W) and their reconstructions in two rows."""
-    figure = new_figure(0.7 * len(inputs) + 1, 1.9)
-    for axes, images, name in zip(figure.subplots(2, 1), (inputs, outputs), ("input", "output"), strict=True):
-        show_image(axes, tile(to_unit(images, data_range), columns=len(images)))
-        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+def plot_reconstructions(
+    inputs: Tensor, outputs: Tensor, data_range: tuple[float, float] | None, columns: int
+) -> MatplotlibFigure:
+    """Plot images (N, C, H, W), row by row, with their reconstructions below each row."""
+    tiling = tile(to_unit(in_pairs_of_rows(inputs, outputs, columns), data_range), columns)
+    height, width, _ = tiling.image.shape
+    figure = new_figure(0.7 * columns + 1, 0.7 * columns * height / width + 0.3)
+    axes = figure.subplots()
+    show_image(axes, tiling.image)
+    names = [name for _ in range(tiling.rows // 2) for name in ("input", "output")]
+    axes.set_yticks([tiling.row_centre(row) for row in range(tiling.rows)], names)
+    axes.tick_params(axis="y", length=0)
     return figure

@@ -46,15 +46,15 @@ class ReverseChain(Figure):
 
 def plot_image_chain(states: Tensor, steps: list[int], data_range: tuple[float, float] | None) -> MatplotlibFigure:
     """Plot states (S, N, C, H, W) of a chain, a column a step."""
-    count, shown = states.shape[1], len(states)
+    shown = len(states)
     # Noise exceeds the range of the data and is cut off there, as any display would.
     images = to_unit(states.transpose(0, 1).flatten(0, 1), data_range)
-    tiled = tile(images, columns=shown)
-    figure = new_figure(0.8 * shown + 0.4, 0.8 * count * tiled.shape[0] * shown / (count * tiled.shape[1]) + 0.5)
+    tiling = tile(images, columns=shown)
+    height, width, _ = tiling.image.shape
+    figure = new_figure(0.8 * shown + 0.4, 0.8 * shown * height / width + 0.5)
     axes = figure.subplots()
-    show_image(axes, tiled)
-    width = tiled.shape[1] / shown
-    axes.set_xticks([(index + 0.5) * width for index in range(shown)], [str(step) for step in steps])
+    show_image(axes, tiling.image)
+    axes.set_xticks([tiling.column_centre(column) for column in range(shown)], [str(step) for step in steps])
     axes.set_xlabel("step $t$")
     return figure
 

@@ -43,7 +43,7 @@ class Samples(Figure):
 
 def plot_images(images: Tensor, columns: int, data_range: tuple[float, float] | None) -> MatplotlibFigure:
     """Plot images (N, C, H, W) in a grid, row by row."""
-    tiled = tile(to_unit(images, data_range), columns)
+    tiled = tile(to_unit(images, data_range), columns).image
     figure = new_figure(5, 5 * tiled.shape[0] / tiled.shape[1])
     show_image(figure.subplots(), tiled)
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
@@ -10,20 +11,27 @@ from zoo.analysis.codes import encode_split
 from zoo.analysis.decoding import decoder_of
 from zoo.analysis.traversals import Traversals, traverse
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import new_figure, show_image, tile, to_unit
+from zoo.figures._style import new_figure, show_image, signed, tile, to_unit
 from zoo.registry import register
+
+_LEAST_CHANGE = 0.05
+"""Share of the largest change of an image below which a dimension counts as unused."""
+
+_MOST_DECODED = 128
+"""Dimensions that are decoded at most, those in which the codes vary most."""
 
 
 @register("figure", "traversals")
 class TraversalRows(Figure):
-    """The code of one example, moved along one dimension a row, through the range in which the data's codes lie.
+    """The code of one example, moved along one dimension in each row, through the range of the codes of the data.
 
-    The dimensions in which the data vary most come first; one in which nothing changes is not used.
+    The dimension that changes the image most comes first. Dimensions that hardly change it are not used by the model,
+    and left out.
 
     Args:
-        example: the number of the example in the split.
-        steps: images a row.
-        count: dimensions at most.
+        example: the index of the example in the split.
+        steps: images in a row.
+        count: show at most so many dimensions.
         label: the class to decode, for a conditional model.
 
     Source:
@@ -46,28 +54,44 @@ class TraversalRows(Figure):
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a row of images for each dimension."""
         means = encode_split(context.model, context.split, max(5000, self.example + 1)).means
-        result = traverse(means[self.example], means, steps=self.steps, count=self.count)
-        images = decoder_of(context.model, self.label)(result.codes.flatten(0, 1))
-        return plot_traversals(result, images, context.model.spec.data_range)
+        decode = decoder_of(context.model, self.label)
+        moved = traverse(means[self.example], means, steps=self.steps, count=_MOST_DECODED)
+        images = rearrange(decode(moved.codes.flatten(0, 1)), "(d s) ... -> d s ...", s=self.steps)
+        changes = (images[:, -1] - images[:, 0]).square().flatten(1).mean(1).sqrt()
+        order = changes.argsort(descending=True, stable=True)
+        used = order[changes[order] >= _LEAST_CHANGE * changes.max()][: self.count]
+        shown = Traversals(moved.codes[used], moved.dimensions[used], moved.values[used])
+        unused = int((changes < _LEAST_CHANGE * changes.max()).sum())
+        return plot_traversals(shown, images[used], context.model.spec.data_range, unused)
 
 
-def plot_traversals(result: Traversals, images: Tensor, data_range: tuple[float, float] | None) -> MatplotlibFigure:
-    """Plot images (D · S, C, H, W) of a traversal, a row a dimension, its least and largest value beside it."""
-    rows, steps = result.values.shape
-    tiled = tile(to_unit(images, data_range), columns=steps)
-    figure = new_figure(0.6 * steps + 2.2, 0.6 * steps * tiled.shape[0] / tiled.shape[1] + 0.7)
+def plot_traversals(
+    shown: Traversals, images: Tensor, data_range: tuple[float, float] | None, unused: int = 0
+) -> MatplotlibFigure:
+    """Plot images (D, S, C, H, W) of a traversal, a row for each dimension, its least and largest value beside it.
+
+    Args:
+        unused: the number of dimensions that are left out since the images hardly change with them.
+    """
+    rows, steps = shown.values.shape
+    tiling = tile(to_unit(images.flatten(0, 1), data_range), columns=steps)
+    height, width, _ = tiling.image.shape
+    figure = new_figure(0.6 * steps + 2.2, 0.6 * steps * height / width + 0.7)
     axes = figure.subplots()
-    show_image(axes, tiled)
-    places = [(row + 0.5) * (tiled.shape[0] + 1) / rows - 1 for row in range(rows)]
+    show_image(axes, tiling.image)
+    places = [tiling.row_centre(row) for row in range(rows)]
     names = [
-        f"$z_{{{int(dimension) + 1}}}$ = {values[0]:.2f}"
-        for dimension, values in zip(result.dimensions, result.values, strict=True)
+        f"$z_{{{int(dimension) + 1}}}$ = {signed(values[0].item(), 2)}"
+        for dimension, values in zip(shown.dimensions, shown.values, strict=True)
     ]
     axes.set_yticks(places, names, fontsize="small")
     axes.tick_params(axis="y", length=0)
     ends = axes.secondary_yaxis("right")
-    ends.set_yticks(places, [f"{values[-1]:.2f}" for values in result.values], fontsize="small")
+    ends.set_yticks(places, [signed(values[-1].item(), 2) for values in shown.values], fontsize="small")
     ends.tick_params(axis="y", length=0)
     ends.spines[:].set_visible(False)
-    axes.set_xlabel("value of the dimension, from the 2 % to the 98 % quantile of the codes")
+    text = "value of the dimension, from the 2 % to the 98 % quantile of the codes"
+    if unused:
+        text += f"\n{unused} more {'dimension hardly changes' if unused == 1 else 'dimensions hardly change'} the image"
+    axes.set_xlabel(text)
     return figure

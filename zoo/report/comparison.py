@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import torch
 from matplotlib.figure import Figure as MatplotlibFigure
 
 from zoo.data import Data
@@ -23,13 +22,16 @@ from zoo.evaluation.evaluate import (
 from zoo.evaluation.measurement import FITTED, PRIOR, Measurement, Source
 from zoo.evaluation.record import measurements_of
 from zoo.evaluation.sampling import check_source, draw_samples
-from zoo.evaluation.tables import compared_rows, with_error
-from zoo.figures._panels import ModelPanels, plot_panels
-from zoo.figures._style import first_of_each_class, to_unit
+from zoo.evaluation.tables import compared_rows, number, with_error
+from zoo.figures._panels import ModelPanels, Panel, plot_panels
+from zoo.figures._style import in_pairs_of_rows, rows_of_classes, to_unit
 from zoo.metrics.mse import MSE
 from zoo.metrics.sample_quality import COVERAGE, DENSITY, FRECHET_DISTANCE
 from zoo.model import Model
 from zoo.utils.seeds import seeded
+
+_COLUMNS, _ROWS = 10, 2
+"""Images in a row of a panel, and pairs of rows of reconstructions."""
 
 
 @dataclass(frozen=True)
@@ -138,18 +140,20 @@ def _check_same(contexts: Mapping[str, EvaluationContext]) -> None:
 def _panels(name: str, context: EvaluationContext, record: Mapping[str, Any]) -> ModelPanels:
     data_range = context.split.info.data_range
     measured = {each.key: each for each in measurements_of(record)}
-    pairs = None
+    reconstructions = None
     if why_not(context.require_reconstruction) is None:
-        batch = context.take(first_of_each_class(context.split.labels, min(8, len(context.split))))
+        chosen, columns = rows_of_classes(context.split.labels, len(context.split), _COLUMNS, _ROWS)
+        batch = context.take(chosen)
         outputs = context.model.reconstruct(batch.x, batch.labels)
-        pairs = to_unit(torch.cat([batch.x, outputs]), data_range)
+        pairs = to_unit(in_pairs_of_rows(batch.x, outputs, columns), data_range)
+        error = measured.get(MSE.name)
+        reconstructions = Panel(pairs, columns, "" if error is None else _words(error))
     samples = {}
     for source in (PRIOR, FITTED):
         if why_not(check_source, context, source) is None:
-            drawn = to_unit(draw_samples(context, source, 32), data_range)
-            samples[source.title] = (drawn, _caption(measured, source))
-    error = measured.get(MSE.name)
-    return ModelPanels(name, pairs, "" if error is None else _words(error), samples)
+            drawn = to_unit(draw_samples(context, source, _COLUMNS * _COLUMNS // 2), data_range)
+            samples[source.title] = Panel(drawn, _COLUMNS, _caption(measured, source))
+    return ModelPanels(name, reconstructions, samples)
 
 
 def _caption(measured: Mapping[str, Measurement], source: Source) -> str:
@@ -159,4 +163,4 @@ def _caption(measured: Mapping[str, Measurement], source: Source) -> str:
 
 
 def _words(measurement: Measurement) -> str:
-    return f"{measurement.result.heading} {with_error(replace(measurement, standard_error=None))}"
+    return f"{measurement.result.heading} {number(measurement.value, 3)}"
