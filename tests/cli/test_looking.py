@@ -127,14 +127,21 @@ def test_evaluate_refuses_in_one_message(cli, runs, options, message):
     assert "Traceback" not in done.err
 
 
-def test_sample_draws_from_where_it_is_told(cli, runs, tmp_path):
-    for name in ("prior", "aggregate"):
-        done = cli("sample", runs / "digits-ae", "--sampler", name, "--count", 5, "--out", tmp_path / f"{name}.npy")
-        assert done.status == 0
-    prior, aggregate = (np.load(tmp_path / f"{name}.npy") for name in ("prior", "aggregate"))
-    assert prior.shape == aggregate.shape == (5, 1, 8, 8)
-    assert not np.allclose(prior, aggregate)
-    assert cli("sample", runs / "digits-ae", "--sampler", "posterior", "--out", tmp_path / "x.png").status == 2
+def test_sample_draws_from_the_fitted_prior_unless_another_is_asked_for(cli, runs, tmp_path):
+    torch.manual_seed(0)
+    model = zoo.build("ae-mlp-2d", data_shape=(1, 8, 8), fitted_prior={"name": "mixture", "components": 1})
+    model.fitted_prior.fit(5 + 0.1 * torch.randn(50, 2))
+    zoo.save(model, tmp_path / "model")
+    drawn = {}
+    for options in ((), ("--fitted",), ("--no-fitted",)):
+        out = tmp_path / f"{len(drawn)}.npy"
+        assert cli("sample", tmp_path / "model", *options, "--count", 5, "--out", out).status == 0
+        drawn[options] = np.load(out)
+    assert drawn[()].shape == (5, 1, 8, 8)
+    assert np.array_equal(drawn[()], drawn["--fitted",])
+    assert not np.allclose(drawn[()], drawn["--no-fitted",])
+    done = cli("sample", runs / "digits-ae", "--fitted", "--out", tmp_path / "x.png")
+    assert (done.status, "no fitted prior" in done.err) == (2, True)
 
 
 def test_plot_draws_what_it_is_told_in_each_format(cli, runs, tmp_path):

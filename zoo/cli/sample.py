@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli._model import DATA_HELP, SET_HELP
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
-    from torch.distributions import Distribution
-
     from zoo.model import Model
 
 
 @click.command(epilog="Example: zoo-cli sample runs/digits --count 100 --out samples.png")
 @click.argument("model", type=MODEL)
 @click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Number of samples.")
-@click.option("--sampler", default="prior", show_default=True, help="Where codes come from: prior, aggregate, …")
-@click.option("--data", "dataset", help=DATA_HELP)
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@click.option(
+    "--fitted/--no-fitted",
+    default=None,
+    help="Draw latents from the fitted prior, or from the prior of training.  [default: fitted, if there is one]",
+)
 @click.option("--label", type=click.IntRange(min=0), help="Class to sample, for a conditional model.  [default: each]")
 @click.option(
     "--option",
@@ -37,21 +36,19 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     default=Path("samples.png"),
     show_default=True,
-    help="A picture (.png, .svg, .pdf), or the values themselves (.npy).",
+    help="An image file (.png, .svg, .pdf), or the values themselves (.npy).",
 )
 def command(
     model: ModelDirectory,
     count: int,
-    sampler: str,
-    dataset: str | None,
-    overrides: tuple[str, ...],
+    fitted: bool | None,
     label: int | None,
     options: tuple[str, ...],
     noise: bool,
     seed: int,
     out: Path,
 ) -> None:
-    """Draw samples of MODEL into a file; `zoo-cli list sampler` shows where codes may come from.
+    """Draw samples of MODEL into a file; `zoo-cli fit-prior` fits a prior to sample from.
 
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
@@ -65,9 +62,10 @@ def command(
     loaded = load(model)
     kind = out.suffix.removeprefix(".")
     image = len(loaded.data_shape) == 3 and loaded.data_shape[0] in (1, 3)
-    if kind not in ("npy", *(("png", "svg", "pdf") if image else ())):
+    known = ("png", "svg", "pdf", "npy") if image else ("npy",)
+    if kind not in known:
         raise InputError(
-            f"files of the kind {out.suffix!r} cannot hold these samples",
+            f"expected a file name that ends with {' or '.join(f'.{each}' for each in known)}, got {out.name!r}",
             where="--out",
             remedy="Use .png, .svg, .pdf or .npy for images, .npy for other data.",
         )
@@ -78,9 +76,10 @@ def command(
     elif label is not None:
         raise InputError("this model is not conditional", where="--label", remedy="Leave it out.")
     torch.manual_seed(seed)
-    # A denoiser has no codes to draw: its own way needs no sampler.
-    latents = {} if sampler == "prior" else {"latents": _latents(loaded, sampler, model, dataset, overrides)}
-    samples = loaded.sample(count, labels, noise=noise, **latents, **_own_options(loaded, options))
+    given = _own_options(loaded, options)
+    if fitted is not None:
+        given["fitted"] = fitted
+    samples = loaded.sample(count, labels, noise=noise, **given)
     with replacing(out) as temporary:
         if kind == "npy":
             import numpy as np
@@ -93,17 +92,8 @@ def command(
     click.echo(f"Drew {count} samples of shape {tuple(loaded.data_shape)} into {out}")
 
 
-def _latents(loaded: Model, sampler: str, model: str, dataset: str | None, overrides: tuple[str, ...]) -> Distribution:
-    """Return what codes are drawn from, fitted to the training data."""
-    from zoo.cli._model import data_of
-    from zoo.samplers import fit_sampler, make_sampler
-
-    make_sampler(sampler, loaded, "--sampler")
-    return fit_sampler(sampler, loaded, data_of(model, dataset, overrides).train)
-
-
 def _own_options(loaded: Model, options: tuple[str, ...]) -> dict[str, Any]:
-    """Return what the objective's ``sample`` takes, and a bar where it has one and somebody may look."""
+    """Return the options for the objective's ``sample``, with a progress bar in a terminal if it has one."""
     import inspect
     import sys
 
@@ -120,6 +110,6 @@ def _own_options(loaded: Model, options: tuple[str, ...]) -> dict[str, Any]:
         given[name.strip()] = parse_yaml(value, f"--option {option}")
     # These change what comes out, or need code: `zoo-cli plot MODEL reverse_chain` shows the way.
     for name in given.keys() & {"trajectory", "progress", "latents"}:
-        raise InputError(f"{name!r} is for Python alone", where="--option", remedy="See `zoo.Model.sample`.")
+        raise InputError(f"{name!r} can be set from Python only", where="--option", remedy="See `zoo.Model.sample`.")
     known = inspect.signature(loaded.objective.sample).parameters
     return {**given, **({"progress": True} if "progress" in known and sys.stderr.isatty() else {})}

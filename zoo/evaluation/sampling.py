@@ -7,15 +7,19 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
+from zoo.analysis.codes import encode_split
 from zoo.errors import NotApplicableError
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.measurement import FITTED, PRIOR, Source
-from zoo.samplers import fit_sampler
+from zoo.priors.mixture import Mixture
 
 SourceName = Literal["prior", "fitted"]
 _SOURCES = {source.key: source for source in (PRIOR, FITTED)}
 _BLOCK = 1024
+_COMPONENTS, _CODES = 10, 10_000
+"""Gaussians of a mixture that is fitted for a comparison, and the training examples it is fitted to at most."""
 
 
 def source_named(name: SourceName) -> Source:
@@ -27,11 +31,15 @@ def check_source(context: EvaluationContext, source: Source) -> None:
     """Check that a model can be sampled from a source.
 
     Raises:
-        NotApplicableError: there are no codes to fit a prior to, or no training data to encode.
+        NotApplicableError: there is no fitted prior, and none can be fitted: the model has no latents, or they are
+            discrete, or there are no training data.
     """
-    if source == FITTED:
-        if not context.model.has("prior"):
-            raise NotApplicableError("the model's samples are not decoded codes")
+    model = context.model
+    if source == FITTED and not model.has("fitted_prior"):
+        if not model.has("prior"):
+            raise NotApplicableError("the model's samples are not decoded latents")
+        if model.posterior.discrete:
+            raise NotApplicableError("the latents are discrete codes, and no prior was fitted to them")
         context.require_training_data()
 
 
@@ -41,8 +49,9 @@ def draw_samples(
     """Return samples (count, *data_shape) on the CPU.
 
     Args:
-        source: ``PRIOR``, the model's own way to sample; or ``FITTED``, its fitted prior, or if it has none, a mixture
-            of ten Gaussians that is fitted to the codes of the training data for this comparison alone.
+        source: ``PRIOR``: the model's prior, or its own way to sample where it has none. ``FITTED``: its fitted prior;
+            if it has none, a mixture of ten Gaussians that is fitted to the codes of the training data for this
+            comparison alone.
         labels: (count,) for a conditional model; each class in turn if not given.
         noise: return draws of p(x|z) rather than its mean.
     """
@@ -61,7 +70,18 @@ def draw_samples(
 def _sampler(context: EvaluationContext, source: Source, *, noise: bool) -> Callable[[int, Tensor | None], Tensor]:
     """Return the function that draws a number of samples with given labels."""
     model = context.model
-    if source == PRIOR:
+    if not model.has("prior"):
         return lambda size, labels: model.sample(size, labels, noise=noise)
-    mixture = fit_sampler("aggregate", model, context.require_training_data())
+    if source == PRIOR or model.has("fitted_prior"):
+        return lambda size, labels: model.sample(size, labels, noise=noise, fitted=source == FITTED)
+    mixture = _fit_mixture(context)
     return lambda size, labels: model.sample(size, labels, noise=noise, latents=mixture)
+
+
+def _fit_mixture(context: EvaluationContext) -> Distribution:
+    """Return a mixture of Gaussians fitted to the codes of the training data, of fewer Gaussians for few codes."""
+    model = context.model
+    means = encode_split(model, context.require_training_data(), _CODES).means
+    prior = Mixture(latent_shape=model.latent_shape, components=max(1, min(_COMPONENTS, len(means) // 2)))
+    prior.fit(means.unflatten(1, model.latent_shape))
+    return prior()

@@ -19,8 +19,10 @@ def number(value: float, digits: int | None = None) -> str:
         >>> number(-141.4213), number(0.04142), number(10000), number(1e-7), number(0.4963, 2)
         ('-141.42', '0.0414', '10,000', '1e-07', '0.50')
     """
-    if digits is not None:
+    if digits is not None and abs(value) < 10**digits:
         return f"{value:#.{digits}g}".rstrip(".")
+    if digits is not None:
+        return f"{value:,.0f}"
     if isinstance(value, int):
         return f"{value:,}"
     if value != 0 and not 1e-4 <= abs(value) < 1e7:
