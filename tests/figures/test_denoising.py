@@ -55,8 +55,8 @@ def test_all_that_fit_a_denoiser_of_images_are_drawn(preset: str, tmp_path: Path
 def test_the_columns_of_a_chain_are_its_steps_and_the_rows_its_samples():
     states = torch.full((3, 2, 1, 8, 8), -1.0)
     states[2, 1] = 1.0  # the last step of the second sample is white
-    picture = plot_image_chain(states, [12, 6, 0], (-1.0, 1.0))
-    axes = picture.axes[0]
+    figure = plot_image_chain(states, [12, 6, 0], (-1.0, 1.0))
+    axes = figure.axes[0]
     # One channel is drawn dark on light, in whatever colours: 1 is what the largest value looks like.
     shown = axes.images[0].get_array()
     image = 1 - shown.mean(-1)

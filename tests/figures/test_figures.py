@@ -9,16 +9,17 @@ import matplotlib as mpl
 import pytest
 import torch
 from matplotlib.figure import Figure as MatplotlibFigure
+from torch.distributions import Independent, Normal, Uniform
 
 import zoo
 from zoo.data import Data
 from zoo.errors import DataError, NotApplicableError, why_not
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.evaluate import evaluation_context
-from zoo.figures._style import COLOURS, show_image, tile
+from zoo.figures._style import COLOURS, in_pairs_of_rows, rows_of_classes, show_image, tile
 from zoo.figures.embedding import plot_embedding
 from zoo.figures.interpolation import Interpolation
-from zoo.figures.latent_grid import LatentGrid
+from zoo.figures.latent_grid import LatentGrid, plot_grid, prior_grid
 from zoo.registry import find_component
 from zoo.report.gallery import draw_figures
 
@@ -73,18 +74,18 @@ def test_other_formats_repeat_themselves_too(image_format: str, data: Data, tmp_
 
 @pytest.mark.parametrize("name", ["embedding", "interpolation", "kl_variation", "loss"])
 def test_every_axis_has_a_label(name: str, data: Data) -> None:
-    picture: MatplotlibFigure = find_component("figure", name)().draw(context(data))
-    assert picture.axes
-    for axes in picture.axes:
+    figure: MatplotlibFigure = find_component("figure", name)().draw(context(data))
+    assert figure.axes
+    for axes in figure.axes:
         named = axes.get_xlabel() or not axes.xaxis.get_visible() or not axes.get_xticks().size or axes.images
-        assert named or any(axes.get_shared_x_axes().joined(axes, other) for other in picture.axes if other is not axes)
+        assert named or any(axes.get_shared_x_axes().joined(axes, other) for other in figure.axes if other is not axes)
 
 
 def test_the_readers_style_is_kept_and_no_global_figure_is_made(data: Data) -> None:
     with mpl.rc_context({"axes.facecolor": "#123456", "font.size": 7.0}):
-        picture = find_component("figure", "embedding")().draw(context(data))
-    assert mpl.colors.to_hex(picture.axes[0].get_facecolor()) == "#123456"
-    assert picture.axes[0].xaxis.label.get_fontsize() == 7.0
+        figure = find_component("figure", "embedding")().draw(context(data))
+    assert mpl.colors.to_hex(figure.axes[0].get_facecolor()) == "#123456"
+    assert figure.axes[0].xaxis.label.get_fontsize() == 7.0
     import sys
 
     pyplot = sys.modules.get("matplotlib.pyplot")
@@ -101,16 +102,16 @@ def test_nothing_is_cut_off_or_on_top_of_something_else(latent_dim: int, font_si
             assert latent_dim == 1
             continue
         with mpl.rc_context({"font.size": font_size}):
-            picture = find_component("figure", name)().draw(shown)
-            picture.draw_without_rendering()
-        width, height = picture.bbox.size
+            figure = find_component("figure", name)().draw(shown)
+            figure.draw_without_rendering()
+        width, height = figure.bbox.size
         boxes = [
             text.get_window_extent()
-            for axes in picture.axes
+            for axes in figure.axes
             for text in (axes.title, axes.xaxis.label, axes.yaxis.label)
             if text.get_text() and text.get_visible()
         ]
-        legends = [*picture.legends, *(axes.get_legend() for axes in picture.axes if axes.get_legend())]
+        legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
         for box in (legend.get_window_extent() for legend in legends):
             assert -1 <= box.x0 <= box.x1 <= width + 1, name
             assert -1 <= box.y0 <= box.y1 <= height + 1, name
@@ -125,10 +126,13 @@ def test_tiles_stand_in_reading_order_unmirrored() -> None:
     images = torch.zeros(3, 1, 28, 28)
     for index, image in enumerate(images):
         image[0, 0, index] = 1.0  # one dark pixel in the first row marks each image
-    tiled = tile(images, columns=2)
-    assert tiled.shape == (57, 57, 1)
-    assert [tuple(place[:2].tolist()) for place in (tiled == 1).nonzero()] == [(0, 0), (0, 30), (29, 2)]
-    assert tiled[29:, 29:].isnan().all(), "there is no fourth image"
+    tiling = tile(images, columns=2)
+    side = 28 + tiling.gap
+    tiled = tiling.image
+    assert tiled.shape == (28 + side, 28 + side, 1)
+    assert [tuple(place[:2].tolist()) for place in (tiled == 1).nonzero()] == [(0, 0), (0, side + 1), (side, 2)]
+    assert tiled[side:, side:].isnan().all(), "there is no fourth image"
+    assert (tiling.row_centre(0), tiling.row_centre(1), tiling.column_centre(1)) == (13.5, 13.5 + side, 13.5 + side)
     axes = MatplotlibFigure().subplots()
     show_image(axes, tiled)
     shown = axes.images[0].get_array()
@@ -137,17 +141,20 @@ def test_tiles_stand_in_reading_order_unmirrored() -> None:
     assert axes.yaxis_inverted(), "the first row is on top"
 
 
-def test_small_images_are_enlarged_by_whole_pixels() -> None:
-    assert tile(torch.rand(1, 1, 8, 8), 1).shape == (32, 32, 1)
-    assert tile(torch.rand(1, 3, 8, 8), 1, gap=0).shape == (8, 8, 3)
+def test_small_images_are_enlarged_by_whole_pixels_and_keep_a_gap_that_shows() -> None:
+    tiling = tile(torch.rand(2, 1, 8, 8), 2)
+    assert tiling.image.shape == (32, 64 + tiling.gap, 1)
+    assert tiling.gap >= 3
+    assert tiling.image[:, 32 : 32 + tiling.gap].isnan().all()
+    assert tile(torch.rand(1, 3, 8, 8), 1, gaps=False).image.shape == (8, 8, 3)
 
 
 def test_an_ellipse_is_tilted_as_the_covariance_is() -> None:
     """A strong positive correlation leans along the diagonal."""
     codes = torch.randn(50, 2)
     covariance = torch.tensor([[[1.0, 0.99], [0.99, 1.0]]])
-    picture = plot_embedding(codes, None, chosen=torch.tensor([0]), covariances=covariance)
-    (_, ellipse) = picture.axes[0].patches
+    figure = plot_embedding(codes, None, chosen=torch.tensor([0]), covariances=covariance)
+    (_, ellipse) = figure.axes[0].patches
     assert ellipse.angle % 180 == pytest.approx(45.0)
     assert ellipse.width == pytest.approx(4 * 1.99**0.5)
     assert ellipse.height == pytest.approx(4 * 0.01**0.5)
@@ -165,9 +172,71 @@ def test_the_grid_has_the_second_latent_upwards(data: Data) -> None:
 
     shown.model.decode = decode  # type: ignore[method-assign]
     pixels = LatentGrid(size=3).draw(shown).axes[0].images[0].get_array()[:, :, 0]
-    left, right = pixels[16, [2, 35, 68]], pixels[[2, 35, 68], 30]
+    places = [2, 2 + 35, 2 + 70]
+    left, right = pixels[16, places], pixels[places, 30]
     assert left[0] > left[1] > left[2], "z₁ grows to the right, and more is darker"
     assert right[0] < right[1] < right[2], "z₂ grows upwards"
+
+
+def test_the_ticks_of_the_grid_are_round_and_symmetric_with_a_true_minus() -> None:
+    codes = prior_grid(Independent(Normal(torch.zeros(2), torch.ones(2)), 1), 12)
+    axes = plot_grid(torch.rand(144, 1, 8, 8), codes, gaps=True).axes[0]
+    for axis in (axes.xaxis, axes.yaxis):
+        names = [label.get_text() for label in axis.get_ticklabels()]
+        assert names == ["−1.5", "−1", "−0.5", "0", "0.5", "1", "1.5"]
+        places = torch.tensor(axis.get_ticklocs())
+        assert torch.allclose(places + places.flip(0), torch.full((7,), 2 * places[3].item(), dtype=places.dtype))
+    assert axes.get_yticks()[0] > axes.get_yticks()[-1], "z₂ grows upwards"
+
+
+def test_the_grid_follows_the_quantiles_of_any_prior() -> None:
+    uniform = Independent(Uniform(torch.zeros(2), torch.tensor([1.0, 10.0])), 1)
+    torch.manual_seed(0)
+    codes = prior_grid(uniform, 4)
+    assert codes[:4, 0].tolist() == pytest.approx([0.125, 0.375, 0.625, 0.875], abs=0.02)
+    assert codes[::4, 1].tolist() == pytest.approx([8.75, 6.25, 3.75, 1.25], abs=0.2)
+
+
+def test_outliers_do_not_squeeze_the_other_points_and_are_counted() -> None:
+    codes = torch.cat([torch.randn(500, 2), torch.tensor([[900.0, 0.0], [0.0, -900.0]])])
+    axes = plot_embedding(codes, None).axes[0]
+    assert max(map(abs, (*axes.get_xlim(), *axes.get_ylim()))) < 10
+    assert axes.get_title() == "2 of 502 points lie outside"
+    assert plot_embedding(codes[:500], None).axes[0].get_title() == ""
+
+
+def test_more_classes_than_colours_have_other_markers() -> None:
+    figure = plot_embedding(torch.randn(120, 2), torch.arange(120) % 12)
+    handles = figure.legends[0].legend_handles
+    looks = {(line.get_marker(), mpl.colors.to_hex(line.get_color())) for line in handles}
+    assert len(looks) == len(handles) == 12
+
+
+def test_dimensions_that_change_nothing_are_left_out_of_traversals(data: Data) -> None:
+    """Of five latents a decoder uses the second a little and the fourth a lot."""
+    shown = context(data, latent_dim=5)
+
+    def decode(z: torch.Tensor, labels: object = None) -> torch.distributions.Distribution:
+        level = 0.3 * z[:, 1] + 3 * z[:, 3]
+        return Independent(Normal(level[:, None, None, None].expand(-1, 1, 8, 8), 1.0), 3)
+
+    shown.model.decode = decode  # type: ignore[method-assign]
+    shown.model.encode = lambda x, *_: Independent(Normal(torch.randn(len(x), 5), 1.0), 1)  # type: ignore
+    axes = find_component("figure", "traversals")().draw(shown).axes[0]
+    assert [label.get_text().partition(" ")[0] for label in axes.get_yticklabels()] == ["$z_{4}$", "$z_{2}$"]
+    assert "3 more dimensions hardly change the image" in axes.get_xlabel()
+
+
+def test_reconstructions_stand_below_their_inputs_in_a_column_for_each_class() -> None:
+    labels = torch.tensor([7, 5, 7, 7, 5, 5])
+    chosen, columns = rows_of_classes(labels, 6, columns=10, rows=2)
+    assert (chosen.tolist(), columns) == ([1, 0, 4, 2], 2)
+    assert rows_of_classes(torch.tensor([0, 0, 1]), 3, 10, 2)[0].tolist() == [0, 2, 1, 2], "one is repeated"
+    assert rows_of_classes(None, 7, 3, 2)[0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert rows_of_classes(None, 2, 3, 2) == (pytest.approx(torch.arange(2)), 2)
+    levels = torch.tensor([0.1, 0.2, 0.3, 0.4])[:, None, None, None].expand(-1, 1, 2, 2)
+    pairs = in_pairs_of_rows(levels, levels + 0.5, columns=2)[:, 0, 0, 0]
+    assert pairs.tolist() == pytest.approx([0.1, 0.2, 0.6, 0.7, 0.3, 0.4, 0.8, 0.9])
 
 
 def test_a_pair_that_is_not_there_is_named(data: Data) -> None:
@@ -181,9 +250,9 @@ def test_a_pair_that_is_not_there_is_named(data: Data) -> None:
 def test_nothing_is_black_on_dark_paper(name: str, data: Data) -> None:
     dark = {"figure.facecolor": "black", "axes.facecolor": "black", "text.color": "white"}
     with mpl.rc_context(dark):
-        picture = find_component("figure", name)().draw(context(data))
-    lines = [line for axes in picture.axes for line in axes.lines]
-    edges = [patch.get_edgecolor() for axes in picture.axes for patch in axes.patches]
+        figure = find_component("figure", name)().draw(context(data))
+    lines = [line for axes in figure.axes for line in axes.lines]
+    edges = [patch.get_edgecolor() for axes in figure.axes for patch in axes.patches]
     colours = {mpl.colors.to_hex(colour) for colour in (*(line.get_color() for line in lines), *edges)}
     assert lines
     assert "#000000" not in colours

@@ -1,0 +1,83 @@
+"""Models around every component are measured and drawn, or say why not; a new component is tested by being there."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import zoo
+from tests.models import batch, model_with
+from zoo.data import Data, split_of_tensor
+from zoo.evaluation.context import EvaluationContext, reason_against
+from zoo.evaluation.evaluate import choose_metrics, evaluation_context, measure
+from zoo.registry import find_component
+from zoo.report.gallery import choose_figures
+
+KINDS = ("posterior", "prior", "objective", "decoder", "network")
+COMPONENTS = [(kind, name) for kind in KINDS for name in zoo.list_components(kind)]
+METRICS: Mapping[str, Mapping[str, Any]] = {
+    "log_likelihood": {"num_samples": 3, "examples": 6},
+    "elbo": {"num_samples": 2},
+    "sample_quality": {"examples": 40},
+    "denoising": {"steps": 3},
+}
+FIGURES: Mapping[str, Mapping[str, Any]] = {
+    "interpolation": {"steps": 3, "paths": ["linear", "spherical"]},
+    "kl_variation": {"num_samples": [5]},
+    "latent_grid": {"size": 3},
+    "samples": {"count": 4},
+    "traversals": {"steps": 3},
+    "reverse_chain": {"count": 2, "panels": 3},
+}
+"""Options that keep the work small."""
+
+
+def pixels(x: Tensor) -> Tensor:
+    return x.flatten(1)[:, ::8]
+
+
+def context_of(kind: str, name: str) -> EvaluationContext:
+    """Return a small model around a component, with data like those that it is made for."""
+    model = model_with(**{kind: name})
+    assert model is not None
+    x, labels = batch(model, 48)
+    labels = torch.arange(48) % 3 if labels is None else labels
+    split = split_of_tensor(x, labels, data_range=model.spec.data_range)
+    history = [{"epoch": 1, "train": {"loss": 1.0}, "validation": {"loss": 1.0}}]
+    return evaluation_context(model.eval(), Data(split.info, split, None, split), history=history, features=pixels)
+
+
+def options_of(kind: str, small: Mapping[str, Mapping[str, Any]], context: EvaluationContext) -> list[dict[str, Any]]:
+    """Return all components of a kind that apply, with small options."""
+    named = {name: {"name": name, **small.get(name, {})} for name in zoo.list_components(kind)}
+    made = {name: find_component(kind, name)(**small.get(name, {})) for name in named}
+    return [named[name] for name in named if name != "fid" and reason_against(made[name], context) is None]
+
+
+@pytest.mark.parametrize(("kind", "name"), COMPONENTS, ids=[f"{kind}-{name}" for kind, name in COMPONENTS])
+def test_every_metric_measures_the_model_or_says_why_not(kind: str, name: str) -> None:
+    context = context_of(kind, name)
+    found = measure(context, choose_metrics(context, options_of("metric", METRICS, context)))
+    assert found
+    json.dumps(found)
+    for key, each in found.measurements.items():
+        values = each.value if isinstance(each.value, list) else [each.value]
+        assert all(math.isfinite(value) for value in values), key
+
+
+LATENT = [(kind, name) for kind, name in COMPONENTS if kind not in ("objective", "decoder")]
+
+
+@pytest.mark.parametrize(("kind", "name"), LATENT, ids=[f"{kind}-{name}" for kind, name in LATENT])
+def test_every_figure_draws_the_model_or_says_why_not(kind: str, name: str) -> None:
+    context = context_of(kind, name)
+    chosen = options_of("figure", FIGURES, context)
+    for _, figure in choose_figures(chosen):
+        assert figure.draw(context).axes
+    assert {"samples", "loss"} <= {each["name"] for each in chosen}
