@@ -3,50 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import zoo
+from tests.installed import CLI, EXAMPLES, install, interpreter
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "zoo-flows"
-CLI = ["-c", "import zoo.cli; zoo.cli.main()"]
+EXAMPLE = EXAMPLES / "zoo-flows"
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     """The folder that the wheel of the example is installed into."""
-    folder = tmp_path_factory.mktemp("zoo-flows")
-    source = shutil.copytree(EXAMPLE, folder / "source")
-    build = ["build", "--wheel", "--no-isolation", "--outdir", str(folder / "dist"), str(source)]
-    subprocess.run([sys.executable, "-m", *build], check=True, capture_output=True)
-    (wheel,) = (folder / "dist").glob("*.whl")
-    install = ["pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(folder / "site"), str(wheel)]
-    subprocess.run([sys.executable, "-m", *install], check=True, capture_output=True)
-    return folder / "site"
+    return install("zoo-flows", tmp_path_factory.mktemp("zoo-flows"))
 
 
 @pytest.fixture(scope="module")
 def python(site):
     """Run an interpreter that finds the example, and return what it prints."""
-
-    def run(*arguments: str) -> str:
-        path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-        result = subprocess.run(
-            [sys.executable, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
-
-    return run
+    return interpreter(site)
 
 
 @pytest.fixture(scope="module")

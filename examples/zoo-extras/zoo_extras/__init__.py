@@ -1,0 +1,1 @@
+"""A prior, an adversarial regulariser and a callback for latent-zoo."""
