@@ -6,12 +6,12 @@ from typing import Annotated, cast
 
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
-from torch.distributions import Independent, Normal
 
 from zoo.nn.activations import ActivationName
 from zoo.nn.flows import Bijection, FlowDistribution
 from zoo.nn.masked import AutoregressiveAffine
-from zoo.posteriors import Head, Posterior, positive
+from zoo.posteriors import Head, Posterior
+from zoo.posteriors._flow import base_gaussian
 from zoo.registry import register
 
 
@@ -77,6 +77,4 @@ class AutoregressiveFlow(Posterior):
     def forward(self, h: Tensor) -> FlowDistribution:
         """Map features (B, F) to flows with batch shape (B,) and event shape (latent_dim,)."""
         mean, raw_scale = self.head(h).chunk(2, dim=-1)
-        normal = Normal(mean, positive(raw_scale, self.floor), validate_args=False)
-        steps = cast("list[Bijection]", [*self.steps])
-        return FlowDistribution(Independent(normal, 1, validate_args=False), steps, h)
+        return FlowDistribution(base_gaussian(mean, raw_scale, self.floor), cast("list[Bijection]", [*self.steps]), h)

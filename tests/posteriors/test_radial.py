@@ -1,0 +1,50 @@
+"""The radial flow: its maps, their inverses and determinants."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests import linear_gaussian
+from tests.posteriors.maps import check_gradient_through_the_inverse, check_maps
+from zoo.nn.flows import FlowDistribution
+from zoo.posteriors.radial import Radial, RadialMap
+
+
+def flow(latent_dim: int) -> tuple[FlowDistribution, torch.Tensor]:
+    """Return a random flow in float64, bent clearly, with the features that it was made of."""
+    torch.manual_seed(0)
+    posterior = Radial(features=6, latent_dim=latent_dim, steps=3).double()
+    h = (2 * torch.randn(4, 6, dtype=torch.float64)).requires_grad_()
+    return posterior(h), h
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 5])
+def test_log_determinants_are_those_of_the_jacobian_and_inverses_return(latent_dim: int) -> None:
+    check_maps(flow(latent_dim)[0])
+
+
+def test_gradients_pass_through_the_inverse() -> None:
+    check_gradient_through_the_inverse(*flow(3))
+
+
+def test_it_closes_most_of_the_gap_of_the_diagonal_posterior() -> None:
+    x = linear_gaussian.data(128)
+    model = linear_gaussian.build({"name": "radial", "steps": 4}, num_samples=16)
+    linear_gaussian.fit(model, x, steps=300, rate=0.02)
+    assert linear_gaussian.gap(model, x) < 0.318 - 0.02
+
+
+def test_without_strength_a_map_is_the_identity() -> None:
+    z = torch.randn(5, 3)
+    y, log_det = RadialMap(torch.randn(5, 3), torch.ones(5), torch.zeros(5))(z)
+    torch.testing.assert_close(y, z)
+    torch.testing.assert_close(log_det, torch.zeros(5))
+
+
+@pytest.mark.parametrize("ratio", [-0.999, -0.5, 3.0, 1e4])
+def test_the_inverse_is_exact_from_the_centre_to_far_away(ratio: float) -> None:
+    centre = torch.tensor([[0.3, -0.2]], dtype=torch.float64)
+    bent = RadialMap(centre, torch.tensor([0.1], dtype=torch.float64), torch.tensor([ratio], dtype=torch.float64))
+    z = centre + torch.tensor([[0.0, 1e-6], [0.0, 1e-3], [1.0, 0.0], [1e3, 1e3]], dtype=torch.float64)[:, None]
+    torch.testing.assert_close(bent.inverse(bent(z)[0])[0], z)
