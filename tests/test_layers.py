@@ -27,7 +27,6 @@ LAYERS = [
     ["checkpoints"],
     ["data"],
     ["analysis"],
-    ["samplers"],
     ["evaluation"],
     ["metrics", "figures"],
     ["report"],

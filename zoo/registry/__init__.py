@@ -119,7 +119,6 @@ KINDS: Mapping[str, Kind] = {
             "regulariser", "zoo.regularisers", "Regulariser", "latents of a batch → a term of the loss", tuple(WIRING)
         ),
         Kind("objective", "zoo.objectives", "Objective", "model and batch → loss; how to sample", tuple(WIRING)),
-        Kind("sampler", "zoo.samplers", "Sampler", "model and training data → distribution over codes"),
         Kind("dataset", "zoo.datasets", "Dataset", "→ train, validation and test data in a stated range"),
         Kind("metric", "zoo.metrics", "Metric", "model and data → named metrics"),
         Kind("figure", "zoo.figures", "Figure", "model and data → a figure"),
