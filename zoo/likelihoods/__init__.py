@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Independent
 
-from zoo.errors import DataError
+from zoo.errors import ComponentError, DataError
+from zoo.likelihoods._support import Support, ends_at
+
+__all__ = ["Likelihood", "Support"]
 
 
 class Likelihood(nn.Module, ABC):
-    """Turns what a decoder gives into a distribution with the data's event shape.
+    """Turns what a decoder returns into a distribution with the data's event shape.
+
+    Extend it and register the class to add a likelihood. Its constructor is keyword-only and asks for ``data_shape``;
+    everything else is an option of the recipe, with a type and a default. A class whose distribution is not an
+    ``Independent`` also overrides :meth:`log_prob`, so that data may have missing values.
 
     Attributes:
-        support: smallest and largest value that the data may take; None for any real number.
-        parameter_shape: shape of the raw parameters of one example.
+        support: which values the data may take.
+        discrete: whether log p(x|z) is the log-probability of x rather than a log-density. Then −log₂ p(x|z) is the
+            length of a code for x.
+
+    Example:
+        >>> from torch.distributions import Exponential
+        >>> class Waiting(Likelihood):
+        ...     support = Support(low=0)
+        ...     def __init__(self, *, data_shape: tuple[int, ...]) -> None:
+        ...         super().__init__(data_shape)
+        ...     def forward(self, raw):
+        ...         return Independent(Exponential(raw.exp()), len(self.data_shape))
+        >>> likelihood, x = Waiting(data_shape=(3,)), torch.tensor([[1.0, 2.0, 4.0]])
+        >>> p = likelihood(torch.zeros(1, 3))
+        >>> likelihood.log_prob(p, x), likelihood.log_prob(p, x, torch.tensor([[True, False, True]]))
+        (tensor([-7.]), tensor([-5.]))
     """
 
-    support: ClassVar[tuple[float, float] | None] = None
+    support: Support = Support()
+    discrete: bool = False
 
     def __init__(self, data_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -30,27 +52,105 @@ class Likelihood(nn.Module, ABC):
         """Shape of the raw parameters of one example; that of the data unless a likelihood needs more."""
         return self.data_shape
 
+    @property
+    def exact_support(self) -> Support:
+        """The data whose log-density or log-probability :meth:`log_prob` returns; the support, unless it takes more."""
+        return self.support
+
     @abstractmethod
     def forward(self, raw: Tensor) -> Distribution:
         """Map raw parameters (*batch, *parameter_shape) to p(x|z) with event shape ``data_shape``."""
 
-    def check_range(self, data_range: tuple[float, float] | None, where: str = "data.scale") -> None:
-        """Refuse data outside the support.
+    def log_prob(self, p: Distribution, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return log p(x|z) in nats, of the observed values only where there is a mask.
+
+        Args:
+            p: a distribution that this likelihood returned.
+            x: (B, *data_shape). Unobserved values may be anything, NaN too.
+            mask: (B, *data_shape) bool, True where a value was observed; None: all were.
 
         Raises:
-            DataError: the stated range of the data is wider than the support.
+            ComponentError: values of the distribution depend on each other, so that none can be left out.
         """
-        if self.support is None:
+        if mask is None:
+            log_prob: Tensor = p.log_prob(x)
+            return log_prob
+        if not isinstance(p, Independent):
+            raise ComponentError(
+                f"the likelihood {type(self).__name__} cannot leave out missing values",
+                where="model.likelihood",
+                remedy="Use data without missing values, or a likelihood such as `gaussian`.",
+            )
+        return masked_sum(p.base_dist.log_prob(observed(x, mask)), mask, len(self.data_shape))
+
+    def is_exact(self, x: Tensor) -> bool:
+        """Return whether log p(x|z) is the log-density, or the log-probability, of these data."""
+        return bool(self.exact_support.contains(x).all())
+
+    def is_code_length(self, x: Tensor) -> bool:
+        """Return whether −log₂ p(x|z) is a code length of these data in bits, so that bits per dimension make sense."""
+        return self.discrete and self.is_exact(x)
+
+    def caution(self, x: Tensor) -> str | None:
+        """Return what a reader must know about log-densities of data such as ``x``, or None if they are exact."""
+        return None
+
+    def check_range(self, data_range: tuple[float, float] | None, where: str = "data.scale") -> None:
+        """Refuse data whose stated range exceeds the support.
+
+        Args:
+            data_range: smallest and largest value that the data may take; None: not known.
+
+        Raises:
+            DataError: says what was expected and found, and how to scale the data.
+        """
+        low, high = self.support.low, self.support.high
+        if data_range is None and high == float("inf"):
             return
-        low, high = self.support
         if data_range is None or data_range[0] < low or data_range[1] > high:
-            came = "unbounded data" if data_range is None else f"data in [{data_range[0]:g}, {data_range[1]:g}]"
+            found = "data without a stated range" if data_range is None else f"data in {ends_at(*data_range)}"
             remedy = "Use `scale: unit` for images, or the `gaussian` likelihood."
             if data_range is None:
                 remedy = "State the range of what `arrays` store, `data.value_range: [0, 1]` or [0, 255], or use the "
                 remedy += "`gaussian` likelihood."
             raise DataError(
-                f"the likelihood {type(self).__name__} needs data in [{low:g}, {high:g}], {came} came",
+                f"the likelihood {type(self).__name__} expects data in {ends_at(low, high)}, got {found}",
                 where=where,
                 remedy=remedy,
             )
+
+    def check_values(self, x: Tensor, mask: Tensor | None = None, where: str = "x") -> None:
+        """Refuse data that hold values outside the support.
+
+        Args:
+            x: (B, *data_shape).
+            mask: (B, *data_shape) bool, True where a value was observed; None: all were.
+
+        Raises:
+            DataError: names a value that is not in the support.
+        """
+        inside = self.support.contains(x)
+        if mask is not None:
+            inside = inside | ~mask
+        if not bool(inside.all()):
+            raise DataError(
+                f"the likelihood {type(self).__name__} expects {self.support}, got {x[~inside][0].item():g}",
+                where=where,
+                remedy="Scale the data as in training (`data.scale`), or choose a likelihood that takes such values.",
+            )
+
+
+def observed(x: Tensor, mask: Tensor) -> Tensor:
+    """Return the data with zero in place of unobserved values, so that NaN there reaches neither loss nor gradient."""
+    return torch.where(mask, x, 0.0)
+
+
+def masked_sum(log_probs: Tensor, mask: Tensor | None, event_dims: int) -> Tensor:
+    """Return the sum of log-probabilities over the last ``event_dims`` dimensions, of those that the mask keeps.
+
+    Example:
+        >>> masked_sum(torch.tensor([[-1.0, -2.0]]), torch.tensor([[True, False]]), 1)
+        tensor([-1.])
+    """
+    kept = log_probs if mask is None else torch.where(mask, log_probs, 0.0)
+    return kept.flatten(-event_dims).sum(-1)

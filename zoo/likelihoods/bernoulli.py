@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli as BernoulliDistribution
 from torch.distributions import Independent
 from torch.nn import functional as F
 
-from zoo.likelihoods import Likelihood
+from zoo.likelihoods import Likelihood, Support
 from zoo.registry import register
 from zoo.utils.precision import at_least_float32
 
@@ -19,23 +17,38 @@ from zoo.utils.precision import at_least_float32
 class Bernoulli(Likelihood):
     """Independent binary pixels, log p(x|z) = Σ x log π + (1 − x) log(1 − π), from logits.
 
-    Exact for binary data. Greyscale pixels in [0, 1] are taken as they are, as in most VAE papers: the figure is
-    then a cross-entropy, not a log-density of the pixels, and compares only with figures of the same kind.
+    Choose it for binary data, of which it gives the exact log-probability. It also takes greyscale pixels in [0, 1], as
+    most VAE papers do: the result is then a cross-entropy, not a log-density of the pixels, and compares only with
+    results of the same kind. A density of greyscale pixels is ``continuous_bernoulli``.
 
     Source:
         Kingma & Welling (2014), Auto-Encoding Variational Bayes, appendix C.1. https://arxiv.org/abs/1312.6114
 
     Example:
-        >>> import torch
         >>> p = Bernoulli(data_shape=(1, 8, 8))(torch.zeros(5, 1, 8, 8))
         >>> p.log_prob(torch.ones(5, 1, 8, 8)).shape
         torch.Size([5])
     """
 
-    support: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
+    support = Support(0.0, 1.0)
+    discrete = True
 
     def __init__(self, *, data_shape: tuple[int, ...]) -> None:
         super().__init__(data_shape)
+
+    @property
+    def exact_support(self) -> Support:
+        """Zero and one: other values between them give a cross-entropy."""
+        return Support(0.0, 1.0, step=1.0)
+
+    def caution(self, x: Tensor) -> str | None:
+        """Return that greyscale data give cross-entropies, if there are any values between 0 and 1."""
+        if self.is_exact(x):
+            return None
+        return (
+            "greyscale pixels under a Bernoulli likelihood: the metrics in nats are cross-entropies, "
+            "and compare only with others of that kind (`data.binarise` makes pixels binary)."
+        )
 
     def forward(self, raw: Tensor) -> Independent:
         """Map logits (*batch, *data_shape) to Bernoulli distributions with event shape ``data_shape``."""

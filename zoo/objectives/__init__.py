@@ -75,6 +75,8 @@ class Objective(nn.Module, ABC):
             DataError: says what was expected and what was found, and how to scale the data.
         """
         model.likelihood.check_range(data_range, where)
+        # NaN marks a missing value.
+        model.likelihood.check_values(examples, ~examples.isnan(), where)
 
 
 def regularised(samples: LatentSamples, total: Tensor, terms: dict[str, Tensor]) -> StepLoss:

@@ -1,0 +1,118 @@
+"""The likelihood of greyscale data as a density."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, constraints
+from torch.nn import functional as F
+
+from zoo.likelihoods import Likelihood, Support
+from zoo.likelihoods._parameters import Shape
+from zoo.registry import register
+from zoo.utils.precision import at_least_float32
+
+_SMALL = 0.1
+
+
+class ContinuousBernoulliDistribution(Distribution):
+    r"""The density on [0, 1] proportional to exp(a x), with logits a; for a = 0 it is uniform.
+
+    Everything is even or odd in a apart from simple terms, so no value is lost to cancellation: near a = 0 a series
+    takes the place of the closed form.
+
+    Args:
+        logits: a, of any shape, which is the batch shape.
+
+    Example:
+        >>> p = ContinuousBernoulliDistribution(torch.tensor([-2.0, 0.0, 2.0]))
+        >>> p.mean, p.log_prob(torch.tensor(0.5))
+        (tensor([0.3435, 0.5000, 0.6565]), tensor([-0.1614,  0.0000, -0.1614]))
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {"logits": constraints.real}
+    support = constraints.unit_interval
+    has_rsample = True
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+        super().__init__(logits.shape, validate_args=False)
+
+    def expand(self, batch_shape: Shape, _instance: Distribution | None = None) -> ContinuousBernoulliDistribution:
+        """Return the same distributions with a larger batch shape."""
+        return ContinuousBernoulliDistribution(self.logits.expand(batch_shape))
+
+    @property
+    def _is_small(self) -> Tensor:
+        return self.logits.abs() < _SMALL
+
+    @property
+    def _safe(self) -> Tensor:
+        """|a|, and 1 where a is so small that a series is used: no gradient there becomes infinite."""
+        return torch.where(self._is_small, 1.0, self.logits.abs())
+
+    @property
+    def log_normaliser(self) -> Tensor:
+        """log ∫₀¹ exp(a x) dx."""
+        a, b = self.logits, self._safe
+        closed = F.relu(a) + torch.log(-torch.expm1(-b)) - b.log()
+        square = a * a
+        return torch.where(self._is_small, a / 2 + square / 24 - square * square / 2880, closed)
+
+    @property
+    def mean(self) -> Tensor:
+        """The derivative of the log-normaliser, 1/(1 − e^(−a)) − 1/a."""
+        a, b = self.logits, self._safe
+        above_half = -1 / torch.expm1(-b) - 1 / b - 0.5
+        return 0.5 + torch.where(self._is_small, a / 12 - a**3 / 720, a.sign() * above_half)
+
+    @property
+    def variance(self) -> Tensor:
+        """The second derivative, 1/a² − 1/(4 sinh²(a/2))."""
+        a, b = self.logits, self._safe
+        closed = 1 / (b * b) - torch.exp(-b) / torch.expm1(-b).square()
+        return torch.where(self._is_small, 1 / 12 - a * a / 240, closed)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return a x − log ∫ exp(a x) dx for each value, in nats."""
+        return self.logits * value - self.log_normaliser
+
+    def rsample(self, sample_shape: Shape = ()) -> Tensor:
+        """Draw by the inverse of the distribution function."""
+        shape = self._extended_shape(sample_shape)
+        uniform = torch.rand(shape, dtype=self.logits.dtype, device=self.logits.device)
+        a, b = self.logits, self._safe
+        # With a > 0 the distance of x from 1 is that of a draw with −a from 0.
+        towards_zero = -torch.log1p(uniform * torch.expm1(-b)) / b
+        draw = torch.where(a > 0, 1 - towards_zero, towards_zero)
+        return torch.where(self._is_small, uniform + a / 2 * uniform * (uniform - 1), draw).clamp(0, 1)
+
+
+@register("likelihood", "continuous_bernoulli")
+class ContinuousBernoulli(Likelihood):
+    r"""Independent values in [0, 1] with density C(a) π^x (1 − π)^(1−x), from logits a of π, with its constant.
+
+    Choose it over ``bernoulli`` for greyscale images: its log-density integrates to one, because the constant
+    C(a) = a / tanh(a/2) is kept (C(0) = 2). Its mean, 1/(1 − e^(−a)) − 1/a, is not π.
+
+    Source:
+        Loaiza-Ganem & Cunningham (2019), The Continuous Bernoulli: Fixing a Pervasive Error in Variational
+        Autoencoders. https://arxiv.org/abs/1907.06845
+
+    Example:
+        >>> p = ContinuousBernoulli(data_shape=(1, 8, 8))(torch.zeros(5, 1, 8, 8))
+        >>> p.log_prob(torch.rand(5, 1, 8, 8))
+        tensor([0., 0., 0., 0., 0.])
+    """
+
+    support = Support(0.0, 1.0)
+
+    def __init__(self, *, data_shape: tuple[int, ...]) -> None:
+        super().__init__(data_shape)
+
+    def forward(self, raw: Tensor) -> Independent:
+        """Map logits (*batch, *data_shape) to distributions with event shape ``data_shape``."""
+        values = ContinuousBernoulliDistribution(at_least_float32(raw))
+        return Independent(values, len(self.data_shape), validate_args=False)
