@@ -22,7 +22,7 @@ LOG_LIKELIHOOD = Result(
 )
 BITS_PER_DIMENSION = Result(
     "bits_per_dimension",
-    "The same estimate as the length of a code for each value of an example.",
+    "The same estimate as the length of a code for each value of an example; not of log-densities.",
     unit="bits",
     better="lower",
 )
@@ -53,22 +53,22 @@ class LogLikelihood(Metric):
 
     @torch.no_grad()
     def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
-        """Return ``log_likelihood`` and ``bits_per_dimension``, also under a fitted prior."""
+        """Return ``log_likelihood``, and ``bits_per_dimension`` of code lengths, also under a fitted prior."""
         found = self._measure(context, None)
         return [*found, *self._measure(context, FITTED)] if context.model.has("fitted_prior") else found
 
     def _measure(self, context: EvaluationContext, source: Source | None) -> list[Measurement]:
         model, fitted = context.model, source is not None
         count = min(len(context.split), self.examples or len(context.split))
-        estimates = context.collect(
-            [
-                model.log_likelihood(batch.x, batch.labels, num_samples=self.num_samples, fitted=fitted)
-                for batch in context.batches(64, count)
-            ]
-        )
-        bits = -estimates.double() / math.prod(model.data_shape) / math.log(2)
+        estimates, are_codes = [], []
+        for batch in context.batches(64, count):
+            estimates.append(model.log_likelihood(batch.x, batch.labels, num_samples=self.num_samples, fitted=fitted))
+            is_code = model.likelihood.is_code_length(batch.x)
+            are_codes.append(torch.full((len(batch.x),), is_code))
+        nats = context.collect(estimates)
         examples = None if count == len(context.split) else count
-        return [
-            mean_of(LOG_LIKELIHOOD, estimates, source=source, examples=examples),
-            mean_of(BITS_PER_DIMENSION, bits, source=source, examples=examples),
-        ]
+        found = [mean_of(LOG_LIKELIHOOD, nats, source=source, examples=examples)]
+        if bool(context.collect(are_codes).all()):
+            bits = -nats.double() / math.prod(model.data_shape) / math.log(2)
+            found.append(mean_of(BITS_PER_DIMENSION, bits, source=source, examples=examples))
+        return found

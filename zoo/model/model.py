@@ -432,7 +432,9 @@ class Model(nn.Module):
         num_samples, max_rows = _at_least_one(num_samples, "num_samples"), _at_least_one(max_rows, "max_rows")
         if not len(x):
             return x.new_zeros(0)
-        self._check_range(self.inference(x, labels, mask))
+        inference = self.inference(x, labels, mask)
+        self._check_range(inference)
+        self.likelihood.check_values(x, inference.mask)
         blocks = []
         for start in range(0, len(x), max_rows):
             rows = slice(start, start + max_rows)
@@ -563,7 +565,7 @@ class Model(nn.Module):
         x, mask = inference.x, inference.mask
         if x is None or x.device.type == "meta":
             return
-        support = self.likelihood.support if self.has("likelihood") else None
+        support = self.likelihood.support[:2] if self.has("likelihood") else None
         _check_values(x if mask is None else x[mask], self.spec.data_range or support)
 
     def check_mask(self, mask: Tensor, x: Tensor) -> Tensor:

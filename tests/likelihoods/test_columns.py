@@ -1,0 +1,140 @@
+"""One likelihood for each column of a table."""
+
+import pytest
+import torch
+
+import zoo
+from zoo.errors import ComponentError, DataError
+from zoo.likelihoods.bernoulli import Bernoulli
+from zoo.likelihoods.categorical import Categorical
+from zoo.likelihoods.columns import Columns
+from zoo.likelihoods.gaussian import Gaussian
+from zoo.likelihoods.negative_binomial import NegativeBinomial
+from zoo.spec.options import check_options, construct
+
+GROUPS = [
+    {"likelihood": {"name": "gaussian", "scale_mode": "per_pixel"}, "width": 2},
+    {"likelihood": "bernoulli"},
+    {"likelihood": {"name": "categorical", "levels": 3, "values": "one_hot"}, "width": 3},
+    {"likelihood": {"name": "negative_binomial", "concentration": 2.0}},
+]
+
+
+def build(groups=GROUPS, shape=(7,)) -> Columns:
+    return construct(
+        Columns, check_options(Columns, {"columns": groups}, "likelihood"), {"data_shape": shape}, "likelihood"
+    )
+
+
+def rows(n: int) -> torch.Tensor:
+    torch.manual_seed(0)
+    likelihood = build()
+    return likelihood(torch.randn(n, *likelihood.parameter_shape)).sample()
+
+
+def test_the_log_density_is_the_sum_over_the_groups():
+    likelihood, x = build(), rows(5)
+    raw = torch.randn(5, *likelihood.parameter_shape)
+    assert likelihood.parameter_shape == (4 + 1 + 3 + 1,)
+    expected = (
+        Gaussian(data_shape=(2,), scale_mode="per_pixel")(raw[:, :4]).log_prob(x[:, :2])
+        + Bernoulli(data_shape=(1,))(raw[:, 4:5]).log_prob(x[:, 2:3])
+        + Categorical(data_shape=(3,), levels=3, values="one_hot")(raw[:, 5:8]).log_prob(x[:, 3:6])
+        + NegativeBinomial(data_shape=(1,), concentration=2.0)(raw[:, 8:]).log_prob(x[:, 6:])
+    )
+    p = likelihood(raw)
+    torch.testing.assert_close(p.log_prob(x), expected)
+    assert p.mean.shape == p.variance.shape == (5, 7)
+
+
+def test_a_mask_reaches_every_group():
+    likelihood, x = build(), rows(5)
+    p = likelihood(torch.randn(5, *likelihood.parameter_shape))
+    mask = torch.ones(5, 7, dtype=torch.bool)
+    mask[:, [1, 3, 4, 5, 6]] = False
+    hidden = torch.where(mask, x, torch.nan)
+    parts = likelihood.log_prob(p, hidden, mask) + likelihood.log_prob(p, torch.where(mask, torch.nan, x), ~mask)
+    torch.testing.assert_close(parts, p.log_prob(x))
+
+
+def test_a_value_outside_the_support_of_its_column_is_named_with_the_column():
+    likelihood, x = build(), rows(5)
+    likelihood.check_values(x)
+    for column, value, message in [
+        (1, torch.inf, r"data\[0:2\]: the likelihood Gaussian expects any finite number, got inf"),
+        (2, 3.0, r"data\[2\]: the likelihood Bernoulli expects numbers in \[0, 1\], got 3"),
+        (4, 1.0, r"data\[3:6\]: the likelihood Categorical expects a single 1"),
+        (6, 1.5, r"data\[6\]: the likelihood NegativeBinomial expects whole numbers from 0, got 1.5"),
+    ]:
+        wrong = x.clone()
+        wrong[:, column] = value
+        with pytest.raises(DataError, match=message):
+            likelihood.check_values(wrong, where="data")
+
+
+def test_only_discrete_columns_give_a_code_length():
+    assert not build().is_code_length(rows(5))
+    discrete = build(GROUPS[1:], (5,))
+    x = rows(5)[:, 2:]
+    assert discrete.is_code_length(x)
+    grey = x.clone()
+    grey[0, 0] = 0.5
+    assert not discrete.is_code_length(grey)
+    assert discrete.caution(grey).startswith("greyscale")
+    assert discrete.caution(x) is None
+
+
+def test_no_groups_make_every_column_gaussian():
+    likelihood, raw, x = build([], (4,)), torch.randn(5, 4), torch.randn(5, 4)
+    torch.testing.assert_close(likelihood(raw).log_prob(x), Gaussian(data_shape=(4,))(raw).log_prob(x))
+
+
+def test_groups_that_do_not_fit_the_table_are_refused():
+    with pytest.raises(ComponentError, match="columns: expected widths that sum to the 9 columns of the table, got 7"):
+        build(shape=(9,))
+    with pytest.raises(ComponentError, match=r"expected rows of a table, .* got data of shape \(1, 8, 8\)"):
+        build(shape=(1, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ({"likelihood": "gausian"}, r"likelihood\.columns\[0\]\.likelihood: unknown likelihood 'gausian'"),
+        ({"likelihood": {"name": "gaussian", "skale": 1.0}}, r"columns\[0\]\.likelihood\.skale"),
+        ({"likelihood": "gaussian", "width": 0}, "width"),
+        ({"likelihood": "gaussian", "wide": 1}, "wide"),
+    ],
+)
+def test_a_wrong_group_is_refused_with_its_path(group, message):
+    with pytest.raises(ComponentError, match=message):
+        build([group], (1,))
+
+
+def test_a_model_of_mixed_columns_trains_imputes_and_keeps_its_groups_when_saved(tmp_path):
+    x = rows(64)
+    mask = torch.rand(64, 7) > 0.2
+    torch.manual_seed(0)
+    model = zoo.build(
+        {
+            "objective": "vae",
+            "data_shape": (7,),
+            "latent_dim": 2,
+            "encoder": {"name": "mlp", "widths": [16]},
+            "posterior": "diagonal_gaussian",
+            "decoder": {"name": "mlp", "widths": [16]},
+            "likelihood": {"name": "columns", "columns": GROUPS},
+        }
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(40):
+        optimizer.zero_grad()
+        loss = model.loss(x, mask=mask).total
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert sum(losses[-5:]) < sum(losses[:5])
+    restored = zoo.load(zoo.save(model, tmp_path))
+    torch.testing.assert_close(restored.reconstruct(x), model.eval().reconstruct(x))
+    assert torch.equal(model.impute(x, mask)[mask], x[mask])
+    assert model.log_likelihood(x, mask=mask, num_samples=5).isfinite().all()

@@ -1,0 +1,60 @@
+"""The Student t likelihood."""
+
+import math
+
+import pytest
+import torch
+
+from zoo.likelihoods.gaussian import Gaussian
+from zoo.likelihoods.student_t import StudentT, log_gamma_half_step
+
+X = torch.tensor([[-3.0], [0.0], [0.4], [20.0]])
+
+
+def test_many_degrees_of_freedom_give_the_gaussian():
+    location = torch.zeros(4, 1)
+    found = StudentT(data_shape=(1,), scale=0.7, degrees=1e9)(location).log_prob(X)
+    torch.testing.assert_close(found, Gaussian(data_shape=(1,), scale=0.7)(location).log_prob(X), rtol=1e-5, atol=1e-5)
+
+
+def test_one_degree_of_freedom_gives_the_cauchy_distribution():
+    found = StudentT(data_shape=(1,), scale=2.0, degrees=1.0)(torch.ones(4, 1)).log_prob(X)
+    torch.testing.assert_close(found, torch.distributions.Cauchy(1.0, 2.0).log_prob(X).squeeze(1))
+
+
+@pytest.mark.parametrize("degrees", [1.0, 2.5, 4.0, 39.0, 41.0, 100.0])
+def test_the_density_is_that_of_torch_in_float64(degrees):
+    found = StudentT(data_shape=(1,), scale=0.5, degrees=degrees)(torch.zeros(4, 1)).log_prob(X)
+    expected = torch.distributions.StudentT(torch.tensor(degrees, dtype=torch.float64), 0.0, 0.5).log_prob(X.double())
+    torch.testing.assert_close(found.double(), expected.squeeze(1), rtol=1e-5, atol=1e-5)
+
+
+def test_an_outlier_costs_the_logarithm_of_its_distance():
+    p = StudentT(data_shape=(1,), degrees=3.0)(torch.zeros(1, 1, requires_grad=True))
+    near, far = (p.log_prob(torch.tensor([[distance]])).item() for distance in (1e10, 1e30))
+    assert near - far == pytest.approx(4 * 20 * math.log(10), rel=1e-4)
+
+
+def test_the_gamma_function_half_a_step_on_is_exact_for_large_and_small_numbers():
+    x = torch.tensor([0.5, 1.0, 3.7, 19.9, 20.1, 500.0, 1e6])
+    expected = (x.double() + 0.5).lgamma() - x.double().lgamma()
+    torch.testing.assert_close(log_gamma_half_step(x).double(), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_the_mean_is_the_location_also_without_a_mean():
+    location = torch.tensor([[2.0]])
+    assert StudentT(data_shape=(1,), degrees=0.5)(location).mean.item() == 2
+
+
+def test_learned_degrees_of_freedom_find_those_of_the_data():
+    torch.manual_seed(0)
+    x = torch.distributions.StudentT(3.0, 0.0, 0.5).sample((5000, 1))
+    likelihood = StudentT(data_shape=(1,), scale_mode="shared", degrees=10.0, degrees_mode="shared")
+    optimizer = torch.optim.Adam(likelihood.parameters(), lr=0.1)
+    for _ in range(100):
+        optimizer.zero_grad()
+        (-likelihood(torch.zeros(5000, 1)).log_prob(x).mean()).backward()
+        optimizer.step()
+    p = likelihood(torch.zeros(1, 1)).base_dist
+    assert p.df.item() == pytest.approx(3.0, rel=0.15)
+    assert p.scale.item() == pytest.approx(0.5, rel=0.05)
