@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+import zoo
 from zoo.likelihoods.gaussian import Gaussian
 
 
@@ -39,3 +40,24 @@ def test_a_scale_never_falls_below_its_floor():
     p = likelihood(torch.tensor([[0.0, 0.0, -1e4, 1e4]]))
     assert p.stddev.min() >= 0.1
     assert p.stddev.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("data_range", "scale"), [((0.0, 1.0), 0.1), ((-1.0, 1.0), 0.2), ((0.0, 255.0), 25.5), (None, 1.0)]
+)
+@pytest.mark.parametrize("mode", ["fixed", "shared", "per_pixel"])
+@pytest.mark.parametrize("name", ["gaussian", "laplace", "student_t"])
+def test_the_default_scale_is_a_tenth_of_the_range_of_the_data(name, data_range, scale, mode):
+    model = zoo.build(
+        "vae-mlp-2d", data_shape=(1, 4, 4), data_range=data_range, likelihood={"name": name, "scale_mode": mode}
+    )
+    p = model.likelihood(torch.zeros(2, *model.likelihood.parameter_shape)).base_dist
+    torch.testing.assert_close(p.scale, torch.full_like(p.scale, scale), rtol=1e-4, atol=0)
+    rebuilt = zoo.build(model.spec).likelihood
+    assert torch.equal(rebuilt(torch.zeros(2, *rebuilt.parameter_shape)).base_dist.scale, p.scale)
+
+
+def test_a_scale_that_is_stated_is_kept_whatever_the_range():
+    stated = {"name": "gaussian", "scale": 1.0}
+    model = zoo.build("vae-mlp-2d", data_shape=(1, 4, 4), data_range=(0, 1), likelihood=stated)
+    assert model.likelihood(torch.zeros(1, 1, 4, 4)).stddev.unique().tolist() == [1.0]

@@ -57,4 +57,4 @@ def test_learned_degrees_of_freedom_find_those_of_the_data():
         optimizer.step()
     p = likelihood(torch.zeros(1, 1)).base_dist
     assert p.df.item() == pytest.approx(3.0, rel=0.15)
-    assert p.scale.item() == pytest.approx(0.5, rel=0.05)
+    assert p.scale.item() == pytest.approx(0.5, rel=0.08)

@@ -50,7 +50,12 @@ IDS = [f"{name}-{'-'.join(f'{k}={v}' for k, v in options.items()) or 'defaults'}
 def build(name: str, shape: tuple[int, ...], **options: Any) -> Likelihood:
     """Construct a likelihood as a recipe does."""
     component = find_component("likelihood", name)
-    return construct(component, check_options(component, options, "likelihood"), {"data_shape": shape}, "likelihood")
+    return construct(
+        component,
+        check_options(component, options, "likelihood"),
+        {"data_shape": shape, "data_range": None},
+        "likelihood",
+    )
 
 
 def raw_parameters(likelihood: Likelihood, *batch: int, scale: float = 1.0) -> torch.Tensor:

@@ -77,6 +77,7 @@ def test_a_component_without_a_text_is_described_from_its_class(own_component):
         ("encoder/mlp", "activation", "relu | gelu | silu | tanh | elu | leaky_relu"),  # of another module
         ("encoder/mlp", "dropout", "float ≥ 0, < 1"),
         ("encoder/conv", "hidden", "int ≥ 1 | null"),
+        ("likelihood/columns", "columns", "list[{likelihood: {name: NAME, OPTION: VALUE}, width: int ≥ 1}]"),
         ("objective/vae", "bound", "elbo | importance_weighted"),
         ("objective/vae", "beta_warmup", "{epochs: N} | {steps: N} | null"),
     ],

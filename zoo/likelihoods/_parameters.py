@@ -90,6 +90,20 @@ def inverse_softplus(value: float) -> float:
     return value + math.log(-math.expm1(-value))
 
 
+def default_scale(scale: float | None, data_range: tuple[float, float] | None) -> float:
+    """Return the scale that was asked for, else a tenth of the data's range, else 1.
+
+    A scale as large as the range makes errors cheap, and the latents no longer pay for their KL divergence.
+
+    Example:
+        >>> default_scale(None, (0, 255)), default_scale(None, None), default_scale(2.0, (0, 255))
+        (25.5, 1.0, 2.0)
+    """
+    if scale is not None:
+        return scale
+    return 1.0 if data_range is None else (data_range[1] - data_range[0]) / 10
+
+
 def log_softplus(raw: Tensor) -> Tensor:
     """Return log(softplus(raw)), finite and with a gradient where softplus itself rounds to zero.
 

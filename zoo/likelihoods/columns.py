@@ -167,5 +167,6 @@ class Columns(Likelihood):
 def _build(group: ColumnGroup, where: str) -> Likelihood:
     found = find_component("likelihood", group.likelihood.name, where)
     options = check_options(found, group.likelihood.options, where)
-    likelihood: Likelihood = construct(found, options, {"data_shape": (group.width,)}, where)
+    wiring = {"data_shape": (group.width,), "data_range": None}
+    likelihood: Likelihood = construct(found, options, wiring, where)
     return likelihood

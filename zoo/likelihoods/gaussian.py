@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
 import torch
@@ -12,6 +11,7 @@ from torch.distributions import Independent, Normal
 from torch.nn import functional as F
 
 from zoo.likelihoods import Likelihood
+from zoo.likelihoods._parameters import default_scale, inverse_softplus
 from zoo.registry import register
 from zoo.utils.precision import at_least_float32
 
@@ -21,11 +21,11 @@ class Gaussian(Likelihood):
     """Independent Gaussian values, log p(x|z) = Σ log N(x; m(z), s²), with every constant.
 
     Args:
-        scale: the standard deviation s, in units of the data; the first value where it is learned. None: a tenth of the
+        scale: the standard deviation s, in units of the data; the first value where it is learned. null: a tenth of the
             data's range where they have one, else 1. A large s makes errors cheap, and below some size the latents no
             longer pay for their KL: at s = 1, a VAE of images in [0, 1] ignores its latents.
-        scale_mode: ``fixed``: s is ``scale``. ``shared``: one s, learned. ``per_pixel``: the decoder gives s(z)
-            for each value.
+        scale_mode: ``fixed``: s is ``scale``. ``shared``: one s, learned. ``per_pixel``: the decoder returns
+            s(z) for each value.
         floor: smallest s that can be learned; without one the density of constant pixels is unbounded.
 
     Source:
@@ -51,11 +51,10 @@ class Gaussian(Likelihood):
         floor: Annotated[float, Field(gt=0)] = 1e-3,
     ) -> None:
         super().__init__(data_shape)
-        if scale is None:
-            scale = 1.0 if data_range is None else (data_range[1] - data_range[0]) / 10
+        scale = default_scale(scale, data_range)
         self.scale, self.scale_mode, self.floor = scale, scale_mode, floor
         # softplus(offset) + floor is `scale`, where learning begins.
-        self.offset = _inverse_softplus(max(scale - floor, 1e-6))
+        self.offset = inverse_softplus(max(scale - floor, 1e-6))
         if scale_mode == "shared":
             self.raw_scale = nn.Parameter(torch.tensor(self.offset))
 
@@ -66,7 +65,7 @@ class Gaussian(Likelihood):
 
     @property
     def parameter_shape(self) -> tuple[int, ...]:
-        """The data's shape, with twice the channels where the decoder also gives the scale."""
+        """The data's shape, with twice the channels where the decoder also returns the scale."""
         if self.scale_mode != "per_pixel":
             return self.data_shape
         return (2 * self.data_shape[0], *self.data_shape[1:])
@@ -82,7 +81,3 @@ class Gaussian(Likelihood):
         else:
             mean, scale = raw, torch.as_tensor(self.scale, dtype=raw.dtype, device=raw.device)
         return Independent(Normal(mean, scale, validate_args=False), len(self.data_shape), validate_args=False)
-
-
-def _inverse_softplus(value: float) -> float:
-    return value + math.log(-math.expm1(-value))

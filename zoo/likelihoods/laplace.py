@@ -10,7 +10,7 @@ from torch.distributions import Independent
 from torch.distributions import Laplace as LaplaceDistribution
 
 from zoo.likelihoods import Likelihood
-from zoo.likelihoods._parameters import Mode, PositiveParameter, blocks, times_channels
+from zoo.likelihoods._parameters import Mode, PositiveParameter, blocks, default_scale, times_channels
 from zoo.registry import register
 from zoo.utils.precision import at_least_float32
 
@@ -23,7 +23,8 @@ class Laplace(Likelihood):
     is a median, not a mean.
 
     Args:
-        scale: b, the mean distance from m, in units of the data; the first value where it is learned.
+        scale: b, the mean distance from m, in units of the data; the first value where it is learned. null: a tenth of
+            the data's range where they have one, else 1.
         scale_mode: ``fixed``: b is ``scale``. ``shared``: one b, learned. ``per_feature``: one for each value of an
             example, learned. ``per_pixel``: the decoder returns b(z) for each value.
         floor: smallest b that can be learned; without one the density of constant values is unbounded.
@@ -43,12 +44,13 @@ class Laplace(Likelihood):
         self,
         *,
         data_shape: tuple[int, ...],
-        scale: Annotated[float, Field(gt=0)] = 1.0,
+        data_range: tuple[float, float] | None = None,
+        scale: Annotated[float, Field(gt=0)] | None = None,
         scale_mode: Mode = "fixed",
         floor: Annotated[float, Field(gt=0)] = 1e-3,
     ) -> None:
         super().__init__(data_shape)
-        self.scale = PositiveParameter(scale, scale_mode, self.data_shape, floor)
+        self.scale = PositiveParameter(default_scale(scale, data_range), scale_mode, self.data_shape, floor)
 
     @property
     def parameter_shape(self) -> tuple[int, ...]:

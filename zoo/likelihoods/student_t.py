@@ -10,7 +10,7 @@ from torch.distributions import Independent
 from torch.distributions import StudentT as StudentTDistribution
 
 from zoo.likelihoods import Likelihood
-from zoo.likelihoods._parameters import Mode, PositiveParameter, blocks, times_channels
+from zoo.likelihoods._parameters import Mode, PositiveParameter, blocks, default_scale, times_channels
 from zoo.registry import register
 from zoo.utils.precision import at_least_float32
 
@@ -65,7 +65,8 @@ class StudentT(Likelihood):
     ν = 1 it is the Cauchy distribution.
 
     Args:
-        scale: s, in units of the data; the first value where it is learned. The variance is s² ν / (ν − 2) for ν > 2.
+        scale: s, in units of the data; the first value where it is learned. null: a tenth of the data's range where
+            they have one, else 1. The variance is s² ν / (ν − 2) for ν > 2.
         scale_mode: ``fixed``: s is ``scale``. ``shared``: one s, learned. ``per_feature``: one for each value of an
             example, learned. ``per_pixel``: the decoder returns s(z) for each value.
         floor: smallest s that can be learned; without one the density of constant values is unbounded.
@@ -87,14 +88,15 @@ class StudentT(Likelihood):
         self,
         *,
         data_shape: tuple[int, ...],
-        scale: Annotated[float, Field(gt=0)] = 1.0,
+        data_range: tuple[float, float] | None = None,
+        scale: Annotated[float, Field(gt=0)] | None = None,
         scale_mode: Mode = "fixed",
         floor: Annotated[float, Field(gt=0)] = 1e-3,
         degrees: Annotated[float, Field(gt=0)] = 4.0,
         degrees_mode: Mode = "fixed",
     ) -> None:
         super().__init__(data_shape)
-        self.scale = PositiveParameter(scale, scale_mode, self.data_shape, floor)
+        self.scale = PositiveParameter(default_scale(scale, data_range), scale_mode, self.data_shape, floor)
         self.degrees = PositiveParameter(degrees, degrees_mode, self.data_shape, floor=1.0)
 
     @property

@@ -144,8 +144,21 @@ def _in_words(annotation: ast.expr, source: Source) -> str:
             return _WORDS[name]
         case ast.Name(name):
             meaning = _alias(name, source.module, source.distribution)
-            return _in_words(meaning, source) if meaning else name
+            return _in_words(meaning, source) if meaning else _fields(name, source) or name
     return ast.unparse(annotation)
+
+
+def _fields(name: str, source: Source) -> str | None:
+    """Return the fields of a model that the component's own module defines, such as ``{name: str, width: int ≥ 1}``."""
+    path = _module_path(source.module, source.distribution)
+    for node in _parse(path).body if path else []:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            fields = [
+                each for each in node.body if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+            ]
+            words = (f"{ast.unparse(field.target)}: {_in_words(field.annotation, source)}" for field in fields)
+            return "{" + ", ".join(words) + "}" if fields else None
+    return None
 
 
 def _alias(name: str, module: str, owner: str) -> ast.Subscript | None:

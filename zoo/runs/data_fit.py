@@ -80,12 +80,8 @@ def check_data(model: Model, data: Data) -> None:
 
 def notes_on(model: Model, data: Data) -> list[str]:
     """Return what a reader of the model's metrics should know about the data."""
-    notes = []
-    if data.info.grey and model.spec.likelihood is not None and model.spec.likelihood.name == "bernoulli":
-        notes.append(
-            "greyscale pixels under a Bernoulli likelihood: the metrics in nats are cross-entropies, and compare only "
-            "with others of that kind (`data.binarise` makes pixels binary)."
-        )
+    caution = model.likelihood.caution(data.train.examples(_LOOK_AT)) if model.has("likelihood") else None
+    notes = [] if caution is None else [caution]
     untrained = model.data.untrained_classes
     if model.classes and untrained:
         where = [name for name, split in _splits(data).items() if name != "train" and _has_any(split, model, untrained)]
