@@ -13,7 +13,7 @@ from zoo.registry.catalogue import list_models, list_recipes, preset_files, reci
 from zoo.runs.recipe_schema import component_schema, model_schema, recipe_schema
 from zoo.spec import ModelSpec, Recipe
 from zoo.spec.documents import read_yaml
-from zoo.spec.model import PARTS
+from zoo.spec.model import PARTS, kind_of_role
 from zoo.spec.options import option_names
 from zoo.spec.resolve import load_recipe
 
@@ -63,6 +63,23 @@ GOOD = {
     "bare names": {"model": "vae-mlp-2d", "data": "digits", "train": {"optimizer": "sgd", "schedule": "cosine"}},
     "options of the default optimiser": {"model": "vae-mlp-2d", "data": "digits", "train": {"optimizer": {"lr": 0.1}}},
     "metrics": {"model": "vae-mlp-2d", "data": "digits", "evaluate": {"metrics": ["mse", {"name": "elbo"}]}},
+    "callbacks": {
+        "model": "vae-mlp-2d",
+        "data": "digits",
+        "train": {"callbacks": {"units": "metrics", "pictures": {"name": "figures", "every": 2, "figures": ["loss"]}}},
+    },
+    "turns and groups": {
+        "model": "vae-mlp-2d",
+        "data": "digits",
+        "train": {
+            "groups": {"decoder.*": {"weight_decay": 0.1}},
+            "turns": {"tc": {"optimizer": "sgd", "every": 2}},
+            "keep_every": 5,
+            "keep_epochs": [1, 7],
+            "monitor": "elbo",
+        },
+        "fit": {"epochs": 3},
+    },
     "nested option": {
         "model": {"preset": "vae-mlp-2d", "objective": {"beta_warmup": {"epochs": 2}}},
         "data": "digits",
@@ -89,6 +106,14 @@ WRONG = {
     "zero epochs": {"model": "vae-mlp-2d", "data": "digits", "train": {"epochs": 0}},
     "unknown optimizer": {"model": "vae-mlp-2d", "data": "digits", "train": {"optimizer": "adm"}},
     "unknown schedule": {"model": "vae-mlp-2d", "data": "digits", "train": {"schedule": "cosin"}},
+    "unknown field of a turn": {"model": "vae-mlp-2d", "data": "digits", "train": {"turns": {"tc": {"step": 2}}}},
+    "unknown callback": {"model": "vae-mlp-2d", "data": "digits", "train": {"callbacks": {"a": "metrcis"}}},
+    "unknown option of a callback": {
+        "model": "vae-mlp-2d",
+        "data": "digits",
+        "train": {"callbacks": {"a": {"name": "metrics", "evry": 2}}},
+    },
+    "unusable key of a callback": {"model": "vae-mlp-2d", "data": "digits", "train": {"callbacks": {"a.b": "metrics"}}},
     "unknown metric": {"model": "vae-mlp-2d", "data": "digits", "evaluate": {"metrics": ["elob"]}},
     "no objective": {"model": {key: value for key, value in MODEL.items() if key != "objective"}, "data": "digits"},
 }
@@ -107,7 +132,7 @@ def test_what_the_package_refuses_is_not_valid(recipe, recipes):
 
 def test_every_component_with_its_options_is_in_the_schema_of_recipes(recipes):
     definitions = recipes.schema["$defs"]
-    for kind in ("objective", *PARTS, "dataset", "metric", "figure"):
+    for kind in {kind_of_role(role) for role in ("objective", *PARTS)} | {"dataset", "metric", "figure", "callback"}:
         for name in list_components(kind):
             options = set(option_names(find_component(kind, name)))
             assert options | {"name"} <= definitions[f"{kind}.{name}"]["properties"].keys()

@@ -56,17 +56,20 @@ def trainer(
     *,
     model: Mapping[str, Any] | None = None,
     callbacks: Mapping[str, Callback] | None = None,
+    named: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> tuple[Trainer, MemoryRecorder]:
     """Return a trainer of a small VAE, and what records it.
 
     Args:
         model: fields of the model's spec to set.
+        named: the callbacks that the recipe names.
         options: fields of the training's spec to set.
     """
     torch.manual_seed(seed)
     made = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), **{**SMALL, **(model or {})})
-    spec = TrainSpec.model_validate({"epochs": 3, "batch_size": 64, "precision": "fp32", "device": "cpu", **options})
+    usual = {"epochs": 3, "batch_size": 64, "precision": "fp32", "device": "cpu", "callbacks": dict(named or {})}
+    spec = TrainSpec.model_validate({**usual, **options})
     spec = resolve_training(spec, made)
     recorder = MemoryRecorder()
     accelerator = make_accelerator(spec)

@@ -30,7 +30,7 @@ def recipe_schema() -> Schema:
 
     Example:
         >>> sorted(recipe_schema()["properties"])
-        ['data', 'description', 'evaluate', 'model', 'name', 'seed', 'train']
+        ['data', 'description', 'evaluate', 'fit', 'model', 'name', 'seed', 'train']
     """
     schema, definitions = _schema(Recipe)
     model = definitions.pop("ModelSpec")
@@ -128,15 +128,19 @@ def _complete_model(model: Schema, choices: dict[str, dict[str, Schema]], *, bes
 
 
 def _complete_training(definitions: Schema) -> None:
-    """Let the optimiser and the schedule be bare names too, and name the optimisers that there are."""
+    """Let optimisers and the schedule be bare names too, and name the optimisers and callbacks that there are."""
     schedule = definitions["ScheduleSpec"]
     definitions["ScheduleSpec"] = {"anyOf": [{"enum": schedule["properties"]["name"]["enum"]}, schedule]}
-    training = definitions["TrainSpec"]["properties"]
     names = sorted(optimizer_classes())
     mapping = {"type": "object", "properties": {"name": {"enum": names, "default": "adam"}}}
-    kept = {key: training["optimizer"][key] for key in ("default", "description")}
-    training["optimizer"] = {**kept, "anyOf": [{"enum": names}, mapping]}
-    definitions.pop("ComponentSpec", None)
+    for section in ("TrainSpec", "TurnSpec"):
+        fields = definitions[section]["properties"]
+        kept = {key: fields["optimizer"][key] for key in ("default", "description")}
+        fields["optimizer"] = {**kept, "anyOf": [{"enum": names}, mapping]}
+    callbacks = definitions["TrainSpec"]["properties"]["callbacks"]
+    choice = _choice(_add_components("callback", definitions))
+    callbacks["patternProperties"] = dict.fromkeys(callbacks["patternProperties"], choice)
+    callbacks["additionalProperties"] = False
 
 
 def _data(data: Schema, definitions: Schema) -> Schema:
