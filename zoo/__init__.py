@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zoo.model import Model
     from zoo.registry import list_components, register
     from zoo.registry.catalogue import list_models, list_pretrained, list_recipes
+    from zoo.runs.fit_prior import fit_prior
     from zoo.runs.job import train
     from zoo.spec import ModelSpec, Recipe
     from zoo.spec.resolve import load_recipe
@@ -33,6 +34,7 @@ _HOMES = {
     "ZooError": "zoo.errors",
     "build": "zoo.hub.locate",
     "evaluate": "zoo.evaluation.evaluate",
+    "fit_prior": "zoo.runs.fit_prior",
     "list_components": "zoo.registry",
     "list_hub_models": "zoo.hub.search",
     "list_models": "zoo.registry.catalogue",
@@ -56,6 +58,7 @@ __all__ = [
     "__version__",
     "build",
     "evaluate",
+    "fit_prior",
     "list_components",
     "list_hub_models",
     "list_models",

@@ -22,12 +22,12 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         files = Path(__file__).parent.glob("*.py")
-        return sorted(file.stem for file in files if not file.stem.startswith("_"))
+        return sorted(file.stem.replace("_", "-") for file in files if not file.stem.startswith("_"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = importlib.import_module(f"zoo.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"zoo.cli.{cmd_name.replace('-', '_')}").command
         return command
 
 

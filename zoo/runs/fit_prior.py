@@ -67,11 +67,12 @@ def fit_prior(
     Example:
         >>> import torch, zoo
         >>> model = zoo.build("ae-mlp-2d", data_shape=(1, 8, 8))
-        >>> fitted = fit_prior(model, torch.rand(64, 1, 8, 8), {"name": "gaussian", "learned": True}, {"epochs": 1})
+        >>> fitted = zoo.fit_prior(model, torch.rand(64, 1, 8, 8), "mixture")
         >>> fitted.sample(3).shape, fitted.spec.fitted_prior.name
-        (torch.Size([3, 1, 8, 8]), 'gaussian')
+        (torch.Size([3, 1, 8, 8]), 'mixture')
     """
     chosen = prior if isinstance(prior, ComponentSpec) else ComponentSpec.model_validate(prior)
+    _check_latents(model)
     train = evaluation_context(model, data, "train").split
     whole = with_fitted_prior(model, chosen, seed, train_examples=len(train))
     given = spec if isinstance(spec, TrainSpec) else validate(TrainSpec, dict(spec or {}), "spec")
@@ -95,8 +96,7 @@ def with_fitted_prior(model: Model, prior: ComponentSpec, seed: int, *, train_ex
     Raises:
         ComponentError: the model has no latents, or the prior does not suit it.
     """
-    if not model.has("posterior"):
-        raise ComponentError("the model has no latents for a prior to be fitted to", where="fitted_prior")
+    _check_latents(model)
     spec = model.spec.model_copy(update={"fitted_prior": prior})
     if spec.train_examples is None and asked_for(spec, "train_examples"):
         spec = spec.model_copy(update={"train_examples": train_examples})
@@ -105,6 +105,15 @@ def with_fitted_prior(model: Model, prior: ComponentSpec, seed: int, *, train_ex
     trained = {name: t for name, t in own_tensors(model).items() if not name.startswith("fitted_prior.")}
     load_weights(whole, own_tensors(whole) | trained, "fitted_prior")
     return whole.to(model.device).eval()
+
+
+def _check_latents(model: Model) -> None:
+    if not model.has("posterior"):
+        raise ComponentError(
+            "the model has no latents for a prior to be fitted to",
+            where="fitted_prior",
+            remedy="Use a model with `encoder`, `posterior` and `decoder`.",
+        )
 
 
 def fit_stage(

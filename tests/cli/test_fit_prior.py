@@ -1,0 +1,76 @@
+"""``zoo-cli fit-prior``: a prior fitted to the latents of a model, and saved with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import zoo
+
+SMALL = [
+    "model.encoder.widths=[16]", "model.decoder.widths=[16]", "data.subset=200", "train.precision=fp32",
+    "train.epochs=1", "evaluate.metrics=[mse]", "evaluate.figures=[]",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    return zoo.train("digits-ae", out=tmp_path_factory.mktemp("runs") / "digits-ae", overrides=SMALL).path
+
+
+def test_the_prior_is_saved_with_the_model_in_another_directory(cli, run, tmp_path):
+    done = cli("fit-prior", run, "{name: mixture, components: 2}", "--out", tmp_path / "fitted", "--quiet")
+    assert (done.status, done.err) == (0, "")
+    assert "Fitted the prior 'mixture'" in done.out
+    assert zoo.load(tmp_path / "fitted").spec.fitted_prior.options["components"] == 2
+    assert zoo.load(run).spec.fitted_prior is None
+
+
+def test_a_prior_without_a_closed_form_is_trained_as_asked(cli, run, tmp_path):
+    words = [
+        "--set",
+        "epochs=3",
+        "--set",
+        "optimizer.lr=0.05",
+        "--set",
+        "device=cpu",
+        "--out",
+        tmp_path / "fitted",
+        "--json",
+    ]
+    done = cli("fit-prior", run, "{name: gaussian, learned: true}", *words)
+    assert done.status == 0, done.err
+    assert json.loads(done.out) == {"model": str(tmp_path / "fitted"), "fitted_prior": "gaussian"}
+    assert "epoch 3/3" in done.err
+    assert zoo.load(tmp_path / "fitted").has("fitted_prior")
+
+
+def test_a_model_of_one_s_own_gets_its_prior_in_place(cli, run, tmp_path):
+    folder = zoo.save(zoo.load(run), tmp_path / "copy")
+    (folder / "recipe.yaml").write_text((run / "recipe.yaml").read_text())
+    assert cli("fit-prior", folder, "mixture", "--quiet").status == 0
+    assert zoo.load(folder).has("fitted_prior")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["mixture", "--data", "digits"], "the prior is fitted to other data than the run's\nName a directory: --out"),
+        (["mixtur", "--out", "x"], "unknown prior 'mixtur'\nDid you mean 'mixture'"),
+        (["{name: mixture, componets: 3}", "--out", "x"], "Did you mean 'components'"),
+        (["mixture", "--out", "x", "--set", "epoch=3"], "spec.epoch: unknown field\nDid you mean 'epochs'"),
+    ],
+)
+def test_what_cannot_be_done_is_one_message(cli, run, words, message):
+    done = cli("fit-prior", run, *words)
+    assert done.status == 2
+    assert message in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_model_that_came_with_the_package_is_not_written_into(cli):
+    done = cli("fit-prior", "vae-mlp-2d.digits", "mixture")
+    assert done.status == 2
+    assert "cannot write into vae-mlp-2d.digits: it is no directory of your own" in done.err

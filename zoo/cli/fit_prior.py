@@ -1,0 +1,78 @@
+"""``zoo-cli fit-prior``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo.cli._model import DATA_HELP, data_of
+from zoo.cli._reference import MODEL, ModelDirectory
+
+
+@click.command("fit-prior", epilog="Example: zoo-cli fit-prior runs/digits-ae '{name: mixture, components: 20}'")
+@click.argument("model", type=MODEL)
+@click.argument("prior")
+@click.option("--data", "dataset", help=DATA_HELP)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set a field of the data (data.root=DIR) or of how a prior without a closed form is trained (epochs=50); "
+    "repeatable.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of initial weights, order of the data and noise.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Directory that the model is written to.  [default: MODEL, if that is a directory of your own]",
+)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    model: ModelDirectory,
+    prior: str,
+    dataset: str | None,
+    overrides: tuple[str, ...],
+    seed: int,
+    out: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Fit PRIOR to the latents that MODEL has of its training data, and save it with the model.
+
+    PRIOR is a name (`zoo-cli list prior`), or a mapping with options. MODEL is a run or checkpoint directory,
+    hf://user/name[@revision], or a pretrained name.
+    """
+    from rich.console import Console
+
+    from zoo.checkpoints.checkpoint import load, save
+    from zoo.errors import InputError
+    from zoo.runs.fit_prior import fit_prior
+    from zoo.spec.documents import parse_yaml
+    from zoo.spec.resolve import apply_override
+    from zoo.training.progress import ConsoleReporter
+
+    if out is None and (not model.own or dataset is not None):
+        reason = "the prior is fitted to other data than the run's" if model.own else "it is no directory of your own"
+        raise InputError(
+            f"cannot write into {model.asked}: {reason}", where="--out", remedy="Name a directory: --out DIR"
+        )
+    about_data = [override for override in overrides if override.startswith("data.")]
+    spec: dict[str, Any] = {}
+    for override in overrides:
+        if override not in about_data:
+            apply_override(spec, override)
+    chosen = parse_yaml(prior, "PRIOR") if prior.lstrip().startswith("{") else {"name": prior}
+    data = data_of(model, dataset, about_data)
+    reporter = None if quiet else ConsoleReporter(Console(stderr=True))
+    fitted = fit_prior(load(model), data, chosen, spec, seed=seed, reporter=reporter)
+    folder = save(fitted, out or Path(model))
+    name = fitted.spec.fitted_prior.name if fitted.spec.fitted_prior else ""
+    if as_json:
+        click.echo(json.dumps({"model": str(folder), "fitted_prior": name}, indent=2))
+    else:
+        click.echo(f"Fitted the prior {name!r}, and saved it with the model in {folder}/")
