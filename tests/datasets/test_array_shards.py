@@ -56,7 +56,7 @@ def shards(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("limit", [1024, 0], ids=["held", "streamed"])
-@pytest.mark.parametrize("x", [IMAGES, VECTORS, VECTORS > 0], ids=["bytes", "float64", "truth values"])
+@pytest.mark.parametrize("x", [IMAGES, VECTORS, VECTORS > 0], ids=["bytes", "float64", "booleans"])
 def test_shards_give_the_examples_and_labels_of_the_one_file_in_its_order(tmp_path, suffix, x, limit):
     if suffix == "npz" and limit == 0:
         pytest.skip("archives are held in memory")
@@ -103,7 +103,7 @@ def test_workers_read_the_shards(shards, suffix, workers):
 
 
 @pytest.mark.parametrize("suffix", ["npy", "safetensors"])
-def test_what_goes_to_a_worker_is_paths_and_facts(shards):
+def test_a_worker_receives_paths_and_no_data(shards):
     examples = load(shards, in_memory_limit_mb=0).splits["train"].examples
     read(examples)  # which opens the files
     sent = pickle.dumps(examples)
@@ -146,11 +146,20 @@ def test_more_shards_than_files_may_be_open(tmp_path):
         assert examples.read(order)[0][:, 0].tolist() == [index // 2 for index in order]
 
 
-def test_shards_come_in_the_order_of_their_names_and_hidden_files_are_none(tmp_path):
+def test_shards_are_read_in_the_order_of_their_names_without_hidden_files(tmp_path):
     for name in ("b", "c", "a"):
         np.save(tmp_path / f"{name}.npy", np.full((1, 1), ord(name)))
     (tmp_path / "._a.npy").write_bytes(b"what a Mac leaves beside a file")
     assert load(tmp_path / "*.npy").splits["train"].examples[:, 0].tolist() == [97, 98, 99]
+
+
+@pytest.mark.parametrize("system", [".ipynb_checkpoints", "__MACOSX", "@eaDir", ".git"])
+def test_a_pattern_of_folders_does_not_match_those_of_systems(tmp_path, system):
+    for folder in ("a", "b", system):
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "x.npy", np.full((1, 1), len(folder)))
+    assert load(tmp_path / "*" / "x.npy").splits["train"].examples[:, 0].tolist() == [1, 1]
+    assert load(tmp_path / "**" / "*.npy").splits["train"].examples[:, 0].tolist() == [1, 1]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):
@@ -206,20 +215,20 @@ def test_a_shard_that_is_cut_short_while_it_is_read_is_named(shards, suffix):
 
 
 @pytest.mark.parametrize("limit", [1024, 0], ids=["held", "streamed"])
-def test_a_value_that_is_refused_is_told_by_its_file_and_row(tmp_path, limit):
+def test_a_value_that_is_not_finite_is_named_by_its_file_and_row(tmp_path, limit):
     values = VECTORS.copy()
     values[13, 1] = np.nan
     save_shards(tmp_path, "npy", values, np.zeros(40))
-    with pytest.raises(DataError, match=r"example 2 of .*x-2\.npy holds NaN"):
+    with pytest.raises(DataError, match=r"got NaN or infinity in example 2 of .*x-2\.npy"):
         read(load(tmp_path / "x-*.npy", in_memory_limit_mb=limit).splits["train"].examples)
 
 
-def test_a_streamed_value_out_of_range_is_told_by_its_file_and_row(tmp_path):
+def test_a_streamed_value_out_of_range_is_named_by_its_file_and_row(tmp_path):
     values = np.zeros((40, 3))
     values[13, 1] = 2
     save_shards(tmp_path, "npy", values, np.zeros(40))
     options = {"in_memory_limit_mb": 0, "value_range": [0.0, 1.0]}
-    with pytest.raises(DataError, match=r"example 2 of .*x-2\.npy holds values from 0 to 2, outside 0 … 1"):
+    with pytest.raises(DataError, match=r"expected values from 0 to 1, got 0 to 2 in example 2 of .*x-2\.npy"):
         read(load(tmp_path / "x-*.npy", **options).splits["train"].examples)
 
 
@@ -250,18 +259,20 @@ def test_shards_of_two_formats_are_both_named(tmp_path):
 def test_labels_of_fewer_examples_are_refused(tmp_path):
     save_shards(tmp_path, "npy", VECTORS, np.arange(40))
     (tmp_path / "y-3.npy").unlink()
-    with pytest.raises(DataError, match=r"40 labels were needed, the train labels .* have shape \(30,\)"):
+    with pytest.raises(
+        DataError, match=r"expected 40 labels, one for each example in 'x' \(40, 3\), got .*y-.* of shape \(30,\)"
+    ):
         load(tmp_path / "x-*.npy", labels=str(tmp_path / "y-*.npy"))
 
 
-def test_a_pattern_that_fits_nothing_says_what_was_looked_for_and_where(tmp_path):
+def test_a_pattern_without_a_match_is_named_with_its_folder(tmp_path):
     np.save(tmp_path / "x.npy", VECTORS)
     with pytest.raises(DataError) as caught:
         load(tmp_path / "train-*.npy")
     assert "train-*.npy" in caught.value.problem
     assert str(tmp_path) in caught.value.problem
     assert caught.value.where == "path"
-    with pytest.raises(DataError, match=r"no file fits labels-\*\.npy") as caught:
+    with pytest.raises(DataError, match=r"no file matches labels-\*\.npy") as caught:
         load(tmp_path / "x.npy", labels=str(tmp_path / "labels-*.npy"))
     assert caught.value.where == "labels"
     with pytest.raises(DataError, match="nowhere does not exist"):
@@ -272,7 +283,7 @@ def test_a_pattern_that_fits_nothing_says_what_was_looked_for_and_where(tmp_path
 
 
 @pytest.mark.parametrize("form", ["archive", "by column"])
-def test_what_cannot_be_streamed_is_refused_above_the_limit_with_the_remedy(tmp_path, form):
+def test_a_file_that_cannot_be_streamed_is_refused_above_the_limit_with_the_remedy(tmp_path, form):
     if form == "archive":
         np.savez(tmp_path / "x.npz", x=VECTORS)
     else:

@@ -68,7 +68,7 @@ def test_other_numbers_become_float32_without_a_range(path, kind):
     assert torch.equal(collection.splits["train"].examples, torch.from_numpy(values.astype(np.float32)))
 
 
-def test_truth_values_are_zero_and_one(path):
+def test_booleans_are_zero_and_one(path):
     collection = load(write(path, x=IMAGES > 127))
     assert collection.stored_range == (0, 1)
     assert torch.equal(collection.splits["train"].examples[:, 0], torch.from_numpy(IMAGES > 127).byte())
@@ -84,17 +84,29 @@ def test_big_endian_and_fortran_order_are_read(tmp_path):
     assert np.allclose(load(tmp_path / "x.npy").splits["train"].examples, VECTORS, atol=1e-6)
 
 
-@pytest.mark.parametrize("validation", ["val", "validation"])
-@pytest.mark.parametrize("train", ["x", "x_train"])
-def test_splits_are_found_by_name(tmp_path, train, validation):
-    arrays = {train: VECTORS[:6], f"x_{validation}": VECTORS[6:8], "x_test": VECTORS[8:]}
-    arrays |= {name.replace("x", "y"): np.arange(len(values)) % 2 for name, values in arrays.items()}
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [
+        ("x", "x_val", "x_test"),
+        ("x_train", "x_validation", "x_test"),
+        ("x_training", "x_valid", "x_testing"),
+        ("X_train", "X_dev", "X_eval"),
+        ("x_Train", "x_VALID", "x_Test"),
+        ("train_x", "val_x", "test_x"),
+        ("Train_X", "Dev_X", "Testing_X"),
+    ],
+)
+def test_splits_are_found_by_their_usual_names_in_any_case(tmp_path, train, validation, test):
+    arrays = {train: VECTORS[:6], validation: VECTORS[6:8], test: VECTORS[8:]}
+    # As people write it: `X_train` with `y_train`.
+    labels = {"y".join(name.replace("X", "x").rsplit("x", 1)): values for name, values in arrays.items()}
+    arrays |= {name: np.arange(len(values)) % 2 for name, values in labels.items()}
     splits = load(write(tmp_path / "data.npz", **arrays)).splits
     assert {name: len(stored) for name, stored in splits.items()} == {"train": 6, "validation": 2, "test": 4}
     assert splits["test"].labels.tolist() == [0, 1, 0, 1]
 
 
-def test_other_names_can_be_given(tmp_path):
+def test_arrays_may_have_other_names(tmp_path):
     write(tmp_path / "data.npz", pixels=IMAGES, kind=np.arange(12))
     stored = load(tmp_path / "data.npz", examples="pixels", labels="kind").splits["train"]
     assert stored.labels.tolist() == list(range(12))
@@ -113,8 +125,10 @@ def test_labels_of_an_npy_file_are_another_file(tmp_path):
         (np.array(["b", "a"] * 6), [1, 0] * 6, ("a", "b")),
         (np.array([[9.0], [4.0]] * 6), [1, 0] * 6, ("4", "9")),
         (np.array([-1, 1] * 6), [0, 1] * 6, ("-1", "1")),
+        (np.array([True, False] * 6), [1, 0] * 6, ("0", "1")),
+        (np.array(["ä".encode(), b"a"] * 6), [1, 0] * 6, ("a", "ä")),
     ],
-    ids=["texts", "whole floats in a column", "negative"],
+    ids=["texts", "whole floats in a column", "negative", "booleans", "bytes"],
 )
 def test_classes_are_numbered_in_order(tmp_path, labels, numbers, names):
     collection = load(write(tmp_path / "data.npz", x=VECTORS, y=labels))
@@ -154,10 +168,10 @@ def test_values_that_are_not_finite_are_refused(path, value):
         load(write(path, x=values))
 
 
-def test_a_range_is_taken_and_held(path):
+def test_a_stated_range_is_used_and_checked(path):
     values = RANDOM.random((12, 3))
     assert load(write(path, x=values), value_range=[0.0, 1.0]).stored_range == (0, 1)
-    with pytest.raises(DataError, match=r"outside 0 … 0\.1") as caught:
+    with pytest.raises(DataError, match=r"expected values from 0 to 0\.1, got") as caught:
         load(path, value_range=[0.0, 0.1])
     assert caught.value.where == "value_range"
 
@@ -189,30 +203,48 @@ def test_a_range_is_two_rising_numbers(bounds):
 @pytest.mark.parametrize(
     ("array", "said"),
     [
-        (np.array(["a", "b"]), "numbers were needed"),
-        (VECTORS.astype(complex), "numbers were needed"),
+        (np.array(["a", "b"]), "expected an array of numbers, got 'x' of type"),
+        (VECTORS.astype(complex), "expected an array of numbers, got 'x' of type"),
         (np.arange(4.0), r"shape \(4,\)"),
         (np.zeros((0, 3)), r"shape \(0, 3\)"),
         (np.zeros((2, 2, 2, 2, 2)), r"shape \(2, 2, 2, 2, 2\)"),
     ],
     ids=["texts", "complex", "one number each", "no examples", "five dimensions"],
 )
-def test_what_is_neither_vectors_nor_images_is_refused(tmp_path, array, said):
+def test_arrays_that_are_neither_vectors_nor_images_are_refused(tmp_path, array, said):
     with pytest.raises(DataError, match=said):
         load(write(tmp_path / "data.npz", x=array))
 
 
-@pytest.mark.parametrize("suffix", ["npy", "npz"])
-def test_objects_are_never_unpickled(tmp_path, suffix):
-    ragged = np.array([[1.0], [1.0, 2.0]], dtype=object)
-    file = tmp_path / f"data.{suffix}"
-    if suffix == "npy":
-        np.save(file, ragged, allow_pickle=True)
-    else:
-        np.savez(file, x=ragged)
-    with pytest.raises(DataError, match="never unpickled") as caught:
-        load(file)
-    assert "ragged" in caught.value.remedy
+OBJECTS = {
+    "texts": np.array(["yes", "no", "yes"], dtype=object),
+    "missing texts": np.array(["yes", None, np.nan], dtype=object),
+    "mixed columns": np.array([[1.0, "a"], [2.0, "b"], [3.0, "c"]], dtype=object),
+    "rows of different lengths": np.array([[1.0], [1.0, 2.0], []], dtype=object),
+    "records with objects": np.array([(1.0, "a")] * 3, dtype=[("size", "f8"), ("kind", "O")]),
+}
+
+
+@pytest.mark.parametrize("objects", OBJECTS.values(), ids=OBJECTS)
+@pytest.mark.parametrize("name", ["x", "y", "x_train", "y_train", "x_test", "y_test"])
+def test_an_array_of_objects_is_named_and_never_unpickled(tmp_path, objects, name):
+    names = ("x", "y") if len(name) == 1 else ("x_train", "y_train", "x_test", "y_test")
+    arrays = {each: np.eye(3) if each[0] == "x" else np.arange(3) for each in names}
+    np.savez(tmp_path / "data.npz", **{**arrays, name: objects})
+    with pytest.raises(DataError, match=f"the array '{name}' in .*data.npz holds Python objects") as caught:
+        load(tmp_path / "data.npz")
+    assert f"`{name}.astype(str)`" in caught.value.remedy
+    assert "damaged" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["x", "labels"])
+def test_a_file_of_objects_is_named_and_never_unpickled(tmp_path, name):
+    np.save(tmp_path / "x.npy", np.eye(3))
+    np.save(tmp_path / "labels.npy", np.arange(3))
+    np.save(tmp_path / f"{name}.npy", OBJECTS["texts"], allow_pickle=True)
+    with pytest.raises(DataError, match=rf"'{name}' in .*{name}\.npy holds Python objects") as caught:
+        load(tmp_path / "x.npy", labels=str(tmp_path / "labels.npy"))
+    assert f"`{name}.astype(str)`" in caught.value.remedy
 
 
 @pytest.mark.parametrize("content", [b"", b"<html></html>", b"\x93NUMPY\x01\x00", b"PK\x03\x04 broken"])
@@ -259,21 +291,30 @@ def test_labels_of_some_splits_alone_are_refused_by_the_name_of_the_others(tmp_p
 
 
 def test_two_training_arrays_are_refused(tmp_path):
-    with pytest.raises(DataError, match="both there"):
+    with pytest.raises(DataError, match="'x' and 'x_train' are both arrays of the train split"):
         load(write(tmp_path / "data.npz", x=VECTORS, x_train=VECTORS))
 
 
 def test_splits_of_different_types_are_refused(tmp_path):
-    with pytest.raises(DataError, match="different types"):
+    with pytest.raises(DataError, match="expected splits of one type, got 'x_train' of uint8, 'x_test' of float64"):
         load(write(tmp_path / "data.npz", x_train=IMAGES, x_test=IMAGES / 255))
 
 
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        (np.arange(11), "12 labels were needed"),
-        (np.arange(24).reshape(12, 2), "12 labels were needed"),
-        (np.linspace(0, 1, 12), "whole numbers or texts"),
+        (np.arange(11), r"expected 12 labels, one for each example in 'x' \(12, 3\), got 'y' in .* of shape"),
+        (
+            np.arange(24).reshape(12, 2),
+            r"expected 12 labels, one for each example in 'x' \(12, 3\), got 'y' in .* of shape",
+        ),
+        (np.linspace(0, 1, 12), "whole numbers or texts as labels, got .* as number 1 of 'y'"),
+        (np.array([1.0, np.nan] * 6), "got nan as number 1 of 'y'"),
+        (np.array([1.0, np.inf] * 6), "got inf as number 1 of 'y'"),
+        (np.array([1e30, 2e30] * 6), "got 1e[+]30 as number 0 of 'y'"),
+        (np.array([2**63, 1] * 6, dtype="u8"), "got 9223372036854775808 as number 0 of 'y'"),
+        (np.array(["2026-01-01"] * 12, dtype="M8[D]"), r"got 'y' in .* of type datetime64\[D\]"),
+        (np.array([b"\xff"] * 12), "bytes that are not UTF-8"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(tmp_path, labels, said):
@@ -296,3 +337,41 @@ def test_labels_without_a_row_and_sizes_below_zero_are_refused(tmp_path):
     (tmp_path / "z.npy").write_bytes(damaged)
     with pytest.raises(DataError, match=r"z.npy cannot be read: its shape is \(-5, 3\)"):
         Arrays(path=str(tmp_path / "z.npy")).load(print)
+
+
+def test_names_of_examples_and_labels_have_splits_too(tmp_path):
+    arrays = {"train_images": IMAGES, "val_images": IMAGES[:4], "test_images": IMAGES[:5]}
+    labels = {"train_labels": np.zeros(12), "val_labels": np.ones(4), "test_labels": np.zeros(5)}
+    collection = load(write(tmp_path / "data.npz", **arrays, **labels), examples="images", labels="labels")
+    assert {name: len(stored) for name, stored in collection.splits.items()} == {
+        "train": 12,
+        "validation": 4,
+        "test": 5,
+    }
+    assert collection.splits["validation"].labels.tolist() == [1] * 4
+
+
+def test_the_name_as_it_is_written_wins_over_other_capitals(tmp_path):
+    write(tmp_path / "data.npz", x=VECTORS, X=VECTORS[:5])
+    assert len(load(tmp_path / "data.npz").splits["train"]) == 12
+    assert len(load(tmp_path / "data.npz", examples="X").splits["train"]) == 5
+
+
+def test_arrays_that_are_not_used_are_named_in_one_note(tmp_path):
+    write(tmp_path / "data.npz", x=VECTORS, y=np.arange(12), ids=np.arange(12), x_extra=VECTORS)
+    notes = []
+    Arrays(path=str(tmp_path / "data.npz")).load(notes.append)
+    assert notes == [f"{tmp_path / 'data.npz'}: not used: the arrays ids, x_extra"]
+
+
+def test_texts_in_one_split_and_numbers_in_another_are_refused(tmp_path):
+    write(tmp_path / "data.npz", x=VECTORS, x_test=VECTORS, y=np.array(["1"] * 12), y_test=np.arange(12))
+    with pytest.raises(DataError, match=r"'y' in .* holds texts, 'y_test' in .* holds numbers"):
+        load(tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize("labels", ["y.npy", "../labels/y.npy", "y-*.npy"])
+def test_relative_paths_start_from_a_folder_labels_of_a_file_too(tmp_path, labels):
+    changed = Arrays.with_absolute_paths({"path": "x.npy", "labels": labels}, tmp_path)
+    assert changed == {"path": str(tmp_path / "x.npy"), "labels": str(tmp_path / labels)}
+    assert Arrays.with_absolute_paths({"path": "x.npz", "labels": "y"}, tmp_path)["labels"] == "y"

@@ -127,7 +127,7 @@ def published(monkeypatch):
 
 def test_a_failed_download_leaves_nothing(tmp_path, published, monkeypatch):
     monkeypatch.setattr(published, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
-    with pytest.raises(DataError, match="cannot be had") as caught:
+    with pytest.raises(DataError, match="could not be downloaded") as caught:
         load(tmp_path)
     assert "`digits`" in caught.value.remedy
     assert {file.name for file in tmp_path.rglob("*") if file.is_file()} <= {".download.lock"}

@@ -1,35 +1,25 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from tests.datasets.image_files import HEIGHT, WIDTH, load, pixels, save, sizes
+from zoo.datasets import TargetSize
 from zoo.datasets.image_folder import ImageFolder
 from zoo.errors import DataError
-
-HEIGHT, WIDTH = 4, 6
-
-
-def pixels(seed: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def save(path: Path, array: np.ndarray, **options) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).save(path, **options)
-
-
-def load(root, **options):
-    return ImageFolder(root=str(root), **options).load(lambda message: None)
 
 
 @pytest.fixture
 def classes(tmp_path):
     """Two classes of three images each."""
     for number in range(6):
-        save(tmp_path / ("dog" if number % 2 else "cat") / f"{number}.png", pixels(number))
+        save(tmp_path / ("dog" if number % 2 else "cat") / f"{number}.png", number)
     return tmp_path
+
+
+def read(stored):
+    examples = stored.examples
+    return examples if isinstance(examples, torch.Tensor) else examples.read(range(len(examples)))[0]
 
 
 def test_class_folders_give_labels_and_images_are_not_transposed(classes):
@@ -41,93 +31,68 @@ def test_class_folders_give_labels_and_images_are_not_transposed(classes):
         assert torch.equal(image, torch.from_numpy(pixels(number)).permute(2, 0, 1))
 
 
-@pytest.mark.parametrize("validation", ["val", "validation"])
-def test_split_folders_are_splits(tmp_path, validation):
-    for number, split in enumerate(("train", "train", validation, "test")):
-        save(tmp_path / split / "a" / f"{number}.png", pixels(number))
-    splits = load(tmp_path).splits
-    assert {name: len(stored) for name, stored in splits.items()} == {"train": 2, "validation": 1, "test": 1}
-    assert torch.equal(splits["test"].examples[0], torch.from_numpy(pixels(3)).permute(2, 0, 1))
+def test_split_folders_are_splits(tmp_path):
+    for number, split in enumerate(("train", "train", "val", "test")):
+        save(tmp_path / split / "a" / f"{number}.png", number)
+    collection = load(tmp_path)
+    assert sizes(collection) == {"train": 2, "validation": 1, "test": 1}
+    assert torch.equal(collection.splits["test"].examples[0], torch.from_numpy(pixels(3)).permute(2, 0, 1))
 
 
 def test_images_without_classes_have_no_labels(tmp_path):
     for number in range(3):
-        save(tmp_path / f"{number}.png", pixels(number))
-    (tmp_path / "notes.txt").write_text("not an image")
+        save(tmp_path / f"{number}.png", number)
     collection = load(tmp_path)
     assert collection.splits["train"].labels is None
     assert collection.class_names == ()
-    assert len(collection.splits["train"]) == 3
+    assert sizes(collection) == {"train": 3}
 
 
-def test_streamed_and_held_images_are_the_same(classes):
-    held = load(classes).splits["train"]
-    streamed = load(classes, in_memory_limit_mb=0).splits["train"]
+@pytest.mark.parametrize("target", [None, TargetSize(8, 5, "pad")])
+def test_streamed_and_held_images_are_the_same(classes, target):
+    held = load(classes, target).splits["train"]
+    streamed = load(classes, target, in_memory_limit_mb=0).splits["train"]
     assert not isinstance(streamed.examples, torch.Tensor)
     order = [5, 0, 3, 3]
     assert torch.equal(streamed.examples.read(order)[0], held.examples[order])
     assert torch.equal(streamed.labels, held.labels)
+    assert streamed.examples.read([])[0].shape == (0, *held.examples.shape[1:])
 
 
 def test_one_channel_is_the_luminance(classes):
     grey = load(classes, channels=1).splits["train"].examples
     assert grey.shape == (6, 1, HEIGHT, WIDTH)
-    expected = np.array(Image.fromarray(pixels(0)).convert("L"))
-    assert torch.equal(grey[0, 0], torch.from_numpy(expected))
+    assert torch.equal(grey[0, 0], torch.from_numpy(np.array(Image.fromarray(pixels(0)).convert("L"))))
 
 
-def test_size_scales_and_crops_the_middle(tmp_path):
+@pytest.mark.parametrize("options", [{"size": [10, 10]}, {}])
+def test_the_option_size_is_another_name_of_resizing_with_a_crop(tmp_path, options):
     array = np.zeros((10, 30, 3), dtype=np.uint8)
     array[:, 10:20] = 255
     save(tmp_path / "wide.png", array)
     save(tmp_path / "tall.png", array.transpose(1, 0, 2).copy())
-    examples = load(tmp_path, size=[10, 10]).splits["train"].examples
-    assert (examples == 255).all()
-
-
-def test_photographs_are_turned_upright(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned by a quarter
-    for limit in (1024, 0):
-        save(tmp_path / "photo.jpg", pixels(0, 8, 16), exif=exif.tobytes())
-        stored = load(tmp_path, in_memory_limit_mb=limit).splits["train"]
-        assert (stored.examples if limit else stored.examples.read([0])[0]).shape == (1, 3, 16, 8)
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
-def test_every_common_mode_is_read(tmp_path, mode):
-    suffix = "tif" if mode == "CMYK" else "png"
-    Image.fromarray(pixels(0)).convert(mode).save(tmp_path / f"image.{suffix}")
-    for channels in (1, 3):
-        assert load(tmp_path, channels=channels).splits["train"].examples.shape == (1, channels, HEIGHT, WIDTH)
-
-
-def test_a_palette_with_transparency_is_read(tmp_path):
-    image = Image.fromarray(pixels(0)).convert("P")
-    image.save(tmp_path / "image.png", transparency=bytes(range(256)))
-    assert load(tmp_path).splits["train"].examples.shape == (1, 3, HEIGHT, WIDTH)
-
-
-def test_sixteen_bits_are_refused_rather_than_clipped(tmp_path):
-    Image.fromarray(np.full((4, 4), 40_000, dtype=np.uint16)).save(tmp_path / "deep.png")
-    with pytest.raises(DataError, match=r"deep.png has pixels of mode I;16"):
-        load(tmp_path)
+    target = None if options else TargetSize(10, 10, "crop")
+    assert (load(tmp_path, target, **options).splits["train"].examples == 255).all()
 
 
 @pytest.mark.parametrize("limit", [1024, 0], ids=["held", "streamed"])
 @pytest.mark.parametrize("content", [b"", b"<html>", b"\x89PNG\r\n\x1a\n broken"], ids=["empty", "html", "png"])
 def test_a_broken_image_is_named_at_once(classes, content, limit):
     (classes / "cat" / "2.png").write_bytes(content)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match="no readable image") as caught:
         load(classes, in_memory_limit_mb=limit)
     assert str(classes / "cat" / "2.png") in caught.value.problem
     assert caught.value.where == "root"
+    assert "on_error: skip" in caught.value.remedy
+
+
+def truncate(path):
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
 
 
 def test_a_truncated_image_is_named(classes):
-    save(classes / "dog" / "9.png", pixels(0))
-    whole = (classes / "dog" / "9.png").read_bytes()
-    (classes / "dog" / "9.png").write_bytes(whole[: len(whole) // 2])
+    truncate(save(classes / "dog" / "9.png"))
     with pytest.raises(DataError, match=r"9\.png is no readable image"):
         load(classes)
     streamed = load(classes, in_memory_limit_mb=0).splits["train"].examples
@@ -136,51 +101,115 @@ def test_a_truncated_image_is_named(classes):
 
 
 @pytest.mark.parametrize("limit", [1024, 0], ids=["held", "streamed"])
-def test_another_size_is_refused_with_the_remedy(classes, limit):
+def test_images_that_cannot_be_read_are_left_out_counted_and_listed(classes, limit):
+    whole = load(classes)
+    truncate(save(classes / "dog" / "8.jpg", np.tile(pixels(0), (20, 20, 1))))
+    (classes / "cat" / "9.png").write_bytes(b"no image")
+    Image.new("F", (WIDTH, HEIGHT)).save(classes / "cat" / "0.tif")
+    save(
+        classes / "cat" / "10.gif",
+        Image.new("L", (WIDTH, HEIGHT)),
+        save_all=True,
+        append_images=[Image.new("L", (6, 4), 99)],
+    )
+    notes = []
+    collection = load(classes, note=notes.append, on_error="skip", in_memory_limit_mb=limit)
+    train = collection.splits["train"]
+    assert torch.equal(read(train), whole.splits["train"].examples)
+    assert torch.equal(train.labels, whole.splits["train"].labels)
+    assert set(collection.facts["skipped"]) == {
+        str(classes / name) for name in ("dog/8.jpg", "cat/9.png", "cat/0.tif", "cat/10.gif")
+    }
+    (note,) = notes
+    assert "left out 4 of 10 image files: " in note
+    assert str(classes / "cat" / "9.png") in note
+
+
+@pytest.mark.parametrize("broken", ["first", "all of a class", "all of a split"])
+def test_leaving_images_out_never_empties_a_class_or_split(tmp_path, broken):
+    for name in ("train/a/1.png", "train/a/2.png", "train/b/1.png", "test/a/1.png"):
+        save(tmp_path / name)
+    bad = {"first": "train/a/1.png", "all of a class": "train/b/1.png", "all of a split": "test/a/1.png"}[broken]
+    (tmp_path / bad).write_bytes(b"")
+    for limit in (1024, 0):
+        if broken == "first":
+            assert sizes(load(tmp_path, on_error="skip", in_memory_limit_mb=limit)) == {"train": 2, "test": 1}
+        else:
+            with pytest.raises(DataError, match=r"no file of the (class 'b' in the training|test) split can be read"):
+                load(tmp_path, on_error="skip", in_memory_limit_mb=limit)
+
+
+def test_a_folder_of_broken_images_alone_is_refused(tmp_path):
+    (tmp_path / "1.png").write_bytes(b"")
+    with pytest.raises(DataError, match="none of the image files can be read") as caught:
+        load(tmp_path, on_error="skip")
+    assert "1.png is no readable image" in caught.value.remedy
+
+
+@pytest.mark.parametrize("limit", [1024, 0], ids=["held", "streamed"])
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_images_of_several_sizes_are_refused_with_the_sizes_in_use(classes, limit, on_error):
     save(classes / "dog" / "7.png", pixels(0, 5, 7))
-    with pytest.raises(DataError, match=r"7\.png has 5 × 7") as caught:
-        load(classes, in_memory_limit_mb=limit)
-    assert "data.size" in caught.value.remedy
+    save(classes / "dog" / "8.png", pixels(0, 5, 7))
+    save(classes / "dog" / "9.png", pixels(0, 6, 8))
+    with pytest.raises(DataError, match="expected images of one size") as caught:
+        load(classes, in_memory_limit_mb=limit, on_error=on_error)
+    assert f"4 × 6 (6 files, such as {classes / 'cat' / '0.png'})" in caught.value.problem
+    assert f"5 × 7 (2 files, such as {classes / 'dog' / '7.png'})" in caught.value.problem
+    assert f"6 × 8 (1 file {classes / 'dog' / '9.png'})" in caught.value.problem
+    assert "`resize: [4, 6]`" in caught.value.remedy
 
 
-def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match="nowhere does not exist"):
-        load(tmp_path / "nowhere")
+def test_stretching_is_mentioned_once_with_the_way_out(tmp_path):
+    for number in range(3):
+        save(tmp_path / f"{number}.png", pixels(number, 10, 20))
+    for fit, count in (("stretch", 1), ("crop", 0), ("pad", 0)):
+        notes = []
+        load(tmp_path, TargetSize(8, 8, fit), note=notes.append)
+        assert len(notes) == count
+        assert all("fit: crop" in note and "from 10 × 20 to 8 × 8" in note for note in notes)
+    notes = []
+    load(tmp_path, TargetSize(5, 10), note=notes.append)
+    assert notes == []
 
 
-def test_empty_folders_are_named(classes):
-    (classes / "zebra").mkdir()
-    with pytest.raises(DataError, match="zebra holds no images"):
-        load(classes)
+@pytest.mark.parametrize("limit", [1024, 0], ids=["held", "streamed"])
+@pytest.mark.parametrize("suffix", ["gif", "tif", "png", "webp"])
+def test_files_of_several_frames_are_refused_read_in_part_or_read_whole(tmp_path, suffix, limit):
+    frames = [Image.new("L", (WIDTH, HEIGHT), grey) for grey in (50, 100, 200)]
+    options = {"lossless": True} if suffix == "webp" else {}
+    save(tmp_path / "b" / f"film.{suffix}", frames[0], save_all=True, append_images=frames[1:], **options)
+    save(tmp_path / "a" / "still.png", Image.new("L", (WIDTH, HEIGHT), 10))
+    with pytest.raises(DataError, match=rf"film\.{suffix} has 3 pages or frames, expected one") as caught:
+        load(tmp_path, in_memory_limit_mb=limit)
+    assert "frames: first" in caught.value.remedy
+    for option, greys, labels in (("first", [10, 50], [0, 1]), ("all", [10, 50, 100, 200], [0, 1, 1, 1])):
+        train = load(tmp_path, channels=1, frames=option, in_memory_limit_mb=limit).splits["train"]
+        assert read(train).flatten(1).float().mean(1).round().tolist() == greys
+        assert train.labels.tolist() == labels
 
 
-def test_an_empty_root_is_named(tmp_path):
-    with pytest.raises(DataError, match="holds no images"):
-        load(tmp_path)
-
-
-def test_loose_images_beside_class_folders_are_refused(classes):
-    save(classes / "loose.png", pixels(0))
-    with pytest.raises(DataError, match=r"loose\.png"):
-        load(classes)
-
-
-def test_a_class_without_training_images_is_refused(tmp_path):
-    save(tmp_path / "train" / "a" / "0.png", pixels(0))
-    save(tmp_path / "test" / "b" / "0.png", pixels(0))
-    with pytest.raises(DataError, match=r"\['b'\]"):
-        load(tmp_path)
-
-
-def test_two_validation_folders_are_refused(tmp_path):
-    for split in ("train", "val", "validation"):
-        save(tmp_path / split / "0.png", pixels(0))
-    with pytest.raises(DataError, match="both there"):
-        load(tmp_path)
+def test_a_photograph_with_a_preview_is_one_image(tmp_path):
+    """A camera's MPO file holds other views of the same scene."""
+    views = [Image.fromarray(np.full((8, 8, 3), grey, np.uint8)) for grey in (60, 200)]
+    save(tmp_path / "photo.jpg", views[0], format="MPO", save_all=True, append_images=views[1:])
+    for frames in ("refuse", "all"):
+        examples = load(tmp_path, frames=frames).splits["train"].examples
+        assert examples.shape == (1, 3, 8, 8)
+        assert (examples - 60).abs().max() <= 2
 
 
 @pytest.mark.parametrize(
-    ("options", "where"), [({"channels": 2}, "channels"), ({"size": [4]}, "size"), ({"size": [0, 4]}, "size")]
+    ("options", "where"),
+    [
+        ({"channels": 2}, "channels"),
+        ({"size": [4]}, "size"),
+        ({"size": [0, 4]}, "size"),
+        ({"background": "no colour"}, "background"),
+        ({"background": "#12"}, "background"),
+        ({"value_range": [1.0]}, "value_range"),
+        ({"value_range": [2.0, 1.0]}, "value_range"),
+    ],
 )
 def test_options_are_checked(options, where):
     with pytest.raises(DataError) as caught:

@@ -133,7 +133,7 @@ def test_nothing_is_the_neutral_change():
         ("data=mnist", "data.name", "mnist"),
         ("data.binarise=dynamic", "data.binarise", "dynamic"),
         ("data.root=a=b", "data.root", "a=b"),
-        ("data={name: mnist, root: here}", "data.root", "here"),
+        ("data={name: mnist, root: /here}", "data.root", "/here"),
         ("evaluate.metrics=[mse]", "evaluate.metrics", [{"name": "mse"}]),
         ("description='one: two'", "description", "one: two"),
     ],

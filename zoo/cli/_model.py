@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 DATA_HELP = (
     "Dataset, by name or as {name: NAME, OPTION: VALUE}, prepared as in training.  [default: that of the recipe]"
 )
-_PREPARATION = ("binarise", "scale", "pad", "resize")
+_PREPARATION = ("binarise", "scale", "pad", "resize", "fit")
 SET_HELP = "Set a field of the data, such as root=DIR or binarise=threshold; repeatable."
 
 

@@ -17,7 +17,7 @@ from zoo.data.splitting import Part, cut
 from zoo.data.statistics import holds_grey, standardisation
 from zoo.data.store import MemoryStore, Store, StreamedStore
 from zoo.data.validation import check_collection
-from zoo.datasets import Collection, Dataset
+from zoo.datasets import Collection, Dataset, ImageDataset, TargetSize
 from zoo.errors import DataError, ZooError
 from zoo.preparation.described import describe_geometry, describe_scaling
 from zoo.preparation.transforms import Binarisation, DynamicDraw, Geometry, Scaling, StaticDraw, Threshold
@@ -122,6 +122,8 @@ def collect(spec: DataSpec, note: Callable[[str], None] = _silent) -> Collection
     options = check_options(component, spec.options, "data", also_valid=DataSpec.model_fields)
     dataset: Dataset = construct(component, options, {}, "data")
     try:
+        if isinstance(dataset, ImageDataset) and spec.resize is not None:
+            return dataset.load(note, TargetSize(*spec.resize, spec.fit))
         return dataset.load(note)
     except ZooError as error:
         error.where = f"data.{error.where}" if error.where else "data"
@@ -182,8 +184,8 @@ def _geometry(spec: DataSpec, collection: Collection, shape: tuple[int, ...]) ->
                 where=f"data.{field}",
                 remedy=f"Leave out `{field}`.",
             )
-    background = collection.stored_range[0] if collection.stored_range else 0.0
-    return Geometry(resize=spec.resize, pad=spec.pad, background=background)
+    background = collection.background or (collection.stored_range[0] if collection.stored_range else 0.0)
+    return Geometry(resize=spec.resize, pad=spec.pad, background=background, fit=spec.fit)
 
 
 def _store(collection: Collection, part: Part, geometry: Geometry, workers: int) -> Store:

@@ -5,19 +5,35 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
 
 from torch import Tensor
 
+from zoo.datasets._image_format import ImageFormat
+from zoo.datasets._target_size import Fit, TargetSize
 from zoo.spec.data_description import ReadingDescription
+from zoo.spec.paths import absolute_path
+
+__all__ = [
+    "SPLITS",
+    "Collection",
+    "Dataset",
+    "Fit",
+    "ImageDataset",
+    "ImageFormat",
+    "Indexable",
+    "Stored",
+    "TargetSize",
+]
 
 SPLITS = ("train", "validation", "test")
 
 
 class Indexable(Protocol):
-    """Examples that are read when they are wanted, because they do not fit in memory.
+    """Examples that are read when they are needed, because they do not fit in memory.
 
-    It is pickled to worker processes, where they are not forked: files are opened by those who read them.
+    It is pickled to worker processes that are not forked, so it opens files where it reads them.
     """
 
     def __len__(self) -> int: ...
@@ -58,9 +74,11 @@ class Collection:
         class_names: names of the classes, in the order of the labels; empty without labels.
         citation: how the dataset asks to be cited.
         licence: under which terms it comes, as an SPDX name or a sentence.
+        facts: what else the dataset knows of itself, such as the parameters of a mixture or the files it left out.
         columns: names of the columns of a table, in order.
-        layout: how the arrays of images are laid out where they come from, as which samples are given back.
-        reading: how image files became examples, so that others are read alike.
+        layout: how arrays of images are laid out at their source, which is how samples are returned.
+        reading: how image files became examples, so that others are read in the same way.
+        background: stored value of each channel that padding adds; None: the lower end of ``stored_range``, or 0.
     """
 
     splits: Mapping[str, Stored]
@@ -72,18 +90,56 @@ class Collection:
     columns: tuple[str, ...] = ()
     layout: Literal["channels_first", "channels_last", "no_channels"] = "channels_first"
     reading: ReadingDescription | None = None
+    background: tuple[float, ...] | None = None
 
 
 class Dataset(ABC):
-    """Finds and reads a dataset; what it returns is prepared by :mod:`zoo.data`."""
+    """Finds and reads a dataset; :mod:`zoo.data` prepares what it returns.
+
+    Attributes:
+        path_options: options that name files or folders. A relative one starts from the folder of the recipe that
+            it is written in.
+    """
+
+    path_options: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def load(self, note: Callable[[str], None]) -> Collection:
         """Return the data as stored.
 
         Args:
-            note: is told, in a sentence, of work that takes long (a download).
+            note: receives a sentence about work that takes long (a download), and about what was left out.
 
         Raises:
-            DataError: the data cannot be had or are damaged: what was looked for, where, and what to do.
+            DataError: the data cannot be found or are damaged: what was looked for, where, and what to do.
+        """
+
+    @classmethod
+    def with_absolute_paths(cls, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+        """Return options in which relative paths start from ``folder`` (see :func:`zoo.spec.paths.absolute_path`).
+
+        Example:
+            >>> from zoo.datasets.image_folder import ImageFolder
+            >>> ImageFolder.with_absolute_paths({"root": "photos", "channels": 1}, Path("/project"))
+            {'root': '/project/photos', 'channels': 1}
+        """
+        return {
+            name: absolute_path(value, folder) if name in cls.path_options and isinstance(value, str) else value
+            for name, value in options.items()
+        }
+
+
+class ImageDataset(Dataset):
+    """A dataset that can bring images to one size while it reads them, which spares memory where they are larger."""
+
+    @abstractmethod
+    def load(self, note: Callable[[str], None], target: TargetSize | None = None) -> Collection:
+        """Return the data as stored.
+
+        Args:
+            note: as for any dataset.
+            target: the size of all images; None: they must be of one size already.
+
+        Raises:
+            DataError: as for any dataset.
         """

@@ -1,4 +1,4 @@
-"""Finding the files of an array, and what lies where in them; nothing in them is ever unpickled."""
+"""Finding the files of an array, and where its rows lie in them; nothing in them is ever unpickled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import IO, Any
 import numpy as np
 from safetensors import safe_open
 
-from zoo.datasets._array_rows import Array, ArrayRows, Piece, told
+from zoo.datasets._array_rows import Array, ArrayRows, Piece, naming_file
+from zoo.datasets._names import is_system_name
 from zoo.errors import DataError
 
 _FORMATS = "Formats: .npy, .npz, .safetensors."
@@ -26,7 +27,7 @@ class ArrayFiles:
     Args:
         path: a file or a pattern of files.
         examples: what the array of a ``.npy`` file is called.
-        labels: path or pattern of the labels, which is what they are called too, for a ``.npy`` file.
+        labels: path or pattern of the labels of a ``.npy`` file, which is also the name of their array.
 
     Attributes:
         names: names of the arrays.
@@ -53,17 +54,17 @@ class ArrayFiles:
             raise DataError(f"{self._files[0]} has the suffix {self._suffix!r}", where="path", remedy=_FORMATS)
 
     def rows(self, name: str) -> ArrayRows:
-        """Return one array, of which nothing is read yet but its form."""
+        """Return one array, of which only the shape and type are read."""
         pieces = []
         for file in self._beside.get(name, self._files) if self._suffix == ".npy" else self._files:
-            with told(file):
+            with naming_file(file):
                 pieces.append(_PIECES[self._suffix](file, name))
         return ArrayRows(pieces)
 
     def _names(self) -> list[str]:
         names: list[list[str]] = []
         for file in self._files:
-            with told(file):
+            with naming_file(file):
                 names.append(sorted(_NAMES[self._suffix](file)))
             if names[-1] != names[0]:
                 raise DataError(
@@ -75,12 +76,14 @@ class ArrayFiles:
 
 
 def find_files(path: str, where: str) -> list[Path]:
-    """Return the file of that name, or else those that fit the pattern, in the order of their names.
+    """Return the file of that name, or else those that match the pattern, in the order of their names.
+
+    Hidden files, and those that systems leave behind, match no pattern.
 
     Raises:
         DataError: there is none; the message says what was looked for, and where.
     """
-    place = Path(path).expanduser()
+    place = Path(path).expanduser().absolute()
     if place.is_file():
         return [place]
     if place.is_dir():
@@ -90,37 +93,43 @@ def find_files(path: str, where: str) -> list[Path]:
         raise DataError(f"the file {place} does not exist", where=where, remedy=_FORMATS)
     folder, pattern = Path(*place.parts[:first]), Path(*place.parts[first:])
     if not folder.is_dir():
-        raise DataError(f"the folder {folder.absolute()} does not exist", where=where, remedy=f"It is that of {path}.")
-    # Some systems keep a hidden file of their own beside each.
-    found = sorted(file for file in folder.glob(str(pattern)) if file.is_file() and not file.name.startswith("."))
+        raise DataError(f"the folder {folder} does not exist", where=where, remedy=f"The pattern is {path}.")
+    matches = (file for file in folder.glob(str(pattern)) if file.is_file())
+    found = sorted(file for file in matches if not any(map(is_system_name, file.relative_to(folder).parts)))
     if not found:
         raise DataError(
-            f"no file fits {pattern} in {folder.absolute()}, among {len(list(folder.iterdir()))} that are there",
+            f"no file matches {pattern} in {folder}, which holds {len(list(folder.iterdir()))} files and folders",
             where=where,
             remedy="* stands for any text, ? for one character; quote the pattern in a shell.",
         )
     return found
 
 
-def _npy_piece(path: Path, _: str) -> Piece:
+def _npy_piece(path: Path, name: str) -> Piece:
     with path.open("rb") as file:
-        shape, by_column, stored = _npy_header(file)
+        shape, by_column, stored = _npy_header(file, path, path.stem)
         offset, size = file.tell(), path.stat().st_size
-    needed = offset + math.prod(shape) * stored.itemsize
-    if size < needed:
-        raise ValueError(f"it has {size} of {needed} bytes")
+    promised = offset + math.prod(shape) * stored.itemsize
+    if size < promised:
+        raise ValueError(f"it has {size:,} of {promised:,} bytes")
     load = partial(_load_npy, path) if by_column and len(shape) > 1 else None
     return Piece(path, "", shape, stored, offset, load)
 
 
-def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _npy_header(file: IO[bytes], path: Path, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"its version is {version[0]}.{version[1]}")
     shape, by_column, stored = readers[version](file)
     if stored.hasobject:
-        raise ValueError("it holds objects")
+        variable = name if name.isidentifier() else "array"
+        raise DataError(
+            f"the array {name!r} in {path} holds Python objects (dtype {stored}), which are never unpickled",
+            where="path",
+            remedy=f"Save texts, such as a column of pandas, with `{variable}.astype(str)`, and numbers with "
+            f"`{variable}.astype(float)`. Rows of different lengths are no array: fill them up, or cut them.",
+        )
     if min(shape, default=0) < 0:
         raise ValueError(f"its shape is {shape}")
     return shape, by_column, stored
@@ -133,14 +142,14 @@ def _load_npy(path: Path) -> Array:
 
 def _npz_names(path: Path) -> list[str]:
     if not zipfile.is_zipfile(path):
-        raise ValueError("it is no archive of arrays")
+        raise ValueError("it is no .npz archive")
     with np.load(path, allow_pickle=False) as archive:
         return list(archive.files)
 
 
 def _npz_piece(path: Path, name: str) -> Piece:
     with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
-        shape, _, stored = _npy_header(file)
+        shape, _, stored = _npy_header(file, path, name)
     return Piece(path, name, shape, stored, load=partial(_load_npz, path, name))
 
 
@@ -160,7 +169,7 @@ def _safetensors_piece(path: Path, name: str) -> Piece:
         part = file.get_slice(name)
         shape = tuple(part.get_shape())
         stored = (part[:0] if shape else file.get_tensor(name)).dtype
-    # Its own reader maps the file, and what it has touched stays in memory.
+    # The reader of safetensors maps the file, and the pages that it has touched stay in memory.
     with path.open("rb") as raw:
         size = int.from_bytes(raw.read(8), "little")
         begin = json.loads(raw.read(size))[name]["data_offsets"][0]

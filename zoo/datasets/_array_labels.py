@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,41 +12,98 @@ from torch import Tensor
 from zoo.datasets._array_rows import Array
 from zoo.errors import DataError
 
+_EXACT = 2**53
+"""From here on, floats no longer tell neighbouring whole numbers apart."""
 
-def class_numbers(
-    raw: Mapping[str, Array], sizes: Mapping[str, int], path: str
-) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of one split as they are stored.
+
+    Attributes:
+        values: (N,) or (N, 1), whole numbers or texts.
+        name: what the array is called, with its file.
+        examples: what the array of the examples is called.
+        count: number of examples.
+    """
+
+    values: Array
+    name: str
+    examples: str
+    count: int
+
+
+def class_numbers(labels: Mapping[str, Labels]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Number the classes from 0 in their sorted order, over all splits, and name them.
 
-    Args:
-        raw: labels (N,) or (N, 1) of each split: whole numbers or texts.
-        sizes: number of examples in each split.
-
     Raises:
-        DataError: labels are of another type or number.
+        DataError: labels are of another type or number; the message names their array.
 
     Example:
-        >>> numbers, names = class_numbers({"train": np.array([7, 3, 7])}, {"train": 3}, "data.npz")
+        >>> numbers, names = class_numbers({"train": Labels(np.array([7, 3, 7]), "y in data.npz", "x", 3)})
         >>> numbers["train"], names
         (tensor([1, 0, 1]), ('3', '7'))
     """
-    flat = {split: _checked(values, sizes[split], f"{split} labels of {path}") for split, values in raw.items()}
+    flat = {split: _checked(each) for split, each in labels.items()}
+    texts = {split: values.dtype.kind == "U" for split, values in flat.items()}
+    if len(set(texts.values())) > 1:
+        one, other = (next(labels[split].name for split in texts if texts[split] is kind) for kind in (True, False))
+        raise DataError(
+            f"{one} holds texts, {other} holds numbers", where="labels", remedy="Save the labels of all splits alike."
+        )
     classes, numbers = np.unique(np.concatenate(list(flat.values())), return_inverse=True)
     ends = np.cumsum([len(values) for values in flat.values()])[:-1]
     parts = np.split(numbers.reshape(-1).astype(np.int64), ends)
     return {split: torch.from_numpy(part) for split, part in zip(flat, parts, strict=True)}, tuple(map(str, classes))
 
 
-def _checked(labels: Array, size: int, which: str) -> Array:
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.shape != (size,):
-        raise DataError(f"{size} labels were needed, the {which} have shape {labels.shape}", where="labels")
-    whole = labels.dtype.kind == "f" and bool(np.all(labels == np.floor(labels)))
-    if labels.dtype.kind not in "buiU" and not whole:
+def _checked(labels: Labels) -> Array:
+    """Return labels (N,) as int64 or texts."""
+    values = labels.values
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.shape != (labels.count,):
         raise DataError(
-            f"the {which} are {labels.dtype}; whole numbers or texts were needed",
+            f"expected {labels.count} labels, one for each example in {labels.examples}, got {labels.name} of shape "
+            f"{labels.values.shape}",
             where="labels",
-            remedy="Labels are classes; leave a quantity out, or make it one of the examples' features.",
         )
-    return labels.astype(np.int64) if labels.dtype.kind in "buf" else labels
+    if values.dtype.kind == "S":
+        return _decoded(values, labels.name)
+    if values.dtype.kind == "U":
+        return values
+    if values.dtype.kind not in "buif":
+        raise DataError(
+            f"expected whole numbers or texts as labels, got {labels.name} of type {values.dtype}",
+            where="labels",
+            remedy="Save them as texts, for example with `.astype(str)`.",
+        )
+    _check_whole(values, labels.name)
+    return values.astype(np.int64)
+
+
+def _check_whole(values: Array, name: str) -> None:
+    """Refuse numbers that are no class: missing, with a fraction, or too large to be told apart."""
+    if values.dtype.kind in "bi":
+        return
+    largest = _EXACT if values.dtype.kind == "f" else np.iinfo(np.int64).max
+    remedies = {
+        "A label is missing: leave out its example, or give it a class.": ~np.isfinite(values),
+        "Labels are classes: leave a quantity out, or make it a feature of the examples.": values != np.floor(values),
+        "Number the classes from 0.": np.abs(values) > largest,
+    }
+    for remedy, wrong in remedies.items():
+        if wrong.any():
+            index = int(np.argmax(wrong))
+            raise DataError(
+                f"expected whole numbers or texts as labels, got {values[index]} as number {index} of {name}",
+                where="labels",
+                remedy=remedy,
+            )
+
+
+def _decoded(values: Array, name: str) -> Array:
+    try:
+        return np.char.decode(values, "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name} holds bytes that are not UTF-8 text", where="labels") from error

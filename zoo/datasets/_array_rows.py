@@ -1,4 +1,4 @@
-"""Arrays in files, whose rows are read by their position: what is not asked for is never in memory."""
+"""Arrays in files, whose rows are read by their position: no others are ever in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
 
-from zoo.errors import DataError
+from zoo.errors import DataError, ZooError
 
 Array = npt.NDArray[Any]
 _BLOCK, _MOST_OPEN = 16_000_000, 64
@@ -30,11 +30,11 @@ class Piece:
     """An array of one file.
 
     Attributes:
-        name: what it is called there, empty where it is the only one.
+        name: its name in the file, empty where it is the only one.
         shape: rows first.
-        stored: its type in the file; one of torch's where NumPy may lack it.
+        stored: its type in the file, one of torch's where NumPy may lack it.
         offset: the byte at which its rows begin, one after another.
-        load: reads it whole, where the rows do not lie one after another; None where they do.
+        load: reads all of it, where the rows do not lie one after another; None where they do.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class ArrayRows:
 
     Attributes:
         shape: number of rows, then the shape of a row.
-        dtype: type of what is read; that of the file, or float32 for the floats of ``.safetensors``.
+        dtype: type of the rows that are read: that of the file, or float32 for the floats of ``.safetensors``.
         nbytes: bytes on disk.
 
     Raises:
@@ -81,11 +81,11 @@ class ArrayRows:
 
     @property
     def whole_only(self) -> Piece | None:
-        """The first piece that can only be read whole, None where all rows can be read by position."""
+        """The first piece of which all rows must be read at once; None if every row can be read by its position."""
         return next((piece for piece in self.pieces if piece.load is not None), None)
 
     def locate(self, index: int) -> str:
-        """Say which example of which file a row is."""
+        """Return which example of which file a row is, in words."""
         number = int(np.searchsorted(self._starts, index, side="right")) - 1
         piece = self.pieces[number]
         return f"example {index - self._starts[number]} of {piece.name + ' in ' if piece.name else ''}{piece.path}"
@@ -96,11 +96,11 @@ class ArrayRows:
         for piece in self.pieces:
             parts = [range(at, min(at + size, len(piece))) for at in range(0, len(piece), size)]
             if piece.load is None:
-                # Files of texts have rows of different lengths, so each is read for itself.
+                # Texts are stored in rows of another length in each file, so files are read one by one.
                 rows = ArrayRows([piece])
                 yield from map(rows.read, parts)
             else:
-                with told(piece.path):
+                with naming_file(piece.path):
                     whole = piece.load()
                 yield from (whole[part.start : part.stop] for part in parts)
 
@@ -112,10 +112,10 @@ class ArrayRows:
         """
         rows = np.asarray(indices, dtype=np.int64)
         if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
-            raise IndexError(f"rows lie in 0 … {len(self) - 1}, {rows.min()} to {rows.max()} came")
+            raise IndexError(f"expected rows from 0 to {len(self) - 1}, got {rows.min()} to {rows.max()}")
         which = np.searchsorted(self._starts, rows, side="right") - 1
         offsets = self._offsets[which] + (rows - self._starts[which]) * self._row_bytes
-        # Rows that follow each other are read at once: all, when a split is read in its order.
+        # Rows that follow each other are read at once; those of a split that is read in its order all do.
         breaks = np.flatnonzero((np.diff(offsets) != self._row_bytes) | (np.diff(which) != 0)) + 1
         begins = np.concatenate([[0], breaks]) if len(rows) else breaks
         ends = np.append(breaks, len(rows)) if len(rows) else breaks
@@ -141,22 +141,22 @@ class ArrayRows:
 
 
 class _File(io.FileIO):
-    """A file that is closed with the last that reads from it, without the warning that nobody closed it."""
+    """A file that is closed when nothing refers to it any more, without a ``ResourceWarning``."""
 
     def __del__(self) -> None:
         self.close()
 
 
 class _OpenFiles(threading.local):
-    """Files that are kept open, each thread its own: between finding a row and reading it, none may move on."""
+    """Files that are kept open, separately for each thread, since a seek and the read after it belong together."""
 
     def __init__(self) -> None:
         self._process, self._files = os.getpid(), dict[Path, _File]()
 
     def get(self, path: Path) -> _File:
-        """Return the file, opened once; the one that was used least of late is closed for one too many."""
+        """Return the file, opened once; if too many are open, the least recently used one is closed."""
         if self._process != os.getpid():
-            # A forked process shares the place in its parent's files, so it opens its own.
+            # A forked process shares the position in its parent's files, so it opens its own.
             self._process, self._files = os.getpid(), {}
         file = self._files.pop(path, None) or _File(path)
         self._files[path] = file
@@ -166,7 +166,7 @@ class _OpenFiles(threading.local):
 
 
 def _read_rest(file: _File, memory: memoryview) -> None:
-    """Read on after a read that gave less than was asked for, as one of gigabytes does."""
+    """Read on after a read that returned less than it was asked for, as one of gigabytes does."""
     while len(memory):
         count = file.readinto(memory)
         if not count:
@@ -185,10 +185,9 @@ def _decoded(buffer: Array, stored: np.dtype[Any] | torch.dtype) -> Array:
 
 def _check_agreement(pieces: Sequence[Piece]) -> None:
     for piece in pieces[1:]:
-        first, came = (f"{one.path} holds {_form(one)}" for one in (pieces[0], piece))
         if _form(piece) != _form(pieces[0]):
             raise DataError(
-                f"{first}, but {came}",
+                f"{pieces[0].path} holds {_form(pieces[0])}, but {piece.path} holds {_form(piece)}",
                 where="path",
                 remedy="The files of a pattern are one array: give their rows one shape and type.",
             )
@@ -203,21 +202,17 @@ def _form(piece: Piece) -> str:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turn what readers of a damaged file raise into a :class:`DataError` that names it."""
+def naming_file(path: Path) -> Iterator[None]:
+    """Turn the exceptions of readers of a damaged file into a :class:`DataError` that names it."""
     try:
         yield
+    except ZooError:
+        raise
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, SafetensorError) as error:
         raise _damaged(path, error) from error
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
-    if "object" in str(error).lower():
-        return DataError(
-            f"{path} holds Python objects, which are never unpickled",
-            where="path",
-            remedy="Save numbers in rows of one length: ragged rows become objects.",
-        )
     return DataError(
         f"{path} cannot be read: {error}",
         where="path",

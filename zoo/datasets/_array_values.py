@@ -14,16 +14,16 @@ from zoo.datasets._array_rows import Array, ArrayRows
 from zoo.errors import DataError
 
 _NARROW = 0.02
-"""Values that fill no more of their range than this were hardly meant to be scaled by it."""
+"""Values that use no more of their range than this were hardly meant to be scaled by it."""
 
 
 @dataclass(frozen=True)
 class Values:
-    """What the values of examples are to be.
+    """What is expected of the values of examples.
 
     Attributes:
-        channels_last: images are stored (N, H, W, C); None: (N, C, H, W), and the shape does not look otherwise.
-        bounds: smallest and largest value, None without.
+        channels_last: images are stored (N, H, W, C); None: (N, C, H, W), and a shape that looks otherwise is refused.
+        bounds: smallest and largest value; None: no bounds are stated.
     """
 
     channels_last: bool | None
@@ -32,26 +32,30 @@ class Values:
     def check_form(self, rows: ArrayRows, name: str) -> None:
         """Refuse what is neither vectors nor images of numbers."""
         if rows.dtype.kind not in "buif":
-            raise DataError(f"the array {name!r} holds {rows.dtype}, numbers were needed", where="examples")
+            raise DataError(
+                f"expected an array of numbers, got {name!r} of type {rows.dtype}",
+                where="examples",
+                remedy="Turn texts, dates and records into columns of numbers before saving.",
+            )
         if len(rows.shape) not in (2, 3, 4) or 0 in rows.shape:
             raise DataError(
-                f"the array {name!r} has shape {rows.shape}, (N, D), (N, H, W) or (N, C, H, W) was needed",
+                f"expected an array (N, D), (N, H, W) or (N, C, H, W), got {name!r} of shape {rows.shape}",
                 where="examples",
                 remedy="Reshape it before saving; a single feature is (N, 1).",
             )
         if self.channels_last and len(rows.shape) != 4:
-            problem = f"images (N, H, W, C) were needed, the array {name!r} has shape {rows.shape}"
+            problem = f"expected images (N, H, W, C), got {name!r} of shape {rows.shape}"
             raise DataError(problem, where="channels_last")
         if self.channels_last is None and len(rows.shape) == 4 and rows.shape[1] > 4 >= rows.shape[3]:
             raise DataError(
-                f"the array {name!r} has shape {rows.shape}: images of {rows.shape[3]} channels that stand last, or "
-                f"of {rows.shape[1]} that stand first?",
+                f"expected images (N, C, H, W), got {name!r} of shape {rows.shape}: {rows.shape[3]} channels that "
+                f"stand last, or {rows.shape[1]} that stand first?",
                 where="channels_last",
                 remedy="State it: `channels_last: true`, or `false`.",
             )
 
     def range_of(self, rows: ArrayRows) -> tuple[float, float] | None:
-        """Return the smallest and largest value that an example can hold, None without bounds."""
+        """Return the smallest and largest value that an example can hold; None without bounds."""
         if self.bounds is not None:
             return self.bounds
         return {"u1": (0.0, 255.0), "b1": (0.0, 1.0)}.get(rows.dtype.str[1:])
@@ -84,7 +88,7 @@ class Values:
         if values.is_floating_point() and not bool(values.isfinite().all()):
             example = int((~values.isfinite()).flatten(1).any(1).nonzero()[0])
             raise DataError(
-                f"{rows.locate(indices[example])} holds NaN or infinity (in 32 bits)",
+                f"expected finite numbers in 32 bits, got NaN or infinity in {rows.locate(indices[example])}",
                 where="examples",
                 remedy="Remove such examples, or fill in the values, before saving.",
             )
@@ -93,32 +97,38 @@ class Values:
         return values.unsqueeze(1) if values.ndim == 3 else values
 
     def outside(self, values: Tensor) -> bool:
-        """Tell whether some value is out of bounds."""
+        """Return whether some value is out of bounds."""
         if self.bounds is None:
             return False
         low, high = values.aminmax()
         return float(low) < self.bounds[0] or float(high) > self.bounds[1]
 
     def doubt(self, values: Tensor | Indexable, rows: ArrayRows) -> str | None:
-        """Say what makes the range of values in memory look like that of others, None if nothing does."""
+        """Return why the range looks like that of other values, in words; None if it does not, or is not known."""
         bounds = self.range_of(rows)
         if bounds is None or not isinstance(values, Tensor):
             return None
         low, high = (float(end) for end in values.aminmax())
         if not 0 < high - low <= _NARROW * (bounds[1] - bounds[0]):
             return None
-        came = f"holds values from {low:.3g} to {high:.3g}, and is scaled by the range {bounds[0]:g} … {bounds[1]:g}"
-        return f"{came}. If that is not theirs, state it: `value_range`."
+        return (
+            f"holds values from {low:.3g} to {high:.3g}, and is scaled by the range {bounds[0]:g} … {bounds[1]:g}. "
+            "If that is not their range, state it: `value_range`."
+        )
 
     def refusal(self, which: str, values: Tensor) -> DataError:
-        """Return what is to be said of values out of bounds."""
-        came = f"values from {float(values.min()):g} to {float(values.max()):g}"
-        bounds = "no bounds" if self.bounds is None else f"{self.bounds[0]:g} … {self.bounds[1]:g}"
-        return DataError(f"{which} holds {came}, outside {bounds}", where="value_range", remedy="Widen the range.")
+        """Return the error for values out of bounds."""
+        assert self.bounds is not None
+        return DataError(
+            f"expected values from {self.bounds[0]:g} to {self.bounds[1]:g}, got {float(values.min()):g} to "
+            f"{float(values.max()):g} in {which}",
+            where="value_range",
+            remedy="Widen the range.",
+        )
 
 
 class StreamedRows(Indexable):
-    """Examples that do not fit in memory: each is read, and checked, when it is wanted."""
+    """Examples that do not fit in memory: each is read, and checked, when it is needed."""
 
     def __init__(self, rows: ArrayRows, values: Values) -> None:
         self._rows, self._values = rows, values

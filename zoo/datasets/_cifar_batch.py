@@ -1,4 +1,4 @@
-"""Reading CIFAR's files, which are pickles, without running anything that a pickle may ask for."""
+"""Reading the files of CIFAR, which are pickles, without running any code that they name."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _IMAGE_SHAPE = (3, 32, 32)
 def read_batch(path: Path, classes: int) -> tuple[Tensor, Tensor]:
     """Return the images (N, 3, 32, 32), uint8, and the labels (N,), int64, of one file.
 
-    The pickle's arrays are taken apart by stand-ins that keep bytes, so no code that the file names is ever
-    imported, and NumPy's own, which changed its internal names since 2009, is not needed.
+    Stand-ins that only keep bytes take the place of the pickle's arrays, so no code that the file names is ever
+    imported, nor NumPy's own, whose internal names have changed since 2009.
 
     Raises:
         DataError: the file is damaged or holds something else.
@@ -32,11 +32,11 @@ def read_batch(path: Path, classes: int) -> tuple[Tensor, Tensor]:
     except OSError as error:
         raise damaged(path, f"it cannot be read ({error})") from error
     except Exception as error:  # bytes that are no pickle make the unpickler raise nearly anything
-        raise damaged(path, f"a batch of CIFAR images was needed ({type(error).__name__}: {error})") from error
+        raise damaged(path, f"expected a batch of CIFAR images ({type(error).__name__}: {error})") from error
     if len(images) != len(labels) or pixels.shape != (len(labels), math.prod(_IMAGE_SHAPE)):
         raise damaged(path, f"it has {len(labels):,} labels for {len(images):,} images")
     if len(labels) == 0 or not 0 <= int(labels.min()) <= int(labels.max()) < classes:
-        raise damaged(path, f"labels from 0 to {classes - 1} were needed")
+        raise damaged(path, f"expected labels from 0 to {classes - 1}")
     return images, labels
 
 

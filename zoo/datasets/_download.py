@@ -1,4 +1,4 @@
-"""Fetching published files into a folder: whole and checked, or not there at all."""
+"""Fetching published files into a folder: each is complete and checked, or absent."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
-class RemoteFile:
-    """A published file: its name, the addresses to try in turn, and its MD5 checksum."""
+class PublishedFile:
+    """A file to download: its name, the addresses to try in turn, and its MD5 checksum."""
 
     name: str
     addresses: Sequence[str]
@@ -33,19 +33,19 @@ class RemoteFile:
 
 
 def resolve_root(root: str | None, download: bool) -> Path:
-    """Return the folder that a dataset lies in: ``root``, or one in the user's cache.
+    """Return the folder of a dataset: ``root``, or one in the user's cache.
 
     Raises:
-        DataError: ``root`` is no folder, or is absent and may not be made.
+        DataError: ``root`` is no folder, or is absent and nothing is to be downloaded.
     """
     if root is None:
         return user_cache_path("latent-zoo", appauthor=False) / "datasets"
     folder = Path(root).expanduser()
     if folder.exists() and not folder.is_dir():
-        raise DataError(f"a folder was needed, {folder} is a file", where="root", remedy=REMEDY)
+        raise DataError(f"expected a folder, {folder.absolute()} is a file", where="root", remedy=REMEDY)
     if not folder.exists() and not download:
-        raise DataError(f"the folder {folder} does not exist", where="root", remedy=REMEDY)
-    return folder
+        raise DataError(f"the folder {folder.absolute()} does not exist", where="root", remedy=REMEDY)
+    return folder.absolute()
 
 
 def find_torchvision_dataset(name: str) -> Any:
@@ -65,7 +65,7 @@ def find_torchvision_dataset(name: str) -> Any:
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold ``folder`` for one process at a time, so that several do not fetch the same files at once.
+    """Lock ``folder``, so that several processes do not download the same files at once.
 
     Raises:
         DataError: the folder cannot be made or written.
@@ -79,11 +79,11 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def fetched(file: RemoteFile, folder: Path, note: Callable[[str], None]) -> Iterator[Path]:
-    """Yield a temporary copy of ``file`` that has the right checksum; it is gone afterwards.
+def fetched(file: PublishedFile, folder: Path, note: Callable[[str], None]) -> Iterator[Path]:
+    """Yield a temporary copy of ``file`` that has the right checksum; it is removed afterwards.
 
     Raises:
-        DataError: no address gave the file; the message lists what each gave.
+        DataError: the file could be had from no address; the message lists what happened at each.
     """
     failures = []
     with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
@@ -91,18 +91,18 @@ def fetched(file: RemoteFile, folder: Path, note: Callable[[str], None]) -> Iter
         for address in file.addresses:
             note(f"downloading {address} to {folder}")
             try:
-                came = _fetch(address, target)
+                md5 = _fetch(address, target)
             except (OSError, http.client.HTTPException) as error:
                 failures.append(f"{address}: {error}")
                 continue
-            if came == file.md5:
+            if md5 == file.md5:
                 yield target
                 return
-            failures.append(f"{address}: what came has the MD5 checksum {came}, not {file.md5}")
+            failures.append(f"{address}: expected the MD5 checksum {file.md5}, got {md5}")
     raise DataError(
-        f"{file.name} was looked for in {folder}, then online, and cannot be had:\n  " + "\n  ".join(failures),
+        f"{file.name} is not in {folder} and could not be downloaded:\n  " + "\n  ".join(failures),
         where="root",
-        remedy=f"Try again with a network. {REMEDY}",
+        remedy=f"Check the network and try again. {REMEDY}",
     )
 
 

@@ -1,4 +1,4 @@
-"""Reading the files of MNIST and its kin: the IDX format, whole or gzipped."""
+"""Reading the files of MNIST and similar datasets: the IDX format, gzipped or not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNSIGNED_BYTES = 8
 
 
 def read_idx(path: Path, dimensions: int) -> Tensor:
-    """Return the uint8 tensor of an IDX file with so many dimensions.
+    """Return the tensor of an IDX file of bytes, with the given number of dimensions.
 
     The header is two zero bytes, the type of the values (8: unsigned bytes), the number of dimensions, and
     each dimension as a big-endian 32-bit integer.
@@ -31,8 +31,8 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
     content = _read(path)
     start = 4 + 4 * dimensions
     if content[:4] != bytes([0, 0, _UNSIGNED_BYTES, dimensions]) or len(content) < start:
-        came = f"{len(content):,} bytes that begin with {content[:16]!r} came"
-        raise damaged(path, f"an IDX file of {dimensions} dimensions was needed, {came}")
+        found = f"{len(content):,} bytes that begin with {content[:16]!r}"
+        raise damaged(path, f"expected an IDX file of {dimensions} dimensions, got {found}")
     shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(dimensions)]
     promised = start + math.prod(shape)
     if len(content) != promised:
@@ -43,7 +43,7 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
 
 
 def damaged(path: Path, problem: str) -> DataError:
-    """Word the error for a file that is there and cannot be used."""
+    """Return the error for a file that exists and cannot be used."""
     return DataError(
         f"{path} is damaged: {problem}",
         where="root",

@@ -1,116 +1,170 @@
-"""Reading image files into tensors."""
+"""Reading many image files: all at once into memory, or a batch at a time; broken ones raise or are left out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.errors import DataError, ZooError
+from zoo.datasets._image_file import UnreadableImageError, frame_count, opened, upright_size
+from zoo.datasets._image_format import ImageFormat
+from zoo.datasets._names import listed
+from zoo.errors import DataError
 
-_ORIENTATION, _QUARTER_TURNS = 0x0112, {5, 6, 7, 8}
-_EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa"}
+OnError = Literal["raise", "skip"]
+R = TypeVar("R")
+_THREADS, _AT_ONCE = 8, 256
+_MOST_SIZES = 2000
+"""Files whose size is looked up to describe sizes that differ."""
+
+
+class ImagePlace(NamedTuple):
+    """Where one example is read from: a file, one of its frames, and the number of its class."""
+
+    file: str
+    frame: int = 0
+    label: int | None = None
+
+
+@dataclass
+class Skipped:
+    """The files that were left out, and why."""
+
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def describe(self, total: int) -> str | None:
+        """Return in one sentence how many files were left out, and which; None if none were."""
+        if not self.reasons:
+            return None
+        return f"left out {len(self.reasons):,} of {total:,} image files: {listed(self.reasons.values(), 3)}"
 
 
 class ImageReader:
-    """The images of a list of files.
+    """The images of a list of places, read when they are needed.
 
     Args:
-        size: height and width of each.
-        crop: scale and crop images to the size; otherwise another size is refused.
+        shape: channels, height and width of each.
     """
 
-    def __init__(self, files: list[str], size: tuple[int, int], *, channels: int, crop: bool) -> None:
-        self.files, self.size, self.channels, self.crop = files, size, channels, crop
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width."""
-        return self.channels, *self.size
+    def __init__(self, places: Sequence[ImagePlace], form: ImageFormat, shape: tuple[int, int, int]) -> None:
+        self.places, self.form, self.shape = list(places), form, shape
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.places)
 
     def read(self, indices: Sequence[int]) -> tuple[Tensor, None]:
         """Return the images (B, C, H, W) at ``indices``; labels are known beforehand."""
-        return torch.stack([self.image(self.files[index]) for index in indices]), None
+        images = [self.image(self.places[index]) for index in indices]
+        return torch.stack(images) if images else torch.empty(0, *self.shape, dtype=torch.uint8), None
 
-    def image(self, file: str) -> Tensor:
-        """Return the image (C, H, W), uint8, turned upright as its camera says.
+    def image(self, place: ImagePlace) -> Tensor:
+        """Return one image (C, H, W), uint8.
 
         Raises:
-            DataError: the file is broken, of another size, or has more than 8 bits a channel.
+            UnreadableImageError: the file cannot be used.
+            DataError: it is of another size.
         """
-        with _opened(file) as image:
-            return self.pixels(image, file)
+        image = self.form.read(place.file, place.frame)
+        self.check_size(place.file, tuple(image.shape[1:]))
+        return image
 
-    def pixels(self, image: Any, file: str) -> Tensor:
-        """Return an opened image (C, H, W), uint8, turned upright.
+    def check_header(self, place: ImagePlace) -> None:
+        """Refuse a file by its header alone, for the same reasons as :meth:`image`."""
+        with opened(place.file, place.frame) as image:
+            self.check_size(place.file, upright_size(image))
+            self.form.check_header(image, place.file)
 
-        Args:
-            file: what it is called in errors.
-        """
-        from PIL import Image, ImageOps
-
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode == "P":
-            # A palette's transparency is lost with a warning unless it is made a channel first.
-            upright = upright.convert("RGBA")
-        pixels = upright.convert("RGB" if self.channels == 3 else "L")
-        if self.crop:
-            pixels = ImageOps.fit(pixels, self.size[::-1], method=Image.Resampling.BILINEAR)
-        if pixels.size != self.size[::-1]:
-            raise _other_size(file, pixels.size[::-1], self.size)
-        array = np.array(pixels, dtype=np.uint8).reshape(*self.size, self.channels)
-        return torch.from_numpy(array).permute(2, 0, 1).contiguous()
+    def check_size(self, file: str, size: tuple[int, ...]) -> None:
+        """Refuse an image of another size, unless all are brought to one."""
+        if self.form.target is None and size != self.shape[1:]:
+            raise _different_sizes(file, (size[0], size[1]), [place.file for place in self.places])
 
 
-def read_shape(file: str) -> tuple[int, int]:
-    """Return the height and width of an image, turned upright, from its header."""
-    with _opened(file) as image:
-        # Asking a PNG would decode all of it.
-        turned = image.format != "PNG" and image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
-        width, height = image.size
-        return (width, height) if turned else (height, width)
+def apply_to_all(
+    work: Callable[[ImagePlace], R], places: Sequence[ImagePlace], on_error: OnError, skipped: Skipped
+) -> Iterator[tuple[ImagePlace, R]]:
+    """Yield each place with what ``work`` returns for it, in order, on several threads.
+
+    Args:
+        skipped: receives the files that cannot be used, if they are to be left out.
+
+    Raises:
+        UnreadableImageError: a file cannot be used, if that is to be raised.
+    """
+
+    def attempt(place: ImagePlace) -> R | UnreadableImageError:
+        try:
+            return work(place)
+        except UnreadableImageError as error:
+            return error
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        # A part at a time: results that wait to be taken would otherwise pile up.
+        for start in range(0, len(places), _AT_ONCE):
+            part = places[start : start + _AT_ONCE]
+            for place, result in zip(part, pool.map(attempt, part), strict=True):
+                if not isinstance(result, UnreadableImageError):
+                    yield place, result
+                elif on_error == "raise":
+                    raise result
+                else:
+                    skipped.reasons.setdefault(place.file, result.problem)
 
 
-def check_header(file: str, size: tuple[int, int] | None) -> None:
-    """Refuse a file that is no image, or whose height and width are not ``size``."""
-    came = read_shape(file)
-    if size is not None and came != size:
-        raise _other_size(file, came, size)
+def expand_frames(places: Sequence[ImagePlace], on_error: OnError, skipped: Skipped) -> list[ImagePlace]:
+    """Return a place for each frame of each file."""
+
+    def count(place: ImagePlace) -> int:
+        with opened(place.file) as image:
+            return frame_count(image)
+
+    return [
+        ImagePlace(place.file, frame, place.label)
+        for place, frames in apply_to_all(count, places, on_error, skipped)
+        for frame in range(frames)
+    ]
 
 
-def _other_size(file: str, came: tuple[int, int], needed: tuple[int, int]) -> DataError:
+def first_size(places: Iterable[ImagePlace], form: ImageFormat, on_error: OnError) -> tuple[int, int]:
+    """Return the height and width of the first image that is not refused by its header."""
+    failure: UnreadableImageError | None = None
+    for place in places:
+        try:
+            with opened(place.file, place.frame) as image:
+                form.check_header(image, place.file)
+                return upright_size(image)
+        except UnreadableImageError as error:
+            if on_error == "raise":
+                raise
+            failure = failure or error
+    raise DataError("none of the image files can be read", where="root", remedy=str(failure) if failure else None)
+
+
+def _different_sizes(file: str, size: tuple[int, int], files: list[str]) -> DataError:
+    """Word the error for images of several sizes: each with its number of files, and one of them."""
+    counts, examples = Counter[tuple[int, int]](), dict[tuple[int, int], str]()
+    for other in files[:_MOST_SIZES]:
+        try:
+            with opened(other) as image:
+                found = upright_size(image)
+        except UnreadableImageError:
+            continue
+        counts[found] += 1
+        examples.setdefault(found, other)
+    counts[size] += 0 if file in files[:_MOST_SIZES] else 1
+    examples[size] = file
+    sizes = [
+        f"{height} × {width} ({count:,} {'file' if count == 1 else 'files, such as'} {examples[height, width]})"
+        for (height, width), count in counts.most_common()
+    ]
+    ((height, width), _), *_ = counts.most_common(1)
     return DataError(
-        f"{file} has {came[0]} × {came[1]} pixels (height × width), the first {needed[0]} × {needed[1]}",
+        f"expected images of one size, got (height × width) {listed(sizes, 4)}",
         where="root",
-        remedy=f"Bring all images to one size with `data.size`, for example [{needed[0]}, {needed[1]}].",
+        remedy=f"Bring them to one size, for example `resize: [{height}, {width}]`, with `fit: crop` or `fit: pad`.",
     )
-
-
-@contextmanager
-def _opened(file: str) -> Iterator[Any]:
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            if image.mode not in _EIGHT_BITS:
-                raise DataError(
-                    f"{file} has pixels of mode {image.mode}, 8 bits a channel were needed",
-                    where="root",
-                    remedy="Convert it to 8 bits, or store the values as an array and use the dataset `arrays`.",
-                )
-            yield image
-    except ZooError:
-        raise
-    except Exception as error:  # decoders of broken files raise OSError, SyntaxError, ValueError and more
-        raise DataError(
-            f"{file} is no readable image ({type(error).__name__}: {error})",
-            where="root",
-            remedy="Replace or delete the file.",
-        ) from error

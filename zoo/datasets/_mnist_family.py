@@ -11,7 +11,7 @@ from pathlib import Path
 from zoo.datasets import Collection, Stored
 from zoo.datasets._download import (
     REMEDY,
-    RemoteFile,
+    PublishedFile,
     exclusive,
     fetched,
     find_torchvision_dataset,
@@ -39,10 +39,10 @@ class MnistLike:
     licence: str
 
     def load(self, root: str | None, download: bool, note: Callable[[str], None]) -> Collection:
-        """Return the train and test splits; nothing is fetched where all files are there already.
+        """Return the train and test splits; nothing is downloaded if all files are there.
 
         Raises:
-            DataError: the files are not there and cannot be had, or are damaged.
+            DataError: files are missing and cannot be downloaded, or are damaged.
         """
         folder = resolve_root(root, download) / self.torchvision_name / "raw"
         if download and _missing(folder):
@@ -51,7 +51,7 @@ class MnistLike:
         missing = _missing(folder)
         if missing:
             raise DataError(
-                f"{self.torchvision_name} was looked for in {folder}, where {', '.join(missing)} "
+                f"expected the files of {self.torchvision_name} in {folder}; {', '.join(missing)} "
                 f"{'is' if len(missing) == 1 else 'are'} missing",
                 where="root",
                 remedy=f"Set `download: true` to fetch the files. {REMEDY}",
@@ -70,7 +70,7 @@ class MnistLike:
         for name in _missing(folder):
             archive = f"{name}.gz"
             addresses = [mirror + archive for mirror in published.mirrors]
-            with fetched(RemoteFile(archive, addresses, checksums[archive]), folder, note) as fresh:
+            with fetched(PublishedFile(archive, addresses, checksums[archive]), folder, note) as fresh:
                 _unpack(fresh, folder / name)
 
     def _read(self, folder: Path, prefix: str) -> Stored:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor
 
 from zoo.datasets import SPLITS, Collection, Dataset, Indexable, Stored
 from zoo.datasets._array_file import ArrayFiles
-from zoo.datasets._array_labels import class_numbers
+from zoo.datasets._array_labels import Labels, class_numbers
 from zoo.datasets._array_rows import ArrayRows
 from zoo.datasets._array_values import StreamedRows, Values
+from zoo.datasets._names import listed, split_named
 from zoo.errors import DataError, ZooWarning, nearest, unknown_name
 from zoo.registry import register
-
-_SPELLINGS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
+from zoo.spec.paths import absolute_path
 
 
 @register("dataset", "arrays")
@@ -24,22 +26,23 @@ class Arrays(Dataset):
     """Vectors or images from ``.npy``, ``.npz`` or ``.safetensors`` files; nothing in them is ever unpickled.
 
     Choose it for tables and for images that are arrays already. A file with several arrays holds ``x``, or
-    ``x_train`` with ``x_validation`` (or ``x_val``) and ``x_test``, and labels ``y``, ``y_train``, … beside
-    them. Missing splits are cut from ``train`` by the recipe's shares.
+    ``x_train`` with ``x_validation`` and ``x_test``, and labels ``y``, ``y_train``, … beside them. Splits go by their
+    usual names (``val``, ``valid``, ``dev``; ``testing``, ``eval``) in any case, before or after (``train_x``). Missing
+    splits are cut from ``train`` by the recipe's shares; arrays that are not used are named in a note.
 
-    Data may be larger than memory: above the limit, rows are read from disk when they are wanted.
+    Data may be larger than memory: above the limit, rows are read from disk when they are needed.
 
     Args:
-        path: the file, or a pattern of files (``data/train-*.npy``), which hold one array between them, in the
-            order of their names.
+        path: the file, or a pattern of files (``data/train-*.npy``) that are parts of one array, in the order of
+            their names.
         examples: name of the examples, in place of ``x``.
         labels: name of the labels, in place of ``y``; for ``.npy``, the path or pattern of other files.
             None: ``y`` where it is there.
-        channels_last: images are stored (N, H, W, C). None: (N, C, H, W), and a shape that looks otherwise, such as
-            (N, 28, 28, 1), is refused.
+        channels_last: images are stored (N, H, W, C). None: (N, C, H, W), and a shape that looks like the other
+            order, such as (N, 28, 28, 1), is refused.
         value_range: smallest and largest value that an example can hold;
-            None: 0 and 255 for bytes, 0 and 1 for truth values, no range for other numbers.
-        in_memory_limit_mb: megabytes (10⁶ bytes) on disk up to which the examples, all files together, are held
+            None: 0 and 255 for bytes, 0 and 1 for booleans, no range for other numbers.
+        in_memory_limit_mb: up to this many megabytes (10⁶ bytes) on disk, all files together, the examples are held
             in memory; above, ``.npy`` and ``.safetensors`` files are streamed.
 
     Shapes:
@@ -48,8 +51,8 @@ class Arrays(Dataset):
 
     Raises:
         DataError: a file or a name in it is missing, files differ in the shape or type of their rows, values are
-            not finite numbers or lie outside ``value_range``, labels do not fit, or an ``.npz`` file is larger
-            than the limit.
+            not finite numbers or lie outside ``value_range``, labels are no classes or not as many as the examples,
+            or an ``.npz`` file is larger than the limit.
 
     Example:
         >>> import pathlib, tempfile
@@ -60,6 +63,17 @@ class Arrays(Dataset):
         >>> collection.splits["train"].examples.shape, collection.class_names
         (torch.Size([4, 4]), ('no', 'yes'))
     """
+
+    path_options = ("path",)
+
+    @classmethod
+    def with_absolute_paths(cls, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+        """Return options in which relative paths start from ``folder``: the labels too, where they are a file."""
+        changed = super().with_absolute_paths(options, folder)
+        path, labels = options.get("path"), options.get("labels")
+        if isinstance(path, str) and path.endswith(".npy") and isinstance(labels, str):
+            changed["labels"] = absolute_path(labels, folder)
+        return changed
 
     def __init__(
         self,
@@ -80,23 +94,37 @@ class Arrays(Dataset):
     def load(self, note: Callable[[str], None]) -> Collection:
         """Return the splits that the file has."""
         files = ArrayFiles(self._path, self._examples, self._labels)
-        found = _find_splits(files.names, self._examples)
+        found = _find_splits(files.names, self._examples, "examples")
+        if "train" not in found:
+            problem, remedy = unknown_name("array", self._examples, files.names)
+            raise DataError(problem, where="examples", remedy=remedy)
+        labels = self._find_labels(files.names, found)
+        unused = [name for name in files.names if name not in {*found.values(), *labels.values()}]
+        if unused:
+            note(f"{self._path}: not used: the array{'s' if unused[1:] else ''} {listed(unused)}")
         rows = {split: files.rows(name) for split, name in found.items()}
         for split, name in found.items():
             self._values.check_form(rows[split], name)
+        ranges = {self._values.range_of(part) for part in rows.values()}
+        if len(ranges) > 1:
+            types = ", ".join(f"{found[split]!r} of {part.dtype}" for split, part in rows.items())
+            raise DataError(f"expected splits of one type, got {types} in {self._path}", where="examples")
         streamed = sum(part.nbytes for part in rows.values()) > self._limit
         examples = {split: self._read(part, found[split], streamed) for split, part in rows.items()}
         if doubt := self._values.doubt(examples["train"], rows["train"]):
             warnings.warn(f"{found['train']} in {self._path} {doubt}", ZooWarning, stacklevel=2)
-        ranges = {self._values.range_of(part) for part in rows.values()}
-        labels, class_names = self._read_labels(files, found, examples)
-        if len(ranges) > 1:
-            raise DataError(f"the splits of {self._path} hold values of different types", where="examples")
+        numbers, class_names = self._read_labels(files, rows, found, labels)
         return Collection(
-            splits={split: Stored(examples[split], labels.get(split)) for split in found},
+            splits={split: Stored(examples[split], numbers.get(split)) for split in found},
             stored_range=ranges.pop(),
             class_names=class_names,
+            layout=self._layout(rows["train"]),
         )
+
+    def _layout(self, rows: ArrayRows) -> Literal["channels_first", "channels_last", "no_channels"]:
+        if len(rows.shape) == 3:
+            return "no_channels"
+        return "channels_last" if self._values.channels_last else "channels_first"
 
     def _read(self, rows: ArrayRows, name: str, streamed: bool) -> Tensor | Indexable:
         if not streamed:
@@ -110,37 +138,63 @@ class Arrays(Dataset):
             )
         return StreamedRows(rows, self._values)
 
-    def _read_labels(
-        self, files: ArrayFiles, found: dict[str, str], examples: dict[str, Tensor | Indexable]
-    ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-        names = {split: (self._labels or "y") + name.removeprefix(self._examples) for split, name in found.items()}
-        missing = [name for name in names.values() if name not in files.names]
-        if missing and (self._labels is not None or len(missing) < len(names)):
-            hint = nearest(missing[0], set(files.names) - set(found.values()) - set(names.values()))
+    def _find_labels(self, names: list[str], examples: dict[str, str]) -> dict[str, str]:
+        """Return the name of each split's labels; none where no split has any."""
+        base = self._labels or "y"
+        found = _find_splits(names, base, "labels")
+        missing = [split for split in examples if split not in found]
+        if missing and (self._labels is not None or len(missing) < len(examples)):
+            wanted = base if len(examples) == 1 else f"{base}_{missing[0]}"
+            hint = nearest(wanted, set(names) - set(examples.values()) - set(found.values()))
             raise DataError(
-                f"there is no array {missing[0]!r} in {self._path}",
+                f"there is no array {wanted!r} in {self._path}",
                 where="labels",
-                remedy=f"{hint}Each split needs labels, or none has any. Available: {', '.join(files.names)}.",
+                remedy=f"{hint}Each split needs labels, or none has any. Available: {', '.join(names)}.",
             )
-        if missing:
+        return {} if missing else {split: found[split] for split in examples}
+
+    def _read_labels(
+        self, files: ArrayFiles, rows: dict[str, ArrayRows], examples: dict[str, str], names: dict[str, str]
+    ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+        if not names:
             return {}, ()
-        empty = np.empty(0, dtype=np.int64)
-        raw = {split: np.concatenate([*files.rows(name).blocks()] or [empty]) for split, name in names.items()}
-        sizes = {split: len(values) for split, values in examples.items()}
-        return class_numbers(raw, sizes, self._path)
+        labels = {}
+        for split, name in names.items():
+            values = np.concatenate([*files.rows(name).blocks()] or [np.empty(0, dtype=np.int64)])
+            where = repr(name) if name == self._labels and Path(name).suffix == ".npy" else f"{name!r} in {self._path}"
+            labels[split] = Labels(values, where, f"{examples[split]!r} {rows[split].shape}", len(rows[split]))
+        return class_numbers(labels)
 
 
-def _find_splits(names: list[str], examples: str) -> dict[str, str]:
-    """Return the name of each split's examples: ``x`` or ``x_train``, ``x_validation``, ``x_test``."""
-    found: dict[str, str] = {}
-    for split in SPLITS:
-        candidates = [f"{examples}_{spelling}" for spelling in _SPELLINGS[split]]
-        present = [name for name in ([examples] if split == "train" else []) + candidates if name in names]
-        if len(present) > 1:
-            raise DataError(f"{present[0]!r} and {present[1]!r} are both there", where="examples")
-        if present:
-            found[split] = present[0]
-    if "train" not in found:
-        problem, remedy = unknown_name("array", examples, names)
-        raise DataError(problem, where="examples", remedy=remedy)
-    return found
+def _find_splits(names: list[str], base: str, where: str) -> dict[str, str]:
+    """Return the name of each split's array: ``base`` alone for ``train``, or with the name of a split.
+
+    Capitals count only where the names would otherwise be the same.
+
+    Raises:
+        DataError: two arrays are of the same split.
+    """
+    found: dict[str, list[str]] = {}
+    for name in names:
+        split = _split_of(name, base)
+        if split is not None:
+            found.setdefault(split, []).append(name)
+    for split, several in found.items():
+        exact = [name for name in several if base in name]
+        if len(several) > 1 and len(exact) != 1:
+            raise DataError(
+                f"{several[0]!r} and {several[1]!r} are both arrays of the {split} split",
+                where=where,
+                remedy=f"Name the one to use, `{where}: NAME`, or keep one of them.",
+            )
+        found[split] = exact or several
+    return {split: found[split][0] for split in SPLITS if split in found}
+
+
+def _split_of(name: str, base: str) -> str | None:
+    folded, base = name.casefold(), base.casefold()
+    if folded == base:
+        return "train"
+    if folded.startswith(f"{base}_"):
+        return split_named(folded.removeprefix(f"{base}_"))
+    return split_named(folded.removesuffix(f"_{base}")) if folded.endswith(f"_{base}") else None

@@ -1,4 +1,4 @@
-"""Small colour photographs of ten kinds of things."""
+"""Small colour photographs in ten classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.datasets import Collection, Dataset, Stored
 from zoo.datasets._cifar_batch import read_batch
 from zoo.datasets._download import (
     REMEDY,
-    RemoteFile,
+    PublishedFile,
     exclusive,
     fetched,
     find_torchvision_dataset,
@@ -31,11 +31,11 @@ _CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hor
 class Cifar10(Dataset):
     """60,000 colour photographs of 32×32 pixels in ten classes (CIFAR-10).
 
-    Choose it when a model should meet colour and natural scenes; two latents will not do here.
+    Choose it for colour and natural scenes; two latent dimensions are too few for it.
 
     Args:
-        root: folder that holds ``cifar-10-batches-py``; None: a folder in the user's cache.
-        download: fetch what is missing, once, from where torchvision finds it; nothing is fetched otherwise.
+        root: the folder that holds ``cifar-10-batches-py``; None: a folder in the user's cache.
+        download: download missing files, once, from the addresses that torchvision knows.
 
     Shapes:
         examples (50000, 3, 32, 32) and (10000, 3, 32, 32), uint8 from 0 to 255; labels from 0 to 9.
@@ -49,9 +49,11 @@ class Cifar10(Dataset):
         >>> try:
         ...     Cifar10(root="no/such/folder", download=False).load(print)
         ... except DataError as error:
-        ...     print(error.problem)
-        the folder no/such/folder does not exist
+        ...     print(error.problem)  # doctest: +ELLIPSIS
+        the folder .../no/such/folder does not exist
     """
+
+    path_options = ("root",)
 
     def __init__(self, *, root: str | None = None, download: bool = True) -> None:
         self._root, self._download = root, download
@@ -66,7 +68,7 @@ class Cifar10(Dataset):
         missing = _missing(folder)
         if missing:
             raise DataError(
-                f"CIFAR-10 was looked for in {folder}, where {', '.join(missing)} "
+                f"expected the files of CIFAR-10 in {folder}; {', '.join(missing)} "
                 f"{'is' if len(missing) == 1 else 'are'} missing",
                 where="root",
                 remedy=f"Set `download: true` to fetch the files. {REMEDY}",
@@ -92,10 +94,10 @@ def _missing(folder: Path) -> list[str]:
 
 def _fetch_missing(root: Path, note: Callable[[str], None]) -> None:
     missing = _missing(root / _FOLDER)
-    if not missing:  # another process was faster
+    if not missing:  # another process has downloaded them
         return
     published = find_torchvision_dataset("CIFAR10")
-    archive = RemoteFile(published.filename, [published.url], published.tgz_md5)
+    archive = PublishedFile(published.filename, [published.url], published.tgz_md5)
     with fetched(archive, root, note) as fresh, tarfile.open(fresh) as members:
         for name in missing:
             content = members.extractfile(f"{_FOLDER}/{name}")

@@ -16,8 +16,8 @@ from zoo.registry import register
 class Digits(Dataset):
     """1,797 handwritten digits of 8×8 pixels, in the package: no network, no folder, no torchvision.
 
-    Choose it for a first run, a lesson or a test: a model trains on it in seconds. The images have no split
-    of their own, so the recipe's shares cut one.
+    Choose it for a first run, a lesson or a test: a model trains on it in seconds. The source has no splits, so the
+    recipe's shares cut them.
 
     Shapes:
         examples (1797, 1, 8, 8), uint8 from 0 to 16; labels (1797,) from 0 to 9.

@@ -34,9 +34,9 @@ class FashionMnist(Dataset):
     Choose it over ``mnist`` for greyscale textures and classes that are harder to tell apart.
 
     Args:
-        root: folder that holds ``FashionMNIST/raw`` with the four files, whole or gzipped;
+        root: the folder that holds ``FashionMNIST/raw`` with the four files, gzipped or not;
             None: a folder in the user's cache.
-        download: fetch what is missing, once, from where torchvision finds it; nothing is fetched otherwise.
+        download: download missing files, once, from the addresses that torchvision knows.
 
     Shapes:
         examples (60000, 1, 28, 28) and (10000, 1, 28, 28), uint8 from 0 to 255; labels from 0 to 9.
@@ -50,9 +50,11 @@ class FashionMnist(Dataset):
         >>> try:
         ...     FashionMnist(root="no/such/folder", download=False).load(print)
         ... except DataError as error:
-        ...     print(error.problem)
-        the folder no/such/folder does not exist
+        ...     print(error.problem)  # doctest: +ELLIPSIS
+        the folder .../no/such/folder does not exist
     """
+
+    path_options = ("root",)
 
     def __init__(self, *, root: str | None = None, download: bool = True) -> None:
         self._root, self._download = root, download

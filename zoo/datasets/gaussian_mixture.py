@@ -20,19 +20,19 @@ _RADIUS, _VARIANCE, _COUNT = 2.0, 0.04, 8
 class GaussianMixture(Dataset):
     r"""Points from Σₖ wₖ N(μₖ, Σₖ) with known parameters; by default eight Gaussians on a circle.
 
-    Choose it to check a model against the truth: log p(x) and the score ∇log p(x) have closed forms, and the
-    parameters are handed on in ``facts`` as ``weights``, ``means`` and ``covariances``.
+    Choose it to compare a model with the exact answer: log p(x) and the score ∇log p(x) have closed forms, and the
+    parameters are in ``facts`` as ``weights``, ``means`` and ``covariances``.
 
     Args:
         weights: K positive numbers that sum to 1; None: all equal.
         means: K points of D numbers; None: eight on a circle of radius 2.
         covariances: K symmetric positive-definite matrices D × D; None: 0.04 times the identity.
-        size: training examples.
-        held_out: validation examples, and as many test examples.
-        seed: of the draws.
+        size: number of training examples.
+        held_out: number of validation examples, and of test examples.
+        seed: seed of the draws.
 
     Shapes:
-        examples (size, D), float32; labels: which Gaussian each was drawn from.
+        examples (size, D), float32; labels: the number of the Gaussian that each was drawn from.
 
     Raises:
         DataError: the parameters are not those of a mixture.
@@ -66,7 +66,7 @@ class GaussianMixture(Dataset):
         self._covariances, self._factors = _checked_covariances(covariances, count, dimensions)
 
     def load(self, note: Callable[[str], None]) -> Collection:
-        """Draw the three splits, each from a stream of its own."""
+        """Draw the three splits, each with its own random numbers."""
         return Collection(
             splits={name: self._draw(name) for name in SPLITS},
             stored_range=None,
@@ -94,7 +94,7 @@ def _matrix_of_means(means: list[list[float]] | None) -> Tensor:
         return _RADIUS * torch.stack([angles.cos(), angles.sin()], dim=1)
     if not means or not means[0] or len({len(mean) for mean in means}) > 1:
         lengths = [len(mean) for mean in means]
-        raise DataError(f"expected points of one dimension, got lengths {lengths}", where="means")
+        raise DataError(f"expected points of the same dimension, got lengths {lengths}", where="means")
     return _finite(means, "means")
 
 
@@ -103,13 +103,13 @@ def _checked_weights(weights: list[float] | None, count: int) -> Tensor:
         return torch.full((count,), 1 / count, dtype=torch.float64)
     values = _finite(weights, "weights")
     if len(values) != count:
-        raise DataError(f"expected {count} weights, got one a mean; {len(values)}", where="weights")
+        raise DataError(f"expected {count} weights, one for each mean, got {len(values)}", where="weights")
     if bool((values <= 0).any()):
         raise DataError(f"expected positive weights, got {min(weights)}", where="weights")
     total = float(values.sum())
     if abs(total - 1) > 1e-6:
         remedy = f"Divide each by {total:g}."
-        raise DataError(f"weights that sum to 1 were needed, their sum is {total:g}", where="weights", remedy=remedy)
+        raise DataError(f"expected weights that sum to 1, got the sum {total:g}", where="weights", remedy=remedy)
     return values / total
 
 
@@ -122,7 +122,10 @@ def _checked_covariances(
         return (_VARIANCE * identity).repeat(count, 1, 1), (math.sqrt(_VARIANCE) * identity).repeat(count, 1, 1)
     sizes = {(len(matrix), *map(len, matrix)) for matrix in covariances}
     if len(covariances) != count or sizes != {(dimensions,) * (dimensions + 1)}:
-        raise DataError(f"{count} matrices of {dimensions} × {dimensions} were needed", where="covariances")
+        shapes = [(len(matrix), *map(len, matrix[:1])) for matrix in covariances]
+        raise DataError(
+            f"expected {count} matrices of {dimensions} × {dimensions}, got the shapes {shapes}", where="covariances"
+        )
     matrices = _finite(covariances, "covariances")
     for number, matrix in enumerate(matrices):
         _, failed = torch.linalg.cholesky_ex(matrix)

@@ -20,12 +20,12 @@ _KMNIST = MnistLike(
 class Kmnist(Dataset):
     """70,000 cursive Japanese characters of 28×28 pixels (Kuzushiji-MNIST).
 
-    Choose it over ``mnist`` when each class should have several very different shapes.
+    Choose it over ``mnist`` for classes of which each has several very different shapes.
 
     Args:
-        root: folder that holds ``KMNIST/raw`` with the four files, whole or gzipped;
+        root: the folder that holds ``KMNIST/raw`` with the four files, gzipped or not;
             None: a folder in the user's cache.
-        download: fetch what is missing, once, from where torchvision finds it; nothing is fetched otherwise.
+        download: download missing files, once, from the addresses that torchvision knows.
 
     Shapes:
         examples (60000, 1, 28, 28) and (10000, 1, 28, 28), uint8 from 0 to 255; labels from 0 to 9.
@@ -39,9 +39,11 @@ class Kmnist(Dataset):
         >>> try:
         ...     Kmnist(root="no/such/folder", download=False).load(print)
         ... except DataError as error:
-        ...     print(error.problem)
-        the folder no/such/folder does not exist
+        ...     print(error.problem)  # doctest: +ELLIPSIS
+        the folder .../no/such/folder does not exist
     """
+
+    path_options = ("root",)
 
     def __init__(self, *, root: str | None = None, download: bool = True) -> None:
         self._root, self._download = root, download

@@ -1,4 +1,4 @@
-"""Handwritten digits, the field's first benchmark."""
+"""Handwritten digits, the oldest benchmark of the field."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _MNIST = MnistLike(
 class Mnist(Dataset):
     """70,000 handwritten digits of 28×28 pixels (MNIST).
 
-    Choose it to compare with published figures; say whether pixels are binarised, since figures differ.
+    Choose it to compare with published results; state whether pixels are binarised, since results differ.
 
     Args:
-        root: folder that holds ``MNIST/raw`` with the four files, whole or gzipped;
+        root: the folder that holds ``MNIST/raw`` with the four files, gzipped or not;
             None: a folder in the user's cache.
-        download: fetch what is missing, once, from where torchvision finds it; nothing is fetched otherwise.
+        download: download missing files, once, from the addresses that torchvision knows.
 
     Shapes:
         examples (60000, 1, 28, 28) and (10000, 1, 28, 28), uint8 from 0 to 255; labels from 0 to 9.
@@ -40,9 +40,11 @@ class Mnist(Dataset):
         >>> try:
         ...     Mnist(root="no/such/folder", download=False).load(print)
         ... except DataError as error:
-        ...     print(error.problem)
-        the folder no/such/folder does not exist
+        ...     print(error.problem)  # doctest: +ELLIPSIS
+        the folder .../no/such/folder does not exist
     """
+
+    path_options = ("root",)
 
     def __init__(self, *, root: str | None = None, download: bool = True) -> None:
         self._root, self._download = root, download

@@ -112,7 +112,7 @@ def read_foreign_recipe(path: Path) -> Recipe:
             raise RecipeError("an alias came, none was needed", remedy="Write the value out.")
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise RecipeError(f"not valid YAML: {str(error).splitlines()[0]}") from error
-    recipe = load_recipe(path)
+    recipe = load_recipe(path, as_written=True)
     check_portable(recipe.data)
     return recipe
 

@@ -23,7 +23,8 @@ def scaling_of(data: DataDescription) -> Scaling:
 def geometry_of(data: DataDescription) -> Geometry:
     """Return what a description says is done to the size of images."""
     geometry = data.geometry
-    return Geometry(resize=geometry.resize, pad=geometry.pad, background=geometry.background)
+    background = geometry.background[0] if len(geometry.background) == 1 else geometry.background
+    return Geometry(resize=geometry.resize, pad=geometry.pad, background=background, fit=geometry.fit)
 
 
 def describe_scaling(name: str, scaling: Scaling) -> ScalingDescription:
@@ -35,7 +36,8 @@ def describe_scaling(name: str, scaling: Scaling) -> ScalingDescription:
 
 def describe_geometry(geometry: Geometry) -> GeometryDescription:
     """Return the description of what is done to the size of images."""
-    return GeometryDescription(resize=geometry.resize, pad=geometry.pad, background=geometry.background)
+    background = geometry.background if isinstance(geometry.background, tuple) else (geometry.background,)
+    return GeometryDescription(resize=geometry.resize, pad=geometry.pad, background=background, fit=geometry.fit)
 
 
 def _number(values: tuple[float, ...], shape: tuple[int, ...]) -> float | Tensor:

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.datasets._image_reader import ImageReader
-from zoo.errors import InputError
+from zoo.datasets import ImageFormat, TargetSize
+from zoo.errors import DataError, InputError
+from zoo.preparation.described import geometry_of
 from zoo.spec.data_description import DataDescription
 
 
@@ -33,18 +34,36 @@ def read_pictures(raw: Any, data: DataDescription) -> Tensor:
             where="raw",
             remedy="Pass arrays or a DataFrame: the model was not trained on images.",
         )
-    reading = data.reading
-    channels, size = (reading.channels, reading.size) if reading else (stored.shape[0], None)
-    reader = ImageReader([], size or (stored.shape[1], stored.shape[2]), channels=channels, crop=size is not None)
-    several = raw if isinstance(raw, (list, tuple)) else [raw]
-    pixels = torch.stack(
-        [
-            reader.image(str(each)) if isinstance(each, (str, Path)) else reader.pixels(each, "the image")
-            for each in several
-        ]
-    )
+    form = _format(data)
+    target = form.target
+    expected = (target.height, target.width) if target else (stored.shape[1], stored.shape[2])
+    images = []
+    for each in raw if isinstance(raw, (list, tuple)) else [raw]:
+        image = form.read(each)
+        if tuple(image.shape[1:]) != expected:
+            raise DataError(
+                f"expected images of {expected[0]} × {expected[1]} pixels (height × width), as the training images, got "
+                f"{image.shape[1]} × {image.shape[2]} in {each if isinstance(each, (str, Path)) else 'an image'}",
+                where="raw",
+                remedy="Bring it to that size; a model trained with `data.resize` takes images of any size.",
+            )
+        images.append(image)
+    pixels = torch.stack(images)
     low, high = stored.range or (0.0, 255.0)
     if (low, high) == (0.0, 255.0):
         return pixels if stored.dtype == "uint8" else pixels.float()
     values = pixels.float() / 255 * (high - low) + low
     return values.round().to(torch.uint8) if stored.dtype == "uint8" else values
+
+
+def _format(data: DataDescription) -> ImageFormat:
+    """Return how image files are read for a model."""
+    reading, target = data.reading, geometry_of(data).target
+    if reading is None:
+        assert data.stored is not None
+        return ImageFormat(channels=data.stored.shape[0], target=target)
+    if reading.size is not None:
+        target = TargetSize(*reading.size, "crop")
+    return ImageFormat(
+        channels=reading.channels, target=target, background=reading.background, value_range=reading.value_range
+    )

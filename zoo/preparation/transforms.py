@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo.datasets import Fit, TargetSize
 from zoo.preparation.draws import uniform
 
 
@@ -20,6 +21,8 @@ class Geometry:
     Attributes:
         resize: height and width, bilinear with antialiasing.
         pad: pixels of ``background`` added on each side, after resizing.
+        background: a number, or one for each channel.
+        fit: how ``resize`` treats other proportions, as in :class:`zoo.datasets.TargetSize`.
 
     Example:
         >>> Geometry(resize=(4, 6), pad=1)(torch.zeros(2, 1, 8, 8, dtype=torch.uint8)).shape
@@ -28,28 +31,65 @@ class Geometry:
 
     resize: tuple[int, int] | None = None
     pad: int = 0
-    background: float = 0.0
+    background: float | tuple[float, ...] = 0.0
+    fit: Fit = "stretch"
 
     @property
     def changes(self) -> bool:
         """Whether it does anything at all."""
         return self.resize is not None or self.pad > 0
 
+    @property
+    def target(self) -> TargetSize | None:
+        """The size that images are brought to before they are padded."""
+        return None if self.resize is None else TargetSize(*self.resize, self.fit)
+
     def __call__(self, stored: Tensor) -> Tensor:
         """Map stored images (B, C, H, W) to (B, C, H', W') of the same type."""
-        images = stored
-        if self.resize is not None and tuple(stored.shape[-2:]) != self.resize:
-            images = F.interpolate(stored.float(), size=self.resize, mode="bilinear", antialias=True)
-            images = images if stored.is_floating_point() else images.round().clamp(0, 255).to(stored.dtype)
-        return F.pad(images, [self.pad] * 4, value=self.background) if self.pad else images
+        images = stored if self.target is None else self._fitted(stored, self.target)
+        return self._padded(images, self.pad, self.pad, self.pad, self.pad) if self.pad else images
 
     def undo(self, images: Tensor, size: tuple[int, int]) -> Tensor:
-        """Map prepared images (B, C, H', W') back to (B, C, H, W) of the height and width that they were stored in."""
+        """Map prepared images (B, C, H', W') back to (B, C, H, W) of the height and width that they were stored in.
+
+        What was cut off comes back as background.
+        """
         if self.pad:
             images = images[..., self.pad : -self.pad, self.pad : -self.pad]
+        if self.target is not None:
+            images = self._centred(images, *self.target.scaled(*size))
         if tuple(images.shape[-2:]) != tuple(size):
             images = F.interpolate(images, size=size, mode="bilinear", antialias=True)
         return images
+
+    def _fitted(self, stored: Tensor, target: TargetSize) -> Tensor:
+        height, width = target.scaled(*stored.shape[-2:])
+        images = stored
+        if tuple(stored.shape[-2:]) != (height, width):
+            images = F.interpolate(stored.float(), size=(height, width), mode="bilinear", antialias=True)
+            images = images if stored.is_floating_point() else images.round().clamp(0, 255).to(stored.dtype)
+        return self._centred(images, target.height, target.width)
+
+    def _centred(self, images: Tensor, height: int, width: int) -> Tensor:
+        """Cut off what hangs over, or fill in what is missing, equally on both sides."""
+        down, right = height - images.shape[-2], width - images.shape[-1]
+        top, left = abs(down) // 2, abs(right) // 2
+        if down < 0 or right < 0:
+            images = images[..., top if down < 0 else 0 :, left if right < 0 else 0 :][..., :height, :width]
+        if down > 0 or right > 0:
+            down, right = max(0, down), max(0, right)
+            top, left = down // 2, right // 2
+            return self._padded(images, left, right - left, top, down - top)
+        return images
+
+    def _padded(self, images: Tensor, left: int, right: int, top: int, bottom: int) -> Tensor:
+        if isinstance(self.background, tuple):
+            height, width = images.shape[-2] + top + bottom, images.shape[-1] + left + right
+            colour = torch.tensor(self.background, device=images.device).to(images.dtype).reshape(1, -1, 1, 1)
+            padded = colour.expand(len(images), images.shape[1], height, width).clone()
+            padded[..., top : height - bottom, left : width - right] = images
+            return padded
+        return F.pad(images, [left, right, top, bottom], value=self.background)
 
 
 @dataclass(frozen=True)

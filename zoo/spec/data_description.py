@@ -94,7 +94,8 @@ class GeometryDescription(StrictModel):
         default=None, description="Height and width that images were resized to."
     )
     pad: NonNegativeInt = Field(default=0, description="Pixels of background added on each side.")
-    background: float = Field(default=0.0, description="Stored value of the padding.")
+    background: Values = Field(default=(0.0,), description="Stored value of the padding, of all channels or of each.")
+    fit: Literal["stretch", "crop", "pad"] = Field(default="stretch", description="As `data.fit` of the recipe.")
 
 
 class ReadingDescription(StrictModel):
@@ -102,7 +103,14 @@ class ReadingDescription(StrictModel):
 
     channels: Literal[1, 3] = Field(description="3 for colour, 1 for grey.")
     size: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)] | None = Field(
-        default=None, description="Height and width that images of any size are brought to; null: all have one size."
+        default=None,
+        description="Height and width that images are brought to, cropped; null: as `geometry` says, or all have one size.",
+    )
+    background: str | None = Field(
+        default=None, description="Colour behind transparent pixels and around padded images; null: white and black."
+    )
+    value_range: Range | None = Field(
+        default=None, description="Black and white of images of more than 8 bits; null: 0 and 65535."
     )
 
 

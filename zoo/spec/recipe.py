@@ -30,9 +30,18 @@ class DataSpec(ComponentSpec):
         description="Images: to [0, 1] or [-1, 1]. standardise: each feature to mean 0 and deviation 1 on the training "
         "split. none: as stored.",
     )
-    pad: NonNegativeInt = Field(default=0, description="Pixels of background added on each side of an image.")
+    pad: NonNegativeInt = Field(
+        default=0, description="Pixels of background added on each side of an image, after resizing."
+    )
     resize: tuple[PositiveInt, PositiveInt] | None = Field(
-        default=None, strict=False, description="Height and width that images are resized to (bilinear, antialiased)."
+        default=None,
+        strict=False,
+        description="Height and width that images of any size are brought to (bilinear, antialiased).",
+    )
+    fit: Literal["stretch", "crop", "pad"] = Field(
+        default="stretch",
+        description="How `resize` treats other proportions. stretch: changes them. crop: fills the size and cuts off "
+        "what hangs over, equally on both sides. pad: fits inside and adds background.",
     )
     subset: PositiveInt | None = Field(
         default=None, description="Use only so many training examples, drawn by the seed."

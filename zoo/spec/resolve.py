@@ -17,6 +17,7 @@ from zoo.registry.catalogue import preset_files, recipe_files
 from zoo.spec.documents import parse_yaml, read_yaml
 from zoo.spec.model import ModelSpec
 from zoo.spec.origin import Origin, join_lines
+from zoo.spec.paths import with_absolute_paths
 from zoo.spec.problems import describe_problems
 from zoo.spec.recipe import Recipe
 from zoo.utils.text import excerpt
@@ -45,12 +46,18 @@ def load_model_spec(
     return validate(ModelSpec, merge(document, overrides or {}), "model")
 
 
-def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iterable[str] = ()) -> Recipe:
+def load_recipe(
+    recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iterable[str] = (), *, as_written: bool = False
+) -> Recipe:
     """Return a validated recipe by its bundled name, from a YAML file, or from a mapping.
+
+    Relative paths of data are made absolute: those in a file start from its folder, all others from the working
+    directory.
 
     Args:
         recipe: ``"digits"``, ``"my/recipe.yaml"``, or the recipe's content.
         overrides: ``"train.epochs=3"``: a field's path and its value in YAML.
+        as_written: leave relative paths as they are.
 
     Raises:
         RecipeError: there is no such recipe, it is not valid YAML, or a field is wrong; the message names the
@@ -77,9 +84,13 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iter
     else:
         path = find_recipe(recipe)
         document = {"name": path.stem, **read_yaml(path)}
+        if not as_written:
+            with_absolute_paths(document, path.parent)
     before = copy.deepcopy(document)
     for override in overrides:
         apply_override(document, override)
+    if not as_written:
+        with_absolute_paths(document, Path.cwd())
     with origin.located():
         _extend_model(document)
     _note_changes(document, before, [override.partition("=")[0].strip() for override in overrides])

@@ -1,0 +1,177 @@
+"""Opening image files: a few known formats, sizes that memory can hold, and faults told in words."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import struct
+import threading
+from collections.abc import Iterator
+from typing import IO, Any
+
+from zoo.errors import DataError, ZooError
+
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+"""Tried in this order. Pillow reads more, but some of its formats call other programs."""
+
+_PLUGINS = ("Bmp", "Gif", "Jpeg", "Mpo", "Png", "Ppm", "Tiff", "WebP")
+_ORIENTATION, _QUARTER_TURNS = 0x0112, {5, 6, 7, 8}
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+_BYTES_A_PIXEL = {"L": 1, "1": 2, "P": 5, "I;16": 5, "I;16L": 5, "I;16B": 5, "I": 9, "F": 9}
+"""What decoding takes, with the conversion that must come before an image can be reduced; 4 for all other modes."""
+
+_pillow_limit = threading.Lock()
+
+
+class UnreadableImageError(DataError):
+    """A file that cannot be used as an image; ``on_error: skip`` leaves it out."""
+
+
+@contextlib.contextmanager
+def opened(file: str, frame: int = 0) -> Iterator[Any]:
+    """Open an image file at one of its frames, of which only the header is read.
+
+    Raises:
+        UnreadableImageError: it cannot be opened, or not be decoded in the body of the ``with`` statement.
+    """
+    try:
+        with open(file, "rb") as stream:  # noqa: PTH123 - a path is made for each of a million files otherwise
+            image = _identify(stream, file)
+            if frame:
+                image.seek(frame)
+            yield image
+    except ZooError:
+        raise
+    except MemoryError as error:
+        raise UnreadableImageError(
+            f"there is not enough memory to decode {file}", where="root", remedy="Scale the image down beforehand."
+        ) from error
+    except Exception as error:  # decoders of broken files raise OSError, SyntaxError, ValueError and more
+        raise _unreadable(file, error) from error
+
+
+def _identify(stream: IO[bytes], file: str) -> Any:
+    """Return Pillow's image of a stream.
+
+    ``Image.open`` does the same, and refuses by a number of pixels, whatever they take and however they are reduced.
+    """
+    prefix = stream.read(16)
+    reason = f"it begins with {prefix!r}" if prefix else "it is empty"
+    for factory, accepts in _known_formats():
+        answer = accepts(prefix) if prefix else False
+        if isinstance(answer, str):  # why this format is not supported here
+            reason = answer
+        elif answer:
+            stream.seek(0)
+            try:
+                return factory(stream, file)
+            except (SyntaxError, IndexError, TypeError, struct.error) as error:
+                reason = str(error)
+    from PIL import UnidentifiedImageError
+
+    raise UnidentifiedImageError(reason)
+
+
+@functools.cache
+def _known_formats() -> list[tuple[Any, Any]]:
+    from PIL import Image
+
+    for name in _PLUGINS:
+        importlib.import_module(f"PIL.{name}ImagePlugin")
+    return [Image.OPEN[name] for name in _FORMATS if name in Image.OPEN]
+
+
+def _unreadable(file: str, error: Exception) -> UnreadableImageError:
+    from PIL import Image
+
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return UnreadableImageError(f"{file} cannot be opened: {error.strerror}", where="root")
+    if isinstance(error, Image.DecompressionBombError):
+        return UnreadableImageError(
+            f"{file} has more pixels than Pillow decodes in this format",
+            where="root",
+            remedy="Scale it down beforehand, or store it as PNG or JPEG.",
+        )
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return UnreadableImageError(
+        f"{file} is no readable image ({reason})",
+        where="root",
+        remedy="Replace or delete the file, or leave out all such files with `on_error: skip`.",
+    )
+
+
+def frame_count(image: Any) -> int:
+    """Return the number of pages or frames; 1 for a photograph with a preview or another view of the same scene."""
+    return image.n_frames if image.format != "MPO" and getattr(image, "is_animated", False) else 1
+
+
+def upright_size(image: Any) -> tuple[int, int]:
+    """Return the height and width of an image, turned upright, from its header."""
+    width, height = image.size
+    if image.format == "TIFF":
+        # Whether Pillow's own size is that of the upright image depends on its version.
+        width, height = image.tag_v2[_TIFF_WIDTH], image.tag_v2[_TIFF_HEIGHT]
+        turned = image.tag_v2.get(_ORIENTATION) in _QUARTER_TURNS
+    else:
+        # A PNG that has no orientation before its pixels may have one behind them, and would be decoded to find it.
+        known = image.format != "PNG" or "exif" in image.info
+        turned = known and orientation(image) in _QUARTER_TURNS
+    return (width, height) if turned else (height, width)
+
+
+def orientation(image: Any) -> int:
+    """Return how the camera was held, as EXIF numbers it; 1, upright, where that is not known."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except (SyntaxError, ValueError, TypeError, KeyError, OSError, ZeroDivisionError, struct.error):
+        return 1  # damaged EXIF data harm no pixel
+
+
+def check_memory(image: Any, file: str, smallest: int | None, limit_mb: int) -> None:
+    """Refuse an image that takes too much memory to decode; let a JPEG be decoded at a smaller size if that is enough.
+
+    Args:
+        smallest: no side need be longer than this; None: keep the size.
+        limit_mb: megabytes (10⁶ bytes) that decoding may take.
+
+    Raises:
+        UnreadableImageError: it takes more.
+    """
+    full = image.size
+    if smallest is not None:
+        image.draft(None, (smallest, smallest))  # has an effect on JPEG alone
+    needed = image.size[0] * image.size[1] * _BYTES_A_PIXEL.get(image.mode, 4)
+    if image.info.get("progressive"):
+        # All coefficients are kept until the last scan, whatever size is asked for.
+        needed += full[0] * full[1] * len(image.getbands()) * 2
+    if needed > limit_mb * 1_000_000:
+        raise UnreadableImageError(
+            f"{file} has {full[1]:,} × {full[0]:,} pixels (height × width), which take {needed / 1e6:,.0f} MB to "
+            f"decode, above the limit of {limit_mb:,} MB",
+            where="root",
+            remedy="If you trust the file and have the memory, raise `max_image_mb`; or scale it down beforehand.",
+        )
+
+
+def decode(image: Any) -> None:
+    """Decode an image that :func:`check_memory` has let pass, in place."""
+    with _without_pillow_limit(image.size[0] * image.size[1]):
+        image.load()
+
+
+@contextlib.contextmanager
+def _without_pillow_limit(pixels: int) -> Iterator[None]:
+    """Let Pillow decode an image that was checked against our own limit; those above its limit one at a time."""
+    from PIL import Image
+
+    if Image.MAX_IMAGE_PIXELS is None or pixels <= Image.MAX_IMAGE_PIXELS:
+        yield
+        return
+    with _pillow_limit:
+        # Several of Pillow's decoders ask for it once more, and there is no other way to tell them.
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before

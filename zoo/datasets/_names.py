@@ -1,0 +1,61 @@
+"""Names that mean something wherever data lie: those of splits, and those of files that systems leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing", "eval"),
+}
+"""The usual names of each split; capitals do not count."""
+
+_SYSTEM_NAMES = {
+    "$recycle.bin",
+    "#recycle",
+    "#snapshot",
+    "@eadir",
+    "@recycle",
+    "@tmp",
+    "__macosx",
+    "__pycache__",
+    "desktop.ini",
+    "ehthumbs.db",
+    "lost+found",
+    "system volume information",
+    "thumbs.db",
+}
+_SPLIT_OF = {name: split for split, names in SPLIT_NAMES.items() for name in names}
+
+
+def split_named(name: str) -> str | None:
+    """Return the split that a name stands for, or None.
+
+    Example:
+        >>> split_named("Valid"), split_named("TESTING"), split_named("cats")
+        ('validation', 'test', None)
+    """
+    return _SPLIT_OF.get(name.casefold())
+
+
+def is_system_name(name: str) -> bool:
+    """Return whether a file or folder is hidden, or was left there by a system or a program.
+
+    Example:
+        >>> is_system_name(".ipynb_checkpoints"), is_system_name("Thumbs.db"), is_system_name("cat.png")
+        (True, True, False)
+    """
+    return name.startswith(".") or name.casefold() in _SYSTEM_NAMES
+
+
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """Return the first names in a sentence, and how many more there are.
+
+    Example:
+        >>> listed(["a", "b", "c"], most=2)
+        'a, b and 1 more'
+    """
+    names = list(names)
+    more = len(names) - most
+    return f"{', '.join(names[:most])} and {more:,} more" if more > 0 else ", ".join(names)

@@ -1,0 +1,53 @@
+"""Where the relative paths of a recipe's data start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ComponentError
+from zoo.registry import find_component
+from zoo.spec.recipe import DataSpec
+
+
+def with_absolute_paths(document: dict[str, Any], folder: Path) -> None:
+    """Let the relative paths in the ``data`` of a recipe's document start from ``folder``, in place.
+
+    Which options are paths is for the dataset to say; of an unknown one, none are.
+    """
+    data = document.get("data")
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+        return
+    options = {name: value for name, value in data.items() if name not in DataSpec.model_fields}
+    if not any(isinstance(value, str) for value in options.values()):
+        return  # the dataset need not be imported
+    try:
+        dataset: Any = find_component("dataset", data["name"])
+    except ComponentError:
+        return  # which is reported when the data are loaded
+    document["data"] = {**data, **dataset.with_absolute_paths(options, folder)}
+
+
+def absolute_path(path: str, folder: Path) -> str:
+    """Return a path, or a pattern of paths, that starts from ``folder`` where it is relative.
+
+    If ``folder`` does not have it and the working directory does, it starts from the latter, as in version 0.1. A path
+    that begins with ``~`` or with a scheme such as ``hf://`` is left as it is.
+
+    Example:
+        >>> absolute_path("photos", Path("/project")), absolute_path("~/photos", Path("/project"))
+        ('/project/photos', '~/photos')
+    """
+    if path.startswith("~") or "://" in path or Path(path).is_absolute():
+        return path
+    here, there = Path.cwd() / path, folder.absolute() / path
+    return str(here if not _exists(there) and _exists(here) else there)
+
+
+def _exists(path: Path) -> bool:
+    """Return whether there is such a file or folder, or one that the pattern matches."""
+    try:
+        parts = path.relative_to(path.anchor)
+        return path.exists() or next(Path(path.anchor).glob(str(parts)), None) is not None
+    except (OSError, ValueError):  # a name that no file can have
+        return False
