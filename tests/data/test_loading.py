@@ -3,11 +3,13 @@ import os
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from zoo import registry
 from zoo.data import load_data
 from zoo.datasets import Collection, Stored
 from zoo.errors import ComponentError, DataError, InputError
+from zoo.preparation.preprocessing import preprocess
 from zoo.spec import DataSpec
 
 SPLITS = ("train", "validation", "test")
@@ -67,6 +69,38 @@ def test_streamed_and_held_data_are_the_same(prepare, images, labels, options):
             draws.append(torch.cat([batch.x for batch in split.batches(8)]))
         assert torch.equal(draws[0], draws[1])
         assert draws[0].shape[1:] == held.info.data_shape
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize("limit", [1024, 0], ids=["held", "streamed"])
+def test_image_files_of_any_size_are_brought_to_one_and_read_alike_afterwards(tmp_path, fit, limit):
+    for number, (height, width) in enumerate([(20, 30), (31, 17), (8, 8), (5, 64)]):
+        pixels = np.random.default_rng(number).integers(0, 256, (height, width, 4), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    data = load_data(
+        {
+            "name": "image_folder",
+            "root": str(tmp_path),
+            "background": "#102030",
+            "in_memory_limit_mb": limit,
+            "resize": [10, 12],
+            "fit": fit,
+            "pad": 1,
+            "validation": 0.0,
+            "test": 0.0,
+            "workers": 0,
+        }
+    )
+    examples = data.train.examples(4)
+    assert examples.shape == (4, 3, 12, 14)
+    assert torch.allclose(examples[:, :, 0, 0], torch.tensor([0x10, 0x20, 0x30]) / 255)
+    files = [tmp_path / f"{number}.png" for number in range(4)]
+    assert torch.equal(preprocess(files, data.info.description), examples)
+    opened = []
+    for file in files:
+        with Image.open(file) as image:
+            opened.append(image.copy())
+    assert torch.equal(preprocess(opened, data.info.description), examples)
 
 
 def test_splits_hold_every_example_once(prepare):

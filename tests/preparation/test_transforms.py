@@ -41,6 +41,43 @@ def test_images_of_the_size_already_are_left_alone():
     assert torch.equal(Geometry(resize=(4, 5))(images), images)
 
 
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize("size", [(1, 1), (3, 50), (50, 3), (8, 8), (9, 17)])
+@pytest.mark.parametrize("target", [(1, 1), (8, 8), (7, 12), (40, 2)])
+def test_any_size_is_brought_to_any_other_and_back(fit, size, target):
+    images = torch.full((2, 3, *size), 200, dtype=torch.uint8)
+    geometry = Geometry(resize=target, fit=fit, background=(200.0, 200.0, 200.0), pad=1)
+    fitted = geometry(images)
+    assert fitted.shape == (2, 3, target[0] + 2, target[1] + 2)
+    assert (fitted == 200).all()
+    back = geometry.undo(fitted.double(), size)
+    assert back.shape == (2, 3, *size)
+    assert torch.allclose(back, torch.tensor(200.0, dtype=torch.float64))
+
+
+def test_cropping_keeps_the_middle_and_padding_keeps_all():
+    columns = torch.arange(12, dtype=torch.uint8).expand(1, 1, 4, 12)
+    assert torch.equal(Geometry(resize=(4, 4), fit="crop")(columns), columns[..., 4:8])
+    padded = Geometry(resize=(12, 12), fit="pad", background=77)(columns)
+    assert torch.equal(padded[..., 4:8, :], columns)
+    assert (padded[..., :4, :] == 77).all()
+    assert (padded[..., 8:, :] == 77).all()
+
+
+def test_undoing_a_pad_gives_the_image_and_undoing_a_crop_leaves_background():
+    columns = torch.arange(12.0).expand(1, 1, 4, 12)
+    for fit, expected in (("pad", columns), ("crop", torch.where((columns >= 4) & (columns < 8), columns, 77.0))):
+        geometry = Geometry(resize=(12, 12) if fit == "pad" else (4, 4), fit=fit, background=77)
+        assert torch.equal(geometry.undo(geometry(columns), (4, 12)), expected)
+
+
+def test_the_background_may_differ_between_channels():
+    padded = Geometry(pad=1, background=(1.0, 2.0, 3.0))(torch.zeros(2, 3, 4, 4, dtype=torch.uint8))
+    assert padded.dtype == torch.uint8
+    assert padded[1, :, 0, 0].tolist() == [1, 2, 3]
+    assert (padded[..., 1:-1, 1:-1] == 0).all()
+
+
 @pytest.mark.parametrize("count", [1, 2, 60])
 def test_an_image_is_resized_alike_alone_and_among_others(images, count):
     geometry = Geometry(resize=(6, 11), pad=1)

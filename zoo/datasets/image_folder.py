@@ -149,11 +149,13 @@ class ImageFolder(ImageDataset):
             stored_range=(0.0, 255.0),
             class_names=found.class_names,
             facts={"skipped": dict(skipped.reasons)} if skipped.reasons else {},
-            reading=ReadingDescription(
-                channels=form.channels,
-                size=self._size,
-                background=form.background,
-                value_range=form.value_range,
+            reading=ReadingDescription.model_validate(
+                {
+                    "channels": form.channels,
+                    "size": self._size,
+                    "background": form.background,
+                    "value_range": form.value_range,
+                }
             ),
             background=form.padding,
         )

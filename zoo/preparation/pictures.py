@@ -42,7 +42,7 @@ def read_pictures(raw: Any, data: DataDescription) -> Tensor:
         image = form.read(each)
         if tuple(image.shape[1:]) != expected:
             raise DataError(
-                f"expected images of {expected[0]} × {expected[1]} pixels (height × width), as the training images, got "
+                f"expected images of {expected[0]} × {expected[1]} pixels (height × width), as in training, got "
                 f"{image.shape[1]} × {image.shape[2]} in {each if isinstance(each, (str, Path)) else 'an image'}",
                 where="raw",
                 remedy="Bring it to that size; a model trained with `data.resize` takes images of any size.",

@@ -104,7 +104,7 @@ class ReadingDescription(StrictModel):
     channels: Literal[1, 3] = Field(description="3 for colour, 1 for grey.")
     size: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)] | None = Field(
         default=None,
-        description="Height and width that images are brought to, cropped; null: as `geometry` says, or all have one size.",
+        description="Height and width that images are brought to by a crop; null: what `geometry` says, or one size.",
     )
     background: str | None = Field(
         default=None, description="Colour behind transparent pixels and around padded images; null: white and black."
