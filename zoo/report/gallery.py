@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from zoo.errors import NotApplicableError
 from zoo.evaluation.context import evaluating, reason_against
@@ -30,25 +30,38 @@ def draw_figures(
         NotApplicableError: a figure that was named does not apply to the model or its data.
     """
     paths = []
+    for name, figure in drawn_figures(context, figures, seed=seed):
+        paths.append(Path(folder) / f"{name}.{image_format}")
+        save_figure(figure, paths[-1])
+    return paths
+
+
+def drawn_figures(
+    context: EvaluationContext,
+    figures: Iterable[str | Mapping[str, Any] | ComponentSpec] | None = None,
+    *,
+    seed: int = 0,
+) -> Iterator[tuple[str, MatplotlibFigure]]:
+    """Yield the named figures, or all that apply, as :func:`draw_figures` saves them, with their names."""
     for index, (name, figure) in enumerate(choose_figures(figures)):
         reason = reason_against(figure, context)
-        if reason is not None:
-            if figures is not None:
-                raise NotApplicableError(f"figure {name!r} does not apply: {reason}", where=f"figures[{index}]")
-            continue
-        path = Path(folder) / f"{name}.{image_format}"
-        with evaluating(context, seed):
-            save_figure(figure.draw(context), path)
-        paths.append(path)
-    return paths
+        if reason is None:
+            with evaluating(context, seed):
+                drawn = figure.draw(context)
+            yield name, drawn
+        elif figures is not None:
+            raise NotApplicableError(f"figure {name!r} does not apply: {reason}", where=f"figures[{index}]")
 
 
 def save_figure(figure: MatplotlibFigure, path: Path) -> None:
     """Write a figure in the format of the path's suffix, completely or not at all."""
-    image_format = path.suffix.removeprefix(".")
     with replacing(path) as temporary:
-        # Without a date in the file, the same run draws the same bytes.
-        figure.savefig(temporary, format=image_format, dpi=150, metadata=_NO_DATE.get(image_format))
+        write_figure(figure, temporary, path.suffix.removeprefix("."))
+
+
+def write_figure(figure: MatplotlibFigure, file: Path | BinaryIO, image_format: str) -> None:
+    """Write a figure without a date, so that the same run writes the same bytes."""
+    figure.savefig(file, format=image_format, dpi=150, metadata=_NO_DATE.get(image_format))
 
 
 def choose_figures(

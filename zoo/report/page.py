@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,9 +12,10 @@ from zoo.evaluation.measurement import Measurement
 from zoo.evaluation.record import measurements_of
 from zoo.evaluation.tables import by_result, is_number
 from zoo.registry import find_component
+from zoo.report.dark import darken
 from zoo.report.embedded import EmbeddedFigure, embed
 from zoo.report.explorer import check_explorer, explorer_data
-from zoo.report.gallery import draw_figures
+from zoo.report.gallery import drawn_figures, write_figure
 from zoo.report.markup import bars, document, escape, json_block, marked, table
 from zoo.report.words import capitalised, summary_of, typeset
 from zoo.spec.documents import to_yaml
@@ -22,7 +23,7 @@ from zoo.spec.recipe import Recipe
 from zoo.version import __version__
 
 if TYPE_CHECKING:
-    from zoo.figures import Figure
+    from zoo.figures import Figure, MatplotlibFigure
 
 _PAGE_BUDGET = 4_800_000
 _EXPLORER_BUDGETS = 600_000, 3_300_000
@@ -165,23 +166,34 @@ def _list(measurement: Measurement) -> str:
 
 
 def _figures(context: EvaluationContext, seed: int) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        paths = draw_figures(context, folder, seed=seed)
-        first = {name: place for place, name in enumerate(_FIRST_FIGURES)}
-        paths.sort(key=lambda path: (first.get(path.stem, len(first)), path.stem))
-        figures = embed({path.stem: path.read_bytes() for path in paths}, _FIGURES_BUDGET)
-    drawn = "".join(_figure(name, figure) for name, figure in figures.items())
+    light: dict[str, bytes] = {}
+    dark: dict[str, bytes] = {}
+    for name, figure in drawn_figures(context, seed=seed):
+        light[name] = _png(figure)
+        darken(figure)
+        dark[name] = _png(figure)
+    first = {name: place for place, name in enumerate(_FIRST_FIGURES)}
+    names = sorted(light, key=lambda name: (first.get(name, len(first)), name))
+    by_day, by_night = embed(light, _FIGURES_BUDGET // 2), embed(dark, _FIGURES_BUDGET // 2)
+    drawn = "".join(_figure(name, by_day[name], by_night[name]) for name in names)
     heading = '<h2 id="figures">Figures</h2>'
     return f'<section aria-labelledby="figures">{heading}<div class="gallery">{drawn}</div></section>'
 
 
-def _figure(name: str, figure: EmbeddedFigure) -> str:
+def _png(figure: MatplotlibFigure) -> bytes:
+    buffer = io.BytesIO()
+    write_figure(figure, buffer, "png")
+    return buffer.getvalue()
+
+
+def _figure(name: str, figure: EmbeddedFigure, dark: EmbeddedFigure) -> str:
     title = escape(capitalised(_title_of(name)))
     words = escape(summary_of("figure", name))
     return (
         f'<figure class="{"broad" if figure.width > 1.6 * figure.height else "plain"}"><h3>{title}</h3>'
-        '<div class="scroll">'
-        f'<img src="{figure.source}" width="{figure.width}" height="{figure.height}" alt="{title}: {words}"></div>'
+        '<div class="scroll"><picture>'
+        f'<source srcset="{dark.source}" media="screen and (prefers-color-scheme: dark)">'
+        f'<img src="{figure.source}" width="{figure.width}" height="{figure.height}" alt="{title}: {words}"></picture></div>'
         f"<figcaption>{words}</figcaption></figure>"
     )
 
