@@ -68,8 +68,8 @@ def subject_of_spec(*, model: str, count: int = 30, **options: Any) -> Evaluatio
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reports with a coarse map and without pictures, where others test those."""
-    monkeypatch.setattr("zoo.report.page.draw_figures", lambda *arguments, **options: [])
+    """Reports with a coarse map and without figures, which other tests cover."""
+    monkeypatch.setattr("zoo.report.page.drawn_figures", lambda *arguments, **options: iter(()))
     monkeypatch.setattr("zoo.report.page._EXPLORER_BUDGETS", (60_000, 60_000))
 
 

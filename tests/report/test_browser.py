@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.report.conftest import EVALUATION, KINDS, number, subject_of_kind, subject_of_spec
+from tests.report.conftest import EVALUATION, KINDS, image_of, number, subject_of_kind, subject_of_spec
 from zoo.analysis.codes import encode_split
 from zoo.analysis.projection import principal_plane
 from zoo.posteriors import posterior_mean
@@ -222,6 +222,29 @@ def test_hidden_classes_cannot_be_hovered(page, visit):
     assert opened.tab.evaluate("explorer.points.labels.every((l, i) => explorer.map.shows(i))")
 
 
+def test_the_map_and_the_path_stand_on_one_screen_of_a_laptop(page, visit):
+    opened = visit(page, viewport={"width": 1280, "height": 900})
+    opened.tab.locator("#map").focus()
+    for key in ("n", "Enter", "n", "Enter"):
+        opened.tab.keyboard.press(key)
+    top, bottom = opened.tab.evaluate(
+        "[document.getElementById('map').getBoundingClientRect().top, "
+        "document.getElementById('filmstrip').getBoundingClientRect().bottom]"
+    )
+    assert opened.tab.locator("#filmstrip canvas").count() >= 11
+    assert bottom - top < 900
+
+
+def test_figures_are_drawn_for_dark_pages_too(page, visit):
+    sources = []
+    for scheme in ("light", "dark"):
+        opened = visit(page, color_scheme=scheme)
+        sources.append(opened.tab.evaluate("[...document.images].map(image => image.currentSrc)"))
+        corners = [image_of(source)[0, 0, :3].float().mean().item() for source in sources[-1]]
+        assert all((corner < 80) == (scheme == "dark") for corner in corners)
+    assert len(sources[0]) == len(sources[1]) >= 3
+
+
 @pytest.mark.parametrize("width", [320, 360, 768, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_cut_off_on_any_screen(page, visit, width, scheme):
@@ -261,7 +284,7 @@ def contrast(first: str, second: str) -> float:
 def test_a_model_without_a_code_says_so_and_the_rest_stands(visit):
     context = subject_of_spec(model="denoiser-unet", data_shape=(1, 8, 8), objective={"steps": 3}, count=8)
     opened = visit(render_report(context, EVALUATION))
-    assert "no latent space that can be explored here: it has no code." in opened.tab.locator("main").text_content()
+    assert "cannot be explored here: the model has no latent space." in opened.tab.locator("main").text_content()
     assert opened.tab.locator("img").count() >= 1
     assert opened.complaints == []
 

@@ -14,7 +14,7 @@ import torch
 from tests.report.conftest import EVALUATION, KINDS, subject_of_kind, subject_of_spec
 from zoo.data import split_of_tensor
 from zoo.evaluation.context import EvaluationContext
-from zoo.report.gallery import draw_figures
+from zoo.report.gallery import drawn_figures
 from zoo.report.page import render_report
 
 ADDRESSES = {"src", "href", "action", "data", "poster", "srcset", "formaction", "background"}
@@ -33,7 +33,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attributes)))
-        if tag not in ("meta", "link", "img", "input"):
+        if tag not in ("meta", "link", "img", "input", "source"):
             self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -125,8 +125,8 @@ def test_where_there_is_nothing_to_explore_the_page_says_why(spec, reason, small
 
 
 def test_large_images_stay_below_five_megabytes(monkeypatch):
-    # The figures that take longest here: paths through a decoder of large images.
-    monkeypatch.setattr("zoo.report.page.draw_figures", functools.partial(draw_figures, figures=["samples"]))
+    # Other figures take long: paths through a decoder of large images.
+    monkeypatch.setattr("zoo.report.page.drawn_figures", functools.partial(drawn_figures, figures=["samples"]))
     # Noise is what compresses worst.
     context = subject_of_spec(model="vae-conv-16d", data_shape=(3, 40, 100), latent_dim=2, count=60)
     page = render_report(context, EVALUATION)

@@ -106,7 +106,8 @@ def _scatter(axes: Axes, points: Tensor, places: Tensor) -> None:
     for marker in sorted({class_marker(place) for place in places.unique().tolist()}):
         shown = [index for index in order.tolist() if class_marker(int(places[index])) == marker]
         colours = [class_colour(int(places[index])) for index in shown]
-        axes.scatter(*points[shown].T.numpy(), s=7, c=colours, marker=marker, alpha=0.6, linewidths=0)
+        across, up = points[shown].T.numpy()
+        axes.scatter(across, up, s=7, c=colours, marker=marker, alpha=0.6, linewidths=0)
 
 
 def _leave_out_outliers(axes: Axes, points: Tensor) -> int:

@@ -1,4 +1,4 @@
-"""Paths between two codes, and what lies on them."""
+"""Paths between two codes, decoded."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ class DecodedPath(NamedTuple):
 class Interpolation(Figure):
     """Decoded paths from one code to another: straight, spherical, and along the decoder's pull-back geodesic.
 
-    Beside the images stands the way that each path takes through the codes of the data, in two dimensions or on
-    their principal plane, and its length in the data space.
+    A map shows each path among the codes of the data, in two dimensions or on their principal plane; beside the images
+    stands the length of the path in the data space.
 
     Args:
         pairs: two classes each, or two examples each; null: from 1 to 7 and from 1 to 4 where there are such
             classes, else the first two.
-        between: ``class_examples``, of each class the example whose neighbours are most of its class;
-            ``class_means``, the mean of its codes, which may lie among another class; ``examples``, by their number
-            in the split; null: the first where there are labels, else the last.
+        between: ``class_examples``, a typical example of each class; ``class_means``, the mean of its codes, which may
+            lie among the codes of another class; ``examples``, by their index in the split; null: the first where
+            there are labels, else the last.
         steps: images on a path.
-        paths: which kinds of path.
+        paths: kinds of path.
         label: the class to decode, for a conditional model.
 
     Source:
@@ -136,7 +136,8 @@ def plot_interpolation(
         _draw_images(panels[-1], paths, data_range)
         panels[-1].set_title(title)
     if flat:
-        grid[0, 0].legend(loc="best", fontsize="small")
+        handles, names = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside upper left", ncols=len(names), fontsize="small")
     return figure
 
 

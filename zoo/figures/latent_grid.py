@@ -92,7 +92,9 @@ def prior_grid(prior: Distribution, size: int) -> Tensor:
 
 def _round_values(values: Tensor) -> tuple[list[float], list[str]]:
     """Return round numbers within increasing values (size,): where they lie among the indices, and in writing."""
-    ticks = MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(values[0].item(), values[-1].item())
-    ticks = ticks[(ticks >= values[0].item()) & (ticks <= values[-1].item())]
+    low, high = values[0].item(), values[-1].item()
+    ticks = np.array(
+        [tick for tick in MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= tick <= high]
+    )
     places = np.interp(ticks, values.numpy(), np.arange(len(values)))
     return places.tolist(), [signed(tick) for tick in ticks]

@@ -12,6 +12,8 @@ from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
 from zoo.figures._style import COLOURS, new_figure
 from zoo.registry import register
 
+_COLUMNS = 4
+
 
 @register("figure", "loss")
 class LossCurves(Figure):
@@ -31,17 +33,30 @@ class LossCurves(Figure):
 
 
 def plot_loss(history: Sequence[Mapping[str, Any]], unit: str) -> MatplotlibFigure:
-    """Plot the terms of an epoch record over the epochs, a panel each."""
-    names = list(history[0]["train"])
-    figure = new_figure(3.2 * len(names), 2.8)
-    epochs = [record["epoch"] for record in history]
-    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        for split, colour, style in (("train", COLOURS[0], "-"), ("validation", COLOURS[1], "--")):
-            if split in history[0]:
-                values = [record[split][name] for record in history]
+    """Plot the terms of an epoch record over the epochs, a panel each, then the losses of adversaries."""
+    terms: list[tuple[str, str, tuple[str, ...]]] = [
+        (name, unit if name == unit else f"{name.replace('_', ' ')} [{unit}]", ("train", "validation"))
+        for name in history[0]["train"]
+    ]
+    terms += [
+        (name, f"loss of the adversary {name.replace('_', ' ')}", ("adversaries",))
+        for name in history[0].get("adversaries", {})
+    ]
+    columns = min(_COLUMNS, len(terms))
+    rows = -(-len(terms) // columns)
+    figure = new_figure(3.2 * columns, 2.8 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axes, (name, label, splits) in zip(grid, terms, strict=False):
+        for split, colour, style in zip(splits, COLOURS, ("-", "--"), strict=False):
+            epochs = [record["epoch"] for record in history if name in record.get(split, {})]
+            values = [record[split][name] for record in history if name in record.get(split, {})]
+            if values:
                 axes.plot(epochs, values, style, color=colour, label=split, marker="." if len(epochs) < 30 else None)
-        axes.set(xlabel="epoch", ylabel=f"{name.replace('_', ' ')} [{unit}]" if name != unit else unit)
+        axes.set(xlabel="epoch", ylabel=label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-    figure.axes[0].legend()
+    for axes in grid[len(terms) :]:
+        axes.remove()
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), fontsize="small")
     return figure

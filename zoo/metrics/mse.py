@@ -13,7 +13,7 @@ from zoo.registry import register
 MSE = Result(
     "mse",
     "Squared error of reconstructions, mean over the values of an example.",
-    unit="squared units of the data",
+    unit="data units²",
     better="lower",
     title="mean squared error",
 )

@@ -163,4 +163,4 @@ def _caption(measured: Mapping[str, Measurement], source: Source) -> str:
 
 
 def _words(measurement: Measurement) -> str:
-    return f"{measurement.result.heading} {number(measurement.value, 3)}"
+    return f"{measurement.result.heading} {number(measurement.value, 3)}"  # type: ignore[arg-type]

@@ -193,7 +193,8 @@ def _figure(name: str, figure: EmbeddedFigure, dark: EmbeddedFigure) -> str:
         f'<figure class="{"broad" if figure.width > 1.6 * figure.height else "plain"}"><h3>{title}</h3>'
         '<div class="scroll"><picture>'
         f'<source srcset="{dark.source}" media="screen and (prefers-color-scheme: dark)">'
-        f'<img src="{figure.source}" width="{figure.width}" height="{figure.height}" alt="{title}: {words}"></picture></div>'
+        f'<img src="{figure.source}" width="{figure.width}" height="{figure.height}" alt="{title}: {words}">'
+        "</picture></div>"
         f"<figcaption>{words}</figcaption></figure>"
     )
 
