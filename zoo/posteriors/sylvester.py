@@ -129,4 +129,8 @@ class Sylvester(Posterior):
 
 
 def _matvec(matrix: Tensor, vector: Tensor) -> Tensor:
+    """Return the products (…, *batch, M) of matrices (*batch, M, d) with vectors (…, *batch, d)."""
+    if matrix.ndim == 3 and vector.ndim == 3 and vector.shape[1] == len(matrix):
+        # Several draws an example: one product of matrices each, where broadcasting would repeat the matrix.
+        return torch.bmm(vector.transpose(0, 1), matrix.mT).transpose(0, 1)
     return (matrix @ vector.unsqueeze(-1)).squeeze(-1)
