@@ -6,15 +6,15 @@ import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
 from zoo.nn.flows import FlowDistribution, Inverse, spread_normal
-from zoo.nn.masked import AutoregressiveAffine
+from zoo.nn.masked import Autoregressive
 
 LOWER = torch.tensor([[2.0, 0, 0], [0.7, 0.5, 0], [-0.4, 1.1, 1.5]], dtype=torch.float64)
 MEAN = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
 
 
-def linear_step() -> AutoregressiveAffine:
+def linear_step() -> Autoregressive:
     """Return the map z ↦ L z + m."""
-    step = AutoregressiveAffine(3).double()
+    step = Autoregressive(3).double()
     with torch.no_grad():
         step.network.output.weight.view(3, 2, 3)[:, 0] = LOWER
         step.network.output.bias.view(3, 2)[:, 0] = MEAN
@@ -28,7 +28,7 @@ def standard_normal(*batch: int) -> Independent:
 
 def random_flow(batch: int = 5) -> FlowDistribution:
     torch.manual_seed(0)
-    steps = [AutoregressiveAffine(3, [16], context_dim=4, activation="tanh") for _ in range(2)]
+    steps = [Autoregressive(3, [16], context_dim=4, activation="tanh") for _ in range(2)]
     for step in steps:
         torch.nn.init.normal_(step.network.output.weight, std=0.3)
         step.double()

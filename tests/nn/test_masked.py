@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zoo.errors import ComponentError
-from zoo.nn.masked import AutoregressiveAffine, MaskedNetwork
+from zoo.nn.masked import Autoregressive, MaskedNetwork
 
 ORDERS = pytest.mark.parametrize(
     "order", [None, [3, 1, 0, 2, 4], [4, 3, 2, 1, 0]], ids=["natural", "mixed", "reversed"]
@@ -61,7 +61,7 @@ def test_one_variable_has_constant_parameters_or_those_of_its_context():
 @ORDERS
 @WIDTHS
 def test_the_log_determinant_is_that_of_the_jacobian_both_ways(order, widths):
-    flow = randomised(AutoregressiveAffine(5, widths, context_dim=2, order=order, activation="tanh"))
+    flow = randomised(Autoregressive(5, widths, context_dim=2, order=order, activation="tanh"))
     z, context = torch.randn(5, dtype=torch.float64), torch.randn(2, dtype=torch.float64)
     y, log_det = flow(z, context)
     torch.testing.assert_close(log_det, torch.linalg.slogdet(jacobian(lambda v: flow(v, context)[0], z)).logabsdet)
@@ -74,7 +74,7 @@ def test_a_linear_step_gives_every_gaussian():
     """y = L z + m with any lower triangular L of positive diagonal: the weights are L's rows over the scales."""
     lower = torch.tensor([[2.0, 0, 0], [0.7, 0.5, 0], [-0.4, 1.1, 1.5]], dtype=torch.float64)
     mean = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
-    flow = AutoregressiveAffine(3, bound=3.0).double()
+    flow = Autoregressive(3).double()
     with torch.no_grad():
         flow.network.output.weight.view(3, 2, 3)[:, 0] = lower
         flow.network.output.bias.view(3, 2)[:, 0] = mean
@@ -87,7 +87,7 @@ def test_a_linear_step_gives_every_gaussian():
 
 @WIDTHS
 def test_a_flow_begins_as_the_identity_and_learns_from_the_first_step(widths):
-    flow, z, context = AutoregressiveAffine(4, widths, context_dim=3), torch.randn(5, 4), torch.randn(5, 3)
+    flow, z, context = Autoregressive(4, widths, context_dim=3), torch.randn(5, 4), torch.randn(5, 3)
     y, log_det = flow(z, context)
     assert torch.equal(y, z)
     assert not log_det.any()
@@ -97,7 +97,7 @@ def test_a_flow_begins_as_the_identity_and_learns_from_the_first_step(widths):
 
 
 def test_one_context_serves_many_draws():
-    flow = randomised(AutoregressiveAffine(4, (8,), context_dim=3))
+    flow = randomised(Autoregressive(4, (8,), context_dim=3))
     z, context = torch.randn(7, 5, 4, dtype=torch.float64), torch.randn(5, 3, dtype=torch.float64)
     y, log_det = flow(z, context)
     assert log_det.shape == (7, 5)
@@ -105,7 +105,7 @@ def test_one_context_serves_many_draws():
 
 
 def test_extreme_inputs_give_finite_values_and_gradients():
-    flow = AutoregressiveAffine(6, (16,))
+    flow = Autoregressive(6, (16,))
     torch.nn.init.normal_(flow.network.output.weight, std=50)
     z = torch.tensor([[-1e6] * 6, [1e6] * 6], requires_grad=True)
     y, log_det = flow(z)
@@ -117,7 +117,7 @@ def test_extreme_inputs_give_finite_values_and_gradients():
 
 def test_densities_are_float32_under_mixed_precision_and_in_16_bit_models():
     z = torch.randn(3, 4)
-    flow = AutoregressiveAffine(4, (8,), context_dim=2)
+    flow = Autoregressive(4, (8,), context_dim=2)
     with torch.autocast("cpu", torch.bfloat16):
         assert flow(z, torch.randn(3, 2, dtype=torch.bfloat16))[1].dtype == torch.float32
     assert flow.bfloat16()(z, torch.randn(3, 2))[0].dtype == torch.float32
@@ -134,3 +134,21 @@ def test_a_context_that_is_missing_or_unwanted_is_refused():
         MaskedNetwork(3, 2, context_dim=2)(torch.randn(4, 3))
     with pytest.raises(ComponentError, match="expected no context, got one of shape"):
         MaskedNetwork(3, 2)(torch.randn(4, 3), torch.randn(4, 2))
+
+
+@pytest.mark.parametrize("order", [None, [4, 3, 2, 1, 0]], ids=["natural", "reversed"])
+def test_with_two_groups_the_first_half_moves_the_second(order):
+    """A coupling layer: the first group depends on nothing but the context, and the inverse takes two passes."""
+    flow = randomised(Autoregressive(5, (16,), context_dim=2, order=order, groups=2, activation="tanh"))
+    z, context = torch.randn(5, dtype=torch.float64), torch.randn(2, dtype=torch.float64)
+    first = (flow.network.places == 0).nonzero()[:, 0].tolist()
+    assert first == ([0, 1, 2] if order is None else [2, 3, 4])
+    found = jacobian(lambda v: flow(v, context)[0], z)
+    for output, variable in itertools.permutations(range(5), 2):
+        depends = variable in first and output not in first
+        assert (found[output, variable] != 0) == depends
+    passes = []
+    flow.network.register_forward_hook(lambda *_: passes.append(1))
+    back, _ = flow.inverse(flow(z, context)[0], context)
+    assert len(passes) == 3
+    torch.testing.assert_close(back, z)

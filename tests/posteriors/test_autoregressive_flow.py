@@ -7,7 +7,7 @@ import torch
 
 import zoo
 from tests import linear_gaussian
-from zoo.nn.masked import AutoregressiveAffine
+from zoo.nn.masked import Autoregressive
 from zoo.posteriors.autoregressive_flow import AutoregressiveFlow
 from zoo.posteriors.diagonal_gaussian import DiagonalGaussian
 
@@ -56,7 +56,7 @@ def test_training_and_the_likelihood_estimate_never_invert(monkeypatch: pytest.M
     def refuse(*_: object) -> None:
         raise AssertionError("a draw was inverted")
 
-    monkeypatch.setattr(AutoregressiveAffine, "inverse", refuse)
+    monkeypatch.setattr(Autoregressive, "inverse", refuse)
     model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), posterior="autoregressive_flow", objective={"num_samples": 3})
     x = torch.rand(4, 1, 8, 8)
     model.loss(x).total.backward()

@@ -73,8 +73,8 @@ class Inverse:
     direction from data to noise.
 
     Example:
-        >>> from zoo.nn.masked import AutoregressiveAffine
-        >>> step, z = AutoregressiveAffine(3), torch.randn(5, 3)
+        >>> from zoo.nn.masked import Autoregressive
+        >>> step, z = Autoregressive(3), torch.randn(5, 3)
         >>> torch.equal(Inverse(step)(z)[0], step.inverse(z)[0])
         True
     """
@@ -110,9 +110,9 @@ class FlowDistribution(EstimatedMoments):
 
     Example:
         >>> from torch.distributions import Independent, Normal
-        >>> from zoo.nn.masked import AutoregressiveAffine
+        >>> from zoo.nn.masked import Autoregressive
         >>> base = Independent(Normal(torch.zeros(5, 3), 1.0), 1)
-        >>> q = FlowDistribution(base, [AutoregressiveAffine(3, context_dim=4)], torch.randn(5, 4))
+        >>> q = FlowDistribution(base, [Autoregressive(3, context_dim=4)], torch.randn(5, 4))
         >>> z, log_q = q.rsample_and_log_prob((7,))
         >>> z.shape, torch.allclose(q.log_prob(z), log_q, atol=1e-4)
         (torch.Size([7, 5, 3]), True)

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from zoo.errors import ComponentError
 from zoo.nn.activations import ActivationName
 from zoo.nn.activations import activation as make_activation
+from zoo.nn.elementwise import Affine, Elementwise
 from zoo.utils.precision import at_least_float32, full_precision
 
 
@@ -58,6 +59,8 @@ class MaskedNetwork(nn.Module):
         context_dim: length of the context vector, which every output may depend on; 0: no context.
         order: the variables in the order in which each depends on those before it, such as [2, 0, 1]; by default
             0, 1, …, D − 1.
+        groups: number of groups of consecutive variables in that order; variables depend on the groups before their own
+            only. By default D, each variable apart; 2 makes a coupling layer.
         activation: the nonlinearity after each hidden layer.
 
     Raises:
@@ -73,6 +76,8 @@ class MaskedNetwork(nn.Module):
         torch.Size([7, 5, 4, 2])
     """
 
+    places: Tensor
+
     def __init__(
         self,
         variables: int,
@@ -81,24 +86,27 @@ class MaskedNetwork(nn.Module):
         *,
         context_dim: int = 0,
         order: Sequence[int] | None = None,
+        groups: int | None = None,
         activation: ActivationName = "relu",
     ) -> None:
         super().__init__()
         self.variables, self.context_dim = variables, context_dim
+        self.groups = variables if groups is None else min(groups, variables)
         self.order = list(range(variables)) if order is None else list(order)
         if sorted(self.order) != list(range(variables)):
             raise ComponentError(
                 f"expected an order of the variables 0 to {variables - 1}, each once, got {self.order}",
                 where="order",
             )
-        places = place_of_each(self.order)
-        # A unit of degree m depends on the first m variables. Degree 0 sees the context alone; without a context such
-        # a unit is a constant, so that it is left out unless there is nothing else (a single variable).
-        lowest = 0 if context_dim or variables == 1 else 1
-        degrees = [places + 1, *(_spread(width, lowest, variables - 1) for width in widths)]
+        places = place_of_each(self.order) * self.groups // variables
+        # A unit of degree m depends on the first m groups. Degree 0 sees the context alone; without a context such a
+        # unit is a constant, so that it is left out unless there is nothing else (a single group).
+        lowest = 0 if context_dim or self.groups == 1 else 1
+        degrees = [places + 1, *(_spread(width, lowest, self.groups - 1) for width in widths)]
         self.layers = nn.ModuleList(
             MaskedLinear(after[:, None] >= before) for before, after in itertools.pairwise(degrees)
         )
+        self.register_buffer("places", places, persistent=False)
         output_places = repeat(places, "variable -> (variable parameter)", parameter=parameters)
         self.output = MaskedLinear(output_places[:, None] >= degrees[-1])
         nn.init.zeros_(self.output.weight)
@@ -129,23 +137,25 @@ class MaskedNetwork(nn.Module):
         return rearrange(h, "... (variable parameter) -> ... variable parameter", variable=self.variables)
 
 
-class AutoregressiveAffine(nn.Module):
-    r"""The invertible map y_i = z_i exp(s_i) + m_i, with s_i and m_i from a masked network of the z before z_i.
+class Autoregressive(nn.Module):
+    r"""An invertible map of vectors, each variable by an increasing function that those before it choose.
 
     Choose :meth:`forward` where one pass must be enough to draw (an inverse autoregressive posterior) or to evaluate a
-    density (a masked autoregressive prior, where z is the data and y the noise). :meth:`inverse` takes D passes. It
-    begins as the identity, and |s_i| is at most ``bound``, so that the map stays invertible in float32.
+    density (a masked autoregressive prior, where z is the data and y the noise). :meth:`inverse` takes a pass for each
+    group of variables: D, or 2 for a coupling layer, whose first half depends on nothing but the context. It begins as
+    the identity.
 
     Shapes:
         z (…, D), context (…, context_dim) or None → y (…, D) and log |det ∂y/∂z| (…), both in float32 or better.
 
     Args:
         variables: D.
-        widths: units of the masked network's hidden layers; none makes s and m linear in z.
+        widths: units of the masked network's hidden layers; none makes the parameters linear in z.
+        elementwise: the increasing function, by default y_i = z_i exp(s_i) + m_i.
         context_dim: length of the context vector; 0: none.
         order: the order in which the variables depend on each other; see :class:`MaskedNetwork`.
+        groups: number of groups; see :class:`MaskedNetwork`.
         activation: the nonlinearity after each hidden layer.
-        bound: largest \|s_i\|.
 
     Raises:
         ComponentError: ``order`` is not a permutation of the variables.
@@ -155,50 +165,54 @@ class AutoregressiveAffine(nn.Module):
         https://arxiv.org/abs/1606.04934
         Papamakarios, Pavlakou & Murray (2017), Masked Autoregressive Flow for Density Estimation, section 3.
         https://arxiv.org/abs/1705.07057
+        Dinh, Sohl-Dickstein & Bengio (2017), Density Estimation Using Real NVP, section 3 (coupling).
+        https://arxiv.org/abs/1605.08803
 
     Example:
-        >>> flow, z = AutoregressiveAffine(3, [16]), torch.randn(5, 3)
+        >>> flow, z = Autoregressive(3, [16]), torch.randn(5, 3)
         >>> y, log_det = flow(z)
         >>> torch.allclose(flow.inverse(y)[0], z), log_det.shape
         (True, torch.Size([5]))
     """
 
-    places: Tensor
-
     def __init__(
         self,
         variables: int,
         widths: Sequence[int] = (),
+        elementwise: Elementwise | None = None,
         *,
         context_dim: int = 0,
         order: Sequence[int] | None = None,
+        groups: int | None = None,
         activation: ActivationName = "relu",
-        bound: float = 3.0,
     ) -> None:
         super().__init__()
-        self.network = MaskedNetwork(variables, 2, widths, context_dim=context_dim, order=order, activation=activation)
-        self.bound = bound
-        self.register_buffer("places", place_of_each(self.network.order), persistent=False)
+        self.elementwise = elementwise or Affine()
+        self.network = MaskedNetwork(
+            variables,
+            self.elementwise.parameters,
+            widths,
+            context_dim=context_dim,
+            order=order,
+            groups=groups,
+            activation=activation,
+        )
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return y and log |det ∂y/∂z|, in one pass."""
         z = at_least_float32(z)
-        shift, log_scale = self._shift_and_log_scale(z, context)
-        return torch.addcmul(shift, z, log_scale.exp()), log_scale.sum(-1)
+        y, log_slope = self.elementwise(z, self.network(z, context))
+        return y, log_slope.sum(-1)
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return z and log |det ∂z/∂y|, in D passes: each finds one more variable."""
+        """Return z and log |det ∂z/∂y|, in a pass for each group: each finds one more."""
         y = at_least_float32(y)
-        z = log_scale = torch.zeros_like(y)
-        for place in range(len(self.places)):
-            shift, log_scale = self._shift_and_log_scale(z, context)
+        z = log_slope = torch.zeros_like(y)
+        for group in range(self.network.groups):
+            found, log_slope = self.elementwise.inverse(y, self.network(z, context))
             # Variables that are still unknown stay zero, so that nothing computed from them can overflow.
-            z = torch.where(self.places <= place, (y - shift) * torch.exp(-log_scale), 0.0)
-        return z, -log_scale.sum(-1)
-
-    def _shift_and_log_scale(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        shift, raw = self.network(z, context).unbind(-1)
-        return shift, self.bound * torch.tanh(raw / self.bound)
+            z = torch.where(self.network.places <= group, found, 0.0)
+        return z, log_slope.sum(-1)
 
 
 def place_of_each(order: Sequence[int]) -> Tensor:

@@ -8,8 +8,9 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from zoo.nn.activations import ActivationName
+from zoo.nn.elementwise import Affine
 from zoo.nn.flows import Bijection, FlowDistribution
-from zoo.nn.masked import AutoregressiveAffine
+from zoo.nn.masked import Autoregressive
 from zoo.posteriors import Head, Posterior
 from zoo.posteriors._flow import base_gaussian
 from zoo.registry import register
@@ -63,13 +64,13 @@ class AutoregressiveFlow(Posterior):
         self.head = Head(features, 2 * latent_dim)
         natural = list(range(latent_dim))
         self.steps = nn.ModuleList(
-            AutoregressiveAffine(
+            Autoregressive(
                 latent_dim,
                 widths,
+                Affine(bound),
                 context_dim=features,
                 order=natural if step % 2 == 0 else natural[::-1],
                 activation=activation,
-                bound=bound,
             )
             for step in range(steps)
         )
