@@ -59,6 +59,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "levels": {**VECTORS, "latent_dim": 4, "posterior": "top_down", "prior": "top_down", "decoder": "top_down"},
     "sphere": {**VECTORS, "latent_dim": 3, "posterior": "von_mises_fisher", "prior": "uniform_sphere"},
     "ball": {**VECTORS, "posterior": "wrapped_normal", "prior": "wrapped_normal"},
+    "table": {**VECTORS, "data_shape": (6,)},
     "network": {
         "objective": {"name": "denoising", "steps": 10},
         "data_shape": IMAGE,

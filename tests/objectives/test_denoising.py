@@ -15,9 +15,14 @@ from tests.diffusion.mixtures import draw, random_oracle
 from zoo.diffusion.parameterisations import Quantity
 from zoo.errors import ComponentError, DataError, InputError, RecipeError
 from zoo.model import Model
+from zoo.registry import find_component
+from zoo.spec.options import wiring_of
 
 QUANTITIES = get_args(Quantity)
-VECTOR_DECODERS = [name for name in zoo.list_components("decoder") if name != "conv_map"]
+SIZES = {"latent_dim", "output_shape", "condition_dim"}
+VECTOR_DECODERS = [
+    name for name in zoo.list_components("decoder") if wiring_of(find_component("decoder", name)) <= SIZES
+]
 PAIRS = [(encoder, decoder) for encoder in zoo.list_components("encoder") for decoder in VECTOR_DECODERS]
 PAIR = {"network": None, "encoder": "mlp", "posterior": "point", "decoder": "mlp"}
 every_quantity = pytest.mark.parametrize("quantity", QUANTITIES)
