@@ -23,7 +23,7 @@ import torch
 import zoo
 from zoo.checkpoints.checkpoint import load
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, record
-from zoo.hub.download import checksums
+from zoo.hub.transfer import checksums
 from zoo.runs.directory import EVALUATION, RECIPE, RunDirectory
 from zoo.spec.documents import to_yaml
 from zoo.utils.files import write_text

@@ -73,8 +73,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     clock = SimpleNamespace(**{name: getattr(__import__("time"), name) for name in ("time", "monotonic")})
     clock.sleep = waits.append
     for module in (
-        "zoo.hub.client.time", "zoo.hub.commit.time", "huggingface_hub.utils._http.time",
-        "huggingface_hub.file_download.time",
+        "zoo.hub.client.time", "zoo.hub.commit.time", "zoo.hub.transfer.time", "huggingface_hub.utils._http.time",
     ):  # fmt: skip
         monkeypatch.setattr(module, clock)
     return waits

@@ -15,14 +15,15 @@ class Fault:
     Attributes:
         request: a pattern that "METHOD /path" is searched for.
         kind: ``status`` answers with one; ``drop`` closes the connection unanswered; ``lose`` does what was asked, then
-            closes the connection; ``cut`` sends half of a body; ``flip`` changes a byte of it;
+            closes the connection; ``cut`` sends half of a body; ``flip`` changes a byte of it; ``swell`` adds to it;
+            ``silence`` sends nothing of it and keeps the connection open; ``drip`` sends a byte now and then;
             ``nothing`` answers as always, after ``before``.
         times: how often; None for ever.
         before: what happens first, such as somebody else's commit.
     """
 
     request: str
-    kind: Literal["status", "drop", "lose", "cut", "flip", "nothing"] = "status"
+    kind: Literal["status", "drop", "lose", "cut", "flip", "swell", "silence", "drip", "nothing"] = "status"
     status: int = 500
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b'{"error": "something broke"}'

@@ -11,9 +11,11 @@ Source:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -158,6 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.kind == "flip" and body:
             middle = len(body) // 2
             body = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
+        if fault is not None and fault.kind == "swell":
+            body = body * 2
         self.send_response(answer.status)
         for name, value in {"Content-Length": str(len(body)), **answer.headers}.items():
             self.send_header(name, value)
@@ -169,4 +173,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
             return
+        if fault is not None and fault.kind in ("silence", "drip"):
+            self._dawdle(body, drips=fault.kind == "drip")
+            return
         self.wfile.write(body)
+
+    def _dawdle(self, body: bytes, *, drips: bool) -> None:
+        """Send nothing, or a byte now and then, until the client has left or a few seconds have passed."""
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            for letter in body[:300]:
+                time.sleep(0.02)
+                if drips:
+                    self.wfile.write(bytes([letter]))
+                    self.wfile.flush()

@@ -135,7 +135,7 @@ def test_what_there_is(hub: HubServer, run: Run, here: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["sample", "hf://nobody"], 2, "no name that a model on the Hub can have"),
+        (["sample", "hf://nobody"], 2, "this is not the name of a model on the Hub"),
         (["sample", "vae-mlp-2d.digit"], 2, "Did you mean 'vae-mlp-2d.digits'?"),
         (["pull", "ada/nothing"], 2, "no such repository"),
         (["push", "nowhere", "ada/x"], 2, "no such directory"),

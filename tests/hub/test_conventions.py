@@ -8,50 +8,51 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import hf_hub_download, scan_cache_dir
 
 import zoo
 from tests.hub.conftest import TOKEN
 from tests.hub.server import HubServer
 from zoo.errors import CheckpointError, InputError
 from zoo.hub.address import Address
-from zoo.model import Model
 from zoo.runs.job import Run
 
 
-def test_save_push_and_open_by_the_names_of_the_ecosystem(hub: HubServer, run: Run, tmp_path: Path) -> None:
-    model = run.model
-    assert model.save_pretrained(tmp_path / "digits") is None
-    assert sorted(path.name for path in (tmp_path / "digits").iterdir()) == ["config.json", "model.safetensors"]
-    assert Model.from_pretrained(tmp_path / "digits").spec == model.spec
-    url = model.push_to_hub("ada/digits", commit_message="Hello", private=True, branch="main")
-    assert url == f"{hub.url}/ada/digits/commit/{hub.repositories['ada/digits'].head.oid}"
-    assert hub.repositories["ada/digits"].log()[0] == "Hello"
-    assert model.save_pretrained(tmp_path / "other", push_to_hub=True).startswith(f"{hub.url}/ada/other/commit/")
+def test_a_model_is_opened_as_users_of_huggingface_hub_know_it(hub: HubServer, run: Run, tmp_path: Path) -> None:
+    zoo.push(run.model, "ada/digits", private=True)
     x = torch.rand(3, 1, 8, 8)
     for again in (
-        Model.from_pretrained("ada/digits"),
-        Model.from_pretrained("hf://ada/digits"),
-        Model.from_pretrained("ada/digits", revision=hub.repositories["ada/digits"].head.oid),
-        Model.from_pretrained("ada/digits", local_files_only=True),
-        Model.from_pretrained("ada/digits", cache_dir=tmp_path / "cache", token=TOKEN, force_download=True),
+        zoo.load("hf://ada/digits"),
+        zoo.load(f"hf://ada/digits@{hub.repositories['ada/digits'].head.oid}"),
+        zoo.load("hf://ada/digits", local_files_only=True),
+        zoo.load("hf://ada/digits", cache_dir=tmp_path / "cache", token=TOKEN, force_download=True),
     ):
         assert not again.training
-        assert torch.equal(again.reconstruct(x), model.reconstruct(x))
+        assert torch.equal(again.reconstruct(x), run.model.reconstruct(x))
     assert (tmp_path / "cache" / "models--ada--digits").is_dir()
-    assert Model.from_pretrained("vae-mlp-2d.digits").spec.preset == "vae-mlp-2d"
+
+
+def test_the_cache_has_the_layout_that_the_client_knows(hub: HubServer, run: Run, cache: Path) -> None:
+    zoo.push(run, "ada/digits")
+    path = zoo.pull("ada/digits").path
+    (repository,) = scan_cache_dir(cache).repos
+    (revision,) = repository.revisions
+    assert (repository.repo_id, revision.refs, revision.snapshot_path) == ("ada/digits", {"main"}, path)
+    assert {file.file_name for file in revision.files} >= {"config.json", "model.safetensors", "README.md"}
+    offline = hf_hub_download("ada/digits", "model.safetensors", local_files_only=True)
+    assert Path(offline) == path / "model.safetensors"
 
 
 def test_loading_is_strict_and_never_falls_back_to_a_pickle(hub: HubServer, run: Run) -> None:
-    run.model.push_to_hub("ada/digits")
+    zoo.push(run.model, "ada/digits")
     repository = hub.repositories["ada/digits"]
-    other = zoo.build("ae-mlp-2d", data_shape=(1, 8, 8))
-    other.push_to_hub("ada/other")
+    zoo.push(zoo.build("ae-mlp-2d", data_shape=(1, 8, 8)), "ada/other")
     repository.edit({"model.safetensors": hub.repositories["ada/other"].head.files["model.safetensors"].content})
     with pytest.raises(CheckpointError, match="unexpected tensor"):
-        Model.from_pretrained("ada/digits")
+        zoo.load("hf://ada/digits")
     repository.edit({"model.safetensors": None, "pytorch_model.bin": b"x"})
     with pytest.raises(CheckpointError, match="never from a pickle"):
-        Model.from_pretrained("ada/digits")
+        zoo.load("hf://ada/digits")
     assert not hub.asked("pytorch_model.bin")
 
 
@@ -102,5 +103,5 @@ def test_an_address_that_can_be_none_is_refused_before_anybody_is_asked(text: st
 
 def test_two_revisions_are_one_too_many() -> None:
     assert Address.parse("ada/b", "v1") == Address.parse("ada/b@v1") == Address.parse("ada/b@v1", "v1")
-    with pytest.raises(InputError, match="two revisions came"):
+    with pytest.raises(InputError, match="expected one revision, got"):
         Address.parse("ada/b@v1", "v2")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-import huggingface_hub
-import huggingface_hub.file_download
 import pytest
 from huggingface_hub import constants
 
@@ -18,12 +17,11 @@ from tests.hub.faults import Fault
 from tests.hub.repository import git_blob
 from tests.hub.server import HubServer
 from zoo.errors import InputError, ZooError, ZooWarning
+from zoo.hub import transfer
 from zoo.hub.faults import HubError, HubInputError
 from zoo.runs.job import Run
 
 WEIGHTS = "GET /download/"
-CLIENT = int(huggingface_hub.__version__.partition(".")[0])
-"""The first clients that we support try fewer things again by themselves."""
 
 
 @pytest.fixture
@@ -97,8 +95,8 @@ def test_an_answer_that_is_an_error_is_told(
 def test_what_passes_is_tried_again(
     kind: Any, digits: HubServer, run: Run, cache: Path, no_waiting: list[float]
 ) -> None:
-    for pattern in ("GET /api/models/ada/digits", "HEAD /ada/digits/resolve", WEIGHTS):
-        if (kind == "cut" and pattern != WEIGHTS) or (kind == "status" and "HEAD" in pattern and CLIENT < 2):
+    for pattern in ("GET /api/models/ada/digits", "GET /ada/digits/resolve/.*/config.json", WEIGHTS):
+        if kind == "cut" and pattern != WEIGHTS:
             continue
         if (kind, pattern) == ("status", WEIGHTS):
             digits.faults.append(Fault(pattern, status=429, times=2))
@@ -139,10 +137,8 @@ def test_a_connection_cut_in_the_middle_goes_on_from_there(
     digits: HubServer,
     cache: Path,
     no_waiting: list[float],
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1024)
     digits.faults.append(Fault(WEIGHTS, "cut", times=1))
     zoo.pull("ada/digits")
     first, second = digits.asked(WEIGHTS)
@@ -181,21 +177,30 @@ def test_a_cached_file_that_went_bad_is_fetched_again_or_refused_without_a_netwo
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk(number: int, digits: HubServer, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fetch = huggingface_hub.file_download.http_get
+    receive = transfer._Transfer._receive
 
-    def fill(url: str, file: Any, **options: Any) -> None:
-        if "/download/" in url:
-            file.write(b"half of it")
+    def fill(self: Any, response: Any, bar: Any) -> None:
+        if "/download/" in str(response.url):
+            self.opened.write(b"half of it")
             raise OSError(number, "No space left on device")
-        fetch(url, file, **options)
+        receive(self, response, bar)
 
-    monkeypatch.setattr(huggingface_hub.file_download, "http_get", fill)
+    monkeypatch.setattr(transfer._Transfer, "_receive", fill)
     text = failure(lambda: zoo.pull("ada/digits"))
     assert "the disk is full" in text
     assert "HF_HOME" in text
     assert_clean(cache)
-    monkeypatch.setattr(huggingface_hub.file_download, "http_get", fetch)
+    monkeypatch.setattr(transfer._Transfer, "_receive", receive)
     zoo.pull("ada/digits")
+
+
+def test_a_disk_that_is_too_small_is_noticed_before(
+    digits: HubServer, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    assert "the disk is full" in failure(lambda: zoo.pull("ada/digits"))
+    assert not digits.asked(WEIGHTS)
+    assert_clean(cache)
 
 
 def test_what_is_not_there(digits: HubServer, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,3 +295,50 @@ def test_a_token_is_in_no_message_whatever_the_server_says(digits: HubServer, no
     text = failure(lambda: zoo.pull("ada/digits"))
     assert "you sent *** and Bearer *** to http://x/y [31m" in text
     assert "\x1b" not in text
+
+
+def test_more_than_was_announced_is_not_received(digits: HubServer, cache: Path) -> None:
+    digits.faults.append(Fault(WEIGHTS, "swell"))
+    text = failure(lambda: zoo.pull("ada/digits"))
+    assert "the server sends more than the" in text
+    assert_clean(cache)
+
+
+def test_a_server_that_falls_silent_ends_in_a_message(
+    digits: HubServer, cache: Path, no_waiting: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
+    digits.faults.append(Fault(WEIGHTS, "silence"))
+    assert "cannot be reached, or the connection was cut" in failure(lambda: zoo.pull("ada/digits"))
+    assert len(digits.asked(WEIGHTS)) == 4
+    assert_clean(cache)
+
+
+def test_a_server_that_sends_a_byte_now_and_then_ends_in_a_message(
+    digits: HubServer, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "_PATIENCE", 0.3)
+    digits.faults.append(Fault(WEIGHTS, "drip"))
+    assert "the transfer of model.safetensors stalls: " in failure(lambda: zoo.pull("ada/digits"))
+    assert_clean(cache)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Welcome</html>", b"[]", b"3", b"null", b'{"sha": 3}', b'{"id": "a/b", "sha": "../.."}',
+        b'{"id": "a/b", "sha": "' + b"a" * 40 + b'", "siblings": [{}]}',
+        b'{"id": "a/b", "sha": "' + b"a" * 40 + b'", "siblings": 3}',
+        b'{"id": "a/b", "sha": "' + b"a" * 40 + b'", "siblings": [{"rfilename": "config.json", "size": -1}]}',
+        b'{"id": "a/b", "sha": "' + b"a" * 40 + b'", "siblings": [{"rfilename": ["x"], "size": 1, "blobId": "x"}]}',
+        b'{"id": "a/b", "sha": "' + b"a" * 40 + b'", "siblings": [{"rfilename": "config.json", "size": 3,'
+        b' "blobId": "../../x"}]}',
+        b"[" * 100_000, b"\xff\xfe", b"",
+    ],
+    ids=lambda body: body[-30:].decode("latin-1"),
+)  # fmt: skip
+def test_a_server_that_is_no_hub(body: bytes, digits: HubServer, cache: Path, no_waiting: list[float]) -> None:
+    digits.faults.append(Fault("GET /api/models/ada/digits", status=200, body=body))
+    assert f"{digits.url}" in failure(lambda: zoo.pull("ada/digits")) or body == b'{"id": "a/b", "sha": "../.."}'
+    assert not digits.asked("/resolve/")
+    assert_clean(cache)

@@ -14,7 +14,7 @@ from benchmarks.pretrained import OVERRIDES
 from tests.hub.server import HubServer
 from zoo.errors import CheckpointError, InputError, RecipeError
 from zoo.hub import pretrained
-from zoo.hub.download import checksums
+from zoo.hub.transfer import checksums
 from zoo.hub.pretrained import locate_pretrained, read_entry
 from zoo.registry.catalogue import pretrained_files, recipe_files
 from zoo.runs.directory import RunDirectory

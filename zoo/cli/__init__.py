@@ -12,7 +12,7 @@ from typing import TextIO
 
 import click
 
-from zoo.cli._failures import finish, report, say
+from zoo.cli._failures import finish, report_failure, say
 from zoo.errors import UnusableModelWarning, ZooWarning
 from zoo.version import __version__
 
@@ -60,7 +60,7 @@ def main() -> None:
     except SystemExit:
         raise
     except BaseException as error:
-        found = report(error)
+        found = report_failure(error)
         if found is None:
             raise
         status = found

@@ -71,7 +71,7 @@ def failure(error: BaseException) -> tuple[str, int] | None:
     return None
 
 
-def report(error: BaseException) -> int | None:
+def report_failure(error: BaseException) -> int | None:
     """Print the message of an expected failure; return the exit status, None for a fault of the program."""
     found = failure(error)
     if found is None:
@@ -105,7 +105,7 @@ def finish(status: int) -> int:
             status = status or FAILED
             if stream is sys.stdout and isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
                 error.filename = "standard output"
-                report(error)
+                report_failure(error)
     return status
 
 

@@ -1,4 +1,4 @@
-"""How a model on the Hub is named: ``user/name``, and ``hf://user/name@revision`` where a directory could stand."""
+"""Names of models on the Hub: ``user/name``, and ``hf://user/name@revision`` where a directory could stand."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from zoo.errors import InputError
+from zoo.utils.text import excerpt
 
 PREFIX = "hf://"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -35,26 +36,27 @@ class Address:
         """Read ``user/name``, with ``hf://`` before it and ``@revision`` behind it if they are there.
 
         Args:
-            revision: what is meant if the text names none.
+            revision: used if the text names none.
 
         Raises:
-            InputError: the name or the revision is none that the Hub can have.
+            InputError: the Hub allows no such name or revision.
         """
         repo, at, named = text.removeprefix(PREFIX).partition("@")
         if at and revision is not None and named != revision:
-            raise InputError(f"two revisions came, {named!r} and {revision!r}", where=text, remedy="Leave one out.")
+            problem = f"expected one revision, got {excerpt(named)} and {excerpt(revision)}"
+            raise InputError(problem, where=text, remedy="Leave one out.")
         address = cls(repo, named if at else revision)
         parts = repo.split("/")
         fits = len(parts) == 2 and all(_NAME.fullmatch(part) for part in parts) and len(repo) <= _LONGEST
         if not fits or "--" in repo or ".." in repo or repo.endswith(".git"):
             raise InputError(
-                "no name that a model on the Hub can have",
+                "this is not the name of a model on the Hub",
                 where=text,
-                remedy="It is user/name, in letters, digits and single - _ . between them: hf://user/name@revision.",
+                remedy="A name is user/name, of letters and digits with single - _ . between them: hf://user/name@revision.",
             )
         if address.revision is not None and (not _REVISION.fullmatch(address.revision) or ".." in address.revision):
             raise InputError(
-                f"no branch, tag or commit can be called {address.revision!r}",
+                f"no branch, tag or commit can be called {excerpt(address.revision)}",
                 where=text,
                 remedy="For example: hf://user/name@v1.0",
             )

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, load, read_config
+from zoo.hub.client import HubFile
 from zoo.hub.content import is_figure, read_evaluation
-from zoo.hub.download import checksums
+from zoo.hub.transfer import checksums
 from zoo.runs.card import NO_LICENCE, PLACE, compose, state_licence
 from zoo.runs.card_file import Card
 from zoo.runs.directory import CARD, EVALUATION, RECIPE
@@ -86,9 +87,9 @@ def _figures(folder: Path) -> dict[str, Path]:
     return {name: path for name, path in found.items() if is_figure(name)}
 
 
-def is_same(path: Path, sha256: str | None, blob: str | None) -> bool:
-    """Whether a file holds what the Hub has under a checksum."""
-    return (sha256 or blob) in checksums(path)
+def is_same(path: Path, file: HubFile) -> bool:
+    """Whether a file has the content of one on the Hub."""
+    return file.checksum in checksums(path)
 
 
 def left_behind(folder: Path, bundle: Bundle) -> list[str]:

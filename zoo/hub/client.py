@@ -1,4 +1,4 @@
-"""The client of the Hub as the zoo uses it: it says who is asking, and tries again what fails in passing."""
+"""The client of the Hub as the zoo uses it: it says who is asking, and retries what fails for a moment."""
 
 from __future__ import annotations
 
@@ -11,31 +11,30 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from zoo.hub.address import Address
 from zoo.hub.faults import HubError, connection_errors
+from zoo.utils.text import excerpt
 from zoo.version import __version__
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 LIBRARY = "latent-zoo"
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_PASSING = {408, 429, 500, 502, 503, 504}
+_SHA1, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
+_TRANSIENT = {408, 429, 500, 502, 503, 504}
 _LONGEST_WAIT = 60.0
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class RemoteFile:
+class HubFile:
     """A file of a repository, as the Hub describes it.
 
     Attributes:
         size: in bytes.
-        sha256: of its content, for a file in large-file storage.
-        blob: its git blob id, for every other file.
+        checksum: sha256 of its content for a file in large-file storage, its git blob id for every other file.
     """
 
-    size: int | None
-    sha256: str | None
-    blob: str | None
+    size: int
+    checksum: str
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Listing:
     """The files of one commit."""
 
     commit: str
-    files: dict[str, RemoteFile]
+    files: dict[str, HubFile]
 
 
 def connect(token: str | bool | None = None) -> HfApi:
@@ -60,22 +59,29 @@ def connect(token: str | bool | None = None) -> HfApi:
 
 def list_files(api: HfApi, address: Address, *, attempts: int = 4) -> Listing:
     """Return the commit that a revision stands for at this moment, and its files, in one request."""
-    info = patiently(
+    info = with_retries(
         lambda: api.model_info(address.repo, revision=address.revision, files_metadata=True), attempts=attempts
     )
-    if not _COMMIT.fullmatch(info.sha or ""):
-        raise HubError(
-            "the server names no commit", where=str(address), remedy=f"Is {api.endpoint} a Hub? See HF_ENDPOINT."
-        )
-    files = {
-        file.rfilename: RemoteFile(file.size, file.lfs.sha256 if file.lfs else None, file.blob_id)
-        for file in info.siblings or ()
-    }
-    return Listing(str(info.sha), files)
+    if not _SHA1.fullmatch(str(info.sha)):
+        raise _no_hub(api, address, "the server names no commit")
+    return Listing(str(info.sha), {file.rfilename: _described(api, address, file) for file in info.siblings or ()})
 
 
-def patiently(call: Callable[[], T], *, attempts: int = 4) -> T:
-    """Call, and call again after a while where the failure may pass: what the client does for files and not for these.
+def _described(api: HfApi, address: Address, file: Any) -> HubFile:
+    """Return what the Hub says of a file; its checksum becomes the name of a file in the cache."""
+    checksum, form = (file.lfs.sha256, _SHA256) if file.lfs else (file.blob_id, _SHA1)
+    name, size = file.rfilename, file.size
+    if not isinstance(name, str) or not isinstance(size, int) or size < 0 or not form.fullmatch(str(checksum)):
+        raise _no_hub(api, address, f"the server gives no size or no checksum of {excerpt(name)}")
+    return HubFile(size, str(checksum))
+
+
+def _no_hub(api: HfApi, address: Address, problem: str) -> HubError:
+    return HubError(problem, where=str(address), remedy=f"Is {api.endpoint} a Hub? See HF_ENDPOINT.")
+
+
+def with_retries(call: Callable[[], T], *, attempts: int = 4) -> T:
+    """Call, and call again after a pause if the failure is transient, as the client does for files but not for this.
 
     Raises:
         Exception: what the last attempt raised, or the first that no waiting helps against.
@@ -84,25 +90,23 @@ def patiently(call: Callable[[], T], *, attempts: int = 4) -> T:
         try:
             return call()
         except Exception as error:
-            if not is_passing(error):
-                raise
-            pause = _pause(error, attempt)
+            pause = pause_before_retry(error, attempt) if is_transient(error) else None
             if pause is None:
                 raise
         time.sleep(pause)
     return call()
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the same request may succeed a moment later."""
     from huggingface_hub.errors import HfHubHTTPError
 
     if isinstance(error, HfHubHTTPError):
-        return error.response.status_code in _PASSING
-    return isinstance(error, connection_errors())
+        return error.response.status_code in _TRANSIENT
+    return isinstance(error, (connection_errors(), ConnectionError))
 
 
-def _pause(error: Any, attempt: int) -> float | None:
+def pause_before_retry(error: Any, attempt: int) -> float | None:
     """Return the seconds to wait, as the server asks or twice as long each time; None if it asks for too many."""
     asked = error.response.headers.get("retry-after", "") if hasattr(error, "response") else ""
     if asked.isdigit():

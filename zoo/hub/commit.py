@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from zoo.hub.address import Address
 from zoo.hub.bundle import is_same
-from zoo.hub.client import Listing, is_passing, list_files
+from zoo.hub.client import Listing, is_transient, list_files
 from zoo.hub.faults import HubError
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ class Change:
     def is_in(self, listing: Listing) -> bool:
         """Whether a commit holds what the change would bring about."""
         return not any(name in listing.files for name in self.removed) and all(
-            name in listing.files and is_same(path, listing.files[name].sha256, listing.files[name].blob)
-            for name, path in self.added.items()
+            name in listing.files and is_same(path, listing.files[name]) for name, path in self.added.items()
         )
 
 
@@ -70,7 +69,7 @@ def commit(api: HfApi, address: Address, head: Listing, change: Change, message:
             return str(made.oid)
         except Exception as error:
             refused = isinstance(error, HfHubHTTPError) and error.response.status_code in (409, 412)
-            if not refused and not _is_passing(error):
+            if not refused and not _is_transient(error):
                 raise
             now = list_files(api, address)
             if change.is_in(now):
@@ -83,10 +82,10 @@ def commit(api: HfApi, address: Address, head: Listing, change: Change, message:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _is_passing(error: BaseException) -> bool:
+def _is_transient(error: BaseException) -> bool:
     # "Error while uploading …" is a RuntimeError around what happened.
     inner = error.__cause__ if isinstance(error, RuntimeError) else None
-    return is_passing(inner or error)
+    return is_transient(inner or error)
 
 
 def _overtaken(api: HfApi, address: Address) -> HubError:

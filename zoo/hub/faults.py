@@ -1,4 +1,4 @@
-"""What goes wrong with the Hub, told in one message that says what happened and what to do; never with a token."""
+"""Failures of the Hub as one message that says what happened and what to do, and never holds a token."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class HubInputError(InputError):
 
 
 @contextlib.contextmanager
-def told(where: str, *, endpoint: str, token: str | bool | None = None) -> Iterator[None]:
+def hub_errors(where: str, *, endpoint: str, token: str | bool | None = None) -> Iterator[None]:
     """Turn what the client raises into one message; the zoo's own errors pass.
 
     Args:
@@ -43,13 +43,27 @@ def told(where: str, *, endpoint: str, token: str | bool | None = None) -> Itera
     except ZooError:
         raise
     except Exception as error:
-        failure = describe(error, where, endpoint)
+        failure = describe(error, where, endpoint) or _not_understood(error, where, endpoint)
         if failure is None:
             raise
         failure.problem = scrub(failure.problem, known)
         failure.remedy = scrub(failure.remedy or "", known) or None
         # The client's error is not chained: it holds the request with its headers, the token among them.
         raise failure from None
+
+
+def _not_understood(error: Exception, where: str, endpoint: str) -> ZooError | None:
+    """Return the message for an answer on which the client fails; None for an error that this package raised."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if frame is None or str(frame.tb_frame.f_globals.get("__name__")).startswith("zoo."):
+        return None
+    return HubError(
+        f"the answer of {endpoint} cannot be understood ({_brief(error)})",
+        where=where,
+        remedy="Is it a Hub? See HF_ENDPOINT.",
+    )
 
 
 @contextlib.contextmanager
@@ -77,15 +91,15 @@ def describe(error: BaseException, where: str, endpoint: str) -> ZooError | None
     cause = error.__cause__
     if isinstance(error, (RuntimeError, client.LocalEntryNotFoundError)) and isinstance(cause, Exception):
         # "Error while uploading …" and "An error happened while trying to locate …" say less than their cause.
-        told_better = describe(cause, where, endpoint)
-        if told_better is not None:
-            return told_better
+        clearer = describe(cause, where, endpoint)
+        if clearer is not None:
+            return clearer
     if isinstance(error, client.HfHubHTTPError):
         return _answered(error, where, endpoint)
     if isinstance(error, (client.OfflineModeIsEnabled, client.LocalEntryNotFoundError)):
         return HubError(
             "it is not in the cache, and the Hub is not asked: HF_HUB_OFFLINE is set"
-            if offline()
+            if is_offline()
             else "it is not in the cache, and the Hub cannot be reached",
             where=where,
             remedy="Unset HF_HUB_OFFLINE, or pull it once while there is a network.",
@@ -195,7 +209,7 @@ def connection_errors() -> type[Exception]:
     return next(base for base in HfHubHTTPError.__mro__ if base.__module__.startswith("httpx"))
 
 
-def offline() -> bool:
+def is_offline() -> bool:
     """Whether the environment says that the Hub is not to be asked."""
     from huggingface_hub import constants
 

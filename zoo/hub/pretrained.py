@@ -10,7 +10,8 @@ from pydantic import Field
 from zoo.checkpoints.checkpoint import WEIGHTS
 from zoo.errors import CheckpointError, InputError, unknown_name
 from zoo.hub.address import PREFIX, Address
-from zoo.hub.download import checksums, fetch
+from zoo.hub.download import fetch
+from zoo.hub.transfer import checksums
 from zoo.registry.catalogue import pretrained_files
 from zoo.spec.component import StrictModel
 from zoo.spec.documents import read_yaml

@@ -12,7 +12,7 @@ from zoo.checkpoints.checkpoint import load
 from zoo.errors import RunError, located
 from zoo.hub.address import Address
 from zoo.hub.content import read_evaluation
-from zoo.hub.download import Snapshot, fetch
+from zoo.hub.download import CachedModel, fetch
 from zoo.model import Model
 from zoo.spec.model import ModelSpec
 
@@ -78,7 +78,7 @@ def pull(
     return Pulled(path, str(address), snapshot.commit, model, read_evaluation(path))
 
 
-def _copy(snapshot: Snapshot, target: Path) -> Path:
+def _copy(snapshot: CachedModel, target: Path) -> Path:
     """Copy the files that were checked to a directory that is complete or absent."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".partial"))

@@ -12,10 +12,11 @@ from zoo.checkpoints.checkpoint import save
 from zoo.errors import InputError, ZooWarning
 from zoo.hub.address import Address
 from zoo.hub.bundle import Bundle, collect, is_same, left_behind
-from zoo.hub.client import Listing, connect, list_files, patiently
+from zoo.hub.client import Listing, connect, list_files, with_retries
 from zoo.hub.commit import Change, commit
-from zoo.hub.content import NEEDED, USEFUL, is_figure
-from zoo.hub.faults import HubError, told
+from zoo.hub.content import NEEDED, USEFUL, check_size, is_figure
+from zoo.hub.faults import HubError, hub_errors
+from zoo.hub.transfer import transfer
 from zoo.model import Model
 from zoo.runs.card_file import is_untouched
 from zoo.runs.directory import CARD
@@ -83,7 +84,10 @@ def push(
         ZooError: the model cannot be loaded, or its card or recipe cannot be read.
     """
     api = connect(token)
-    with tempfile.TemporaryDirectory(prefix="latent-zoo-") as name, told(repo_id, endpoint=api.endpoint, token=token):
+    with (
+        tempfile.TemporaryDirectory(prefix="latent-zoo-") as name,
+        hub_errors(repo_id, endpoint=api.endpoint, token=token),
+    ):
         address = Address.parse(repo_id if "/" in repo_id else f"{_account(api, repo_id, dry_run)}/{repo_id}", revision)
         folder = _folder(model, Path(name) / "model")
         workshop = Path(name) / "workshop"
@@ -94,7 +98,7 @@ def push(
         url = f"{api.endpoint}/{address.repo}"
         if dry_run:
             return Pushed(str(address), url, None, files, tuple(files), left, dry_run=True)
-        with told(str(address), endpoint=api.endpoint, token=token):
+        with hub_errors(str(address), endpoint=api.endpoint, token=token):
             listing = _open_repository(api, address, private)
             change = _difference(api, address, listing, bundle)
             made = listing.commit
@@ -109,7 +113,7 @@ def push(
 def _account(api: HfApi, name: str, dry_run: bool) -> str:
     if dry_run:
         raise InputError("a dry run asks nobody whose it is", where=name, remedy="Name it user/name.")
-    return str(patiently(api.whoami)["name"])
+    return str(with_retries(api.whoami)["name"])
 
 
 def _folder(model: Run | Model | str | Path, workshop: Path) -> Path:
@@ -129,11 +133,11 @@ def _open_repository(api: HfApi, address: Address, private: bool | None) -> List
     except GatedRepoError:
         raise
     except RepositoryNotFoundError:
-        patiently(lambda: api.create_repo(address.repo, private=private, exist_ok=True))
+        with_retries(lambda: api.create_repo(address.repo, private=private, exist_ok=True))
     except RevisionNotFoundError:
         pass
     if address.revision is not None:
-        patiently(lambda: api.create_branch(address.repo, branch=str(address.revision), exist_ok=True))
+        with_retries(lambda: api.create_branch(address.repo, branch=str(address.revision), exist_ok=True))
     return list_files(api, address)
 
 
@@ -152,7 +156,7 @@ def _difference(api: HfApi, address: Address, listing: Listing, bundle: Bundle) 
     added = {
         name: path
         for name, path in wanted.items()
-        if name not in listing.files or not is_same(path, listing.files[name].sha256, listing.files[name].blob)
+        if name not in listing.files or not is_same(path, listing.files[name])
     }
     # Files of the model that was there before would describe another one. A card that stays keeps its pictures.
     removed = tuple(
@@ -167,18 +171,18 @@ def _card_is_ours(api: HfApi, address: Address, listing: Listing) -> bool:
     """Whether the card on the Hub, if there is one, is as this package wrote it."""
     if CARD not in listing.files:
         return True
-    with tempfile.TemporaryDirectory() as cache:
-        path = patiently(
-            lambda: api.hf_hub_download(address.repo, CARD, revision=listing.commit, cache_dir=cache), attempts=2
-        )
-        return is_untouched(Path(path).read_text(encoding="utf-8", errors="replace"))
+    check_size(CARD, listing.files[CARD].size, str(address))
+    with tempfile.TemporaryDirectory(prefix="latent-zoo-") as folder:
+        path = Path(folder) / CARD
+        transfer(api, address, listing.commit, CARD, listing.files[CARD], path)
+        return is_untouched(path.read_text(encoding="utf-8", errors="replace"))
 
 
 def _tag(api: HfApi, address: Address, tag: str, target: str) -> None:
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        patiently(lambda: api.create_tag(address.repo, tag=tag, revision=target))
+        with_retries(lambda: api.create_tag(address.repo, tag=tag, revision=target))
     except HfHubHTTPError as error:
         if error.response.status_code != 409:
             raise

@@ -48,12 +48,12 @@ class Problems(NamedTuple):
 
     Attributes:
         first: the path and the wording of the first problems.
-        count: how many there are in all.
+        total: how many there are.
         remedy: for the first problem that has one.
     """
 
     first: list[tuple[str, str]]
-    count: int
+    total: int
     remedy: str | None
 
 
