@@ -17,7 +17,7 @@ class Fault:
         kind: ``status`` answers with one; ``drop`` closes the connection unanswered; ``lose`` does what was asked, then
             closes the connection; ``cut`` sends half of a body; ``flip`` changes a byte of it; ``swell`` adds to it;
             ``silence`` sends nothing of it and keeps the connection open; ``drip`` sends a byte now and then;
-            ``nothing`` answers as always, after ``before``.
+            ``nothing`` answers as always, after ``before`` and with ``headers``.
         times: how often; None for ever.
         before: what happens first, such as somebody else's commit.
     """

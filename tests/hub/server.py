@@ -163,7 +163,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.kind == "swell":
             body = body * 2
         self.send_response(answer.status)
-        for name, value in {"Content-Length": str(len(body)), **answer.headers}.items():
+        forged = fault.headers if fault is not None and fault.kind == "nothing" else {}
+        for name, value in {"Content-Length": str(len(body)), **answer.headers, **forged}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":

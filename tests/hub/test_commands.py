@@ -52,7 +52,7 @@ def test_push_and_pull(hub: HubServer, run: Run, here: Path, capsys: pytest.Capt
     said = capsys.readouterr().out
     assert "lies in     copy" in said
     assert "objective   vae" in said
-    assert "elbo" in said
+    assert "ELBO" in said
     assert (here / "copy" / "model.safetensors").is_file()
     cli("pull", "hf://ada/digits@v1", "--json")
     facts = json.loads(capsys.readouterr().out)

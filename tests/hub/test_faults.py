@@ -339,6 +339,6 @@ def test_a_server_that_sends_a_byte_now_and_then_ends_in_a_message(
 )  # fmt: skip
 def test_a_server_that_is_no_hub(body: bytes, digits: HubServer, cache: Path, no_waiting: list[float]) -> None:
     digits.faults.append(Fault("GET /api/models/ada/digits", status=200, body=body))
-    assert f"{digits.url}" in failure(lambda: zoo.pull("ada/digits")) or body == b'{"id": "a/b", "sha": "../.."}'
+    assert digits.url in failure(lambda: zoo.pull("ada/digits"))
     assert not digits.asked("/resolve/")
     assert_clean(cache)

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
 
 import zoo
+from tests.hub.faults import Fault
 from tests.hub.repository import Repository, StoredFile
 from tests.hub.server import HubServer
-from zoo.errors import ZooError
+from zoo.errors import ZooError, ZooWarning
 from zoo.hub.address import Address
 from zoo.hub.download import fetch
 from zoo.runs.job import Run
@@ -126,7 +128,7 @@ def test_an_oversized_file_is_not_fetched(name: str, repository: Repository, hub
         ({"encoder": {"name": "mlp", "activation": "exec"}}, "activation"),
         ({"auto_map": {"AutoModel": "modeling.Evil"}}, "unknown field"),
         ({"latent_dim": 10**12}, "asks for .* of memory, more than .* of weights can fill"),
-        ({"data_shape": [1, 10**6, 10**6]}, "one example of shape .* takes 4 TB"),
+        ({"data_shape": [1, 10**6, 10**6], "data": None}, "one example of shape .* takes 4 TB"),
     ],
 )
 def test_a_config_names_registered_components_of_a_plausible_size_alone(
@@ -162,7 +164,7 @@ def test_a_model_of_another_package_or_format(change: dict[str, Any], message: s
     [
         (b"!!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path [exploded]]", "recipe.yaml"),
         (b"name: x\ndata: !!python/object/new:os.system ['touch exploded']\n", "recipe.yaml"),
-        (b"name: &a [x, x]\ndata: [*a, *a, *a]\n", "an alias came"),
+        (b"name: &a [x, x]\ndata: [*a, *a, *a]\n", "aliases are not read"),
         (b"\xff\xfe\x00", "recipe.yaml"),
         (b"[" * 100_000, "recipe.yaml"),
         (b"name: x\n", "recipe.yaml"),
@@ -206,6 +208,40 @@ def test_a_symlink_is_the_text_of_its_target_and_no_way_out(
     repository.commit(files, "a link")
     refused(f"{name}: ")
     assert secret.read_text() == "{}"
+
+
+@pytest.mark.parametrize("place", ["{outside}/planted", "../../../../planted", "{outside}/secret"])
+@pytest.mark.parametrize("header", ["ETag", "X-Linked-Etag", "X-Repo-Commit"])
+def test_a_header_is_no_name_of_a_file(header: str, place: str, repository: Repository, hub: HubServer) -> None:
+    outside = Path.cwd()
+    (outside / "secret").write_text("mine")
+    value = place.format(outside=outside)
+    hub.faults.append(Fault("/resolve/", "nothing", headers={header: f'"{value}"'}))
+    zoo.pull("ada/digits")
+    hub.faults.insert(0, Fault("/resolve/", status=404, headers={header: value, "X-Error-Code": "EntryNotFound"}))
+    repository.edit({"README.md": b"another"})
+    with pytest.raises(ZooError):
+        zoo.pull("ada/digits")
+    assert (outside / "secret").read_text() == "mine"
+    (outside / "secret").unlink()
+
+
+def test_a_link_out_of_the_cache_is_removed_and_what_it_leads_to_is_kept(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = zoo.pull("ada/digits").path / "config.json"
+    precious = Path("precious.txt").absolute()
+    for link in (config, config.resolve()):
+        precious.write_text("mine")
+        link.unlink()
+        link.symlink_to(precious)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+        with pytest.warns(ZooWarning, match="using the copy"), pytest.raises(ZooError, match="leads out of the cache"):
+            zoo.load("hf://ada/digits")
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        assert zoo.pull("ada/digits").model.spec.preset == "vae-mlp-2d"
+        assert precious.read_text() == "mine"
+        precious.unlink()
 
 
 def test_what_others_wrote_is_printed_without_control_characters(

@@ -14,8 +14,8 @@ from benchmarks.pretrained import OVERRIDES
 from tests.hub.server import HubServer
 from zoo.errors import CheckpointError, InputError, RecipeError
 from zoo.hub import pretrained
-from zoo.hub.transfer import checksums
 from zoo.hub.pretrained import locate_pretrained, read_entry
+from zoo.hub.transfer import checksums
 from zoo.registry.catalogue import pretrained_files, recipe_files
 from zoo.runs.directory import RunDirectory
 from zoo.runs.job import Run

@@ -13,6 +13,7 @@ import torch
 from huggingface_hub import HfApi, constants
 
 import zoo
+import zoo.hub.pull as pull_module
 from tests.hub.conftest import READER, TOKEN
 from tests.hub.server import HubServer
 from zoo.errors import InputError, RunError, ZooError, ZooWarning
@@ -162,9 +163,64 @@ def test_a_pull_to_a_directory_is_whole_and_overwrites_nothing(hub: HubServer, r
     assert names == PUSHED
     assert not any(file.is_symlink() for file in pulled.path.rglob("*"))
     assert zoo.load(pulled.path).spec == run.model.spec
-    with pytest.raises(RunError, match="something is there already"):
+    with pytest.raises(RunError, match="the directory is not empty"):
         zoo.pull("ada/digits", to=pulled.path)
     assert [path.name for path in pulled.path.parent.iterdir()] == ["digits"]
+
+
+@pytest.mark.parametrize("place", [".", "./", "empty", "link", "new/below", "n" * 250, "x\nß"])
+def test_a_pull_goes_to_every_form_of_a_directory(
+    place: str, hub: HubServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoo.push(run, "ada/digits")
+    (tmp_path / "here" / "empty").mkdir(parents=True)
+    (tmp_path / "here" / "link").symlink_to("empty")
+    monkeypatch.chdir(tmp_path / "here" / "empty" if place.startswith(".") else tmp_path / "here")
+    zoo.pull("ada/digits", to=place)
+    assert zoo.load(place).spec == run.model.spec
+    assert Path("config.json" if place.startswith(".") else f"{place}/config.json").is_file()
+    assert not [path for path in (tmp_path / "here").rglob("*") if path.name.endswith(".partial")]
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("", "expected a directory, got an empty name"),
+        ("file", "it is no directory"),
+        ("dangling", "a link that leads nowhere"),
+        ("full", "the directory is not empty"),
+    ],
+)
+def test_a_pull_to_what_is_no_free_directory_is_refused_before_anybody_is_asked(
+    place: str, says: str, hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("mine")
+    Path("dangling").symlink_to("nowhere")
+    Path("full").mkdir()
+    Path("full", "file").write_text("mine")
+    with pytest.raises(RunError, match=says):
+        zoo.pull("ada/digits", to=place)
+    assert hub.requests == []
+
+
+def test_a_pull_that_fails_leaves_an_empty_directory_empty(
+    hub: HubServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoo.push(run, "ada/digits")
+    copy, copied = pull_module.shutil.copyfile, []
+
+    def fill(source: Path, target: Path) -> None:
+        if len(copied) == 6:
+            raise OSError(28, "No space left on device")
+        copied.append(target)
+        copy(source, target)
+
+    monkeypatch.setattr(pull_module.shutil, "copyfile", fill)
+    (tmp_path / "here").mkdir()
+    with pytest.raises(OSError, match="No space left"):
+        zoo.pull("ada/digits", to=tmp_path / "here")
+    assert list((tmp_path / "here").iterdir()) == []
 
 
 def test_only_the_files_of_a_model_are_fetched(hub: HubServer, run: Run) -> None:

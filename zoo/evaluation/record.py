@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast, get_args
 
-from zoo.errors import CheckpointError, ComponentError
+from zoo.errors import CheckpointError, ComponentError, located
 from zoo.evaluation.measurement import FITTED, PRIOR, TRAINING_DATA, Better, Measurement, Result, Source
 from zoo.registry import find_component, list_components
+from zoo.utils.foreign import parsing, read_text
+from zoo.utils.text import excerpt
 
+_LARGEST = 2**20
+_AGAIN = "Evaluate the model again: remove the file, and give `zoo-cli train … --resume`."
+_FIELDS = {"split": str, "dataset": str, "examples": int, "seed": int, "best_epoch": int}
 _STANDARD_ERROR = "_standard_error"
 _SOURCES_OF_0_1: Mapping[str, Source] = {"data": TRAINING_DATA, "prior": PRIOR, "aggregate": FITTED}
 
@@ -59,6 +67,24 @@ def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any
     }
 
 
+def load_record(path: Path, where: str | None = None) -> dict[str, Any] | None:
+    """Return what an ``evaluation.json`` holds, in the form of this version, or None if there is no such file.
+
+    Args:
+        where: names the file in messages, in place of its path.
+
+    Raises:
+        CheckpointError: the file cannot be read, or is not a record.
+    """
+    if not os.path.lexists(path):
+        return None
+    place = where or str(path)
+    with parsing(place, CheckpointError, remedy=_AGAIN):
+        document = json.loads(read_text(path, limit=_LARGEST))
+    with located(place), parsing(None, CheckpointError, remedy=_AGAIN):
+        return read_record(document)
+
+
 def read_record(document: Any) -> dict[str, Any]:
     """Return the content of an ``evaluation.json`` as this version writes it.
 
@@ -68,17 +94,38 @@ def read_record(document: Any) -> dict[str, Any]:
     Raises:
         CheckpointError: the document is not a record.
     """
-    metrics = document.get("metrics") if isinstance(document, dict) else None
-    if not isinstance(metrics, dict) or not all(
-        isinstance(value, (int, float, list, str)) for value in metrics.values()
+    if not isinstance(document, dict):
+        raise CheckpointError(f"expected an object, got {excerpt(document)}", remedy=_AGAIN)
+    for field, kind in _FIELDS.items():
+        value = document.get(field)
+        if not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, int) and abs(value) >= 2**63):
+            words = "a text" if kind is str else "a whole number"
+            raise CheckpointError(f"expected {words}, got {excerpt(value)}", where=field, remedy=_AGAIN)
+    settings, notes = document.get("settings", []), document.get("notes", [])
+    if not isinstance(settings, list) or not all(
+        isinstance(s, dict) and isinstance(s.get("name"), str) for s in settings
     ):
-        raise CheckpointError("expected numbers by name under `metrics`", remedy="Evaluate the model again.")
+        raise CheckpointError("expected a list of metrics by name", where="settings", remedy=_AGAIN)
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise CheckpointError("expected a list of texts", where="notes", remedy=_AGAIN)
+    metrics = document.get("metrics")
+    if not isinstance(metrics, dict) or not all(map(_is_value, metrics.values())):
+        raise CheckpointError("expected numbers by name under `metrics`", remedy=_AGAIN)
+    document = {**document, "notes": notes}
     details = document.get("details")
     if details is None:
         return _of_version_0_1(document)
     if not isinstance(details, dict) or not all(isinstance(each, dict) for each in details.values()):
-        raise CheckpointError("expected an object for each number under `details`", remedy="Evaluate the model again.")
-    return dict(document)
+        raise CheckpointError("expected an object for each number under `details`", remedy=_AGAIN)
+    return document
+
+
+def _is_setting(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("name"), str)
+
+
+def _is_value(value: Any) -> bool:
+    return isinstance(value, (float, list, str)) or (isinstance(value, int) and abs(value) < 2**63)
 
 
 def _measurement(name: str, value: Any, details: Mapping[str, Any]) -> Measurement:

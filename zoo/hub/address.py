@@ -41,6 +41,8 @@ class Address:
         Raises:
             InputError: the Hub allows no such name or revision.
         """
+        if not isinstance(text, str):
+            raise InputError(f"expected user/name, got {type(text).__name__}", where="repo_id")
         repo, at, named = text.removeprefix(PREFIX).partition("@")
         if at and revision is not None and named != revision:
             problem = f"expected one revision, got {excerpt(named)} and {excerpt(revision)}"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, load, read_config
+from zoo.evaluation.record import load_record
 from zoo.hub.client import HubFile
-from zoo.hub.content import is_figure, read_evaluation
+from zoo.hub.content import is_figure
 from zoo.hub.transfer import checksums
 from zoo.runs.card import NO_LICENCE, PLACE, compose, state_licence
 from zoo.runs.card_file import Card
@@ -55,7 +56,7 @@ def collect(folder: Path, repo: str, workshop: Path, *, licence: str | None = No
     recipe = load_recipe(folder / RECIPE) if (folder / RECIPE).is_file() else None
     if recipe is not None:
         files[RECIPE] = _put(workshop / RECIPE, to_yaml(portable(recipe).to_dict()))
-    evaluation = read_evaluation(folder)
+    evaluation = load_record(folder / EVALUATION)
     if evaluation is not None:
         files[EVALUATION] = folder / EVALUATION
     title = recipe.name if recipe else repo.partition("/")[2]

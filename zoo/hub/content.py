@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, parse_config
 from zoo.checkpoints.weights import check_weights
 from zoo.errors import CheckpointError, RecipeError, located
-from zoo.evaluation.record import read_record
+from zoo.evaluation.record import load_record
 from zoo.hub.client import LIBRARY
 from zoo.runs.directory import CARD, EVALUATION, RECIPE
 from zoo.runs.portable import check_portable
+from zoo.spec.documents import has_alias
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe
 from zoo.utils.foreign import parsing, read_text
@@ -29,7 +26,6 @@ _FIGURE = re.compile(r"figures/[A-Za-z0-9_-]{1,64}\.png")
 _LARGEST = {CONFIG: 2**22, RECIPE: 2**18, EVALUATION: 2**20, CARD: 2**20}
 _LARGEST_FIGURE = 2**24
 _MOST_FIGURES = 32
-_DEEPEST = 64
 
 
 def choose(names: Iterable[str], *, everything: bool) -> list[str]:
@@ -93,8 +89,7 @@ def check_content(folder: Path, where: str) -> None:
             with located(RECIPE):
                 read_foreign_recipe(folder / RECIPE)
         if (folder / EVALUATION).is_file():
-            with located(EVALUATION):
-                read_evaluation(folder)
+            load_record(folder / EVALUATION, EVALUATION)
 
 
 def read_foreign_recipe(path: Path) -> Recipe:
@@ -103,40 +98,13 @@ def read_foreign_recipe(path: Path) -> Recipe:
     Raises:
         ZooError: the recipe is not valid, holds a tag or an alias, or names a path.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        if _nesting(text) > _DEEPEST:
-            raise RecipeError(f"brackets within more than {_DEEPEST} others came, no recipe needs them")
-        events = yaml.parse(text, Loader=yaml.SafeLoader)
-        if any(isinstance(event, yaml.AliasEvent) for event in events):
-            raise RecipeError("an alias came, none was needed", remedy="Write the value out.")
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise RecipeError(f"not valid YAML: {str(error).splitlines()[0]}") from error
+    with parsing(None, RecipeError):
+        text = read_text(path, limit=_LARGEST[RECIPE])
+    if has_alias(text):
+        raise RecipeError("aliases are not read in a shared recipe", remedy="Write the value out.")
     recipe = load_recipe(path, as_written=True)
     check_portable(recipe.data)
     return recipe
-
-
-def _nesting(text: str) -> int:
-    """Return how deep brackets stand in each other; the time that YAML takes grows with its square."""
-    steps = (1 if letter in "[{" else -1 for letter in text if letter in "[]{}")
-    return max(itertools.accumulate(steps), default=0)
-
-
-def read_evaluation(folder: Path) -> dict[str, Any] | None:
-    """Return the evaluation beside a model, or None if there is none.
-
-    Raises:
-        CheckpointError: it is not valid JSON, or not an evaluation.
-    """
-    path = folder / EVALUATION
-    if not path.is_file():
-        return None
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"not valid JSON ({error})") from error
-    return read_record(document)
 
 
 def _check_library(config: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import logging
 import os
 import re
@@ -59,6 +60,10 @@ def _not_understood(error: Exception, where: str, endpoint: str) -> ZooError | N
         frame = frame.tb_next
     if frame is None or str(frame.tb_frame.f_globals.get("__name__")).startswith("zoo."):
         return None
+    return _no_hub(error, where, endpoint)
+
+
+def _no_hub(error: BaseException, where: str, endpoint: str) -> HubError:
     return HubError(
         f"the answer of {endpoint} cannot be understood ({_brief(error)})",
         where=where,
@@ -114,6 +119,8 @@ def describe(error: BaseException, where: str, endpoint: str) -> ZooError | None
         )
     if isinstance(error, OSError):
         return _of_the_disk(error, where)
+    if isinstance(error, (json.JSONDecodeError, UnicodeError, RecursionError)):
+        return _no_hub(error, where, endpoint)
     if isinstance(error, ValueError) and "metadata in README.md" in str(error):
         return InputError(str(error), where="README.md", remedy="Correct the lines between the two --- of the card.")
     if isinstance(error, (ValueError, RuntimeError)) or type(error).__module__.startswith(

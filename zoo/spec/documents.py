@@ -183,6 +183,15 @@ def parse_yaml(text: str, where: str) -> Any:
         raise RecipeError(f"not valid YAML: {reason(error)}", where=where) from error
 
 
+def has_alias(text: str) -> bool:
+    """Whether a YAML document holds an alias; one that is not valid holds none."""
+    try:
+        _check_nesting(text)
+        return any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader))
+    except Exception:  # whoever reads the document says what is wrong with it
+        return False
+
+
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """Read a file that holds one YAML mapping.
 
