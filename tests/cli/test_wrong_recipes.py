@@ -151,7 +151,7 @@ CASES = {
     "shape that is not the data's": in_model(
         "data_shape: [1, 28, 28]", "model.data_shape", "[1, 8, 8]", "Leave it out"
     ),
-    "fewer classes than the data": in_model("classes: 3", "model.classes", "up to 9", "`classes: 10`"),
+    "fewer classes than the data": in_model("classes: 3", "model.classes", "expected 10", "`classes: 10`"),
     "classes without labels": in_file(
         "model:\n  preset: vae-mlp-2d\n  classes: 10\ndata: {name: arrays, path: vectors.npy}\n",
         3,
@@ -160,7 +160,7 @@ CASES = {
         "Leave `classes` out",
     ),
     "no part that is needed": in_model(
-        "posterior: null", "model.posterior", "'vae' needs a posterior, got none", "Add `posterior: NAME`"
+        "posterior: null", "model.posterior", "missing: the objective 'vae' needs one", "Add `posterior: NAME`"
     ),
     # what is not there
     "no model": in_file("data: digits\n", None, "model", "missing"),

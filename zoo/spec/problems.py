@@ -145,11 +145,16 @@ def _remedy(detail: ErrorDetails, schema: type[BaseModel], where: str, also_vali
     hint = ""
     if detail["type"] == "extra_forbidden":
         name = str(detail["loc"][-1])
-        places = sorted(_places(name, schema, where), key=lambda path: path.count("."))
-        is_one = len(places) == 1 or (len(places) > 1 and places[0].count(".") < places[1].count("."))
-        elsewhere = f"Did you mean {places[0]!r}? " if is_one else _owner(name, _join(where, detail["loc"][:-1]))
+        elsewhere = _other_places(name, schema, where) or _owner(name, _join(where, detail["loc"][:-1]))
         hint = nearest(name, fields, _ALIKE) or elsewhere or nearest(name, fields)
     return f"{hint}Valid here: {', '.join(fields)}."
+
+
+def _other_places(name: str, schema: type[BaseModel], where: str) -> str:
+    """Return ``"Did you mean 'x'? "`` for the outermost fields called ``name``, if they are few."""
+    places = list(_places(name, schema, where))
+    outermost = [path for path in places if path.count(".") == min(place.count(".") for place in places)]
+    return f"Did you mean {' or '.join(map(repr, outermost))}? " if 0 < len(outermost) <= 2 else ""
 
 
 def _places(name: str, schema: type[BaseModel], where: str) -> Iterator[str]:
