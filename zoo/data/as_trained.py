@@ -47,6 +47,8 @@ def as_in_training(spec: DataSpec, like: DataDescription) -> DataSpec:
         prepared["binarise"] = like.binarise
     if "resize" not in chosen:
         prepared["resize"] = like.geometry.resize
+    if "fit" not in chosen:
+        prepared["fit"] = like.geometry.fit
     if "pad" not in chosen:
         prepared["pad"] = like.geometry.pad
     if like.reading is not None:

@@ -19,10 +19,12 @@ from zoo.data.store import MemoryStore, Store, StreamedStore
 from zoo.data.validation import check_collection
 from zoo.datasets import Collection, Dataset, ImageDataset, TargetSize
 from zoo.errors import DataError, ZooError
+from zoo.preparation.augmentation import Augmentation
 from zoo.preparation.described import describe_geometry, describe_scaling
 from zoo.preparation.transforms import Binarisation, DynamicDraw, Geometry, Scaling, StaticDraw, Threshold
 from zoo.registry import find_component, sources
 from zoo.spec import DataSpec
+from zoo.spec.augment import AugmentSpec
 from zoo.spec.data_description import ClassDescription, ColumnDescription, DataDescription, StoredDescription
 from zoo.spec.options import check_options, construct
 from zoo.spec.resolve import validate
@@ -106,7 +108,13 @@ def prepare(
         grey=spec.binarise == "none" and data_range == (0.0, 1.0) and holds_grey(stores["train"], scaling),
         description=description,
     )
-    splits = {name: _split(info, stores[name], scaling, binarisations[name], numbers) for name in parts}
+    augmentation = None if like is not None else _augmentation(spec, geometry, description.shape)
+    splits = {
+        name: _split(
+            *(info, stores[name], scaling, binarisations[name], numbers), augmentation if name == "train" else None
+        )
+        for name in parts
+    }
     return Data(info, splits["train"], splits.get("validation"), splits.get("test"))
 
 
@@ -177,7 +185,8 @@ def _check_name(name: str) -> None:
 
 
 def _geometry(spec: DataSpec, collection: Collection, shape: tuple[int, ...]) -> Geometry:
-    for field, wanted in (("resize", spec.resize is not None), ("pad", spec.pad > 0)):
+    wishes = {"resize": spec.resize is not None, "pad": spec.pad > 0, "augment": spec.augment is not None}
+    for field, wanted in wishes.items():
         if wanted and len(shape) != 3:
             raise DataError(
                 f"expected images (channels, height, width), got examples of shape {shape} from {spec.name}",
@@ -199,6 +208,14 @@ def _store(collection: Collection, part: Part, geometry: Geometry, workers: int)
     if geometry.changes:
         examples = torch.cat([geometry(rows) for rows in torch.split(examples, _ROWS_AT_ONCE)])
     return MemoryStore(examples.contiguous(), labels, part.positions)
+
+
+def _augmentation(spec: DataSpec, geometry: Geometry, shape: tuple[int, ...]) -> Augmentation | None:
+    if spec.augment is None or spec.augment == AugmentSpec():
+        return None
+    background = geometry.background if isinstance(geometry.background, tuple) else (geometry.background,)
+    channels, height, width = shape
+    return Augmentation(spec.augment, (channels, height, width), background, spec.split_seed)
 
 
 def _scaling(spec: DataSpec, collection: Collection, train: Store) -> tuple[Scaling, tuple[float, float] | None]:
@@ -238,11 +255,16 @@ def _binarisation(spec: DataSpec, name: str, part: Part, data_range: tuple[float
 
 
 def _split(
-    info: DataInfo, store: Store, scaling: Scaling, binarisation: Binarisation | None, class_numbers: Tensor | None
+    info: DataInfo,
+    store: Store,
+    scaling: Scaling,
+    binarisation: Binarisation | None,
+    class_numbers: Tensor | None,
+    augmentation: Augmentation | None,
 ) -> Split:
-    fixed = isinstance(binarisation, Threshold | StaticDraw)
+    fixed = isinstance(binarisation, Threshold | StaticDraw) and augmentation is None
     if not (fixed and isinstance(store, MemoryStore)):
-        return Split(info, store, scaling, binarisation, class_numbers)
+        return Split(info, store, scaling, binarisation, class_numbers, augmentation)
     # What never changes is drawn here once, so that an epoch pays for a gather and a conversion alone.
     prepared = Split(info, store, scaling, binarisation).batches(_ROWS_AT_ONCE)
     bits = torch.cat([batch.x.to(torch.uint8) for batch in prepared])

@@ -15,6 +15,7 @@ from torch import Tensor
 from zoo.data.info import DataInfo
 from zoo.data.store import MemoryStore, Store, StoredBatch
 from zoo.errors import DataError
+from zoo.preparation.augmentation import Augmentation
 from zoo.preparation.transforms import Binarisation, DynamicDraw, Scaling, StaticDraw, Threshold
 
 _HASHED_WHOLE, _HASHED_EXAMPLES, _HASHED_AT_ONCE = 256_000_000, 4096, 1024
@@ -55,11 +56,13 @@ class Split:
         scaling: Scaling,
         binarisation: Binarisation | None = None,
         class_numbers: Tensor | None = None,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self.info = info
         self._store, self._scaling, self._binarisation = store, scaling, binarisation
         # The number that each stored label stands for, where a model numbers the classes in another way.
         self._class_numbers = class_numbers
+        self._augmentation = augmentation
         self._digest: str | None = None
 
     def __len__(self) -> int:
@@ -96,8 +99,15 @@ class Split:
 
     @property
     def draws(self) -> bool:
-        """Whether pixels are drawn at random when they are read: from a generator on the CPU."""
-        return isinstance(self._binarisation, (StaticDraw, DynamicDraw))
+        """Whether pixels are drawn or changed at random when they are read for training, by a generator on the CPU."""
+        return isinstance(self._binarisation, (StaticDraw, DynamicDraw)) or self._augmentation is not None
+
+    def for_training(self) -> Split:
+        """Return the split as a model is trained on it: with its images augmented, where the recipe says so."""
+        if self._augmentation is None:
+            return self
+        store = self._store.augmented(self._augmentation)
+        return Split(self.info, store, self._scaling, self._binarisation, self._class_numbers, self._augmentation)
 
     def batches(
         self, batch_size: int, *, order: Tensor | None = None, device: torch.device | str | None = None
@@ -123,7 +133,7 @@ class Split:
         """Return the split on ``device``; what is held in memory moves there as it is stored, compactly."""
         target = torch.device(device)
         store, scaling = self._store.to(target), self._scaling.to(target)
-        return Split(self.info, store, scaling, self._binarisation, self._class_numbers)
+        return Split(self.info, store, scaling, self._binarisation, self._class_numbers, self._augmentation)
 
     def prepared_as(self, info: DataInfo, scaling: Scaling, class_numbers: Tensor | None = None) -> Split:
         """Return the same stored examples in another scaling, with other numbers for their classes.
@@ -131,7 +141,7 @@ class Split:
         Args:
             class_numbers: (C,) the new number of each class; None: they keep theirs.
         """
-        return Split(info, self._store, scaling, self._binarisation, class_numbers)
+        return Split(info, self._store, scaling, self._binarisation, class_numbers, self._augmentation)
 
     @property
     def scaling(self) -> Scaling:

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from zoo.datasets import Indexable
 from zoo.errors import ZooError
+from zoo.preparation.augmentation import Augmentation
 from zoo.preparation.transforms import Geometry
 
 _Read = tuple[Tensor, Tensor | None] | ZooError
@@ -61,6 +62,10 @@ class Store(ABC):
         """Return the examples that ``indices`` (B,) names as one batch."""
 
     @abstractmethod
+    def augmented(self, augmentation: Augmentation) -> Store:
+        """Return the same store with its examples changed at random as they are read."""
+
+    @abstractmethod
     def to(self, device: torch.device) -> Store:
         """Return the same store with its batches, and what it holds in memory, on ``device``."""
 
@@ -68,8 +73,11 @@ class Store(ABC):
 class MemoryStore(Store):
     """Examples in one tensor: a batch is one gather, without a loader or a loop over examples."""
 
-    def __init__(self, examples: Tensor, labels: Tensor | None, positions: Tensor) -> None:
+    def __init__(
+        self, examples: Tensor, labels: Tensor | None, positions: Tensor, augmentation: Augmentation | None = None
+    ) -> None:
         self.examples, self.labels, self.positions = examples, labels, positions
+        self._augmentation = augmentation
 
     @property
     def device(self) -> torch.device:
@@ -80,7 +88,7 @@ class MemoryStore(Store):
             for start in range(0, len(self.examples), batch_size):
                 part = slice(start, start + batch_size)
                 labels = None if self.labels is None else self.labels[part]
-                yield _moved(StoredBatch(self.examples[part], labels, self.positions[part]), device)
+                yield _moved(self._changed(StoredBatch(self.examples[part], labels, self.positions[part])), device)
         else:
             for part in order.to(self.device).split(batch_size) if len(order) else ():
                 yield _moved(self.take(part), device)
@@ -88,11 +96,20 @@ class MemoryStore(Store):
     def take(self, indices: Tensor) -> StoredBatch:
         indices = indices.to(self.device)
         labels = None if self.labels is None else self.labels.index_select(0, indices)
-        return StoredBatch(self.examples.index_select(0, indices), labels, self.positions.index_select(0, indices))
+        examples, positions = self.examples.index_select(0, indices), self.positions.index_select(0, indices)
+        return self._changed(StoredBatch(examples, labels, positions))
+
+    def augmented(self, augmentation: Augmentation) -> MemoryStore:
+        return MemoryStore(self.examples, self.labels, self.positions, augmentation)
 
     def to(self, device: torch.device) -> MemoryStore:
         labels = None if self.labels is None else self.labels.to(device)
-        return MemoryStore(self.examples.to(device), labels, self.positions.to(device))
+        return MemoryStore(self.examples.to(device), labels, self.positions.to(device), self._augmentation)
+
+    def _changed(self, batch: StoredBatch) -> StoredBatch:
+        if self._augmentation is None:
+            return batch
+        return batch._replace(examples=self._augmentation(batch.examples, batch.positions.cpu().numpy()))
 
 
 class StreamedStore(Store):
@@ -110,9 +127,10 @@ class StreamedStore(Store):
         geometry: Geometry,
         workers: int,
         device: torch.device,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self.labels, self.positions = labels, positions
-        self._reader = _Reader(source, geometry)
+        self._reader = _Reader(source, geometry, augmentation)
         self._workers, self._device = workers, device
         self._loaders: dict[tuple[int, bool], _Loader] = {}
 
@@ -132,7 +150,13 @@ class StreamedStore(Store):
         indices = indices.cpu()
         return _moved(self._labelled(self._reader[self.positions[indices].numpy()], indices), self._device)
 
+    def augmented(self, augmentation: Augmentation) -> StreamedStore:
+        return self._copy(self._device, augmentation)
+
     def to(self, device: torch.device) -> StreamedStore:
+        return self._copy(device, self._reader.augmentation)
+
+    def _copy(self, device: torch.device, augmentation: Augmentation | None) -> StreamedStore:
         return StreamedStore(
             self._reader.source,
             self.labels,
@@ -140,6 +164,7 @@ class StreamedStore(Store):
             geometry=self._reader.geometry,
             workers=self._workers,
             device=device,
+            augmentation=augmentation,
         )
 
     def _read(self, parts: Sequence[Tensor], *, pinned: bool) -> Iterator[_Read]:
@@ -169,15 +194,16 @@ class _Reader(Dataset[_Read]):
     An expected failure is handed over as well: raised in a worker, it would come with the worker's traceback.
     """
 
-    def __init__(self, source: Indexable, geometry: Geometry) -> None:
-        self.source, self.geometry = source, geometry
+    def __init__(self, source: Indexable, geometry: Geometry, augmentation: Augmentation | None) -> None:
+        self.source, self.geometry, self.augmentation = source, geometry, augmentation
 
     def __getitem__(self, positions: npt.NDArray[np.int64]) -> _Read:
         try:
             examples, labels = self.source.read(positions.tolist())
         except ZooError as error:
             return error
-        return self.geometry(examples), labels
+        examples = self.geometry(examples)
+        return examples if self.augmentation is None else self.augmentation(examples, positions), labels
 
 
 class _Loader:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
+from zoo.spec.augment import AugmentSpec
 from zoo.spec.component import ComponentSpec, StrictModel
 from zoo.spec.model import ModelSpec
 from zoo.spec.training import TrainSpec
@@ -43,6 +44,9 @@ class DataSpec(ComponentSpec):
         description="How `resize` treats other proportions. stretch: changes them. crop: fills the size and cuts off "
         "what hangs over, equally on both sides. pad: fits inside and adds background.",
     )
+    augment: AugmentSpec | None = Field(
+        default=None, description="Random changes of training images, new in each epoch; null: none."
+    )
     subset: PositiveInt | None = Field(
         default=None, description="Use only so many training examples, drawn by the seed."
     )
@@ -56,7 +60,7 @@ class DataSpec(ComponentSpec):
         description="Share of the data held out for testing, where the dataset has no such split.",
     )
     split_seed: NonNegativeInt = Field(
-        default=0, description="Seed of the splits, of the subset and of static binarisation."
+        default=0, description="Seed of the splits, of the subset, of static binarisation and of augmentation."
     )
     workers: NonNegativeInt = Field(default=2, description="Loader processes, for data that are streamed from disk.")
 

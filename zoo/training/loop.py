@@ -78,7 +78,7 @@ class Trainer:
         model.to(self.device)
         self.train_split = data.train.to(self.device)
         self.validation_split = data.validation.to(self.device) if data.validation else None
-        self.stepper = Stepper(model, self.train_split, spec, accelerator, self.group)
+        self.stepper = Stepper(model, self.train_split.for_training(), spec, accelerator, self.group)
         self.average = self.stepper.average
         self.steps_per_epoch = math.ceil(len(self.train_split) / spec.batch_size)
         self.total_steps = spec.epochs * self.steps_per_epoch
