@@ -82,10 +82,10 @@ def test_data_in_another_range_than_the_model_s_are_refused() -> None:
     model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), data_range=(-1.0, 1.0), likelihood="gaussian")
     x, data = torch.rand(9, 1, 8, 8), zoo.load_data("digits", subset=50)
     with pytest.raises(
-        DataError, match=r"^data\.scale: the model needs data in \[-1, 1\], those of digits are in \[0, 1\]"
+        DataError, match=r"^data\.scale: expected data in \[-1, 1\], as in training, got those of digits in \[0, 1\]"
     ):
         zoo.evaluate(model, data, ["mse"])
-    with pytest.raises(DataError, match="those of tensor"):
+    with pytest.raises(DataError, match="got those of tensor"):
         zoo.evaluate(model, split_of_tensor(x), ["mse"])
     zoo.evaluate(model, zoo.load_data("digits", subset=50, scale="symmetric"), ["mse"])
     zoo.evaluate(model, split_of_tensor(x, data_range=(-1.0, 1.0)), ["mse"])

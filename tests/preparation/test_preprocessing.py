@@ -243,7 +243,7 @@ def test_images_come_back_in_the_size_that_they_had(geometry: dict[str, Any]) ->
 
 @pytest.mark.parametrize("binarise", ["threshold", "static", "dynamic"])
 def test_pixels_are_binarised_alike_alone_and_among_others(binarise: str) -> None:
-    data, raw = pictures(binarise=binarise, binarise_seed=3), bytes_of(50, 4, 5)
+    data, raw = pictures(binarise=binarise, splitting={"split_seed": 3}), bytes_of(50, 4, 5)
     x = preprocess(raw, data)
     assert x.unique().tolist() == [0, 1]
     assert torch.equal(preprocess(raw[::-1], data).flip(0), x)
@@ -252,7 +252,7 @@ def test_pixels_are_binarised_alike_alone_and_among_others(binarise: str) -> Non
     if binarise == "threshold":
         assert torch.equal(x[:, 0], torch.from_numpy(raw > 127.5).float())
     else:
-        assert not torch.equal(preprocess(raw, data.model_copy(update={"binarise_seed": 4})), x)
+        assert not torch.equal(preprocess(raw, pictures(binarise=binarise)), x)
 
 
 def test_pixels_are_drawn_with_their_value_as_probability() -> None:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli._model import DATA_HELP, SET_HELP, data_spec_of, same_data
+from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, DataCache, ModelData, open_data, place_of_results
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
     from zoo.report.comparison import Comparison
-    from zoo.spec import DataSpec
 
 
 @click.command(epilog="Example: zoo-cli compare runs/digits-ae runs/digits-vae --out comparison")
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--metric", "metrics", multiple=True, help="Metric, by name or in YAML; repeatable.  [default: all]")
 @click.option("--data", "dataset", help=DATA_HELP)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
-@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("comparison"), show_default=True, help="Folder.")
 @click.option("--format", "image_format", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
@@ -43,49 +42,65 @@ def command(
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.checkpoints.checkpoint import load
-    from zoo.data import load_data
     from zoo.report.comparison import compare
     from zoo.spec.documents import parse_yaml
 
     names = _names(models)
-    specs = {name: data_spec_of(model, dataset, overrides) for name, model in names.items()}
-    _check_same(specs)
-    by_scale = {spec.scale: spec for spec in specs.values()}
-    loaded = {scale: load_data(spec) for scale, spec in by_scale.items()}
-    data = {name: loaded[spec.scale] for name, spec in specs.items()}
+    loaded, cache = {name: load(folder) for name, folder in names.items()}, DataCache()
+    data = {name: open_data(names[name], model, dataset, overrides, split, cache) for name, model in loaded.items()}
+    _check_same(data)
+    for name, folder in names.items():
+        place_of_results(folder, "", out, data[name])
     asked = [parse_yaml(metric, "--metric") for metric in metrics] or None
-    compared = compare({name: load(path) for name, path in names.items()}, data, asked, split=split, seed=seed)
+    first = next(iter(data.values()))
+    shown = {name: each.shown for name, each in data.items()}
+    compared = compare(loaded, shown, asked, split=first.split, title=first.title, seed=seed)
     files = _write(compared, out, image_format, seed)
     if as_json:
         click.echo(json.dumps({"models": names, "records": dict(compared.records)}, indent=2, ensure_ascii=False))
         return
-    dataset = next(iter(specs.values())).name
-    click.echo(_table(compared, f"{split} split of {dataset}, {_examples(compared):,} examples"))
+    click.echo(_table(compared, f"{first.heading}, {_examples(compared):,} examples"))
+    for note in _notes(compared, data):
+        click.echo(f"Note: {note}")
     click.echo(f"\nWrote {', '.join(str(file) for file in files)}")
 
 
-def _names(models: Sequence[ModelDirectory]) -> dict[str, str]:
+def _names(models: Sequence[ModelDirectory]) -> dict[str, ModelDirectory]:
     """Return the models by the shortest names that tell them apart."""
     from zoo.errors import InputError
 
     if len(set(models)) < 2:
         raise InputError("at least two models were needed to compare", where="compare")
     short = [Path(model.asked).name for model in models]
-    return {s if short.count(s) == 1 else model.asked: str(model) for s, model in zip(short, models, strict=True)}
+    return {s if short.count(s) == 1 else model.asked: model for s, model in zip(short, models, strict=True)}
 
 
-def _check_same(specs: dict[str, DataSpec]) -> None:
+def _check_same(data: dict[str, ModelData]) -> None:
+    """Refuse to measure models on the data of one of them, where those of another differ."""
     from zoo.errors import DataError
 
-    first, *others = specs.items()
-    for name, spec in others:
-        # A denoiser takes images in [-1, 1] and a VAE in [0, 1]: they are the same images.
-        if not same_data(first[1], spec.model_copy(update={"scale": first[1].scale})):
+    (first, expected), *others = data.items()
+    for name, each in others:
+        same_split = (each.title, each.split) == (expected.title, expected.split)
+        if not same_split or _digest(each) != _digest(expected):
             raise DataError(
-                f"{first[0]} and {name} were trained on different data, or on data prepared differently",
+                f"{first} and {name} were trained on different data, or on data prepared differently",
                 where="compare",
                 remedy="Name the data to compare them on: --data digits",
             )
+
+
+def _digest(data: ModelData) -> str:
+    from zoo.data import Split
+
+    chosen: Split = getattr(data.data, data.split)
+    return chosen.digest()
+
+
+def _notes(compared: Comparison, data: dict[str, ModelData]) -> list[str]:
+    """Return what a reader must know of single models."""
+    said = {name: [*record.get("notes", ()), data[name].note] for name, record in compared.records.items()}
+    return [f"{name}: {note}" for name, notes in said.items() for note in notes if note]
 
 
 def _examples(compared: Comparison) -> int:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from zoo.cli._model import DATA_HELP, SET_HELP, data_spec_of, same_data
+from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, ModelData, open_data, place_of_results
 from zoo.cli._reference import MODEL, ModelDirectory
-
-if TYPE_CHECKING:
-    from zoo.data import DataInfo
-    from zoo.spec import DataSpec
 
 
 @click.command(
@@ -28,7 +24,7 @@ if TYPE_CHECKING:
 )
 @click.option("--data", "dataset", help=DATA_HELP)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
-@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
 @click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
 @click.option(
     "--out",
@@ -51,26 +47,28 @@ def command(
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.checkpoints.checkpoint import load
-    from zoo.data import load_data
-    from zoo.evaluation.evaluate import choose_metrics, evaluation_context, record
+    from zoo.evaluation.evaluate import choose_metrics, record
     from zoo.evaluation.tables import metrics_table
     from zoo.spec.documents import parse_yaml
 
-    loaded, spec = load(model), data_spec_of(model, dataset, overrides)
-    data = load_data(spec)
-    context = evaluation_context(loaded, data, split)
+    loaded = load(model)
+    data = open_data(model, loaded, dataset, overrides, split)
+    out = None if out is None else place_of_results(model, "", out, data)
+    context = data.context(loaded)
     asked = [parse_yaml(metric, "--metric") for metric in metrics] or None
-    made = record(context, choose_metrics(context, asked, "--metric"), split, seed)
-    kept = _keep(model, spec, data.info, made, out)
+    made = record(context, choose_metrics(context, asked, "--metric"), data.title, seed)
+    kept = _keep(model, data, made, out)
     if as_json:
         click.echo(json.dumps(made, indent=2, ensure_ascii=False))
         return
-    click.echo(metrics_table(made, f"{split} split of {made['dataset']}, {made['examples']:,} examples"))
+    click.echo(metrics_table(made, f"{data.heading}, {made['examples']:,} examples"))
+    for note in (*made.get("notes", ()), *([data.note] if data.note else ())):
+        click.echo(f"\nNote: {note}")
     if kept:
         click.echo(f"\n{kept}")
 
 
-def _keep(model: ModelDirectory, spec: DataSpec, info: DataInfo, made: dict[str, Any], out: Path | None) -> str:
+def _keep(model: ModelDirectory, data: ModelData, made: dict[str, Any], out: Path | None) -> str:
     """Write the metrics where they belong, into a run only if they are of its data and seed; return what was done."""
     from zoo.evaluation.record import merged
     from zoo.runs.card import renew_card
@@ -78,7 +76,7 @@ def _keep(model: ModelDirectory, spec: DataSpec, info: DataInfo, made: dict[str,
     from zoo.utils.files import write_text
 
     if out is not None:
-        document = {"model": model.asked, "data": spec.model_dump(mode="json"), **made}
+        document = {"model": model.asked, "data": data.spec.model_dump(mode="json"), **made}
         write_text(out, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         return f"Wrote {out}"
     run = RunDirectory(model)
@@ -86,11 +84,11 @@ def _keep(model: ModelDirectory, spec: DataSpec, info: DataInfo, made: dict[str,
     if recorded is None:
         return ""
     recipe = run.read_recipe()
-    if any(recorded[fact] != made[fact] for fact in ("split", "seed")) or not same_data(recipe.data, spec):
+    if not data.own or any(recorded[fact] != made[fact] for fact in ("split", "seed")):
         return "Not kept: the run's own metrics are of other data, or of another seed. --out FILE keeps these."
     everything = merged(recorded, made)
     run.write_evaluation(everything)
-    if renew_card(run.path, recipe, info, everything):
+    if renew_card(run.path, recipe, data.data.info, everything):
         return f"Wrote {run.path / EVALUATION} and the model card"
     card = ". README.md was edited, and is left as it is" if (run.path / "README.md").is_file() else ""
     return f"Wrote {run.path / EVALUATION}{card}"

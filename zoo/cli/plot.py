@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from zoo.cli._model import DATA_HELP, SET_HELP, data_of
+from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, open_data, place_of_results
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -16,8 +16,10 @@ from zoo.cli._reference import MODEL, ModelDirectory
 @click.argument("figures", nargs=-1, metavar="[FIGURE]...")
 @click.option("--data", "dataset", help=DATA_HELP)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
-@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: MODEL/figures, or figures]")
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder.  [default: MODEL/figures, or figures for other data]"
+)
 @click.option("--format", "image_format", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
 def command(
@@ -35,15 +37,14 @@ def command(
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.checkpoints.checkpoint import load
-    from zoo.evaluation.evaluate import evaluation_context
     from zoo.report.gallery import draw_figures
     from zoo.runs.directory import RunDirectory
 
-    run = RunDirectory(model)
-    context = evaluation_context(
-        load(model), data_of(model, dataset, overrides), split, history=run.training.read_metrics()
-    )
-    for path in draw_figures(
-        context, out or model.for_results / "figures", figures or None, image_format=image_format, seed=seed
-    ):
+    loaded = load(model)
+    data = open_data(model, loaded, dataset, overrides, split)
+    folder = place_of_results(model, "figures", out, data)
+    context = data.context(loaded, history=RunDirectory(model).training.read_metrics())
+    for path in draw_figures(context, folder, figures or None, image_format=image_format, seed=seed):
         click.echo(path)
+    if data.note:
+        click.echo(f"Note: {data.note}", err=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     default=None,
     help="Draw latents from the fitted prior, or from the prior of training.  [default: fitted, if there is one]",
 )
-@click.option("--label", type=click.IntRange(min=0), help="Class to sample, for a conditional model.  [default: each]")
+@click.option("--label", help="Class to sample, by name or number, for a conditional model.  [default: each]")
 @click.option(
     "--option",
     "options",
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     default=Path("samples.png"),
     show_default=True,
-    help="An image file (.png, .svg, .pdf), or the values themselves (.npy).",
+    help="A picture (.png, .svg, .pdf), or the values in units of the data (.npy; .npz with classes; .csv for tables).",
 )
 def command(
     model: ModelDirectory,
     count: int,
     fitted: bool | None,
-    label: int | None,
+    label: str | None,
     options: tuple[str, ...],
     noise: bool,
     seed: int,
@@ -55,41 +55,18 @@ def command(
     import torch
 
     from zoo.checkpoints.checkpoint import load
-    from zoo.errors import InputError
-    from zoo.figures.samples import plot_images
-    from zoo.utils.files import replacing
+    from zoo.cli._samples import check_format, labels_of, write_samples
 
     loaded = load(model)
-    kind = out.suffix.removeprefix(".")
-    image = len(loaded.data_shape) == 3 and loaded.data_shape[0] in (1, 3)
-    known = ("png", "svg", "pdf", "npy") if image else ("npy",)
-    if kind not in known:
-        raise InputError(
-            f"expected a file name that ends with {' or '.join(f'.{each}' for each in known)}, got {out.name!r}",
-            where="--out",
-            remedy="Use .png, .svg, .pdf or .npy for images, .npy for other data.",
-        )
-    labels = None
-    if loaded.classes:
-        each = torch.arange(count) * loaded.classes // count
-        labels = each if label is None else torch.full((count,), label)
-    elif label is not None:
-        raise InputError("this model is not conditional", where="--label", remedy="Leave it out.")
+    check_format(loaded, out)
+    labels = labels_of(loaded, label, count)
     torch.manual_seed(seed)
     given = _own_options(loaded, options)
     if fitted is not None:
         given["fitted"] = fitted
     samples = loaded.sample(count, labels, noise=noise, **given)
-    with replacing(out) as temporary:
-        if kind == "npy":
-            import numpy as np
-
-            with temporary.open("wb") as file:
-                np.save(file, samples.numpy(), allow_pickle=False)
-        else:
-            columns = round(count**0.5)
-            plot_images(samples, columns, loaded.spec.data_range).savefig(temporary, format=kind, dpi=150)
-    click.echo(f"Drew {count} samples of shape {tuple(loaded.data_shape)} into {out}")
+    what = write_samples(loaded, samples, labels, out)
+    click.echo(f"Drew {count} samples{what} into {out}")
 
 
 def _own_options(loaded: Model, options: tuple[str, ...]) -> dict[str, Any]:

@@ -25,7 +25,13 @@ from zoo.preparation.transforms import Binarisation, DynamicDraw, Geometry, Scal
 from zoo.registry import find_component, sources
 from zoo.spec import DataSpec
 from zoo.spec.augment import AugmentSpec
-from zoo.spec.data_description import ClassDescription, ColumnDescription, DataDescription, StoredDescription
+from zoo.spec.data_description import (
+    ClassDescription,
+    ColumnDescription,
+    DataDescription,
+    SplittingDescription,
+    StoredDescription,
+)
 from zoo.spec.options import check_options, construct
 from zoo.spec.resolve import validate
 
@@ -163,7 +169,9 @@ def _describe(
         geometry=describe_geometry(geometry),
         scaling=describe_scaling(spec.scale if bounds or spec.scale == "standardise" else "none", scaling),
         binarise=spec.binarise,
-        binarise_seed=spec.split_seed,
+        splitting=SplittingDescription(
+            validation=spec.validation, test=spec.test, subset=spec.subset, split_seed=spec.split_seed
+        ),
         columns=tuple(ColumnDescription(name=name) for name in collection.columns),
         classes=tuple(
             ClassDescription(name=name, examples=None if counts is None else counts[number])

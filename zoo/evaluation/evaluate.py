@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from torch import Tensor
 
 from zoo.data import Data, Split, split_of_tensor
+from zoo.data.as_trained import prepared_for
 from zoo.errors import ComponentError, DataError, InputError, NotApplicableError, unknown_name
 from zoo.evaluation.context import EvaluationContext, evaluating, reason_against
 from zoo.evaluation.measurement import Evaluation, Measurement
@@ -38,7 +39,7 @@ class ChosenMetric:
 
 def evaluate(
     model: Model,
-    data: Data | Split | Tensor,
+    data: Any,
     metrics: MetricChoice | None = None,
     *,
     seed: int = 0,
@@ -50,8 +51,10 @@ def evaluate(
     Its attribute ``measurements`` has the standard error, unit and explanation of each number.
 
     Args:
-        data: a :class:`zoo.data.Data`, one split, or a tensor (N, *data_shape). Metrics that compare with the
-            training data (sample quality) need all of it.
+        data: a :class:`zoo.data.Data` or one split, which are prepared as the training data were, whoever loaded
+            them; a tensor (N, *data_shape) of prepared examples; or raw data, in whatever form
+            :meth:`~zoo.model.model.Model.preprocess` takes them. Metrics that compare with the training data (sample
+            quality) need all of it.
         metrics: names, or mappings with options such as ``{"name": "log_likelihood", "num_samples": 5000}``;
             if not given, all that apply to the model and the data, except those that are slow or need a download.
         seed: of the draws; the same seed gives the same numbers.
@@ -78,7 +81,7 @@ def evaluate(
 
 def evaluation_context(
     model: Model,
-    data: Data | Split | Tensor,
+    data: Any,
     split: SplitName = "test",
     *,
     features: Callable[[Tensor], Tensor] | None = None,
@@ -94,9 +97,9 @@ def evaluation_context(
     Raises:
         DataError: the split is absent or empty, or of another shape or range than the model needs.
     """
-    chosen, train = _chosen_split(data, split)
+    chosen, train = _chosen_split(model, data, split)
     _check_fit(model, chosen)
-    if not isinstance(data, Tensor):  # whose range is but that of the values it happens to hold
+    if isinstance(data, Data | Split):  # a bare tensor has no range but that of the values that it happens to hold
         _check_range(model, chosen)
     return EvaluationContext(model, chosen, tuple(history), train, features, processes)
 
@@ -189,8 +192,8 @@ def _make(metric: str | Mapping[str, Any] | ComponentSpec, where: str) -> Chosen
     return ChosenMetric(cast("Metric", construct(found, options, {}, where)), spec.with_options(options))
 
 
-def _chosen_split(data: Data | Split | Tensor, name: SplitName) -> tuple[Split, Split | None]:
-    """Return the split to measure on and the training split, if it is known."""
+def _chosen_split(model: Model, data: Any, name: SplitName) -> tuple[Split, Split | None]:
+    """Return the split to measure on and the training split, if it is known, both prepared as in training."""
     if isinstance(data, Data):
         if name not in get_args(SplitName):
             problem, remedy = unknown_name("split", name, get_args(SplitName))
@@ -200,8 +203,10 @@ def _chosen_split(data: Data | Split | Tensor, name: SplitName) -> tuple[Split, 
             raise DataError(
                 f"there is no {name} split", where=f"data.{name}", remedy=f"Name another, or set `data.{name}`."
             )
-        return split, data.train
-    return split_of_tensor(data) if isinstance(data, Tensor) else data, None
+        return prepared_for(model.data, split), prepared_for(model.data, data.train)
+    if isinstance(data, Split):
+        return prepared_for(model.data, data), None
+    return split_of_tensor(data if isinstance(data, Tensor) else model.preprocess(data)), None
 
 
 def _check_fit(model: Model, split: Split) -> None:
@@ -213,17 +218,35 @@ def _check_fit(model: Model, split: Split) -> None:
             where="data",
             remedy="Use the data that the model was trained on, or `data.resize` and `data.pad`.",
         )
-    if model.classes and split.labels is None:
-        raise DataError("the model is conditional and needs labels, the data have none", where="data")
+    if model.classes:
+        _check_classes(model, split)
     model.objective.check_data(model, split.examples(_LOOK_AT), split.info.data_range, "data")
 
 
-def _check_range(model: Model, split: Split) -> None:
-    needed, came = model.spec.data_range, split.info.data_range
-    if needed is not None and came is not None and tuple(needed) != tuple(came):
+def _check_classes(model: Model, split: Split) -> None:
+    """Refuse data whose classes a conditional model does not know."""
+    labels, known, names = split.labels, model.data.class_names, split.info.class_names
+    if labels is None:
+        raise DataError("the model is conditional and needs labels, the data have none", where="data")
+    occurring = [int(number) for number in labels.unique()]
+    if known and names and names != known:
+        unknown = [names[number] for number in occurring if names[number] not in known]
+        shown = ", ".join(known[:10]) + (" …" if len(known) > 10 else "")
         raise DataError(
-            f"the model needs data in [{needed[0]:g}, {needed[1]:g}], those of {split.info.name} are in "
-            f"[{came[0]:g}, {came[1]:g}]",
+            f"expected the classes that the model was trained on ({shown}), got {unknown[0]!r}",
+            where="data",
+            remedy="Leave out the examples of other classes, or name the classes as in training.",
+        )
+    if occurring and occurring[-1] >= (model.classes or 0):
+        raise DataError(f"expected labels below {model.classes}, got {occurring[-1]}", where="data")
+
+
+def _check_range(model: Model, split: Split) -> None:
+    expected, found = model.spec.data_range, split.info.data_range
+    if expected is not None and found is not None and tuple(expected) != tuple(found):
+        raise DataError(
+            f"expected data in [{expected[0]:g}, {expected[1]:g}], as in training, got those of {split.info.name} in "
+            f"[{found[0]:g}, {found[1]:g}]",
             where="data.scale",
-            remedy="Prepare them as in training.",
+            remedy="Prepare them as in training: `zoo.load_data(…, like=model.data)`.",
         )

@@ -46,7 +46,7 @@ def preprocess(raw: Any, data: DataDescription) -> Tensor:
         return prepared
     if data.binarise == "threshold":
         return Threshold()(prepared, torch.arange(len(prepared)))
-    return StaticDraw(data.binarise_seed, "binarise/raw")(prepared, _positions(stored))
+    return StaticDraw(data.splitting.split_seed, "binarise/raw")(prepared, _positions(stored))
 
 
 def postprocess(prepared: Tensor, data: DataDescription, form: Form | None = None) -> Any:

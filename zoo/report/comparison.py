@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure as MatplotlibFigure
 
-from zoo.data import Data
+from zoo.data import Data, Split
 from zoo.errors import DataError, NotApplicableError, why_not
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.evaluate import (
@@ -75,10 +75,11 @@ class Comparison:
 
 def compare(
     models: Mapping[str, Model],
-    data: Data | Mapping[str, Data],
+    data: Data | Mapping[str, Data | Split],
     metrics: MetricChoice | None = None,
     *,
     split: SplitName = "test",
+    title: str | None = None,
     seed: int = 0,
 ) -> Comparison:
     """Measure several models on the same data; nothing is trained.
@@ -86,6 +87,8 @@ def compare(
     Args:
         models: by the name under which they are shown.
         data: one for all, or of each model by its name, where they are prepared differently (scaled, say).
+        split: the split to measure on, where the data have several.
+        title: what it is called in the records, if not so.
         metrics: as for :func:`zoo.evaluate`; all that apply to each model if not given. A metric that applies to some
             of the models is measured on those.
 
@@ -105,7 +108,7 @@ def compare(
     }
     _check_same(contexts)
     chosen = _choose(contexts, None if metrics is None else list(metrics))
-    return Comparison({name: record(contexts[name], chosen[name], split, seed) for name in contexts}, contexts)
+    return Comparison({name: record(contexts[name], chosen[name], title or split, seed) for name in contexts}, contexts)
 
 
 def _choose(contexts: Mapping[str, EvaluationContext], metrics: Sequence[Any] | None) -> dict[str, list[ChosenMetric]]:
@@ -130,11 +133,13 @@ def _choose(contexts: Mapping[str, EvaluationContext], metrics: Sequence[Any] | 
 
 
 def _check_same(contexts: Mapping[str, EvaluationContext]) -> None:
-    """Refuse to compare what was measured on other data."""
-    facts = {name: (context.split.info.name, len(context.split)) for name, context in contexts.items()}
-    if len(set(facts.values())) > 1:
-        found = "; ".join(f"{name}: {count:,} examples of {data}" for name, (data, count) in facts.items())
-        raise DataError(f"expected the same data for all models, got {found}", where="compare")
+    """Refuse to compare models on different data; in which range each takes them does not matter."""
+    if len({context.split.digest() for context in contexts.values()}) > 1:
+        found = "; ".join(
+            f"{name}: {len(context.split):,} examples of {context.split.info.name}"
+            for name, context in contexts.items()
+        )
+        raise DataError(f"expected the same examples for all models, got others ({found})", where="compare")
 
 
 def _panels(name: str, context: EvaluationContext, record: Mapping[str, Any]) -> ModelPanels:

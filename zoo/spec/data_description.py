@@ -127,6 +127,15 @@ class ClassDescription(StrictModel):
     examples: NonNegativeInt | None = Field(default=None, description="Training examples; null where nobody counted.")
 
 
+class SplittingDescription(StrictModel):
+    """How the splits were cut that the data set does not define; the same rule finds them again in the same data."""
+
+    validation: float = Field(default=0.1, ge=0, lt=1, description="As `data.validation` of the recipe.")
+    test: float = Field(default=0.15, ge=0, lt=1, description="As `data.test` of the recipe.")
+    subset: PositiveInt | None = Field(default=None, description="As `data.subset` of the recipe.")
+    split_seed: NonNegativeInt = Field(default=0, description="As `data.split_seed` of the recipe.")
+
+
 class SplitDescription(StrictModel):
     """A split of the data that the model was trained on."""
 
@@ -155,7 +164,7 @@ class DataDescription(StrictModel):
     binarise: Literal["none", "threshold", "static", "dynamic"] = Field(
         default="none", description="As `data.binarise` of the recipe."
     )
-    binarise_seed: NonNegativeInt = Field(default=0, description="Seed of static binarisation.")
+    splitting: SplittingDescription = SplittingDescription()
     columns: tuple[ColumnDescription, ...] = Field(
         default=(), strict=False, description="Columns of a table, in order."
     )
