@@ -48,6 +48,8 @@ def command(
         return
     where = f"{run.evaluation['split']} split of {run.evaluation['dataset']}, {run.evaluation['examples']:,} examples"
     click.echo(metrics_table(run.evaluation, where))
+    for note in run.evaluation["notes"]:
+        click.echo(f"\nNote: {note}")
     click.echo(f"\nMade {run.path}/")
     for name, what in (
         ("model.safetensors", f"the best model (epoch {run.evaluation['best_epoch']}); open it with zoo.load"),

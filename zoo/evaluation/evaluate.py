@@ -11,6 +11,7 @@ from torch import Tensor
 from zoo.data import Data, Split, split_of_tensor
 from zoo.data.as_trained import prepared_for
 from zoo.errors import ComponentError, DataError, InputError, NotApplicableError, unknown_name
+from zoo.evaluation.collapse import collapse_note
 from zoo.evaluation.context import EvaluationContext, evaluating, reason_against
 from zoo.evaluation.measurement import Evaluation, Measurement
 from zoo.evaluation.record import describe
@@ -120,6 +121,7 @@ def record(context: EvaluationContext, chosen: Iterable[ChosenMetric], split: st
     """Return the content of ``evaluation.json``: the numbers, what they mean, and all that repeats them."""
     chosen = list(chosen)
     measured = _measured(context, chosen, seed)
+    collapsed = collapse_note(context)
     return {
         "dataset": context.split.info.name,
         "split": split,
@@ -128,6 +130,7 @@ def record(context: EvaluationContext, chosen: Iterable[ChosenMetric], split: st
         "metrics": {each.key: each.value for _, each in measured},
         "details": {each.key: describe(each, metric) for metric, each in measured},
         "settings": [{"name": each.spec.name, **each.spec.options} for each in chosen],
+        "notes": [] if collapsed is None else [collapsed],
     }
 
 

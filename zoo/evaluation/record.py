@@ -64,6 +64,7 @@ def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any
         "metrics": {**before["metrics"], **after["metrics"]},
         "details": {**before.get("details", {}), **after["details"]},
         "settings": list(settings.values()),
+        "notes": list(dict.fromkeys([*before.get("notes", ()), *after.get("notes", ())])),
     }
 
 

@@ -266,7 +266,7 @@ class _Job:
 
         def describe() -> None:
             paths = draw_figures(context, directory.figures, recipe.evaluate.figures, seed=recipe.seed)
-            notes = [*self.plan.notes, *self._training_notes()]
+            notes = [*self.plan.notes, *self._training_notes(), *measured["notes"]]
             evaluation = {**measured, "best_epoch": best_epoch, "notes": notes}
             write_card(directory.path, recipe, self.plan.data.info, evaluation, paths)
             self.trackers.log({"evaluation": measured["metrics"]}, self.trainer.step)
