@@ -88,3 +88,11 @@ def test_data_in_another_range_are_seen_in_the_same_features(tmp_path):
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
     trained = train_classifier(symmetric).state_dict()
     assert all(torch.equal(tensor, trained[name]) for name, tensor in train_classifier(unit).state_dict().items())
+
+
+def test_one_example_among_many_makes_other_data():
+    x, labels = torch.rand(500, 4), torch.arange(500) % 2
+    changed = x.clone()
+    changed[400] = 0.5
+    assert fingerprint(split_of_tensor(x, labels)) == fingerprint(split_of_tensor(x.clone(), labels))
+    assert fingerprint(split_of_tensor(x, labels)) != fingerprint(split_of_tensor(changed, labels))
