@@ -68,7 +68,7 @@ def test_the_split_is_chosen_by_name(model: Model, data: Data) -> None:
     [
         (torch.rand(5, 1, 9, 8), r"shape \(1, 8, 8\), the data have \(1, 9, 8\)"),
         (torch.rand(0, 1, 8, 8), "the split is empty"),
-        (torch.randn(5, 1, 8, 8) * 9, r"needs data in \[0, 1\]"),
+        (torch.randn(5, 1, 8, 8) * 9, r"expects data in \[0, 1\]"),
         (torch.full((5, 1, 8, 8), torch.nan), "not finite"),
         (torch.zeros(5, 1, 8, 8, dtype=torch.uint8), "floating-point"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from zoo.cli._model import DATA_HELP, data_of
+from zoo.cli._model import DATA_HELP, open_data
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -56,20 +56,21 @@ def command(
     from zoo.spec.resolve import apply_override
     from zoo.training.progress import ConsoleReporter
 
-    if out is None and (not model.own or dataset is not None):
-        reason = "the prior is fitted to other data than the run's" if model.own else "it is no directory of your own"
-        raise InputError(
-            f"cannot write into {model.asked}: {reason}", where="--out", remedy="Name a directory: --out DIR"
-        )
     about_data = [override for override in overrides if override.startswith("data.")]
     spec: dict[str, Any] = {}
     for override in overrides:
         if override not in about_data:
             apply_override(spec, override)
     chosen = parse_yaml(prior, "PRIOR") if prior.lstrip().startswith("{") else {"name": prior}
-    data = data_of(model, dataset, about_data)
+    loaded = load(model)
+    data = open_data(model, loaded, dataset, about_data)
+    if out is None and not (model.own and data.own_data):
+        reason = "the prior is fitted to other data than the run's" if model.own else "it is no directory of your own"
+        raise InputError(
+            f"cannot write into {model.asked}: {reason}", where="--out", remedy="Name a directory: --out DIR"
+        )
     reporter = None if quiet else ConsoleReporter(Console(stderr=True))
-    fitted = fit_prior(load(model), data, chosen, spec, seed=seed, reporter=reporter)
+    fitted = fit_prior(loaded, data.data, chosen, spec, seed=seed, reporter=reporter)
     folder = save(fitted, out or Path(model))
     name = fitted.spec.fitted_prior.name if fitted.spec.fitted_prior else ""
     if as_json:

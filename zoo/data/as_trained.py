@@ -162,6 +162,13 @@ def prepared_for(data: DataDescription, split: Split) -> Split:
     return split.prepared_as(info, scaling, numbers)
 
 
+def all_prepared_for(data: DataDescription, other: Data) -> Data:
+    """Return all splits of other data as the model that knows ``data`` was trained; see :func:`prepared_for`."""
+    train = prepared_for(data, other.train)
+    held_out = (None if split is None else prepared_for(data, split) for split in (other.validation, other.test))
+    return Data(train.info, train, *held_out)
+
+
 def _same(first: Scaling, second: Scaling) -> bool:
     pairs = ((first.shift, second.shift), (first.span, second.span))
     return all(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from zoo.checkpoints.weights import load_weights, own_tensors
 from zoo.data import Data, Split
+from zoo.data.as_trained import all_prepared_for
 from zoo.errors import ComponentError
 from zoo.evaluation.evaluate import evaluation_context
 from zoo.model import Model
@@ -77,7 +78,7 @@ def fit_prior(
     whole = with_fitted_prior(model, chosen, seed, train_examples=len(train))
     given = spec if isinstance(spec, TrainSpec) else validate(TrainSpec, dict(spec or {}), "spec")
     resolved = resolve_training(given, PriorFit(whole), "spec")
-    known = data if isinstance(data, Data) else Data(train.info, train, None, None)
+    known = all_prepared_for(model.data, data) if isinstance(data, Data) else Data(train.info, train, None, None)
     with tempfile.TemporaryDirectory() as folder:
         accelerator = make_accelerator(resolved)
         files = StageFiles(Path(folder), "fit", "fit.jsonl")
