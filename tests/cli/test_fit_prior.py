@@ -57,7 +57,7 @@ def test_a_model_of_one_s_own_gets_its_prior_in_place(cli, run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["mixture", "--data", "{subset: 100}"], "the prior is fitted to other data than the run's\nName a directory: --out"),
+        (["mixture", "--data", "{subset: 100}"], "fitted to other data than the run's\nName a directory: --out"),
         (["mixtur", "--out", "x"], "unknown prior 'mixtur'\nDid you mean 'mixture'"),
         (["{name: mixture, componets: 3}", "--out", "x"], "Did you mean 'components'"),
         (["mixture", "--out", "x", "--set", "epoch=3"], "spec.epoch: unknown field\nDid you mean 'epochs'"),
