@@ -79,7 +79,11 @@ def test_no_free_bits_are_the_elbo_and_validation_never_has_any() -> None:
 
 
 def masked() -> tuple[zoo.Model, torch.Tensor, torch.Tensor, MultivariateNormal]:
-    model = linear_gaussian.build("full_gaussian")
+    """The linear-Gaussian model with one value hidden, and a posterior as wide as the prior, which any x needs."""
+    model = linear_gaussian.build("diagonal_gaussian")
+    with torch.no_grad():
+        model.posterior.head.weight.zero_()
+        model.posterior.head.bias.copy_(torch.tensor([0.0, 0.0, 0.5413, 0.5413]))
     x = linear_gaussian.data(40)
     mask = torch.ones(40, 3, dtype=torch.bool)
     mask[:, 1] = False

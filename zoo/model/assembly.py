@@ -130,7 +130,7 @@ def _checked(role: str, component: ComponentSpec) -> ComponentSpec:
 def _check(spec: ModelSpec, model: Model) -> None:
     """Refuse parts that cannot work together."""
     model.objective.check(spec, model)
-    for regulariser in model.regularisers.values():
+    for _, regulariser in model.terms_of_latents():
         regulariser.check(spec, model)
     model.adversaries()
     if model.has("posterior"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import math
 import operator
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -135,6 +135,11 @@ class Model(nn.Module):
     def has_density(self) -> bool:
         """Whether there is a q(z|x) with a density, so that the model has a likelihood."""
         return self.has("posterior") and self.posterior.density != "none"
+
+    def terms_of_latents(self) -> Iterator[tuple[str, Regulariser]]:
+        """Yield the regularisers with their keys."""
+        for key, regulariser in self.regularisers.items():
+            yield key, cast("Regulariser", regulariser)
 
     @property
     def device(self) -> torch.device:

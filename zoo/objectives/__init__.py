@@ -89,7 +89,7 @@ def regularised(samples: LatentSamples, total: Tensor, terms: dict[str, Tensor])
     for name, loss in model.posterior.losses(samples.q).items():
         mean = loss.mean()
         total, terms[name] = total + mean, mean.detach()
-    for key, regulariser in model.regularisers.items():
+    for key, regulariser in model.terms_of_latents():
         penalty = regulariser(samples)
         total, terms[key] = total + regulariser.weight.value * penalty, penalty.detach()
         if model.training:

@@ -67,6 +67,7 @@ class Autoencoder(Objective):
 
     def loss(self, model: Model, inference: Inference) -> StepLoss:
         """Return the squared error, summed over an example and averaged over the batch."""
+        assert inference.x is not None
         samples = inference.draw()
         # The likelihood gives its mean in float32 or better, so the error is computed there too.
         errors = (inference.x - samples.data.mean[0]).square()

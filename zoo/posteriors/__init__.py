@@ -31,7 +31,7 @@ class Level(NamedTuple):
 
 
 class PosteriorDraw(NamedTuple):
-    """What :meth:`draw` of a distribution returns.
+    """What the method ``draw`` of a posterior's distribution returns.
 
     Attributes:
         z: (K, B, *latent_shape).

@@ -3,47 +3,44 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, MixtureSameFamily, MultivariateNormal
 
 from zoo.errors import DataError
 
 _FLOOR = 1e-4
-"""Added to each variance, as a share of the mean variance of the codes: a component may not shrink to a point."""
+"""Added to each variance, as a share of the mean variance of the latents: a component may not shrink to a point."""
 
 
-def fit_gaussian(codes: Tensor) -> MultivariateNormal:
-    """Return the Gaussian with the mean and covariance of codes (N, d).
+class GaussianMixture(NamedTuple):
+    """The parameters of a mixture of Gaussians.
 
-    Raises:
-        DataError: fewer than 2 codes, or codes that are not finite.
-
-    Example:
-        >>> fit_gaussian(torch.tensor([[0.0], [2.0]])).mean
-        tensor([1.])
+    Attributes:
+        weights: (K,), which sum to 1.
+        means: (K, d).
+        covariances: (K, d, d).
     """
-    _check(codes, 1)
-    points = codes.double()
-    centred = points - points.mean(0)
-    covariance = centred.T @ centred / len(points)
-    return _gaussian(points.mean(0), covariance + _floor(points), codes.dtype)
+
+    weights: Tensor
+    means: Tensor
+    covariances: Tensor
 
 
 def fit_mixture(
-    codes: Tensor, components: int, *, iterations: int = 200, tolerance: float = 1e-4, seed: int = 0
-) -> Distribution:
-    """Return a mixture of Gaussians with full covariances, fitted to codes (N, d) by expectation and maximisation.
+    latents: Tensor, components: int, *, iterations: int = 200, tolerance: float = 1e-4, seed: int = 0
+) -> GaussianMixture:
+    """Return a mixture of Gaussians with full covariances, fitted to latents (N, d) by expectation and maximisation.
 
     Args:
-        components: K; 1 gives :func:`fit_gaussian`.
+        components: K; 1 gives the mean and the covariance of the latents.
         iterations: at most.
         tolerance: stop when a step adds less to the mean log-density, in nats.
-        seed: of the first centres, chosen from the codes far from each other (k-means++).
+        seed: of the first centres, chosen from the latents far from each other (k-means++).
 
     Raises:
-        DataError: fewer than 2 codes for each component, or codes that are not finite.
+        DataError: fewer than 2 latents for each component, or latents that are not finite.
 
     Source:
         Dempster, Laird & Rubin (1977), Maximum Likelihood from Incomplete Data via the EM Algorithm.
@@ -51,14 +48,12 @@ def fit_mixture(
         Arthur & Vassilvitskii (2007), k-means++. https://dl.acm.org/doi/10.5555/1283383.1283494
 
     Example:
-        >>> codes = torch.cat([torch.randn(100, 2) - 9, torch.randn(100, 2) + 9])
-        >>> fit_mixture(codes, 2).mixture_distribution.probs
+        >>> latents = torch.cat([torch.randn(100, 2) - 9, torch.randn(100, 2) + 9])
+        >>> fit_mixture(latents, 2).weights
         tensor([0.5000, 0.5000])
     """
-    _check(codes, components)
-    if components == 1:
-        return fit_gaussian(codes)
-    points = codes.double()
+    _check(latents, components)
+    points = latents.double()
     floor = _floor(points)
     responsibilities = _nearest(points, _first_centres(points, components, seed))
     before = -math.inf
@@ -70,11 +65,7 @@ def fit_mixture(
         if evidence.mean().item() - before < tolerance:
             break
         before = evidence.mean().item()
-    return MixtureSameFamily(
-        Categorical(probs=weights.to(codes.dtype), validate_args=False),
-        _gaussian(means, covariances, codes.dtype),
-        validate_args=False,
-    )
+    return GaussianMixture(*(values.to(latents.dtype) for values in (weights, means, covariances)))
 
 
 def _maximise(points: Tensor, responsibilities: Tensor, floor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -116,16 +107,11 @@ def _floor(points: Tensor) -> Tensor:
     return _FLOOR * spread * torch.eye(points.shape[1], dtype=points.dtype)
 
 
-def _gaussian(mean: Tensor, covariance: Tensor, dtype: torch.dtype) -> MultivariateNormal:
-    lower = torch.linalg.cholesky(covariance)
-    return MultivariateNormal(mean.to(dtype), scale_tril=lower.to(dtype), validate_args=False)
-
-
-def _check(codes: Tensor, components: int) -> None:
-    if codes.ndim != 2 or len(codes) < 2 * components:
+def _check(latents: Tensor, components: int) -> None:
+    if latents.ndim != 2 or len(latents) < 2 * components:
         raise DataError(
-            f"expected at least {2 * components} latents (N, d) for {components} Gaussians, got {tuple(codes.shape)}",
+            f"expected at least {2 * components} latents (N, d) for {components} Gaussians, got {tuple(latents.shape)}",
             where="latents",
         )
-    if not codes.isfinite().all():
+    if not latents.isfinite().all():
         raise DataError("expected finite latents, got NaN or infinity", where="latents")

@@ -62,7 +62,7 @@ class ClassGaussian(Prior):
         # softplus(offset) + floor is 1, where learning begins.
         self.offset = math.log(math.expm1(1 - floor))
 
-    def forward(self, inference: Inference) -> Independent:
+    def forward(self, inference: Inference) -> Independent:  # type: ignore[override]
         """Return p(z|y) of the labels of a batch."""
         mean, raw_scale = self.head(inference.condition_of("prior")).chunk(2, dim=-1)
         scale = positive(raw_scale + self.offset, self.floor)

@@ -77,7 +77,7 @@ class Mixture(Prior):
         )
         if len(self.latent_shape) == 1:
             return mixture
-        reshape = ReshapeTransform((math.prod(self.latent_shape),), self.latent_shape)
+        reshape = ReshapeTransform(torch.Size([math.prod(self.latent_shape)]), torch.Size(self.latent_shape))
         return TransformedDistribution(mixture, [reshape], validate_args=False)
 
     @torch.no_grad()
@@ -88,13 +88,9 @@ class Mixture(Prior):
             DataError: there are fewer than two latents for each component, or some are not finite.
         """
         found = fit_mixture(latents.flatten(1).cpu(), self.components, seed=self.seed)
-        if isinstance(found, MixtureSameFamily):
-            logits, gaussians = found.mixture_distribution.logits, found.component_distribution
-        else:
-            logits, gaussians = torch.zeros(1), found.expand(torch.Size([1]))
-        lower = gaussians.scale_tril
-        self.logits.copy_(logits)
-        self.mean.copy_(gaussians.mean)
+        self.logits.copy_(found.weights.log())
+        self.mean.copy_(found.means)
+        lower = torch.linalg.cholesky(found.covariances)
         if self.below is None:
             self.log_scale.copy_(lower.square().sum(-1).sqrt().log())
         else:

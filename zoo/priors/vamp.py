@@ -68,7 +68,7 @@ class Vamp(Prior):
         low, high = self.data_range
         return low + (high - low) * self.raw_inputs.sigmoid()
 
-    def forward(self, inference: Inference) -> PosteriorMixture:
+    def forward(self, inference: Inference) -> PosteriorMixture:  # type: ignore[override]
         """Return the mixture, with batch shape () and event shape ``latent_shape``."""
         inputs, classes = self.pseudo_inputs, inference.model.classes
         labels = torch.arange(self.components, device=inputs.device) % classes if classes else None
@@ -103,7 +103,7 @@ class PosteriorMixture(Distribution):
         return constraints.independent(constraints.real, len(self.event_shape))
 
     @torch.no_grad()
-    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         """Draw (*sample_shape, *latent_shape): a component for each draw, then a draw of its posterior."""
         shape = torch.Size(sample_shape)
         chosen = torch.randint(self.components, (shape.numel(),))
