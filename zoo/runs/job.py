@@ -107,9 +107,9 @@ def train(
     loaded = load_recipe(recipe, overrides)
     directory = RunDirectory(out if out is not None else _default_directory(recipe, loaded.name, resume=resume))
     with origin_of(recipe, overrides).located():
-        check_trackers((*loaded.train.trackers, *trackers))
-        logging = (*loaded.train.trackers, *trackers)
-        accelerator = make_accelerator(loaded.train, logging, str(directory.path / "trackers"))
+        check_trackers(loaded.train.trackers, trackers)
+        chosen = (*loaded.train.trackers, *trackers)
+        accelerator = make_accelerator(loaded.train, chosen, str(directory.path / "trackers"))
     group = ProcessGroup.here(accelerator.device)
     reporter = reporter if reporter is not None and group.is_first else Silent()
     if not resume:

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.tracking import get_available_trackers
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_available_trackers
 from accelerate.utils import InitProcessGroupKwargs, LoggerType
 
-from zoo.errors import RecipeError, unknown_name
+from zoo.errors import InputError, RecipeError, unknown_name
 from zoo.spec.training import TrainSpec
 
 _PATIENCE = timedelta(hours=2)
 
 
-def make_accelerator(spec: TrainSpec, trackers: tuple[str, ...] = (), project_dir: str | None = None) -> Accelerator:
+def make_accelerator(
+    spec: TrainSpec, trackers: Sequence[str | GeneralTracker] = (), project_dir: str | None = None
+) -> Accelerator:
     """Return an accelerator for the device and the precision that a recipe asks for.
+
+    Args:
+        trackers: experiment trackers, by name or as objects.
+        project_dir: the folder of trackers that write files.
 
     Raises:
         RecipeError: the device is not there.
     """
     device = resolve_device(spec.device)
-    # accelerate keeps one state a process and refuses another device or precision in it; a notebook trains twice.
+    # accelerate keeps one state in a process, and refuses another device or precision in it; a notebook trains twice.
+    # Its own tests reset the state like this; there is no public way.
     AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(
         cpu=device == "cpu",
         mixed_precision="bf16" if uses_bf16(spec.precision, device) else "no",
         log_with=list(trackers) or None,
         project_dir=project_dir,
-        # While the first process draws the figures, the others wait.
+        # The other processes wait while the first one draws the figures.
         kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
     )
 
@@ -41,14 +49,21 @@ def mixed_precision(accelerator: Accelerator) -> torch.autocast:
     return torch.autocast(accelerator.device.type, torch.bfloat16, enabled=bf16)
 
 
-def check_trackers(names: tuple[str, ...]) -> None:
+def check_trackers(names: Sequence[str], objects: Sequence[object] = ()) -> None:
     """Refuse experiment trackers that are unknown or not installed, which accelerate would leave out silently.
 
+    Args:
+        names: those of accelerate, and of classes that were registered with it.
+        objects: those given from Python.
+
     Raises:
-        RecipeError: names the tracker and what is there.
+        RecipeError: a name is unknown, or its package is not installed.
+        InputError: an object is no tracker.
     """
-    known = {kind.value for kind in LoggerType} - {"all"}
+    registered = {str(name) for name in LOGGER_TYPE_TO_CLASS}
+    known = registered | {kind.value for kind in LoggerType} - {"all"}
     available = {getattr(kind, "value", kind) for kind in get_available_trackers()}
+    available |= registered - {kind.value for kind in LoggerType}
     for index, name in enumerate(names):
         where = f"train.trackers[{index}]"
         if name not in known:
@@ -56,6 +71,14 @@ def check_trackers(names: tuple[str, ...]) -> None:
             raise RecipeError(problem, where=where, remedy=remedy)
         if name not in available:
             raise RecipeError(f"the tracker {name!r} is not installed", where=where, remedy=f"Try: pip install {name}")
+    for index, tracker in enumerate(objects):
+        if not isinstance(tracker, GeneralTracker):
+            raise InputError(
+                f"expected a tracker of accelerate, got {type(tracker).__name__}",
+                where=f"trackers[{index}]",
+                remedy="Pass an instance of a class that extends accelerate.tracking.GeneralTracker; name those of "
+                "accelerate itself in `train.trackers`.",
+            )
 
 
 def resolve_device(device: str) -> str:
