@@ -33,7 +33,7 @@ def assemble(spec: ModelSpec) -> Model:
             "missing", where="model.data_shape", remedy="Give the shape of one example, such as [1, 28, 28]."
         )
     objective_class = cast("type[Objective]", find_component("objective", spec.objective.name, "model.objective"))
-    resolved = _resolve(spec, objective_class)
+    resolved = resolve_components(spec)
     roles = tuple(role for role in PARTS if getattr(resolved, role) is not None)
     wiring = Wiring(resolved, roles, uses_time=objective_class.uses_time)
     parts = dict(wiring.construct_parts())
@@ -59,9 +59,15 @@ def _conditions(spec: ModelSpec, *, uses_time: bool) -> dict[str, Any]:
     }
 
 
-def _resolve(spec: ModelSpec, objective: type[Objective]) -> ModelSpec:
-    """Return the spec with every option of every component, and only the parts that the objective needs."""
+def resolve_components(spec: ModelSpec) -> ModelSpec:
+    """Return the spec with every option of every component, and only the parts that the objective needs.
+
+    Raises:
+        RecipeError: a field is missing.
+        ComponentError: a component or an option is unknown or wrong.
+    """
     name = spec.objective.name
+    objective = cast("type[Objective]", find_component("objective", name, "model.objective"))
     changes: dict[str, Any] = {"objective": _checked("objective", spec.objective)}
     needs = _needed_parts(spec, objective)
     if "prior" in needs:

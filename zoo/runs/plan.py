@@ -14,7 +14,7 @@ from zoo.data import Data, load_data
 from zoo.errors import RecipeError, RunError
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split
 from zoo.model import Model
-from zoo.model.assembly import assemble
+from zoo.model.assembly import assemble, resolve_components
 from zoo.model.wiring import asked_for
 from zoo.registry import find_component
 from zoo.report.gallery import choose_figures
@@ -70,7 +70,7 @@ class Plan:
         """
         if splits is not None:
             check_same_data(splits, self.splits)
-        ours, theirs = flat_fields(self.recipe), flat_fields(other)
+        ours, theirs = flat_fields(self.recipe), flat_fields(self._completed(other))
         different = [key for key in sorted(ours.keys() | theirs.keys()) if ours.get(key) != theirs.get(key)]
         different = [key for key in different if not key.startswith(_MAY_DIFFER) and not key.endswith("description")]
         if splits is not None:
@@ -84,6 +84,20 @@ class Plan:
                 where=where,
                 remedy="Resume it with its own recipe.yaml, or choose another --out.",
             )
+
+    def _completed(self, recipe: Recipe) -> Recipe:
+        """Return the recipe of a run with the defaults of options that its version did not have."""
+        model, ours = resolve_components(recipe.model), self.recipe.model
+        if model.data is None:
+            model = model.model_copy(update={"data": ours.data})
+        if model.train_examples is None:
+            model = model.model_copy(update={"train_examples": ours.train_examples})
+        changes = {
+            "model": model,
+            "data": _with_options(recipe.data),
+            "train": resolve_training(recipe.train, self.model),
+        }
+        return recipe.model_copy(update=changes)
 
 
 def make_plan(recipe: Recipe, note: Callable[[str], None]) -> Plan:
