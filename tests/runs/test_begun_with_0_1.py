@@ -43,9 +43,8 @@ def test_it_ends_with_the_weights_of_0_1(folder: Path) -> None:
 
 
 def test_it_is_finished_after_its_own_state_and_not_from_the_beginning(folder: Path) -> None:
-    (folder / "metrics.jsonl").write_text(
-        (folder / "metrics.jsonl").read_text().replace('"epoch": 1,', '"epoch": 1.0,')
-    )
+    metrics = folder / "metrics.jsonl"
+    metrics.write_text(metrics.read_text().replace('"epoch": 1,', '"epoch": 1.0,'))
     zoo.train(folder / "recipe.yaml", out=folder, resume=True)
     assert '"epoch": 1.0,' in metrics.read_text()
 
