@@ -97,6 +97,7 @@ def component_page(kind: Kind) -> str:
                 f"## {name} {{ #{name} }}",
                 _directive(component, "show_docstring_parameters: false, members: [forward, loss, sample]"),
                 *_options(kind.name, name, describe_component(owners[0]).doc),
+                *_results(component),
                 *[_directive(helper) for helper in _helpers(component)],
             ]
     page += ["## What all of them extend { #interface }", _rendered(kind.package, "heading_level: 3")]
@@ -109,6 +110,17 @@ def _directive(definition: Any, options: str = "") -> str:
 
 def _rendered(identifier: str, options: str) -> str:
     return f"::: {identifier}\n    options: {{{options}}}"
+
+
+def _results(component: type) -> list[str]:
+    """Return a table of the numbers that a metric declares; nothing for other components."""
+    results = getattr(component, "results", ())
+    rows = [
+        f"| `{each.name}` | {_cell(each.heading)} | {_cell(each.unit or '')} | {each.better or ''} | "
+        f"{_cell(each.explanation)} |"
+        for each in results
+    ]
+    return ["\n".join(["| result | title | unit | better | meaning |", "|---|---|---|---|---|", *rows])] if rows else []
 
 
 def _helpers(component: type) -> Iterator[Any]:
