@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def absolute_path(path: str, folder: Path) -> str:
     """
     if path.startswith("~") or "://" in path or Path(path).is_absolute():
         return path
-    here, there = Path.cwd() / path, folder.absolute() / path
+    here, there = (Path(os.path.normpath(start / path)) for start in (Path.cwd(), folder.resolve()))
     return str(here if not _exists(there) and _exists(here) else there)
 
 
