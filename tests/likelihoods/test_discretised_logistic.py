@@ -71,6 +71,21 @@ def test_a_coupling_moves_the_mean_of_a_channel_with_the_value_of_the_channel_be
         assert p.log_prob(x).item() - p.log_prob(other).item() > 50
 
 
+@pytest.mark.parametrize(("coupling", "channel", "before"), [(0, 1, 0), (1, 2, 0), (2, 2, 1)])
+def test_each_pair_of_channels_has_its_coupling(coupling, channel, before):
+    """The couplings are those of green to red, of blue to red, and of blue to green."""
+    likelihood = DiscretisedLogistic(data_shape=(3, 1, 1), components=1)
+    raw = torch.zeros(1, 10, 1, 1)
+    # One component: its logit, three means, three scales, three couplings.
+    raw[:, 4:7] = inverse_softplus(0.02) - inverse_softplus(0.1)
+    raw[:, 7 + coupling] = 10
+    p, levels = likelihood(raw), torch.arange(256) / 255
+    for value in (51, 204):
+        pixels = torch.full((256, 3, 1, 1), 128 / 255)
+        pixels[:, before], pixels[:, channel] = value / 255, levels[:, None, None]
+        assert abs(p.log_prob(pixels).argmax().item() - value) <= 1
+
+
 def test_channels_of_a_pixel_share_their_component_only_if_coupled():
     """With components far apart and no coupling, a pixel with channels from both has no mass if it is coupled."""
     mixed = torch.tensor([0.25, 0.75])[None, :, None, None]

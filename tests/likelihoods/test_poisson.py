@@ -75,3 +75,4 @@ def test_the_error_of_stirlings_formula():
     exact = n.double()
     expected = (exact + 1).lgamma() - (exact + 0.5) * exact.log() + exact - 0.5 * math.log(2 * math.pi)
     torch.testing.assert_close(stirling_error(n).double(), expected, rtol=1e-5, atol=3e-6)
+    torch.testing.assert_close(stirling_error(exact), expected, rtol=0, atol=2e-9)

@@ -50,8 +50,9 @@ def test_doubling_leaves_places_where_they_were(size):
 
 
 @pytest.mark.parametrize("outputs", [1, 3, 32])
-def test_doubling_keeps_the_scale_of_a_linear_layer_whatever_its_outputs(outputs):
+@pytest.mark.parametrize("size", [(32, 32), (512,)], ids=["images", "series"])
+def test_doubling_keeps_the_scale_of_a_linear_layer_whatever_its_outputs(outputs, size):
     torch.manual_seed(0)
-    out = double(64, outputs, to=(32, 32))(torch.randn(4, 64, 16, 16))
-    reference = torch.nn.Linear(256, 1)(torch.randn(4096, 256))
-    assert 0.5 < out.std() / reference.std() < 2
+    out = double(64, outputs, to=size, bias=False)(torch.randn(4, 64, *halvings(size, 1)[1]))
+    reference = torch.nn.Linear(64 * 2 ** len(size), 1, bias=False)(torch.randn(4096, 64 * 2 ** len(size)))
+    assert 0.8 < out.std() / reference.std() < 1.25
