@@ -31,7 +31,10 @@ def prepare() -> Prepare:
     """Prepare tensors, or a whole collection, as a recipe's `data` section would: held or streamed."""
     numbers = itertools.count()
 
-    def run(examples=None, labels=None, *, collection=None, streamed=False, stored_range=(0.0, 255.0), **options):
+    def run(
+        examples=None, labels=None, *, collection=None, streamed=False, stored_range=(0.0, 255.0), like=None,
+        whole=False, **options,
+    ):  # fmt: skip
         made = collection or Collection({"train": Stored(examples, labels)}, stored_range)
         if streamed:
             rows = {
@@ -48,7 +51,8 @@ def prepare() -> Prepare:
 
         name = f"prepared_{next(numbers)}"
         registry.register("dataset", name)(type(f"Prepared{name}", (Prepared,), {}))
-        return load_data(DataSpec.model_validate({"name": name, "workers": 0, **options}))
+        spec = DataSpec.model_validate({"name": name, "workers": 0, **options})
+        return load_data(spec, like=like, whole=whole)
 
     return run
 

@@ -11,6 +11,7 @@ from pydantic import PositiveInt
 
 from zoo.evaluation.measurement import FITTED, Source
 from zoo.metrics import EvaluationContext, Measurement, Metric, Result, mean_of
+from zoo.model import Model
 from zoo.registry import register
 
 LOG_LIKELIHOOD = Result(
@@ -68,7 +69,17 @@ class LogLikelihood(Metric):
         nats = context.collect(estimates)
         examples = None if count == len(context.split) else count
         found = [mean_of(LOG_LIKELIHOOD, nats, source=source, examples=examples)]
-        if bool(context.collect(are_codes).all()):
-            bits = -nats.double() / math.prod(model.data_shape) / math.log(2)
+        values = _stored_values(model)
+        if values is not None and bool(context.collect(are_codes).all()):
+            bits = -nats.double() / values / math.log(2)
             found.append(mean_of(BITS_PER_DIMENSION, bits, source=source, examples=examples))
         return found
+
+
+def _stored_values(model: Model) -> int | None:
+    """Return the number of values in an example as it is stored, without padding; None if images were resized."""
+    data = model.data
+    if data.stored is None:
+        return math.prod(model.data_shape)
+    resized = data.geometry.resize not in (None, tuple(data.stored.shape[1:]))
+    return None if resized else math.prod(data.stored.shape)
