@@ -98,7 +98,8 @@ class Interpolation(Figure):
 
     def _ends(self, codes: Codes, context: EvaluationContext) -> dict[str, tuple[Tensor, Tensor]]:
         """Return the two codes of each pair, by its title."""
-        between = self.between or ("examples" if codes.labels is None else "class_examples")
+        several = codes.labels is not None and len(codes.labels.unique()) > 1
+        between = self.between or ("class_examples" if several else "examples")
         of_classes = between != "examples"
         if between == "class_means":
             places = class_means(codes)

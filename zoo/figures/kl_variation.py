@@ -10,6 +10,7 @@ import torch
 from matplotlib.axes import Axes
 from pydantic import Field, NonNegativeInt
 from torch import Tensor
+from torch.distributions import Distribution
 
 from zoo.analysis.codes import posterior_covariance
 from zoo.analysis.kl_variation import (
@@ -22,6 +23,7 @@ from zoo.analysis.kl_variation import (
     gaussian_variation,
     kl_variation,
 )
+from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
 from zoo.figures._style import COLOURS, ink, new_figure
 from zoo.posteriors import posterior_mean
@@ -33,6 +35,7 @@ _LABELS: Mapping[str, str] = {
     "rotate": "t [rad], covariance R(t) Σ R(t)ᵀ",
     "correlate": "t, correlation of $z_1$ and $z_2$",
 }
+_MOST_CONDITIONED = 1e9
 
 
 @register("figure", "kl_variation")
@@ -66,16 +69,21 @@ class KlVariationCurves(Figure):
         context.require_continuous_latents()
         context.require_vector_latents()
         context.require_examples(self.example + 1)
+        _, covariance, _ = self._moments(context)
+        if not bool(torch.linalg.cond(covariance) < _MOST_CONDITIONED):
+            raise NotApplicableError("the posterior of the example is too nearly singular to be turned and correlated")
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a column of two panels for each way to vary q."""
-        with torch.no_grad():
-            batch = context.take(torch.tensor([self.example]))
-            inference = copy.deepcopy(context.model).double().inference(*batch._replace(x=batch.x.double()))
-            q = inference.posterior
-            mean, covariance = posterior_mean(q)[0], posterior_covariance(q)[0]
-            prior = first_of_batch(inference.prior)
-        return plot_kl_variation(vary_posterior(mean, covariance, prior, self.num_samples))
+        return plot_kl_variation(vary_posterior(*self._moments(context), self.num_samples))
+
+    @torch.no_grad()
+    def _moments(self, context: EvaluationContext) -> tuple[Tensor, Tensor, Distribution]:
+        """Return the mean and covariance of q for the example, and the prior, in float64."""
+        batch = context.take(torch.tensor([self.example]))
+        inference = copy.deepcopy(context.model).double().inference(*batch._replace(x=batch.x.double()))
+        q = inference.posterior
+        return posterior_mean(q)[0], posterior_covariance(q)[0], first_of_batch(inference.prior)
 
 
 def vary_posterior(
