@@ -19,7 +19,7 @@ LAYERS = [
     ["utils"],
     ["registry"],
     ["spec"],
-    ["nn", "divergences", "diffusion"],
+    ["nn", "divergences", "diffusion", "quantisation"],
     ["encoders", "decoders", "networks", "posteriors", "priors", "likelihoods", "datasets"],
     ["preparation"],
     ["model"],

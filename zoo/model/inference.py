@@ -134,6 +134,10 @@ class Inference:
 
     def path_log_q(self, z: Tensor) -> Tensor:
         """Return log q(z|x), (*S, B) nats, whose gradient reaches z but not the parameters of q."""
+        if self.model.posterior.discrete:
+            # A log-probability of codes has no gradient in z; and a second call would move the codebook once more.
+            log_probability: Tensor = self.posterior.log_prob(z).detach()
+            return log_probability
         fixed = self.afresh()
         vars(fixed)["features"] = self.features.detach()
         with frozen(self.model), full_precision(z):

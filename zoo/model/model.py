@@ -411,7 +411,8 @@ class Model(nn.Module):
     ) -> Tensor:
         """Return the importance-weighted estimate of log p(x), (B,) nats.
 
-        The estimate is a lower bound in expectation, and tight as ``num_samples`` grows.
+        The estimate is a lower bound in expectation, and tight as ``num_samples`` grows. Of a posterior without noise,
+        such as a quantiser's, it is log p(x, z) of its only z, whatever ``num_samples`` is.
 
         Args:
             mask: (B, *data_shape) bool, True where a value was observed; log p is then that of the observed values.
@@ -435,6 +436,8 @@ class Model(nn.Module):
         if max_rows is None:
             max_rows = 1024 if x.device.type == "cpu" else 8192
         num_samples, max_rows = _at_least_one(num_samples, "num_samples"), _at_least_one(max_rows, "max_rows")
+        if self.posterior.deterministic:
+            num_samples = 1
         if not len(x):
             return x.new_zeros(0)
         inference = self.inference(x, labels, mask)

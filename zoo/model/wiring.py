@@ -106,8 +106,9 @@ class Wiring:
         return self.parts[part]
 
     def _condition_dim(self, role: str) -> int:
-        seen = self.spec.conditioned is None or role in self.spec.conditioned or kind_of_role(role) == "network"
-        sees_labels = bool(self.spec.classes) and (seen or role not in ("encoder", "prior", "fitted_prior", "decoder"))
+        kind = kind_of_role(role)
+        seen = self.spec.conditioned is None or kind in self.spec.conditioned or kind == "network"
+        sees_labels = bool(self.spec.classes) and (seen or kind not in ("encoder", "prior", "decoder"))
         sees_time = self.uses_time and role in ("encoder", "decoder", "network", "posterior")
         return self.spec.condition_dim if sees_labels or sees_time else 0
 

@@ -112,9 +112,12 @@ def sample_latents(
 
     Args:
         fitted: draw z from the prior that was fitted after training; None: if there is one.
-        latents: what z is drawn from instead of a prior, with event shape ``latent_shape``.
+        latents: what z is drawn from instead of a prior, with event shape ``latent_shape`` and batch shape () or (n,).
     """
-    z = model.latents(n, labels, fitted=fitted) if latents is None else latents.sample(torch.Size([n]))
+    if latents is None:
+        z = model.latents(n, labels, fitted=fitted)
+    else:
+        z = latents.sample() if len(latents.batch_shape) else latents.sample(torch.Size([n]))
     p = model.decode(z.to(model.device), labels)
     return p.sample() if noise else p.mean
 

@@ -64,11 +64,13 @@ class Posterior(nn.Module, ABC):
     Attributes:
         density: ``any``: log q(z|x) is known at any z. ``drawn``: at its own draws only. ``none``: a point.
         discrete: whether log q(z|x) is with respect to counting rather than volume.
+        deterministic: whether all draws for an x are the same, so that one is as good as many.
         latent_shape: shape of the latents of one example; ``(latent_dim,)`` if a class does not set it.
     """
 
     density: ClassVar[Density] = "any"
     discrete: ClassVar[bool] = False
+    deterministic: ClassVar[bool] = False
     latent_shape: tuple[int, ...]
 
     @abstractmethod
@@ -81,27 +83,31 @@ class Posterior(nn.Module, ABC):
 
 
 class Quantiser(Posterior):
-    """A posterior over discrete codes: z are the codebook vectors (D, *grid) that the decoder sees.
+    """A posterior over discrete codes: z are the vectors (*S, B, *latent_shape) that the codes stand for.
 
-    Gradients pass straight through the choice. The choice is deterministic, so log q(z|x) = 0 for counting.
+    Codes lie on a grid, such as (h, w) places of a map, or (levels, h, w). Its distribution is a
+    :class:`~zoo.quantisation.distributions.CodeVectors`, whose ``codes`` is the distribution over the code numbers;
+    densities are log-probabilities of those.
 
     Attributes:
-        codes: K, how many codes there are at each place.
-        grid: shape of the places of one example, such as (h, w).
+        codes: K, how many codes there are at each place of the grid.
+        grid: shape of the code numbers of one example.
+        codebooks: how many codebooks there are; if several, the first dimension of the grid says which.
     """
 
     density: ClassVar[Density] = "any"
     discrete: ClassVar[bool] = True
     codes: int
     grid: tuple[int, ...]
+    codebooks: int = 1
 
     @abstractmethod
     def indices(self, z: Tensor) -> Tensor:
-        """Return the code numbers (*S, B, *grid), int64, of latents (*S, B, D, *grid)."""
+        """Return the code numbers (*S, B, *grid), int64, of the vectors (*S, B, *latent_shape)."""
 
     @abstractmethod
     def embed(self, indices: Tensor) -> Tensor:
-        """Return the latents (*S, B, D, *grid) of code numbers (*S, B, *grid)."""
+        """Return the vectors (*S, B, *latent_shape) of code numbers (*S, B, *grid)."""
 
 
 def posterior_mean(q: Distribution, num_samples: int = 64) -> Tensor:

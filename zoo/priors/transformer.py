@@ -1,0 +1,224 @@
+"""A causal transformer over a grid of codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import torch
+from einops import rearrange, repeat
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo.errors import ComponentError
+from zoo.priors import Prior
+from zoo.priors._codes import fit_loss_of_codes
+from zoo.quantisation.autoregressive import AutoregressiveCodes, AutoregressiveNetwork, AutoregressiveVectors
+from zoo.registry import register
+
+if TYPE_CHECKING:
+    from zoo.model.inference import Inference
+    from zoo.posteriors import Quantiser
+
+
+@register("prior", "transformer")
+class TransformerPrior(Prior):
+    r"""p(k) = Π_i p(k_i | k_<i, y) over the codes of any grid, by causal attention to all codes before.
+
+    Choose it as ``fitted_prior`` of a model with a quantiser, for codes of several codebooks, on several grids, or
+    where codes far apart matter; for small maps of one codebook ``pixelcnn`` is as good and trains faster. Codes come in
+    the order of the flattened grid, so coarse codebooks of ``residual_quantized`` before fine ones. In a conditional
+    model it learns p(k|y). It begins as the uniform distribution.
+
+    A sample takes n steps for n codes. :meth:`tempered
+    <zoo.quantisation.autoregressive.AutoregressiveVectors.tempered>` gives a temperature and a limit to the most
+    probable codes.
+
+    Args:
+        width: length of the vector of each place, a multiple of ``heads``.
+        depth: blocks of attention and MLP.
+        heads: heads of attention.
+        dropout: the share of values that training sets to zero after attention and MLP.
+
+    Raises:
+        ComponentError: ``width`` is no multiple of ``heads``.
+
+    Source:
+        Vaswani et al. (2017), Attention Is All You Need, section 3. https://arxiv.org/abs/1706.03762
+        Esser, Rombach & Ommer (2021), Taming Transformers for High-Resolution Image Synthesis, section 3.2.
+        https://arxiv.org/abs/2012.09841
+
+    Example:
+        >>> import zoo
+        >>> model = zoo.build("rqvae-conv-16d", data_shape=(1, 8, 8), fitted_prior={"name": "transformer", "depth": 2})
+        >>> model.inference(fitted=True).prior.sample((5,)).shape
+        torch.Size([5, 16, 2, 2])
+    """
+
+    discrete: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        posterior: Quantiser,
+        condition_dim: int,
+        width: PositiveInt = 128,
+        depth: PositiveInt = 4,
+        heads: PositiveInt = 4,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    ) -> None:
+        super().__init__()
+        if width % heads:
+            raise ComponentError(f"expected a multiple of `heads`, {heads}, got {width}", where="width")
+        self.grid, self.condition_dim = posterior.grid, condition_dim
+        self.network = CausalTransformer(
+            posterior.codes,
+            posterior.grid,
+            width,
+            depth,
+            heads,
+            codebooks=posterior.codebooks,
+            condition_dim=condition_dim,
+            dropout=dropout,
+        )
+
+    def forward(self, inference: Inference) -> AutoregressiveVectors:
+        """Return p(z), with batch shape (), or p(z|y), with batch shape (B,)."""
+        condition = inference.condition if self.condition_dim else None
+        codes = AutoregressiveCodes(self.network, self.grid, condition)
+        return AutoregressiveVectors(codes, inference.model.posterior)
+
+    def fit_loss(self, inference: Inference, z: Tensor) -> Tensor:
+        """Return −E log p(z) in nats, of codes that the posterior draws."""
+        return fit_loss_of_codes(inference)
+
+
+class CausalTransformer(AutoregressiveNetwork):
+    """Logits of each code of a flattened grid from all codes before it.
+
+    Shapes:
+        codes (N, n), condition (N, condition_dim) or None → (N, n, K).
+
+    Args:
+        codes: K.
+        grid: shape of the grid; each of its dimensions has an embedding of the place, and these are added up.
+        width: length of the vector of each place, a multiple of ``heads``.
+        depth: blocks of attention and MLP.
+        heads: heads of attention.
+        codebooks: M; the first dimension of the grid says which codebook a code is of, and each has embeddings and
+            logits of its own.
+        condition_dim: length of the condition vector; 0: none.
+        dropout: the share of values that training sets to zero after attention and MLP.
+
+    Example:
+        >>> network = CausalTransformer(8, (2, 3), width=16, depth=1, heads=2)
+        >>> network(torch.randint(8, (5, 6))).shape
+        torch.Size([5, 6, 8])
+    """
+
+    codebook_of_place: Tensor
+    coordinates: Tensor
+
+    def __init__(
+        self,
+        codes: int,
+        grid: tuple[int, ...],
+        width: int,
+        depth: int,
+        heads: int,
+        *,
+        codebooks: int = 1,
+        condition_dim: int = 0,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        grid = tuple(grid) or (1,)
+        self.codes = codes
+        coordinates = torch.cartesian_prod(*(torch.arange(size) for size in grid)).reshape(-1, len(grid))
+        self.places = len(coordinates)
+        codebook = coordinates[:, 0] if codebooks > 1 else torch.zeros(self.places, dtype=torch.long)
+        self.register_buffer("codebook_of_place", codebook, persistent=False)
+        self.register_buffer("coordinates", coordinates, persistent=False)
+        self.embedding = nn.Embedding(codebooks * codes, width)
+        self.start = nn.Parameter(torch.zeros(width))
+        self.axes = nn.ModuleList(nn.Embedding(size, width) for size in grid)
+        self.condition = nn.Linear(condition_dim, width, bias=False) if condition_dim else None
+        self.blocks = nn.ModuleList(_Block(width, heads, dropout) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.weight = nn.Parameter(torch.zeros(codebooks, codes, width))
+        self.bias = nn.Parameter(torch.zeros(codebooks, codes))
+        for embedding in (self.embedding, *self.axes):
+            nn.init.normal_(embedding.weight, std=0.02)
+
+    def forward(self, indices: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return the logits of each code given those before it."""
+        before = self._embed(indices[:, :-1], slice(0, self.places - 1))
+        start = repeat(self.start, "w -> n 1 w", n=len(indices))
+        h = torch.cat([start, before], dim=1) + self._positions(slice(0, self.places), condition)
+        for block in self.blocks:
+            h, _ = block(h)
+        return self._logits(h, slice(0, self.places))
+
+    def generate(
+        self, count: int, condition: Tensor | None, choose: Callable[[Tensor], Tensor], device: torch.device
+    ) -> Tensor:
+        """Return codes (count, n); keys and values of earlier places are kept, so each place is computed once."""
+        indices = torch.zeros(count, self.places, dtype=torch.long, device=device)
+        kept: list[tuple[Tensor, Tensor] | None] = [None] * len(self.blocks)
+        h = repeat(self.start, "w -> n 1 w", n=count)
+        for place in range(self.places):
+            here = slice(place, place + 1)
+            h = h + self._positions(here, condition)
+            for number, block in enumerate(self.blocks):
+                h, kept[number] = block(h, kept[number])
+            indices[:, place] = choose(self._logits(h, here)[:, 0])
+            h = self._embed(indices[:, here], here)
+        return indices
+
+    def _embed(self, indices: Tensor, places: slice) -> Tensor:
+        embedded: Tensor = self.embedding(indices + self.codes * self.codebook_of_place[places])
+        return embedded
+
+    def _positions(self, places: slice, condition: Tensor | None) -> Tensor:
+        """Return what is added to the inputs, (1 or N, places, width): where a place is, and the condition."""
+        axes = [embedding(self.coordinates[places, axis]) for axis, embedding in enumerate(self.axes)]
+        position: Tensor = sum(axes[1:], axes[0])[None]
+        if self.condition is None or condition is None:
+            return position
+        return position + self.condition(condition)[:, None]
+
+    def _logits(self, h: Tensor, places: slice) -> Tensor:
+        codebook = self.codebook_of_place[places]
+        h = self.norm(h)
+        if len(self.weight) == 1:
+            return F.linear(h, self.weight[0], self.bias[0])
+        if h.shape[1] == 1:
+            return F.linear(h, self.weight[codebook[0]], self.bias[codebook[0]])
+        by_codebook = rearrange(h, "n (m p) w -> n m p w", m=len(self.weight))
+        logits = torch.einsum("n m p w, m k w -> n m p k", by_codebook, self.weight) + self.bias[:, None]
+        return rearrange(logits, "n m p k -> n (m p) k")
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attention_norm, self.mlp_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.queries_keys_values = nn.Linear(width, 3 * width)
+        self.attention_output = nn.Linear(width, width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, h: Tensor, kept: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Return the outputs (N, T, width), and the keys and values of all places so far."""
+        query, key, value = rearrange(
+            self.queries_keys_values(self.attention_norm(h)), "n t (s heads c) -> s n heads t c", s=3, heads=self.heads
+        )
+        if kept is not None:
+            key, value = torch.cat([kept[0], key], dim=2), torch.cat([kept[1], value], dim=2)
+        attended = F.scaled_dot_product_attention(query, key, value, is_causal=query.shape[2] > 1)
+        h = h + self.dropout(self.attention_output(rearrange(attended, "n heads t c -> n t (heads c)")))
+        return h + self.dropout(self.mlp(self.mlp_norm(h))), (key, value)

@@ -1,0 +1,47 @@
+"""The uniform prior over discrete codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from zoo.priors import Prior
+from zoo.quantisation.distributions import CodeVectors, UniformCodes
+from zoo.registry import register
+
+if TYPE_CHECKING:
+    from zoo.model.inference import Inference
+    from zoo.posteriors import Quantiser
+
+
+@register("prior", "uniform_codes")
+class UniformCodesPrior(Prior):
+    """All grids of codes are equally probable: p(k) = K⁻ⁿ for n places with K codes each.
+
+    Choose it to train a model with a quantiser: the KL divergence of a code without noise is n log K nats, a constant.
+    It makes poor samples, since codes of data are far from independent; fit ``pixelcnn`` or ``transformer`` to them
+    afterwards, as ``fitted_prior``.
+
+    Source:
+        van den Oord, Vinyals & Kavukcuoglu (2017), Neural Discrete Representation Learning, section 3.1.
+        https://arxiv.org/abs/1711.00937
+
+    Example:
+        >>> import torch, zoo
+        >>> model = zoo.build({
+        ...     "objective": "vae", "data_shape": [1, 8, 8], "latent_dim": 4, "encoder": "mlp", "decoder": "mlp",
+        ...     "posterior": {"name": "vector_quantized", "codes": 16}, "prior": "uniform_codes", "likelihood": "bernoulli",
+        ... })
+        >>> model.loss(torch.rand(2, 1, 8, 8)).terms["kl"]  # log 16
+        tensor(2.7726)
+    """
+
+    discrete: ClassVar[bool] = True
+
+    def __init__(self, *, posterior: Quantiser) -> None:
+        super().__init__()
+        self.codes, self.grid = posterior.codes, posterior.grid
+
+    def forward(self, inference: Inference) -> CodeVectors:
+        """Return the distribution over the vectors of codes, with batch shape ()."""
+        model = inference.model
+        return CodeVectors(UniformCodes(self.codes, self.grid, model.device), model.posterior)

@@ -1,0 +1,190 @@
+"""A codebook that follows the vectors it quantises, by moving averages."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo.utils.distributed import ProcessGroup
+from zoo.utils.precision import at_least_float32
+
+Initialisation = Literal["batch", "kmeans"]
+_LLOYD_STEPS = 10
+_SCORES_AT_A_TIME = 2**25
+_UNUSED = 1e-6
+
+
+class EmaCodebook(nn.Module):
+    r"""K vectors, each a moving average of the vectors that are nearest to it.
+
+    In training mode each call makes one step of online k-means after it has quantised its batch,
+
+    .. math:: n_k ← γ n_k + (1 − γ) N_k, \quad m_k ← γ m_k + (1 − γ) Σ_{i: k_i = k} v_i, \quad e_k = m_k / n_k,
+
+    where N_k of the vectors v_i of the batch are nearest to e_k. The first batch starts the codebook from vectors of
+    its own. A code whose n_k has fallen below ``restart_below`` times the mean restarts at a vector of the batch, so
+    that the codebook does not collapse to a few codes. The sums are those over all processes.
+
+    Nothing changes in evaluation mode or under ``torch.no_grad``. The whole state is in buffers.
+
+    Args:
+        codes: K.
+        dim: D, length of a vector.
+        decay: γ; 0 makes a step of Lloyd's algorithm of each batch.
+        restart_below: use of a code, relative to the mean, below which it restarts; 0: never.
+        initialisation: ``batch``, random vectors of the first batch, or ``kmeans``, ten steps of Lloyd's algorithm on
+            it.
+
+    Attributes:
+        vectors: (K, D).
+        counts: (K,) n_k; all 0 until training has started.
+        sums: (K, D) m_k.
+
+    Source:
+        van den Oord, Vinyals & Kavukcuoglu (2017), Neural Discrete Representation Learning, appendix A.1.
+        https://arxiv.org/abs/1711.00937
+        Dhariwal et al. (2020), Jukebox, section 3 (restarts). https://arxiv.org/abs/2005.00341
+
+    Example:
+        >>> codebook = EmaCodebook(4, 2)
+        >>> indices, chosen = codebook(torch.randn(100, 2))
+        >>> indices.shape, chosen.shape, bool((chosen == codebook.vectors[indices]).all())
+        (torch.Size([100]), torch.Size([100, 2]), False)
+    """
+
+    vectors: Tensor
+    counts: Tensor
+    sums: Tensor
+
+    def __init__(
+        self,
+        codes: int,
+        dim: int,
+        *,
+        decay: float = 0.99,
+        restart_below: float = 0.1,
+        initialisation: Initialisation = "batch",
+    ) -> None:
+        super().__init__()
+        self.codes, self.dim = codes, dim
+        self.decay, self.restart_below, self.initialisation = decay, restart_below, initialisation
+        self.register_buffer("vectors", torch.randn(codes, dim))
+        self.register_buffer("counts", torch.zeros(codes))
+        self.register_buffer("sums", torch.zeros(codes, dim))
+        self._is_clustered = initialisation == "batch"
+        self.register_load_state_dict_post_hook(_look_again)
+
+    def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the numbers (N,) and the vectors (N, D) of the codes nearest to ``vectors`` (N, D), then learn."""
+        if not (self.training and torch.is_grad_enabled()):
+            indices = self.nearest(vectors)
+            return indices, self.look_up(indices)
+        with torch.no_grad():
+            batch = at_least_float32(vectors.detach())
+            candidates = self._candidates(batch)
+            self._start(batch, candidates)
+            indices = self.nearest(batch)
+            chosen = self.look_up(indices)
+            self._update(batch, indices, candidates)
+        return indices, chosen
+
+    @torch.no_grad()
+    def nearest(self, vectors: Tensor) -> Tensor:
+        """Return the numbers (N,) of the codes nearest to ``vectors`` (N, D); of equals, the first."""
+        codebook = at_least_float32(self.vectors)
+        # ‖v − e‖² = ‖v‖² − 2 (v·e − ½ ‖e‖²)
+        offset = -0.5 * codebook.square().sum(1)
+        parts = at_least_float32(vectors.detach()).split(max(1, _SCORES_AT_A_TIME // self.codes))
+        return torch.cat([torch.addmm(offset.to(part.dtype), part, codebook.T.to(part.dtype)).argmax(1) for part in parts])
+
+    def look_up(self, indices: Tensor) -> Tensor:
+        """Return the vectors (…, D) of code numbers (…)."""
+        return F.embedding(indices, self.vectors)
+
+    @torch.no_grad()
+    def begin_at(self, vectors: Tensor, counts: float = 1.0) -> None:
+        """Begin training from the codebook ``vectors`` (K, D), each as if it had been used ``counts`` times."""
+        self._place(torch.ones_like(self.counts, dtype=torch.bool), vectors, torch.full_like(self.counts, counts))
+        self._is_clustered = True
+
+    def _candidates(self, batch: Tensor) -> Tensor:
+        """Return vectors of the batch at random, (K, D), the same in all processes and from each of them."""
+        count, device = len(batch), batch.device
+        if count >= self.codes:
+            own = batch[torch.randperm(count, device=device)[: self.codes]]
+        else:
+            own = batch[torch.randint(count, (self.codes,), device=device)]
+        group = ProcessGroup.here(device)
+        if group.count == 1:
+            return own
+        is_mine = torch.arange(self.codes, device=device) % group.count == group.rank
+        return group.sum(own * is_mine[:, None])
+
+    def _start(self, batch: Tensor, candidates: Tensor) -> None:
+        """Start the codebook from the batch if nothing has started it before."""
+        # Chosen by a mask, not by `if`: a look at the counts would make the host wait for the device at each step.
+        is_new = self.counts.sum() == 0
+        mean_use = len(batch) * ProcessGroup.here(batch.device).count / self.codes
+        self._place(is_new.expand(self.codes), candidates, torch.full_like(self.counts, 2 * self.restart_below * mean_use))
+        if not self._is_clustered:
+            if bool(is_new):
+                for _ in range(_LLOYD_STEPS):
+                    counts, sums = self._totals(batch, self.nearest(batch))
+                    self.vectors.copy_(_means(counts, sums, self.vectors))
+                self.sums.copy_(self.counts[:, None] * self.vectors)
+            self._is_clustered = True
+
+    def _update(self, batch: Tensor, indices: Tensor, candidates: Tensor) -> None:
+        counts, sums = self._totals(batch, indices)
+        self.counts.lerp_(counts.to(self.counts.dtype), 1 - self.decay)
+        self.sums.lerp_(sums.to(self.sums.dtype), 1 - self.decay)
+        self.vectors.copy_(_means(self.counts, self.sums, self.vectors))
+        if self.restart_below:
+            floor = self.restart_below * self.counts.mean()
+            self._place(self.counts < floor, candidates, 2 * floor)
+
+    def _totals(self, batch: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how many vectors (K,) chose each code, and their sums (K, D), over all processes."""
+        with_count = torch.cat([batch, batch.new_ones(len(batch), 1)], 1)
+        if batch.device.type == "cpu":
+            totals = with_count.new_zeros(self.codes, self.dim + 1).index_add_(0, indices, with_count)
+        else:
+            # On an accelerator `index_add_` adds in an order that changes from run to run.
+            one_hot = batch.new_zeros(len(batch), self.codes).scatter_(1, indices[:, None], 1.0)
+            totals = one_hot.T @ with_count
+        totals = ProcessGroup.here(batch.device).sum(totals)
+        return totals[:, -1], totals[:, :-1]
+
+    def _place(self, which: Tensor, vectors: Tensor, counts: Tensor) -> None:
+        """Set the codes of a mask (K,) to ``vectors`` (K, D), with the use ``counts``, () or (K,)."""
+        vectors = vectors.to(self.vectors.dtype)
+        self.vectors.copy_(torch.where(which[:, None], vectors, self.vectors))
+        self.counts.copy_(torch.where(which, counts, self.counts))
+        self.sums.copy_(torch.where(which[:, None], self.counts[:, None] * vectors, self.sums))
+
+
+def perplexity(indices: Tensor, codes: int) -> Tensor:
+    """Return e^H of the frequencies with which ``codes`` codes are used, a scalar: K if all are used equally.
+
+    Args:
+        indices: code numbers, of any shape.
+
+    Example:
+        >>> perplexity(torch.tensor([0, 1, 2, 3]), codes=8)
+        tensor(4.)
+    """
+    counts = torch.bincount(indices.flatten(), minlength=codes).double()
+    return torch.special.entr(counts / counts.sum()).sum().exp().float()
+
+
+def _means(counts: Tensor, sums: Tensor, otherwise: Tensor) -> Tensor:
+    """Return sums / counts, (K, D), and what there was before where nothing was counted."""
+    return torch.where((counts > _UNUSED)[:, None], sums / counts.clamp_min(_UNUSED)[:, None], otherwise)
+
+
+def _look_again(codebook: EmaCodebook, _: object) -> None:
+    """Forget whether the codebook was started: the state that was loaded says it."""
+    codebook._is_clustered = codebook.initialisation == "batch"

@@ -1,0 +1,150 @@
+"""Distributions over grids of code numbers, and over the vectors that the numbers stand for.
+
+Densities are with respect to counting: log-probabilities, in nats. Importing this module registers the KL divergences
+that have a closed form: of one grid, and of independent codes, against the uniform distribution.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.distributions import Categorical, Distribution, Independent, constraints
+from torch.distributions.kl import register_kl
+
+if TYPE_CHECKING:
+    from zoo.posteriors import Quantiser
+
+Shape = torch.Size | list[int] | tuple[int, ...]
+
+
+class PointCodes(Distribution):
+    """All mass on one grid of code numbers: the choice of a quantiser without noise.
+
+    Args:
+        indices: (*batch, *grid) int64.
+        grid_dims: how many of the last dimensions are the grid.
+
+    Example:
+        >>> q = PointCodes(torch.tensor([[0, 2], [1, 1]]), grid_dims=1)
+        >>> q.log_prob(torch.tensor([[0, 2], [0, 2]]))
+        tensor([0., -inf])
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(self, indices: Tensor, grid_dims: int) -> None:
+        self.indices = indices
+        batch_dims = indices.ndim - grid_dims
+        super().__init__(indices.shape[:batch_dims], indices.shape[batch_dims:], validate_args=False)
+
+    def expand(self, batch_shape: Shape, _instance: Distribution | None = None) -> PointCodes:
+        """Return the same grids with a larger batch shape."""
+        return PointCodes(self.indices.expand(*batch_shape, *self.event_shape), len(self.event_shape))
+
+    def sample(self, sample_shape: Shape = torch.Size()) -> Tensor:
+        """Return the grid, once for each sample asked for."""
+        return self.indices.expand(self._extended_shape(torch.Size(sample_shape)))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return 0 where ``value`` (…, *grid) is the grid, and −∞ elsewhere."""
+        same = (value == self.indices).reshape(*value.shape[: value.ndim - len(self.event_shape)], -1).all(-1)
+        return torch.where(same, 0.0, -math.inf)
+
+    def entropy(self) -> Tensor:
+        """Return 0 for each grid, (*batch)."""
+        return torch.zeros(self.batch_shape, device=self.indices.device)
+
+
+class UniformCodes(Distribution):
+    """All Kⁿ grids of n codes are equally probable; the batch shape is ().
+
+    Args:
+        codes: K.
+        grid: shape of the grid, with n places.
+        device: where samples lie.
+
+    Example:
+        >>> p = UniformCodes(4, (2, 3))
+        >>> p.sample().shape, p.log_prob(p.sample()), 6 * math.log(4)
+        (torch.Size([2, 3]), tensor(-8.3178), 8.317766166719343)
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(self, codes: int, grid: tuple[int, ...], device: torch.device | None = None) -> None:
+        self.codes, self.device = codes, device
+        super().__init__(torch.Size(), torch.Size(grid), validate_args=False)
+
+    def sample(self, sample_shape: Shape = torch.Size()) -> Tensor:
+        """Draw grids (*sample_shape, *grid)."""
+        return torch.randint(self.codes, self._extended_shape(torch.Size(sample_shape)), device=self.device)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return −n log K for each grid (…, *grid)."""
+        shape = value.shape[: value.ndim - len(self.event_shape)]
+        return torch.full(shape, -_nats(self.codes, self.event_shape), device=value.device)
+
+    def entropy(self) -> Tensor:
+        """Return n log K, ()."""
+        return torch.tensor(_nats(self.codes, self.event_shape))
+
+
+class CodeVectors(Distribution):
+    """The vectors of codes, for a distribution over code numbers: what a prior over codes returns.
+
+    Attributes:
+        codes: the distribution over grids of code numbers.
+
+    Args:
+        quantiser: knows the vector of each code.
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(self, codes: Distribution, quantiser: Quantiser) -> None:
+        self.codes, self.quantiser = codes, quantiser
+        super().__init__(codes.batch_shape, torch.Size(quantiser.latent_shape), validate_args=False)
+
+    def sample(self, sample_shape: Shape = torch.Size()) -> Tensor:
+        """Draw codes and return their vectors, (*sample_shape, *batch, *latent_shape)."""
+        with torch.no_grad():
+            return self.quantiser.embed(self.codes.sample(torch.Size(sample_shape)))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-probability of the codes whose vectors are nearest to ``value`` (…, *latent_shape)."""
+        log_prob: Tensor = self.codes.log_prob(self.quantiser.indices(value))
+        return log_prob
+
+    def entropy(self) -> Tensor:
+        """Return the entropy of the code numbers, where it has a closed form."""
+        entropy: Tensor = self.codes.entropy()
+        return entropy
+
+    def expand(self, batch_shape: Shape, _instance: Distribution | None = None) -> CodeVectors:
+        """Return the same distribution with a larger batch shape."""
+        return CodeVectors(self.codes.expand(torch.Size(batch_shape)), self.quantiser)
+
+
+@register_kl(PointCodes, UniformCodes)
+def _kl_point_uniform(q: PointCodes, p: UniformCodes) -> Tensor:
+    return torch.full(q.batch_shape, _nats(p.codes, p.event_shape), device=q.indices.device)
+
+
+@register_kl(Independent, UniformCodes)
+def _kl_categorical_uniform(q: Independent, p: UniformCodes) -> Tensor:
+    if not isinstance(q.base_dist, Categorical) or q.event_shape != p.event_shape:
+        raise NotImplementedError(f"no closed form for {type(q.base_dist).__name__} against uniform codes")
+    return _nats(p.codes, p.event_shape) - q.entropy()
+
+
+@register_kl(CodeVectors, CodeVectors)
+def _kl_code_vectors(q: CodeVectors, p: CodeVectors) -> Any:
+    # Equal vectors have equal codes, so the divergence is that of the code numbers.
+    return torch.distributions.kl_divergence(q.codes, p.codes)
+
+
+def _nats(codes: int, grid: Shape) -> float:
+    return math.prod(grid) * math.log(codes)
