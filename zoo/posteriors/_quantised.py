@@ -15,6 +15,7 @@ from torch.distributions import Distribution
 from zoo.nn.weight import ScheduledWeight
 from zoo.posteriors import Head, Level, PosteriorDraw, Quantiser
 from zoo.quantisation.distributions import CodeVectors, PointCodes, Shape
+from zoo.quantisation.standardise import Standardise
 from zoo.spec.schedule import WeightSchedule
 from zoo.utils.precision import at_least_float32, full_precision
 
@@ -52,11 +53,11 @@ class QuantisedVectors(CodeVectors):
         """Return 0 where ``value`` (…, *latent_shape) is the point, and −∞ elsewhere."""
         return PointCodes(self.point.detach(), len(self.event_shape)).log_prob(value)
 
-    def rsample(self, sample_shape: Shape = torch.Size()) -> Tensor:
+    def rsample(self, sample_shape: Shape = ()) -> Tensor:
         """Return the vectors, once for each sample asked for."""
         return self.point.expand(self._extended_shape(torch.Size(sample_shape)))
 
-    def sample(self, sample_shape: Shape = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Shape = ()) -> Tensor:
         """Return the vectors without gradient, once for each sample asked for."""
         return self.rsample(sample_shape).detach()
 
@@ -79,18 +80,64 @@ class Choice(NamedTuple):
     Attributes:
         indices: (N, M) one number of each codebook.
         vectors: (N, D) what they stand for; gradients pass straight through.
-        loss: (N,) the squared distances to the codes, with a gradient to what was quantised.
+        loss: (N,) the squared distances to the codes, with a gradient to what was quantised; None for codes that need
+            no loss.
     """
 
     indices: Tensor
     vectors: Tensor
-    loss: Tensor
+    loss: Tensor | None = None
 
 
-class CodebookQuantiser(Quantiser):
-    """A quantiser that chooses M codes at each place of a map, or for the whole vector of features.
+class PlaceQuantiser(Quantiser):
+    """A quantiser with M codes at each place of a map, or for the whole vector of features.
 
-    Subclasses choose codes for vectors (N, D), whatever places they come from.
+    Subclasses say what code numbers N vectors have, and the reverse, whatever places the vectors come from.
+
+    Args:
+        feature_shape: (C, *places), such as (C, h, w); (C,) for vectors.
+        latent_dim: D, length of the vector at each place.
+        codes: K, of each codebook.
+        codebooks: M.
+    """
+
+    def __init__(self, feature_shape: tuple[int, ...], latent_dim: int, codes: int, codebooks: int) -> None:
+        super().__init__()
+        self.codes, self.codebooks = codes, codebooks
+        map_shape = tuple(feature_shape[1:])
+        self.grid = map_shape if codebooks == 1 else (codebooks, *map_shape)
+        self.latent_shape = (latent_dim, *map_shape)
+        self.places = math.prod(map_shape)
+
+    @abstractmethod
+    def indices_of(self, vectors: Tensor) -> Tensor:
+        """Return the code numbers (N, M) of the vectors (N, D) of codes."""
+
+    @abstractmethod
+    def vectors_of(self, indices: Tensor) -> Tensor:
+        """Return the vectors (N, D) of code numbers (N, M)."""
+
+    def indices(self, z: Tensor) -> Tensor:
+        """Return the code numbers (*S, B, *grid) of the vectors (*S, B, D, *places)."""
+        batch = z.shape[: z.ndim - len(self.latent_shape)]
+        vectors = rearrange(z.reshape(-1, *self.latent_shape), "b d ... -> (b ...) d")
+        return self._to_grid(self.indices_of(vectors), batch)
+
+    def embed(self, indices: Tensor) -> Tensor:
+        """Return the vectors (*S, B, D, *places) of code numbers (*S, B, *grid)."""
+        batch = indices.shape[: indices.ndim - len(self.grid)]
+        flat = rearrange(indices.reshape(-1, self.codebooks, self.places), "b m p -> (b p) m")
+        return self._to_maps(self.vectors_of(flat), batch)
+
+    def _to_grid(self, indices: Tensor, batch: torch.Size) -> Tensor:
+        return rearrange(indices, "(b p) m -> b m p", p=self.places).reshape(*batch, *self.grid)
+
+    def _to_maps(self, vectors: Tensor, batch: torch.Size) -> Tensor:
+        return rearrange(vectors, "(b p) d -> b d p", p=self.places).reshape(*batch, *self.latent_shape)
+
+
+class CodebookQuantiser(PlaceQuantiser):
+    """A quantiser that chooses codes without noise, after a linear map of the features at each place.
 
     Args:
         feature_shape: (C, *places), such as (C, h, w); (C,) for vectors.
@@ -98,6 +145,7 @@ class CodebookQuantiser(Quantiser):
         codes: K, of each codebook.
         codebooks: M.
         commitment: β, weight of the squared distance between a vector and its code.
+        standardise: whether each channel is standardised before it is quantised.
     """
 
     deterministic: ClassVar[bool] = True
@@ -109,56 +157,36 @@ class CodebookQuantiser(Quantiser):
         codes: int,
         codebooks: int,
         commitment: float | WeightSchedule,
+        standardise: bool,
     ) -> None:
-        super().__init__()
-        channels, *places = feature_shape
-        self.codes, self.codebooks, self.places = codes, codebooks, tuple(places)
-        self.grid = self.places if codebooks == 1 else (codebooks, *self.places)
-        self.latent_shape = (latent_dim, *self.places)
-        self.head = Head(channels, latent_dim)
+        super().__init__(feature_shape, latent_dim, codes, codebooks)
+        self.head = Head(feature_shape[0], latent_dim)
+        self.standardise = Standardise(latent_dim) if standardise else None
         self.commitment = ScheduledWeight(commitment)
 
     @abstractmethod
     def choose(self, vectors: Tensor) -> Choice:
         """Choose the codes of vectors (N, D)."""
 
-    @abstractmethod
-    def indices_of(self, vectors: Tensor) -> Tensor:
-        """Return the code numbers (N, M) of the vectors (N, D) of codes."""
-
-    @abstractmethod
-    def vectors_of(self, indices: Tensor) -> Tensor:
-        """Return the vectors (N, D) of code numbers (N, M)."""
-
     def forward(self, h: Tensor) -> QuantisedVectors:
         """Map features (B, C, *places) to codes with batch shape (B,) and event shape (D, *places)."""
         with full_precision(h):
-            choice = self.choose(self.head(rearrange(at_least_float32(h), "b c ... -> (b ...) c")))
-            loss = self.commitment.value * choice.loss.reshape(len(h), -1).sum(1)
+            vectors = self.head(to_vectors(h))
+            choice = self.choose(vectors if self.standardise is None else self.standardise(vectors))
+            losses = {}
+            if choice.loss is not None:
+                losses["commitment"] = self.commitment.value * choice.loss.reshape(len(h), -1).sum(1)
         indices = self._to_grid(choice.indices, h.shape[:1])
-        return QuantisedVectors(indices, self._to_maps(choice.vectors, h.shape[:1]), self, {"commitment": loss})
+        return QuantisedVectors(indices, self._to_maps(choice.vectors, h.shape[:1]), self, losses)
 
     def losses(self, q: Distribution) -> dict[str, Tensor]:
         """Return the weighted commitment loss of each example, (B,)."""
         return dict(q.losses) if isinstance(q, QuantisedVectors) else {}
 
-    def indices(self, z: Tensor) -> Tensor:
-        """Return the code numbers (*S, B, *grid) of the vectors (*S, B, D, *places)."""
-        batch = z.shape[: z.ndim - len(self.latent_shape)]
-        vectors = rearrange(z.reshape(-1, *self.latent_shape), "b d ... -> (b ...) d")
-        return self._to_grid(self.indices_of(vectors), batch)
 
-    def embed(self, indices: Tensor) -> Tensor:
-        """Return the vectors (*S, B, D, *places) of code numbers (*S, B, *grid)."""
-        batch = indices.shape[: indices.ndim - len(self.grid)]
-        flat = rearrange(indices.reshape(-1, self.codebooks, math.prod(self.places)), "b m p -> (b p) m")
-        return self._to_maps(self.vectors_of(flat), batch)
-
-    def _to_grid(self, indices: Tensor, batch: torch.Size) -> Tensor:
-        return rearrange(indices, "(b p) m -> b m p", p=math.prod(self.places)).reshape(*batch, *self.grid)
-
-    def _to_maps(self, vectors: Tensor, batch: torch.Size) -> Tensor:
-        return rearrange(vectors, "(b p) d -> b d p", p=math.prod(self.places)).reshape(*batch, *self.latent_shape)
+def to_vectors(h: Tensor) -> Tensor:
+    """Return features (B, C, *places) as vectors (B · places, C) in float32 or better."""
+    return rearrange(at_least_float32(h), "b c ... -> (b ...) c")
 
 
 def straight_through(chosen: Tensor, vectors: Tensor) -> Tensor:

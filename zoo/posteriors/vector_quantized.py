@@ -19,7 +19,7 @@ class VectorQuantized(CodebookQuantiser):
 
     Choose it for discrete latents and sharp reconstructions; samples then need a prior over codes, such as
     ``fitted_prior: pixelcnn``. Under the prior ``uniform_codes`` the KL divergence is n log K nats for n places,
-    whatever x is. A linear map of the features at each place gives :math:`z_e`, and
+    whatever x is. A linear map of the features at each place, standardised, gives :math:`z_e`, and
 
     .. math:: k = argmin_j ‖z_e − e_j‖, \quad z = e_k, \quad ∂z/∂z_e = I, \quad loss = β ‖z_e − sg(e_k)‖²,
 
@@ -32,6 +32,8 @@ class VectorQuantized(CodebookQuantiser):
     Args:
         codes: K.
         commitment: β, weight of the commitment loss; a number or a schedule.
+        standardise: whether each channel of :math:`z_e` is standardised over the batch, which keeps the encoder from
+            making all of them alike.
         decay: γ of the codebook's moving averages.
         restart_below: use of a code, relative to the mean, below which it restarts at a vector of the batch; 0: never.
         initialisation: how the first batch starts the codebook: ``batch``, random vectors of it, or ``kmeans``.
@@ -40,6 +42,9 @@ class VectorQuantized(CodebookQuantiser):
         van den Oord, Vinyals & Kavukcuoglu (2017), Neural Discrete Representation Learning, equation 3 and appendix
         A.1. https://arxiv.org/abs/1711.00937
         Dhariwal et al. (2020), Jukebox, section 3 (restarts). https://arxiv.org/abs/2005.00341
+
+        Łańcucki et al. (2020), Robust Training of Vector Quantized Bottleneck Models, section III (standardised
+        channels). https://arxiv.org/abs/2005.08520
 
     Example:
         >>> import torch
@@ -56,11 +61,12 @@ class VectorQuantized(CodebookQuantiser):
         latent_dim: int,
         codes: PositiveInt = 512,
         commitment: NonNegativeWeight = 0.25,
+        standardise: bool = True,
         decay: Annotated[float, Field(ge=0, lt=1)] = 0.99,
         restart_below: Annotated[float, Field(ge=0, lt=0.5)] = 0.1,
         initialisation: Initialisation = "batch",
     ) -> None:
-        super().__init__(feature_shape, latent_dim, codes, 1, commitment)
+        super().__init__(feature_shape, latent_dim, codes, 1, commitment, standardise)
         self.codebook = EmaCodebook(
             codes, latent_dim, decay=decay, restart_below=restart_below, initialisation=initialisation
         )

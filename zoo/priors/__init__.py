@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -30,8 +30,8 @@ class Prior(nn.Module, ABC):
     needs_density: ClassVar[bool] = False
 
     @abstractmethod
-    def forward(self) -> Distribution:
-        """Return p(z)."""
+    def forward(self, *args: Any, **kwargs: Any) -> Distribution:
+        """Return p(z): a subclass takes no arguments, or the parameter ``inference``."""
 
     def fit(self, latents: Tensor) -> bool:
         """Fit the prior to latents (N, *latent_shape) in closed form; return False if it has none."""

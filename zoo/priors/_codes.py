@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -11,6 +11,12 @@ from zoo.quantisation.distributions import CodeVectors
 
 if TYPE_CHECKING:
     from zoo.model.inference import Inference
+    from zoo.posteriors import Quantiser
+
+
+def quantiser_of(inference: Inference) -> Quantiser:
+    """Return the model's posterior, which knows the vector of each code."""
+    return cast("Quantiser", inference.model.posterior)
 
 
 def fit_loss_of_codes(inference: Inference) -> Tensor:

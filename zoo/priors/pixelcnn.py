@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from zoo.errors import ComponentError
 from zoo.priors import Prior
-from zoo.priors._codes import fit_loss_of_codes
+from zoo.priors._codes import fit_loss_of_codes, quantiser_of
 from zoo.quantisation.autoregressive import AutoregressiveCodes, AutoregressiveNetwork, AutoregressiveVectors
 from zoo.registry import register
 
@@ -85,7 +85,7 @@ class PixelCnn(Prior):
         """Return p(z), with batch shape (), or p(z|y), with batch shape (B,)."""
         condition = inference.condition if self.condition_dim else None
         codes = AutoregressiveCodes(self.network, self.grid, condition)
-        return AutoregressiveVectors(codes, inference.model.posterior)
+        return AutoregressiveVectors(codes, quantiser_of(inference))
 
     def fit_loss(self, inference: Inference, z: Tensor) -> Tensor:
         """Return −E log p(z) in nats, of codes that the posterior draws."""
@@ -131,11 +131,9 @@ class GatedPixelCnn(AutoregressiveNetwork):
         self.embedding = nn.Embedding(codes, channels)
         self.layers = nn.ModuleList(_GatedLayer(channels, kernel_size, condition_dim) for _ in range(depth))
         last = nn.Conv2d(channels, codes, 1)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        self.output = nn.Sequential(
-            nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Dropout2d(dropout), last
-        )
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
+        self.output = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Dropout2d(dropout), last)
 
     def forward(self, indices: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the logits of each code given those before it."""

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from zoo.errors import ComponentError
 from zoo.priors import Prior
-from zoo.priors._codes import fit_loss_of_codes
+from zoo.priors._codes import fit_loss_of_codes, quantiser_of
 from zoo.quantisation.autoregressive import AutoregressiveCodes, AutoregressiveNetwork, AutoregressiveVectors
 from zoo.registry import register
 
@@ -27,8 +27,8 @@ class TransformerPrior(Prior):
     r"""p(k) = Π_i p(k_i | k_<i, y) over the codes of any grid, by causal attention to all codes before.
 
     Choose it as ``fitted_prior`` of a model with a quantiser, for codes of several codebooks, on several grids, or
-    where codes far apart matter; for small maps of one codebook ``pixelcnn`` is as good and trains faster. Codes come in
-    the order of the flattened grid, so coarse codebooks of ``residual_quantized`` before fine ones. In a conditional
+    where codes far apart matter; for small maps of one codebook ``pixelcnn`` is as good and trains faster. Codes come
+    in the order of the flattened grid, so coarse codebooks of ``residual_quantized`` before fine ones. In a conditional
     model it learns p(k|y). It begins as the uniform distribution.
 
     A sample takes n steps for n codes. :meth:`tempered
@@ -87,7 +87,7 @@ class TransformerPrior(Prior):
         """Return p(z), with batch shape (), or p(z|y), with batch shape (B,)."""
         condition = inference.condition if self.condition_dim else None
         codes = AutoregressiveCodes(self.network, self.grid, condition)
-        return AutoregressiveVectors(codes, inference.model.posterior)
+        return AutoregressiveVectors(codes, quantiser_of(inference))
 
     def fit_loss(self, inference: Inference, z: Tensor) -> Tensor:
         """Return −E log p(z) in nats, of codes that the posterior draws."""
@@ -154,8 +154,7 @@ class CausalTransformer(AutoregressiveNetwork):
     def forward(self, indices: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the logits of each code given those before it."""
         before = self._embed(indices[:, :-1], slice(0, self.places - 1))
-        start = repeat(self.start, "w -> n 1 w", n=len(indices))
-        h = torch.cat([start, before], dim=1) + self._positions(slice(0, self.places), condition)
+        h = torch.cat([self._start(len(indices)), before], dim=1) + self._positions(slice(0, self.places), condition)
         for block in self.blocks:
             h, _ = block(h)
         return self._logits(h, slice(0, self.places))
@@ -166,7 +165,7 @@ class CausalTransformer(AutoregressiveNetwork):
         """Return codes (count, n); keys and values of earlier places are kept, so each place is computed once."""
         indices = torch.zeros(count, self.places, dtype=torch.long, device=device)
         kept: list[tuple[Tensor, Tensor] | None] = [None] * len(self.blocks)
-        h = repeat(self.start, "w -> n 1 w", n=count)
+        h = self._start(count)
         for place in range(self.places):
             here = slice(place, place + 1)
             h = h + self._positions(here, condition)
@@ -176,6 +175,10 @@ class CausalTransformer(AutoregressiveNetwork):
             h = self._embed(indices[:, here], here)
         return indices
 
+    def _start(self, count: int) -> Tensor:
+        """Return the input at the first place, (count, 1, width)."""
+        return repeat(self.start, "width -> count 1 width", count=count)
+
     def _embed(self, indices: Tensor, places: slice) -> Tensor:
         embedded: Tensor = self.embedding(indices + self.codes * self.codebook_of_place[places])
         return embedded
@@ -183,7 +186,7 @@ class CausalTransformer(AutoregressiveNetwork):
     def _positions(self, places: slice, condition: Tensor | None) -> Tensor:
         """Return what is added to the inputs, (1 or N, places, width): where a place is, and the condition."""
         axes = [embedding(self.coordinates[places, axis]) for axis, embedding in enumerate(self.axes)]
-        position: Tensor = sum(axes[1:], axes[0])[None]
+        position = torch.stack(axes).sum(0)[None]
         if self.condition is None or condition is None:
             return position
         return position + self.condition(condition)[:, None]
@@ -210,9 +213,7 @@ class _Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(
-        self, h: Tensor, kept: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, h: Tensor, kept: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Return the outputs (N, T, width), and the keys and values of all places so far."""
         query, key, value = rearrange(
             self.queries_keys_values(self.attention_norm(h)), "n t (s heads c) -> s n heads t c", s=3, heads=self.heads

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from zoo.priors import Prior
+from zoo.priors._codes import quantiser_of
 from zoo.quantisation.distributions import CodeVectors, UniformCodes
 from zoo.registry import register
 
@@ -27,12 +28,9 @@ class UniformCodesPrior(Prior):
 
     Example:
         >>> import torch, zoo
-        >>> model = zoo.build({
-        ...     "objective": "vae", "data_shape": [1, 8, 8], "latent_dim": 4, "encoder": "mlp", "decoder": "mlp",
-        ...     "posterior": {"name": "vector_quantized", "codes": 16}, "prior": "uniform_codes", "likelihood": "bernoulli",
-        ... })
-        >>> model.loss(torch.rand(2, 1, 8, 8)).terms["kl"]  # log 16
-        tensor(2.7726)
+        >>> model = zoo.build("vqvae-conv-16d", data_shape=(1, 8, 8))  # a map of 2×2 codes, 128 at each place
+        >>> model.loss(torch.rand(2, 1, 8, 8)).terms["kl"]  # 4 log 128
+        tensor(19.4081)
     """
 
     discrete: ClassVar[bool] = True
@@ -43,5 +41,5 @@ class UniformCodesPrior(Prior):
 
     def forward(self, inference: Inference) -> CodeVectors:
         """Return the distribution over the vectors of codes, with batch shape ()."""
-        model = inference.model
-        return CodeVectors(UniformCodes(self.codes, self.grid, model.device), model.posterior)
+        codes = UniformCodes(self.codes, self.grid, inference.model.device)
+        return CodeVectors(codes, quantiser_of(inference))

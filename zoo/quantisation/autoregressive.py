@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from einops import rearrange, repeat
+from einops import rearrange
 from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
 
@@ -92,9 +92,7 @@ class AutoregressiveCodes(Distribution):
 
     def tempered(self, temperature: float = 1.0, top_k: int | None = None) -> AutoregressiveCodes:
         """Return the distribution with another temperature, limited to the ``top_k`` most probable codes."""
-        return AutoregressiveCodes(
-            self.network, self.event_shape, self.condition, temperature=temperature, top_k=top_k
-        )
+        return AutoregressiveCodes(self.network, self.event_shape, self.condition, temperature=temperature, top_k=top_k)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return log p(k) in nats, (*batch), of code numbers (*batch, *grid)."""
@@ -105,7 +103,7 @@ class AutoregressiveCodes(Distribution):
         return chosen.sum(-1).reshape(batch)
 
     @torch.no_grad()
-    def sample(self, sample_shape: Shape = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Shape = ()) -> Tensor:
         """Draw code numbers (*sample_shape, *batch, *grid), one place after the other."""
         shape = self._extended_shape(torch.Size(sample_shape))
         batch = shape[: len(shape) - len(self.event_shape)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -94,11 +95,12 @@ class EmaCodebook(nn.Module):
     @torch.no_grad()
     def nearest(self, vectors: Tensor) -> Tensor:
         """Return the numbers (N,) of the codes nearest to ``vectors`` (N, D); of equals, the first."""
-        codebook = at_least_float32(self.vectors)
+        vectors = at_least_float32(vectors.detach())
+        codebook = self.vectors.to(vectors.dtype)
         # ‖v − e‖² = ‖v‖² − 2 (v·e − ½ ‖e‖²)
         offset = -0.5 * codebook.square().sum(1)
-        parts = at_least_float32(vectors.detach()).split(max(1, _SCORES_AT_A_TIME // self.codes))
-        return torch.cat([torch.addmm(offset.to(part.dtype), part, codebook.T.to(part.dtype)).argmax(1) for part in parts])
+        parts = vectors.split(max(1, _SCORES_AT_A_TIME // self.codes))
+        return torch.cat([torch.addmm(offset, part, codebook.T).argmax(1) for part in parts])
 
     def look_up(self, indices: Tensor) -> Tensor:
         """Return the vectors (…, D) of code numbers (…)."""
@@ -127,8 +129,8 @@ class EmaCodebook(nn.Module):
         """Start the codebook from the batch if nothing has started it before."""
         # Chosen by a mask, not by `if`: a look at the counts would make the host wait for the device at each step.
         is_new = self.counts.sum() == 0
-        mean_use = len(batch) * ProcessGroup.here(batch.device).count / self.codes
-        self._place(is_new.expand(self.codes), candidates, torch.full_like(self.counts, 2 * self.restart_below * mean_use))
+        use = 2 * self.restart_below * len(batch) * ProcessGroup.here(batch.device).count / self.codes
+        self._place(is_new.expand(self.codes), candidates, torch.full_like(self.counts, use))
         if not self._is_clustered:
             if bool(is_new):
                 for _ in range(_LLOYD_STEPS):
@@ -164,6 +166,13 @@ class EmaCodebook(nn.Module):
         self.vectors.copy_(torch.where(which[:, None], vectors, self.vectors))
         self.counts.copy_(torch.where(which, counts, self.counts))
         self.sums.copy_(torch.where(which[:, None], self.counts[:, None] * vectors, self.sums))
+
+
+class CodebookList(nn.ModuleList):
+    """Several codebooks."""
+
+    def __iter__(self) -> Iterator[EmaCodebook]:
+        return cast("Iterator[EmaCodebook]", super().__iter__())
 
 
 def perplexity(indices: Tensor, codes: int) -> Tensor:

@@ -44,7 +44,7 @@ class PointCodes(Distribution):
         """Return the same grids with a larger batch shape."""
         return PointCodes(self.indices.expand(*batch_shape, *self.event_shape), len(self.event_shape))
 
-    def sample(self, sample_shape: Shape = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Shape = ()) -> Tensor:
         """Return the grid, once for each sample asked for."""
         return self.indices.expand(self._extended_shape(torch.Size(sample_shape)))
 
@@ -78,7 +78,7 @@ class UniformCodes(Distribution):
         self.codes, self.device = codes, device
         super().__init__(torch.Size(), torch.Size(grid), validate_args=False)
 
-    def sample(self, sample_shape: Shape = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Shape = ()) -> Tensor:
         """Draw grids (*sample_shape, *grid)."""
         return torch.randint(self.codes, self._extended_shape(torch.Size(sample_shape)), device=self.device)
 
@@ -108,7 +108,7 @@ class CodeVectors(Distribution):
         self.codes, self.quantiser = codes, quantiser
         super().__init__(codes.batch_shape, torch.Size(quantiser.latent_shape), validate_args=False)
 
-    def sample(self, sample_shape: Shape = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Shape = ()) -> Tensor:
         """Draw codes and return their vectors, (*sample_shape, *batch, *latent_shape)."""
         with torch.no_grad():
             return self.quantiser.embed(self.codes.sample(torch.Size(sample_shape)))

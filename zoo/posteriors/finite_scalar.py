@@ -1,0 +1,118 @@
+"""Finite scalar quantisation: each number of the vector at a place is rounded to one of a few levels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from zoo.errors import ComponentError
+from zoo.posteriors._quantised import Choice, CodebookQuantiser, straight_through
+from zoo.registry import register
+
+_LEVELS: Mapping[int, tuple[int, ...]] = {
+    3: (8, 6, 5),
+    4: (8, 5, 5, 5),
+    5: (7, 5, 5, 5, 5),
+    6: (8, 8, 8, 5, 5, 5),
+}
+"""Table 1 of the source: 2⁸, 2¹⁰, 2¹² and 2¹⁶ codes, approximately."""
+
+_STRETCH = 1e-3
+
+
+@register("posterior", "finite_scalar")
+class FiniteScalar(CodebookQuantiser):
+    r"""Each of d numbers at a place, rounded to one of L_i levels between −1 and 1: FSQ.
+
+    Choose it where a codebook collapses or is tiresome: the Π L_i codes are a fixed grid, there is nothing to learn, no
+    loss of its own, and nearly all codes are used. A linear map of the features gives :math:`v`, and
+
+    .. math:: z_i = round(½ (L_i − 1) tanh(v_i + s_i) − o_i) / ⌊L_i / 2⌋,
+
+    with :math:`o_i = ½` for even L_i and 0 for odd ones, and s_i such that v = 0 gives z = 0. Gradients pass straight
+    through the rounding. Under the prior ``uniform_codes`` the KL divergence is n Σ log L_i nats for n places.
+
+    Shapes:
+        features (B, C, *places) → z (B, latent_dim, *places), code numbers (B, *places) below Π L_i.
+
+    Args:
+        levels: L_i, one number for each of the ``latent_dim`` channels; if not given, those of the source for 3 to 6
+            channels, which make about 2⁸, 2¹⁰, 2¹² and 2¹⁶ codes. At least 5 levels each are advised.
+        standardise: whether each channel of v is standardised over the batch, which keeps the encoder from making all
+            of them alike.
+
+    Raises:
+        ComponentError: there are not as many levels as channels.
+
+    Source:
+        Mentzer et al. (2023), Finite Scalar Quantization: VQ-VAE Made Simple, section 3 and table 1.
+        https://arxiv.org/abs/2309.15505
+
+        Łańcucki et al. (2020), Robust Training of Vector Quantized Bottleneck Models, section III (standardised
+        channels). https://arxiv.org/abs/2005.08520
+
+    Example:
+        >>> posterior = FiniteScalar(feature_shape=(64, 7, 7), latent_dim=3, levels=[8, 6, 5])
+        >>> q = posterior(torch.randn(5, 64, 7, 7))
+        >>> posterior.codes, q.mean.shape, posterior.indices(q.mean).shape
+        (240, torch.Size([5, 3, 7, 7]), torch.Size([5, 7, 7]))
+    """
+
+    levels: Tensor
+    radix: Tensor
+
+    def __init__(
+        self,
+        *,
+        feature_shape: tuple[int, ...],
+        latent_dim: int,
+        levels: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)] | None = None,
+        standardise: bool = True,
+    ) -> None:
+        chosen = list(levels or _LEVELS.get(latent_dim, ()))
+        if len(chosen) != latent_dim:
+            raise ComponentError(
+                f"expected {latent_dim} numbers (latent_dim), got {len(chosen) if levels else 'none'}",
+                where="levels",
+                remedy="Give the number of levels of each channel, such as `levels: [8, 6, 5]` for `latent_dim: 3`.",
+            )
+        super().__init__(feature_shape, latent_dim, math.prod(chosen), 1, 0.0, standardise)
+        self.register_buffer("levels", torch.tensor(chosen), persistent=False)
+        radix = torch.tensor([1, *chosen[:-1]]).cumprod(0)
+        self.register_buffer("radix", radix, persistent=False)
+
+    def choose(self, vectors: Tensor) -> Choice:
+        """Round vectors (N, D)."""
+        bounded = self._bounded(vectors)
+        digits = bounded.detach().round()
+        z = straight_through(digits, bounded) / self._half()
+        return Choice(self._numbers(digits), z)
+
+    def indices_of(self, vectors: Tensor) -> Tensor:
+        """Return the code numbers (N, 1) of vectors (N, D)."""
+        return self._numbers((vectors * self._half()).round())
+
+    def vectors_of(self, indices: Tensor) -> Tensor:
+        """Return the vectors (N, D) of code numbers (N, 1)."""
+        digits = indices // self.radix % self.levels
+        return (digits - self._half()) / self._half()
+
+    def _half(self) -> Tensor:
+        return self.levels // 2
+
+    def _bounded(self, vectors: Tensor) -> Tensor:
+        """Map real numbers to within half a step of the outermost levels."""
+        # Stretched a little, so that the outermost levels of odd numbers of them are reached before infinity.
+        width = (self.levels - 1) * (1 + _STRETCH) / 2
+        offset = torch.where(self.levels % 2 == 0, 0.5, 0.0)
+        return torch.tanh(vectors + torch.atanh(offset / width)) * width - offset
+
+    def _numbers(self, digits: Tensor) -> Tensor:
+        """Return the code numbers (N, 1) of rounded values (N, D), which are integers around 0."""
+        positive = torch.minimum((digits + self._half()).long().clamp_min(0), self.levels - 1)
+        return (positive * self.radix).sum(1, keepdim=True)

@@ -1,0 +1,144 @@
+"""Residual quantisation: each codebook quantises what those before it have left."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor
+
+from zoo.errors import InputError
+from zoo.posteriors._quantised import Choice, CodebookQuantiser, squared_distance, straight_through
+from zoo.quantisation.codebook import CodebookList, EmaCodebook, Initialisation
+from zoo.registry import register
+from zoo.spec.schedule import NonNegativeWeight
+
+_BEAM = 32
+_EXACT = 1e-4
+
+
+@register("posterior", "residual_quantized")
+class ResidualQuantized(CodebookQuantiser):
+    r"""L codes at each place, each for what the ones before it have left, z = e¹ + … + e^L.
+
+    Choose it for fine reconstructions with small codebooks: with :math:`r_0 = z_e`,
+
+    .. math:: k_l = argmin_j ‖r_{l−1} − e^l_j‖, \quad r_l = r_{l−1} − e^l_{k_l}, \quad z = z_e − r_L,
+
+    and the commitment loss β Σ_l ‖r_l‖². The rate is L log K nats a place; one codebook is ``vector_quantized``. With
+    ``depth_dropout``, training uses only the first codebooks in some steps, so that these alone make a coarse
+    reconstruction. The prior ``transformer`` models the codes, coarse before fine.
+
+    Shapes:
+        features (B, C, *places) → z (B, latent_dim, *places), code numbers (B, codebooks, *places).
+
+    Args:
+        codes: K, of each codebook.
+        codebooks: L.
+        commitment: β, weight of the commitment loss; a number or a schedule.
+        standardise: whether each channel of :math:`z_e` is standardised over the batch, which keeps the encoder from
+            making all of them alike.
+        depth_dropout: share of training steps that use a random number of codebooks, the first ones.
+        decay: γ of the codebooks' moving averages.
+        restart_below: use of a code, relative to the mean, below which it restarts at a vector of the batch; 0: never.
+        initialisation: how the first batch starts a codebook: ``batch``, random vectors of it, or ``kmeans``.
+
+    Source:
+        Lee et al. (2022), Autoregressive Image Generation using Residual Quantization, section 3.1.
+        https://arxiv.org/abs/2203.01941
+        Zeghidour et al. (2021), SoundStream, section III.C (depth dropout). https://arxiv.org/abs/2107.03312
+
+        Łańcucki et al. (2020), Robust Training of Vector Quantized Bottleneck Models, section III (standardised
+        channels). https://arxiv.org/abs/2005.08520
+
+    Example:
+        >>> import torch
+        >>> posterior = ResidualQuantized(feature_shape=(64, 7, 7), latent_dim=16, codes=32, codebooks=4)
+        >>> q = posterior(torch.randn(5, 64, 7, 7))
+        >>> q.mean.shape, q.codes.indices.shape
+        (torch.Size([5, 16, 7, 7]), torch.Size([5, 4, 7, 7]))
+    """
+
+    def __init__(
+        self,
+        *,
+        feature_shape: tuple[int, ...],
+        latent_dim: int,
+        codes: PositiveInt = 64,
+        codebooks: PositiveInt = 4,
+        commitment: NonNegativeWeight = 0.25,
+        standardise: bool = True,
+        depth_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        decay: Annotated[float, Field(ge=0, lt=1)] = 0.99,
+        restart_below: Annotated[float, Field(ge=0, lt=0.5)] = 0.1,
+        initialisation: Initialisation = "batch",
+    ) -> None:
+        super().__init__(feature_shape, latent_dim, codes, codebooks, commitment, standardise)
+        self.depth_dropout = depth_dropout
+        options = {"decay": decay, "restart_below": restart_below}
+        self.books = CodebookList(
+            EmaCodebook(codes, latent_dim, initialisation=initialisation, **options) for _ in range(codebooks)
+        )
+
+    def choose(self, vectors: Tensor) -> Choice:
+        """Return one code of each codebook for vectors (N, D)."""
+        kept = self._kept(vectors.device)
+        total = approximation = torch.zeros_like(vectors)
+        loss, indices = vectors.new_zeros(len(vectors)), []
+        for level, book in enumerate(self.books):
+            numbers, chosen = book(vectors - total)
+            indices.append(numbers)
+            # Every codebook learns what those before it leave, whether this step uses it or not.
+            total, approximation = total + chosen, approximation + kept[level] * chosen
+            loss = loss + kept[level] * squared_distance(vectors, total)
+        return Choice(torch.stack(indices, 1), straight_through(approximation, vectors), loss)
+
+    def indices_of(self, vectors: Tensor) -> Tensor:
+        """Return the numbers (N, L) of codes whose sums are ``vectors`` (N, D).
+
+        The first codes of a sum need not be those nearest to it, so the best partial sums are kept and extended.
+
+        Raises:
+            InputError: vectors that no codes were found for.
+        """
+        distinct, places = vectors.detach().unique(dim=0, return_inverse=True)
+        indices = self._search(distinct)
+        error = (self.vectors_of(indices) - distinct).abs().amax(1)
+        if bool((error > _EXACT * distinct.abs().amax().clamp_min(1.0)).any()):
+            raise InputError(
+                f"expected sums of one code of each of {self.codebooks} codebooks, got vectors that are none",
+                where="z",
+                remedy="Encode or sample latents, or `embed` code numbers. A distribution that `encode` returns holds "
+                "the numbers, as `codes`.",
+            )
+        return indices[places]
+
+    def vectors_of(self, indices: Tensor) -> Tensor:
+        """Return the sums (N, D) of the vectors of code numbers (N, L)."""
+        vectors = [book.look_up(numbers) for book, numbers in zip(self.books, indices.unbind(1), strict=True)]
+        return sum(vectors[1:], vectors[0])
+
+    def _kept(self, device: torch.device) -> Tensor:
+        """Return 1 for each codebook that this step uses and 0 for the others, (L,)."""
+        levels = torch.arange(self.codebooks, device=device)
+        if not (self.depth_dropout and self.training):
+            return torch.ones(self.codebooks, device=device)
+        is_limited = torch.rand((), device=device) < self.depth_dropout
+        last = torch.where(is_limited, torch.randint(self.codebooks, (), device=device), self.codebooks)
+        return (levels <= last).float()
+
+    def _search(self, vectors: Tensor) -> Tensor:
+        """Return, for each vector, the codes of the best sum that a beam search finds, (N, L)."""
+        residuals = vectors[:, None]
+        indices = torch.empty(len(vectors), 1, 0, dtype=torch.long, device=vectors.device)
+        for book in self.books:
+            # Exactly, not by a matrix product, whose rounding is larger than the distances that are looked for.
+            distances = torch.cdist(residuals, book.vectors, compute_mode="donot_use_mm_for_euclid_dist").flatten(1)
+            best = distances.topk(min(_BEAM, distances.shape[1]), dim=1, largest=False).indices
+            parent, code = best // self.codes, best % self.codes
+            residuals = residuals.gather(1, parent[..., None].expand(*parent.shape, residuals.shape[-1]))
+            residuals = residuals - book.look_up(code)
+            indices = indices.gather(1, parent[..., None].expand(*parent.shape, indices.shape[-1]))
+            indices = torch.cat([indices, code[..., None]], dim=2)
+        return indices[:, 0]
