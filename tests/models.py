@@ -19,7 +19,20 @@ IMAGE = (1, 8, 8)
 SIZES: Mapping[str, Mapping[str, Any]] = {
     "encoder": {"mlp": {"widths": [16]}, "conv": {"channels": [4, 6]}},
     "decoder": {"mlp": {"widths": [16]}, "conv": {"channels": [6, 4], "hidden": 8}, "conv_map": {"channels": [6, 4]}},
-    "prior": {"vamp": {"components": 5}, "mixture": {"components": 3}, "pixelcnn": {"width": 8, "layers": 2}},
+    "prior": {
+        "vamp": {"components": 5},
+        "mixture": {"components": 3},
+        "pixelcnn": {"width": 8, "depth": 2},
+        "transformer": {"width": 8, "depth": 1, "heads": 2},
+    },
+    "posterior": {
+        "vector_quantized": {"codes": 16},
+        "residual_quantized": {"codes": 8, "codebooks": 2},
+        "product_quantized": {"codes": 8, "codebooks": 2},
+        "two_level_quantized": {"codes": 8},
+        "finite_scalar": {"levels": [5, 4]},
+        "gumbel": {"codes": 8},
+    },
     "network": {"unet": {"channels": [4, 8]}},
     "regulariser": {"total_correlation_critic": {"width": 8, "depth": 2}},
 }

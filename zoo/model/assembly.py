@@ -15,6 +15,8 @@ from zoo.spec.options import check_options
 
 if TYPE_CHECKING:
     from zoo.objectives import Objective
+    from zoo.posteriors import Posterior
+    from zoo.priors import Prior
     from zoo.regularisers import Regulariser
 
 
@@ -34,6 +36,7 @@ def assemble(spec: ModelSpec) -> Model:
         )
     objective_class = cast("type[Objective]", find_component("objective", spec.objective.name, "model.objective"))
     resolved = resolve_components(spec)
+    _check_priors(resolved)
     roles = tuple(role for role in PARTS if getattr(resolved, role) is not None)
     wiring = Wiring(resolved, roles, uses_time=objective_class.uses_time)
     parts = dict(wiring.construct_parts())
@@ -140,18 +143,24 @@ def _check(spec: ModelSpec, model: Model) -> None:
         regulariser.check(spec, model)
     model.adversaries()
     if model.has("posterior"):
-        for role in ("prior", "fitted_prior"):
-            if model.has(role):
-                _check_prior(spec, role, model)
+        model.posterior.check(spec, model)
     if spec.conditioned is not None and (not spec.classes or model.objective.uses_time):
         reason = "it is conditioned on time as well" if spec.classes else "the model has no classes"
         raise ComponentError(f"expected null, since {reason}, got {list(spec.conditioned)}", where="model.conditioned")
 
 
-def _check_prior(spec: ModelSpec, role: str, model: Model) -> None:
-    prior = getattr(model, "latent_prior" if role == "prior" else role)
-    posterior, name = model.posterior, getattr(spec, role).name
-    posterior_name = spec.posterior.name if spec.posterior else "none"
+def _check_priors(spec: ModelSpec) -> None:
+    """Refuse priors that cannot work with the posterior, before they ask it for what it does not have."""
+    if spec.posterior is None:
+        return
+    posterior = cast("type[Posterior]", find_component("posterior", spec.posterior.name, "model.posterior"))
+    for role, component in (("prior", spec.prior), ("fitted_prior", spec.fitted_prior)):
+        if component is not None:
+            prior = cast("type[Prior]", find_component("prior", component.name, f"model.{role}"))
+            _check_prior(role, component.name, prior, spec.posterior.name, posterior)
+
+
+def _check_prior(role: str, name: str, prior: type[Prior], posterior_name: str, posterior: type[Posterior]) -> None:
     if prior.discrete and not posterior.discrete:
         raise ComponentError(
             f"the prior {name!r} is over discrete codes, but the posterior {posterior_name!r} has none",

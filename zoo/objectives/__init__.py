@@ -51,6 +51,11 @@ class Objective(nn.Module, ABC):
         An objective may take more options by keyword, each with a default; the model passes them on.
         """
 
+    @property
+    def weighs_draws(self) -> bool:
+        """Whether the loss is made of log p(z) and log q(z|x) at single draws rather than of KL divergences."""
+        return False
+
     def check(self, spec: ModelSpec, model: Model) -> None:
         """Refuse parts that cannot work under this objective.
 

@@ -84,6 +84,11 @@ class Iwae(Objective):
         self.num_samples, self.groups, self.elbo = num_samples, groups, elbo
         self.encoder_groups, self.gradient = encoder_groups, gradient
 
+    @property
+    def weighs_draws(self) -> bool:
+        """Whether the loss is made of log p(z) and log q(z|x) at single draws rather than of KL divergences."""
+        return True
+
     def check(self, spec: ModelSpec, model: Model) -> None:
         """Refuse a posterior without a density, or one that a gradient cannot work with."""
         check_has_density(spec, model)

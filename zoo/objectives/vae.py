@@ -79,6 +79,11 @@ class Vae(Objective):
         self.beta = ScheduledWeight(_warmed_up(as_schedule(beta), beta_warmup))
         self.num_samples, self.kl, self.bound, self.free_bits = num_samples, kl, bound, free_bits
 
+    @property
+    def weighs_draws(self) -> bool:
+        """Whether the loss is made of log p(z) and log q(z|x) at single draws rather than of KL divergences."""
+        return self.bound == "importance_weighted" or self.kl == "monte_carlo"
+
     def check(self, spec: ModelSpec, model: Model) -> None:
         """Refuse a posterior without a density."""
         check_has_density(spec, model)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from zoo.nn.head import Head, positive
+
+if TYPE_CHECKING:
+    from zoo.model import Model
+    from zoo.spec.model import ModelSpec
 
 __all__ = ["Density", "Head", "Level", "Posterior", "PosteriorDraw", "Quantiser", "positive", "posterior_mean"]
 
@@ -81,6 +86,13 @@ class Posterior(nn.Module, ABC):
         """Return losses (B,) of the posterior's own that are added to the objective, weighted by its options."""
         return {}
 
+    def check(self, spec: ModelSpec, model: Model) -> None:
+        """Refuse parts that the posterior cannot work with.
+
+        Raises:
+            ComponentError: names both, and what to use instead.
+        """
+
 
 class Quantiser(Posterior):
     """A posterior over discrete codes: z are the vectors (*S, B, *latent_shape) that the codes stand for.
@@ -92,14 +104,17 @@ class Quantiser(Posterior):
     Attributes:
         codes: K, how many codes there are at each place of the grid.
         grid: shape of the code numbers of one example.
-        codebooks: how many codebooks there are; if several, the first dimension of the grid says which.
     """
 
     density: ClassVar[Density] = "any"
     discrete: ClassVar[bool] = True
     codes: int
     grid: tuple[int, ...]
-    codebooks: int = 1
+
+    @property
+    def codebook_places(self) -> tuple[int, ...]:
+        """How many places of the flattened grid each codebook has, one after the other; one codebook has them all."""
+        return (math.prod(self.grid),)
 
     @abstractmethod
     def indices(self, z: Tensor) -> Tensor:

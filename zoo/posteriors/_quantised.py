@@ -109,6 +109,11 @@ class PlaceQuantiser(Quantiser):
         self.latent_shape = (latent_dim, *map_shape)
         self.places = math.prod(map_shape)
 
+    @property
+    def codebook_places(self) -> tuple[int, ...]:
+        """How many places of the flattened grid each codebook has, one after the other."""
+        return (self.places,) * self.codebooks
+
     @abstractmethod
     def indices_of(self, vectors: Tensor) -> Tensor:
         """Return the code numbers (N, M) of the vectors (N, D) of codes."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from einops import rearrange
 from pydantic import PositiveInt
@@ -17,6 +19,10 @@ from zoo.quantisation.distributions import CodeVectors, Shape
 from zoo.registry import register
 from zoo.spec.schedule import NonNegativeWeight, as_schedule
 from zoo.utils.precision import full_precision
+
+if TYPE_CHECKING:
+    from zoo.model import Model
+    from zoo.spec.model import ModelSpec
 
 
 @register("posterior", "gumbel")
@@ -43,8 +49,8 @@ class Gumbel(PlaceQuantiser):
         hard: whether training draws codes and relaxes only their gradient (straight-through).
 
     Raises:
-        ComponentError: the variables do not divide the channels evenly; a temperature is not positive; a density of
-            relaxed codes is asked for.
+        ComponentError: the variables do not divide the channels evenly; a temperature is not positive; the objective
+            or the prior needs the probability of relaxed codes.
 
     Source:
         Jang, Gu & Poole (2017), Categorical Reparameterization with Gumbel-Softmax, section 2.
@@ -77,6 +83,23 @@ class Gumbel(PlaceQuantiser):
         self.head = Head(feature_shape[0], variables * codes)
         self.vectors = nn.Parameter(torch.randn(variables, codes, latent_dim // variables))
         self.temperature, self.hard = ScheduledWeight(temperature), hard
+
+    def check(self, spec: ModelSpec, model: Model) -> None:
+        """Refuse a loss that needs the probability of relaxed codes, which have none."""
+        if model.objective.weighs_draws:
+            raise ComponentError(
+                f"objective {spec.objective.name!r} weighs draws by their densities, but in training draws of the "
+                "posterior 'gumbel' are relaxed, and have no probability",
+                where="model.objective",
+                remedy="Use objective `vae` with `kl: auto` and `bound: elbo`.",
+            )
+        if any(parameter.requires_grad for parameter in model.latent_prior.parameters()):
+            raise ComponentError(
+                f"the prior {spec.prior.name if spec.prior else None!r} is learned, but in training draws of the "
+                "posterior 'gumbel' are relaxed, and have no probability",
+                where="model.prior",
+                remedy="Use the prior `uniform_codes`, and fit another to the codes afterwards, as `fitted_prior`.",
+            )
 
     def forward(self, h: Tensor) -> CategoricalVectors:
         """Map features (B, C, *places) to categorical codes with batch shape (B,) and event shape (D, *places)."""
@@ -182,10 +205,9 @@ class RelaxedCodes(Independent):
             ComponentError: says what to use instead.
         """
         raise ComponentError(
-            "in training, draws of the posterior 'gumbel' are relaxed, and have no probability",
+            "draws of the posterior 'gumbel' are relaxed in training, and have no probability",
             where="model.posterior",
-            remedy="Use its KL divergence in closed form: the prior `uniform_codes`, and the objective `vae` with "
-            "`kl: auto` and `bound: elbo`. A prior over its codes may be fitted afterwards, as `fitted_prior`.",
+            remedy="Evaluate densities in evaluation mode, `model.eval()`.",
         )
 
     def expand(self, batch_shape: Shape, _instance: Distribution | None = None) -> RelaxedCodes:

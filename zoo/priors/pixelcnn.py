@@ -36,7 +36,7 @@ class PixelCnn(Prior):
     probable codes.
 
     Args:
-        channels: maps of each stack.
+        width: maps of each stack.
         depth: gated layers.
         kernel_size: side of the convolutions, an odd number.
         dropout: the share of maps that training sets to zero before the output.
@@ -62,23 +62,24 @@ class PixelCnn(Prior):
         *,
         posterior: Quantiser,
         condition_dim: int,
-        channels: PositiveInt = 64,
+        width: PositiveInt = 64,
         depth: PositiveInt = 8,
         kernel_size: PositiveInt = 5,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         super().__init__()
-        if len(posterior.grid) > 2 or posterior.codebooks > 1:
+        codebooks = len(posterior.codebook_places)
+        if len(posterior.grid) > 2 or codebooks > 1:
             raise ComponentError(
-                f"expected codes of one codebook on a map (h, w), got {posterior.codebooks} codebooks on a grid of "
-                f"shape {tuple(posterior.grid)}",
+                f"expected codes of one codebook on a map (h, w), got {codebooks} codebooks on a grid of shape "
+                f"{tuple(posterior.grid)}",
                 remedy="Use the prior `transformer`, which takes any grid.",
             )
         if kernel_size % 2 == 0:
             raise ComponentError(f"expected an odd number, got {kernel_size}", where="kernel_size")
         self.grid, self.condition_dim = posterior.grid, condition_dim
         self.network = GatedPixelCnn(
-            posterior.codes, posterior.grid, channels, depth, kernel_size, condition_dim=condition_dim, dropout=dropout
+            posterior.codes, posterior.grid, width, depth, kernel_size, condition_dim=condition_dim, dropout=dropout
         )
 
     def forward(self, inference: Inference) -> AutoregressiveVectors:
@@ -101,7 +102,7 @@ class GatedPixelCnn(AutoregressiveNetwork):
     Args:
         codes: K.
         grid: shape of the grid: (h, w), (n,) or ().
-        channels: maps of each of the two stacks.
+        width: maps of each of the two stacks.
         depth: gated layers.
         kernel_size: side of the convolutions, an odd number.
         condition_dim: length of the condition vector; 0: none.
@@ -117,7 +118,7 @@ class GatedPixelCnn(AutoregressiveNetwork):
         self,
         codes: int,
         grid: tuple[int, ...],
-        channels: int,
+        width: int,
         depth: int,
         kernel_size: int,
         *,
@@ -126,18 +127,18 @@ class GatedPixelCnn(AutoregressiveNetwork):
     ) -> None:
         super().__init__()
         self.codes = codes
-        self.height, self.width = (1,) * (2 - len(grid)) + tuple(grid)
-        self.places = self.height * self.width
-        self.embedding = nn.Embedding(codes, channels)
-        self.layers = nn.ModuleList(_GatedLayer(channels, kernel_size, condition_dim) for _ in range(depth))
-        last = nn.Conv2d(channels, codes, 1)
+        self.rows, columns = (1,) * (2 - len(grid)) + tuple(grid)
+        self.places = self.rows * columns
+        self.embedding = nn.Embedding(codes, width)
+        self.layers = nn.ModuleList(_GatedLayer(width, kernel_size, condition_dim) for _ in range(depth))
+        last = nn.Conv2d(width, codes, 1)
         for parameter in last.parameters():
             nn.init.zeros_(parameter)
-        self.output = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Dropout2d(dropout), last)
+        self.output = nn.Sequential(nn.ReLU(), nn.Conv2d(width, width, 1), nn.ReLU(), nn.Dropout2d(dropout), last)
 
     def forward(self, indices: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the logits of each code given those before it."""
-        maps = rearrange(self.embedding(indices), "n (h w) c -> n c h w", h=self.height)
+        maps = rearrange(self.embedding(indices), "n (h w) c -> n c h w", h=self.rows)
         # Shifted once, so that each layer may use the place itself: a row sees those above, a code those to its left.
         above, left = F.pad(maps, (0, 0, 1, -1)), F.pad(maps, (1, -1, 0, 0))
         for layer in self.layers:

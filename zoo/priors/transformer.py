@@ -78,7 +78,7 @@ class TransformerPrior(Prior):
             width,
             depth,
             heads,
-            codebooks=posterior.codebooks,
+            codebook_places=posterior.codebook_places,
             condition_dim=condition_dim,
             dropout=dropout,
         )
@@ -106,8 +106,8 @@ class CausalTransformer(AutoregressiveNetwork):
         width: length of the vector of each place, a multiple of ``heads``.
         depth: blocks of attention and MLP.
         heads: heads of attention.
-        codebooks: M; the first dimension of the grid says which codebook a code is of, and each has embeddings and
-            logits of its own.
+        codebook_places: how many places of the flattened grid each codebook has, one after the other; each codebook has
+            embeddings and logits of its own. By default one has them all.
         condition_dim: length of the condition vector; 0: none.
         dropout: the share of values that training sets to zero after attention and MLP.
 
@@ -128,7 +128,7 @@ class CausalTransformer(AutoregressiveNetwork):
         depth: int,
         heads: int,
         *,
-        codebooks: int = 1,
+        codebook_places: tuple[int, ...] = (),
         condition_dim: int = 0,
         dropout: float = 0.0,
     ) -> None:
@@ -137,7 +137,9 @@ class CausalTransformer(AutoregressiveNetwork):
         self.codes = codes
         coordinates = torch.cartesian_prod(*(torch.arange(size) for size in grid)).reshape(-1, len(grid))
         self.places = len(coordinates)
-        codebook = coordinates[:, 0] if codebooks > 1 else torch.zeros(self.places, dtype=torch.long)
+        self.codebook_places = tuple(codebook_places) or (self.places,)
+        codebooks = len(self.codebook_places)
+        codebook = torch.arange(codebooks).repeat_interleave(torch.tensor(self.codebook_places))
         self.register_buffer("codebook_of_place", codebook, persistent=False)
         self.register_buffer("coordinates", coordinates, persistent=False)
         self.embedding = nn.Embedding(codebooks * codes, width)
@@ -198,9 +200,8 @@ class CausalTransformer(AutoregressiveNetwork):
             return F.linear(h, self.weight[0], self.bias[0])
         if h.shape[1] == 1:
             return F.linear(h, self.weight[codebook[0]], self.bias[codebook[0]])
-        by_codebook = rearrange(h, "n (m p) w -> n m p w", m=len(self.weight))
-        logits = torch.einsum("n m p w, m k w -> n m p k", by_codebook, self.weight) + self.bias[:, None]
-        return rearrange(logits, "n m p k -> n (m p) k")
+        parts = h.split(self.codebook_places, dim=1)
+        return torch.cat([F.linear(*each) for each in zip(parts, self.weight, self.bias, strict=True)], dim=1)
 
 
 class _Block(nn.Module):

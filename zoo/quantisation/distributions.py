@@ -50,8 +50,9 @@ class PointCodes(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return 0 where ``value`` (…, *grid) is the grid, and −∞ elsewhere."""
-        same = (value == self.indices).reshape(*value.shape[: value.ndim - len(self.event_shape)], -1).all(-1)
-        return torch.where(same, 0.0, -math.inf)
+        same = value == self.indices
+        same = same.reshape(*same.shape[: same.ndim - len(self.event_shape)], -1)
+        return torch.where(same.all(-1), 0.0, -math.inf)
 
     def entropy(self) -> Tensor:
         """Return 0 for each grid, (*batch)."""
