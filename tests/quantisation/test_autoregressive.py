@@ -131,6 +131,22 @@ def test_it_begins_uniform(make: Maker) -> None:
     torch.testing.assert_close(p.log_prob(all_grids(2, 2)), torch.full((81,), -4 * math.log(3)))
 
 
+@every_network
+def test_training_reaches_the_entropy_of_the_codes(make: Maker) -> None:
+    """Equal codes have log K nats in all; independent uniform ones log K each, which nothing can improve."""
+    for equal, nats in ((True, math.log(3)), (False, 4 * math.log(3))):
+        torch.manual_seed(0)
+        network = make((2, 2))
+        optimizer, losses = torch.optim.Adam(network.parameters(), lr=0.02), []
+        for _ in range(60):
+            codes = torch.randint(CODES, (100, 1, 1)).expand(-1, 2, 2) if equal else torch.randint(CODES, (100, 2, 2))
+            optimizer.zero_grad()
+            losses.append(-AutoregressiveCodes(network, (2, 2)).log_prob(codes).mean())
+            losses[-1].backward()
+            optimizer.step()
+        assert torch.stack(losses[-10:]).mean().item() == pytest.approx(nats, abs=0.08)
+
+
 def test_a_small_temperature_draws_the_most_probable_code_each_time() -> None:
     p = AutoregressiveCodes(random(pixelcnn), (2, 2))
     draws = p.tempered(1e-4).sample((20,))
