@@ -1,4 +1,9 @@
+import contextlib
+import io
+import os
 import pickle
+import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -373,5 +378,81 @@ def test_texts_in_one_split_and_numbers_in_another_are_refused(tmp_path):
 @pytest.mark.parametrize("labels", ["y.npy", "../labels/y.npy", "y-*.npy"])
 def test_relative_paths_start_from_a_folder_labels_of_a_file_too(tmp_path, labels):
     changed = Arrays.with_absolute_paths({"path": "x.npy", "labels": labels}, tmp_path)
-    assert changed == {"path": str(tmp_path / "x.npy"), "labels": str(tmp_path / labels)}
+    assert changed == {"path": str(tmp_path / "x.npy"), "labels": os.path.normpath(tmp_path / labels)}
     assert Arrays.with_absolute_paths({"path": "x.npz", "labels": "y"}, tmp_path)["labels"] == "y"
+
+
+HEADERS = {
+    "a flipped byte": "{'descr': '<f4', 'fortran_order': False, 'shape': (10, 4) ",
+    "Python": "if x:\n  y\n z",
+    "nested": "-" * 5000 + "1",
+    "more rows than any file": "{'descr': '<f4', 'fortran_order': False, 'shape': (10**30, 0), }",
+    "as many rows, written out": f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({10**30}, 0), }}",
+    "more numbers than any file": f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({2**40}, {2**40}), }}",
+    "texts of length 0": "{'descr': '<U0', 'fortran_order': False, 'shape': (10, 4), }",
+    "bytes of length 0": "{'descr': 'S0', 'fortran_order': False, 'shape': (10, 4), }",
+    "an array in each cell": "{'descr': ('<f4', (2,)), 'fortran_order': False, 'shape': (10, 4), }",
+    "truth in place of a size": "{'descr': '<f4', 'fortran_order': False, 'shape': (True, 4), }",
+    "a size below zero": "{'descr': '<f4', 'fortran_order': False, 'shape': (-10, 4), }",
+    "a key too many": "{'descr': '<f4', 'fortran_order': False, 'shape': (10, 4), 'x': 1}",
+    "another type": "{'descr': 'nonsense', 'fortran_order': False, 'shape': (10, 4), }",
+}
+
+
+def npy_bytes(header):
+    text = header.encode()
+    text += b" " * (-(len(text) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text + bytes(160)
+
+
+@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
+@pytest.mark.parametrize("limit", [1024, 0], ids=["held", "streamed"])
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_an_odd_header_is_refused_by_the_name_of_the_file(tmp_path, header, limit, suffix):
+    file = tmp_path / f"x.{suffix}"
+    if suffix == "npy":
+        file.write_bytes(npy_bytes(header))
+    else:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("x.npy", npy_bytes(header))
+    with pytest.raises(DataError, match=f"{file.name} cannot be read"):
+        load(file, in_memory_limit_mb=limit)
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("place", range(40, 150, 10))
+def test_a_damaged_archive_is_read_or_refused_by_name(tmp_path, how, place):
+    file, content = tmp_path / "x.npz", io.BytesIO()
+    values = np.random.default_rng(0).standard_normal((50, 4))
+    np.save(content, values)
+    with zipfile.ZipFile(file, "w", how) as archive:
+        archive.writestr("x.npy", content.getvalue())
+    damaged = bytearray(file.read_bytes())
+    damaged[place] ^= 0xFF
+    file.write_bytes(bytes(damaged))
+    with contextlib.suppress(DataError):
+        assert torch.equal(load(file).splits["train"].examples, torch.from_numpy(values).float())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+@pytest.mark.parametrize("which", ["path", "labels"])
+def test_a_pipe_is_not_waited_for(tmp_path, which):
+    np.save(tmp_path / "x.npy", VECTORS)
+    os.mkfifo(tmp_path / "pipe.npy")
+    options = {"path": tmp_path / "x.npy", "labels": str(tmp_path / "x.npy")} | {which: str(tmp_path / "pipe.npy")}
+    with pytest.raises(DataError, match=r"expected a file, .* is a pipe") as caught:
+        load(**options)
+    assert caught.value.where == which
+
+
+def test_labels_are_refused_by_their_header_before_they_are_unpacked(tmp_path):
+    file = tmp_path / "data.npz"
+    np.savez(file, x=VECTORS)
+    claims = {"many": ("|S1", f"({10**10},)"), "long": (f"|S{10**9}", "(12,)")}
+    with zipfile.ZipFile(file, "a") as archive:
+        for name, (kind, shape) in claims.items():
+            header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
+            archive.writestr(f"{name}.npy", npy_bytes(header))
+    for name, problem in (("many", "expected 12 labels"), ("long", "expected labels of at most 4 GB")):
+        with pytest.raises(DataError, match=problem):
+            load(file, labels=name)

@@ -97,6 +97,16 @@ def test_a_truncated_gzip_is_damage(name, tmp_path):
         load(name, tmp_path)
 
 
+def test_a_gzip_of_endless_zeros_is_damage(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("zoo.datasets._idx._LARGEST", 100_000)
+    raw = tmp_path / FAMILY[name] / "raw"
+    write_mnist(raw)
+    pack(raw)
+    (raw / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(10_000_000)))
+    with pytest.raises(DataError, match="expected at most 100,000 bytes, got more"):
+        load(name, tmp_path)
+
+
 def test_a_root_that_is_not_there_is_refused_without_download(name, tmp_path):
     with pytest.raises(DataError, match="does not exist") as caught:
         load(name, tmp_path / "nowhere", download=False)

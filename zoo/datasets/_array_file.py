@@ -16,8 +16,11 @@ from safetensors import safe_open
 from zoo.datasets._array_rows import Array, ArrayRows, Piece, naming_file
 from zoo.datasets._names import is_system_name
 from zoo.errors import DataError
+from zoo.utils.foreign import kind_of
 
 _FORMATS = "Formats: .npy, .npz, .safetensors."
+_LARGEST = 2**60
+"""Numbers in an array that no file can hold."""
 _WILDCARD = re.compile(r"[*?[]")
 
 
@@ -86,6 +89,8 @@ def find_files(path: str, where: str) -> list[Path]:
     place = Path(path).expanduser().absolute()
     if place.is_file():
         return [place]
+    if (kind := _kind_of(place)) is not None:
+        raise DataError(f"expected a file, {place} is {kind}", where=where, remedy=_FORMATS)
     if place.is_dir():
         raise DataError(f"{place} is a folder", where=where, remedy=f"Name its files: {place / '*.npy'}")
     first = next((number for number, part in enumerate(place.parts) if _WILDCARD.search(part)), None)
@@ -103,6 +108,14 @@ def find_files(path: str, where: str) -> list[Path]:
             remedy="* stands for any text, ? for one character; quote the pattern in a shell.",
         )
     return found
+
+
+def _kind_of(place: Path) -> str | None:
+    """Return what is there in place of a file or folder, such as a pipe, which would be waited for without end."""
+    try:
+        return None if place.is_dir() else kind_of(place.stat().st_mode)
+    except (OSError, ValueError):  # nothing is there, or a name that no file can have
+        return None
 
 
 def _npy_piece(path: Path, name: str) -> Piece:
@@ -130,8 +143,10 @@ def _npy_header(file: IO[bytes], path: Path, name: str) -> tuple[tuple[int, ...]
             remedy=f"Save texts, such as a column of pandas, with `{variable}.astype(str)`, and numbers with "
             f"`{variable}.astype(float)`. Rows of different lengths are no array: fill them up, or cut them.",
         )
-    if min(shape, default=0) < 0:
+    if not all(type(size) is int and 0 <= size <= _LARGEST for size in shape) or math.prod(shape) > _LARGEST:
         raise ValueError(f"its shape is {shape}")
+    if stored.itemsize == 0 or stored.subdtype is not None:
+        raise ValueError(f"its type is {stored}")
     return shape, by_column, stored
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from zoo.datasets._array_rows import Array
 from zoo.errors import DataError
 
+_LARGEST = 4_000_000_000
 _EXACT = 2**53
 """From here on, floats no longer tell neighbouring whole numbers apart."""
 
@@ -22,15 +23,11 @@ class Labels:
 
     Attributes:
         values: (N,) or (N, 1), whole numbers or texts.
-        name: what the array is called, with its file.
-        examples: what the array of the examples is called.
-        count: number of examples.
+        name: what their array is called, with its file.
     """
 
     values: Array
     name: str
-    examples: str
-    count: int
 
 
 def class_numbers(labels: Mapping[str, Labels]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
@@ -40,11 +37,11 @@ def class_numbers(labels: Mapping[str, Labels]) -> tuple[dict[str, Tensor], tupl
         DataError: labels are of another type or number; the message names their array.
 
     Example:
-        >>> numbers, names = class_numbers({"train": Labels(np.array([7, 3, 7]), "y in data.npz", "x", 3)})
+        >>> numbers, names = class_numbers({"train": Labels(np.array([7, 3, 7]), "y in data.npz")})
         >>> numbers["train"], names
         (tensor([1, 0, 1]), ('3', '7'))
     """
-    flat = {split: _checked(each) for split, each in labels.items()}
+    flat = {split: _flat(each) for split, each in labels.items()}
     texts = {split: values.dtype.kind == "U" for split, values in flat.items()}
     if len(set(texts.values())) > 1:
         one, other = (next(labels[split].name for split in texts if texts[split] is kind) for kind in (True, False))
@@ -57,17 +54,33 @@ def class_numbers(labels: Mapping[str, Labels]) -> tuple[dict[str, Tensor], tupl
     return {split: torch.from_numpy(part) for split, part in zip(flat, parts, strict=True)}, tuple(map(str, classes))
 
 
-def _checked(labels: Labels) -> Array:
-    """Return labels (N,) as int64 or texts."""
-    values = labels.values
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.shape != (labels.count,):
+def check_form(shape: tuple[int, ...], size: int, name: str, examples: str, count: int) -> None:
+    """Refuse labels by the header of their file, before they are read.
+
+    Args:
+        size: bytes that they take.
+        name: what their array is called, with its file.
+        examples: what the array of the examples is called, with its shape.
+        count: number of examples.
+
+    Raises:
+        DataError: they are not one for each example, or texts as long as books.
+    """
+    if shape not in ((count,), (count, 1)):
         raise DataError(
-            f"expected {labels.count} labels, one for each example in {labels.examples}, got {labels.name} of shape "
-            f"{labels.values.shape}",
-            where="labels",
+            f"expected {count} labels, one for each example in {examples}, got {name} of shape {shape}", where="labels"
         )
+    if size > _LARGEST:
+        raise DataError(
+            f"expected labels of at most {_LARGEST // 10**9} GB, got {name} of {size / 1e9:,.1f} GB",
+            where="labels",
+            remedy="Save the names of the classes, or their numbers.",
+        )
+
+
+def _flat(labels: Labels) -> Array:
+    """Return labels (N,) as int64 or texts."""
+    values = labels.values.reshape(-1)
     if values.dtype.kind == "S":
         return _decoded(values, labels.name)
     if values.dtype.kind == "U":

@@ -6,8 +6,6 @@ import io
 import math
 import os
 import threading
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
 
 from zoo.errors import DataError, ZooError
+from zoo.utils.foreign import reason
 
 Array = npt.NDArray[Any]
 _BLOCK, _MOST_OPEN = 16_000_000, 64
@@ -203,18 +201,18 @@ def _form(piece: Piece) -> str:
 
 @contextmanager
 def naming_file(path: Path) -> Iterator[None]:
-    """Turn the exceptions of readers of a damaged file into a :class:`DataError` that names it."""
+    """Turn whatever reading a damaged file raises into a :class:`DataError` that names it."""
     try:
         yield
     except ZooError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, SafetensorError) as error:
+    except Exception as error:  # NumPy's reader of headers alone raises a dozen types
         raise _damaged(path, error) from error
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
     return DataError(
-        f"{path} cannot be read: {error}",
+        f"{path} cannot be read: {reason(error)}",
         where="path",
         remedy="The file is damaged or of another format; write it again.",
     )

@@ -11,8 +11,11 @@ import torch
 from torch import Tensor
 
 from zoo.errors import DataError
+from zoo.utils.foreign import open_regular
 
 _UNSIGNED_BYTES = 8
+_LARGEST = 1_000_000_000
+"""Bytes that a file may have, unpacked."""
 
 
 def read_idx(path: Path, dimensions: int) -> Tensor:
@@ -52,10 +55,14 @@ def damaged(path: Path, problem: str) -> DataError:
 
 
 def _read(path: Path) -> bytes:
+    """Return the content of a file, which a gzipped one unpacks to no more than any of these datasets has."""
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
+        with open_regular(path) as raw, gzip.open(raw) if path.suffix == ".gz" else raw as file:
+            content = file.read(_LARGEST + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise damaged(path, f"it cannot be decompressed ({error})") from error
     except OSError as error:
         raise damaged(path, f"it cannot be read ({error})") from error
+    if len(content) > _LARGEST:
+        raise damaged(path, f"expected at most {_LARGEST:,} bytes, got more")
+    return content

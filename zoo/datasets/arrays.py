@@ -12,7 +12,7 @@ from torch import Tensor
 
 from zoo.datasets import SPLITS, Collection, Dataset, Indexable, Stored
 from zoo.datasets._array_file import ArrayFiles
-from zoo.datasets._array_labels import Labels, class_numbers
+from zoo.datasets._array_labels import Labels, check_form, class_numbers
 from zoo.datasets._array_rows import ArrayRows
 from zoo.datasets._array_values import StreamedRows, Values
 from zoo.datasets._names import listed, split_named
@@ -160,9 +160,10 @@ class Arrays(Dataset):
             return {}, ()
         labels = {}
         for split, name in names.items():
-            values = np.concatenate([*files.rows(name).blocks()] or [np.empty(0, dtype=np.int64)])
+            stored = files.rows(name)
             where = repr(name) if name == self._labels and Path(name).suffix == ".npy" else f"{name!r} in {self._path}"
-            labels[split] = Labels(values, where, f"{examples[split]!r} {rows[split].shape}", len(rows[split]))
+            check_form(stored.shape, stored.nbytes, where, f"{examples[split]!r} {rows[split].shape}", len(rows[split]))
+            labels[split] = Labels(np.concatenate([*stored.blocks()]), where)
         return class_numbers(labels)
 
 
