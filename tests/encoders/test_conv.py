@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+import zoo
 from zoo.encoders.conv import ConvEncoder
 from zoo.errors import ComponentError
 
@@ -30,6 +31,32 @@ def test_takes_series_of_any_length(length):
     )
     features = encoder(torch.rand(6, 3, length), torch.randn(6, 2))
     assert features.shape == (6, 5, -(-length // 4)) == (6, *encoder.feature_shape)
+
+
+def test_a_vae_of_series_learns():
+    torch.manual_seed(0)
+    model = zoo.build(
+        {
+            "objective": "vae",
+            "data_shape": (2, 37),
+            "latent_dim": 3,
+            "classes": 3,
+            "encoder": {"name": "conv", "channels": [4, 8]},
+            "posterior": "diagonal_gaussian",
+            "decoder": {"name": "conv", "channels": [8, 4]},
+            "likelihood": "gaussian",
+        }
+    )
+    x, labels = torch.randn(12, 1, 1) + torch.linspace(0, 6, 37).sin().expand(12, 2, 37), torch.arange(12) % 3
+    optimizer, losses = torch.optim.Adam(model.parameters(), lr=1e-2), []
+    for _ in range(30):
+        optimizer.zero_grad()
+        loss = model.loss(x, labels).total
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+    assert model.sample(2, labels[:2]).shape == (2, 2, 37)
 
 
 def test_a_hidden_layer_sets_the_features():

@@ -138,3 +138,16 @@ def test_a_model_of_mixed_columns_trains_imputes_and_keeps_its_groups_when_saved
     torch.testing.assert_close(restored.reconstruct(x), model.eval().reconstruct(x))
     assert torch.equal(model.impute(x, mask)[mask], x[mask])
     assert model.log_likelihood(x, mask=mask, num_samples=5).isfinite().all()
+
+
+def test_a_table_with_many_likelihoods_compiles_to_one_graph():
+    names = ["beta_binomial", "student_t"]
+    likelihood = build([*GROUPS, *({"likelihood": name} for name in names)], (9,))
+    raw, mask = torch.randn(3, *likelihood.parameter_shape), torch.rand(3, 9) > 0.3
+    x = likelihood(raw).sample()
+
+    def log_prob(values):
+        return likelihood.log_prob(likelihood(values), x, mask)
+
+    compiled = torch.compile(log_prob, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(raw), log_prob(raw))

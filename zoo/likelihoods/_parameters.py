@@ -76,7 +76,7 @@ class PositiveParameter(nn.Module):
     def forward(self, raw: Tensor) -> Tensor:
         """Return the parameter: from its own block of raw parameters, or as a tensor that broadcasts to ``raw``."""
         if self.mode == "fixed":
-            return torch.as_tensor(self.initial, dtype=raw.dtype, device=raw.device)
+            return raw.new_full((), self.initial)
         return F.softplus(raw + self.offset if self.mode == "per_pixel" else self.raw.to(raw.dtype)) + self.floor
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import cast
 
 import torch
 from pydantic import Field, PositiveInt
@@ -124,8 +124,10 @@ class Columns(Likelihood):
         """Return log p(x|z) in nats, of the observed values only where there is a mask."""
         if not isinstance(p, Joint):
             return super().log_prob(p, x, mask)
-        groups = zip(self._parts(x, mask), p.groups, strict=True)
-        return torch.stack([likelihood.log_prob(q, part, seen) for (likelihood, part, seen), q in groups]).sum(0)
+        log_probs = []
+        for index, (likelihood, part, seen) in enumerate(self._parts(x, mask)):
+            log_probs.append(likelihood.log_prob(p.groups[index], part, seen))
+        return torch.stack(log_probs).sum(0)
 
     def is_exact(self, x: Tensor) -> bool:
         """Return whether every column's log-density or log-probability is exact."""
@@ -153,15 +155,14 @@ class Columns(Likelihood):
     def _sizes(self) -> list[int]:
         return [likelihood.parameter_shape[0] for likelihood in self._likelihoods()]
 
-    def _likelihoods(self) -> Iterator[Likelihood]:
-        for likelihood in self.groups:
-            assert isinstance(likelihood, Likelihood)
-            yield likelihood
+    def _likelihoods(self) -> list[Likelihood]:
+        return [cast(Likelihood, likelihood) for likelihood in self.groups]
 
-    def _parts(self, x: Tensor, mask: Tensor | None = None) -> Iterator[tuple[Likelihood, Tensor, Tensor | None]]:
+    def _parts(self, x: Tensor, mask: Tensor | None = None) -> list[tuple[Likelihood, Tensor, Tensor | None]]:
+        """Return the likelihood, the values and the mask of each group."""
         values = x.split(self.widths, -1)
         masks = [None] * len(values) if mask is None else mask.split(self.widths, -1)
-        yield from zip(self._likelihoods(), values, masks, strict=True)
+        return list(zip(self._likelihoods(), values, masks, strict=True))
 
 
 def _build(group: ColumnGroup, where: str) -> Likelihood:

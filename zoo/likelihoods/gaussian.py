@@ -79,5 +79,5 @@ class Gaussian(Likelihood):
         elif self.scale_mode == "shared":
             mean, scale = raw, F.softplus(self.raw_scale) + self.floor
         else:
-            mean, scale = raw, torch.as_tensor(self.scale, dtype=raw.dtype, device=raw.device)
+            mean, scale = raw, raw.new_full((), self.scale)
         return Independent(Normal(mean, scale, validate_args=False), len(self.data_shape), validate_args=False)
