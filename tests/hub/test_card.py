@@ -94,9 +94,11 @@ def test_the_card_says_all_that_a_reader_needs(repository: Repository) -> None:
 
 def test_the_lines_of_use_run_as_they_stand(repository: Repository, environment: dict[str, str]) -> None:
     lines = re.search(r"## Use\n\n```python\n(.*?)\n```", card_of(repository), re.DOTALL)[1]
-    assert lines.count("\n") == 2
+    assert lines.count("\n") == 4
     assert 'zoo.load("hf://ada/digits")' in lines
-    program = f"{lines}\nassert samples.shape == (16, 1, 8, 8)"
+    program = (
+        f"{lines}\nassert samples.shape == (16, 1, 8, 8) and samples.dtype == 'uint8'\nassert codes.shape == (16, 2)"
+    )
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)
 
 

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.checkpoints.checkpoint import CONFIG, read_config
 from zoo.data import DataInfo
 from zoo.evaluation.measurement import Measurement
 from zoo.evaluation.record import measurements_of, metric_of
 from zoo.evaluation.tables import is_number, number, row_heading
 from zoo.registry import find_source, list_components
 from zoo.registry.inspection import describe_component
+from zoo.runs.card_data import facts_of_data, lines_of_use
 from zoo.runs.card_file import Card, is_untouched
 from zoo.runs.portable import portable
 from zoo.spec.documents import to_yaml
@@ -50,7 +52,9 @@ def renew_card(folder: Path, recipe: Recipe, info: DataInfo, evaluation: dict[st
     if untouched:
         shown = [figure for figure in folder.glob("figures/*") if f"figures/{figure.name}" in content]
         shown.sort(key=lambda figure: content.index(f"figures/{figure.name}"))
-        write_card(folder, recipe, info, evaluation, shown)
+        # What the model knows of its data is in the checkpoint, not in the recipe.
+        known = recipe.model_copy(update={"model": read_config(folder / CONFIG)})
+        write_card(folder, known, info, evaluation, shown)
     return untouched
 
 
@@ -76,8 +80,8 @@ def compose(
         _what_it_is(spec),
         *(_picture(figure) for figure in first),
         "## Use",
-        f"```python\n{_use(spec)}\n```",
-        *_training_data(recipe, info),
+        f"```python\n{lines_of_use(spec, PLACE)}\n```",
+        *_training_data(spec, recipe, info),
         *(_evaluation(evaluation) if evaluation else ()),
         *(_picture(figure) for figure in others),
         "## Limits",
@@ -174,16 +178,10 @@ def _what_it_is(spec: ModelSpec) -> str:
     )
 
 
-def _use(spec: ModelSpec) -> str:
-    """Return three lines that run as they stand, once the package is installed."""
-    if spec.classes:
-        labels = f"torch.arange(16) % {spec.classes}"
-        return f'import torch, zoo\nmodel = zoo.load("{PLACE}")\nsamples = model.sample(16, {labels})'
-    return f'import zoo\nmodel = zoo.load("{PLACE}")\nsamples = model.sample(16)'
-
-
-def _training_data(recipe: Recipe | None, info: DataInfo | None) -> Iterator[str]:
+def _training_data(spec: ModelSpec, recipe: Recipe | None, info: DataInfo | None) -> Iterator[str]:
+    facts = list(facts_of_data(spec))
     if recipe is None:
+        yield from ["## Training data", *facts] if facts else ()
         return
     data = recipe.data
     prepared = ", ".join(
@@ -193,6 +191,7 @@ def _training_data(recipe: Recipe | None, info: DataInfo | None) -> Iterator[str
     )
     yield "## Training data"
     yield f"`{data.name}`" + (f", prepared with {prepared}." if prepared else ".")
+    yield from facts
     if info:
         yield f"{info.citation}\n\nLicence of the data: {info.licence or 'not stated'}."
 
