@@ -137,7 +137,7 @@ def test_training_data_score_as_a_perfect_model_would(model: Model, data: Data) 
             "linear_probe",
             "all labels of the data are the same",
         ),
-        (split_of_tensor(torch.rand(50, 1, 8, 8)), "sample_quality", "training data are not at hand"),
+        (split_of_tensor(torch.rand(50, 1, 8, 8)), "sample_quality", "training data are not available"),
         (split_of_tensor(torch.rand(1, 1, 8, 8)), "active_units", "at least 2 examples"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Analysis: what can be computed of a model and its codes. Functions return tensors; :mod:`zoo.figures` draws them."""
+"""Analysis of a model and its codes: functions that return tensors, for metrics and figures."""

@@ -1,6 +1,6 @@
 """The codes of data: posterior means with their labels, and the covariance around each.
 
-Latents of any shape are flattened to vectors here, (N, d), so that what is computed of codes needs one form.
+Latents of any shape are flattened to vectors here, (N, d), so that the analysis of codes needs to know one shape only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from zoo.posteriors import posterior_mean
 
 
 class Codes(NamedTuple):
-    """Where a model puts data in its latent space.
+    """Where a model encodes data in its latent space.
 
     Attributes:
         means: (N, d) float32, the mean of q(z|x) of each example, flattened.

@@ -1,4 +1,4 @@
-"""The features of a dataset: its classifier is trained once, in seconds, and kept in the user's cache."""
+"""Features of a dataset: a classifier of it, which is trained once, in seconds, and kept in the user's cache."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from zoo.errors import CheckpointError, DataError, ZooWarning
 from zoo.utils.seeds import epoch_order, seeded
 
 _VERSION = 1
-"""Part of the key: raised when the network or its training changes, so that figures do not mix."""
+"""Part of the key: raised when the network or its training changes, so that metrics of two versions do not mix."""
 _STEPS, _BATCH, _RATE = 600, 128, 2e-3
 _LOOK_AT = 256
 
 
 def dataset_classifier(train: Split, *, cache: Path | None = None) -> FeatureClassifier:
-    """Return the classifier of a dataset, from the cache or trained now; the same data give the same one.
+    """Return the classifier of a dataset, from the cache or newly trained; the same data give the same classifier.
 
-    It is the same for data in [0, 1] and in [-1, 1], so that samples of a VAE and of a denoiser compare.
+    It is the same for data in [0, 1] and in [-1, 1], so that samples of a VAE and of a denoiser can be compared.
 
     Args:
         train: the training data, with labels.
@@ -111,7 +111,7 @@ def fingerprint(train: Split) -> str:
 
 
 def _read(path: Path, train: Split) -> FeatureClassifier | None:
-    """Return the classifier that was kept, or None if there is none that can be read."""
+    """Return the classifier in the cache, or None if there is none or it cannot be read."""
     if not path.is_file():
         return None
     classifier = _blank(train)
@@ -130,7 +130,7 @@ def _blank(train: Split) -> FeatureClassifier:
 
 
 def _in_unit(x: Tensor, train: Split) -> Tensor:
-    """Map bounded data to [0, 1], bytes to the last digit, or rounding would make another network of the same data."""
+    """Map bounded data to [0, 1], bytes exactly: otherwise rounding would train another network on the same data."""
     if train.info.data_range is None or tuple(train.info.data_range) == (0.0, 1.0):
         return x
     low, high = train.info.data_range

@@ -1,4 +1,4 @@
-"""How a denoiser does at each step of its chain, alone and beside the exact answer."""
+"""The error of a denoiser at each step of its chain, also compared with the exact answer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from zoo.objectives.denoising import Denoising
 
 
 class StepLosses(NamedTuple):
-    """Squared errors of a denoiser at some steps, summed over an example, means over examples, float64.
+    """Squared errors of a denoiser at some steps: sums over an example, means over examples, float64.
 
     Attributes:
         steps: (S,) the steps t.
         loss: (S,) E‖s − x_{t−1}‖².
-        floor: (S,) E tr Cov(x_{t−1}|x_t), which no s can get below; None without an oracle.
+        floor: (S,) E tr Cov(x_{t−1}|x_t), the lower bound for every s; None without an oracle.
         excess: (S,) E‖s − E[x_{t−1}|x_t]‖², so that loss = floor + excess up to sampling error; None likewise.
         gap_error: (S,) the standard error of loss − floor − excess; None likewise.
     """
@@ -36,14 +36,14 @@ class StepLosses(NamedTuple):
         """(S,) excess / floor of each step.
 
         Raises:
-            InputError: there was no oracle; likewise from ``excess_over_floor``.
+            InputError: there was no oracle.
         """
         floor, excess = self._parts()
         return excess / floor
 
     @property
     def excess_over_floor(self) -> float:
-        """The average of the excess over the average of the floor."""
+        """The average of the excess, divided by the average of the floor."""
         floor, excess = self._parts()
         return (excess.mean() / floor.mean()).item()
 
@@ -66,7 +66,7 @@ def denoising_of(model: Model) -> Denoising:
 
 
 def is_known_mixture(info: DataInfo) -> bool:
-    """Whether data are from a Gaussian mixture whose parameters are at hand."""
+    """Whether the data are from a Gaussian mixture with known parameters."""
     return {"weights", "means", "covariances"} <= set(info.facts)
 
 
@@ -86,7 +86,7 @@ def check_best_is_known(model: Model, info: DataInfo) -> None:
 
 
 def mixture_oracle(model: Model, info: DataInfo) -> MixtureOracle:
-    """Return the exact answer for a denoiser of data from the dataset ``gaussian_mixture``, in the data's scale."""
+    """Return the exact denoiser for data from the dataset ``gaussian_mixture``, in the scale of the data."""
     return MixtureOracle.of_facts(info.facts, denoising_of(model).chain, info.scaling.shift, info.scaling.span)
 
 
@@ -105,8 +105,8 @@ def losses_by_step(
     Args:
         x0: (N, *data_shape) data.
         labels: (N,) class numbers, for a conditional model.
-        steps: how many; all of the chain if not given or more than there are.
-        oracle: the exact answer, where it is known.
+        steps: number of steps; all of the chain if not given or more than there are.
+        oracle: the exact denoiser, where it is known.
     """
     objective = denoising_of(model)
     total = objective.chain.steps
@@ -126,7 +126,7 @@ def losses_by_step(
 
 
 def _errors(model: Model, x0: Tensor, labels: Tensor | None, t: int, oracle: MixtureOracle | None) -> Tensor:
-    """Return the loss of each example at step t, and where there is an oracle its floor and excess, (N, 1 or 3)."""
+    """Return the loss of each example at step t, and with an oracle its floor and excess, (N, 1) or (N, 3)."""
     objective = denoising_of(model)
     times = torch.full((len(x0),), t, device=x0.device)
     before, state = objective.chain.draw_pair(x0, times)

@@ -1,4 +1,4 @@
-"""Where a denoiser pulls the points of the plane, and where the best one would."""
+"""How a denoiser shifts the points of the plane, and how the best one would."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from zoo.diffusion.oracle import MixtureOracle
 from zoo.model import Model
 
 _FAR = 7.0
-"""Nats below the highest density: farther out, hardly a state in a thousand is found."""
+"""Nats below the highest density: fewer than one state in a thousand lies farther out."""
 
 
 class Field(NamedTuple):
-    """What a denoiser does to the plane at one step.
+    """How a denoiser shifts the plane at one step.
 
     Attributes:
         step: t.
-        points: (N, 2) states x_t of a square grid, where states are found.
+        points: (N, 2) states x_t of a square grid, those with a notable density.
         density: (N,) p(x_t).
         learned: (N, 2) the shift s(x_t, t) − x_t.
         exact: (N, 2) the shift E[x_{t−1}|x_t] − x_t.
-        cell: the distance of neighbours in the grid.
+        cell: the distance between neighbours in the grid.
     """
 
     step: int
@@ -45,7 +45,7 @@ class Field(NamedTuple):
 
 @torch.no_grad()
 def denoising_field(model: Model, oracle: MixtureOracle, step: int, size: int = 25) -> Field:
-    """Return the learned and the exact shift on the part of a square grid that holds nearly all states x_t."""
+    """Return the learned and the exact shift on the part of a square grid that contains nearly all states x_t."""
     objective = denoising_of(model)
     law = oracle.marginal(step)
     reach = (law.mean.abs() + 2.5 * law.stddev).max().item()

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 FEATURES = 32
-"""Few enough that a few hundred examples tell their covariance."""
+"""Few enough to estimate their covariance from a few hundred examples."""
 
 
 class FeatureClassifier(nn.Module):
     """Two strided convolutions for images, one hidden layer for other data; then 32 features, then the classes.
 
-    The features are what the last hidden layer gives before its nonlinearity, where they are nearest to Gaussian.
+    The features are the outputs of the last hidden layer before its nonlinearity, where they are closest to Gaussian.
 
     Example:
         >>> FeatureClassifier((1, 8, 8), classes=10).features(torch.rand(5, 1, 8, 8)).shape

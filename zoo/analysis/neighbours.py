@@ -1,4 +1,4 @@
-"""Nearest neighbours in a few thousand points: distances in blocks that fit memory, and what neighbours say."""
+"""Nearest neighbours among a few thousand points: distances in blocks that fit in memory, and votes of neighbours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from zoo.errors import DataError
 
 _BLOCK = 1 << 24
-"""Distances held at a time."""
+"""Number of distances in memory at a time."""
 
 
 def distance_blocks(rows: Tensor, columns: Tensor) -> Iterator[tuple[slice, Tensor]]:
@@ -22,10 +22,10 @@ def distance_blocks(rows: Tensor, columns: Tensor) -> Iterator[tuple[slice, Tens
 
 
 def neighbour_radius(points: Tensor, k: int) -> Tensor:
-    """Return the distance of each point (N, d) to its k-th nearest neighbour, itself not counted, (N,).
+    """Return the distance of each point (N, d) to its k-th nearest neighbour other than itself, (N,).
 
     Raises:
-        DataError: there are not more than k points.
+        DataError: there are k points or fewer.
 
     Example:
         >>> neighbour_radius(torch.tensor([[0.0], [1.0], [3.0]]), k=1)
@@ -33,14 +33,14 @@ def neighbour_radius(points: Tensor, k: int) -> Tensor:
     """
     if len(points) <= k:
         raise DataError(f"expected more than k = {k} points, got {len(points)}", where="neighbours")
-    # The point itself is the nearest of all, at distance 0.
+    # The nearest of all is the point itself, at distance 0.
     return torch.cat([block.kthvalue(k + 1, dim=1).values for _, block in distance_blocks(points, points)])
 
 
 def neighbours_vote(points: Tensor, known: Tensor, labels: Tensor, *, k: int = 10, same: bool = False) -> Tensor:
-    """Return the label that most of the k nearest known points have, for each point, (N,) int64.
+    """Return the most frequent label among the k nearest known points, for each point, (N,) int64.
 
-    On a tie, the label of which a neighbour is nearer wins.
+    On a tie, the label with the nearer neighbours wins.
 
     Args:
         points: (N, d).
@@ -61,7 +61,7 @@ def neighbours_vote(points: Tensor, known: Tensor, labels: Tensor, *, k: int = 1
     if len(known) < k + same:
         raise DataError(f"expected at least {k + same} points with labels, got {len(known)}", where="neighbours")
     classes, targets = labels.unique(return_inverse=True)
-    # Less than a whole vote in all, and more for the nearer: it decides between equal numbers of votes alone.
+    # The extra weights add up to less than one vote, so they only decide between equal numbers of votes.
     weights = 1 + torch.linspace(0.5, 0.0, k, dtype=torch.float64) / k
     chosen = []
     for block, distances in distance_blocks(points, known):

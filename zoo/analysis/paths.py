@@ -1,7 +1,7 @@
 r"""Paths between two codes: straight, on a sphere, and along the geodesic of the decoder.
 
 A decoder g maps the latent space into the data space and pulls the Euclidean metric back: a step dz costs
-‖J dz‖², with J the Jacobian of g. The geodesic is the path on which the decoded data change least in all.
+‖J dz‖², with J the Jacobian of g. The geodesic is the path along which the decoded data change least in total.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Decode = Callable[[Tensor], Tensor]
 
 
 def find_path(kind: PathKind, start: Tensor, end: Tensor, steps: int, decode: Decode) -> Tensor:
-    """Return a path of a kind by name, (steps, d).
+    """Return a path, (steps, d), of a kind given by name.
 
     Args:
-        decode: maps codes (N, d) to data (N, *data_shape); only the geodesic asks it.
+        decode: maps codes (N, d) to data (N, *data_shape); only the geodesic uses it.
     """
     if kind not in get_args(PathKind):
         raise InputError(f"expected one of {', '.join(get_args(PathKind))}, got {kind!r}", where="kind")
@@ -54,7 +54,7 @@ def spherical_path(start: Tensor, end: Tensor, steps: int) -> Tensor:
     cosine = (start @ end / (first * last).clamp_min(1e-12)).clamp(-1, 1)
     angle = torch.arccos(cosine)
     if angle < 1e-4 or angle > torch.pi - 1e-4 or min(first, last) < 1e-6:
-        return linear_path(start, end, steps)  # the same direction, or none that leads there
+        return linear_path(start, end, steps)  # the same direction, or opposite ones, between which no arc is defined
     share = torch.linspace(0, 1, steps, dtype=start.dtype)[:, None]
     directions = (torch.sin((1 - share) * angle) * start / first + torch.sin(share * angle) * end / last) / angle.sin()
     return directions * torch.lerp(first, last, share)
@@ -65,14 +65,14 @@ def geodesic_path(
 ) -> Tensor:
     r"""Return codes on the shortest path in the data space, at equal steps there, (steps, d).
 
-    The energy of the polygon, Σ ‖g(z_{i+1}) − g(z_i)‖², is minimised over its inner corners by L-BFGS, beginning
-    with the straight line: a minimum has equal steps, and its length is that of the geodesic up to the square of
-    the step. It is a local minimum, the one next to the straight line.
+    The energy of the polygon, Σ ‖g(z_{i+1}) − g(z_i)‖², is minimised over its inner corners by L-BFGS, starting
+    from the straight line: a minimum has equal steps, and its length is that of the geodesic up to the square of
+    the step. It is the local minimum next to the straight line.
 
     Args:
         decode: g, maps codes (N, d) to data (N, *data_shape), differentiable.
-        segments: pieces of the polygon; at least ``steps`` − 1 are used.
-        iterations: of L-BFGS at most.
+        segments: number of segments of the polygon; at least ``steps`` − 1 are used.
+        iterations: maximum number of iterations of L-BFGS.
 
     Source:
         Shao, Kumar & Fletcher (2018), The Riemannian Geometry of Deep Generative Models.
@@ -87,12 +87,12 @@ def geodesic_path(
     _check(start, end, steps)
     count = (steps - 1) * -(-segments // (steps - 1))
     line = linear_path(start, end, count + 1).detach()
-    # The path is the line and waves over it. A wave with k bends costs k² times as much as one with a single bend,
+    # The path is the line plus sine waves. A wave with k bends costs k² times as much as one with a single bend,
     # so that with amplitudes of 1/k no direction is steeper than another, and few iterations do.
     bends = torch.arange(1, count, dtype=start.dtype, device=start.device)
     waves = torch.sin(torch.pi / count * bends[:, None] * bends) / bends
     amplitudes = torch.zeros(count - 1, len(start), dtype=start.dtype, device=start.device, requires_grad=True)
-    # The unit of the energy is that of the straight line, so that one tolerance serves every decoder.
+    # Energies are relative to that of the straight line, so that one tolerance suits every decoder.
     with torch.no_grad():
         unit = _energy(decode, line).clamp_min(1e-30)
     optimizer = torch.optim.LBFGS(
@@ -141,7 +141,7 @@ def _energy(decode: Decode, path: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _at_equal_steps(decode: Decode, polygon: Tensor, steps: int) -> Tensor:
-    """Return points that divide a polygon into stretches of equal decoded length."""
+    """Return points that divide a polygon into segments of equal decoded length."""
     lengths = decode(polygon).flatten(1).diff(dim=0).norm(dim=1).double()
     travelled = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
     if travelled[-1] <= 0:

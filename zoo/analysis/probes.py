@@ -1,4 +1,4 @@
-"""A linear classifier of codes: how much of the classes can be read off a representation by a plane."""
+"""A linear classifier of codes: how well planes separate the classes in a representation."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from zoo.errors import DataError
 
 
 def linear_probe(points: Tensor, known: Tensor, labels: Tensor, *, penalty: float = 1e-4) -> Tensor:
-    """Return the labels that multinomial logistic regression on known points gives to points, (N,) int64.
+    """Return the labels (N,), int64, that multinomial logistic regression on known points predicts for points.
 
-    The features are standardised; the problem is convex and is solved by L-BFGS, so there is one answer.
+    The features are standardised; the problem is convex and is solved by L-BFGS, so that the answer is unique.
 
     Args:
         points: (N, d).

@@ -1,4 +1,4 @@
-"""Two dimensions of many: the plane in which codes vary most."""
+"""A projection to two dimensions: the plane in which codes vary most."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Projection(NamedTuple):
     """An affine map from codes (…, d) to the plane.
 
     Attributes:
-        centre: (d,) what lies at the origin.
+        centre: (d,) the code at the origin of the plane.
         axes: (2, d) orthonormal rows.
         shares: (2,) the share of the variance along each axis; None where the plane is the latent space itself.
     """
@@ -39,7 +39,7 @@ class Projection(NamedTuple):
 def principal_plane(codes: Tensor) -> Projection:
     """Return the projection of codes (N, d) on their first two principal axes; with d = 2, the identity.
 
-    The largest entry of each axis is positive, so that the same codes give the same picture.
+    The largest entry of each axis is positive, so that the same codes give the same figure.
 
     Raises:
         DataError: there are fewer than two dimensions, or no codes.

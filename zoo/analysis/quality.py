@@ -1,4 +1,4 @@
-"""How well generated data match real ones, in a feature space."""
+"""How well generated data match real data in a feature space."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.errors import DataError
 def precision_recall(real: Tensor, generated: Tensor, *, k: int = 3) -> tuple[float, float]:
     """Return the share of generated points within the real manifold, and of real points within the generated one.
 
-    The manifold of a set is the union of balls around its points, each as large as to hold its k nearest
+    The manifold of a set is the union of balls around its points, each just large enough to contain its k nearest
     neighbours. Precision falls with bad samples, recall with missing kinds of samples.
 
     Args:
@@ -20,7 +20,7 @@ def precision_recall(real: Tensor, generated: Tensor, *, k: int = 3) -> tuple[fl
         generated: (M, F) features.
 
     Raises:
-        DataError: not more than k of either, or another number of features.
+        DataError: either set has k points or fewer, or the numbers of features differ.
 
     Source:
         Kynkäänniemi et al. (2019), Improved Precision and Recall Metric for Assessing Generative Models.
@@ -36,18 +36,19 @@ def precision_recall(real: Tensor, generated: Tensor, *, k: int = 3) -> tuple[fl
 
 
 def density_coverage(real: Tensor, generated: Tensor, *, k: int = 5) -> tuple[float, float]:
-    """Return how densely real neighbourhoods are populated by generated points, and the share that hold any.
+    """Return the density of generated points in real neighbourhoods, and the share of neighbourhoods that contain any.
 
     A neighbourhood is the open ball around a real point up to its k-th nearest neighbour. Density counts, for
-    each generated point, the neighbourhoods that it lies in, over k: 1 is what real points score, more means
-    samples crowded where the data are. Unlike precision and recall, one outlier changes neither.
+    each generated point, the neighbourhoods that it lies in, over k: 1 is the
+    score of real points, and more means that samples crowd where the data are. Unlike precision and recall, they hardly
+    change with one outlier.
 
     Args:
         real: (N, F) features.
         generated: (M, F) features.
 
     Raises:
-        DataError: not more than k real points, or another number of features.
+        DataError: there are k real points or fewer, or the numbers of features differ.
 
     Source:
         Naeem et al. (2020), Reliable Fidelity and Diversity Metrics for Generative Models.
@@ -72,7 +73,7 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
     """Return the squared Fréchet distance of Gaussians fitted to two sets of features (N, F) and (M, F).
 
     Raises:
-        DataError: fewer than 2 of either, or another number of features.
+        DataError: either set has fewer than 2 points, or the numbers of features differ.
 
     Source:
         Heusel et al. (2017), GANs Trained by a Two Time-Scale Update Rule, section 2.
@@ -101,7 +102,7 @@ def gaussian_frechet_distance(mean1: Tensor, covariance1: Tensor, mean2: Tensor,
     )
     values, vectors = torch.linalg.eigh(covariance1)
     root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
-    # The symmetric product has the eigenvalues of Σ₁ Σ₂, all real and none negative but for rounding.
+    # The symmetric product has the eigenvalues of Σ₁ Σ₂, which are real, and negative by rounding only.
     cross = torch.linalg.eigvalsh(root @ covariance2 @ root).clamp_min(0).sqrt().sum()
     distance = (mean1.double() - mean2.double()).square().sum() + covariance1.trace() + covariance2.trace() - 2 * cross
     return max(0.0, distance.item())

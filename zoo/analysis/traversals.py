@@ -1,4 +1,4 @@
-"""One latent dimension at a time."""
+"""Codes that move along one latent dimension at a time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Traversals(NamedTuple):
 
     Attributes:
         codes: (D, steps, d), a row for each dimension that is traversed.
-        dimensions: (D,) which dimensions those are.
-        values: (D, steps) the value that the dimension takes.
+        dimensions: (D,) the indices of those dimensions.
+        values: (D, steps) the values of the dimension.
     """
 
     codes: Tensor
@@ -31,9 +31,9 @@ def traverse(base: Tensor, means: Tensor, *, steps: int = 9, count: int = 10, ta
 
     Args:
         base: (d,) the code to start from.
-        means: (N, d) codes of data, which say how far each dimension reaches.
-        steps: values of each dimension, equally spaced.
-        count: dimensions at most.
+        means: (N, d) codes of data, which determine the range of each dimension.
+        steps: number of values of each dimension, equally spaced.
+        count: maximum number of dimensions.
         tail: the share of the codes left out at either end of the range.
 
     Source:

@@ -1,4 +1,4 @@
-"""What metrics measure and figures show: a model with the data and the record that belong to it."""
+"""The context of metrics and figures: a model with its data and the record of its training."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from zoo.utils.seeds import process_seed, seeded
 class EvaluationContext:
     """A model with the data to measure or show it on, and the record of its training.
 
-    The methods ``require_…`` raise :class:`NotApplicableError` where the model or the data lack something; metrics and
-    figures state by them what they need.
+    The methods ``require_…`` raise :class:`NotApplicableError` if the model or the data lack something that a metric or
+    a figure needs.
 
     Attributes:
         model: in evaluation mode.
         split: the data to measure or show, usually the test split.
         history: the record of each epoch, as in ``metrics.jsonl``; empty for a model without a run.
-        train: the data that the model was trained on, or None where they are not at hand.
+        train: the data that the model was trained on, or None where they are not available.
         features: maps data (B, *data_shape) to features (B, F) in which samples are compared; None: those of a
             small classifier of the data.
         processes: the process group that shares the work on means over examples.
@@ -96,7 +96,7 @@ class EvaluationContext:
     def require_training_data(self) -> Split:
         """Require the training split, and return it."""
         if self.train is None:
-            raise NotApplicableError("the training data are not at hand; pass all of the data")
+            raise NotApplicableError("the training data are not available; pass all of the data")
         return self.train
 
     def require_latents(self) -> None:
@@ -126,7 +126,7 @@ class EvaluationContext:
 
 
 class Applicable(Protocol):
-    """What says of itself whether it applies to a model and its data: a metric or a figure."""
+    """A metric or a figure, which can check whether it applies to a model and its data."""
 
     def check(self, context: EvaluationContext) -> None:
         """Raise NotApplicableError if it does not."""

@@ -1,4 +1,4 @@
-"""What a metric reports: numbers with their unit, direction, explanation and error."""
+"""Results of metrics: numbers with their unit, direction, explanation and standard error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FITTED = Source("fitted", "fitted prior")
 
 @dataclass(frozen=True)
 class Result:
-    """What one of a metric's numbers means; the metric's class declares it.
+    """The declaration of a number that a metric reports.
 
     Attributes:
         name: its name in :func:`zoo.evaluate` and ``evaluation.json``.
@@ -71,7 +71,7 @@ class Measurement:
         standard_error: of the value as a mean over examples.
         source: where the compared examples come from, where a result is measured for several sources.
         examples: the number of examples, where not all of the split were used.
-        note: what a reader must know besides, such as what a classifier was fitted to.
+        note: a remark for the reader, such as the data that a classifier was fitted to.
     """
 
     result: Result

@@ -1,4 +1,4 @@
-"""What ``evaluation.json`` holds: the numbers by name, what each of them is, and the settings that repeat them."""
+"""The content of ``evaluation.json``: numbers by name, details of each, and the settings that repeat them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SOURCES_OF_0_1: Mapping[str, Source] = {"data": TRAINING_DATA, "prior": PRIOR, 
 
 
 def describe(measurement: Measurement, metric: str) -> dict[str, Any]:
-    """Return what a record says about a number besides its value, as plain data without empty fields.
+    """Return the details of a number in a record, as plain data without empty fields.
 
     Args:
         metric: the name of the metric component that measured it.
@@ -44,7 +44,7 @@ def describe(measurement: Measurement, metric: str) -> dict[str, Any]:
 
 
 def measurements_of(record: Mapping[str, Any]) -> list[Measurement]:
-    """Return the numbers of a record with all that is known of each; those without details have their name alone."""
+    """Return the numbers of a record with their details; a number without details has only its name."""
     details = record.get("details", {})
     return [_measurement(name, value, details.get(name, {})) for name, value in record["metrics"].items()]
 
@@ -89,8 +89,8 @@ def load_record(path: Path, where: str | None = None) -> dict[str, Any] | None:
 def read_record(document: Any) -> dict[str, Any]:
     """Return the content of an ``evaluation.json`` as this version writes it.
 
-    Version 0.1 wrote standard errors, numbers of examples and notes as numbers of their own, and told them apart by
-    the ends of their names; here alone those names are known.
+    Version 0.1 wrote standard errors, numbers of examples and notes beside the metrics, under names with suffixes; only
+    this function knows those names.
 
     Raises:
         CheckpointError: the document is not a record.

@@ -1,4 +1,4 @@
-"""How numbers of metrics are written: in a terminal, in Markdown and in HTML."""
+"""Tables of metrics, and how numbers are written in them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAME_WIDTH = 28
 
 
 def number(value: float, digits: int | None = None) -> str:
-    """Write a number with the digits that tell something, or with so many significant ones.
+    """Write a number with a sensible number of digits, or with so many significant ones.
 
     Example:
         >>> number(-141.4213), number(0.04142), number(10000), number(1e-7), number(0.4963, 2)
@@ -88,7 +88,7 @@ def _line(measurement: Measurement) -> str:
 
 
 def compared_rows(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Measurement | None]]]:
-    """Return a row for each number that any record has: its words, and the measurement of each record."""
+    """Return a row for each number that any record has: its heading, and its measurement in each record."""
     found = [{each.key: each for each in measurements_of(record) if is_number(each.value)} for record in records]
     first = {key: each for measured in reversed(found) for key, each in measured.items()}
     keys = dict.fromkeys(key for measured in found for key in measured)
@@ -96,7 +96,7 @@ def compared_rows(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[
 
 
 def row_heading(measurement: Measurement) -> str:
-    """Return the words for a row of a table: what is measured, of which source, in which unit.
+    """Return the heading of a row: what is measured, of which source, in which unit.
 
     Example:
         >>> from zoo.evaluation.measurement import PRIOR, Result

@@ -1,4 +1,4 @@
-"""What all figures share: sizes, colours that colour-blind readers can tell apart, and image grids."""
+"""Shared by all figures: sizes, colours that colour-blind readers can tell apart, and grids of images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LEAST_SIDE = 28
 """Pixels that the longer side of an image has at least, where images are tiled with gaps."""
 
 _GAP = (0.78, 0.86, 0.93)
-"""The colour between images, a light blue that neither paper nor ink has."""
+"""The colour between images, a light blue that differs from paper and ink."""
 
 _GAP_SHARE = 0.09
 """Width of a gap as a share of the longer side of an image."""
@@ -40,13 +40,13 @@ def ink() -> str:
 
 
 def class_colour(index: int) -> str:
-    """Return the colour of a class by its place among the classes; black is the reader's ink."""
+    """Return the colour of a class by its rank among the classes; black becomes the colour of text."""
     colour = COLOURS[index % len(COLOURS)]
     return ink() if colour == "#000000" else colour
 
 
 def class_marker(index: int) -> str:
-    """Return the marker of a class by its place among the classes: another one after each ten colours."""
+    """Return the marker of a class by its rank among the classes: another one after each ten colours."""
     return _MARKERS[index // len(COLOURS) % len(_MARKERS)]
 
 
@@ -71,11 +71,11 @@ class Tiling(NamedTuple):
     gap: int
 
     def row_centre(self, row: float) -> float:
-        """Return the vertical centre of a row, in pixels of the image; of fractions, between two rows."""
+        """Return the vertical centre of a row in pixels of the image; a fraction lies between two rows."""
         return (row + 0.5) * (self.image.shape[0] + self.gap) / self.rows - self.gap / 2 - 0.5
 
     def column_centre(self, column: float) -> float:
-        """Return the horizontal centre of a column, in pixels of the image; of fractions, between two columns."""
+        """Return the horizontal centre of a column in pixels of the image; a fraction lies between two columns."""
         return (column + 0.5) * (self.image.shape[1] + self.gap) / self.columns - self.gap / 2 - 0.5
 
 

@@ -1,4 +1,4 @@
-"""How far a denoiser is from the best possible one, at each step."""
+"""The distance of a denoiser from the best possible one at each step."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class DenoisingExcess(Figure):
     """Loss, floor and excess over the steps of the chain, and the excess as a share of the floor.
 
     Args:
-        steps: steps of the chain at most, evenly spread.
-        examples: examples at most, the first of the split.
+        steps: maximum number of steps of the chain, evenly spread.
+        examples: maximum number of examples, the first of the split.
     """
 
     def __init__(self, *, steps: PositiveInt = 100, examples: PositiveInt = 2000) -> None:

@@ -1,4 +1,4 @@
-"""Where a denoiser pulls the points of the plane, beside where the best one would."""
+"""How a denoiser shifts the points of the plane, compared with the best one."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from zoo.registry import register
 
 @register("figure", "denoising_field")
 class DenoisingField(Figure):
-    """The learned shift s(x_t, t) − x_t as arrows over the exact E[x_{t−1}|x_t] − x_t, where states are found.
+    """The learned shift s(x_t, t) − x_t as arrows over the exact shift E[x_{t−1}|x_t] − x_t, where there are states.
 
-    Arrows are lengthened alike within a panel. Each panel says by which share of the exact field the two differ,
-    both as root mean squares over the law of x_t.
+    Arrows of a panel have the same scale. Each panel states the difference of the two fields as a share of the exact
+    one, both as root mean squares over the distribution of x_t.
 
     Args:
-        size: arrows in a row and in a column.
+        size: number of arrows in a row and in a column.
         panels: number of steps, evenly spread on a logarithmic scale.
     """
 

@@ -1,4 +1,4 @@
-"""How the KL term responds to the mean and the covariance of a posterior."""
+"""How the KL term changes with the mean and the covariance of a posterior."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def prior_grid(prior: Distribution, size: int) -> Tensor:
 
 
 def _round_values(values: Tensor) -> tuple[list[float], list[str]]:
-    """Return round numbers within increasing values (size,): where they lie among the indices, and in writing."""
+    """Return round numbers within increasing values (size,): their positions among the indices, and their labels."""
     low, high = values[0].item(), values[-1].item()
     ticks = np.array(
         [tick for tick in MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= tick <= high]

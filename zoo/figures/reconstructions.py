@@ -16,7 +16,7 @@ class Reconstructions(Figure):
 
     Args:
         count: number of columns at most.
-        rows: pairs of rows, so many examples of each class.
+        rows: number of pairs of rows, the number of examples of each class.
     """
 
     def __init__(self, *, count: PositiveInt = 10, rows: PositiveInt = 2) -> None:

@@ -1,4 +1,4 @@
-"""How a denoiser makes samples out of noise."""
+"""How a denoiser turns noise into samples."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from zoo.registry import register
 
 @register("figure", "reverse_chain")
 class ReverseChain(Figure):
-    """The chain run backwards, from noise on the left to samples on the right: a row a sample, or a cloud of points.
+    """The reverse chain, from noise on the left to samples on the right: a row for each sample, or a cloud of points.
 
     Args:
         count: number of images.
         points: number of points, for data in the plane.
-        panels: number of steps that are shown.
+        panels: number of steps to show.
     """
 
     def __init__(self, *, count: PositiveInt = 8, points: PositiveInt = 2000, panels: PositiveInt = 9) -> None:
@@ -45,9 +45,9 @@ class ReverseChain(Figure):
 
 
 def plot_image_chain(states: Tensor, steps: list[int], data_range: tuple[float, float] | None) -> MatplotlibFigure:
-    """Plot states (S, N, C, H, W) of a chain, a column a step."""
+    """Plot states (S, N, C, H, W) of a chain, a column for each step."""
     shown = len(states)
-    # Noise exceeds the range of the data and is cut off there, as any display would.
+    # Noise exceeds the range of the data and is clipped to it, as on any display.
     images = to_unit(states.transpose(0, 1).flatten(0, 1), data_range)
     tiling = tile(images, columns=shown)
     height, width, _ = tiling.image.shape
@@ -62,7 +62,7 @@ def plot_image_chain(states: Tensor, steps: list[int], data_range: tuple[float, 
 def plot_point_chain(
     states: Tensor, steps: list[int], data_range: tuple[float, float] | None = None
 ) -> MatplotlibFigure:
-    """Plot states (S, N, 2) of a chain as points, a panel a step, on the same axes."""
+    """Plot states (S, N, 2) of a chain as points, a panel for each step, on the same axes."""
     figure = new_figure(1.7 * len(steps), 2.4)
     panels = figure.subplots(1, len(steps), sharex=True, sharey=True, squeeze=False)[0]
     reach = states.abs().quantile(0.999).item() if states.numel() < 1e7 else states.abs().max().item()

@@ -1,4 +1,4 @@
-"""What each latent dimension does."""
+"""The effect of each latent dimension on the image."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_DECODED = 128
 class TraversalRows(Figure):
     """The code of one example, moved along one dimension in each row, through the range of the codes of the data.
 
-    The dimension that changes the image most comes first. Dimensions that hardly change it are not used by the model,
+    The dimension that changes the image most comes first. Dimensions that hardly change it are not used by the model
     and left out.
 
     Args:

@@ -18,8 +18,8 @@ class Metric(ABC):
     """Measures a model on data.
 
     Attributes:
-        results: what each number means that the metric reports: its unit, direction and explanation.
-        by_default: whether it is measured when nobody names metrics; no for what is slow or needs a download.
+        results: declarations of the numbers that the metric reports: unit, direction and explanation.
+        by_default: whether it is measured when no metrics are named; False if it is slow or needs a download.
 
     Example:
         >>> import torch, zoo
@@ -54,7 +54,7 @@ class Metric(ABC):
 def mean_of(
     result: Result, values: Tensor, *, source: Source | None = None, examples: int | None = None
 ) -> Measurement:
-    """Return the mean of values (N,), one of each example, with the standard error of that mean."""
+    """Return the mean of values (N,), one for each example, with its standard error."""
     values = values.double()
     error = values.std().item() / len(values) ** 0.5 if len(values) > 1 else None
     return Measurement(result, values.mean().item(), standard_error=error, source=source, examples=examples)

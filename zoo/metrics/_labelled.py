@@ -1,4 +1,4 @@
-"""What the metrics share that predict labels from codes."""
+"""Shared by the metrics that predict labels from codes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def check_labelled_codes(context: EvaluationContext, least: int) -> None:
-    """Check that there are codes of labelled examples to learn from, at least so many.
+    """Check that there are at least so many codes of labelled examples to learn from.
 
     Raises:
         NotApplicableError: there are not, or the encoder is given the labels that the codes should predict.
@@ -39,7 +39,7 @@ def check_labelled_codes(context: EvaluationContext, least: int) -> None:
 def measure_accuracy(result: Result, context: EvaluationContext, train_examples: int, predict: Predict) -> Measurement:
     """Return the share of the split's labels that are predicted from its codes.
 
-    The prediction learns from codes of the training data where those are at hand; else from the split itself, in
+    The prediction is learned from codes of the training data where those are available; else from the split itself, in
     five-fold cross-validation.
     """
     codes = encode_split(context.model, context.split)

@@ -1,4 +1,4 @@
-"""How a model with discrete codes uses its codebook, and what its codes cost."""
+"""How a model with discrete codes uses its codebook, and the rate of its codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loss of a denoiser at each step, and where the best is known, its distance to it."""
+"""The loss of a denoiser at each step, and its distance from the best one where that is known."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ STEPS = Result("denoising_steps", "The steps of the chain at which the lists are
 
 @register("metric", "denoising")
 class DenoisingLoss(Metric):
-    """E‖s(x_t, t) − x_{t−1}‖² at each step; on a Gaussian mixture, floor and excess beside it.
+    """E‖s(x_t, t) − x_{t−1}‖² at each step; for a Gaussian mixture, also its floor and excess.
 
-    The floor is E tr Cov(x_{t−1}|x_t), which nothing can get below; the excess is E‖s − E[x_{t−1}|x_t]‖², the mean
+    The floor is E tr Cov(x_{t−1}|x_t), a lower bound for every denoiser; the excess is E‖s − E[x_{t−1}|x_t]‖², the mean
     squared distance to the exact answer. ``excess_over_floor`` is the ratio of their averages over the steps;
-    ``excess_over_floor_mean`` and ``_max`` are of the ratios of the steps.
+    ``excess_over_floor_mean`` and ``excess_over_floor_max`` are mean and maximum of the ratios at the steps.
 
     Args:
-        steps: steps of the chain at most, evenly spread.
-        examples: examples at most, the first of the split.
+        steps: maximum number of steps of the chain, evenly spread.
+        examples: maximum number of examples, the first of the split.
 
     Source:
         Bishop (2006), Pattern Recognition and Machine Learning, section 1.5.5 (the two parts of a squared loss).

@@ -32,13 +32,13 @@ class InceptionDistance(Metric):
     """FID: the Fréchet distance of samples from data in Inception features, as papers on natural images report it.
 
     It needs ``pip install 'torchmetrics[image]'`` and the network's weights, 90 MB that are downloaded at the first
-    use, so it is measured only when asked for. For digits and other small grey images choose ``sample_quality``,
+    use, so it is measured only when named. For digits and other small grey images choose ``sample_quality``,
     whose features are learned from such data.
 
     Args:
         sources: where samples come from; a source that does not apply to the model is left out.
-        examples: compare at most so many samples and examples; numbers of different sizes do not compare.
-        layer: whose features, by its width.
+        examples: compare at most so many samples and examples; values for different numbers do not compare.
+        layer: the layer whose features are compared, by its width.
 
     Source:
         Heusel et al. (2017), GANs Trained by a Two Time-Scale Update Rule. https://arxiv.org/abs/1706.08500

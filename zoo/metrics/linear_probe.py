@@ -1,4 +1,4 @@
-"""Whether classes can be read off the codes linearly."""
+"""Whether a linear classifier can predict the classes from the codes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINEAR_PROBE_ACCURACY = Result(
 class LinearProbe(Metric):
     """The share of examples whose class multinomial logistic regression predicts from the codes.
 
-    It learns from codes of the training data where those are at hand; else from the split itself, in five-fold
+    It learns from codes of the training data where those are available; else from the split itself, in five-fold
     cross-validation.
 
     Args:

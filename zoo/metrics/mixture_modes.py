@@ -29,7 +29,7 @@ COVARIANCE_ERRORS = Result("mode_covariance_errors", "Relative error of the cova
 
 @register("metric", "mixture_modes")
 class MixtureModes(Metric):
-    """Samples against the Gaussian mixture that the data come from: each mode's share, and its covariance.
+    """Samples compared with the Gaussian mixture of the data: the share of each mode, and its covariance.
 
     A sample is assigned to its most probable mode. ``mode_share_error`` is the largest difference of a share from
     its weight; ``mode_covariance_error`` the largest ‖Ĉ − C‖ / ‖C‖ in the Frobenius norm, infinite where a mode has
@@ -57,7 +57,7 @@ class MixtureModes(Metric):
         # The data themselves are step 0 of any chain.
         chain = NoiseChain(torch.tensor([0.5]))
         oracle = MixtureOracle.of_facts(split.info.facts, chain, split.info.scaling.shift, split.info.scaling.span)
-        # A denoiser draws already; where there is a likelihood, its spread is part of the model.
+        # Where there is a likelihood, its noise is part of the model; a denoiser's samples have theirs already.
         draws = model.sample(self.samples, noise=model.has_density).cpu().double()
         modes = oracle.responsibilities(draws).argmax(-1)
         shares = torch.bincount(modes, minlength=len(oracle.weights)) / len(draws)

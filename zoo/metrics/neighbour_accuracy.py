@@ -22,9 +22,9 @@ NEIGHBOUR_ACCURACY = Result(
 
 @register("metric", "neighbour_accuracy")
 class NeighbourAccuracy(Metric):
-    """The share of examples whose class is that of most of the k nearest codes (k-nearest-neighbour accuracy).
+    """The share of examples whose class is the majority among the k nearest codes (k-nearest-neighbour accuracy).
 
-    The neighbours are codes of the training data where those are at hand; else those of the split itself, in
+    The neighbours are codes of the training data where those are available; else those of the split itself, in
     five-fold cross-validation.
 
     Args:

@@ -39,11 +39,11 @@ _MANIFOLD_NEIGHBOURS, _DENSITY_NEIGHBOURS = 3, 5
 class SampleQuality(Metric):
     """Precision, recall, density, coverage and Fréchet distance of samples from data in a feature space.
 
-    Precision and density fall where samples are bad, recall and coverage where kinds of data are missing; the
-    Fréchet distance sees both. Samples of each source stand side by side: from the prior, and from a prior fitted to
-    the codes of the training data. The same is measured with training data in place of samples: what a perfect model
-    would score on as many examples. Features are those of a small classifier of the dataset, trained once and kept,
-    unless the caller passes others; numbers compare only within one feature space.
+    Bad samples lower precision and density, missing kinds of data lower recall and coverage; both raise the Fréchet
+    distance. Samples from the prior and from a prior fitted to the codes of the training data are measured side by
+    side, and training data in place of samples: the score of a perfect model on as many examples. Features are those
+    of a small classifier of the dataset, trained once and kept, unless the caller passes others; values compare only
+    within one feature space.
 
     Args:
         sources: where samples come from; a source that does not apply to the model is left out.
@@ -108,7 +108,7 @@ def _compare(real: Tensor, generated: Tensor, source: Source, examples: int | No
 
 
 def _features_of_split(features: Callable[[Tensor], Tensor], split: Split, count: int) -> Tensor:
-    # Not the first ones: files are often sorted, by class or by how clean the examples are.
+    # Not the first ones: files are often sorted, by class or by quality.
     batches = split.batches(512, order=epoch_order(len(split), 0, 0)[:count], device="cpu")
     return torch.cat([features(batch.x).flatten(1) for batch in batches])
 
