@@ -48,16 +48,16 @@ KINDS: dict[str, dict[str, Any]] = {
 """Models whose latent space can be explored."""
 
 
-def subject_of_kind(name: str, count: int = 30) -> EvaluationContext:
+def context_of_kind(name: str, count: int = 30) -> EvaluationContext:
     """Return an untrained model of a kind with random data of its shape."""
-    return subject_of_spec(**KINDS[name], count=count)
+    return context_of_spec(**KINDS[name], count=count)
 
 
-def subject_of_spec(*, model: str, count: int = 30, **options: Any) -> EvaluationContext:
+def context_of_spec(*, model: str, count: int = 30, **options: Any) -> EvaluationContext:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         built = zoo.build(model, **options).eval()
-        # Weights as they begin give grey pictures that differ by less than a grey level.
+        # Weights as they begin give grey images that differ by less than a grey level.
         for parameter in built.parameters():
             parameter.data.mul_(2)
         low, high = built.spec.data_range or (0.0, 1.0)
@@ -159,9 +159,9 @@ class Visit:
 
 
 def image_of(source: str) -> torch.Tensor:
-    """Return the picture of a data URI, (height, width, RGBA) uint8."""
-    with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
-        return torch.from_numpy(np.array(picture.convert("RGBA")))
+    """Return the image of a data URI, (height, width, RGBA) uint8."""
+    with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as image:
+        return torch.from_numpy(np.array(image.convert("RGBA")))
 
 
 def number(text: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.report.conftest import EVALUATION, KINDS, image_of, number, subject_of_kind, subject_of_spec
+from tests.report.conftest import EVALUATION, KINDS, context_of_kind, context_of_spec, image_of, number
 from zoo.analysis.codes import encode_split
 from zoo.analysis.projection import principal_plane
 from zoo.posteriors import posterior_mean
@@ -81,7 +81,7 @@ def test_the_map_is_neither_mirrored_nor_transposed(page, visit):
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "vector"])
 def test_models_of_every_kind_show_what_they_decode(name, visit, small):
-    context = subject_of_kind(name)
+    context = context_of_kind(name)
     opened = visit(render_report(context, EVALUATION))
     opened.hover(0.35, 0.4)
     low, high = context.model.spec.data_range
@@ -95,7 +95,7 @@ def test_models_of_every_kind_show_what_they_decode(name, visit, small):
 
 
 def test_vectors_are_shown_as_bars_of_their_values(visit, small):
-    context = subject_of_kind("vector")
+    context = context_of_kind("vector")
     opened = visit(render_report(context, EVALUATION))
     opened.hover(0.35, 0.4)
     values = opened.tab.locator("#decoded").get_attribute("data-values").split()
@@ -282,7 +282,7 @@ def contrast(first: str, second: str) -> float:
 
 
 def test_a_model_without_a_code_says_so_and_the_rest_stands(visit):
-    context = subject_of_spec(model="denoiser-unet", data_shape=(1, 8, 8), objective={"steps": 3}, count=8)
+    context = context_of_spec(model="denoiser-unet", data_shape=(1, 8, 8), objective={"steps": 3}, count=8)
     opened = visit(render_report(context, EVALUATION))
     assert "cannot be explored here: the model has no latent space." in opened.tab.locator("main").text_content()
     assert opened.tab.locator("img").count() >= 1

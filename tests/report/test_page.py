@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 import torch
 
-from tests.report.conftest import EVALUATION, KINDS, subject_of_kind, subject_of_spec
+from tests.report.conftest import EVALUATION, KINDS, context_of_kind, context_of_spec
 from zoo.data import split_of_tensor
 from zoo.evaluation.context import EvaluationContext
 from zoo.report.gallery import drawn_figures
@@ -95,11 +95,11 @@ def test_the_same_run_gives_the_same_bytes(page, run, context):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_models_of_every_kind_get_a_page(name, small):
-    page = render_report(subject_of_kind(name), EVALUATION)
+    page = render_report(context_of_kind(name), EVALUATION)
     data = explorer_data_of(page)
     assert len(data["grids"]) == (KINDS[name].get("classes") or 1)
     assert len(data["axes"]) == (1 if name == "line" else 2)
-    assert (data["plane"] is not None) == (subject_of_kind(name).model.latent_dim > 2)
+    assert (data["plane"] is not None) == (context_of_kind(name).model.latent_dim > 2)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_models_of_every_kind_get_a_page(name, small):
     ],
 )
 def test_where_there_is_nothing_to_explore_the_page_says_why(spec, reason, small):
-    page = render_report(subject_of_spec(**spec), EVALUATION)
+    page = render_report(context_of_spec(**spec), EVALUATION)
     assert 'id="explorer-data"' not in page
     assert f"The latent space of this model cannot be explored here: {reason}" in page
 
@@ -128,15 +128,15 @@ def test_large_images_stay_below_five_megabytes(monkeypatch):
     # Other figures take long: paths through a decoder of large images.
     monkeypatch.setattr("zoo.report.page.drawn_figures", functools.partial(drawn_figures, figures=["samples"]))
     # Noise is what compresses worst.
-    context = subject_of_spec(model="vae-conv-16d", data_shape=(3, 40, 100), latent_dim=2, count=60)
+    context = context_of_spec(model="vae-conv-16d", data_shape=(3, 40, 100), latent_dim=2, count=60)
     page = render_report(context, EVALUATION)
     assert len(page.encode()) < 5_000_000
-    picture = explorer_data_of(page)["picture"]
-    assert (picture["height"], picture["width"]) == (20, 50)
+    sheet = explorer_data_of(page)["format"]
+    assert (sheet["height"], sheet["width"]) == (20, 50)
 
 
 def test_data_without_labels_and_a_single_example_have_a_page(small):
-    model = subject_of_kind("vae").model
+    model = context_of_kind("vae").model
     page = render_report(EvaluationContext(model, split_of_tensor(torch.rand(1, 1, 8, 8))), EVALUATION)
     data = explorer_data_of(page)
     assert data["points"]["labels"] is None

@@ -1,1 +1,1 @@
-"""The report: a run in one HTML file that asks no other host for anything, with a latent space to explore."""
+"""The report: a run as one self-contained HTML file, with a latent space to explore."""

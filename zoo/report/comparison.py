@@ -40,18 +40,18 @@ class Comparison:
 
     Attributes:
         records: by the name of the model, the content of its ``evaluation.json``.
-        contexts: by the name of the model, what was measured.
+        contexts: by the name of the model, its data and model.
     """
 
     records: Mapping[str, Mapping[str, Any]]
     contexts: Mapping[str, EvaluationContext]
 
     def rows(self) -> list[tuple[str, list[Measurement | None]]]:
-        """Return the words for each number with its measurement for each model, None where it does not apply."""
+        """Return the heading of each number with its measurement for each model, None where it does not apply."""
         return compared_rows(list(self.records.values()))
 
     def cells(self) -> list[list[str]]:
-        """Return the rows as a table shows them: what is measured, then the value for each model with its error."""
+        """Return the rows as text for a table: the heading, then the value for each model with its error."""
         return [[heading, *map(with_error, found)] for heading, found in self.rows()]
 
     def to_markdown(self) -> str:
@@ -85,8 +85,8 @@ def compare(
     """Measure several models on the same data; nothing is trained.
 
     Args:
-        models: by the name under which they are shown.
-        data: one for all, or of each model by its name, where they are prepared differently (scaled, say).
+        models: by the name to show.
+        data: one for all models, or by the name of the model where they are prepared differently, such as scaled.
         split: the split to measure on, where the data have several.
         title: what it is called in the records, if not so.
         metrics: as for :func:`zoo.evaluate`; all that apply to each model if not given. A metric that applies to some
@@ -162,7 +162,7 @@ def _panels(name: str, context: EvaluationContext, record: Mapping[str, Any]) ->
 
 
 def _caption(measured: Mapping[str, Measurement], source: Source) -> str:
-    """Return the measures of quality that belong under a panel of samples."""
+    """Return the caption of a panel of samples: their quality."""
     keys = [Measurement(result, 0, source=source).key for result in (FRECHET_DISTANCE, DENSITY, COVERAGE)]
     return ", ".join(_words(measured[key]) for key in keys if key in measured)
 

@@ -1,4 +1,4 @@
-"""The figures of a report, small enough to stand in one page."""
+"""The figures of a report, small enough to be embedded in one page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data of the explorer: a map of the latent space, what is decoded all over it, and examples on it."""
+"""The data of the explorer: a map of the latent space, decoded examples all over it, and examples of the data."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def check_explorer(context: EvaluationContext) -> None:
 
 @torch.no_grad()
 def explorer_data(context: EvaluationContext, budget: int, seed: int = 0) -> dict[str, Any]:
-    """Return what the page's explorer needs, as plain data.
+    """Return the data of the page's explorer.
 
-    The grid is as fine as the budget allows, up to 96 by 96 places, and so are the examples many, up to 2,000.
+    The grid is as fine as the budget allows, up to 96 by 96 places, with as many examples as it allows, up to 2,000.
 
     Args:
-        budget: characters that the pictures may take in the page.
-        seed: of the draws of the prior that the map must hold.
+        budget: number of characters for images in the page.
+        seed: of the draws of the prior that the map covers.
     """
     model, split = context.model, context.split
     codes = encode_split(model, split, _MOST_CODES).means
@@ -77,7 +77,7 @@ def explorer_data(context: EvaluationContext, budget: int, seed: int = 0) -> dic
     labels = None if split.labels is None else split.labels.cpu()[indices].tolist()
     places = latent_map.places(codes[indices])
     return {
-        "picture": form.describe(),
+        "format": form.describe(),
         "axes": [_describe(axis) for axis in axes],
         "grids": grids,
         "conditions": [_class_name(split, label) for label in range(len(grids))] if model.classes else [],
@@ -110,12 +110,12 @@ def _grids(model: Model, latent_map: LatentMap, form: SheetFormat, budget: int) 
         return form.pack(_decode_grid(model, grid, label), smooth=True)
 
     def size(places: int) -> int:
-        # One class stands for the others, which differ little in size.
+        # The sheets of other classes have about the same size.
         return len(sheet(places, conditions[0])["source"]) * len(conditions)
 
     dimensions = len(latent_map.low)
     least, most = _COARSEST**dimensions, min(_FINEST**2 if dimensions == 2 else 4 * _FINEST, form.most())
-    # A coarse grid compresses worse than a fine one, so this begins above the number that is sought, not far above it.
+    # A coarse grid compresses worse than a fine one, so the search starts slightly above the estimate.
     probe = min(16**dimensions, most)
     start = max(least, min(most, int(probe * budget / size(probe) * 1.3)))
     places = largest_within(budget, start, least, size)
@@ -169,7 +169,7 @@ def _describe(axis: Axis) -> dict[str, Any]:
 
 
 def _plane(latent_map: LatentMap) -> dict[str, Any] | None:
-    """Return what turns coordinates into codes, z = centre + u₁ axis₁ + u₂ axis₂; None if they are the code."""
+    """Return the map from coordinates to codes, z = centre + u₁ axis₁ + u₂ axis₂; None if coordinates are codes."""
     projection = latent_map.projection
     if projection is None or projection.shares is None:
         return None

@@ -1,4 +1,4 @@
-"""Draw figures into a folder."""
+"""Choose figures, draw them and save them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The map of a latent space: which place on a line or a plane stands for which code, and a grid of such places."""
+"""The map of a latent space: a line or a plane of codes, and a grid of places on it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from zoo.analysis.projection import Projection, principal_plane
 _TAIL = 0.005
 _MARGIN = 0.03
 _ROUNDING = 1.125
-"""How much coarser a step may be for the sake of a decimal less."""
+"""How much coarser a step may be to save a decimal."""
 
 
 @dataclass(frozen=True)
 class Axis:
     """Equally spaced coordinates along one direction of the map, each a multiple of a step with few decimals.
 
-    So a coordinate can be written down exactly: what is displayed is where the model decoded.
+    So coordinates can be displayed exactly as the model decoded them.
 
     Attributes:
-        name: what is written beside it.
-        symbol: what is written before a coordinate.
+        name: label of the axis.
+        symbol: symbol of a coordinate, such as z₁.
         first: the first coordinate is ``first`` · ``step``.
-        count: how many coordinates there are.
-        decimals: with so many decimals, each coordinate is exact.
+        count: number of coordinates.
+        decimals: number of decimals with which each coordinate is exact.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class LatentMap:
-    """What of a latent space a map shows.
+    """The part of a latent space that a map shows.
 
     Attributes:
         low: smallest value of each direction of the map, one for a line, two for a plane.
@@ -74,7 +74,7 @@ class LatentMap:
         return self.projection.inverse(places.float())
 
     def places(self, codes: Tensor) -> Tensor:
-        """Return where codes (N, d) lie on the map, (N, 1) or (N, 2)."""
+        """Return the places of codes (N, d) on the map, (N, 1) or (N, 2)."""
         return codes if self.projection is None else self.projection(codes)
 
     def _words(self) -> tuple[list[str], list[str]]:
@@ -90,7 +90,7 @@ class LatentMap:
 
 
 def map_of(codes: Tensor, draws: Tensor | None) -> LatentMap:
-    """Return the map that holds all codes (N, d) and the bulk of the prior, given by draws (M, d) if there is one.
+    """Return the map that covers all codes (N, d) and the bulk of the prior, given by draws (M, d) if there is one.
 
     With two latent dimensions it is the latent space. With more it is the plane through the mean of the codes along
     their first two principal axes, with one it is a line.

@@ -1,4 +1,4 @@
-"""Pieces of HTML: what comes from outside is escaped, scripts and styles are named by their hash."""
+"""Pieces of HTML: text from outside is escaped, scripts and styles are allowed by their hash."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def escape(text: object) -> str:
 
 
 def marked(text: str) -> str:
-    """Return text with what stands between backticks as code.
+    """Return text with the parts between backticks as code.
 
     Example:
         >>> marked("set `a < b`")
@@ -48,8 +48,8 @@ def json_block(name: str, value: Any) -> str:
 def document(title: str, body: str) -> str:
     """Return a whole page with the report's own style and scripts inlined.
 
-    Its content security policy lets nothing be fetched, and nothing run but these very scripts: neither a string that
-    slipped through nor a browser extension's idea of help can make it talk to another host.
+    Its content security policy forbids all requests, and all scripts other than its own: not even a string that escaped
+    its context could make the page contact another host.
     """
     style, script = _asset("report.css"), "\n".join(_asset(name) for name in _SCRIPTS)
     policy = (
@@ -77,7 +77,7 @@ def document(title: str, body: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """Return a table of cells that are HTML already; the first of a row is its header."""
+    """Return a table of cells that are HTML; the first cell of a row is its header."""
     columns = "".join(f'<th scope="col">{cell}</th>' for cell in head)
     lines = [f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows]
     return (

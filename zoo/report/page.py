@@ -40,9 +40,9 @@ def render_report(
 
     Args:
         context: a model with the data to show; its ``history`` gives the loss curves.
-        evaluation: as in ``evaluation.json``, what ``zoo.evaluation.evaluate.record`` returns.
-        recipe: of the run; the model's spec stands in its place if not given.
-        seed: of the samples that are drawn.
+        evaluation: the content of ``evaluation.json``, as ``zoo.evaluation.evaluate.record`` returns it.
+        recipe: of the run; the model's spec is shown if not given.
+        seed: of the samples.
 
     Example:
         >>> import torch, zoo

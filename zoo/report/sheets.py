@@ -1,4 +1,4 @@
-"""Sheets: many decoded examples packed into one string that a page unpacks, to the last grey level."""
+"""Sheets: many decoded examples packed into one string, exact to the grey level, for the page to unpack."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from zoo.errors import NotApplicableError
 _LARGEST_SIDE = 96
 _MOST_VALUES = 128
 _MOST_PIXELS = 12_000_000
-"""Canvases of phones hold about sixteen million."""
+"""Canvases of phones are limited to about sixteen million."""
 
 _COMPRESSION = 7
 """Level 9 takes three times as long for two per cent fewer bytes."""
 
 Sheet = dict[str, Any]
-"""What a page needs to unpack: its number of ``rows`` and ``columns``, and its ``source``."""
+"""A packed sheet: its number of ``rows`` and ``columns``, and its ``source``."""
 
 
 class SheetFormat(ABC):
-    """How examples of one shape are packed, and shown."""
+    """How examples of one shape are packed and shown."""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Return what a page must know to show an example."""
+        """Return what the page needs to show an example."""
 
     @abstractmethod
     def pack(self, examples: Tensor, *, smooth: bool) -> Sheet:
@@ -45,7 +45,7 @@ class SheetFormat(ABC):
 
     @abstractmethod
     def most(self) -> int:
-        """Return how many examples a sheet may hold."""
+        """Return the maximum number of examples of a sheet."""
 
 
 class ImageFormat(SheetFormat):
@@ -53,7 +53,7 @@ class ImageFormat(SheetFormat):
 
     Args:
         data_shape: (C, H, W).
-        data_range: what is drawn as the two ends of the scale.
+        data_range: the values at the two ends of the scale.
     """
 
     def __init__(self, data_shape: tuple[int, ...], data_range: tuple[float, float]) -> None:
@@ -78,8 +78,8 @@ class ImageFormat(SheetFormat):
     def pack(self, examples: Tensor, *, smooth: bool) -> Sheet:
         rows, columns = examples.shape[:2]
         pixels = self.pixels(examples.flatten(0, 1)).unflatten(0, (rows, columns))
-        # A grid of a latent space is smoother in the place than in the pixel: all values of the first pixel, then all
-        # of the second, take less than half of the bytes of image beside image.
+        # Neighbours in a grid of a latent space are more alike than neighbouring pixels: all values of the first pixel,
+        # then all of the second, take less than half of the bytes of one image after another.
         order = (3, 0, 4, 1, 2) if smooth else (0, 3, 1, 4, 2)
         sheet = pixels.permute(order).reshape(rows * self.height, columns * self.width, self.channels)
         return {"rows": rows, "columns": columns, "smooth": smooth, "source": png_uri(sheet)}
@@ -127,15 +127,15 @@ def check_sheet(data_shape: tuple[int, ...]) -> None:
 
 
 def sheet_format(data_shape: tuple[int, ...], data_range: tuple[float, float]) -> SheetFormat:
-    """Return how examples of a shape are packed, if they can be, see :func:`check_sheet`."""
+    """Return the format of examples of a shape that :func:`check_sheet` accepts."""
     return (ImageFormat if len(data_shape) == 3 else ValueFormat)(data_shape, data_range)
 
 
 def png_uri(pixels: Tensor) -> str:
     """Return pixels (H, W, C) uint8 as a data URI of a PNG."""
-    picture = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+    image = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
     buffer = io.BytesIO()
-    Image.fromarray(picture.contiguous().numpy()).save(buffer, "PNG", compress_level=_COMPRESSION)
+    Image.fromarray(image.contiguous().numpy()).save(buffer, "PNG", compress_level=_COMPRESSION)
     return data_uri(buffer.getvalue(), "image/png")
 
 
@@ -148,7 +148,7 @@ def largest_within(budget: int, start: int, least: int, size_of: Callable[[int],
     """Return a number near the largest one whose size stays within a budget, ``least`` if none does.
 
     Args:
-        start: the largest to be tried.
+        start: the largest number to try.
         size_of: grows about in proportion to its argument.
 
     Example:

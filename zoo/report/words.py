@@ -1,4 +1,4 @@
-"""What a report says in words: the first sentence on a component, numbers and names as people write them."""
+"""The words of a report: the first sentence on a component, numbers and headings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def summary_of(kind: str, name: str) -> str:
 
 
 def typeset(value: float, digits: int | None = None) -> str:
-    """Write a number with the digits that tell something, and with a true minus sign.
+    """Write a number with a sensible number of digits and a true minus sign.
 
     Example:
         >>> typeset(-141.4213), typeset(0.4963, 2)
@@ -25,7 +25,7 @@ def typeset(value: float, digits: int | None = None) -> str:
 
 
 def capitalised(words: str) -> str:
-    """Write words with a capital at the beginning, and leave the rest as it is.
+    """Return words with a capital first letter.
 
     Example:
         >>> capitalised("mean squared error"), capitalised("ELBO")

@@ -1,4 +1,4 @@
-/** What the reader looks at: the cursor, the example there, the classes shown, and the ends of the path. */
+/** The state of the explorer: the cursor, the example there, the classes shown, and the ends of the path. */
 class Explorer {
   constructor(data, sheets) {
     Object.assign(this, { data, sheets });
@@ -11,8 +11,8 @@ class Explorer {
     this.ends = [];
     this.point = null;
     this.place = this.middle();
-    // An empty picture has the size of a full one, so that nothing jumps.
-    const { width = 240, height = 240 } = data.picture;
+    // An empty canvas has the size of a full one, so that nothing jumps.
+    const { width = 240, height = 240 } = data.format;
     for (const name of ["original", "reconstruction"]) Object.assign(this.element(name), { width, height });
   }
 
@@ -24,7 +24,7 @@ class Explorer {
     return this.map.extents.map(([low, high]) => (low < 0 && high > 0 && !this.map.isLine ? 0 : (low + high) / 2));
   }
 
-  /** On a line, give each class a lane, and each example a height in it, always the same. */
+  /** On a line, give each class a lane, and each example a fixed height in it. */
   spreadOut(place, index) {
     if (place.length > 1) return place;
     const { labels } = this.data.points;
@@ -33,7 +33,7 @@ class Explorer {
     return [place[0], (lane + 0.15 + 0.7 * ((index * 0.618034) % 1)) / lanes];
   }
 
-  /** Go to a place and show what is there: an example if one is given or lies within so many pixels. */
+  /** Go to a place and show the example there: the given one, or one within so many pixels. */
   moveTo(place, { point = null, radius = 10 } = {}) {
     this.place = place;
     this.point = point ?? this.map.pointAt(place, radius);
@@ -81,7 +81,7 @@ class Explorer {
     return `example ${indices[point]}` + (labels ? `, class\u00a0${this.data.classes[labels[point]]}` : "");
   }
 
-  /** Make the place of the cursor an end of the path; a third choice begins anew. */
+  /** Make the place of the cursor an end of the path; a third choice starts a new path. */
   choose() {
     if (this.ends.length === 2) this.ends = [];
     const place = this.point === null ? this.map.cellAt(this.place).place : this.points.places[this.point];
@@ -124,9 +124,9 @@ class Explorer {
     strip.replaceChildren(...frames);
     this.element("clear").hidden = this.ends.length === 0;
     this.element("path-words").textContent = [
-      "Choose two places or examples on the map, and what is decoded between them stands here.",
+      "Choose two places or examples on the map to see what is decoded between them.",
       this.ends.length && `A is ${this.endName(0)}. Choose the other end.`,
-      path.length && `From A, ${this.endName(0)}, to B, ${this.endName(1)}: decoded at equal steps on the straight line.`,
+      path.length && `From A, ${this.endName(0)}, to B, ${this.endName(1)}: decoded at equal steps along the straight line.`,
     ][this.ends.length];
     this.drawMap();
   }
@@ -149,21 +149,21 @@ class Explorer {
     return item;
   }
 
-  /** Show all classes but the hidden ones; the cursor lets go of an example that is no longer shown. */
+  /** Show all classes but the hidden ones; deselect an example that is no longer shown. */
   showClasses() {
     if (this.point !== null && !this.map.shows(this.point)) this.point = null;
     this.map.drawStill();
     this.show();
   }
 
-  /** Redraw at the present size and in the present colours. */
+  /** Redraw in the current size and colours. */
   refresh() {
     this.map.resize();
     this.show();
     this.showPath();
   }
 
-  /** Tell a screen reader, once the cursor rests. */
+  /** Announce to a screen reader, once the cursor rests. */
   announce(text, delay = 400) {
     clearTimeout(this.pending);
     this.pending = setTimeout(() => {

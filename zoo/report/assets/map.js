@@ -1,4 +1,4 @@
-/** The picture of the map: axes, points, cursor and path; and from pixels to places and back. */
+/** The drawing of the map: axes, points, cursor and path; and the conversion of pixels to places and back. */
 class LatentMap {
   /**
    * @param canvas where it is drawn.
@@ -9,7 +9,7 @@ class LatentMap {
     Object.assign(this, { canvas, axes, points });
     this.isLine = axes.length === 1;
     this.extents = axes.map(({ first, count, step }) => [(first - 0.5) * step, (first + count - 0.5) * step]);
-    // The second direction of a line means nothing: it keeps the classes apart.
+    // The second direction of a line has no meaning: it keeps the classes apart.
     if (this.isLine) this.extents.push([0, 1]);
     this.still = document.createElement("canvas");
     this.backdrop = null;
@@ -80,7 +80,7 @@ class LatentMap {
     return getComputedStyle(this.canvas).getPropertyValue(name).trim();
   }
 
-  /** Draw everything but the cursor and the path; needed again when size, theme, classes or backdrop change. */
+  /** Draw everything but the cursor and the path; called again when size, theme, classes or backdrop change. */
   drawStill() {
     const context = this.still.getContext("2d");
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
@@ -100,7 +100,7 @@ class LatentMap {
     });
   }
 
-  /** Tile the map with decoded images, each the one decoded at the middle of its tile. */
+  /** Tile the map with decoded images, each decoded at the middle of its tile. */
   drawBackdrop(context) {
     const { left, top, width, height } = this.frame;
     const columns = Math.max(4, Math.floor(width / 26));
@@ -154,7 +154,7 @@ class LatentMap {
     }
   }
 
-  /** Draw all of it: `cursor` and `ends` are places, `point` is an example's number, `path` is a list of places. */
+  /** Draw everything: `cursor` and `ends` are places, `point` is the index of an example, `path` is a list of places. */
   draw({ cursor, point, ends, path }) {
     const context = this.canvas.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -230,7 +230,7 @@ function drawEnd(context, x, y, letter, ink, plot) {
   context.fillText(letter, x, y + 0.5);
 }
 
-/** Round numbers within a range, about so many. */
+/** About so many round numbers within a range. */
 function niceTicks(low, high, count) {
   const rough = (high - low) / Math.max(2, count);
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -240,7 +240,7 @@ function niceTicks(low, high, count) {
   return ticks;
 }
 
-/** A number as people write it, with so many decimals if that is given. */
+/** A number in writing, with so many decimals if given. */
 function written(value, decimals) {
   const text = decimals === undefined ? String(value) : value.toFixed(decimals);
   return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");

@@ -1,8 +1,8 @@
 "use strict";
 
-/** Many images in one picture. */
+/** Many images packed into one. */
 class ImageSheet {
-  /** Unpack a sheet; the pixels stay exactly those of the file. */
+  /** Unpack a sheet, with exactly the pixels of the file. */
   static async open(sheet, format) {
     const image = new Image();
     image.src = sheet.source;
@@ -38,12 +38,12 @@ class ImageSheet {
     return image;
   }
 
-  /** What the picture cannot say itself. */
+  /** Text beside the image: none. */
   words() {
     return "";
   }
 
-  /** Show one image on a canvas of its size: one pixel is one value, the style enlarges it. */
+  /** Show one image on a canvas of its size, one pixel for each value; the style sheet enlarges it. */
   draw(canvas, index) {
     canvas.width = this.width;
     canvas.height = this.height;
@@ -66,7 +66,7 @@ class ValueSheet {
     return this.values.subarray(index * this.format.features, (index + 1) * this.format.features);
   }
 
-  /** The values, where they are few. */
+  /** The values, if they are few. */
   words(index) {
     return this.format.features > 8 ? "" : `x = ${[...this.vector(index)].map((value) => written(value, 3)).join(", ")}`;
   }
@@ -86,7 +86,7 @@ class ValueSheet {
     });
     context.fillStyle = style.getPropertyValue("--ink");
     context.fillRect(0, height(0) - 0.5, 240, 1);
-    // What the bars show, to the last digit.
+    // The exact values of the bars.
     canvas.dataset.values = [...values].join(" ");
   }
 }

@@ -1,4 +1,4 @@
-/** Move by keyboard; return whether the key meant something. */
+/** Handle a key; return whether it has a meaning. */
 function pressed(explorer, { key, shiftKey }) {
   const { map, data, points } = explorer;
   const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
@@ -43,7 +43,7 @@ function listenToMap(explorer) {
   });
 }
 
-/** A button a class, which shows and hides its examples; with the shape and colour of its marker. */
+/** A button for each class, with its marker, which shows and hides its examples. */
 function makeLegend(explorer) {
   const legend = explorer.element("legend");
   const { classes } = explorer.data;
@@ -89,7 +89,7 @@ function listenToControls(explorer) {
   explorer.element("condition-control").hidden = data.conditions.length === 0;
   condition.append(...data.conditions.map((name, index) => new Option(name, index)));
   const backdrop = explorer.element("backdrop");
-  explorer.element("backdrop-control").hidden = data.picture.kind !== "image";
+  explorer.element("backdrop-control").hidden = data.format.kind !== "image";
   const changed = () => {
     explorer.condition = Number(condition.value) || 0;
     explorer.map.backdrop = backdrop.checked ? explorer.decoded : null;
@@ -103,32 +103,32 @@ function listenToControls(explorer) {
   });
 }
 
-function describe({ axes, plane, points, picture, conditions }) {
+function describe({ axes, plane, points, format, conditions }) {
   const many = points.places.length;
-  const what = picture.kind === "image" ? "image" : "example";
+  const what = format.kind === "image" ? "image" : "example";
   const shape = plane
     ? `The latent space has ${plane.centre.length} dimensions. The map is the plane through the mean code along the first ` +
       "two principal components of the codes, and what it shows is decoded on that plane: an example that lies off it " +
       "differs from what is decoded at its place."
     : axes.length === 1
-      ? "The map is the whole latent space, a line. The height of an example means nothing; it keeps classes apart."
+      ? "The map is the whole latent space, a line. The height of an example has no meaning; it keeps classes apart."
       : "The map is the whole latent space.";
   const grid = axes.map(({ count }) => count).join(" × ");
   const given = conditions.length ? " given the chosen class" : "";
   return (
-    `${shape} ${many.toLocaleString("en")} examples lie where the model encodes them. Move over the map: the ${what} ` +
-    `decoded${given} at the nearest of ${grid} places appears beside it, with the coordinates of that place.`
+    `${shape} ${many.toLocaleString("en")} examples lie where the model encodes them. Move over the map to see the ${what} ` +
+    `decoded${given} at the nearest of ${grid} places, with the coordinates of that place.`
   );
 }
 
-/** What the page shows; here, so that a reader can ask it from the browser's console. */
+/** The explorer of the page; global, so that it can be used from the browser's console. */
 let explorer;
 
 async function start() {
   const source = document.getElementById("explorer-data");
   if (!source) return;
   const data = JSON.parse(source.textContent);
-  const open = (sheet) => openSheet(sheet, data.picture);
+  const open = (sheet) => openSheet(sheet, data.format);
   const [originals, reconstructions, ...grids] = await Promise.all(
     [data.points.originals, data.points.reconstructions, ...data.grids].map(open),
   );
@@ -147,7 +147,7 @@ async function start() {
   updateLegend();
   new ResizeObserver(refresh).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
-  // A page is printed, or moved to a screen of another density, at a size of its own.
+  // Printing and screens of another pixel density change the size.
   addEventListener("resize", refresh);
   document.getElementById("explorer").dataset.ready = "true";
 }
