@@ -13,6 +13,7 @@ from torch import Tensor
 from zoo.data import Batch, Split
 from zoo.errors import NotApplicableError, why_not
 from zoo.model import Inference, Model
+from zoo.posteriors import Quantiser
 from zoo.utils.distributed import SINGLE_PROCESS, ProcessGroup
 from zoo.utils.seeds import process_seed, seeded
 
@@ -109,6 +110,14 @@ class EvaluationContext:
         self.require_latents()
         if self.model.posterior.discrete:
             raise NotApplicableError("the latents are discrete codes")
+
+    def require_codes(self) -> Quantiser:
+        """Require discrete codes, and return the posterior that chooses them."""
+        self.require_latents()
+        posterior = self.model.posterior
+        if not isinstance(posterior, Quantiser):
+            raise NotApplicableError("the latents are not discrete codes")
+        return posterior
 
     def require_vector_latents(self) -> None:
         """Require latents that are vectors, rather than maps."""
