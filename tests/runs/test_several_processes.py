@@ -144,6 +144,76 @@ def test_a_batch_that_cannot_be_shared_is_refused(recipe: Path, tmp_path: Path) 
     assert "zoo/training/loop.py" not in err
 
 
+TOGETHER = """
+import sys, torch, zoo
+from torch import nn
+from zoo.callbacks import Callback
+from zoo.nn.adversary import Adversary
+from zoo.regularisers import Regulariser
+
+
+class Threshold(Adversary):
+    def __init__(self):
+        super().__init__()
+        self.threshold = nn.Parameter(torch.zeros(2))
+
+    def forward(self, z):
+        return (z - self.threshold).square().sum(1).mean()
+
+
+@zoo.register("regulariser", "follower")
+class Follower(Regulariser):
+    def __init__(self, *, weight: float = 1.0):
+        super().__init__(weight)
+        self.adversary = Threshold()
+
+    def forward(self, samples):
+        return (samples.z - self.adversary.threshold).square().sum(2).mean()
+
+    def evidence(self, samples):
+        return (samples.z[0],)
+
+
+class Stops(Callback):
+    def on_epoch(self, training, record):
+        if training.epoch == 2:
+            training.stop()
+        return {"epochs_seen": training.epoch}
+
+
+model = {"preset": "ae-mlp-2d", "encoder": {"widths": [16]}, "decoder": {"widths": [16]},
+         "regularisers": {"f": "follower"}, "fitted_prior": {"name": "gaussian", "learned": True}}
+train = {"epochs": 5, "batch_size": 64, "precision": "fp32", "device": "cpu", "turns":
+         {"f": {"optimizer": {"name": "sgd", "lr": 0.1}, "steps": 2, "every": 2}}}
+recipe = {"name": "together", "model": model, "data": {"name": "digits", "subset": 131}, "train": train,
+          "fit": {**train, "epochs": 2, "turns": {}}, "evaluate": {"metrics": [], "figures": []}}
+run = zoo.train(recipe, out=sys.argv[1], callbacks={"stops": Stops()})
+assert [record["epoch"] for record in run.metrics] == [1, 2], run.metrics
+assert "'stops' ended training" in run.evaluation["notes"][-1]
+"""
+
+
+def test_adversaries_callbacks_and_the_fit_of_a_prior_are_as_in_one_process(tmp_path: Path) -> None:
+    """131 examples leave a last batch of three: with turns every other step, and in both stages."""
+    (tmp_path / "script.py").write_text(TOGETHER, encoding="utf-8")
+    for count in (1, 2):
+        status, _, err = finish(launch(count, tmp_path / "script.py", tmp_path / f"run-{count}", module=False))
+        assert status == 0, err
+
+    def records(name: str, count: int) -> list[dict[str, Any]]:
+        text = (tmp_path / f"run-{count}" / name).read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+    for name in ("metrics.jsonl", "fit.jsonl"):
+        for one, two in zip(records(name, 1), records(name, 2), strict=True):
+            for part in ("train", "validation", "adversaries"):
+                assert two.get(part, {}) == pytest.approx(one.get(part, {}), rel=1e-4), (name, part)
+    assert records("metrics.jsonl", 2)[1]["adversaries"]["f"] > 0
+    alone, together = (load_file(tmp_path / f"run-{count}" / "model.safetensors") for count in (1, 2))
+    for name, tensor in alone.items():
+        assert together[name].sub(tensor).abs().max() < 1e-3, name
+
+
 PRESETS = """
 import math, sys, zoo
 
