@@ -168,6 +168,17 @@ def test_a_callback_ends_training_after_the_epoch(digits: Data, method: str, epo
     assert more.records == []
 
 
+def test_a_wish_to_stop_outlasts_an_interruption_within_the_epoch(digits: Data) -> None:
+    run, recorded = trainer(digits, epochs=9, callbacks={"ends": Ends("on_steps")})
+    run.should_stop = lambda: "SIGINT" if run.step == 3 else None
+    with pytest.raises(InterruptedTrainingError):
+        run.run()
+    again, more = trainer(digits, epochs=9)
+    again.resume(recorded.states[-1])
+    position = again.run()
+    assert (position.epoch, position.stopped, len(more.records)) == (1, "ends", 1)
+
+
 class Counts(Callback):
     """Counts epochs, and must be told of those before."""
 

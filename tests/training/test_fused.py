@@ -97,6 +97,39 @@ def test_every_group_of_parameters_is_trained() -> None:
     assert _numbers(ours) == _numbers(theirs)
 
 
+def test_the_kernel_makes_the_steps_of_every_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = _model(), _model()
+    optimizers = [
+        torch.optim.AdamW([{"params": model[0].parameters()}, {"params": model[2].parameters(), "lr": 0.5}], fused=True)
+        for model in (ours, theirs)
+    ]
+    step = FusedSteps(optimizers[0])
+    for number in range(4):
+        for model in (ours, theirs):
+            _gradients(model, number)
+        if number == 1:
+            monkeypatch.setattr(optimizers[0], "step", None)  # called in the first step alone
+        step()
+        optimizers[1].step()
+    assert _numbers(ours) == _numbers(theirs)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])
+def test_where_torch_has_no_such_kernel_its_public_step_is_called(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = _model(), _model()
+    optimizer, reference = (kind(model.parameters(), lr=0.1, fused=True) for model in (ours, theirs))
+    with monkeypatch.context() as without:
+        without.delattr(torch, "_fused_adam_")
+        without.delattr(torch, "_fused_adamw_")
+        step = FusedSteps(optimizer)
+    for number in range(3):
+        for model in (ours, theirs):
+            _gradients(model, number)
+        step()
+        reference.step()
+    assert _numbers(ours) == _numbers(theirs)
+
+
 def test_torch_s_own_step_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     model = _model()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)

@@ -40,7 +40,7 @@ def test_the_mean_of_an_epoch_weighs_a_short_last_batch_by_its_size(digits: Data
     run, recorded = trainer(digits, epochs=1, batch_size=128, optimizer={"name": "sgd", "lr": 1e-12})
     run.run()
     torch.manual_seed(1)
-    expected = run.evaluate(digits.train)["loss"]
+    expected = run.validation.means(digits.train, run.terms.names)["loss"]
     assert recorded.records[0]["train"]["loss"] == pytest.approx(expected, rel=5e-3)
 
 

@@ -25,6 +25,7 @@ class WeightAverage:
         Ho, Jain & Abbeel (2020), Denoising Diffusion Probabilistic Models, appendix B. https://arxiv.org/abs/2006.11239
 
     Example:
+        >>> import torch
         >>> layer = nn.Linear(1, 1, bias=False)
         >>> average = WeightAverage(dict(layer.named_parameters()), decay=0.5)
         >>> before = layer.weight.item()

@@ -14,25 +14,23 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from torch import Tensor
 
 from zoo.callbacks import Callback
-from zoo.data import Data, Split
-from zoo.errors import OtherProcessError, RecipeError, RunError, TrainingError, unknown_name
-from zoo.model import Model, StepLoss
+from zoo.data import Data
+from zoo.errors import OtherProcessError, RunError, TrainingError
+from zoo.model import Model
 from zoo.spec.training import TrainSpec
 from zoo.training.callbacks import CallbackRunner
-from zoo.training.devices import mixed_precision
+from zoo.training.judge import Judge
 from zoo.training.recorder import NullRecorder, Recorder
 from zoo.training.state import Position, TrainingState, restore_state, take_state
 from zoo.training.step import Stepper
 from zoo.training.terms import StepTerms
 from zoo.training.trainable import Trainable
+from zoo.training.validation import Validation
 from zoo.utils.distributed import ProcessGroup
-from zoo.utils.seeds import epoch_order, process_seed, seeded
+from zoo.utils.seeds import epoch_order
 
 _LOOK_EVERY, _LOOK_SECONDS = 50, 1.0
 """Steps, and on an accelerator seconds, between two looks at the losses: a look waits for the device."""
-
-_LOOK_AT = 2
-"""Examples whose loss tells which terms there are."""
 
 _ASK_SECONDS = 5.0
 """Seconds, or less, between two times that processes ask each other whether to stop; clusters give them 30."""
@@ -83,12 +81,14 @@ class Trainer:
         self.steps_per_epoch = math.ceil(len(self.train_split) / spec.batch_size)
         self.total_steps = spec.epochs * self.steps_per_epoch
         self.warmup_steps = model.warmup_steps(self.steps_per_epoch)
+        self.judge = Judge(spec, self.warmup_steps, higher_is_better=model.higher_is_better(spec.monitor))
         self.state_steps = max(1, spec.checkpoint_every.in_steps(self.steps_per_epoch))
         splits = (data.train, data.validation, data.test)
         self.position = Position(examples=[len(split) if split else 0 for split in splits])
         every = {turn.name: turn.every for turn in self.stepper.turns[1:]}
         self.terms = StepTerms(self.group, self.device, self.steps_per_epoch, every)
-        self._check_monitor()
+        self.validation = Validation(model, spec, seed, accelerator, self.group)
+        self.validation.check_monitor(self.validation_split or self.train_split)
         self._looked_at = (0, -math.inf)
         self._ask_every = 1
         self._failure: Exception | None = None
@@ -133,7 +133,8 @@ class Trainer:
             )
         rows = restore_state(state, self.trained, self.stepper.turns, self.average, self.callbacks, self.group)
         self.position = state.position
-        self.position.finished = self._is_finished()
+        self.position.finished = self.judge.is_finished(self.position)
+        self.callbacks.stopped_by = self.position.stopped
         self.terms.replace(rows)
 
     def run(self) -> Position:
@@ -204,15 +205,15 @@ class Trainer:
         due = self.position.step % self.state_steps == 0
         # Several processes stop after the same step, and asking each other costs time.
         asks = due or self.position.step % self._ask_every == 0
-        reason = self._reason_to_stop()[0] if asks else None
+        reason = self._reason_to_stop() if asks else None
         if reason is not None or due:
             self._check_finite()
             self._save_state()
         if reason is not None:
             raise InterruptedTrainingError(f"stopped by {reason} after step {self.position.step} of {self.total_steps}")
 
-    def _reason_to_stop(self) -> tuple[str | None, str]:
-        """Ask all processes why to stop now, and which callback ends training after this epoch."""
+    def _reason_to_stop(self) -> str | None:
+        """Ask all processes why to stop now; note which callback ends training after this epoch."""
         reason, callback = self.should_stop(), self.callbacks.stopped_by
         interrupted, ended, failed = self.group.any_of_each(
             reason is not None, bool(callback), self._failure is not None
@@ -221,7 +222,8 @@ class Trainer:
             raise self._failure or OtherProcessError(
                 f"process 0 of {self.group.count} failed; its own message says why"
             )
-        return (reason or "another process") if interrupted else None, (callback or "a callback") if ended else ""
+        self.position.stopped = (callback or "a callback") if ended else ""
+        return (reason or "another process") if interrupted else None
 
     def _save_state(self) -> None:
         """Have the state written; where that fails, all processes stop."""
@@ -261,12 +263,14 @@ class Trainer:
         self.trained.eval()
         with self._averaged():
             if self.validation_split is not None:
-                record["validation"] = self.evaluate(self.validation_split)
-            record["best"] = is_best = self._judge(record.get("validation", record["train"])[self.spec.monitor])
+                record["validation"] = self.validation.means(self.validation_split, self.terms.names)
+            monitored = record.get("validation", record["train"])[self.spec.monitor]
+            record["best"] = is_best = self.judge.finish_epoch(self.position, monitored)
+            self.terms.replace(torch.zeros(0))
             self.recorder.on_steps(self.position, self.total_steps, last)
             self.group.first(lambda: self._record_epoch(record, is_best=is_best))
-        reason, self.position.stopped = self._reason_to_stop()
-        self.position.finished = self._is_finished()
+        reason = self._reason_to_stop()
+        self.position.finished = self.judge.is_finished(self.position)
         if self.position.finished:
             # Before the last state: a run that is killed in between makes its last epoch again, and calls it again.
             with self._averaged():
@@ -297,63 +301,6 @@ class Trainer:
     def _record_epoch(self, record: dict[str, Any], *, is_best: bool) -> None:
         self.callbacks.on_epoch(self, record)
         self.recorder.on_epoch(record, is_best=is_best)
-
-    def _judge(self, monitored: float) -> bool:
-        """Move on to the next epoch; say whether this one counts as the best so far.
-
-        While the bound warms up its value is not what it will be, so each epoch replaces the one before as the best,
-        and none counts towards an early stop.
-        """
-        position, stopping = self.position, self.spec.early_stopping
-        margin = stopping.min_delta if stopping else 0.0
-        sign = -1.0 if self.trained.higher_is_better(self.spec.monitor) else 1.0
-        warms_up = position.step < self.warmup_steps
-        is_best = warms_up or position.best is None or sign * monitored < sign * position.best - margin
-        position.epoch, position.batch = position.epoch + 1, 0
-        self.terms.replace(torch.zeros(0))
-        position.since_best = 0 if is_best else position.since_best + 1
-        if is_best:
-            position.best, position.best_epoch = None if warms_up else monitored, position.epoch
-        return is_best
-
-    def _is_finished(self) -> bool:
-        position, stopping = self.position, self.spec.early_stopping
-        stops_early = stopping is not None and position.since_best >= stopping.patience
-        return stops_early or bool(position.stopped) or position.epoch >= self.spec.epochs
-
-    def _check_monitor(self) -> None:
-        """Refuse to monitor a term that the loss does not have, before the first step: a look at some data tells."""
-        if self.spec.monitor != "loss":
-            split = self.validation_split or self.train_split
-            ((loss, _),) = self._losses(split, torch.arange(min(_LOOK_AT, len(split))))
-            if self.spec.monitor not in loss.terms:
-                problem, remedy = unknown_name("term", self.spec.monitor, ["loss", *loss.terms])
-                raise RecipeError(problem, where="train.monitor", remedy=remedy)
-
-    def evaluate(self, split: Split) -> dict[str, float]:
-        """Return the mean loss terms over a split, with the same noise each time."""
-        group, names = self.group, self.terms.names
-        for buffer in self.trained.buffers() if group.count > 1 else ():
-            group.copy_from_first(buffer)  # running averages, which are of each process's own share
-        # None is a slice of the stored examples, and costs no look-up.
-        losses = self._losses(split, group.own(len(split)) if group.count > 1 else None)
-        sums = torch.zeros(len(names), dtype=torch.float64)
-        if losses:
-            rows = torch.stack([torch.stack([loss.total, *loss.terms.values()]).float() for loss, _ in losses])
-            sums = (rows.cpu().double() * torch.tensor([size for _, size in losses])[:, None]).sum(0)
-        return dict(zip(names, (group.sum(sums) / len(split)).tolist(), strict=True))
-
-    @torch.no_grad()
-    def _losses(self, split: Split, order: Tensor | None) -> list[tuple[StepLoss, int]]:
-        """Return the loss of each batch of a split, in evaluation mode, with its number of examples."""
-        self.trained.eval()
-        precision, losses = mixed_precision(self.accelerator), []
-        with seeded(process_seed(self.seed, self.group.rank)):
-            for batch in split.batches(max(self.spec.batch_size, 512), order=order, device=self.device):
-                with precision:
-                    labels = batch.labels if self.trained.classes else None
-                    losses.append((self.trained(batch.x, labels, batch.mask), len(batch.x)))
-        return losses
 
 
 def _counted(examples: list[int]) -> str:

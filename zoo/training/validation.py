@@ -1,0 +1,68 @@
+"""The loss on data that are not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from zoo.data import Split
+from zoo.errors import RecipeError, unknown_name
+from zoo.model import StepLoss
+from zoo.spec.training import TrainSpec
+from zoo.training.devices import mixed_precision
+from zoo.training.trainable import Trainable
+from zoo.utils.distributed import ProcessGroup
+from zoo.utils.seeds import process_seed, seeded
+
+_LOOK_AT = 2
+"""Examples whose loss tells which terms there are."""
+
+
+class Validation:
+    """Computes the loss of a model in evaluation mode, with the same noise each time, which is not training's."""
+
+    def __init__(
+        self, model: Trainable, spec: TrainSpec, seed: int, accelerator: Accelerator, group: ProcessGroup
+    ) -> None:
+        self.model, self.spec, self.seed, self.group = model, spec, seed, group
+        self._device, self._precision = accelerator.device, mixed_precision(accelerator)
+
+    def check_monitor(self, split: Split) -> None:
+        """Refuse to monitor a term that the loss does not have, before the first step: a look at some data tells.
+
+        Raises:
+            RecipeError: names the terms there are.
+        """
+        if self.spec.monitor != "loss":
+            ((loss, _),) = self._losses(split, torch.arange(min(_LOOK_AT, len(split))))
+            if self.spec.monitor not in loss.terms:
+                problem, remedy = unknown_name("term", self.spec.monitor, ["loss", *loss.terms])
+                raise RecipeError(problem, where="train.monitor", remedy=remedy)
+
+    def means(self, split: Split, names: Sequence[str]) -> dict[str, float]:
+        """Return the mean loss and its terms over a split, under these names."""
+        group = self.group
+        for buffer in self.model.buffers() if group.count > 1 else ():
+            group.copy_from_first(buffer)  # running averages, which are of each process's own share
+        # None is a slice of the stored examples, and costs no look-up.
+        losses = self._losses(split, group.own(len(split)) if group.count > 1 else None)
+        sums = torch.zeros(len(names), dtype=torch.float64)
+        if losses:
+            rows = torch.stack([torch.stack([loss.total, *loss.terms.values()]).float() for loss, _ in losses])
+            sums = (rows.cpu().double() * torch.tensor([size for _, size in losses])[:, None]).sum(0)
+        return dict(zip(names, (group.sum(sums) / len(split)).tolist(), strict=True))
+
+    @torch.no_grad()
+    def _losses(self, split: Split, order: Tensor | None) -> list[tuple[StepLoss, int]]:
+        """Return the loss of each batch of a split with its number of examples."""
+        self.model.eval()
+        losses = []
+        with seeded(process_seed(self.seed, self.group.rank)):
+            for batch in split.batches(max(self.spec.batch_size, 512), order=order, device=self._device):
+                with self._precision:
+                    labels = batch.labels if self.model.classes else None
+                    losses.append((self.model(batch.x, labels, batch.mask), len(batch.x)))
+        return losses
