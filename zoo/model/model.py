@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import operator
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,7 +15,7 @@ from torch.distributions import Distribution
 
 from zoo.decoders import Decoder
 from zoo.encoders import Encoder
-from zoo.errors import ComponentError, InputError, unknown_name
+from zoo.errors import ComponentError, InputError, ZooWarning, unknown_name
 from zoo.likelihoods import Likelihood
 from zoo.model.inference import Inference
 from zoo.model.loss import Loss, StepLoss
@@ -383,7 +384,21 @@ class Model(nn.Module):
             if name not in known:
                 problem, remedy = unknown_name("option", name, known)
                 raise InputError(problem, where=f"sample.{name}", remedy=remedy)
+        if labels is not None:
+            self._warn_of_untrained(labels)
         return self.objective.sample(self, n, labels, noise=noise, **options)
+
+    def _warn_of_untrained(self, labels: Tensor) -> None:
+        """Warn if classes are sampled of which the training data held no example."""
+        data = self.data
+        untrained = {data.class_number(name) for name in data.untrained_classes}
+        asked = sorted(untrained & set(labels.tolist())) if untrained and labels.ndim == 1 else []
+        if asked:
+            warnings.warn(
+                f"the class {data.class_names[asked[0]]!r} had no training examples: its samples mean nothing",
+                ZooWarning,
+                stacklevel=4,
+            )
 
     @torch.no_grad()
     def latents(self, n: int, labels: Tensor | None = None, *, fitted: bool | None = None) -> Tensor:
