@@ -121,10 +121,6 @@ def read_record(document: Any) -> dict[str, Any]:
     return document
 
 
-def _is_setting(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("name"), str)
-
-
 def _is_value(value: Any) -> bool:
     return isinstance(value, (float, list, str)) or (isinstance(value, int) and abs(value) < 2**63)
 
