@@ -51,7 +51,8 @@ def prepare_pixels(
         around: colour that padding adds.
         deep_range: values of a deep image that become 0 and 255.
     """
-    turned = orientation(image)
+    # Pillow turns a TIFF upright when it decodes it, and only some versions then forget how it was turned.
+    turned = 1 if image.format == "TIFF" else orientation(image)
     pixels = _eight_bits(image, deep_range)
     smallest = smallest_side(target)
     if smallest is not None and (factor := min(pixels.size) // smallest) > 1:
