@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -88,6 +89,37 @@ def test_transparency_shows_the_background(tmp_path, mode, suffix, channels, lim
         assert glyph.shape == (channels, 16, 16)
         assert (glyph[:, :4] == shown).all()
         assert (glyph[:, 4:12, 4:12] == 0).all()
+
+
+def png_with_a_key(depth, colour, row, key):
+    """Return a PNG of one row in which one value, or colour, stands for transparency."""
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    width = len(row) * 8 // (depth * (3 if colour == 2 else 1))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, 1, depth, colour, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(b"\0" + row))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"tRNS", key) + pixels + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("depth", "colour", "row", "key", "shown"),
+    [
+        (1, 0, bytes([0b00001111]), struct.pack(">H", 1), [0] * 4 + [9] * 4),
+        (1, 0, bytes([0b00001111]), struct.pack(">H", 0), [9] * 4 + [255] * 4),
+        (2, 0, bytes([0b00011011]), struct.pack(">H", 1), [0, 9, 170, 255]),
+        (4, 0, bytes([0x07]), struct.pack(">H", 7), [0, 9]),
+        (8, 0, bytes([100, 7]), struct.pack(">H", 7), [100, 9]),
+        (16, 0, struct.pack(">HH", 25700, 700), struct.pack(">H", 700), [100, 9]),
+        (8, 2, bytes([100, 100, 100, 7, 8, 9]), struct.pack(">HHH", 7, 8, 9), [100, 9]),
+        (16, 2, struct.pack(">6H", *[25700] * 3, 700, 701, 702), struct.pack(">HHH", 700, 701, 702), [100, 9]),
+    ],
+)
+def test_a_value_that_stands_for_transparency_is_found_at_every_depth(tmp_path, depth, colour, row, key, shown):
+    (tmp_path / "key.png").write_bytes(png_with_a_key(depth, colour, row, key))
+    for channels in (1, 3):
+        assert read(tmp_path / "key.png", channels, background="#090909")[0, :, 0].tolist() == shown
 
 
 def test_half_transparent_pixels_are_mixed_with_the_background(tmp_path):

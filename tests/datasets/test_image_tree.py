@@ -39,6 +39,33 @@ def test_splits_go_by_their_usual_names_in_any_case(tmp_path, train, validation,
     assert notes == []
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("training_set", "test_set"),
+        ("train2017", "test2017"),
+        ("Train-Data", "Test-Data"),
+        ("trainset", "testset"),
+        ("train_images", "test_images"),
+        ("train split", "test split"),
+        ("train", "test1"),
+    ],
+)
+def test_endings_of_their_names_do_not_make_splits_classes(tmp_path, train, test):
+    build(tmp_path, *(f"{split}/{kind}/0.png" for split in (train, test) for kind in ("a", "b")))
+    collection = load(tmp_path)
+    assert sizes(collection) == {"train": 2, "test": 2}
+    assert collection.class_names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "name", ["trainer", "testament", "validity", "device", "evaluate", "trains", "protest", "2017"]
+)
+def test_classes_may_begin_as_splits_do(tmp_path, name):
+    build(tmp_path, f"{name}/0.png", "other/0.png")
+    assert load(tmp_path).class_names == tuple(sorted((name, "other")))
+
+
 @pytest.mark.parametrize("names", [("val", "valid"), ("test", "eval"), ("train", "training"), ("dev", "validation")])
 def test_two_folders_of_one_split_are_both_named(tmp_path, names):
     build(tmp_path, "train/0.png", *(f"{name}/0.png" for name in names))

@@ -18,6 +18,8 @@ _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 _PLUGINS = ("Bmp", "Gif", "Jpeg", "Mpo", "Png", "Ppm", "Tiff", "WebP")
 _ORIENTATION, _QUARTER_TURNS = 0x0112, {5, 6, 7, 8}
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+_SCALED_BY = {"L;2": 85, "L;4": 17}
+"""Pixels of so few bits are multiplied by this when they are decoded."""
 _BYTES_A_PIXEL = {"L": 1, "1": 2, "P": 5, "I;16": 5, "I;16L": 5, "I;16B": 5, "I": 9, "F": 9}
 """What decoding takes, with the conversion that must come before an image can be reduced; 4 for all other modes."""
 
@@ -38,6 +40,7 @@ def opened(file: str, frame: int = 0) -> Iterator[Any]:
     try:
         with open(file, "rb") as stream:  # noqa: PTH123 - a path is made for each of a million files otherwise
             image = _identify(stream, file)
+            _scale_transparent_value(image)
             if frame:
                 image.seek(frame)
             yield image
@@ -71,6 +74,18 @@ def _identify(stream: IO[bytes], file: str) -> Any:
     from PIL import UnidentifiedImageError
 
     raise UnidentifiedImageError(reason)
+
+
+def _scale_transparent_value(image: Any) -> None:
+    """Scale the value of a PNG that stands for transparency as Pillow will scale the pixels; it does not do so."""
+    key = image.info.get("transparency")
+    if image.format != "PNG" or not image.tile or not isinstance(key, int | tuple):
+        return
+    stored = image.tile[0][3]
+    if stored in _SCALED_BY and isinstance(key, int):
+        image.info["transparency"] = key * _SCALED_BY[stored]
+    elif stored == "RGB;16B" and isinstance(key, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in key)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.datasets._names import SPLIT_NAMES, is_system_name, listed, split_named
+from zoo.datasets._names import SPLIT_NAMES, is_system_name, listed, split_of_folder
 from zoo.errors import DataError
 
 SUFFIXES = frozenset(
@@ -92,7 +92,7 @@ class _Search:
         top, listing = self._inside(self.root)
         found: dict[str, Path] = {}
         for place in listing.folders:
-            split = split_named(place.name)
+            split = split_of_folder(place.name)
             if split in found:
                 raise DataError(
                     f"{found[split]} and {place} are both folders of the {split} split",
@@ -154,10 +154,10 @@ class _Search:
         if listing.images:
             return folder, listing
         with_images = [place for place in listing.folders if any(part.images for part in _walk(place))]
-        if len(with_images) != 1 or split_named(with_images[0].name):
+        if len(with_images) != 1 or split_of_folder(with_images[0].name):
             return folder, listing
         (only,) = with_images
-        holds_splits = any(split_named(place.name) == "train" for place in _list(only).folders)
+        holds_splits = any(split_of_folder(place.name) == "train" for place in _list(only).folders)
         if only.name.casefold() not in _CONTAINERS and not holds_splits:
             return folder, listing
         self._leave_folders(place for place in listing.folders if place != only)
@@ -184,7 +184,7 @@ def _check_classes(place: Path, classes: list[Path]) -> None:
     for entry in classes:
         inside = _list(entry)
         names = [folder.name for folder in inside.folders]
-        splits = [name for name in names if split_named(name)]
+        splits = [name for name in names if split_of_folder(name)]
         if splits:
             raise DataError(
                 f"{entry} holds the folders {listed(splits)}: splits inside of a class",

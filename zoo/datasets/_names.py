@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 SPLIT_NAMES = {
@@ -11,11 +12,14 @@ SPLIT_NAMES = {
 }
 """The usual names of each split; capitals do not count."""
 
+_ENDING = re.compile(r"[ _-]?(set|split|data|images|imgs|\d+)$")
+
 _SYSTEM_NAMES = {
     "$recycle.bin",
     "#recycle",
     "#snapshot",
     "@eadir",
+    "@recently-snapshot",
     "@recycle",
     "@tmp",
     "__macosx",
@@ -37,6 +41,16 @@ def split_named(name: str) -> str | None:
         ('validation', 'test', None)
     """
     return _SPLIT_OF.get(name.casefold())
+
+
+def split_of_folder(name: str) -> str | None:
+    """Return the split that the name of a folder stands for, with or without a usual ending, or None.
+
+    Example:
+        >>> split_of_folder("Valid"), split_of_folder("training_set"), split_of_folder("test2017")
+        ('validation', 'train', 'test')
+    """
+    return split_named(name) or split_named(_ENDING.sub("", name.casefold()))
 
 
 def is_system_name(name: str) -> bool:

@@ -80,6 +80,9 @@ MANY = tuple(f"{number}.png" for number in range(20))
 LAYOUTS = {
     "`train/`, `valid/` and `test/` with class folders": Case(folder(*SPLITS), (4, 4, 4), ("a", "b")),
     "`Training/`, `DEV/` and `Eval/` with class folders": Case(folder(*RENAMED), (4, 4, 4), ("a", "b")),
+    "`training_set/` and `test_set/` with class folders": Case(
+        folder("training_set/a/1.png", "training_set/b/1.png", "test_set/a/1.png"), (2, 0, 1), ("a", "b")
+    ),
     "`train/` and `test/` with images": Case(
         folder(*(f"train/{name}" for name in MANY), "test/1.png", validation=0.1, test=0.1),
         (18, 2, 1),
