@@ -47,10 +47,10 @@ class ImageFolder(ImageDataset):
         root/1.png                                                        images
 
     Splits go by their usual names, in any case: ``train`` or ``training``; ``val``, ``valid``, ``validation`` or
-    ``dev``; ``test``, ``testing`` or ``eval``; also ``training_set`` or ``val2017``. A missing one is cut from ``train``
-    by the recipe's shares. Hidden files and what systems leave behind (``.ipynb_checkpoints``, ``__MACOSX``,
-    ``Thumbs.db``) are passed over at every depth; what else is not used is named in a note. The field ``resize`` of the
-    data brings images of any size to one.
+    ``dev``; ``test``, ``testing`` or ``eval``; also ``training_set`` or ``val2017``. A missing one is cut from
+    ``train`` by the recipe's shares. Hidden files and what systems leave behind (``.ipynb_checkpoints``,
+    ``__MACOSX``, ``Thumbs.db``) are passed over at every depth; what else is not used is named in a note. The field
+    ``resize`` of the data brings images of any size to one.
 
     Args:
         root: the folder.
