@@ -70,7 +70,7 @@ def _names(models: Sequence[ModelDirectory]) -> dict[str, ModelDirectory]:
     from zoo.errors import InputError
 
     if len(set(models)) < 2:
-        raise InputError("at least two models were needed to compare", where="compare")
+        raise InputError(f"expected at least two models, got {len(set(models))}", where="compare")
     short = [Path(model.asked).name for model in models]
     return {s if short.count(s) == 1 else model.asked: model for s, model in zip(short, models, strict=True)}
 

@@ -23,7 +23,7 @@ class DataInfo:
         facts: what the dataset knows of itself, such as the parameters of a mixture.
         grey: whether values strictly between 0 and 1 occur among data in [0, 1], so that a Bernoulli
             likelihood is not a density of them. Streamed data are judged by their first thousand examples.
-        scaling: how stored values became prepared ones, for what is known in stored units.
+        scaling: how stored values become prepared ones, for facts in stored units.
         description: what a model that is trained on them knows of them; None for a bare tensor.
     """
 

@@ -55,7 +55,7 @@ def load_data(
 
     Args:
         spec: a dataset's name, or the ``data`` of a recipe: a mapping, or a spec.
-        note: is told, in a sentence, of work that takes long (a download).
+        note: called with a sentence before work that takes long, such as a download.
         like: ``model.data`` of a trained model: the data are scaled, resized and binarised as its training data were,
             and their classes numbered as there. Nothing is learned from the data themselves.
         whole: use every split as the dataset stores it, and cut none: for data that are measured, not trained on.

@@ -75,7 +75,7 @@ class Split:
 
     @property
     def device(self) -> torch.device:
-        """Where batches are put unless told otherwise."""
+        """The device of the batches, unless another is given."""
         return self._store.device
 
     def examples(self, indices: Tensor | Sequence[int] | int) -> Tensor:

@@ -51,7 +51,7 @@ class Store(ABC):
     @property
     @abstractmethod
     def device(self) -> torch.device:
-        """Where batches are put unless told otherwise."""
+        """The device of the batches, unless another is given."""
 
     @abstractmethod
     def batches(self, batch_size: int, order: Tensor | None, device: torch.device) -> Iterator[StoredBatch]:
