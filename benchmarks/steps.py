@@ -2,7 +2,8 @@
 
 The zoo's loop and the loop by hand train the MLP VAE 784-512-2, so many steps in turns: a machine that others share is
 slow for seconds at a time, and then slow for both. The operators' times are torch's profiler's own, of the same loops:
-medians of several turns.
+medians of several turns. A small model's step is measured with Adam's kernel called directly, as the zoo calls it, and
+with torch's own ``step`` around it, in turns as well.
 
     python -m benchmarks steps --data DIR
     python -m benchmarks steps --precision bf16 --turns 80
@@ -26,10 +27,11 @@ from torch.profiler import ProfilerActivity, profile
 
 import zoo
 from benchmarks import _peers
-from benchmarks._measure import images_like_mnist, print_ratios, ratios, spread, write
+from benchmarks._measure import images_like_mnist, interleaved, print_ratios, ratios, spread, write
 from zoo.spec import DataSpec
 from zoo.spec.training import TrainSpec
 from zoo.training.devices import make_accelerator
+from zoo.training.fused import FusedSteps
 from zoo.training.loop import InterruptedTrainingError, Trainer
 from zoo.training.optimizers import check_optimizer
 
@@ -92,7 +94,10 @@ def main(arguments: list[str]) -> None:
     }
     figures = {
         "settings": {name: str(value) for name, value in vars(options).items()},
-        "speed_ratios": {"zoo / by hand": ratios(counted, "by hand", "zoo")},
+        "speed_ratios": {
+            "zoo / by hand": ratios(counted, "by hand", "zoo"),
+            "small model, kernel / torch's step": kernel_against_step(options),
+        },
         "milliseconds_of_a_step": {n: spread([1e3 * s / options.steps for s in v]) for n, v in counted.items()},
         "milliseconds_of_a_step_by_operator": shares,
     }
@@ -103,7 +108,7 @@ def main(arguments: list[str]) -> None:
 
 
 def train(images: Tensor, options: argparse.Namespace, should_stop: Callable[[], str | None]) -> None:
-    """Let the zoo's trainer make steps, with nobody who listens, until it is told to stop."""
+    """Let the zoo's trainer make steps, without recording anything, until ``should_stop`` gives a reason."""
     spec = TrainSpec(batch_size=options.batch, epochs=10_000, precision=options.precision, device="cpu")
     spec = spec.model_copy(update={"optimizer": check_optimizer(spec.optimizer)})
     wide: dict[str, Any] = {"encoder": {"widths": [512]}, "decoder": {"widths": [512]}}
@@ -115,6 +120,29 @@ def train(images: Tensor, options: argparse.Namespace, should_stop: Callable[[],
     trainer = Trainer(model, data, spec, 0, make_accelerator(spec), should_stop=should_stop)
     with contextlib.suppress(InterruptedTrainingError):
         trainer.run()
+
+
+def kernel_against_step(options: argparse.Namespace) -> dict[str, float]:
+    """Return how many times as long a step of a VAE 64-64-2 takes with torch's ``step`` as with the kernel alone."""
+    torch.manual_seed(0)
+    x = torch.rand(options.batch, 1, 8, 8)
+
+    def steps_of(direct: bool) -> Callable[[], None]:
+        model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), encoder={"widths": [64]}, decoder={"widths": [64]})
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+        update: Callable[[], object] = FusedSteps(optimizer) if direct else optimizer.step
+
+        def turn() -> None:
+            for _ in range(options.steps):
+                for parameter in model.parameters():
+                    parameter.grad = None
+                model(x).total.backward()
+                update()
+
+        return turn
+
+    seconds = interleaved({"kernel": steps_of(direct=True), "step": steps_of(direct=False)}, options.turns)
+    return ratios(seconds, "step", "kernel")
 
 
 def hand_steps(images: Tensor, options: argparse.Namespace) -> Iterator[Tensor]:

@@ -25,7 +25,7 @@ QUICK = [*SMALL, "train.epochs=3", "evaluate.metrics=[elbo, mse]", "evaluate.fig
 
 
 class Notes(Silent):
-    """Keeps what it is told."""
+    """Keeps notes."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -81,7 +81,7 @@ def test_the_note_on_greyscale_pixels_is_recorded(run: Run, tmp_path: Path) -> N
     assert job(tmp_path / "binary", "data.binarise=threshold", "train.epochs=1").evaluation["notes"] == []
 
 
-def test_a_second_run_never_overwrites_a_first_unless_told_to(run: Run, tmp_path: Path) -> None:
+def test_a_second_run_overwrites_a_first_only_if_asked_to(run: Run, tmp_path: Path) -> None:
     before = contents(run.path)
     with pytest.raises(RunError, match=r"a run is there already\n.*--resume.*--overwrite.*--out"):
         job(run.path)

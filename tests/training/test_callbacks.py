@@ -180,7 +180,7 @@ def test_a_wish_to_stop_outlasts_an_interruption_within_the_epoch(digits: Data) 
 
 
 class Counts(Callback):
-    """Counts epochs, and must be told of those before."""
+    """Counts epochs, those before an interruption included."""
 
     def __init__(self, name: str = "count") -> None:
         self.name, self.count = name, torch.zeros((), dtype=torch.int64)

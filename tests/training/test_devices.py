@@ -25,7 +25,7 @@ def test_one_process_can_train_with_one_precision_after_another() -> None:
             assert linear(torch.ones(1, 2)).dtype == expected
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a machine without CUDA is needed to ask for CUDA in vain")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(RecipeError, match=r"train.device: the device 'cuda' is not there\nAvailable: cpu"):
         resolve_device("cuda")

@@ -84,7 +84,7 @@ def test_what_cannot_be_captured_is_refused_before_anything_is_removed(tmp_path:
         ({"train": {"step": "captured", "optimizer": {"name": "sgd", "lr": 0.1}}}, "the optimizer 'sgd'"),
     ],
 )
-def test_the_reason_why_a_step_cannot_be_captured_is_told(changes: dict[str, Any], reason: str) -> None:
+def test_the_error_says_why_a_step_cannot_be_captured(changes: dict[str, Any], reason: str) -> None:
     recipe = zoo.load_recipe({**RECIPE, "train": {"step": "captured"}, **changes})
     train = recipe.train.model_copy(update={"optimizer": check_optimizer(recipe.train.optimizer)})
     split = zoo.load_data(recipe.data).train

@@ -144,7 +144,7 @@ class RunDirectory:
         write_text(self.path / EVALUATION, json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n")
 
     def remove_evaluation(self) -> None:
-        """Remove the figures and the report of a run that goes on: they are not of the model that it will end with."""
+        """Remove the evaluation and the report of a run that continues: its final model will be another."""
         for name in (EVALUATION, REPORT):
             (self.path / name).unlink(missing_ok=True)
 

@@ -124,7 +124,7 @@ def run_stage(
     Raises:
         InterruptedTrainingError: training was interrupted; the message says how to continue.
     """
-    with Interruption(patient=trainer.group.count > 1) as interruption:
+    with Interruption(ignore_second=trainer.group.count > 1) as interruption:
         trainer.should_stop = lambda: interruption.requested
         state = files.read_state() if continues else None
         if state is not None:

@@ -66,7 +66,7 @@ class DataSpec(ComponentSpec):
 
     @property
     def component(self) -> ComponentSpec:
-        """The dataset with its own options alone."""
+        """The dataset with only its own options."""
         return ComponentSpec.model_validate({"name": self.name, **self.options})
 
 

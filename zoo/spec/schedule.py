@@ -1,4 +1,4 @@
-"""A weight of the loss as a function of the training step, so that a resumed run needs no state to go on with it."""
+"""A weight of the loss as a function of the training step, so that resuming needs no state of it."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class WeightSchedule(StrictModel):
 
 @dataclass(frozen=True)
 class _Written:
-    """How pydantic reads and writes an option that is a weight; the schedule alone says what is wrong with it."""
+    """How pydantic reads and writes an option that is a weight: errors are those of the schedule."""
 
     minimum: float = -math.inf
 

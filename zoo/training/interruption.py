@@ -9,20 +9,20 @@ from typing import Any
 
 
 class Interruption:
-    """While it is entered, the first SIGINT or SIGTERM only sets ``requested``; a second one acts as ever.
+    """A context in which the first SIGINT or SIGTERM only sets ``requested``; a second one has its usual effect.
 
     Args:
-        patient: a second one does nothing either. Launchers of several processes pass on what each of them was sent
-            already, and kill what does not end in time.
+        ignore_second: a second signal has no effect either. Launchers of several processes forward a signal that each
+            process has received already, and kill processes that do not end in time.
     """
 
-    def __init__(self, *, patient: bool = False) -> None:
+    def __init__(self, *, ignore_second: bool = False) -> None:
         self.requested: str | None = None
-        self._patient = patient
+        self._ignore_second = ignore_second
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interruption:
-        # Only the main thread may set handlers; elsewhere (a notebook's worker) signals are left alone.
+        # Only the main thread may set handlers; in another one, such as a notebook's worker, signals act as usual.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._request)
@@ -35,7 +35,7 @@ class Interruption:
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = signal.Signals(number).name
-        if not self._patient:
+        if not self._ignore_second:
             self._restore()
 
     def _restore(self) -> None:

@@ -48,8 +48,8 @@ class Trainer:
 
     Args:
         seed: decides the order of the data; noise comes from torch's generator.
-        recorder: keeps what training finds out, in the first process alone.
-        callbacks: by key; called in the first process alone.
+        recorder: writes records, states and figures, in the first process only.
+        callbacks: by key; called in the first process only.
         should_stop: asked after each step; the reason to stop now, or None.
         watched: the model as callbacks see it, where a part of it is trained; if not given, what is trained.
     """
@@ -126,7 +126,7 @@ class Trainer:
         before, now = state.position.examples, self.position.examples
         if before and before != now:
             raise RunError(
-                f"the run was begun with {_counted(before)} examples to train, validate and test on, now there are "
+                f"the run was begun with {_counted(before)} examples to train, validate and test on, got "
                 f"{_counted(now)}: the splits differ, and examples that were trained on may be tested on",
                 where="data",
                 remedy="Restore the data that the run was begun with, or choose another --out.",
@@ -198,7 +198,7 @@ class Trainer:
         except Exception as error:
             if self.group.count == 1:
                 raise
-            self._failure = error  # the other processes are told when they ask next
+            self._failure = error  # the other processes learn of it at their next question
 
     def _pause(self) -> None:
         """Between two steps of an epoch: save the state where that is due, and stop if asked to."""

@@ -21,13 +21,13 @@ _HIDDEN = {"params", "foreach", "capturable", "differentiable", "fused", "maximi
 
 @functools.cache
 def optimizer_classes() -> Mapping[str, type[torch.optim.Optimizer]]:
-    """Return the optimisers that train from gradients alone, by lower-case name."""
+    """Return the optimisers that need nothing but gradients, by lower-case name."""
     found = {
         name.lower(): value
         for name, value in vars(torch.optim).items()
         if inspect.isclass(value) and issubclass(value, torch.optim.Optimizer) and value is not torch.optim.Optimizer
     }
-    # LBFGS needs a closure, SparseAdam sparse gradients, Muon matrices alone.
+    # LBFGS needs a closure, SparseAdam sparse gradients, and Muon takes only matrices.
     return {name: value for name, value in found.items() if name not in {"lbfgs", "sparseadam", "muon"}}
 
 
@@ -61,7 +61,7 @@ def check_optimizer(spec: ComponentSpec, where: str = "train.optimizer") -> Comp
     plain = {name: _plain(value) for name, value in defaults.items()}
     refusal = _refusal(classes[spec.name], plain | spec.options)
     if refusal is not None:
-        # The option without which there is no problem, if it is one alone.
+        # The option without which there is no problem, if there is exactly one.
         rest = {name: {key: value for key, value in spec.options.items() if key != name} for name in spec.options}
         culprit = next((n for n, others in rest.items() if _refusal(classes[spec.name], plain | others) is None), None)
         raise ComponentError(refusal, where=f"{where}.{culprit}" if culprit else where)
@@ -69,7 +69,7 @@ def check_optimizer(spec: ComponentSpec, where: str = "train.optimizer") -> Comp
 
 
 def _refusal(optimizer: type[torch.optim.Optimizer], options: Mapping[str, Any]) -> str | None:
-    """Return what an optimiser says against its options."""
+    """Return the message with which an optimiser refuses its options, or None."""
     try:
         optimizer([nn.Parameter(torch.zeros(1))], **_arguments(options))
     except (ValueError, TypeError) as error:

@@ -17,8 +17,8 @@ from zoo.utils.seeds import seeded
 class PriorFit(nn.Module):
     """A model's fitted prior as something to train: its loss is that of the prior on latents of the data.
 
-    The latents are drawn anew in each step, with the model in evaluation mode and without gradients; dynamic
-    binarisation and the noise of the posterior so reach the prior. The state of the training holds the prior alone.
+    The latents are drawn anew in each step, with the model in evaluation mode and without gradients, so that the prior
+    sees dynamic binarisation and the noise of the posterior. The state of the training holds only the prior.
 
     Args:
         model: with a ``fitted_prior``; no other part of it changes.

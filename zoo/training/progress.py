@@ -18,7 +18,7 @@ class Reporter(Protocol):
     """Shows how training goes."""
 
     def start(self, position: Position, total_steps: int, epochs: int, batch_size: int) -> None:
-        """Training begins, or goes on from this position."""
+        """Training begins at this position, or continues from it."""
 
     def steps(self, position: Position, loss: float) -> None:
         """A few more steps are done."""

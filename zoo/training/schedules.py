@@ -1,4 +1,4 @@
-"""The learning rate as a function of the step, so that a resumed run needs no state to go on with it."""
+"""The learning rate as a function of the step, so that resuming needs no state of it."""
 
 from __future__ import annotations
 
