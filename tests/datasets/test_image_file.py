@@ -159,7 +159,7 @@ def test_a_file_that_is_gone_is_named(tmp_path):
         examples.read([0])
 
 
-def test_a_lack_of_memory_is_told_as_such(tmp_path, monkeypatch):
+def test_a_lack_of_memory_is_reported_as_such(tmp_path, monkeypatch):
     save(tmp_path / "image.png")
 
     def fail(*_):

@@ -1,4 +1,4 @@
-"""Opening image files: a few known formats, sizes that memory can hold, and faults told in words."""
+"""Opening image files: a few known formats, within a limit of memory, with errors that name the file."""
 
 from __future__ import annotations
 
