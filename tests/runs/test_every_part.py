@@ -11,60 +11,8 @@ import torch
 
 import zoo
 from tests.runs.kill_and_resume import differences
+from tests.runs.parts import MODELS, recipe
 from zoo.callbacks import Callback, Training
-from zoo.spec.resolve import merge
-
-MLP: Mapping[str, Any] = {
-    "preset": "vae-mlp-2d",
-    "encoder": {"widths": [32]},
-    "decoder": {"widths": [32]},
-}
-MAPS: Mapping[str, Any] = {
-    "objective": "vae",
-    "latent_dim": 4,
-    "encoder": {"name": "conv", "channels": [8, 8]},
-    "posterior": {"name": "vector_quantized", "codes": 8},
-    "prior": "uniform_codes",
-    "decoder": {"name": "conv_map", "channels": [8, 8]},
-    "likelihood": "bernoulli",
-}
-CRITIC = {"name": "total_correlation_critic", "weight": 5.0, "width": 16, "depth": 2}
-LEVELS = {"latent_dim": 4, "posterior": "top_down", "prior": "top_down"}
-CONDITIONAL = {"classes": 10, "prior": "class_gaussian", "conditioned": ["prior"]}
-VAMP = {"prior": {"name": "vamp", "components": 5}}
-FLOW = {"posterior": "autoregressive_flow"}
-MODELS: dict[str, Mapping[str, Any]] = {
-    "vamp": merge(MLP, VAMP),
-    "class gaussian": merge(MLP, CONDITIONAL),
-    "mmd": merge({**MLP, "preset": "ae-mlp-2d"}, {"regularisers": {"mmd": {"name": "mmd", "weight": 10.0}}}),
-    "critic": merge(MLP, {"regularisers": {"tc": CRITIC}}),
-    "two critics": merge(MLP, {"regularisers": {"tc": CRITIC, "more": {**CRITIC, "weight": 1.0}}}),
-    "mixture fitted": merge({**MLP, "preset": "ae-mlp-2d"}, {"fitted_prior": {"name": "mixture", "components": 3}}),
-    "codes": {**MAPS, "fitted_prior": {"name": "pixelcnn"}},
-    "codes, flat decoder": {**MAPS, "decoder": {"name": "mlp", "widths": [32]}},
-    "hierarchy": {**MLP, **LEVELS, "decoder": "top_down"},
-    "hierarchy, free bits": {**MLP, **LEVELS, "objective": {"name": "vae", "free_bits": 0.5}},
-    "hierarchy under iwae": {
-        **MLP,
-        **LEVELS,
-        "objective": {"name": "iwae", "num_samples": 3, "gradient": "dreg"},
-    },
-    "flow": merge(MLP, FLOW),
-    "vamp with flow": merge(merge(MLP, VAMP), FLOW),
-    "iwae": {**MLP, "objective": {"name": "iwae", "num_samples": 3, "gradient": "dreg"}},
-}
-
-
-def recipe(name: str) -> dict[str, Any]:
-    training = {"batch_size": 32, "checkpoint_every": {"steps": 3}, "optimizer": {"lr": 3e-3}}
-    return {
-        "name": "part",
-        "model": MODELS[name],
-        "data": {"name": "digits", "subset": 160, "binarise": "static"},
-        "train": {"epochs": 3, **training},
-        "fit": {"epochs": 2, **training} if "fitted_prior" in MODELS[name] else None,
-        "evaluate": {"metrics": [{"name": "mse"}], "figures": []},
-    }
 
 
 class Killed(BaseException):

@@ -237,3 +237,33 @@ def test_a_script_trains_every_preset_in_two_processes(tmp_path: Path) -> None:
     assert status == 0, err
     for preset in zoo.list_models():
         assert {f"trained {preset} in process {rank}" for rank in (0, 1)} <= set(out.splitlines())
+
+
+PARTS = """
+import sys
+from tests.runs.parts import recipe
+import zoo
+
+for name in sys.argv[2:]:
+    content = recipe(name)
+    content["data"]["subset"] = 320
+    content["train"] |= {"precision": "fp32", "device": "cpu"}
+    run = zoo.train(content, out=f"{sys.argv[1]}/{name}")
+    sys.stdout.write(f"{run.rank} {name}: {run.metrics[-1]['validation']['loss']}\\n")
+"""
+
+
+def test_every_part_has_the_loss_of_one_process_in_two(tmp_path: Path) -> None:
+    """Each process has its own noise, so the losses agree within what another seed changes."""
+    (tmp_path / "script.py").write_text(PARTS, encoding="utf-8")
+    names = ["vamp", "class gaussian", "mmd", "critic", "codes", "hierarchy", "flow", "iwae"]
+    losses = []
+    for count in (1, 2):
+        arguments = [tmp_path / "script.py", tmp_path / f"runs-{count}", *names]
+        status, out, err = finish(launch(count, *arguments, module=False))
+        assert status == 0, err
+        lines = [line.removeprefix("0 ") for line in out.splitlines() if line.startswith("0 ")]
+        losses.append({name: float(loss) for name, _, loss in (line.rpartition(": ") for line in lines)})
+    assert [*losses[0]] == [*losses[1]] == names
+    for name, loss in losses[0].items():
+        assert losses[1][name] == pytest.approx(loss, rel=0.1), name
