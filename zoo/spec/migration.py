@@ -27,3 +27,31 @@ def migrate_model(document: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(rank, int) and isinstance(latent_dim, int) and rank < latent_dim * (latent_dim - 1) // 2:
         options = {**options, "name": "factor_gaussian", "rank": rank}
     return {**document, "posterior": options}
+
+
+_SOURCES = {"prior": "prior", "aggregate": "fitted"}
+"""What version 0.1 called the samplers of a model, and what today's metrics call the sources of samples."""
+
+
+def migrate_evaluation(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a recipe measures and draws, with the options of version 0.1 under today's names.
+
+    Example:
+        >>> migrate_evaluation({"metrics": [{"name": "sample_quality", "samplers": ["prior", "aggregate"]}]})
+        {'metrics': [{'name': 'sample_quality', 'sources': ['prior', 'fitted']}]}
+    """
+    lists = {
+        field: document[field] for field in ("metrics", "figures") if isinstance(document.get(field), list | tuple)
+    }
+    return {**document, **{field: [_migrate_source(entry) for entry in entries] for field, entries in lists.items()}}
+
+
+def _migrate_source(entry: Any) -> Any:
+    if not isinstance(entry, Mapping) or not {"sampler", "samplers"} & entry.keys():
+        return entry
+    renamed = {key: value for key, value in entry.items() if key not in ("sampler", "samplers")}
+    if "sampler" in entry:
+        renamed["source"] = _SOURCES.get(str(entry["sampler"]), entry["sampler"])
+    if isinstance(entry.get("samplers"), list | tuple):
+        renamed["sources"] = [_SOURCES.get(str(name), name) for name in entry["samplers"]]
+    return renamed

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_valid
 
 from zoo.spec.augment import AugmentSpec
 from zoo.spec.component import ComponentSpec, StrictModel
+from zoo.spec.migration import migrate_evaluation
 from zoo.spec.model import ModelSpec
 from zoo.spec.training import TrainSpec
 
@@ -79,6 +80,11 @@ class EvaluateSpec(StrictModel):
     figures: tuple[ComponentSpec, ...] | None = Field(
         default=None, strict=False, description="Figures with their options; null: all that fit the model."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_1(cls, value: Any) -> Any:
+        return migrate_evaluation(value) if isinstance(value, dict) else value
 
 
 class Recipe(StrictModel):
