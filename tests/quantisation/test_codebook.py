@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.quantisation.codebook import EmaCodebook, perplexity
+from zoo.quantisation.codebook import EmaCodebook
 
 
 def clusters(count: int = 400, centres: int = 8, dim: int = 3, spread: float = 0.1) -> Tensor:
@@ -122,8 +122,8 @@ def test_dead_codes_restart_at_vectors_of_the_batch() -> None:
         codebook.begin_at(torch.cat([vectors[:1], far[1:]]))
         for _ in range(300):
             codebook(vectors)
-    assert perplexity(kept.eval().nearest(vectors), 8) == pytest.approx(1.0)
-    assert perplexity(restarted.eval().nearest(vectors), 8) > 6
+    assert len(kept.eval().nearest(vectors).unique()) == 1
+    assert len(restarted.eval().nearest(vectors).unique()) > 6
     assert restarted.vectors.max() < 100
 
 
@@ -168,15 +168,6 @@ def test_many_vectors_are_compared_in_parts_with_the_same_result(monkeypatch: py
     monkeypatch.setattr("zoo.quantisation.codebook._SCORES_AT_A_TIME", 8 * 7)
     assert torch.equal(codebook.nearest(vectors), whole)
     assert torch.equal(whole, torch.cdist(vectors, codebook.vectors).argmin(1))
-
-
-def test_the_perplexity_of_uniform_use_is_the_number_of_codes() -> None:
-    assert perplexity(torch.arange(64).reshape(8, 8), codes=64) == pytest.approx(64)
-    assert perplexity(torch.zeros(10, dtype=torch.long), codes=64) == pytest.approx(1)
-    half = torch.tensor([0] * 3 + [1])
-    assert perplexity(half, 5).log() == pytest.approx(
-        -(0.75 * torch.tensor(0.75).log() + 0.25 * torch.tensor(0.25).log())
-    )
 
 
 def test_a_training_step_is_one_graph() -> None:  # takes seconds, most of them to import the compiler

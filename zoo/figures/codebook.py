@@ -39,7 +39,7 @@ class CodebookUse(Figure):
         """Return the frequencies, and below them images with their codes."""
         posterior, data_range = context.require_codes(), context.model.spec.data_range
         batch = context.take(torch.arange(min(self.examples, len(context.split))))
-        indices = posterior.indices(context.infer(batch).draw(1, reparameterised=False).z)[0]
+        indices = context.infer(batch).draw(1, reparameterised=False).levels[0].z[0]
         counts = code_counts(posterior, indices)
         images = None
         if context.shows_images and len(posterior.grid) in (2, 3):

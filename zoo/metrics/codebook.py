@@ -53,12 +53,12 @@ class Codebook(Metric):
         rates: list[Tensor] = []
         fitted_rates: list[Tensor] = []
         for batch in context.batches(512):
-            inference = context.infer(batch)
-            z = inference.draw(1, reparameterised=False).z
-            counts += code_counts(posterior, posterior.indices(z))
-            rates.append(-inference.prior.log_prob(z)[0])
+            samples = context.infer(batch).draw(1, reparameterised=False)
+            # The draw knows its code numbers: they need not be found from the vectors, which can take long.
+            counts += code_counts(posterior, samples.levels[0].z)
+            rates.append(-samples.log_prior[0])
             if fitted:
-                fitted_rates.append(-context.infer(batch, fitted=True).prior.log_prob(z)[0])
+                fitted_rates.append(-context.infer(batch, fitted=True).draw(1, reparameterised=False).log_prior[0])
         counts = context.processes.sum(counts)
         each = perplexities(counts)
         found = [

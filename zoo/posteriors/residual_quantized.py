@@ -14,8 +14,9 @@ from zoo.quantisation.codebook import CodebookList, EmaCodebook, Initialisation
 from zoo.registry import register
 from zoo.spec.schedule import NonNegativeWeight
 
-_BEAM = 32
-_EXACT = 1e-4
+_BEAMS = (16, 256)
+_DISTANCES_AT_A_TIME = 2**24
+_EXACT = 1e-5
 
 
 @register("posterior", "residual_quantized")
@@ -97,22 +98,29 @@ class ResidualQuantized(CodebookQuantiser):
     def indices_of(self, vectors: Tensor) -> Tensor:
         """Return the numbers (N, L) of codes whose sums are ``vectors`` (N, D).
 
-        The first codes of a sum need not be those nearest to it, so the best partial sums are kept and extended.
+        The first codes of a sum need not be those nearest to it, so the best partial sums are kept and extended, more
+        of them where that does not find the vector. It can fail for many codebooks whose vectors lie close together;
+        distributions hold the numbers of their codes, so that nothing in the package depends on it.
 
         Raises:
             InputError: vectors that no codes were found for.
         """
         distinct, places = vectors.detach().unique(dim=0, return_inverse=True)
-        indices = self._search(distinct)
-        error = (self.vectors_of(indices) - distinct).abs().amax(1)
-        if bool((error > _EXACT * distinct.abs().amax().clamp_min(1.0)).any()):
-            raise InputError(
-                f"expected sums of one code of each of {self.codebooks} codebooks, got vectors that are none",
-                where="z",
-                remedy="Encode or sample latents, or `embed` code numbers. A distribution that `encode` returns holds "
-                "the numbers, as `codes`.",
-            )
-        return indices[places]
+        indices = torch.zeros(len(distinct), self.codebooks, dtype=torch.long, device=vectors.device)
+        left = torch.arange(len(distinct), device=vectors.device)
+        for beams in _BEAMS:
+            for chunk in left.split(max(1, _DISTANCES_AT_A_TIME // (beams * self.codes))):
+                indices[chunk] = self._search(distinct[chunk], beams)
+            error = (self.vectors_of(indices[left]) - distinct[left]).abs().amax(1)
+            left = left[error > _EXACT * distinct[left].abs().amax(1).clamp_min(1.0)]
+            if not len(left):
+                return indices[places]
+        raise InputError(
+            f"expected sums of one code of each of {self.codebooks} codebooks, got vectors that are none, or that are "
+            "hard to take apart",
+            where="z",
+            remedy="A distribution that `encode` returns holds the numbers of its codes, as `codes`.",
+        )
 
     def vectors_of(self, indices: Tensor) -> Tensor:
         """Return the sums (N, D) of the vectors of code numbers (N, L)."""
@@ -128,14 +136,14 @@ class ResidualQuantized(CodebookQuantiser):
         last = torch.where(is_limited, torch.randint(self.codebooks, (), device=device), self.codebooks)
         return (levels <= last).float()
 
-    def _search(self, vectors: Tensor) -> Tensor:
-        """Return, for each vector, the codes of the best sum that a beam search finds, (N, L)."""
+    def _search(self, vectors: Tensor, beams: int) -> Tensor:
+        """Return, for each vector, the codes of the best sum that a search with so many beams finds, (N, L)."""
         residuals = vectors[:, None]
         indices = torch.empty(len(vectors), 1, 0, dtype=torch.long, device=vectors.device)
         for book in self.books:
             # Exactly, not by a matrix product, whose rounding is larger than the distances that are looked for.
             distances = torch.cdist(residuals, book.vectors, compute_mode="donot_use_mm_for_euclid_dist").flatten(1)
-            best = distances.topk(min(_BEAM, distances.shape[1]), dim=1, largest=False).indices
+            best = distances.topk(min(beams, distances.shape[1]), dim=1, largest=False).indices
             parent, code = best // self.codes, best % self.codes
             residuals = residuals.gather(1, parent[..., None].expand(*parent.shape, residuals.shape[-1]))
             residuals = residuals - book.look_up(code)

@@ -175,20 +175,6 @@ class CodebookList(nn.ModuleList):
         return cast("Iterator[EmaCodebook]", super().__iter__())
 
 
-def perplexity(indices: Tensor, codes: int) -> Tensor:
-    """Return e^H of the frequencies with which ``codes`` codes are used, a scalar: K if all are used equally.
-
-    Args:
-        indices: code numbers, of any shape.
-
-    Example:
-        >>> perplexity(torch.tensor([0, 1, 2, 3]), codes=8)
-        tensor(4.)
-    """
-    counts = torch.bincount(indices.flatten(), minlength=codes).double()
-    return torch.special.entr(counts / counts.sum()).sum().exp().float()
-
-
 def _means(counts: Tensor, sums: Tensor, otherwise: Tensor) -> Tensor:
     """Return sums / counts, (K, D), and what there was before where nothing was counted."""
     return torch.where((counts > _UNUSED)[:, None], sums / counts.clamp_min(_UNUSED)[:, None], otherwise)

@@ -116,6 +116,9 @@ class CodeVectors(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-probability of the codes whose vectors are nearest to ``value`` (…, *latent_shape)."""
+        if isinstance(self.codes, UniformCodes):  # whatever the codes are
+            batch = value.shape[: value.ndim - len(self.event_shape)]
+            return torch.full(batch, -_nats(self.codes.codes, self.codes.event_shape), device=value.device)
         log_prob: Tensor = self.codes.log_prob(self.quantiser.indices(value))
         return log_prob
 
