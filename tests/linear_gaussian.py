@@ -45,7 +45,9 @@ def build(posterior: object, prior: object = None, *, latent_dim: int = 2, **obj
     """Build the model with a posterior, and with a prior or the first one that goes with the posterior."""
     register_components()
     one_level = [{"name": "top_down", "levels": 1}] if latent_dim == 1 else []
-    priors = [prior] if prior is not None else ["standard_gaussian", *one_level, *zoo.list_components("prior")]
+    # A VampPrior goes with every posterior, and is the dearest.
+    others = [name for name in zoo.list_components("prior") if name != "vamp"]
+    priors = [prior] if prior is not None else ["standard_gaussian", *one_level, *others]
     refusals = []
     for candidate in priors:
         torch.manual_seed(0)
@@ -83,18 +85,29 @@ def data(n: int) -> Tensor:
     return torch.randn(n, 2, generator=generator) @ W.T + B + SIGMA * torch.randn(n, 3, generator=generator)
 
 
-def latent_grid(side: float = 8.0, points: int = 241) -> tuple[Tensor, float]:
-    """Return the points (N, 2) of a grid over the plane, and the logarithm of the area of each."""
-    line = torch.linspace(-side, side, points)
-    return torch.cartesian_prod(line, line), 2 * math.log((line[1] - line[0]).item())
+def latent_grid(model: Model) -> tuple[Tensor, Tensor]:
+    """Return points (N, 2) spread over the space of two latents, and the logarithm of the volume of each (N,)."""
+    if model.posterior.manifold == "sphere":
+        angles = torch.arange(2000) * (2 * math.pi / 2000)
+        return torch.stack([angles.cos(), angles.sin()], 1), torch.full((2000,), math.log(2 * math.pi / 2000))
+    if model.posterior.manifold == "ball":
+        # Polar coordinates: at a distance r the circle has the length 2π sinh r.
+        angles, distances = torch.arange(400) * (2 * math.pi / 400), (torch.arange(400) + 0.5) * 0.025
+        radii = torch.tanh(distances / 2)
+        points = radii[:, None, None] * torch.stack([angles.cos(), angles.sin()], 1)
+        area = torch.sinh(distances) * 0.025 * (2 * math.pi / 400)
+        return points.flatten(0, 1), area.log().repeat_interleave(400)
+    line = torch.linspace(-8, 8, 241)
+    points = torch.cartesian_prod(line, line)
+    return points, torch.full((len(points),), 2 * math.log((line[1] - line[0]).item()))
 
 
 @torch.no_grad()
 def log_evidence(model: Model, x: Tensor) -> Tensor:
     """Return log p(x) (B,) of a model with two latents, by quadrature over them."""
-    points, log_area = latent_grid()
+    points, log_volume = latent_grid(model)
     z = points[:, None].expand(-1, len(x), -1)
-    return model.inference(x).log_joint(z).logsumexp(0) + log_area
+    return (model.inference(x).log_joint(z) + log_volume[:, None]).logsumexp(0)
 
 
 def fit(model: Model, x: Tensor, *, steps: int = 400, rate: float = 0.05) -> None:

@@ -8,7 +8,7 @@ from zoo.errors import ComponentError, RecipeError
 from zoo.model.model import Model
 from zoo.model.wiring import Wiring
 from zoo.nn.conditions import LabelEmbedding, TimeEmbedding
-from zoo.registry import PART_NAMES, find_component
+from zoo.registry import PART_NAMES, find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.model import PARTS, ModelSpec, kind_of_role
 from zoo.spec.options import check_options
@@ -173,9 +173,25 @@ def _check_prior(role: str, name: str, prior: type[Prior], posterior_name: str, 
             where=f"model.{role}",
             remedy="Use the prior `uniform_codes`.",
         )
+    if prior.manifold not in (None, posterior.manifold):
+        mine, other = (_SPACES[part.manifold] for part in (prior, posterior))
+        raise ComponentError(
+            f"the prior {name!r} is a distribution over {mine}, the posterior {posterior_name!r} one over {other}",
+            where=f"model.{role}",
+            remedy=f"Use the prior {_priors_over(posterior.manifold)}, or another posterior.",
+        )
     if prior.needs_density and posterior.density != "any":
         raise ComponentError(
             f"the prior {name!r} evaluates q(z|x) at any z, which the posterior {posterior_name!r} cannot",
             where=f"model.{role}",
             remedy="Use a posterior whose density is known everywhere, such as `diagonal_gaussian`.",
         )
+
+
+_SPACES = {"euclidean": "all vectors", "sphere": "the unit sphere", "ball": "the Poincaré ball"}
+
+
+def _priors_over(manifold: str) -> str:
+    """Return the names of the priors over a space, for an error."""
+    priors = usable_components("prior").items()
+    return " or ".join(f"`{name}`" for name, prior in priors if getattr(prior, "manifold", None) == manifold)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from zoo.nn.head import Head, positive
+from zoo.nn.manifolds import Manifold
 
 if TYPE_CHECKING:
     from zoo.model import Model
@@ -70,12 +71,14 @@ class Posterior(nn.Module, ABC):
         density: ``any``: log q(z|x) is known at any z. ``drawn``: at its own draws only. ``none``: a point.
         discrete: whether log q(z|x) is with respect to counting rather than volume.
         deterministic: whether all draws for an x are the same, so that one is as good as many.
+        manifold: the space that latents lie in, which the prior shares.
         latent_shape: shape of the latents of one example; ``(latent_dim,)`` if a class does not set it.
     """
 
     density: ClassVar[Density] = "any"
     discrete: ClassVar[bool] = False
     deterministic: ClassVar[bool] = False
+    manifold: ClassVar[Manifold] = "euclidean"
     latent_shape: tuple[int, ...]
 
     @abstractmethod

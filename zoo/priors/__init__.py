@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from zoo.nn.manifolds import Manifold
+
 if TYPE_CHECKING:
     from zoo.model.inference import Inference
 
@@ -23,10 +25,12 @@ class Prior(nn.Module, ABC):
 
     Attributes:
         discrete: whether log p(z) is with respect to counting rather than volume.
+        manifold: the space that latents lie in, which is the posterior's; None: whichever that is.
         needs_density: whether it evaluates log q(z|u) at latents that are not draws of q(z|u).
     """
 
     discrete: ClassVar[bool] = False
+    manifold: ClassVar[Manifold | None] = "euclidean"
     needs_density: ClassVar[bool] = False
 
     @abstractmethod

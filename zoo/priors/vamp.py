@@ -11,6 +11,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
 
+from zoo.nn.manifolds import Manifold
 from zoo.priors import Prior
 from zoo.registry import register
 
@@ -47,6 +48,7 @@ class Vamp(Prior):
     """
 
     needs_density: ClassVar[bool] = True
+    manifold: ClassVar[Manifold | None] = None
 
     def __init__(
         self,
