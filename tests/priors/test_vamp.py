@@ -51,7 +51,7 @@ def test_an_encoder_that_ignores_its_input_pays_nothing() -> None:
 
 def test_draws_come_from_the_density() -> None:
     model = linear_gaussian.randomise(linear_gaussian.build("diagonal_gaussian", {"name": "vamp", "components": 3}))
-    points, log_area = linear_gaussian.latent_grid()
+    points, log_area = linear_gaussian.latent_grid(model)
     with torch.no_grad():
         mass = (model.prior.log_prob(points) + log_area).exp()
         torch.manual_seed(0)
