@@ -193,5 +193,9 @@ _SPACES = {"euclidean": "all vectors", "sphere": "the unit sphere", "ball": "the
 
 def _priors_over(manifold: str) -> str:
     """Return the names of the priors over a space, for an error."""
-    priors = usable_components("prior").items()
-    return " or ".join(f"`{name}`" for name, prior in priors if getattr(prior, "manifold", None) == manifold)
+    names = [
+        f"`{name}`"
+        for name, prior in usable_components("prior").items()
+        if getattr(prior, "manifold", None) == manifold and not getattr(prior, "discrete", False)
+    ]
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
