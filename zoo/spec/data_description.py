@@ -15,7 +15,8 @@ from zoo.spec.component import StrictModel
 
 _MOST_IN_PLAIN = 1024
 """Numbers written out in JSON; more are written as the bytes of their 32 bits, a fifth of the length."""
-_LARGEST_EXAMPLE = 2**28
+_LARGEST_EXAMPLE = 2**26
+"""Values of one example; a configuration from a stranger cannot ask for more memory than this takes."""
 
 
 def _read_values(value: Any) -> Any:
