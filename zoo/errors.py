@@ -14,7 +14,7 @@ _KEPT = frozenset("\n\t")
 
 
 class ZooError(Exception):
-    """An expected failure, told in one message without a traceback.
+    """An expected failure, reported in one message without a traceback.
 
     Args:
         problem: what was expected and what was found.

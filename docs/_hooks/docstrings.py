@@ -32,7 +32,7 @@ def to_markdown(text: str) -> str:
 
 
 def _section(match: re.Match[str]) -> str:
-    """Put each work of a ``Source`` section in a paragraph of its own, and leave examples as written."""
+    """Put each work of a ``Source`` section into a separate paragraph, and leave examples as written."""
     title, body = match.groups()
     if title == "Source":
         body = re.sub(r"(https?://\S+)\n(?= {4}\S)", r"\1\n\n", body)

@@ -51,10 +51,10 @@ def recipe_page() -> str:
     intro = [
         "# Recipe fields",
         "Every field of a recipe, with its type and default, as [`Recipe`][zoo.spec.recipe.Recipe] checks it. "
-        "[Recipes](../recipes.md) tells how they are written; `zoo-cli schema` prints all of this as JSON Schema for "
+        "[Recipes](../recipes.md) explains how they are written; `zoo-cli schema` prints them as a JSON Schema for "
         "your editor.",
         "A *component* is a bare name, `encoder: conv`, or a mapping with options, "
-        "`encoder: {name: conv, channels: [32, 64]}`. Which there are stands on the pages of their kinds: "
+        "`encoder: {name: conv, channels: [32, 64]}`. The pages of their kinds list them: "
         + ", ".join(f"[{kind}]({kind}s.md)" for kind in KINDS)
         + ".",
     ]
@@ -62,7 +62,7 @@ def recipe_page() -> str:
 
 
 def _sections(schema: dict[str, Any], definitions: dict[str, Any], path: str) -> Iterator[str]:
-    """Yield a table of the fields, then a section for each field that has fields of its own."""
+    """Yield a table of the fields, then a section for each field that contains fields."""
     if path:
         yield f"## `{path}` {{ #{path.replace('.', '-')} }}"
     yield _first_paragraph(schema)
@@ -169,7 +169,7 @@ def _described_options(doc: str) -> dict[str, str]:
 
 
 def _fields_of(field: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the schema of a field that has fields of its own; a component has options instead."""
+    """Return the schema of a field that contains fields; a component has options instead."""
     for choice in (field, *field.get("anyOf", ())):
         name = choice.get("$ref", "").rpartition("/")[2]
         if name and name not in ("ComponentSpec", "Duration"):

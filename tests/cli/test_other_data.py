@@ -146,7 +146,7 @@ def test_results_of_other_data_are_not_put_into_the_run(cli, made, run, command,
     before = checksums(path)
     done = cli(command, path, "--data", arrays(made, "far.npz"), "--out", path / out)
     assert done.status == 2
-    assert "among the run's own results" in done.err
+    assert "is inside the run" in done.err
     assert checksums(path) == before
 
 
@@ -156,7 +156,7 @@ def test_in_the_folder_of_the_run_results_of_other_data_need_a_place(cli, made, 
     before = checksums(path)
     done = cli("plot", ".", "loss", "--data", arrays(made, "far.npz"))
     assert done.status == 2
-    assert "Name a place outside of the run with --out" in done.err
+    assert "Choose a place outside the run with --out" in done.err
     assert checksums(path) == before
 
 

@@ -142,7 +142,7 @@ def test_reducing_first_changes_hardly_anything(tmp_path, suffix, fit):
 )
 def test_other_formats_are_not_read_whatever_their_suffix(tmp_path, content):
     (tmp_path / "image.png").write_bytes(content)
-    with pytest.raises(DataError, match="no readable image"):
+    with pytest.raises(DataError, match="not a readable image"):
         load(tmp_path)
 
 

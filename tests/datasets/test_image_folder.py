@@ -79,7 +79,7 @@ def test_the_option_size_is_another_name_of_resizing_with_a_crop(tmp_path, optio
 @pytest.mark.parametrize("content", [b"", b"<html>", b"\x89PNG\r\n\x1a\n broken"], ids=["empty", "html", "png"])
 def test_a_broken_image_is_named_at_once(classes, content, limit):
     (classes / "cat" / "2.png").write_bytes(content)
-    with pytest.raises(DataError, match="no readable image") as caught:
+    with pytest.raises(DataError, match="not a readable image") as caught:
         load(classes, in_memory_limit_mb=limit)
     assert str(classes / "cat" / "2.png") in caught.value.problem
     assert caught.value.where == "root"
@@ -93,10 +93,10 @@ def truncate(path):
 
 def test_a_truncated_image_is_named(classes):
     truncate(save(classes / "dog" / "9.png"))
-    with pytest.raises(DataError, match=r"9\.png is no readable image"):
+    with pytest.raises(DataError, match=r"9\.png is not a readable image"):
         load(classes)
     streamed = load(classes, in_memory_limit_mb=0).splits["train"].examples
-    with pytest.raises(DataError, match=r"9\.png is no readable image"):
+    with pytest.raises(DataError, match=r"9\.png is not a readable image"):
         streamed.read([6])
 
 
@@ -143,7 +143,7 @@ def test_a_folder_of_broken_images_alone_is_refused(tmp_path):
     (tmp_path / "1.png").write_bytes(b"")
     with pytest.raises(DataError, match="none of the image files can be read") as caught:
         load(tmp_path, on_error="skip")
-    assert "1.png is no readable image" in caught.value.remedy
+    assert "1.png is not a readable image" in caught.value.remedy
 
 
 @pytest.mark.parametrize("limit", [1024, 0], ids=["held", "streamed"])

@@ -95,7 +95,7 @@ def test_the_warm_up_ends_where_the_weight_is_final(weight: WeightSchedule, step
         (float("nan"), "finite"),
         ({"end": 1.0}, "name"),
         ({"name": "linear", "end": 1.0}, "`over`, the length of the schedule, is missing"),
-        ({"name": "constant", "end": 1.0, "over": {"steps": 3}}, "`over` has no effect on a schedule of the name"),
+        ({"name": "constant", "end": 1.0, "over": {"steps": 3}}, "`over` has no effect on the schedule"),
         ({"name": "linear", "end": 1.0, "over": {"steps": 3}, "cycles": 2}, "`cycles` has no effect"),
         ({"name": "exponential", "end": 1.0, "over": {"steps": 3}}, "same sign and other than 0, got 0 and 1"),
         ({"name": "cyclical", "end": 1.0, "over": {"steps": 3}, "share": 0.0}, "share"),

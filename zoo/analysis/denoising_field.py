@@ -1,4 +1,4 @@
-"""How a denoiser shifts the points of the plane, and how the best one would."""
+"""How a denoiser shifts points of the plane, compared with the best possible denoiser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.diffusion.oracle import MixtureOracle
 from zoo.model import Model
 
 _FAR = 7.0
-"""Nats below the highest density: fewer than one state in a thousand lies farther out."""
+"""Nats below the highest density; fewer than one state in a thousand has a lower density."""
 
 
 class Field(NamedTuple):
@@ -36,7 +36,7 @@ class Field(NamedTuple):
 
     @property
     def apart(self) -> float:
-        """The distance of the two fields as a share of the exact one, both root mean squares over p(x_t)."""
+        """The difference of the two fields relative to the exact one, both as root mean squares over p(x_t)."""
         wrong, right = (
             (shift.square().sum(1) * self.density).sum() for shift in (self.learned - self.exact, self.exact)
         )
@@ -47,13 +47,13 @@ class Field(NamedTuple):
 def denoising_field(model: Model, oracle: MixtureOracle, step: int, size: int = 25) -> Field:
     """Return the learned and the exact shift on the part of a square grid that contains nearly all states x_t."""
     objective = denoising_of(model)
-    law = oracle.marginal(step)
-    reach = (law.mean.abs() + 2.5 * law.stddev).max().item()
+    marginal = oracle.marginal(step)
+    reach = (marginal.mean.abs() + 2.5 * marginal.stddev).max().item()
     line = torch.linspace(-reach, reach, size, dtype=torch.float64)
     points = torch.cartesian_prod(line, line)
-    log_density = law.log_prob(points)
-    found = log_density > log_density.max() - _FAR
-    points, density = points[found], log_density[found].exp()
+    log_density = marginal.log_prob(points)
+    likely = log_density > log_density.max() - _FAR
+    points, density = points[likely], log_density[likely].exp()
     states = points.float().to(model.device)
     times = torch.full((len(states),), step, device=model.device)
     learned = objective.previous(model, states, times).cpu().double() - points

@@ -45,7 +45,7 @@ def neighbours_vote(points: Tensor, known: Tensor, labels: Tensor, *, k: int = 1
     Args:
         points: (N, d).
         known: (M, d) points with labels (M,).
-        same: whether ``points`` are ``known``; each is then left out of its own neighbours.
+        same: whether ``points`` are ``known``; no point is then its own neighbour.
 
     Raises:
         DataError: fewer than k known points.

@@ -1,7 +1,7 @@
 r"""Paths between two codes: straight, on a sphere, and along the geodesic of the decoder.
 
-A decoder g maps the latent space into the data space and pulls the Euclidean metric back: a step dz costs
-‖J dz‖², with J the Jacobian of g. The geodesic is the path along which the decoded data change least in total.
+A decoder g maps the latent space into the data space and pulls the Euclidean metric back: a step dz has the squared
+length ‖J dz‖², with J the Jacobian of g. The geodesic is the path along which the decoded data change least in total.
 """
 
 from __future__ import annotations
@@ -87,12 +87,12 @@ def geodesic_path(
     _check(start, end, steps)
     count = (steps - 1) * -(-segments // (steps - 1))
     line = linear_path(start, end, count + 1).detach()
-    # The path is the line plus sine waves. A wave with k bends costs k² times as much as one with a single bend,
-    # so that with amplitudes of 1/k no direction is steeper than another, and few iterations do.
+    # The path is the line plus sine waves. A wave with k bends has k² times the energy of a wave with one bend. Scaling
+    # the amplitudes by 1/k makes all directions equally steep, so that few iterations are enough.
     bends = torch.arange(1, count, dtype=start.dtype, device=start.device)
     waves = torch.sin(torch.pi / count * bends[:, None] * bends) / bends
     amplitudes = torch.zeros(count - 1, len(start), dtype=start.dtype, device=start.device, requires_grad=True)
-    # Energies are relative to that of the straight line, so that one tolerance suits every decoder.
+    # Energies are relative to that of the straight line, so that one tolerance works for every decoder.
     with torch.no_grad():
         unit = _energy(decode, line).clamp_min(1e-30)
     optimizer = torch.optim.LBFGS(

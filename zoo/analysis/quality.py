@@ -13,7 +13,7 @@ def precision_recall(real: Tensor, generated: Tensor, *, k: int = 3) -> tuple[fl
     """Return the share of generated points within the real manifold, and of real points within the generated one.
 
     The manifold of a set is the union of balls around its points, each just large enough to contain its k nearest
-    neighbours. Precision falls with bad samples, recall with missing kinds of samples.
+    neighbours. Unrealistic samples lower precision; modes that samples miss lower recall.
 
     Args:
         real: (N, F) features.
@@ -38,10 +38,9 @@ def precision_recall(real: Tensor, generated: Tensor, *, k: int = 3) -> tuple[fl
 def density_coverage(real: Tensor, generated: Tensor, *, k: int = 5) -> tuple[float, float]:
     """Return the density of generated points in real neighbourhoods, and the share of neighbourhoods that contain any.
 
-    A neighbourhood is the open ball around a real point up to its k-th nearest neighbour. Density counts, for
-    each generated point, the neighbourhoods that it lies in, over k: 1 is the
-    score of real points, and more means that samples crowd where the data are. Unlike precision and recall, they hardly
-    change with one outlier.
+    A neighbourhood is the open ball around a real point up to its k-th nearest neighbour. Density is the average number
+    of neighbourhoods that contain a generated point, divided by k: real points score 1, and samples that concentrate
+    where the data are dense score more. Unlike precision and recall, both hardly change with one outlier.
 
     Args:
         real: (N, F) features.
@@ -102,7 +101,7 @@ def gaussian_frechet_distance(mean1: Tensor, covariance1: Tensor, mean2: Tensor,
     )
     values, vectors = torch.linalg.eigh(covariance1)
     root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
-    # The symmetric product has the eigenvalues of Σ₁ Σ₂, which are real, and negative by rounding only.
+    # The symmetric product has the eigenvalues of Σ₁ Σ₂, which are negative only because of rounding.
     cross = torch.linalg.eigvalsh(root @ covariance2 @ root).clamp_min(0).sqrt().sum()
     distance = (mean1.double() - mean2.double()).square().sum() + covariance1.trace() + covariance2.trace() - 2 * cross
     return max(0.0, distance.item())

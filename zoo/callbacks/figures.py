@@ -22,8 +22,8 @@ Figures = Annotated[tuple[str | ComponentSpec, ...], Field(strict=False, min_len
 class DrawFigures(Callback):
     """Draw figures every few epochs, such as samples, into ``figures/NAME-epoch-0005.png`` and the trackers.
 
-    Choose it to watch samples or reconstructions become better. The noise is the same each time, so that two pictures
-    differ by the model alone.
+    Choose it to watch samples or reconstructions improve. The noise is the same each time, so that two figures differ
+    only because of the model.
 
     Args:
         figures: names of figures, or mappings with options.
@@ -42,7 +42,7 @@ class DrawFigures(Callback):
         self.figures, self.every = figures, every
 
     def on_start(self, training: Training) -> None:
-        """Refuse figures that cannot show the model, before any step."""
+        """Refuse figures that do not apply to the model, before the first step."""
         split: SplitName = "validation" if training.data.validation else "train"
         self._context = evaluation_context(training.model, training.data, split)
         self._chosen = choose_figures(self.figures)
@@ -52,7 +52,7 @@ class DrawFigures(Callback):
                 raise NotApplicableError(f"figure {name!r} does not apply: {reason}", where=f"figures[{index}]")
 
     def on_epoch(self, training: Training, record: Mapping[str, Any]) -> None:
-        """Draw, where it is due."""
+        """Draw the figures if this epoch is a multiple of ``every``."""
         if training.epoch % self.every == 0:
             for name, figure in self._chosen:
                 training.show(f"{name}-epoch-{training.epoch:04d}", figure.draw(self._context))

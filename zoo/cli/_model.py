@@ -32,15 +32,15 @@ _PREPARATION = ("binarise", "scale", "pad", "resize", "fit")
 
 @dataclass(frozen=True)
 class ModelData:
-    """The data to look at a model with.
+    """The data that a model is evaluated on.
 
     Attributes:
-        spec: what they were loaded by.
-        data: as the model's training data are prepared.
-        split: the split to look at.
-        title: its name in records: ``all`` for data that have no splits.
+        spec: the spec that they were loaded from.
+        data: prepared as the model's training data were.
+        split: the split that is evaluated.
+        title: its name in records; ``all`` for data without splits.
         own_data: whether they are the data that the model was trained and tested on.
-        note: what a reader must know, or nothing.
+        note: what a reader must know; empty if there is nothing.
     """
 
     spec: DataSpec
@@ -52,7 +52,7 @@ class ModelData:
 
     @property
     def own(self) -> bool:
-        """Whether it is the split that the run's own evaluation and figures are of."""
+        """Whether it is the split of the run's own evaluation and figures."""
         from zoo.evaluation.evaluate import final_split
 
         return self.own_data and self.split == final_split(self.data)
@@ -63,19 +63,19 @@ class ModelData:
         return self.data.train if self.title == "all" else self.data
 
     def context(self, model: Model, **options: Any) -> EvaluationContext:
-        """Return the model with the split to look at, once it is clear that they fit."""
+        """Return the model with the split to evaluate, after checking that they fit together."""
         from zoo.evaluation.evaluate import evaluation_context
 
         return evaluation_context(model, self.shown, self.split, **options)
 
     @property
     def heading(self) -> str:
-        """The words for it above a table."""
+        """The heading of a table."""
         return f"all of {self.spec.name}" if self.title == "all" else f"{self.title} split of {self.spec.name}"
 
 
 class DataCache:
-    """Data that were read once, for models that look at the same."""
+    """Data that are read once and shared by several models."""
 
     def __init__(self) -> None:
         self._collections: dict[str, Collection] = {}
@@ -110,8 +110,8 @@ def open_data(
 ) -> ModelData:
     """Load the data that are named, or those of the run's recipe, and prepare them as the model's training data were.
 
-    Data that are the run's own by their content, wherever they lie, are split as in training. Others are used as they
-    are, and nothing is learned from them.
+    Data with the same content as the run's own are split as in training, wherever they are stored. Other data are used
+    as they are, and no statistics are computed from them.
 
     Args:
         dataset: the option ``--data``.
@@ -147,7 +147,7 @@ def open_data(
 
 
 def place_of_results(folder: ModelDirectory, name: str, out: Path | None, data: ModelData) -> Path:
-    """Return where results go: beside the model if they are of its own data, else here, unless ``--out`` says it.
+    """Return where results go: ``--out``, or the run for results on its own data, or the working directory.
 
     Raises:
         InputError: results of other data would be put into the run.
@@ -158,9 +158,9 @@ def place_of_results(folder: ModelDirectory, name: str, out: Path | None, data: 
     kept_apart = not data.own_data if out else not data.own
     if folder.own and kept_apart and path.resolve().is_relative_to(Path(folder).resolve()):
         raise InputError(
-            f"{path} is among the run's own results, which are of its own data",
+            f"{path} is inside the run, which only holds results on its own data",
             where="--out" if out else folder,
-            remedy="Name a place outside of the run with --out.",
+            remedy="Choose a place outside the run with --out.",
         )
     return path
 

@@ -1,4 +1,4 @@
-"""The argument MODEL of commands: whatever names a model becomes the directory that it lies in."""
+"""The argument MODEL of commands: the name of a model is resolved to its directory."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class ModelDirectory(str):
     """The directory of a model.
 
     Attributes:
-        asked: what the user called it.
-        own: whether it is a directory that the user named, and may be written to; no for the cache of the Hub and
-            for what came with the package.
+        asked: the name that the user gave.
+        own: whether it is a directory that the user named, which may be written to, rather than the cache of the Hub or
+            a model of the package.
     """
 
     asked: str
@@ -27,7 +27,7 @@ class ModelDirectory(str):
 
     @property
     def for_results(self) -> Path:
-        """Where results go if nothing else is said: beside the model, or here."""
+        """Where results go by default: the directory of the model if it is the user's, else the working directory."""
         return Path(self) if self.own else Path()
 
 

@@ -1,4 +1,4 @@
-"""Where stored examples are read from, a batch at a time: memory, or a reader of what is on disk."""
+"""Reading stored examples a batch at a time, from memory or from disk."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class StoredBatch(NamedTuple):
     Attributes:
         examples: (B, *data_shape).
         labels: (B,) int64, or None.
-        positions: (B,) where each stands in the split that the dataset stores.
+        positions: (B,) index of each example in the split that the dataset stores.
     """
 
     examples: Tensor
@@ -41,7 +41,7 @@ class Store(ABC):
     """The stored examples of one split.
 
     Attributes:
-        positions: (N,) where each example stands in the split that the dataset stores.
+        positions: (N,) index of each example in the split that the dataset stores.
         labels: (N,) int64, or None.
     """
 
@@ -113,7 +113,7 @@ class MemoryStore(Store):
 
 
 class StreamedStore(Store):
-    """Examples that are read when they are wanted: worker processes of a DataLoader put batches together.
+    """Examples that are read on demand: worker processes of a DataLoader assemble the batches.
 
     Workers live as long as the store, because starting them costs as much as reading thousands of small examples.
     """
@@ -168,9 +168,9 @@ class StreamedStore(Store):
         )
 
     def _read(self, parts: Sequence[Tensor], *, pinned: bool) -> Iterator[_Read]:
-        # One batch cannot be read ahead, so it is read here.
+        # A single batch cannot be prefetched, so it is read in this process.
         workers = min(self._workers, _processors()) if len(parts) > 1 else 0
-        # A loader serves one pass at a time. Taken out, it is not there for a second one, and lost by one that fails.
+        # A loader serves one pass at a time: it is removed during a pass, and not put back if the pass fails.
         loader = self._loaders.pop((workers, pinned), None) or _Loader(self._reader, workers, pinned)
         try:
             yield from loader.read([self.positions[part].numpy() for part in parts])
@@ -183,15 +183,15 @@ class StreamedStore(Store):
         if isinstance(read, ZooError):
             raise read
         examples, labels = read
-        # A dataset that knows all labels beforehand need not hand them out with the examples once more.
+        # A dataset that knows all labels in advance does not return them with the examples.
         return StoredBatch(examples, labels if self.labels is None else self.labels[indices], self.positions[indices])
 
 
 class _Reader(Dataset[_Read]):
-    """Reads whole batches, so that a worker hands over one tensor and not many.
+    """Reads whole batches, so that a worker passes on one tensor and not many.
 
-    Positions are an array, since every tensor that passes between processes takes a file of its own.
-    An expected failure is handed over as well: raised in a worker, it would come with the worker's traceback.
+    Positions are an array, because every tensor that is passed between processes needs a file. Expected errors are
+    returned, not raised: raised in a worker, they would carry the traceback of the worker.
     """
 
     def __init__(self, source: Indexable, geometry: Geometry, augmentation: Augmentation | None) -> None:
@@ -207,7 +207,7 @@ class _Reader(Dataset[_Read]):
 
 
 class _Loader:
-    """A DataLoader whose workers stay from one pass to the next.
+    """A DataLoader whose workers persist from one pass to the next.
 
     Each pass says which batches to read in which order, so it does not depend on earlier passes.
     """
@@ -222,8 +222,8 @@ class _Loader:
             prefetch_factor=4 if workers else None,
             persistent_workers=workers > 0,
             pin_memory=pinned,
-            # The loader draws a number for its workers at every start. From torch's global generator, that
-            # would shift the noise of a resumed epoch, which starts the loader once more.
+            # The loader draws a seed for its workers at every start. Drawn from torch's global generator, it would
+            # change the noise of a resumed epoch, which starts the loader once more.
             generator=torch.Generator(),
         )
 
@@ -231,8 +231,8 @@ class _Loader:
         """Yield what is read for each of the parts, in their order."""
         self._parts[:] = parts
         with warnings.catch_warnings():
-            # Python 3.12 warns of any fork beside running threads. The workers only read files and stack tensors,
-            # on one thread, which torch has supported since before there was that warning.
+            # Python 3.12 warns of any fork while threads are running. The workers only read files and stack tensors, in
+            # one thread, which torch supports.
             warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
             reads = iter(self._loader)
         yield from reads
@@ -241,7 +241,7 @@ class _Loader:
 def _moved(batch: StoredBatch, device: torch.device) -> StoredBatch:
     if batch.examples.device == device:
         return batch
-    # A copy that does not block is safe towards the GPU only: in memory it may be read before it has arrived.
+    # A non-blocking copy is safe only towards the GPU: in the other direction it may be read before it is complete.
     ahead = device.type == "cuda"
     return StoredBatch(
         batch.examples.to(device, non_blocking=ahead),

@@ -1,4 +1,4 @@
-"""Finding the files of an array, and where its rows lie in them; nothing in them is ever unpickled."""
+"""Finding the files of an array and the position of its rows; nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zoo.utils.foreign import kind_of
 
 _FORMATS = "Formats: .npy, .npz, .safetensors."
 _LARGEST = 2**60
-"""Numbers in an array that no file can hold."""
+"""More numbers than any file can hold."""
 _WILDCARD = re.compile(r"[*?[]")
 
 
@@ -111,10 +111,10 @@ def find_files(path: str, where: str) -> list[Path]:
 
 
 def _kind_of(place: Path) -> str | None:
-    """Return what is there in place of a file or folder, such as a pipe, which would be waited for without end."""
+    """Return what is there instead of a file or folder, such as a pipe, from which reading could block forever."""
     try:
         return None if place.is_dir() else kind_of(place.stat().st_mode)
-    except (OSError, ValueError):  # nothing is there, or a name that no file can have
+    except (OSError, ValueError):  # nothing is there, or no file can have this name
         return None
 
 
@@ -141,7 +141,7 @@ def _npy_header(file: IO[bytes], path: Path, name: str) -> tuple[tuple[int, ...]
             f"the array {name!r} in {path} holds Python objects (dtype {stored}), which are never unpickled",
             where="path",
             remedy=f"Save texts, such as a column of pandas, with `{variable}.astype(str)`, and numbers with "
-            f"`{variable}.astype(float)`. Rows of different lengths are no array: fill them up, or cut them.",
+            f"`{variable}.astype(float)`. Rows of different lengths are not an array: pad or cut them.",
         )
     if not all(type(size) is int and 0 <= size <= _LARGEST for size in shape) or math.prod(shape) > _LARGEST:
         raise ValueError(f"its shape is {shape}")
@@ -157,7 +157,7 @@ def _load_npy(path: Path) -> Array:
 
 def _npz_names(path: Path) -> list[str]:
     if not zipfile.is_zipfile(path):
-        raise ValueError("it is no .npz archive")
+        raise ValueError("it is not an .npz archive")
     with np.load(path, allow_pickle=False) as archive:
         return list(archive.files)
 

@@ -1,4 +1,4 @@
-"""Arrays in files, whose rows are read by their position: no others are ever in memory."""
+"""Arrays in files, of which only the requested rows are read into memory."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Piece:
     """An array of one file.
 
     Attributes:
-        name: its name in the file, empty where it is the only one.
+        name: its name in the file; empty if it is the only array.
         shape: rows first.
-        stored: its type in the file, one of torch's where NumPy may lack it.
+        stored: its dtype in the file; a dtype of torch where NumPy may lack it.
         offset: the byte at which its rows begin, one after another.
-        load: reads all of it, where the rows do not lie one after another; None where they do.
+        load: reads the whole array, if its rows are not stored one after another; None if they are.
     """
 
     path: Path
@@ -94,7 +94,7 @@ class ArrayRows:
         for piece in self.pieces:
             parts = [range(at, min(at + size, len(piece))) for at in range(0, len(piece), size)]
             if piece.load is None:
-                # Texts are stored in rows of another length in each file, so files are read one by one.
+                # The length of stored texts differs between files, so files are read one by one.
                 rows = ArrayRows([piece])
                 yield from map(rows.read, parts)
             else:
@@ -103,7 +103,7 @@ class ArrayRows:
                 yield from (whole[part.start : part.stop] for part in parts)
 
     def read(self, indices: Sequence[int] | Array) -> Array:
-        """Return the rows (B, …) at ``indices`` in memory of their own.
+        """Return a copy of the rows (B, …) at ``indices``.
 
         Raises:
             DataError: a file that was complete when it was opened has changed.
@@ -113,7 +113,7 @@ class ArrayRows:
             raise IndexError(f"expected rows from 0 to {len(self) - 1}, got {rows.min()} to {rows.max()}")
         which = np.searchsorted(self._starts, rows, side="right") - 1
         offsets = self._offsets[which] + (rows - self._starts[which]) * self._row_bytes
-        # Rows that follow each other are read at once; those of a split that is read in its order all do.
+        # Consecutive rows are read at once, such as all rows of a split that is read in order.
         breaks = np.flatnonzero((np.diff(offsets) != self._row_bytes) | (np.diff(which) != 0)) + 1
         begins = np.concatenate([[0], breaks]) if len(rows) else breaks
         ends = np.append(breaks, len(rows)) if len(rows) else breaks
@@ -164,7 +164,7 @@ class _OpenFiles(threading.local):
 
 
 def _read_rest(file: _File, memory: memoryview) -> None:
-    """Read on after a read that returned less than it was asked for, as one of gigabytes does."""
+    """Continue a read that returned fewer bytes than requested, which happens for gigabytes."""
     while len(memory):
         count = file.readinto(memory)
         if not count:
@@ -187,21 +187,21 @@ def _check_agreement(pieces: Sequence[Piece]) -> None:
             raise DataError(
                 f"{pieces[0].path} holds {_form(pieces[0])}, but {piece.path} holds {_form(piece)}",
                 where="path",
-                remedy="The files of a pattern are one array: give their rows one shape and type.",
+                remedy="The files of a pattern are one array, so their rows need the same shape and type.",
             )
 
 
 def _form(piece: Piece) -> str:
     if not piece.shape:
         return "a single number"
-    # Each file may hold texts as long as its own longest.
+    # The longest text of a file sets its dtype, which may therefore differ between files.
     texts = isinstance(piece.stored, np.dtype) and piece.stored.kind == "U"
     return f"rows of shape {piece.shape[1:]} and type {'text' if texts else str(piece.stored).removeprefix('torch.')}"
 
 
 @contextmanager
 def naming_file(path: Path) -> Iterator[None]:
-    """Turn whatever reading a damaged file raises into a :class:`DataError` that names it."""
+    """Turn any exception from reading a damaged file into a :class:`DataError` that names the file."""
     try:
         yield
     except ZooError:

@@ -14,7 +14,7 @@ from zoo.datasets._array_rows import Array, ArrayRows
 from zoo.errors import DataError
 
 _NARROW = 0.02
-"""Values that use no more of their range than this were hardly meant to be scaled by it."""
+"""Values that use at most this share of their range were probably meant to have another range."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Values:
     """What is expected of the values of examples.
 
     Attributes:
-        channels_last: images are stored (N, H, W, C); None: (N, C, H, W), and a shape that looks otherwise is refused.
+        channels_last: whether images are stored (N, H, W, C); None: (N, C, H, W), and a shape that looks like the other
+            is refused.
         bounds: smallest and largest value; None: no bounds are stated.
     """
 
@@ -30,7 +31,7 @@ class Values:
     bounds: tuple[float, float] | None
 
     def check_form(self, rows: ArrayRows, name: str) -> None:
-        """Refuse what is neither vectors nor images of numbers."""
+        """Refuse arrays that are neither vectors nor images of numbers."""
         if rows.dtype.kind not in "buif":
             raise DataError(
                 f"expected an array of numbers, got {name!r} of type {rows.dtype}",
@@ -48,8 +49,8 @@ class Values:
             raise DataError(problem, where="channels_last")
         if self.channels_last is None and len(rows.shape) == 4 and rows.shape[1] > 4 >= rows.shape[3]:
             raise DataError(
-                f"expected images (N, C, H, W), got {name!r} of shape {rows.shape}: {rows.shape[3]} channels that "
-                f"stand last, or {rows.shape[1]} that stand first?",
+                f"expected images (N, C, H, W), got {name!r} of shape {rows.shape}: {rows.shape[3]} channels "
+                f"last, or {rows.shape[1]} channels first?",
                 where="channels_last",
                 remedy="State it: `channels_last: true`, or `false`.",
             )
@@ -104,7 +105,7 @@ class Values:
         return float(low) < self.bounds[0] or float(high) > self.bounds[1]
 
     def doubt(self, values: Tensor | Indexable, rows: ArrayRows) -> str | None:
-        """Return why the range looks like that of other values, in words; None if it does not, or is not known."""
+        """Return why the range is probably wrong, in words; None if it looks right or is not known."""
         bounds = self.range_of(rows)
         if bounds is None or not isinstance(values, Tensor):
             return None
@@ -128,7 +129,7 @@ class Values:
 
 
 class StreamedRows(Indexable):
-    """Examples that do not fit in memory: each is read, and checked, when it is needed."""
+    """Examples that do not fit in memory: each is read and checked on demand."""
 
     def __init__(self, rows: ArrayRows, values: Values) -> None:
         self._rows, self._values = rows, values

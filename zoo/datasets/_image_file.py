@@ -13,7 +13,7 @@ from typing import IO, Any
 from zoo.errors import DataError, ZooError
 
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
-"""Tried in this order. Pillow reads more, but some of its formats call other programs."""
+"""Tried in this order. Pillow reads more formats, but for some of them it starts other programs."""
 
 _PLUGINS = ("Bmp", "Gif", "Jpeg", "Mpo", "Png", "Ppm", "Tiff", "WebP")
 _ORIENTATION, _QUARTER_TURNS = 0x0112, {5, 6, 7, 8}
@@ -21,7 +21,7 @@ _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 _SCALED_BY = {"L;2": 85, "L;4": 17}
 """Pixels of so few bits are multiplied by this when they are decoded."""
 _BYTES_A_PIXEL = {"L": 1, "1": 2, "P": 5, "I;16": 5, "I;16L": 5, "I;16B": 5, "I": 9, "F": 9}
-"""What decoding takes, with the conversion that must come before an image can be reduced; 4 for all other modes."""
+"""Memory for decoding and for the conversion that is necessary before an image can be reduced; 4 for other modes."""
 
 _pillow_limit = threading.Lock()
 
@@ -35,7 +35,7 @@ def opened(file: str, frame: int = 0) -> Iterator[Any]:
     """Open an image file at one of its frames, of which only the header is read.
 
     Raises:
-        UnreadableImageError: it cannot be opened, or not be decoded in the body of the ``with`` statement.
+        UnreadableImageError: it cannot be opened, or cannot be decoded in the body of the ``with`` statement.
     """
     try:
         with open(file, "rb") as stream:  # noqa: PTH123 - a path is made for each of a million files otherwise
@@ -57,7 +57,7 @@ def opened(file: str, frame: int = 0) -> Iterator[Any]:
 def _identify(stream: IO[bytes], file: str) -> Any:
     """Return Pillow's image of a stream.
 
-    ``Image.open`` does the same, and refuses by a number of pixels, whatever they take and however they are reduced.
+    ``Image.open`` does the same, but limits the number of pixels rather than the memory that they take.
     """
     prefix = stream.read(16)
     reason = f"it begins with {prefix!r}" if prefix else "it is empty"
@@ -110,7 +110,7 @@ def _unreadable(file: str, error: Exception) -> UnreadableImageError:
         )
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     return UnreadableImageError(
-        f"{file} is no readable image ({reason})",
+        f"{file} is not a readable image ({reason})",
         where="root",
         remedy="Replace or delete the file, or leave out all such files with `on_error: skip`.",
     )
@@ -125,22 +125,22 @@ def upright_size(image: Any) -> tuple[int, int]:
     """Return the height and width of an image, turned upright, from its header."""
     width, height = image.size
     if image.format == "TIFF":
-        # Whether Pillow's own size is that of the upright image depends on its version.
+        # Whether Pillow returns the size of the upright image depends on its version.
         width, height = image.tag_v2[_TIFF_WIDTH], image.tag_v2[_TIFF_HEIGHT]
         turned = image.tag_v2.get(_ORIENTATION) in _QUARTER_TURNS
     else:
-        # A PNG that has no orientation before its pixels may have one behind them, and would be decoded to find it.
+        # A PNG may store its orientation after the pixels, and would have to be decoded to find it.
         known = image.format != "PNG" or "exif" in image.info
         turned = known and orientation(image) in _QUARTER_TURNS
     return (width, height) if turned else (height, width)
 
 
 def orientation(image: Any) -> int:
-    """Return how the camera was held, as EXIF numbers it; 1, upright, where that is not known."""
+    """Return the EXIF orientation; 1, upright, if it is unknown."""
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except (SyntaxError, ValueError, TypeError, KeyError, OSError, ZeroDivisionError, struct.error):
-        return 1  # damaged EXIF data harm no pixel
+        return 1  # damaged EXIF data do not affect the pixels
 
 
 def check_memory(image: Any, file: str, smallest: int | None, limit_mb: int) -> None:
@@ -155,7 +155,7 @@ def check_memory(image: Any, file: str, smallest: int | None, limit_mb: int) -> 
     """
     full = image.size
     if smallest is not None:
-        image.draft(None, (smallest, smallest))  # has an effect on JPEG alone
+        image.draft(None, (smallest, smallest))  # affects only JPEG
     needed = image.size[0] * image.size[1] * _BYTES_A_PIXEL.get(image.mode, 4)
     if image.info.get("progressive"):
         # All coefficients are kept until the last scan, whatever size is asked for.
@@ -170,7 +170,7 @@ def check_memory(image: Any, file: str, smallest: int | None, limit_mb: int) -> 
 
 
 def decode(image: Any) -> None:
-    """Decode an image that :func:`check_memory` has let pass, in place."""
+    """Decode an image that :func:`check_memory` has accepted, in place."""
     with _without_pillow_limit(image.size[0] * image.size[1]):
         image.load()
 

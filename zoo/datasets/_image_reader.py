@@ -1,4 +1,4 @@
-"""Reading many image files: all at once into memory, or a batch at a time; broken ones raise or are left out."""
+"""Reading many image files, all at once or a batch at a time; broken files raise an error or are left out."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Skipped:
 
 
 class ImageReader:
-    """The images of a list of places, read when they are needed.
+    """The images of a list of places, read on demand.
 
     Args:
         shape: channels, height and width of each.
@@ -104,7 +104,7 @@ def apply_to_all(
             return error
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        # A part at a time: results that wait to be taken would otherwise pile up.
+        # In parts, so that results that are not consumed yet do not accumulate in memory.
         for start in range(0, len(places), _AT_ONCE):
             part = places[start : start + _AT_ONCE]
             for place, result in zip(part, pool.map(attempt, part), strict=True):
@@ -146,7 +146,7 @@ def first_size(places: Iterable[ImagePlace], form: ImageFormat, on_error: OnErro
 
 
 def _different_sizes(file: str, size: tuple[int, int], files: list[str]) -> DataError:
-    """Word the error for images of several sizes: each with its number of files, and one of them."""
+    """Return the error for images of several sizes, with the number of files of each size and an example."""
     counts, examples = Counter[tuple[int, int]](), dict[tuple[int, int], str]()
     for other in files[:_MOST_SIZES]:
         try:

@@ -25,12 +25,12 @@ from zoo.spec.paths import absolute_path
 class Arrays(Dataset):
     """Vectors or images from ``.npy``, ``.npz`` or ``.safetensors`` files; nothing in them is ever unpickled.
 
-    Choose it for tables and for images that are arrays already. A file with several arrays holds ``x``, or
+    Choose it for tables, and for images that are stored as arrays. A file with several arrays holds ``x``, or
     ``x_train`` with ``x_validation`` and ``x_test``, and labels ``y``, ``y_train``, … beside them. Splits go by their
     usual names (``val``, ``valid``, ``dev``; ``testing``, ``eval``) in any case, before or after (``train_x``). Missing
     splits are cut from ``train`` by the recipe's shares; arrays that are not used are named in a note.
 
-    Data may be larger than memory: above the limit, rows are read from disk when they are needed.
+    Data may be larger than memory: above the limit, rows are read from disk on demand.
 
     Args:
         path: the file, or a pattern of files (``data/train-*.npy``) that are parts of one array, in the order of
@@ -38,7 +38,7 @@ class Arrays(Dataset):
         examples: name of the examples, in place of ``x``.
         labels: name of the labels, in place of ``y``; for ``.npy``, the path or pattern of other files.
             None: ``y`` where it is there.
-        channels_last: images are stored (N, H, W, C). None: (N, C, H, W), and a shape that looks like the other
+        channels_last: whether images are stored (N, H, W, C). None: (N, C, H, W), and a shape that looks like the other
             order, such as (N, 28, 28, 1), is refused.
         value_range: smallest and largest value that an example can hold;
             None: 0 and 255 for bytes, 0 and 1 for booleans, no range for other numbers.

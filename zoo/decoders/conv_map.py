@@ -23,7 +23,7 @@ class ConvMapDecoder(Decoder):
     """A convolution over the latent map, then transposed convolutions that double it at each stage.
 
     Choose it where the latents of an image or a series are themselves a map, such as quantised codes: each place of
-    the map is decoded into the part of the image that it came from. It mirrors the encoder ``conv`` with ``hidden``
+    the map is decoded into the part of the image that it encodes. It mirrors the encoder ``conv`` with ``hidden``
     null and as many stages, so that each doubling ends at the size at which the encoder's halving began.
 
     Shapes:

@@ -23,7 +23,7 @@ class MixtureOracle:
     r"""The exact E[x_{t−1}|x_t], Cov[x_{t−1}|x_t] and score ∇log p(x_t), for x_0 ~ Σ_i w_i N(m_i, C_i).
 
     Each x_t is a mixture again, with means √ᾱ_t m_i and covariances ᾱ_t C_i + (1−ᾱ_t) I. Given the component,
-    x_{t−1} and x_t are jointly Gaussian. With a = √(1−β_t) and N(m, C) the component's law of x_{t−1}:
+    x_{t−1} and x_t are jointly Gaussian. With a = √(1−β_t) and N(m, C) the component's distribution of x_{t−1}:
     S = a² C + β_t I, E_i = m + a C S⁻¹ (x_t − a m), Cov_i = C − a² C S⁻¹ C = β_t C S⁻¹; and with the
     responsibilities r_i ∝ w_i N(x_t; a m, S), E = Σ r_i E_i and Cov = Σ r_i (Cov_i + E_i E_iᵀ) − E Eᵀ.
 
@@ -59,7 +59,7 @@ class MixtureOracle:
         return cls(weights, (means - shift) / span, covariances / torch.outer(span, span), chain)
 
     def marginal(self, t: int) -> MixtureSameFamily:
-        """Return the law of x_t, with event shape (D,); t = 0 gives that of the data."""
+        """Return the distribution of x_t, with event shape (D,); t = 0 gives that of the data."""
         return MixtureSameFamily(
             Categorical(self.weights, validate_args=False), self._components(t), validate_args=False
         )

@@ -93,7 +93,7 @@ def check_content(folder: Path, where: str) -> None:
 
 
 def read_foreign_recipe(path: Path) -> Recipe:
-    """Read a recipe that came from outside: no YAML that grows when it is read, and no path on this machine.
+    """Read an untrusted recipe: YAML without tags and aliases, and without paths on this machine.
 
     Raises:
         ZooError: the recipe is not valid, holds a tag or an alias, or names a path.

@@ -189,7 +189,7 @@ def _by_status(status: int, error: Any, where: str, page: str) -> ZooError:
         return HubError(
             f"the Hub fails ({status}){message}",
             where=where,
-            remedy="Try again later; https://status.huggingface.co tells of outages.",
+            remedy="Try again later; https://status.huggingface.co reports outages.",
         )
     return HubError(f"the Hub refuses ({status}){message}", where=where)
 

@@ -22,7 +22,7 @@ from zoo.utils.files import replacing
 
 @dataclass(frozen=True)
 class Pulled:
-    """A model that came from the Hub.
+    """A model that was downloaded from the Hub.
 
     Attributes:
         path: the directory that it lies in; :func:`zoo.load` and every command take it.

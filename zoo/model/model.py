@@ -166,7 +166,7 @@ class Model(nn.Module):
                 raise ComponentError(
                     f"expected at most one adversary, got {len(own)}",
                     where=f"model.{key}" if key == "objective" else f"model.regularisers.{key}",
-                    remedy="Give each adversary a regulariser of its own.",
+                    remedy="Use a separate regulariser for each adversary.",
                 )
             if own:
                 found[key] = own[0]

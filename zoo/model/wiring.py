@@ -151,7 +151,7 @@ class Wiring:
         return role in wiring_of(find_component("posterior", posterior.name, where="model.posterior"))
 
     def _check_latent_dim(self) -> None:
-        """Refuse a prior over vectors that came before a posterior over something else."""
+        """Refuse a prior over vectors that was constructed before a posterior over latents of another shape."""
         prior, posterior = self.parts.get("prior"), self.parts.get("posterior")
         if prior is None or posterior is None or self.spec.latent_dim is None:
             return

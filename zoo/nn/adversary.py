@@ -1,4 +1,4 @@
-"""Networks that are trained on a loss of their own, beside the model's."""
+"""Networks with their own loss, which are trained together with the model."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Adversary(nn.Module, ABC):
 
 
 class Discriminator(Adversary):
-    """An MLP that tells two sources of examples apart; its logit estimates log p₁(x) − log p₀(x).
+    """An MLP that distinguishes two sources of examples; its logit estimates log p₁(x) − log p₀(x).
 
     Choose it as the critic of codes or of small data. The first tensor of evidence comes from the source p₁ (label
     1), every further one from the source p₀ (label 0). At chance the loss is log 2 ≈ 0.693; it is lowest at the logit

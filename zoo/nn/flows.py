@@ -69,8 +69,8 @@ class Bijection(Protocol):
 class Inverse:
     """A bijection run backwards.
 
-    Choose it where the direction that is cheap for drawing is not the one that is needed: a density of data takes the
-    direction from data to noise.
+    Choose it where the cheap direction of the map is the wrong one: a density of data maps data to noise, a sampler
+    maps noise to data.
 
     Example:
         >>> from zoo.nn.masked import Autoregressive

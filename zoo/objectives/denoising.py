@@ -101,7 +101,7 @@ class Denoising(Objective):
             )
         if self.label_dropout and not spec.classes:
             raise ComponentError(
-                f"{self.label_dropout:g} came, but the model has no labels to drop",
+                f"expected 0, since the model has no labels to drop, got {self.label_dropout:g}",
                 where="model.objective.label_dropout",
                 remedy="Leave it out, or set `model.classes`.",
             )
@@ -111,17 +111,17 @@ class Denoising(Objective):
         self, model: Model, examples: Tensor, data_range: tuple[float, float] | None, where: str = "data.scale"
     ) -> None:
         """Refuse bounded data outside [-1, 1] or with another range, and unbounded data far from unit scale."""
-        needed = "the objective 'denoising' needs data about as large as the noise that it adds"
+        expected = "expected data about as large as the noise that the objective 'denoising' adds"
         if data_range is not None and tuple(data_range) != (-1.0, 1.0):
             raise DataError(
-                f"{needed}, values in [-1, 1]; data in [{data_range[0]:g}, {data_range[1]:g}] came",
+                f"{expected}, with values in [-1, 1], got data in [{data_range[0]:g}, {data_range[1]:g}]",
                 where=where,
                 remedy="Use `data.scale: symmetric`, which maps images to [-1, 1].",
             )
         size = examples.double().square().mean().sqrt().item() if len(examples) else 1.0
         if data_range is None and not 0.1 <= size <= 10:
             raise DataError(
-                f"{needed}; values with a root mean square of {size:.3g} came",
+                f"{expected}, got values with a root mean square of {size:.3g}",
                 where=where,
                 remedy="Use `data.scale: standardise`, which gives each feature mean 0 and deviation 1.",
             )
@@ -271,8 +271,12 @@ class Denoising(Objective):
             raise InputError(f"expected a number, got {guidance!r}", where="sample.guidance")
         if guidance != 1 and not (self.label_dropout and labels is not None):
             raise ComponentError(
-                f"guidance {guidance:g} came, but "
-                + ("no labels to guide by" if self.label_dropout else "the model was not trained without labels"),
+                f"expected guidance 1, got {guidance:g}: "
+                + (
+                    "there are no labels to guide by"
+                    if self.label_dropout
+                    else "the model was not trained without labels"
+                ),
                 where="sample.guidance",
                 remedy="It needs a model with `classes` and `objective: {label_dropout: 0.1}`, and labels.",
             )

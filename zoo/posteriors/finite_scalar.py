@@ -29,8 +29,8 @@ _STRETCH = 1e-3
 class FiniteScalar(CodebookQuantiser):
     r"""Each of d numbers at a place, rounded to one of L_i levels between −1 and 1: FSQ.
 
-    Choose it where a codebook collapses or is tiresome: the Π L_i codes are a fixed grid, there is nothing to learn, no
-    loss of its own, and nearly all codes are used. A linear map of the features gives :math:`v`, and
+    Choose it where a codebook collapses or is hard to tune: the Π L_i codes are a fixed grid, there is no codebook to
+    learn and no further loss, and nearly all codes are used. A linear map of the features gives :math:`v`, and
 
     .. math:: z_i = round(½ (L_i − 1) tanh(v_i + s_i) − o_i) / ⌊L_i / 2⌋,
 

@@ -44,7 +44,7 @@ class Gumbel(PlaceQuantiser):
 
     Args:
         codes: K, values of each variable.
-        variables: categorical variables at each place, a divisor of ``latent_dim``; each has vectors of its own.
+        variables: categorical variables at each place, a divisor of ``latent_dim``; each has its own vectors.
         temperature: τ, a number or a schedule, such as ``{name: exponential, start: 1, end: 0.5, over: {epochs: 10}}``.
         hard: whether training draws codes and relaxes only their gradient (straight-through).
 

@@ -99,7 +99,7 @@ class HamiltonianDistribution(EstimatedMoments):
         return 1 / ((1 - 1 / self.root) * (step / self.steps) ** 2 + 1 / self.root)
 
     def _force(self, z: Tensor) -> Tensor:
-        """Return the gradient of log p(x, z) in z, which has a gradient of its own where one is recorded."""
+        """Return the gradient of log p(x, z) in z, which can be differentiated if gradients are enabled."""
         records = torch.is_grad_enabled()
         with torch.enable_grad():
             place = z if z.requires_grad else z.detach().requires_grad_()

@@ -107,7 +107,7 @@ class CausalTransformer(AutoregressiveNetwork):
         depth: blocks of attention and MLP.
         heads: heads of attention.
         codebook_places: how many places of the flattened grid each codebook has, one after the other; each codebook has
-            embeddings and logits of its own. By default one has them all.
+            its own embeddings and logits. By default one has them all.
         condition_dim: length of the condition vector; 0: none.
         dropout: the share of values that training sets to zero after attention and MLP.
 

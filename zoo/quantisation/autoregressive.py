@@ -109,7 +109,7 @@ class AutoregressiveCodes(Distribution):
         batch = shape[: len(shape) - len(self.event_shape)]
         device = next(self.network.parameters()).device
         was_training = self.network.training
-        # Dropout is for training: with it a draw would follow another law at each place.
+        # Dropout is for training: with it, each place of a draw would follow another distribution.
         self.network.eval()
         try:
             indices = self.network.generate(math.prod(batch), self._condition_of(batch), self._choose, device)

@@ -105,7 +105,7 @@ def _parse(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
-        # What is wrong with it is told by its import.
+        # Importing it reports what is wrong.
         return ast.Module(body=[], type_ignores=[])
 
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class Regulariser(nn.Module, ABC):
-    """One more term of the loss, weighted by an option of its own.
+    """A further term of the loss, with its own weight.
 
     Extend it and register the class to add a regulariser. Its constructor may ask by name for every size and every
-    part of the model. One that is adversarial holds a :class:`~zoo.nn.adversary.Adversary`, which training gives an
-    optimiser and a turn of its own.
+    part of the model. An adversarial regulariser holds a :class:`~zoo.nn.adversary.Adversary`, which training
+    gives its own optimiser and turn.
 
     Args:
         weight: what the term is multiplied by before it is added to the loss; a number or a schedule.

@@ -15,12 +15,13 @@ from zoo.spec.schedule import NonNegativeWeight
 
 @register("regulariser", "total_correlation_critic")
 class TotalCorrelationCritic(Regulariser):
-    r"""Total correlation KL(q(z) ‖ Π_j q(z_j)) of the latents, estimated by a critic that is trained beside the model.
+    r"""Total correlation KL(q(z) ‖ Π_j q(z_j)) of the latents, estimated by a critic that is trained together with the
+    model.
 
-    With the objective ``vae`` it is FactorVAE, which asks for independent latents without the loss in reconstruction
-    that a large β costs. The critic tells latents from latents whose dimensions were shuffled over the batch; its
-    logit estimates the log-ratio of the densities, whose mean under q(z) is the total correlation in nats. The model
-    lowers it, the critic's own loss moves the critic alone.
+    With the objective ``vae`` it is FactorVAE, which encourages independent latents with less harm to the
+    reconstructions than a large β. The critic distinguishes latents from latents whose dimensions were shuffled over
+    the batch; its logit estimates the log-ratio of the densities, whose mean under q(z) is the total correlation in
+    nats. The model minimises this estimate; the critic's own loss trains only the critic.
 
     Args:
         weight: γ.

@@ -1,1 +1,1 @@
-"""Runs: a recipe is trained into a directory that holds all that came of it."""
+"""Runs: a recipe is trained into a directory that holds all its results."""

@@ -1,4 +1,4 @@
-"""Priors fitted after training: a stage of a run, or a step of its own for a model that is trained."""
+"""Priors fitted after training: as a stage of a run, or separately for a trained model."""
 
 from __future__ import annotations
 

@@ -11,13 +11,13 @@ from zoo.spec.data_description import DataDescription
 from zoo.spec.migration import migrate_model
 
 PARTS = ("encoder", "posterior", "prior", "decoder", "likelihood", "network", "fitted_prior")
-"""The fields of a :class:`ModelSpec` that name a part, in the order in which data passes them."""
+"""The fields of a :class:`ModelSpec` that name a part, in the order in which data passes through them."""
 
 _KINDS_OF_ROLES = {"fitted_prior": "prior"}
 
 
 def kind_of_role(role: str) -> str:
-    """Return the kind of the component that plays a role in a model: the role's own name, with few exceptions.
+    """Return the kind of the component that plays a role in a model: usually the name of the role.
 
     Example:
         >>> kind_of_role("encoder"), kind_of_role("fitted_prior"), kind_of_role("regularisers.tc")
@@ -29,7 +29,7 @@ def kind_of_role(role: str) -> str:
 
 
 class ModelSpec(StrictModel):
-    """Everything that rebuilds a model, as plain data; the weights are apart.
+    """Everything that is needed to rebuild a model, as plain data, except its weights.
 
     Example:
         >>> spec = ModelSpec(
@@ -40,7 +40,7 @@ class ModelSpec(StrictModel):
         ('standard_gaussian', (1, 8, 8))
     """
 
-    preset: str | None = Field(default=None, description="The preset that this spec began with, for the record.")
+    preset: str | None = Field(default=None, description="The preset that this spec started from, for the record.")
     description: str = Field(default="", description="One sentence on what the model is for.")
     objective: ComponentSpec = Field(description="What is minimised: autoencoder, vae, …")
     data_shape: Annotated[tuple[PositiveInt, ...], Field(min_length=1, strict=False)] | None = Field(
@@ -53,7 +53,7 @@ class ModelSpec(StrictModel):
     )
     data: DataDescription | None = Field(
         default=None,
-        description="What the model knows of the data that it was trained on; null: nothing but shape and range. "
+        description="What the model knows about its training data; null: only shape and range. "
         "In a recipe: that of the data.",
     )
     latent_dim: PositiveInt | None = Field(

@@ -18,12 +18,12 @@ E = TypeVar("E", bound=ZooError)
 
 @dataclass(frozen=True)
 class Origin:
-    """Says where a field was written, so that an error leads there.
+    """Knows where each field was written, so that errors can say so.
 
     Attributes:
         name: the file, or what else to call the recipe.
         path: the file, if it is one.
-        overrides: ``KEY=VALUE`` texts that were laid over it; the last counts.
+        overrides: ``KEY=VALUE`` texts that were applied to it in this order; the last one wins.
 
     Example:
         >>> Origin("recipe", overrides=("train.epochs=0",)).place("train.epochs")
@@ -39,7 +39,7 @@ class Origin:
     def place(self, field: str) -> str:
         """Return the override, or the file and line, that wrote a field given by its path.
 
-        Of a field with fields of its own, it is the file, with the overrides in it.
+        For a field that contains fields, it is the file together with the overrides inside the field.
         """
         keys = field_keys(field)
         for override in reversed(self.overrides):
@@ -48,24 +48,24 @@ class Origin:
                 return f"--set {override}"
         line = line_of(self.path, keys) if self.path and field else None
         place = f"{self.name}, line {line}" if line else self.name
-        # Of parts that do not suit each other, one may be an override's.
+        # If parts do not fit together, one of them may come from an override.
         within: dict[tuple[str | int, ...], str] = {}
         for override in self.overrides if field else ():
             written = field_keys(override.partition("=")[0])
             if written[: len(keys)] == keys:
-                # What a later one writes anew no longer counts.
+                # A later override replaces what earlier ones wrote.
                 within = {key: text for key, text in within.items() if key[: len(written)] != written}
                 within[written] = f"--set {override}"
         return ", with ".join([place, *within.values()])
 
     def locate(self, error: E) -> E:
-        """Put the place of the field that an error names before it."""
+        """Add the place of the field that an error names."""
         error.where = f"{self.place(error.where)}: {error.where}" if error.where else self.name
         return error
 
     @contextlib.contextmanager
     def located(self) -> Iterator[None]:
-        """Put their place before the fields that errors name."""
+        """Add the place of their fields to errors that are raised inside the block."""
         try:
             yield
         except ZooError as error:
@@ -86,7 +86,7 @@ def field_keys(field: str) -> tuple[str | int, ...]:
 
 
 def join_lines(problems: Iterable[tuple[str, str]], origin: Origin | None = None, *, count: int | None = None) -> str:
-    """Word several problems, one a line, each with its field and the line or the override that wrote it.
+    """Describe several problems, one per line, each with its field and the line or override that wrote it.
 
     Args:
         count: how many there are in all, if ``problems`` are the first of more.

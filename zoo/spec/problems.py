@@ -20,7 +20,7 @@ _MOST = 5
 """How many wrong fields a message names."""
 _LONGEST_PATH, _LONGEST_PROBLEM = 200, 400
 _ALIKE = 0.7
-"""From here on, a field is rather misspelt than one of another place."""
+"""From this similarity on, a field is treated as misspelt rather than as misplaced."""
 _WRITTEN_AS_NAMES = {"ComponentSpec", "DataSpec", "ModelSpec", "ScheduleSpec"}
 
 _EXPECTED = {
@@ -60,11 +60,11 @@ class Problems(NamedTuple):
 def describe_problems(
     error: ValidationError, schema: type[BaseModel], where: str = "", also_valid: Iterable[str] = ()
 ) -> Problems:
-    """Return the first problems in words, however many there are: a stranger's document may have a million.
+    """Return the first problems in words; an untrusted document may have a million.
 
     Args:
         where: the path of what was validated.
-        also_valid: names that are valid beside the fields of ``schema``.
+        also_valid: names that are valid in addition to the fields of ``schema``.
     """
     details = _merged(error.errors(include_url=False))
     first, valid = details[:_MOST], list(also_valid)
@@ -74,7 +74,7 @@ def describe_problems(
 
 
 def _merged(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Keep one problem a path: a union reports each of its members."""
+    """Keep one problem per path, because a union reports each of its members."""
     by_path: dict[tuple[Any, ...], ErrorDetails] = {}
     for detail in details:
         by_path.setdefault(tuple(part for part in detail["loc"] if not _is_type_name(part)), detail)

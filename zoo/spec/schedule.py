@@ -80,7 +80,7 @@ class WeightSchedule(StrictModel):
     def _uses_its_fields(self) -> WeightSchedule:
         unused = sorted(self.model_fields_set - {"name"} - _USED[self.name])
         if unused:
-            raise ValueError(f"`{unused[0]}` has no effect on a schedule of the name `{self.name}`; leave it out")
+            raise ValueError(f"`{unused[0]}` has no effect on the schedule `{self.name}`; leave it out")
         if self.name != "constant" and self.over is None:
             raise ValueError(f"`over`, the length of the schedule, is missing: {_LENGTHS}")
         if self.name == "exponential" and self.start * self.end <= 0:

@@ -66,7 +66,7 @@ class EarlyStoppingSpec(StrictModel):
 
 
 class TurnSpec(StrictModel):
-    """How an adversary is trained: in a turn of its own after the model's, on what the model has just computed."""
+    """How an adversary is trained: in a turn after the model's, on what the model has just computed."""
 
     optimizer: ComponentSpec = Field(
         default=ComponentSpec.model_validate({"name": "adam", "lr": 1e-4, "betas": [0.5, 0.9]}),

@@ -1,1 +1,1 @@
-"""Training: optimiser, schedule, precision and loop. It knows no files; what it finds out goes to a listener."""
+"""Training: optimiser, schedule, precision and loop. It reads and writes no files; results go to a listener."""

@@ -12,12 +12,12 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 class WeightAverage:
     r"""θ̄ ← θ̄ + (1 − d)(θ − θ̄) after each step, with d = min(decay, (1 + n) / (10 + n)) after n steps.
 
-    Roughly the mean of the last 1 / (1 − decay) steps, which is less noisy than the weights and scores better. The
-    smaller d of the first steps forgets the random initial weights sooner. Buffers, such as running statistics, are
-    averages already and stay as they are.
+    Roughly the mean of the last 1 / (1 − decay) steps, which is less noisy than the weights and usually better. The
+    smaller d of the first steps forgets the random initial weights sooner. Buffers, such as running statistics, are not
+    averaged.
 
     Args:
-        parameters: by name; those of the model that its optimiser moves.
+        parameters: the parameters that the model's optimiser updates, by name.
 
     Source:
         Polyak & Juditsky (1992), Acceleration of Stochastic Approximation by Averaging.
@@ -49,7 +49,7 @@ class WeightAverage:
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        """Put the averages into the model inside the block, and its own weights back after it."""
+        """Use the averages as the weights of the model inside the block, and restore the weights afterwards."""
         weights = [weight.clone() for weight in self.weights]
         self.install()
         try:
@@ -58,7 +58,7 @@ class WeightAverage:
             _copy(weights, self.weights)
 
     def install(self) -> None:
-        """Put the averages into the model for good, when training is over."""
+        """Copy the averages into the model, when training is over."""
         # Values are copied: an optimiser and a captured step hold the tensors themselves.
         _copy(self.averages, self.weights)
 
@@ -67,7 +67,7 @@ class WeightAverage:
         return dict(zip(self.names, self.averages, strict=True))
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over averages that were saved."""
+        """Restore averages that were saved."""
         _copy([tensors[name] for name in self.names], self.averages)
 
 

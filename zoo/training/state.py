@@ -69,8 +69,8 @@ def take_state(
 ) -> TrainingState:
     """Gather weights, their average, optimisers, noise generators, callbacks, and the terms of the epoch's steps.
 
-    All processes take part, since each has noise of its own. Callbacks run in the first process alone, which is the
-    one that writes the state.
+    All processes take part, since each has its own noise generator. Callbacks run only in the first process, which is
+    the one that writes the state.
     """
     tensors = {f"model.{name}": tensor for name, tensor in own_tensors(model).items()}
     for turn in turns:

@@ -18,7 +18,7 @@ from zoo.utils.distributed import ProcessGroup
 from zoo.utils.seeds import process_seed, seeded
 
 _LOOK_AT = 2
-"""Examples whose loss tells which terms there are."""
+"""Number of examples whose loss shows which terms there are."""
 
 
 class Validation:
@@ -31,7 +31,7 @@ class Validation:
         self._device, self._precision = accelerator.device, mixed_precision(accelerator)
 
     def check_monitor(self, split: Split) -> None:
-        """Refuse to monitor a term that the loss does not have, before the first step: a look at some data tells.
+        """Refuse to monitor a term that the loss does not have, before the first step: the loss of two examples shows.
 
         Raises:
             RecipeError: names the terms there are.

@@ -144,15 +144,15 @@ MODES = {
 
 SOUND = several(*(image(f"{kind}/{number}.png", number) for kind in ("a", "b") for number in range(3)))
 DEFECTS = {
-    "an empty file": Case(files(several(SOUND, bytes_in("a/9.png", b""))), says=("a/9.png is no readable image",)),
+    "an empty file": Case(files(several(SOUND, bytes_in("a/9.png", b""))), says=("a/9.png is not a readable image",)),
     "a web page called `.jpg`": Case(
-        files(bytes_in("1.jpg", b"<html>Log in</html>")), says=("1.jpg is no readable image",)
+        files(bytes_in("1.jpg", b"<html>Log in</html>")), says=("1.jpg is not a readable image",)
     ),
-    "a truncated file": Case(files(truncated), says=("photo.png is no readable image", "on_error: skip")),
+    "a truncated file": Case(files(truncated), says=("photo.png is not a readable image", "on_error: skip")),
     "a PNG called `.jpg`": Case(files(image("1.jpg", GREY, format="PNG")), check=shows(0, 144)),
     "PostScript called `.png`": Case(
         files(bytes_in("1.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")),
-        says=("1.png is no readable image",),
+        says=("1.png is not a readable image",),
     ),
     "broken files, with `on_error: skip`": Case(
         files(several(SOUND, bytes_in("a/8.png", b""), bytes_in("b/9.jpg", b"<html>")), on_error="skip"),
