@@ -28,6 +28,7 @@ RECIPE = {
         "encoder": {"widths": [32]},
         "decoder": {"widths": [32]},
         "objective": {"beta_warmup": {"steps": 10}},
+        "regularisers": {"tc": {"name": "total_correlation_critic", "weight": 1.0, "width": 16, "depth": 1}},
     },
     "data": {"name": "digits", "subset": 1000},
     "train": {"epochs": 2, "precision": "fp32", "schedule": "one_cycle", "ema": 0.9, "clip_norm": 5.0},
@@ -38,7 +39,8 @@ RECIPE = {
 def losses(tmp_path: Any, step: str, device: str) -> list[float]:
     overrides = [f"train.step={step}", f"train.device={device}"]
     run = zoo.train(RECIPE, out=tmp_path / step, overrides=overrides)
-    return [record[split]["loss"] for record in run.metrics for split in ("train", "validation")]
+    adversary = [record["adversaries"]["tc"] for record in run.metrics]
+    return [*adversary, *(record[split]["loss"] for record in run.metrics for split in ("train", "validation"))]
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
