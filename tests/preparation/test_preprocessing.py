@@ -99,7 +99,6 @@ def test_a_row_alone_is_prepared_as_among_others() -> None:
         ({"age": 1}, "expected numbers"),
         ([], r"got \(0,\)"),
     ],
-    ids=repr,
 )
 def test_what_is_no_row_of_the_table_is_refused_in_words(raw: Any, said: str) -> None:
     with pytest.raises(InputError, match=f"(?s){said}"):

@@ -173,8 +173,8 @@ def _check_prior(role: str, name: str, prior: type[Prior], posterior_name: str, 
             where=f"model.{role}",
             remedy="Use the prior `uniform_codes`.",
         )
-    if prior.manifold not in (None, posterior.manifold):
-        mine, other = (_SPACES[part.manifold] for part in (prior, posterior))
+    if prior.manifold is not None and prior.manifold != posterior.manifold:
+        mine, other = _SPACES[prior.manifold], _SPACES[posterior.manifold]
         raise ComponentError(
             f"the prior {name!r} is a distribution over {mine}, the posterior {posterior_name!r} one over {other}",
             where=f"model.{role}",
