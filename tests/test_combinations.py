@@ -11,7 +11,8 @@ import zoo
 from tests.models import SETTINGS, batch, model_with, spec_with
 from zoo.errors import ComponentError, RecipeError
 
-OTHERS = ("objective", "prior", "decoder", "encoder", "likelihood", "regulariser")
+OTHERS = ("objective", "prior", "decoder", "regulariser")
+"""Kinds that a posterior may not go with; encoders and likelihoods do not see it, and have their laws."""
 PAIRS = [
     (posterior, kind, name)
     for kind in OTHERS

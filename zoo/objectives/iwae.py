@@ -56,6 +56,7 @@ class Iwae(Objective):
     """
 
     needs: ClassVar[tuple[str, ...]] = ("encoder", "posterior", "prior", "decoder", "likelihood")
+    bounds: ClassVar[tuple[str, ...]] = ("bound", "elbo")
 
     def __init__(
         self,
