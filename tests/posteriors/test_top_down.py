@@ -173,3 +173,26 @@ def test_labels_reach_the_encoder_and_the_decoder() -> None:
     labels = torch.tensor([0, 1, 2])
     assert model.log_likelihood(torch.rand(3, 1, 8, 8), labels, num_samples=5).isfinite().all()
     assert model.sample(3, labels).shape == (3, 1, 8, 8)
+
+
+def test_the_doubly_reparameterised_gradient_has_the_mean_of_the_plain_one() -> None:
+    """Also of the networks that the prior and the posterior share, along which z is drawn."""
+    x = two_levels.data(2).repeat_interleave(4000, 0)
+    estimates = []
+    for gradient in ("plain", "dreg"):
+        model = two_levels.build({"name": "top_down", "widths": []}, num_samples=3)
+        model = zoo.build(
+            {**model.spec.to_dict(), "objective": {"name": "iwae", "num_samples": 3, "gradient": gradient}}
+        )
+        linear_gaussian.randomise(model, 0.1)
+        parts = []
+        for seed in range(8):
+            torch.manual_seed(seed)
+            loss = model.train().loss(x).total
+            heads = [*model.posterior.heads.parameters(), *model.latent_prior.parameters()]
+            parts.append(torch.cat([each.flatten() for each in torch.autograd.grad(loss, heads)]))
+        estimates.append(torch.stack(parts))
+    difference = estimates[0].mean(0) - estimates[1].mean(0)
+    error = ((estimates[0].var(0) + estimates[1].var(0)) / 8).sqrt()
+    assert (difference.abs() < 5 * error + 1e-4).all()
+    assert estimates[0].mean(0).abs().max() > 20 * error.max()

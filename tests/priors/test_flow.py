@@ -138,3 +138,15 @@ def test_in_a_model_with_classes_each_has_its_own_density() -> None:
     assert p.log_prob(torch.zeros(3, 2)).unique().numel() == 3
     assert model.sample(3, labels).shape == (3, 1, 8, 8)
     assert model.log_likelihood(torch.rand(3, 1, 8, 8), labels, num_samples=5).isfinite().all()
+
+
+def test_it_is_fitted_to_a_trained_model() -> None:
+    torch.manual_seed(0)
+    model = zoo.build(
+        "ae-mlp-2d", data_shape=(1, 8, 8), fitted_prior={"name": "flow", "widths": [16], "steps": 2}
+    ).eval()
+    p = model.inference(fitted=True).prior
+    assert p.sample((5,)).shape == (5, 2)
+    loss = model.fitted_prior.fit_loss(model.inference(torch.rand(6, 1, 8, 8), fitted=True), torch.randn(1, 6, 2))
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in model.fitted_prior.parameters())
