@@ -99,7 +99,7 @@ def test_importance_weights_average_to_the_evidence(name: str) -> None:
         model.loss(x).total.backward()
         optimizer.step()
     with torch.no_grad():
-        weights = (model.inference(x[:3]).draw(10_000).log_weights - linear_gaussian.log_evidence(model, x[:3])).exp()
+        weights = (model.inference(x[:3]).draw(20_000).log_weights - linear_gaussian.log_evidence(model, x[:3])).exp()
     error = weights.std(0) / len(weights) ** 0.5
     assert (error < 0.04).all()
     assert ((weights.mean(0) - 1).abs() < 4 * error + 1e-4).all()
