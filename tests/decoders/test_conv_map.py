@@ -57,7 +57,7 @@ def test_a_place_reaches_only_its_neighbourhood():
         ((2, 7), r"expected latent maps of shape \(D, h, w\), got", "Use the decoder `conv`"),
         ((2, 14, 14), "expected latent maps of 7×7 places, at which 2 halvings of 28×28 end, got 14×14", "1 entries"),
         ((2, 4, 4), "of 7×7 places, .* got 4×4", "Give `channels` 3 entries"),
-        ((2, 9, 9), "of 7×7 places, .* got 9×9", "Give encoder and decoder as many `channels` as each other"),
+        ((2, 9, 9), "of 7×7 places, .* got 9×9", "Give encoder and decoder the same number of `channels`"),
     ],
 )
 def test_latents_that_are_no_map_of_the_right_size_are_refused_with_a_remedy(latent_shape, message, remedy):

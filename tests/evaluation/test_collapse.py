@@ -1,4 +1,4 @@
-"""A model that ignores its latents is told of, with what helps; one that uses them is not."""
+"""A model that ignores its latents is reported with what helps; one that uses them is not."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_collapsed_run_says_so_in_its_output_record_and_card(tmp_path: Path, c
     small = ["model.encoder.widths=[8]", "model.decoder.widths=[8]", "data.subset=50", "train.epochs=1"]
     quiet = [*small, "evaluate={metrics: [mse], figures: []}", "model.objective.beta=1000"]
     run = zoo.train("digits", out=tmp_path / "run", overrides=[*quiet, "model.likelihood={name: gaussian, scale: 10}"])
-    told = [note for note in run.evaluation["notes"] if "collapsed" in note]
-    assert len(told) == 1
+    notes = [note for note in run.evaluation["notes"] if "collapsed" in note]
+    assert len(notes) == 1
     assert json.loads((run.path / "evaluation.json").read_text())["notes"] == run.evaluation["notes"]
-    assert told[0] in (run.path / "README.md").read_text()
+    assert notes[0] in (run.path / "README.md").read_text()

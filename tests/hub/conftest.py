@@ -1,4 +1,4 @@
-"""A Hub of one's own for each test, with an empty cache and an account."""
+"""A separate Hub for each test, with an empty cache and an account."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def environment(hub: HubServer, tmp_path: Path) -> dict[str, str]:
-    """The environment of a process of its own that talks to the server, with an empty cache."""
+    """The environment of a separate process that talks to the server, with an empty cache."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("HF_")},
         "HF_ENDPOINT": hub.url,

@@ -30,7 +30,7 @@ from tests.hub.repository import Repository
 
 @dataclass
 class Request:
-    """A request as it came."""
+    """A request as it was received."""
 
     method: str
     path: str

@@ -50,7 +50,7 @@ def test_push_and_pull(hub: HubServer, run: Run, here: Path, capsys: pytest.Capt
     assert "Nothing has changed" in capsys.readouterr().out
     cli("pull", "ada/digits", "--revision", "v1", "--to", "copy")
     said = capsys.readouterr().out
-    assert "lies in     copy" in said
+    assert "location    copy" in said
     assert "objective   vae" in said
     assert "ELBO" in said
     assert (here / "copy" / "model.safetensors").is_file()

@@ -147,12 +147,12 @@ def test_an_option_that_no_recipe_can_hold_is_named(constructor):
 
 
 def _refuses(self, *, latent_dim: int, scale: float = 1.0) -> None:
-    raise ValueError("a scale above 2 was needed")
+    raise ValueError("expected a scale above 2")
 
 
-def test_a_value_that_a_constructor_refuses_is_told_with_its_path():
+def test_a_value_that_a_constructor_refuses_is_reported_with_its_path():
     register("prior", "picky")(own("Picky", _refuses))
-    with pytest.raises(ComponentError, match=r"model\.prior: Picky refuses its options: a scale above 2"):
+    with pytest.raises(ComponentError, match=r"model\.prior: Picky refuses its options: expected a scale above 2"):
         zoo.build("vae-mlp-2d", prior="picky")
 
 

@@ -71,7 +71,7 @@ def test_a_recipe_is_found_by_name_and_by_path(name, tmp_path, monkeypatch):
     assert find_recipe(name) == find_recipe(f"recipes/{name}.yaml") == recipe_files()[name]
     Path("recipes").mkdir()
     Path("recipes", f"{name}.yaml").write_text("{}")
-    assert find_recipe(f"recipes/{name}.yaml") == Path("recipes", f"{name}.yaml"), "a file of one's own comes first"
+    assert find_recipe(f"recipes/{name}.yaml") == Path("recipes", f"{name}.yaml"), "the user's own file comes first"
 
 
 def test_a_recipe_is_called_like_its_file(tmp_path):

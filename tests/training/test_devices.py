@@ -27,7 +27,7 @@ def test_one_process_can_train_with_one_precision_after_another() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(RecipeError, match=r"train.device: the device 'cuda' is not there\nAvailable: cpu"):
+    with pytest.raises(RecipeError, match=r"train.device: the device 'cuda' is not available\nAvailable: cpu"):
         resolve_device("cuda")
 
 

@@ -12,15 +12,15 @@ from zoo.errors import DataError
 def linear_probe(points: Tensor, known: Tensor, labels: Tensor, *, penalty: float = 1e-4) -> Tensor:
     """Return the labels (N,), int64, that multinomial logistic regression on known points predicts for points.
 
-    The features are standardised; the problem is convex and is solved by L-BFGS, so that the answer is unique.
+    The features are standardised; the problem is convex and is solved by L-BFGS, so the solution is unique.
 
     Args:
         points: (N, d).
         known: (M, d) points with labels (M,).
-        penalty: of the squared weights.
+        penalty: weight of the squared weights in the loss.
 
     Raises:
-        DataError: the known points are of one class only.
+        DataError: the known points belong to a single class.
 
     Source:
         Alain & Bengio (2017), Understanding intermediate layers using linear classifier probes.
@@ -50,7 +50,7 @@ def linear_probe(points: Tensor, known: Tensor, labels: Tensor, *, penalty: floa
 
 
 def folds(count: int, parts: int) -> Tensor:
-    """Return the fold of each of ``count`` examples, (count,), evenly and in a fixed random order.
+    """Return the fold of each of ``count`` examples, (count,), of equal sizes and in a fixed random order.
 
     Example:
         >>> folds(10, 5).bincount()

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 @click.option("--to", type=click.Path(path_type=Path), help="A new or empty directory.  [default: the cache]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(repo: str, revision: str | None, to: Path | None, as_json: bool) -> None:
-    """Fetch USER/NAME from the Hugging Face Hub, check it, and say where it lies and what it is.
+    """Fetch USER/NAME from the Hugging Face Hub, check it, and print its location and description.
 
-    Nothing that is fetched is executed or unpickled. Without a network the copy in the cache serves.
+    Nothing that is downloaded is executed or unpickled. Without a network the copy in the cache is used.
     """
     from zoo.hub.pull import pull
 
@@ -47,14 +47,14 @@ def _text(pulled: Pulled) -> str:
     size = sum(tensor.numel() for tensor in pulled.model.state_dict().values())
     lines = [
         f"{pulled.address}, commit {pulled.commit[:12]}",
-        f"  lies in     {pulled.path}",
+        f"  location    {pulled.path}",
         f"  objective   {spec.objective.name}",
-        f"  made of     {', '.join(parts)}",
-        f"  for data    {list(spec.data_shape or ())}",
+        f"  components  {', '.join(parts)}",
+        f"  data shape  {list(spec.data_shape or ())}",
         f"  weights     {size:,} numbers",
     ]
     if pulled.evaluation is None:
-        return "\n".join([*lines, "It comes without an evaluation."])
+        return "\n".join([*lines, "It has no evaluation."])
     where = f"{pulled.evaluation.get('split')} split of {pulled.evaluation.get('dataset')}, as its author measured it"
-    # What others wrote may hold control characters that a terminal would obey.
+    # Text from others may contain control characters that a terminal would interpret.
     return scrub("\n".join([*lines, metrics_table(pulled.evaluation, where)]))

@@ -10,7 +10,7 @@ import click
 @click.command(epilog="Example: zoo-cli schema > recipe.schema.json")
 @click.argument("what", type=click.Choice(["recipe", "model"]), default="recipe")
 def command(what: str) -> None:
-    """Print the JSON Schema of a recipe or of a model, so that an editor completes and checks them.
+    """Print the JSON Schema of a recipe or of a model, with which an editor completes and checks recipes.
 
     Name the file in the first line of a recipe: # yaml-language-server: $schema=recipe.schema.json
     """

@@ -31,7 +31,7 @@ _CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hor
 class Cifar10(Dataset):
     """60,000 colour photographs of 32×32 pixels in ten classes (CIFAR-10).
 
-    Choose it for colour and natural scenes; two latent dimensions are too few for it.
+    Choose it for colour and natural scenes. Two latent dimensions are too few for these images.
 
     Args:
         root: the folder that holds ``cifar-10-batches-py``; None: a folder in the user's cache.
@@ -102,6 +102,6 @@ def _fetch_missing(root: Path, note: Callable[[str], None]) -> None:
         for name in missing:
             content = members.extractfile(f"{_FOLDER}/{name}")
             if content is None:
-                raise DataError(f"{published.filename} holds no {name}", where="root", remedy=REMEDY)
+                raise DataError(f"{published.filename} does not contain {name}", where="root", remedy=REMEDY)
             with replacing(root / _FOLDER / name) as target:
                 target.write_bytes(content.read())

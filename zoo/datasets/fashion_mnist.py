@@ -1,4 +1,4 @@
-"""Pictures of clothes in the form of MNIST."""
+"""Images of clothes in the format of MNIST."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _FASHION_MNIST = MnistLike(
 
 @register("dataset", "fashion_mnist")
 class FashionMnist(Dataset):
-    """70,000 pictures of clothes of 28×28 pixels (Fashion-MNIST).
+    """70,000 images of clothes of 28×28 pixels (Fashion-MNIST).
 
-    Choose it over ``mnist`` for greyscale textures and classes that are harder to tell apart.
+    Choose it over ``mnist`` for greyscale textures and classes that are harder to distinguish.
 
     Args:
         root: the folder that holds ``FashionMNIST/raw`` with the four files, gzipped or not;

@@ -1,4 +1,4 @@
-"""Handwritten digits, the oldest benchmark of the field."""
+"""Handwritten digits, the standard benchmark of small models."""
 
 from __future__ import annotations
 

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 
 class Decoder(nn.Module, ABC):
-    """Maps latents to raw, unconstrained parameters, from which a likelihood makes a distribution over data.
+    """Maps latents to raw, unconstrained parameters, which a likelihood turns into a distribution over data.
 
-    Extend it and register the class to add a decoder. Its constructor is keyword-only and asks by name for
-    what the model knows: ``output_shape``, ``condition_dim``, the length of the condition vector or 0, and either
+    Extend it and register the class to add a decoder. The arguments of its constructor are keyword-only. Those
+    that the model passes are ``output_shape``, ``condition_dim``, the length of the condition vector or 0, and either
     ``latent_dim`` or ``latent_shape``. A decoder that asks for ``latent_dim`` sees latents as vectors (B, latent_dim);
-    one that asks for ``latent_shape`` sees them as they are, such as maps (B, D, h, w). Everything else is an option of
-    the recipe, with a type and a default.
+    one that asks for ``latent_shape`` sees them in their own shape, such as maps (B, D, h, w). All other arguments are
+    options of the recipe, with a type and a default.
 
     Example:
         >>> import math, torch

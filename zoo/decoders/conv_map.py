@@ -24,7 +24,7 @@ class ConvMapDecoder(Decoder):
 
     Choose it where the latents of an image or a series are themselves a map, such as quantised codes: each place of
     the map is decoded into the part of the image that it encodes. It mirrors the encoder ``conv`` with ``hidden``
-    null and as many stages, so that each doubling ends at the size at which the encoder's halving began.
+    null and the same number of stages: each doubling restores the size before the corresponding halving of the encoder.
 
     Shapes:
         latents (B, D, h, w), condition (B, condition_dim) or None → raw parameters (B, C, H, W); for series (B, D, l) →
@@ -32,7 +32,7 @@ class ConvMapDecoder(Decoder):
 
     Args:
         channels: maps of each stage, in the order in which data pass them; each stage doubles the map.
-        depth: convolutions of each stage, besides the first one; the last of them doubles.
+        depth: convolutions of each stage; the last of them doubles.
         activation: the nonlinearity after each layer but the last.
         normalisation: what normalises each layer's maps, except the last layer's, before the condition acts on them.
         dropout: the share of maps that training sets to zero.
@@ -100,7 +100,7 @@ def _check_places(latent_shape: tuple[int, ...], size: tuple[int, ...], stages: 
             where="channels",
             remedy=f"Give `channels` {fitting[0]} entries, as the encoder has."
             if fitting
-            else "Give encoder and decoder as many `channels` as each other.",
+            else "Give encoder and decoder the same number of `channels`.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Specs that version 0.1 wrote, in the words of today."""
+"""Converting specs that version 0.1 wrote to the names of this version."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 
 def migrate_model(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document of a model with what version 0.1 called otherwise under today's names.
+    """Return the document of a model that version 0.1 wrote, under the names of this version.
 
     The posterior ``full_gaussian`` of 0.1 had an option ``rank``. Where the rank was below the number of entries under
-    the diagonal, all examples shared their matrices, which is today's ``factor_gaussian``; elsewhere the encoder gave
-    every entry, as ``full_gaussian`` does today.
+    the diagonal, all examples shared their matrices, which is now ``factor_gaussian``; otherwise the encoder predicted
+    every entry, as ``full_gaussian`` does now.
 
     Example:
         >>> migrate_model({"latent_dim": 32, "posterior": {"name": "full_gaussian", "rank": 16}})["posterior"]
@@ -30,11 +30,11 @@ def migrate_model(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _SOURCES = {"prior": "prior", "aggregate": "fitted"}
-"""What version 0.1 called the samplers of a model, and what today's metrics call the sources of samples."""
+"""The samplers of version 0.1, and the sources of samples that replace them."""
 
 
 def migrate_evaluation(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a recipe measures and draws, with the options of version 0.1 under today's names.
+    """Return the section ``evaluate`` of a recipe of version 0.1, under the names of this version.
 
     Example:
         >>> migrate_evaluation({"metrics": [{"name": "sample_quality", "samplers": ["prior", "aggregate"]}]})

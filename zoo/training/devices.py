@@ -27,11 +27,11 @@ def make_accelerator(
         project_dir: the folder of trackers that write files.
 
     Raises:
-        RecipeError: the device is not there.
+        RecipeError: the device is not available.
     """
     device = resolve_device(spec.device)
-    # accelerate keeps one state in a process, and refuses another device or precision in it; a notebook trains twice.
-    # Its own tests reset the state like this; there is no public way.
+    # accelerate keeps one state per process and refuses to change its device or precision, but a notebook may train
+    # twice. There is no public way to reset the state; accelerate's own tests do it like this.
     AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(
         cpu=device == "cpu",
@@ -44,7 +44,7 @@ def make_accelerator(
 
 
 def mixed_precision(accelerator: Accelerator) -> torch.autocast:
-    """Return the context for forward passes, to be entered again and again; accelerate makes a new one each time."""
+    """Return the context for forward passes, which can be entered repeatedly; accelerate makes a new one each time."""
     bf16 = accelerator.mixed_precision == "bf16"
     return torch.autocast(accelerator.device.type, torch.bfloat16, enabled=bf16)
 
@@ -53,12 +53,12 @@ def check_trackers(names: Sequence[str], objects: Sequence[object] = ()) -> None
     """Refuse experiment trackers that are unknown or not installed, which accelerate would leave out silently.
 
     Args:
-        names: those of accelerate, and of classes that were registered with it.
-        objects: those given from Python.
+        names: names of trackers of accelerate, or of classes that were registered with it.
+        objects: trackers that were passed from Python.
 
     Raises:
         RecipeError: a name is unknown, or its package is not installed.
-        InputError: an object is no tracker.
+        InputError: an object is not a tracker.
     """
     registered = {str(name) for name in LOGGER_TYPE_TO_CLASS}
     known = registered | {kind.value for kind in LoggerType} - {"all"}
@@ -82,20 +82,20 @@ def check_trackers(names: Sequence[str], objects: Sequence[object] = ()) -> None
 
 
 def resolve_device(device: str) -> str:
-    """Return the device type for ``auto``, or the one asked for if it is there."""
+    """Return the device type for ``auto``, or the requested device if it is available."""
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available[device]:
         there = ", ".join(name for name, is_there in available.items() if is_there)
         raise RecipeError(
-            f"the device {device!r} is not there", where="train.device", remedy=f"Available: {there}, or auto."
+            f"the device {device!r} is not available", where="train.device", remedy=f"Available: {there}, or auto."
         )
     return device
 
 
 def uses_bf16(precision: str, device: str) -> bool:
-    """Say whether matrix products run in bf16; ``auto`` says yes where the hardware multiplies bf16 natively."""
+    """Return whether matrix products run in bf16; with ``auto``, if the hardware supports bf16 natively."""
     if precision != "auto":
         return precision == "bf16"
     if device == "cuda":
