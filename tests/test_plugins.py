@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -77,6 +78,16 @@ BROKEN = {
         "half-way",
     ),
     "it registers nothing": ("zoo_bad:Own", {"zoo_bad.py": "class Own: ...\n"}, "announces .* does not register"),
+    "it exits": ("zoo_bad:Own", {"zoo_bad.py": "import sys\nsys.exit(0)\n"}, "it exits, with status 0"),
+    "it exits with a text": ("zoo_bad:Own", {"zoo_bad.py": "raise SystemExit('no')\n"}, "it exits, with status 'no'"),
+    "it raises what is no Exception": (
+        "zoo_bad:Own",
+        {"zoo_bad.py": "class Stop(BaseException): ...\nraise Stop('now')\n"},
+        "Stop: now",
+    ),
+    "it asks a question": ("zoo_bad:Own", {"zoo_bad.py": "input('Licence? ')\n"}, "EOFError"),
+    "it nests without end": ("zoo_bad:Own", {"zoo_bad.py": "x = " + "[" * 10_000}, "fails to import: "),
+    "it is no text": ("zoo_bad:Own", {"zoo_bad.py": "\0"}, "fails to import: "),
     "it breaks the contract": (
         "zoo_bad:Own",
         {"zoo_bad.py": PRIOR.format(name="bad").replace("*, size: float", "size: float")},
@@ -104,6 +115,37 @@ def test_a_broken_plug_in_is_named_each_time_it_is_asked_for(broken):
             zoo.build("vae-mlp-2d", prior="bad")
         assert "prior 'bad'" in str(caught.value)
         assert "zoo_bad" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["import time\ntime.sleep(60)\n", "while True:\n    pass\n"])
+def test_a_plug_in_that_hangs_is_named(text, plug_in, monkeypatch):
+    monkeypatch.setenv("ZOO_IMPORT_SECONDS", "0.3")
+    plug_in("zoo-slow", {"zoo.prior": {"slow": "zoo_slow:Own"}}, {"zoo_slow.py": text})
+    with pytest.raises(
+        ComponentError, match=r"zoo_slow \(zoo-slow 1\.5\) fails to import: it takes more than 0\.3"
+    ):
+        find_component("prior", "slow")
+
+
+def test_a_plug_in_that_prints_is_named_and_its_text_is_not_in_the_output(plug_in, capsys):
+    plug_in(
+        "zoo-loud",
+        {"zoo.prior": {"loud": "zoo_loud:Own"}},
+        {"zoo_loud.py": "print('Hello \\x1b[2J')\n" + PRIOR.format(name="loud")},
+    )
+    with pytest.warns(ZooWarning, match="zoo_loud prints when it is imported: 'Hello"):
+        assert find_component("prior", "loud").__name__ == "Own"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_distribution_whose_metadata_are_damaged_is_left_out_with_a_warning(plug_in, tmp_path):
+    plug_in("zoo-good", {"zoo.prior": {"good": "zoo_good:Own"}}, {"zoo_good.py": PRIOR.format(name="good")})
+    plug_in("zoo-torn", {"zoo.prior": {}}, {})
+    (damaged,) = [path for folder in map(Path, sys.path) if folder.is_dir() for path in folder.glob("zoo_torn*/entry*")]
+    damaged.write_text("[zoo.prior]\nno value\n")
+    registry._entry_points.cache_clear()
+    with pytest.warns(ZooWarning, match="zoo_torn.* whose metadata are damaged"):
+        assert {"good", "standard_gaussian"} <= set(list_components("prior"))
 
 
 def test_a_broken_plug_in_harms_nobody_else(broken, capsys, monkeypatch):

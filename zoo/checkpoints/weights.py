@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -160,6 +160,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         CheckpointError: it cannot be read, or is damaged.
     """
+    check_weights(path)
     with parsing(path, CheckpointError, remedy=_COPY_AGAIN):
         try:
             return load_file(path)
@@ -167,6 +168,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             raise CheckpointError(
                 f"damaged, or not a safetensors file ({error})", where=str(path), remedy=_COPY_AGAIN
             ) from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a safetensors file with the facts that :func:`write_tensors` put into it.
+
+    Raises:
+        CheckpointError: as :func:`read_weights`.
+    """
+    tensors = read_weights(path)
+    with parsing(path, CheckpointError, remedy=_COPY_AGAIN), safe_open(path, framework="pt") as file:
+        return tensors, dict(file.metadata() or {})
 
 
 def load_weights(module: nn.Module, tensors: dict[str, Tensor], where: str) -> list[str]:

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from zoo.errors import ComponentError, ZooWarning, unknown_name
+from zoo.registry.imports import PluginError, entry_points, import_plugin
+from zoo.utils.foreign import reason
 
 DISTRIBUTION = "latent-zoo"
 SCRIPT = "this process"
@@ -278,16 +280,22 @@ def find_component(kind: str, name: str, where: str | None = None) -> type:
     if key not in _registered:
         before = set(_registered)
         try:
-            importlib.import_module(source.module)
+            if source.distribution in (DISTRIBUTION, SCRIPT):
+                importlib.import_module(source.module)
+            else:
+                KINDS[kind].load_interface()  # what the plug-in stands on does not count as its own time
+                import_plugin(source.module)
         except Exception as error:
             # Classes of a module that did not finish its import are forgotten: asking again fails again.
             for new in set(_registered) - before:
                 if _registered[new].__module__ not in sys.modules:
                     del _registered[new]
-            if isinstance(error, ComponentError):
-                raise
+            cause = error.__cause__ if isinstance(error, PluginError) else error
+            if isinstance(cause, ComponentError):
+                raise cause from None
+            problem = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {reason(error)}"
             raise ComponentError(
-                f"the {kind} {name!r} of {source} fails to import: {type(error).__name__}: {error}",
+                f"the {kind} {name!r} of {source} fails to import: {problem}",
                 where=where,
                 remedy=f"Repair or uninstall {source.distribution}; every other component still works.",
             ) from error
@@ -354,7 +362,7 @@ def _files(package: str) -> list[str]:
 
 @functools.cache
 def _entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
-    return tuple(importlib.metadata.entry_points(group=group))
+    return entry_points(group)
 
 
 def _version() -> str:

@@ -13,20 +13,27 @@ from filelock import FileLock, Timeout
 
 from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, save
 from zoo.checkpoints.weights import load_weights, read_weights
-from zoo.errors import RunError
-from zoo.evaluation.record import read_record
+from zoo.errors import RunError, TrainingError
+from zoo.evaluation.record import load_record
 from zoo.model import Model
 from zoo.runs.run_data import DATA
 from zoo.runs.stage import StageFiles
-from zoo.spec.documents import to_yaml
+from zoo.spec.documents import flat_document, read_yaml, to_yaml
+from zoo.spec.model import PARTS
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe
-from zoo.utils.files import remove_partial, write_text
+from zoo.utils.files import check_replaceable, is_partial, remove_partial, write_text
 
 RECIPE, METRICS, EVALUATION, CARD = "recipe.yaml", "metrics.jsonl", "evaluation.json", "README.md"
 REPORT = "report.html"
 CHECKPOINTS = "checkpoints"
 _LOCK = "state/lock"
+_IN_STATE = (
+    *("seed", "model.objective", "model.data_shape", "model.latent_dim", "model.classes", "model.condition"),
+    *(f"model.{role}." for role in PARTS),
+    *("model.regularisers", "train.batch_size", "train.optimizer", "train.groups", "train.turns", "fit."),
+)
+"""Fields of a recipe that decide which tensors a state has, or how they came about."""
 
 
 class RunDirectory:
@@ -40,8 +47,9 @@ class RunDirectory:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.training = StageFiles(self.path, "training", METRICS)
-        self.fit = StageFiles(self.path, "fit", "fit.jsonl")
+        self.training = StageFiles(self.path, "training", METRICS, self._fields)
+        self.fit = StageFiles(self.path, "fit", "fit.jsonl", self._fields)
+        self._known_fields: dict[str, Any] | None = None
 
     @property
     def figures(self) -> Path:
@@ -51,6 +59,27 @@ class RunDirectory:
     def exists(self) -> bool:
         """Whether the directory holds a run."""
         return (self.path / RECIPE).is_file()
+
+    def _fields(self) -> dict[str, Any]:
+        """Return the fields of the recipe that a state of training depends on.
+
+        Raises:
+            TrainingError: the run is gone.
+        """
+        self._check_present()
+        if self._known_fields is None:
+            flat = flat_document(read_yaml(self.path / RECIPE))
+            self._known_fields = {key: value for key, value in flat.items() if key.startswith(_IN_STATE)}
+        return self._known_fields
+
+    def _check_present(self) -> None:
+        """Refuse to write into a directory that was removed: it would be made again, with a part of the run."""
+        if not self.exists():
+            raise TrainingError(
+                f"the run directory was removed, or its {RECIPE}",
+                where=str(self.path),
+                remedy="Begin anew with another --out.",
+            )
 
     def was_trained_in(self) -> bool:
         """Whether a run was begun here, rather than a recipe put here."""
@@ -74,8 +103,10 @@ class RunDirectory:
                 where=str(self.path),
                 remedy="Continue it with --resume, replace it with --overwrite, or choose another --out.",
             )
+        # A process that is killed before the recipe is there leaves these.
         entries = list(self.path.iterdir()) if self.path.is_dir() else []
-        if not self.exists() and any(entry.name != "state" for entry in entries):
+        others = [entry for entry in entries if entry.name != "state" and not is_partial(entry)]
+        if not self.exists() and others:
             raise RunError(
                 "the directory is not empty and holds no run",
                 where=str(self.path),
@@ -85,12 +116,14 @@ class RunDirectory:
     def clear(self) -> None:
         """Remove the files of a run, and nothing else that a person may have put there."""
         remove_partial(self.path)
-        for name in (EVALUATION, REPORT, CARD, CONFIG, WEIGHTS, DATA, RECIPE):
+        for name in (EVALUATION, REPORT, CARD, CONFIG, WEIGHTS, DATA):
             (self.path / name).unlink(missing_ok=True)
         for stage in (self.training, self.fit):
             stage.clear()
         for folder in ("last", "figures", CHECKPOINTS):
             shutil.rmtree(self.path / folder, ignore_errors=True)
+        # The last, since it says that this is a run, in which --overwrite may remove the rest.
+        (self.path / RECIPE).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -104,6 +137,7 @@ class RunDirectory:
             lock.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"cannot be made: {error.strerror}", where=str(self.path)) from error
+        check_replaceable(lock)
         try:
             with FileLock(lock, timeout=0):
                 yield
@@ -114,6 +148,7 @@ class RunDirectory:
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Write the recipe with every default."""
+        self._known_fields = None
         write_text(self.path / RECIPE, to_yaml(recipe.to_dict()))
 
     def read_recipe(self) -> Recipe:
@@ -122,14 +157,17 @@ class RunDirectory:
 
     def write_best(self, model: Model) -> None:
         """Write the checkpoint that :func:`zoo.load` opens."""
+        self._check_present()
         save(model, self.path)
 
     def write_last(self, model: Model) -> None:
         """Write the weights as training left them, as a checkpoint of its own."""
+        self._check_present()
         save(model, self.path / "last")
 
     def write_kept(self, model: Model, epoch: int) -> None:
         """Write a checkpoint of its own of an epoch, ``checkpoints/epoch-0005``."""
+        self._check_present()
         save(model, self.path / CHECKPOINTS / f"epoch-{epoch:04d}")
 
     def read_best(self, model: Model) -> None:
@@ -141,6 +179,7 @@ class RunDirectory:
 
     def write_evaluation(self, evaluation: dict[str, Any]) -> None:
         """Write the metrics; their presence says that the run is finished."""
+        self._check_present()
         write_text(self.path / EVALUATION, json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n")
 
     def remove_evaluation(self) -> None:
@@ -150,7 +189,4 @@ class RunDirectory:
 
     def read_evaluation(self) -> dict[str, Any] | None:
         """Return the metrics, or None before the run is finished."""
-        path = self.path / EVALUATION
-        if not path.is_file():
-            return None
-        return read_record(json.loads(path.read_text(encoding="utf-8")))
+        return load_record(self.path / EVALUATION)

@@ -153,6 +153,8 @@ def _opened(
                     where=str(directory.path),
                     remedy="Ask for at least as many, or begin anew with another --out.",
                 )
+            if directory.is_finished() and not directory.training.has_state():
+                directory.training.check_state_is_not_lost(0)
             if before.evaluate != plan.recipe.evaluate:
                 directory.remove_evaluation()
         else:

@@ -20,6 +20,7 @@ from zoo.registry import find_component
 from zoo.report.gallery import choose_figures
 from zoo.runs.data_fit import check_data, fit_to_data, notes_on
 from zoo.runs.run_data import Splits, check_same_data
+from zoo.spec.documents import flat_document
 from zoo.spec.options import check_options
 from zoo.spec.recipe import DataSpec, Recipe
 from zoo.spec.training import TrainSpec
@@ -159,14 +160,4 @@ def _with_options(spec: DataSpec) -> DataSpec:
 
 def flat_fields(recipe: Recipe) -> dict[str, Any]:
     """Return every field of a recipe by its path, such as ``train.epochs``."""
-    return _flat(recipe.to_dict())
-
-
-def _flat(document: Any, path: str = "") -> dict[str, Any]:
-    if not isinstance(document, dict):
-        return {path: document}
-    return {
-        key: value
-        for name, child in document.items()
-        for key, value in _flat(child, f"{path}.{name}" if path else name).items()
-    }
+    return flat_document(recipe.to_dict())

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from zoo.errors import CheckpointError, RunError
 from zoo.spec.data_description import SplitDescription
 from zoo.utils.files import write_text
+from zoo.utils.foreign import parsing, read_text
 
+_LARGEST = 2**20
 DATA = "state/data.json"
 Splits = Mapping[str, SplitDescription]
 
@@ -29,14 +30,11 @@ def read_splits(folder: Path) -> dict[str, SplitDescription] | None:
         CheckpointError: the file is damaged.
     """
     path = folder / DATA
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+    with parsing(path, CheckpointError, remedy="Start a new run."):
+        document = json.loads(read_text(path, limit=_LARGEST))
         return {name: SplitDescription.model_validate(split) for name, split in document.items()}
-    except (OSError, ValueError, AttributeError, RecursionError, ValidationError) as error:
-        reason = str(error).partition("\n")[0]
-        raise CheckpointError(f"damaged: {reason}", where=str(path), remedy="Start a new run.") from error
 
 
 def check_same_data(before: Splits, now: Splits) -> None:

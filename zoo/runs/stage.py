@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from pydantic import TypeAdapter
 from torch import nn
 
-from zoo.checkpoints.weights import load_weights, own_tensors, read_weights, save_weights, write_tensors
-from zoo.errors import CheckpointError
+from zoo.checkpoints.weights import (
+    load_weights,
+    own_tensors,
+    read_tensors,
+    read_weights,
+    save_weights,
+    write_tensors,
+)
+from zoo.errors import CheckpointError, RunError
 from zoo.training.interruption import Interruption
 from zoo.training.loop import InterruptedTrainingError, Trainer
 from zoo.training.progress import Reporter
 from zoo.training.state import Position, TrainingState
-from zoo.utils.files import replacing, write_text
+from zoo.utils.files import append_line, replacing, write_text
+from zoo.utils.foreign import parsing, read_text
+from zoo.utils.text import excerpt
+
+_POSITION = TypeAdapter(Position)
+_LARGEST_METRICS = 2**28
+_BEGIN_ANEW = "Start a new run; the best model is still there."
 
 
 class StageFiles:
@@ -27,14 +41,18 @@ class StageFiles:
         folder: of the run.
         name: of the stage; its state is ``state/NAME.safetensors``.
         metrics: name of the JSON lines file, an object an epoch.
+        run_fields: returns the fields of the run's recipe that a state depends on, or raises if the run is gone.
     """
 
-    def __init__(self, folder: Path, name: str, metrics: str) -> None:
+    def __init__(
+        self, folder: Path, name: str, metrics: str, run_fields: Callable[[], Mapping[str, Any]] = dict
+    ) -> None:
         self.state, self.best, self.metrics = (
             folder / f"state/{name}.safetensors",
             folder / f"state/{name}-best.safetensors",
             folder / metrics,
         )
+        self._run_fields = run_fields
 
     def clear(self) -> None:
         """Remove the files."""
@@ -43,6 +61,7 @@ class StageFiles:
 
     def write_best(self, module: nn.Module) -> None:
         """Write the best weights so far, for a stage whose weights are no checkpoint of their own."""
+        self._run_fields()
         save_weights(own_tensors(module), self.best)
 
     def read_best(self, module: nn.Module) -> None:
@@ -50,46 +69,64 @@ class StageFiles:
         load_weights(module, read_weights(self.best), str(self.best))
 
     def write_state(self, state: TrainingState) -> None:
-        """Write the state in one file: its parts belong to the same step or none of them counts."""
+        """Write the state in one file: its parts belong to the same step or none of them counts.
+
+        Raises:
+            TrainingError: the run is gone.
+        """
+        facts = {"position": json.dumps(state.facts), "run": json.dumps(self._run_fields(), sort_keys=True)}
         with replacing(self.state) as temporary:
-            write_tensors(state.tensors, temporary, {"position": json.dumps(state.facts)})
+            write_tensors(state.tensors, temporary, facts)
+
+    def has_state(self) -> bool:
+        """Whether there is a state, or something in the place of one."""
+        return self.state.exists()
 
     def read_state(self) -> TrainingState | None:
         """Return the last state, or None if the run was killed before the first one.
 
         Raises:
-            CheckpointError: the file is damaged.
+            CheckpointError: the file is damaged, or belongs to another run.
         """
-        if not self.state.is_file():
+        if not self.has_state():
             return None
-        try:
-            with safe_open(self.state, framework="pt") as file:
-                position = Position(**json.loads(file.metadata()["position"]))
-                return TrainingState(position, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-        except (SafetensorError, ValueError, TypeError, KeyError) as error:
-            raise CheckpointError(
-                f"damaged: {error}", where=str(self.state), remedy="Start a new run; the best model is still there."
-            ) from error
+        tensors, facts = read_tensors(self.state)
+        with parsing(self.state, CheckpointError, remedy=_BEGIN_ANEW):
+            position = _POSITION.validate_python(json.loads(facts["position"]))
+            self._check_run(json.loads(facts.get("run", "{}")))
+        return TrainingState(position, tensors)
+
+    def _check_run(self, before: Mapping[str, Any]) -> None:
+        """Refuse the state of another run; fields that only one version knows do not count."""
+        now = self._run_fields()
+        for key in sorted(before.keys() & now.keys()):
+            if before[key] != now[key]:
+                raise CheckpointError(
+                    f"it is the state of another run: {key} was {excerpt(before[key])}, here it is {excerpt(now[key])}",
+                    where=str(self.state),
+                    remedy=_BEGIN_ANEW,
+                )
 
     def append_metrics(self, record: dict[str, Any]) -> None:
-        """Add the line of an epoch; it is on the disk before the state that counts it."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        """Add the line of an epoch; it is on the disk before the state that counts it.
+
+        Raises:
+            TrainingError: the run is gone.
+        """
+        self._run_fields()
+        append_line(self.metrics, json.dumps(record))
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Return the record of each epoch.
+        """Return the record of each epoch; a line that a killed process left unfinished does not count.
 
         Raises:
             CheckpointError: the file is damaged.
         """
-        try:
-            return [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
-        except FileNotFoundError:
-            return []
-        except ValueError as error:
-            raise CheckpointError(f"damaged: {error}", where=str(self.metrics)) from error
+        with parsing(self.metrics, CheckpointError):
+            records = [json.loads(line) for line in self._lines()]
+            if not all(isinstance(record, dict) for record in records):
+                raise ValueError("expected an object in each line")
+        return records
 
     def keep_metrics(self, epochs: int) -> None:
         """Drop the lines of epochs that the state does not count, which a killed process wrote last.
@@ -97,15 +134,40 @@ class StageFiles:
         Raises:
             CheckpointError: there are fewer lines than the state counts.
         """
-        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True) if self.metrics.is_file() else []
+        lines = self._lines()
         if len(lines) < epochs:
             raise CheckpointError(
                 f"expected the records of {epochs} epochs, got {len(lines)}",
                 where=str(self.metrics),
                 remedy="Start a new run.",
             )
-        if len(lines) > epochs or not self.metrics.is_file():
-            write_text(self.metrics, "".join(lines[:epochs]))
+        kept = "".join(lines[:epochs])
+        if not self.metrics.is_file() or read_text(self.metrics, limit=_LARGEST_METRICS) != kept:
+            write_text(self.metrics, kept)
+
+    def check_state_is_not_lost(self, first: int) -> None:
+        """Refuse to begin anew without a word where training has been: its state is missing.
+
+        Args:
+            first: the epoch after which a state is written for the first time.
+
+        Raises:
+            RunError: more epochs are recorded than pass before the first state.
+        """
+        recorded = len(self._lines())
+        if recorded > first:
+            raise RunError(
+                f"{recorded} epochs are recorded, but the state that training continues from is gone",
+                where=str(self.state),
+                remedy="Bring it back, or begin anew with --overwrite.",
+            )
+
+    def _lines(self) -> list[str]:
+        if not os.path.lexists(self.metrics):
+            return []
+        with parsing(self.metrics, CheckpointError):
+            lines = read_text(self.metrics, limit=_LARGEST_METRICS).splitlines(keepends=True)
+        return lines if not lines or lines[-1].endswith("\n") else lines[:-1]
 
 
 def run_stage(
@@ -127,8 +189,11 @@ def run_stage(
     with Interruption(ignore_second=trainer.group.count > 1) as interruption:
         trainer.should_stop = lambda: interruption.requested
         state = files.read_state() if continues else None
+        if state is None and continues:
+            files.check_state_is_not_lost(math.ceil(trainer.state_steps / trainer.steps_per_epoch))
         if state is not None:
-            trainer.resume(state)
+            with parsing(files.state, CheckpointError, remedy=_BEGIN_ANEW):
+                trainer.resume(state)
             reporter.note(f"Continuing after step {trainer.step} of {trainer.total_steps}.")
 
         def make_ready() -> None:

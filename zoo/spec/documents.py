@@ -240,3 +240,19 @@ def _composed(text: str) -> yaml.Node | None:
 def to_yaml(document: Any) -> str:
     """Write plain data as YAML, in the order given."""
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def flat_document(document: Any, path: str = "") -> dict[str, Any]:
+    """Return every value of nested mappings by its path.
+
+    Example:
+        >>> flat_document({"train": {"epochs": 3}, "seed": 0})
+        {'train.epochs': 3, 'seed': 0}
+    """
+    if not isinstance(document, dict):
+        return {path: document}
+    return {
+        key: value
+        for name, child in document.items()
+        for key, value in flat_document(child, f"{path}.{name}" if path else name).items()
+    }

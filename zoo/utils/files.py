@@ -13,6 +13,7 @@ from zoo.errors import InputError
 from zoo.utils.foreign import kind_of
 
 _PARTIAL = ".partial"
+_BLOCK = 2**16
 _PREFIX_LENGTH = 40
 """Letters of a file's name in that of the folder it is written in: a name may have 255 bytes, and the folder's more."""
 
@@ -99,6 +100,40 @@ def write_text(path: str | Path, text: str) -> None:
     """Write ``text`` to ``path`` as UTF-8, completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def append_line(path: str | Path, line: str) -> None:
+    """Add a line to a text file, completely or not at all; what an earlier process left of a line is removed first.
+
+    Raises:
+        InputError: something else than a file is there.
+        OSError: there is no such directory, or the disk is full.
+    """
+    check_replaceable(path)
+    with _naming(Path(path)), Path(path).open("ab") as file:
+        whole = _end_of_last_line(Path(path))
+        try:
+            file.truncate(whole)
+            file.write(f"{line}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            file.truncate(whole)
+            raise
+
+
+def _end_of_last_line(path: Path) -> int:
+    """Return the length of a file up to its last line break."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            begin = max(0, end - _BLOCK)
+            file.seek(begin)
+            found = file.read(end - begin).rfind(b"\n")
+            if found >= 0:
+                return begin + found + 1
+            end = begin
+    return 0
 
 
 def remove_partial(directory: str | Path) -> None:

@@ -1,0 +1,110 @@
+"""Importing modules of other packages, which may fail in every way without harm to anybody else."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import io
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from types import FrameType
+
+from zoo.errors import ZooWarning
+from zoo.utils.foreign import reason
+from zoo.utils.text import excerpt
+
+_SECONDS = "ZOO_IMPORT_SECONDS"
+"""The environment variable that says how long a plug-in may take to be imported."""
+_DEFAULT_SECONDS = 30.0
+
+
+class PluginError(Exception):
+    """A module cannot be imported; the message says why."""
+
+
+class _TooLongError(BaseException):
+    """Raised in the middle of an import; no ``except Exception`` of the module stops it."""
+
+
+def import_plugin(module: str) -> None:
+    """Import a module of another package: one that exits, hangs or prints is reported like one that raises.
+
+    Raises:
+        PluginError: the module raises, exits, or takes too long.
+        KeyboardInterrupt: somebody does not want to wait.
+    """
+    printed = io.StringIO()
+    seconds = _allowed_seconds()
+    try:
+        with contextlib.redirect_stdout(printed), _without_input(), _time_limit(seconds):
+            importlib.import_module(module)
+    except KeyboardInterrupt:
+        raise
+    except SystemExit as error:
+        raise PluginError(f"it exits, with status {excerpt(error.code)}") from error
+    except _TooLongError as error:
+        raise PluginError(f"it takes more than {seconds:g} seconds, which {_SECONDS} can change") from error
+    except BaseException as error:
+        raise PluginError(f"{type(error).__name__}: {reason(error)}") from error
+    if printed.getvalue():
+        warnings.warn(f"{module} prints when it is imported: {excerpt(printed.getvalue())}", ZooWarning, stacklevel=3)
+
+
+def entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """Return the entry points of a group; a distribution whose metadata are damaged is left out with a warning."""
+    try:
+        return tuple(importlib.metadata.entry_points(group=group))
+    except Exception:  # one distribution is damaged, and which one is not said
+        found: list[importlib.metadata.EntryPoint] = []
+        for distribution in importlib.metadata.distributions():
+            try:
+                found += [point for point in distribution.entry_points if point.group == group]
+            except Exception as error:
+                name = getattr(distribution, "_path", None) or distribution.metadata["Name"]
+                warnings.warn(
+                    f"left out: {name}, whose metadata are damaged ({reason(error)})", ZooWarning, stacklevel=4
+                )
+        return tuple(found)
+
+
+def _allowed_seconds() -> float:
+    try:
+        return max(0.0, float(os.environ.get(_SECONDS, _DEFAULT_SECONDS)))
+    except ValueError:
+        return _DEFAULT_SECONDS
+
+
+@contextlib.contextmanager
+def _without_input() -> Iterator[None]:
+    """Let a module that asks a question find the end of the input rather than wait for an answer."""
+    before = sys.stdin
+    sys.stdin = io.StringIO()
+    try:
+        yield
+    finally:
+        sys.stdin = before
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Stop the block after some seconds, where the system has a timer that interrupts this thread."""
+    can_interrupt = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if not can_interrupt or not seconds or signal.getitimer(signal.ITIMER_REAL)[0]:
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _TooLongError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
