@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from zoo.checkpoints.allocation import AllocationLimit
+from zoo.checkpoints.allocation import WeightsLimit
 from zoo.checkpoints.weights import (
     TensorForm,
     check_form,
@@ -212,7 +212,7 @@ def _blank_model(spec: ModelSpec, weights: int) -> Model:
     Raises:
         CheckpointError: the model is far larger, or cannot be built.
     """
-    with AllocationLimit(weights) as limit:
+    with WeightsLimit(weights) as limit:
         limit.check_example(spec.data_shape)
         with _NoDraws():
             try:

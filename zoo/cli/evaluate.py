@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, ModelData, open_data, place_of_results
+from zoo.cli._options import SEED
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -25,7 +26,7 @@ from zoo.cli._reference import MODEL, ModelDirectory
 @click.option("--data", "dataset", help=DATA_HELP)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
-@click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
+@SEED
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

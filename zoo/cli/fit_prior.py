@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from zoo.cli._model import DATA_HELP, open_data
+from zoo.cli._options import LARGEST_SEED
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -24,7 +25,14 @@ from zoo.cli._reference import MODEL, ModelDirectory
     help="Set a field of the data (data.root=DIR) or of how a prior without a closed form is trained (epochs=50); "
     "repeatable.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of initial weights, order of the data and noise.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, LARGEST_SEED),
+    default=0,
+    show_default=True,
+    metavar="INTEGER",
+    help="Seed of initial weights, order of the data and noise.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, open_data, place_of_results
+from zoo.cli._options import SEED
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -21,7 +22,7 @@ from zoo.cli._reference import MODEL, ModelDirectory
     "--out", type=click.Path(path_type=Path), help="Folder.  [default: MODEL/figures, or figures for other data]"
 )
 @click.option("--format", "image_format", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
+@SEED
 def command(
     model: ModelDirectory,
     figures: tuple[str, ...],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, open_data, place_of_results
+from zoo.cli._options import SEED
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="File.  [default: MODEL/report.html, or report.html for other data]"
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
+@SEED
 def command(
     model: ModelDirectory,
     dataset: str | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo.cli._options import COUNT, SEED
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: zoo-cli sample runs/digits --count 100 --out samples.png")
 @click.argument("model", type=MODEL)
-@click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Number of samples.")
+@click.option("--count", type=COUNT, default=64, show_default=True, help="Number of samples.")
 @click.option(
     "--fitted/--no-fitted",
     default=None,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     help="An option of the model's own way to sample: steps=20, method=ddim, guidance=3; repeatable.",
 )
 @click.option("--noise", is_flag=True, help="Draw from p(x|z) rather than showing its mean.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
+@SEED
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -52,13 +53,18 @@ def command(
 
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
+    import math
+
     import torch
 
     from zoo.checkpoints.checkpoint import load
     from zoo.cli._samples import check_format, labels_of, write_samples
+    from zoo.utils.memory import check_memory
 
     loaded = load(model)
     check_format(loaded, out)
+    size = 4 * count * math.prod(loaded.data_shape)
+    check_memory(size, f"{count:,} samples", where="--count", remedy="Draw fewer, in several files.")
     labels = labels_of(loaded, label, count)
     torch.manual_seed(seed)
     given = _own_options(loaded, options)
@@ -76,13 +82,14 @@ def _own_options(loaded: Model, options: tuple[str, ...]) -> dict[str, Any]:
 
     from zoo.errors import InputError
     from zoo.spec.documents import parse_yaml
+    from zoo.utils.text import excerpt
 
     given: dict[str, Any] = {}
     for option in options:
         name, equals, value = option.partition("=")
         if not equals:
             raise InputError(
-                f"expected KEY=VALUE, got {option!r}", where="--option", remedy="For example: --option steps=20"
+                f"expected KEY=VALUE, got {excerpt(option)}", where="--option", remedy="For example: --option steps=20"
             )
         given[name.strip()] = parse_yaml(value, f"--option {option}")
     # These change what comes out, or need code: `zoo-cli plot MODEL reverse_chain` shows the way.

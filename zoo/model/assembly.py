@@ -12,6 +12,7 @@ from zoo.registry import PART_NAMES, find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.model import PARTS, ModelSpec, kind_of_role
 from zoo.spec.options import check_options
+from zoo.utils.allocation import MemoryLimit
 
 if TYPE_CHECKING:
     from zoo.objectives import Objective
@@ -37,10 +38,18 @@ def assemble(spec: ModelSpec) -> Model:
     objective_class = cast("type[Objective]", find_component("objective", spec.objective.name, "model.objective"))
     resolved = resolve_components(spec)
     _check_priors(resolved)
+    with MemoryLimit():
+        model = _construct(resolved, uses_time=objective_class.uses_time)
+    _check(resolved, model)
+    return model
+
+
+def _construct(resolved: ModelSpec, *, uses_time: bool) -> Model:
+    """Make the parts of a model in their order, and put them together."""
     roles = tuple(role for role in PARTS if getattr(resolved, role) is not None)
-    wiring = Wiring(resolved, roles, uses_time=objective_class.uses_time)
+    wiring = Wiring(resolved, roles, uses_time=uses_time)
     parts = dict(wiring.construct_parts())
-    conditions = _conditions(resolved, uses_time=objective_class.uses_time)
+    conditions = _conditions(resolved, uses_time=uses_time)
     objective: Objective = wiring.construct("objective")
     regularisers: dict[str, Regulariser] = {
         key: wiring.construct(f"regularisers.{key}", component) for key, component in resolved.regularisers.items()
@@ -50,9 +59,7 @@ def assemble(spec: ModelSpec) -> Model:
     shape = wiring.latent_shape("model.posterior") if "posterior" in roles else ()
     # In the order of PARTS, which is that of the tensors in checkpoints and of the parameters in optimisers.
     ordered = {role: parts[role] for role in PARTS if role in parts}
-    model = Model(resolved, ordered, objective, regularisers, latent_shape=shape, **conditions)
-    _check(resolved, model)
-    return model
+    return Model(resolved, ordered, objective, regularisers, latent_shape=shape, **conditions)
 
 
 def _conditions(spec: ModelSpec, *, uses_time: bool) -> dict[str, Any]:
