@@ -34,8 +34,11 @@ from zoo.spec.data_description import (
 )
 from zoo.spec.options import check_options, construct
 from zoo.spec.resolve import validate
+from zoo.utils.memory import check_memory
 
 _ROWS_AT_ONCE = 4096
+_BYTES_WHILE_RESIZED = 9
+"""Bytes for each pixel and channel while an image is resized: as stored, and twice in 32 bits."""
 
 
 def _silent(_: str) -> None: ...
@@ -93,6 +96,7 @@ def prepare(
     geometry = _geometry(spec, collection, shape)
     sizes = {name: len(stored) for name, stored in collection.splits.items()}
     parts = {name: Part(name, torch.arange(size)) for name, size in sizes.items()} if whole else cut(sizes, spec)
+    _check_size(spec, collection, shape, parts)
     stores = {name: _store(collection, part, geometry, spec.workers) for name, part in parts.items()}
     if like is None:
         scaling, data_range = _scaling(spec, collection, stores["train"])
@@ -132,6 +136,7 @@ def collect(spec: DataSpec, note: Callable[[str], None] = _silent) -> Collection
         DataError: the data cannot be had.
     """
     _check_name(spec.name)
+    _check_example(spec)
     component = find_component("dataset", spec.name, where="data.name")
     options = check_options(component, spec.options, "data", also_valid=DataSpec.model_fields)
     dataset: Dataset = construct(component, options, {}, "data")
@@ -142,6 +147,39 @@ def collect(spec: DataSpec, note: Callable[[str], None] = _silent) -> Collection
     except ZooError as error:
         error.where = f"data.{error.where}" if error.where else "data"
         raise
+
+
+def _check_example(spec: DataSpec) -> None:
+    """Refuse images of a size that not even one of them fits into memory, before any is read.
+
+    Raises:
+        DataError: names the field.
+    """
+    height, width = (length + 2 * spec.pad for length in spec.resize or (1, 1))
+    field = "resize" if spec.resize else "pad"
+    size = _BYTES_WHILE_RESIZED * height * width
+    check_memory(size, f"an image of {height:,} × {width:,} pixels", where=f"data.{field}", refusal=DataError)
+
+
+def _check_size(spec: DataSpec, collection: Collection, shape: tuple[int, ...], parts: Mapping[str, Part]) -> None:
+    """Refuse data that grow beyond the memory when they are resized or padded, before they do.
+
+    Raises:
+        DataError: names the field.
+    """
+    if not (spec.resize or spec.pad):
+        return
+    height, width = (length + 2 * spec.pad for length in spec.resize or shape[1:])
+    pixels = shape[0] * height * width
+    held = 0
+    for part in parts.values():
+        examples = collection.splits[part.stored].examples
+        if isinstance(examples, Tensor):
+            held += len(part.positions) * pixels * examples.itemsize
+    at_once = min(_ROWS_AT_ONCE, max(len(part.positions) for part in parts.values())) if held else 1
+    what = f"the data of {spec.name}, resized or padded to {height:,} × {width:,} pixels,"
+    size = held + _BYTES_WHILE_RESIZED * pixels * at_once
+    check_memory(size, what, where=f"data.{'resize' if spec.resize else 'pad'}", refusal=DataError)
 
 
 def _describe(

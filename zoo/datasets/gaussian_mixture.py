@@ -12,6 +12,7 @@ from torch import Tensor
 from zoo.datasets import SPLITS, Collection, Dataset, Stored
 from zoo.errors import DataError
 from zoo.registry import register
+from zoo.utils.memory import check_memory
 
 _RADIUS, _VARIANCE, _COUNT = 2.0, 0.04, 8
 
@@ -67,6 +68,10 @@ class GaussianMixture(Dataset):
 
     def load(self, note: Callable[[str], None]) -> Collection:
         """Draw the three splits, each with its own random numbers."""
+        dimensions = self._means.shape[1]
+        row = 8 * (dimensions * dimensions + 3 * dimensions + 3)
+        count = sum(self._sizes.values())
+        check_memory(row * count, f"drawing {count:,} points", where="size", refusal=DataError)
         return Collection(
             splits={name: self._draw(name) for name in SPLITS},
             stored_range=None,

@@ -63,7 +63,9 @@ class DataSpec(ComponentSpec):
     split_seed: NonNegativeInt = Field(
         default=0, description="Seed of the splits, of the subset, of static binarisation and of augmentation."
     )
-    workers: NonNegativeInt = Field(default=2, description="Loader processes, for data that are streamed from disk.")
+    workers: NonNegativeInt = Field(
+        default=2, le=256, description="Loader processes, for data that are streamed from disk."
+    )
 
     @property
     def component(self) -> ComponentSpec:
