@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from torch import Tensor
 
+from zoo.checkpoints.checkpoint import unwrap
 from zoo.data import Data, Split, split_of_tensor
 from zoo.data.as_trained import prepared_for
 from zoo.errors import ComponentError, DataError, InputError, NotApplicableError, unknown_name
@@ -19,6 +20,7 @@ from zoo.model import Model
 from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
+from zoo.spec.resolve import component_list
 from zoo.utils.distributed import SINGLE_PROCESS, ProcessGroup
 
 if TYPE_CHECKING:
@@ -68,6 +70,8 @@ def evaluate(
         NotApplicableError: a metric that was named does not apply to the model or the data.
         ComponentError: a metric is unknown, or one of its options is wrong.
         InputError: there is no split of this name.
+        RecipeError: ``metrics`` is no list of metrics.
+        TypeError: ``model`` is no model of this package.
 
     Example:
         >>> import torch, zoo
@@ -76,7 +80,7 @@ def evaluate(
         >>> sorted(found), found.measurements["mse"].result.better
         (['mse'], 'lower')
     """
-    context = evaluation_context(model, data, split, features=features)
+    context = evaluation_context(unwrap(model), data, split, features=features)
     return measure(context, choose_metrics(context, metrics), seed)
 
 
@@ -176,10 +180,10 @@ def choose_metrics(
     if metrics is None:
         found = {name: cast("type[Metric]", component) for name, component in usable_components("metric").items()}
         names = [name for name, component in found.items() if component.by_default]
-        made = [_make(name, f"{field}[{index}]") for index, name in enumerate(names)]
+        made = [_make(ComponentSpec(name=name), f"{field}[{index}]") for index, name in enumerate(names)]
         return [each for each in made if reason_against(each.metric, context) is None]
     chosen = []
-    for index, metric in enumerate(metrics):
+    for index, metric in enumerate(component_list(metrics, field)):
         where = f"{field}[{index}]"
         chosen.append(_make(metric, where))
         reason = reason_against(chosen[-1].metric, context)
@@ -188,8 +192,7 @@ def choose_metrics(
     return chosen
 
 
-def _make(metric: str | Mapping[str, Any] | ComponentSpec, where: str) -> ChosenMetric:
-    spec = metric if isinstance(metric, ComponentSpec) else ComponentSpec.model_validate(metric)
+def _make(spec: ComponentSpec, where: str) -> ChosenMetric:
     found = find_component("metric", spec.name, where)
     options = check_options(found, spec.options, where)
     return ChosenMetric(cast("Metric", construct(found, options, {}, where)), spec.with_options(options))

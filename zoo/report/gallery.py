@@ -12,6 +12,7 @@ from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
 from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
+from zoo.spec.resolve import component_list
 from zoo.utils.files import replacing
 
 
@@ -76,9 +77,10 @@ def choose_figures(
         ComponentError: a figure is unknown, or one of its options is wrong.
     """
     chosen = []
-    for index, figure in enumerate(figures if figures is not None else usable_components("figure")):
+    for index, spec in enumerate(
+        component_list(list(usable_components("figure")) if figures is None else figures, field)
+    ):
         where = f"{field}[{index}]"
-        spec = figure if isinstance(figure, ComponentSpec) else ComponentSpec.model_validate(figure)
         found = find_component("figure", spec.name, where)
         chosen.append((spec.name, cast(Figure, construct(found, check_options(found, spec.options, where), {}, where))))
     return chosen

@@ -72,7 +72,7 @@ def fit_prior(
         >>> fitted.sample(3).shape, fitted.spec.fitted_prior.name
         (torch.Size([3, 1, 8, 8]), 'mixture')
     """
-    chosen = prior if isinstance(prior, ComponentSpec) else ComponentSpec.model_validate(prior)
+    chosen = prior if isinstance(prior, ComponentSpec) else validate(ComponentSpec, prior, "prior")
     _check_latents(model)
     train = evaluation_context(model, data, "train").split
     whole = with_fitted_prior(model, chosen, seed, train_examples=len(train))

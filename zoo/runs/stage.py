@@ -74,9 +74,10 @@ class StageFiles:
         Raises:
             TrainingError: the run is gone.
         """
-        facts = {"position": json.dumps(state.facts), "run": json.dumps(self._run_fields(), sort_keys=True)}
+        # One entry: the format does not keep several in their order, and the same run writes the same bytes.
+        facts = json.dumps({"position": state.facts, "run": self._run_fields()}, sort_keys=True)
         with replacing(self.state) as temporary:
-            write_tensors(state.tensors, temporary, facts)
+            write_tensors(state.tensors, temporary, {"facts": facts})
 
     def has_state(self) -> bool:
         """Whether there is a state, or something in the place of one."""
@@ -90,10 +91,14 @@ class StageFiles:
         """
         if not self.has_state():
             return None
-        tensors, facts = read_tensors(self.state)
+        tensors, written = read_tensors(self.state)
         with parsing(self.state, CheckpointError, remedy=_BEGIN_ANEW):
-            position = _POSITION.validate_python(json.loads(facts["position"]))
-            self._check_run(json.loads(facts.get("run", "{}")))
+            # Version 0.1 wrote the position alone.
+            facts = (
+                json.loads(written["facts"]) if "facts" in written else {"position": json.loads(written["position"])}
+            )
+            position = _POSITION.validate_python(facts["position"])
+            self._check_run(facts.get("run", {}))
         return TrainingState(position, tensors)
 
     def _check_run(self, before: Mapping[str, Any]) -> None:

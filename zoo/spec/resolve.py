@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from zoo.errors import RecipeError, cut, nearest, unknown_name
 from zoo.registry.catalogue import preset_files, recipe_files
+from zoo.spec.component import ComponentSpec
 from zoo.spec.documents import parse_yaml, read_yaml
 from zoo.spec.model import ModelSpec
 from zoo.spec.origin import Origin, join_lines
@@ -117,6 +118,21 @@ def override_texts(overrides: Iterable[str]) -> tuple[str, ...]:
         if not isinstance(text, str):
             raise RecipeError(f"expected texts, got {excerpt(text)}", where="overrides", remedy=remedy)
     return texts
+
+
+def component_list(components: Iterable[str | Mapping[str, Any] | ComponentSpec], where: str) -> list[ComponentSpec]:
+    """Return a list of components that were named or given as mappings with their options.
+
+    Raises:
+        RecipeError: it is no list, or an entry names no component.
+    """
+    remedy = f'For example: {where.rpartition(".")[2]}=["name", {{"name": "name", "option": 3}}].'
+    if isinstance(components, (str, Mapping, ComponentSpec)) or not isinstance(components, Iterable):
+        raise RecipeError(f"expected a list, got {excerpt(components)}", where=where, remedy=remedy)
+    return [
+        entry if isinstance(entry, ComponentSpec) else validate(ComponentSpec, entry, f"{where}[{index}]")
+        for index, entry in enumerate(components)
+    ]
 
 
 def _extend_model(document: dict[str, Any]) -> None:
