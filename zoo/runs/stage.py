@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ class StageFiles:
             facts = (
                 json.loads(written["facts"]) if "facts" in written else {"position": json.loads(written["position"])}
             )
-            position = _POSITION.validate_python(facts["position"])
+            position = _position(facts["position"])
             self._check_run(facts.get("run", {}))
         return TrainingState(position, tensors)
 
@@ -173,6 +174,21 @@ class StageFiles:
         with parsing(self.metrics, CheckpointError):
             lines = read_text(self.metrics, limit=_LARGEST_METRICS).splitlines(keepends=True)
         return lines if not lines or lines[-1].endswith("\n") else lines[:-1]
+
+
+def _position(fields: Any) -> Position:
+    """Return a position from what a state says of it.
+
+    Raises:
+        ValueError: a field is unknown, of another type, or negative.
+    """
+    position = _POSITION.validate_python(fields)
+    unknown = sorted(set(fields) - set(asdict(position)))
+    if unknown:
+        raise ValueError(f"unknown field {unknown[0]!r} of the position")
+    if min(position.epoch, position.batch, position.step, position.since_best, *position.examples) < 0:
+        raise ValueError("the position is negative")
+    return position
 
 
 def run_stage(

@@ -1,0 +1,64 @@
+"""One trained run that tests damage copies of, and the command line in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import zoo
+from zoo.runs.job import Run
+
+QUICK = (
+    "train.epochs=2",
+    "data.subset=100",
+    "model.encoder.widths=[8]",
+    "model.decoder.widths=[8]",
+    "evaluate.metrics=[elbo]",
+    "evaluate.figures=[]",
+)
+"""Overrides of the recipe `digits` that train in a fraction of a second."""
+SETTINGS = [word for setting in QUICK for word in ("--set", setting)]
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run of two epochs; tests work on copies."""
+    return zoo.train("digits", out=tmp_path_factory.mktemp("pristine") / "run", overrides=QUICK)
+
+
+@pytest.fixture
+def run(pristine: Run, tmp_path: Path) -> Path:
+    """A copy of the run, to be damaged."""
+    return Path(shutil.copytree(pristine.path, tmp_path / "run"))
+
+
+ZooCli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def zoo_cli(tmp_path: Path) -> ZooCli:
+    """Run ``zoo-cli`` in a process of its own, in an empty directory."""
+
+    def call(*arguments: object, program: str = "", **options: object) -> subprocess.CompletedProcess[str]:
+        script = f"{program}\nimport sys\nfrom zoo.cli import main\nsys.argv[0] = 'zoo-cli'\nmain()"
+        command = [sys.executable, "-c", script, *map(str, arguments)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(zoo.__file__).parents[1])}
+        standard = {"capture_output": True, "text": True, "timeout": 120, "cwd": tmp_path, "env": environment}
+        return subprocess.run(command, check=False, **{**standard, **options})  # type: ignore[call-overload]
+
+    return call
+
+
+def assert_one_message(done: subprocess.CompletedProcess[str], *words: str, status: tuple[int, ...] = (1, 2)) -> None:
+    """Compare the end of a command with that of an expected failure."""
+    assert done.returncode in status, (done.returncode, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.stderr.count("Error: ") == 1, done.stderr
+    for word in words:
+        assert word in done.stderr, done.stderr
