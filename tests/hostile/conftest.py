@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import zoo
+from zoo.cli import main
 from zoo.runs.job import Run
 
 QUICK = (
@@ -38,24 +40,50 @@ def run(pristine: Run, tmp_path: Path) -> Path:
     return Path(shutil.copytree(pristine.path, tmp_path / "run"))
 
 
-ZooCli = Callable[..., "subprocess.CompletedProcess[str]"]
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+ZooCli = Callable[..., Ended]
 
 
 @pytest.fixture
-def zoo_cli(tmp_path: Path) -> ZooCli:
-    """Run ``zoo-cli`` in a process of its own, in an empty directory."""
+def zoo_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> ZooCli:
+    """Run ``zoo-cli`` here, in a directory of the test; what it raises fails the test as a traceback would."""
 
-    def call(*arguments: object, program: str = "", **options: object) -> subprocess.CompletedProcess[str]:
-        script = f"{program}\nimport sys\nfrom zoo.cli import main\nsys.argv[0] = 'zoo-cli'\nmain()"
-        command = [sys.executable, "-c", script, *map(str, arguments)]
-        environment = {**os.environ, "PYTHONPATH": str(Path(zoo.__file__).parents[1])}
-        standard = {"capture_output": True, "text": True, "timeout": 120, "cwd": tmp_path, "env": environment}
-        return subprocess.run(command, check=False, **{**standard, **options})  # type: ignore[call-overload]
+    def call(*arguments: object) -> Ended:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["zoo-cli", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        said = capsys.readouterr()
+        return Ended(int(stop.value.code or 0), said.out, said.err)
 
     return call
 
 
-def assert_one_message(done: subprocess.CompletedProcess[str], *words: str, status: tuple[int, ...] = (1, 2)) -> None:
+@pytest.fixture
+def zoo_process(tmp_path: Path) -> ZooCli:
+    """Run ``zoo-cli`` in a process of its own, in a directory of the test."""
+
+    def call(*arguments: object, program: str = "", **options: object) -> Ended:
+        script = f"{program}\nimport sys\nfrom zoo.cli import main\nsys.argv[0] = 'zoo-cli'\nmain()"
+        command = [sys.executable, "-c", script, *map(str, arguments)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(zoo.__file__).parents[1])}
+        standard = {"capture_output": True, "text": True, "timeout": 120, "cwd": tmp_path, "env": environment}
+        done = subprocess.run(command, check=False, **{**standard, **options})  # type: ignore[call-overload]
+        return Ended(done.returncode, done.stdout or "", done.stderr or "")
+
+    return call
+
+
+def assert_one_message(done: Ended, *words: str, status: tuple[int, ...] = (1, 2)) -> None:
     """Compare the end of a command with that of an expected failure."""
     assert done.returncode in status, (done.returncode, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr, done.stderr

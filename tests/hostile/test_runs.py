@@ -167,7 +167,7 @@ def test_a_folder_that_vanishes_is_not_made_again(run: Path) -> None:
         assert not run.exists()
 
 
-def test_a_run_whose_folder_is_removed_while_it_trains_fails(tmp_path: Path, zoo_cli: ZooCli) -> None:
+def test_a_run_whose_folder_is_removed_while_it_trains_fails(tmp_path: Path, zoo_process: ZooCli) -> None:
     program = (
         "import shutil, zoo.runs.recorder as r\n"
         "append = r.RunRecorder.on_epoch\n"
@@ -176,7 +176,7 @@ def test_a_run_whose_folder_is_removed_while_it_trains_fails(tmp_path: Path, zoo
         "    if record['epoch'] == 3: shutil.rmtree('run')\n"
         "r.RunRecorder.on_epoch = on_epoch\n"
     )
-    done = zoo_cli("train", "digits", *SETTINGS, "--set", "train.epochs=9", "--out", "run", program=program)
+    done = zoo_process("train", "digits", *SETTINGS, "--set", "train.epochs=9", "--out", "run", program=program)
     assert_one_message(done, "run: the run directory was removed", status=(1,))
     assert not (tmp_path / "run").exists()
 
@@ -254,7 +254,7 @@ def test_a_damaged_evaluation_is_named_by_every_command(
 @pytest.mark.parametrize(
     "name", ["config.json", "model.safetensors", "metrics.jsonl", STATE, "evaluation.json", "recipe.yaml", "state/lock"]
 )
-def test_what_is_no_file_is_refused_at_once(name: str, what: str, run: Path, zoo_cli: ZooCli) -> None:
+def test_what_is_no_file_is_refused_at_once(name: str, what: str, run: Path) -> None:
     (run / name).unlink()
     if what == "pipe":
         os.mkfifo(run / name)

@@ -109,7 +109,8 @@ def _tensors_to_save(model: Model, config: str, folder: Path) -> dict[str, Tenso
         _forms[model] = known
     form = known[1]
     # A tensor that the user tied to another has a name of its own in a new model.
-    tensors = {name: state[name] for name in (form if form.keys() <= state.keys() else own_tensors(model))}
+    names = form.keys() | own_tensors(model).keys()
+    tensors = {name: tensor for name, tensor in state.items() if name in names}
     tensors = {name: _in_type_of(form.get(name), tensor) for name, tensor in tensors.items()}
     remedy = "Its modules were changed after it was built: build it from a spec or from components of your own."
     check_form(tensors, form, "zoo.save", remedy)

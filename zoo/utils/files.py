@@ -156,12 +156,13 @@ def _naming(*targets: Path, temporaries: tuple[Path, ...] = ()) -> Iterator[None
     except OSError as error:
         if type(error) is OSError and error.errno is None:  # NumPy, of a write that the disk took a part of
             raise OSError(None, f"cannot be written: {error}", str(targets[0])) from error
+        if error.filename2 is not None:  # of a name and another, as a renaming has them
+            raise OSError(error.errno, error.strerror, str(targets[0])) from error
         if error.filename is None:
             error.filename = str(targets[0])
         for temporary, target in zip(temporaries, targets, strict=False):
             if str(error.filename).startswith(str(temporary.parent)):
                 error.filename = str(target)
-        error.filename2 = None
         raise
 
 
