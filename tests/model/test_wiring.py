@@ -150,6 +150,18 @@ def test_a_prior_that_the_posterior_asks_for_is_constructed_first() -> None:
     assert model.loss(torch.rand(3, *SHAPE)).total.isfinite()
 
 
+@pytest.mark.parametrize("key", ["kl", "loss", "model", "objective", "values", "a.b", ""])
+def test_a_regulariser_cannot_take_the_name_of_something_else(key: str) -> None:
+    with pytest.raises(ComponentError, match="regularisers"):
+        build(regularisers={key: "mmd"}).loss(torch.rand(3, *SHAPE))
+
+
+def test_labels_that_nothing_would_see_are_refused() -> None:
+    for roles in ([], ["prior"]):
+        with pytest.raises(ComponentError, match=r"model\.conditioned: .* nothing would see the labels"):
+            build(classes=3, conditioned=roles)
+
+
 def tied() -> zoo.Model:
     @zoo.register("decoder", "tied")
     class Tied(Decoder):

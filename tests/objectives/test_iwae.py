@@ -138,6 +138,22 @@ def test_the_encoder_has_its_own_groups_and_the_prior_keeps_the_others(gradient:
         torch.testing.assert_close(partial[name], expected[name], msg=name)
 
 
+@pytest.mark.parametrize("gradient", ["plain", "dreg"])
+def test_labels_keep_their_gradient_where_the_groups_of_the_encoder_are_the_same(gradient: str) -> None:
+    gradients = []
+    for encoder_groups in (None, 2):
+        torch.manual_seed(0)
+        objective = {"name": "iwae", "num_samples": 3, "groups": 2, "encoder_groups": encoder_groups}
+        model = zoo.build("cvae-mlp-2d", data_shape=(1, 4, 4), objective={**objective, "gradient": gradient}).train()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+        torch.manual_seed(1)
+        model.loss(torch.ones(4, 1, 4, 4), torch.arange(4)).total.backward()
+        gradients.append(model.label_embedding.table.weight.grad)
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)
+
+
 def test_validation_reports_the_bound_itself() -> None:
     x = linear_gaussian.data(20)
     for options in ({"gradient": "dreg"}, {"encoder_groups": 5}):

@@ -60,6 +60,11 @@ def test_a_model_without_classes_is_refused() -> None:
         zoo.build("vae-mlp-2d", prior="class_gaussian")
 
 
+def test_as_many_labels_as_samples_are_needed() -> None:
+    with pytest.raises(InputError, match=r"expected \(5,\) class numbers"):
+        make(conditioned=["prior"]).sample(5, torch.tensor([0, 1, 2]))
+
+
 def test_missing_labels_are_asked_for() -> None:
     with pytest.raises(InputError, match="needs a label for each example"):
         _ = make().prior

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, cast
+
+from torch import nn
 
 from zoo.errors import ComponentError, RecipeError
 from zoo.model.model import Model
@@ -11,7 +14,7 @@ from zoo.nn.conditions import LabelEmbedding, TimeEmbedding
 from zoo.registry import PART_NAMES, find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.model import PARTS, ModelSpec, kind_of_role
-from zoo.spec.options import check_options
+from zoo.spec.options import check_options, wiring_of
 from zoo.utils.allocation import MemoryLimit
 
 if TYPE_CHECKING:
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from zoo.posteriors import Posterior
     from zoo.priors import Prior
     from zoo.regularisers import Regulariser
+
+
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 def assemble(spec: ModelSpec) -> Model:
@@ -77,6 +83,7 @@ def resolve_components(spec: ModelSpec) -> ModelSpec:
         ComponentError: a component or an option is unknown or wrong.
     """
     name = spec.objective.name
+    _check_keys(spec)
     objective = cast("type[Objective]", find_component("objective", name, "model.objective"))
     changes: dict[str, Any] = {"objective": _checked("objective", spec.objective)}
     needs = _needed_parts(spec, objective)
@@ -138,6 +145,18 @@ def _needed_parts(spec: ModelSpec, objective: type[Objective]) -> tuple[str, ...
     return chosen
 
 
+def _check_keys(spec: ModelSpec) -> None:
+    """Refuse keys of regularisers that are names of something else: of a turn, the loss, or a module's attribute."""
+    taken = {"loss", "model", "objective"}
+    for key in spec.regularisers:
+        if not _KEY.fullmatch(key) or key in taken or hasattr(nn.ModuleDict(), key):
+            raise ComponentError(
+                f"{key!r} cannot be the key of a regulariser",
+                where="model.regularisers",
+                remedy="Use a short word of your own, such as the name of the regulariser.",
+            )
+
+
 def _checked(role: str, component: ComponentSpec) -> ComponentSpec:
     found = find_component(kind_of_role(role), component.name, where=f"model.{role}")
     return component.with_options(check_options(found, component.options, f"model.{role}"))
@@ -151,9 +170,21 @@ def _check(spec: ModelSpec, model: Model) -> None:
     model.adversaries()
     if model.has("posterior"):
         model.posterior.check(spec, model)
+    if spec.classes and spec.conditioned is not None and not any(_sees_condition(model, r) for r in spec.conditioned):
+        raise ComponentError(
+            f"{list(spec.conditioned)} hold no part that takes a condition, so nothing would see the labels",
+            where="model.conditioned",
+            remedy="Leave it out, or use a part that is conditional, such as the prior `class_gaussian`.",
+        )
     if spec.conditioned is not None and (not spec.classes or model.objective.uses_time):
         reason = "it is conditioned on time as well" if spec.classes else "the model has no classes"
         raise ComponentError(f"expected null, since {reason}, got {list(spec.conditioned)}", where="model.conditioned")
+
+
+def _sees_condition(model: Model, role: str) -> bool:
+    names = {"prior": "latent_prior"}
+    part = getattr(model, names.get(role, role), None)
+    return part is not None and "condition_dim" in wiring_of(type(part))
 
 
 def _check_priors(spec: ModelSpec) -> None:

@@ -96,7 +96,7 @@ class LatentSamples:
         """Return KL(q(z|x) ‖ p(z)), (B,): in closed form if there is one, else estimated from the draws."""
         if self.levels:
             return self.kl_of_levels(method).sum(0)
-        if self.has_own_density:
+        if self.has_own_density and method != "closed_form":
             return self.log_ratio.mean(0)
         return kl_divergence(self.q, self.p, method=method, samples=self.z)
 

@@ -408,6 +408,8 @@ class Model(nn.Module):
             labels: (n,) class numbers, for a conditional model.
             fitted: draw from the prior that was fitted after training; None: if there is one.
         """
+        if labels is not None:
+            self.check_labels(labels, n)
         fitted = self.has("fitted_prior") if fitted is None else fitted
         prior = Inference(self, labels=labels, fitted=fitted).prior
         z: Tensor = prior.sample() if len(prior.batch_shape) else prior.sample(torch.Size([n]))

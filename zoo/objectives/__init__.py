@@ -95,6 +95,10 @@ def regularised(samples: LatentSamples, total: Tensor, terms: dict[str, Tensor])
         mean = loss.mean()
         total, terms[name] = total + mean, mean.detach()
     for key, regulariser in model.terms_of_latents():
+        if key in terms:
+            raise ComponentError(
+                f"the loss has a term {key!r} already", where=f"model.regularisers.{key}", remedy="Use another key."
+            )
         penalty = regulariser(samples)
         total, terms[key] = total + regulariser.weight.value * penalty, penalty.detach()
         if model.training:

@@ -111,6 +111,12 @@ class Denoising(Objective):
         self, model: Model, examples: Tensor, data_range: tuple[float, float] | None, where: str = "data.scale"
     ) -> None:
         """Refuse bounded data outside [-1, 1] or with another range, and unbounded data far from unit scale."""
+        if examples.isnan().any():
+            raise DataError(
+                "the objective 'denoising' cannot be trained on missing values, and the data have some",
+                where="data",
+                remedy="Fill them in, or use objective `vae` or `iwae`, which leave them out of the likelihood.",
+            )
         expected = "expected data about as large as the noise that the objective 'denoising' adds"
         if data_range is not None and tuple(data_range) != (-1.0, 1.0):
             raise DataError(
@@ -141,6 +147,12 @@ class Denoising(Objective):
         """
         x, labels = inference.x, inference.labels
         assert x is not None
+        if inference.mask is not None:
+            raise InputError(
+                "the objective 'denoising' takes no mask: its chain would begin with made-up values",
+                where="mask",
+                remedy="Use objective `vae` or `iwae`, which leave unobserved values out of the likelihood.",
+            )
         model.check_labels(labels, len(x))
         if not self.training:
             x = x.repeat(_EVALUATION_DRAWS, *[1] * (x.ndim - 1))

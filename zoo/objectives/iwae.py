@@ -132,7 +132,9 @@ class Iwae(Objective):
         with frozen(model.encoder, model.posterior):
             log_weights = samples.inference.afresh().log_joint(samples.z.detach()) - samples.log_q.detach()
             others = self._bound(log_weights, self.groups).mean()
-        with frozen(model.decoder, model.likelihood, model.latent_prior):
+        # The draws carry the encoder's gradient to the labels' vectors already.
+        shared = () if model.label_embedding is None else (model.label_embedding,)
+        with frozen(model.decoder, model.likelihood, model.latent_prior, *shared):
             return others + self._estimate(samples, samples.inference.afresh(), self.encoder_groups)
 
     def _estimate(self, samples: LatentSamples, inference: Inference, groups: int) -> Tensor:

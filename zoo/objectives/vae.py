@@ -38,7 +38,7 @@ class Vae(Objective):
             The objective ``iwae`` has further bounds of this kind, and gradients with less variance.
         free_bits: λ, nats that each group of latents may spend without paying, Σ_g max(λ, E KL_g) in place of the KL
             term while training. Groups are the levels of a hierarchy, or else the dimensions of a diagonal posterior
-            or the channels of its maps, or else all latents together.
+            or the channels of its maps, or else all latents together. Of several processes, each has its own mean.
 
     Source:
         Kingma & Welling (2014), Auto-Encoding Variational Bayes. https://arxiv.org/abs/1312.6114

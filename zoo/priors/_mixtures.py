@@ -81,10 +81,12 @@ def _maximise(points: Tensor, responsibilities: Tensor, floor: Tensor) -> tuple[
 
 def _log_densities(points: Tensor, means: Tensor, lower: Tensor) -> Tensor:
     """Return log N(x; μ_k, L_k L_kᵀ), (N, K)."""
-    whitened = torch.linalg.solve_triangular(lower, (points - means[:, None]).mT, upper=False)
-    log_scales = lower.diagonal(dim1=-2, dim2=-1).log().sum(-1)
     constant = 0.5 * points.shape[1] * math.log(2 * math.pi)
-    return (-0.5 * whitened.square().sum(1) - log_scales[:, None] - constant).T
+    densities = []
+    for mean, factor in zip(means, lower, strict=True):  # one at a time, which bounds the memory
+        whitened = torch.linalg.solve_triangular(factor, (points - mean).T, upper=False)
+        densities.append(-0.5 * whitened.square().sum(0) - factor.diagonal().log().sum() - constant)
+    return torch.stack(densities, 1)
 
 
 def _first_centres(points: Tensor, components: int, seed: int) -> Tensor:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from zoo.model.inference import Inference
 
 
+_LARGEST = 2**24
+"""Numbers of the pairs of latents and components whose densities are computed at a time."""
+
+
 @register("prior", "vamp")
 class Vamp(Prior):
     r"""VampPrior: p(z) = (1/K) Σ_k q(z|u_k), the posteriors of K pseudo-inputs that are learned with the model.
@@ -115,5 +119,8 @@ class PosteriorMixture(Distribution):
         """Return log p(z), (*S,), of latents (*S, *latent_shape)."""
         if self._all is None:
             self._all = self.encode(slice(None))
-        each = self._all.log_prob(value.unsqueeze(value.ndim - len(self.event_shape)))
-        return each.logsumexp(-1) - math.log(self.components)
+        flat = value.reshape(-1, *self.event_shape)
+        # All pairs of latents and components at once would take the memory of many batches.
+        rows = max(1, _LARGEST // (self.components * self.event_shape.numel()))
+        each = torch.cat([self._all.log_prob(part.unsqueeze(1)).logsumexp(-1) for part in flat.split(rows)])
+        return each.reshape(value.shape[: value.ndim - len(self.event_shape)]) - math.log(self.components)

@@ -265,6 +265,12 @@ class Trainer:
             if self.validation_split is not None:
                 record["validation"] = self.validation.means(self.validation_split, self.terms.names)
             monitored = record.get("validation", record["train"])[self.spec.monitor]
+            if math.isnan(monitored):
+                raise TrainingError(
+                    f"the monitored term {self.spec.monitor!r} is not a number after epoch {self.position.epoch + 1}",
+                    remedy="Check the validation data for values that are not finite. The last good checkpoint is "
+                    "kept.",
+                )
             record["best"] = is_best = self.judge.finish_epoch(self.position, monitored)
             self.terms.replace(torch.zeros(0))
             self.recorder.on_steps(self.position, self.total_steps, last)

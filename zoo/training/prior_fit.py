@@ -86,14 +86,14 @@ def fit_in_closed_form(model: Model, train: Split, batch_size: int, seed: int) -
     """Fit a model's prior to the posterior means of the training data; return False if it has no closed form.
 
     Args:
-        seed: of what the fit draws.
+        seed: of everything that is drawn: binarised pixels, latents and the fit's own choices.
     """
     if type(model.fitted_prior).fit is Prior.fit:  # not overridden: spare the pass over the data
         return False
     model.eval()
     means = []
-    for x, labels, mask in train.batches(batch_size, device=model.device):
-        inference = model.inference(x, labels if model.classes else None, mask)
-        means.append(posterior_mean(inference.posterior))
     with seeded(seed):
+        for x, labels, mask in train.batches(batch_size, device=model.device):
+            inference = model.inference(x, labels if model.classes else None, mask)
+            means.append(posterior_mean(inference.posterior))
         return model.fitted_prior.fit(torch.cat(means))
