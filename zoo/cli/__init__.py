@@ -27,8 +27,16 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = importlib.import_module(f"zoo.cli.{cmd_name.replace('-', '_')}").command
+        module = importlib.import_module(f"zoo.cli.{cmd_name.replace('-', '_')}")
+        if _is_further_process() and not getattr(module, "IN_EVERY_PROCESS", False):
+            sys.exit(0)  # the first process does the work, once
+        command: click.Command = module.command
         return command
+
+
+def _is_further_process() -> bool:
+    """Whether a launcher started this process beside a first one."""
+    return os.environ.get("RANK", "0") != "0" and os.environ.get("WORLD_SIZE", "1") != "1"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -12,6 +12,9 @@ from zoo.cli._model import DATA_HELP, open_data
 from zoo.cli._options import LARGEST_SEED
 from zoo.cli._reference import MODEL, ModelDirectory
 
+IN_EVERY_PROCESS = True
+"""The processes that a launcher starts compute together."""
+
 
 @click.command("fit-prior", epilog="Example: zoo-cli fit-prior runs/digits-ae '{name: mixture, components: 20}'")
 @click.argument("model", type=MODEL)

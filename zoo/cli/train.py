@@ -7,6 +7,9 @@ from pathlib import Path
 
 import click
 
+IN_EVERY_PROCESS = True
+"""The processes that a launcher starts compute together."""
+
 
 @click.command(
     epilog="Example: zoo-cli train digits --set train.epochs=30 --set model.posterior=full_gaussian --out runs/full"

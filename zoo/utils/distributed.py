@@ -6,8 +6,10 @@ One process is the usual case and costs nothing: nothing is sent, and nothing wa
 from __future__ import annotations
 
 import atexit
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -17,6 +19,7 @@ from zoo.errors import OtherProcessError
 
 Result = TypeVar("Result")
 _CPU = torch.device("cpu")
+_FAREWELL = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -128,8 +131,17 @@ class ProcessGroup:
 
 
 def _leave() -> None:
-    if distributed.is_initialized():
-        distributed.destroy_process_group()
+    """Leave the group when the interpreter exits: all processes together, where they come within seconds.
+
+    A process that closes its connections while another still uses them can make that one abort in a thread of the
+    backend, after all files are written.
+    """
+    if not distributed.is_initialized():
+        return
+    if distributed.get_backend() == "gloo":
+        with contextlib.suppress(RuntimeError):  # another process has failed, and does not come
+            distributed.monitored_barrier(timeout=_FAREWELL)
+    distributed.destroy_process_group()
 
 
 SINGLE_PROCESS = ProcessGroup()
