@@ -1,0 +1,186 @@
+"""Mutate good files at random and feed them to every door for foreign bytes; only errors of the package may come out.
+
+Run it at length with ``python -m tests.hostile.fuzz --inputs 100000``. An input that fails is kept in ``--corpus``, and
+given again first the next time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import resource
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import zoo
+from zoo.errors import ZooError
+from zoo.evaluation.record import load_record
+from zoo.hub.content import read_foreign_recipe
+from zoo.runs.stage import StageFiles
+
+LONGEST_SECONDS, MOST_BYTES = 10.0, 4 * 2**30
+WORDS = [
+    b"", b"\0", b"\xff", b"{", b"}", b"[", b"]", b'"', b":", b"-", b"1e999", b"NaN", b"null", b"9" * 40, b"&a ", b"*a",
+    b"!!int ", b"<<: ", b"../", b"/dev/zero", b"\xe2\x80\xae", b"\x1b[2J", b"\n", b"\t", b"True", b"(0,)", b"'O'",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Door:
+    """A way in: files that are good, and what reads one in a folder of its own."""
+
+    name: str
+    seeds: dict[str, bytes]
+    read: Callable[[Path], object]
+
+
+def mutated(content: bytes, source: random.Random) -> bytes:
+    """Return a content with a few random changes."""
+    data = bytearray(content)
+    for _ in range(source.choice((1, 1, 1, 2, 3, 8))):
+        at, how = source.randrange(len(data) + 1), source.randrange(6)
+        end = min(len(data), at + source.choice((1, 2, 4, 8, 64, 4096)))
+        if how == 0 and data:
+            data[at % len(data)] ^= 1 << source.randrange(8)
+        elif how == 1:
+            data[at:end] = source.choice(WORDS)
+        elif how == 2:
+            del data[at:end]
+        elif how == 3:
+            data[at:at] = data[at:end] * source.choice((1, 2, 9))
+        elif how == 4:
+            data[at:end] = source.randbytes(end - at)
+        else:
+            del data[at:]
+    return bytes(data)
+
+
+def arrays(path: Path) -> object:
+    """Load an array, held in memory and streamed."""
+    for limit in (1, 0):
+        zoo.load_data({"name": "arrays", "path": str(path), "in_memory_limit_mb": limit, "workers": 0})
+    return None
+
+
+def doors(folder: Path) -> list[Door]:
+    """Return the doors, with good files made in a folder."""
+    model = zoo.save(zoo.build("vae-mlp-2d", data_shape=(4,), likelihood="gaussian"), folder / "model")
+    np.save(folder / "x.npy", np.eye(8, 4, dtype="f4"))
+    np.savez_compressed(folder / "x.npz", x=np.eye(8, 4, dtype="f4"), y=np.arange(8) % 2)
+    Image.new("RGB", (6, 4), "red").save(folder / "i.png")
+    Image.new("RGB", (6, 4), "red").save(folder / "i.jpg")
+    pretrained = Path(zoo.__file__).parent / "pretrained" / "vae-mlp-2d.digits"
+    recipe = (pretrained / "recipe.yaml").read_bytes()
+
+    def load(changed: Path) -> object:
+        target = changed.parent / "changed"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(model, target)
+        shutil.copyfile(changed, target / changed.name)
+        return zoo.load(target)
+
+    def images(path: Path) -> object:
+        target = path.parent / "images"
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir()
+        for number in range(6):
+            shutil.copyfile(path, target / f"{number}{path.suffix}")
+        return zoo.load_data({"name": "image_folder", "root": str(target), "workers": 0})
+
+    def override(path: Path) -> object:
+        return zoo.load_recipe("digits", [path.read_bytes().decode("utf-8", "replace")])
+
+    def records(path: Path) -> object:
+        return StageFiles(path.parent, "training", path.name).read_metrics()
+
+    def read(name: str) -> dict[str, bytes]:
+        return {name: (folder / name).read_bytes()}
+
+    return [
+        Door("recipe", {"recipe.yaml": recipe}, zoo.load_recipe),
+        Door("foreign recipe", {"recipe.yaml": recipe}, read_foreign_recipe),
+        Door("override", {"o": b"model.encoder.widths=[8, {a: 1e-3}]"}, override),
+        Door("configuration", {"config.json": (model / "config.json").read_bytes()}, load),
+        Door("weights", {"model.safetensors": (model / "model.safetensors").read_bytes()}, load),
+        Door("arrays", read("x.npy") | read("x.npz"), arrays),
+        Door("tensors", {"x.safetensors": (model / "model.safetensors").read_bytes()}, arrays),
+        Door("images", read("i.png") | read("i.jpg"), images),
+        Door("evaluation", {"evaluation.json": (pretrained / "evaluation.json").read_bytes()}, load_record),
+        Door("metrics", {"metrics.jsonl": b'{"epoch": 1, "train": {"loss": 1.0}}\n' * 3}, records),
+    ]
+
+
+def failure(door: Door, name: str, content: bytes, folder: Path) -> str | None:
+    """Feed one content to a door; return what went wrong."""
+    path = folder / name
+    path.write_bytes(content)
+    began = time.monotonic()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            door.read(path)
+    except ZooError as error:
+        if len(str(error)) > 10_000:
+            return f"a message of {len(str(error))} letters"
+    except Exception:
+        return traceback.format_exc()
+    if time.monotonic() - began > LONGEST_SECONDS:
+        return f"it took {time.monotonic() - began:.0f} seconds"
+    return None
+
+
+def run(inputs: int, seed: int, only: str = "", corpus: Path | None = None) -> Iterator[tuple[str, bytes, str]]:
+    """Feed mutated contents to all doors in turn; yield the door, the content and the failure of each that fails."""
+    source = random.Random(seed)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        chosen = [door for door in doors(folder) if only in door.name]
+        (folder / "work").mkdir()
+        for door in chosen:
+            kept = sorted((corpus / door.name).glob("*")) if corpus else []
+            for path in kept:
+                name = next(name for name in door.seeds if Path(name).suffix == path.suffix)
+                if problem := failure(door, name, path.read_bytes(), folder / "work"):
+                    yield door.name, path.read_bytes(), problem
+        for number in range(inputs):
+            door = chosen[number % len(chosen)]
+            name = source.choice(sorted(door.seeds))
+            content = mutated(door.seeds[name], source)
+            if problem := failure(door, name, content, folder / "work"):
+                if corpus is not None:
+                    (corpus / door.name).mkdir(parents=True, exist_ok=True)
+                    digest = hashlib.sha256(content).hexdigest()[:16]
+                    (corpus / door.name / f"{digest}{Path(name).suffix}").write_bytes(content)
+                yield door.name, content, problem
+
+
+def main() -> None:
+    """Fuzz at length, and say what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inputs", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--door", default="", help="only doors whose name holds this")
+    parser.add_argument("--corpus", type=Path, default=Path("fuzz-corpus"))
+    options = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+    failures = 0
+    for door, content, problem in run(options.inputs, options.seed, options.door, options.corpus):
+        failures += 1
+        sys.stdout.write(f"=== {door}, {len(content)} bytes\n{problem}\n")
+    sys.stdout.write(f"{options.inputs:,} inputs, {failures} failures\n")
+    sys.exit(bool(failures))
+
+
+if __name__ == "__main__":
+    main()
