@@ -40,8 +40,9 @@ def command(kind: str | None, pattern: str, author: str | None, as_json: bool) -
             click.echo(f"{name:<11}{', '.join(entries)}")
         click.echo("\nMore: zoo-cli list KIND · zoo-cli show NAME", err=True)
     else:
+        width = max(24, 2 + max(map(len, found[wanted[0]]), default=0))
         for entry in found[wanted[0]]:
-            click.echo(f"{entry:<24}{_summary(wanted[0], entry)}")
+            click.echo(f"{entry:<{width}}{_summary(wanted[0], entry)}")
 
 
 def _list_hub(pattern: str, author: str | None, as_json: bool) -> None:
