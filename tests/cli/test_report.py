@@ -20,7 +20,7 @@ TINY = [
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A coarse map, no pictures, and one figure: tests/report tests those."""
-    monkeypatch.setattr("zoo.report.page.draw_figures", lambda *arguments, **options: [])
+    monkeypatch.setattr("zoo.report.page.drawn_figures", lambda *arguments, **options: iter(()))
     monkeypatch.setattr("zoo.report.page._EXPLORER_BUDGETS", (60_000, 60_000))
     chosen = zoo.evaluation.evaluate.choose_metrics
     monkeypatch.setattr(
@@ -63,8 +63,9 @@ def test_a_checkpoint_without_a_run_has_a_report_of_its_model(cli, run, tmp_path
     assert done.status == 2
     assert "Name a dataset: --data digits" in done.err
     assert not (tmp_path / "report.html").exists()
-    assert cli("report", tmp_path, "--data", "digits").status == 0
-    page = (tmp_path / "report.html").read_text()
+    assert cli("report", tmp_path, "--data", "digits", "--out", tmp_path / "page.html").status == 0
+    assert not (tmp_path / "report.html").exists()
+    page = (tmp_path / "page.html").read_text()
     assert "The spec that rebuilds the model" in page
     preset = json.loads((run / "config.json").read_text())["spec"]["preset"]
     assert f"<h1>{preset}</h1>" in page
