@@ -57,14 +57,16 @@ def test_other_data_are_measured_anew_and_the_run_keeps_its_own_figures(cli, run
 
 
 def test_a_checkpoint_without_a_run_has_a_report_of_its_model(cli, run, tmp_path):
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.mkdir()
     for name in ("config.json", "model.safetensors"):
-        shutil.copy(run / name, tmp_path / name)
-    done = cli("report", tmp_path)
+        shutil.copy(run / name, checkpoint / name)
+    done = cli("report", checkpoint)
     assert done.status == 2
     assert "Name a dataset: --data digits" in done.err
-    assert not (tmp_path / "report.html").exists()
-    assert cli("report", tmp_path, "--data", "digits", "--out", tmp_path / "page.html").status == 0
-    assert not (tmp_path / "report.html").exists()
+    assert not (checkpoint / "report.html").exists()
+    assert cli("report", checkpoint, "--data", "digits", "--out", tmp_path / "page.html").status == 0
+    assert not (checkpoint / "report.html").exists()
     page = (tmp_path / "page.html").read_text()
     assert "The spec that rebuilds the model" in page
     preset = json.loads((run / "config.json").read_text())["spec"]["preset"]

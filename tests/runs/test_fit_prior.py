@@ -174,3 +174,9 @@ def test_a_model_without_latents_is_refused() -> None:
     denoiser = zoo.build("denoiser-mlp", data_shape=(2,))
     with pytest.raises(ComponentError, match="the model has no latents for a prior to be fitted to"):
         zoo.fit_prior(denoiser, torch.rand(20, 2), "mixture")
+
+
+def test_a_prior_with_nothing_to_fit_is_refused_before_training(tmp_path: Path) -> None:
+    with pytest.raises(ComponentError, match=r"model\.fitted_prior: the prior 'standard_gaussian' has nothing to fit"):
+        job(tmp_path / "run", "model.fitted_prior=standard_gaussian")
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()

@@ -15,6 +15,7 @@ from zoo.callbacks import Callback, Training
 from zoo.data import Data
 from zoo.errors import ComponentError, InputError, OtherProcessError, RunError, TrainingError
 from zoo.spec import TrainSpec
+from zoo.training.callbacks import CallbackRunner
 from zoo.training.loop import InterruptedTrainingError
 from zoo.training.resolve import make_callbacks, resolve_training
 
@@ -354,3 +355,33 @@ def test_a_callback_that_is_registered_is_named_by_recipes(digits: Data) -> None
     zoo.register("callback", "limit")(Limit)
     run, _ = trainer(digits, epochs=5, named={"l": {"name": "limit", "nats": 0.0}})
     assert run.run().stopped == "l"
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [(3, "got int"), ([1.0], "got list"), ({"t": torch.zeros(2)}, "a Tensor, which is no JSON value")],
+)
+def test_what_a_record_cannot_hold_is_refused_with_the_key(returned: object, words: str) -> None:
+    class Odd(Callback):
+        def on_epoch(self, training: Training, record: Mapping[str, Any]) -> Any:
+            return returned
+
+    runner = CallbackRunner({"odd": Odd()}, seed=0)
+    with pytest.raises(TrainingError, match=words) as caught:
+        runner.on_epoch(None, {"epoch": 1})
+    assert "odd" in str(caught.value)
+
+
+def test_scalars_of_torch_become_numbers() -> None:
+    class Scale(Callback):
+        def on_epoch(self, training: Training, record: Mapping[str, Any]) -> Any:
+            return {"scale": torch.tensor(2.0)}
+
+    record: dict[str, Any] = {"epoch": 1}
+    CallbackRunner({"scale": Scale()}, seed=0).on_epoch(None, record)
+    assert record == {"epoch": 1, "scale": 2.0}
+
+
+def test_callbacks_without_keys_are_refused() -> None:
+    with pytest.raises(InputError, match=r"callbacks: expected callbacks by key, got list"):
+        make_callbacks(TrainSpec(), [Callback()])

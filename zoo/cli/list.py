@@ -36,8 +36,9 @@ def command(kind: str | None, pattern: str, author: str | None, as_json: bool) -
     if as_json:
         click.echo(json.dumps(found if kind is None else found[wanted[0]], indent=2))
     elif kind is None:
+        width = 1 + max(map(len, found))
         for name, entries in found.items():
-            click.echo(f"{name:<11}{', '.join(entries)}")
+            click.echo(f"{name:<{width}}{', '.join(entries)}")
         click.echo("\nMore: zoo-cli list KIND · zoo-cli show NAME", err=True)
     else:
         width = max(24, 2 + max(map(len, found[wanted[0]]), default=0))

@@ -14,7 +14,7 @@ from zoo.nn.conditions import LabelEmbedding, TimeEmbedding
 from zoo.registry import PART_NAMES, find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.model import PARTS, ModelSpec, kind_of_role
-from zoo.spec.options import check_options, wiring_of
+from zoo.spec.options import check_options
 from zoo.utils.allocation import MemoryLimit
 
 if TYPE_CHECKING:
@@ -170,21 +170,15 @@ def _check(spec: ModelSpec, model: Model) -> None:
     model.adversaries()
     if model.has("posterior"):
         model.posterior.check(spec, model)
-    if spec.classes and spec.conditioned is not None and not any(_sees_condition(model, r) for r in spec.conditioned):
+    if spec.classes and spec.conditioned is not None and not spec.conditioned:
         raise ComponentError(
-            f"{list(spec.conditioned)} hold no part that takes a condition, so nothing would see the labels",
+            "expected at least one part, got none, so nothing would see the labels",
             where="model.conditioned",
-            remedy="Leave it out, or use a part that is conditional, such as the prior `class_gaussian`.",
+            remedy="Leave it out, or name parts: encoder, prior, decoder.",
         )
     if spec.conditioned is not None and (not spec.classes or model.objective.uses_time):
         reason = "it is conditioned on time as well" if spec.classes else "the model has no classes"
         raise ComponentError(f"expected null, since {reason}, got {list(spec.conditioned)}", where="model.conditioned")
-
-
-def _sees_condition(model: Model, role: str) -> bool:
-    names = {"prior": "latent_prior"}
-    part = getattr(model, names.get(role, role), None)
-    return part is not None and "condition_dim" in wiring_of(type(part))
 
 
 def _check_priors(spec: ModelSpec) -> None:

@@ -27,7 +27,7 @@ from zoo.spec.resolve import validate
 from zoo.spec.training import TrainSpec
 from zoo.training.devices import make_accelerator
 from zoo.training.loop import Trainer
-from zoo.training.prior_fit import PriorFit, fit_in_closed_form
+from zoo.training.prior_fit import PriorFit, check_can_be_fitted, fit_in_closed_form
 from zoo.training.progress import Reporter, Silent
 from zoo.training.resolve import make_callbacks, resolve_training
 from zoo.utils.seeds import process_seed, seeded
@@ -103,6 +103,7 @@ def with_fitted_prior(model: Model, prior: ComponentSpec, seed: int, *, train_ex
         spec = spec.model_copy(update={"train_examples": train_examples})
     with seeded(seed):
         whole = assemble(spec)
+    check_can_be_fitted(whole)
     trained = {name: t for name, t in own_tensors(model).items() if not name.startswith("fitted_prior.")}
     load_weights(whole, own_tensors(whole) | trained, "fitted_prior")
     return whole.to(model.device).eval()

@@ -25,7 +25,7 @@ from zoo.spec.options import check_options
 from zoo.spec.recipe import DataSpec, Recipe
 from zoo.spec.training import TrainSpec
 from zoo.training.devices import check_trackers, resolve_device
-from zoo.training.prior_fit import PriorFit
+from zoo.training.prior_fit import PriorFit, check_can_be_fitted
 from zoo.training.resolve import resolve_training
 from zoo.utils.seeds import seeded
 
@@ -119,6 +119,8 @@ def make_plan(recipe: Recipe, note: Callable[[str], None]) -> Plan:
     check_data(model, data)
     # What would otherwise be refused only when training is over.
     finished = assemble(spec).eval() if spec.fitted_prior is not None else model
+    if finished.has("fitted_prior"):
+        check_can_be_fitted(finished)
     context = evaluation_context(finished, data, final_split(data))
     choose_metrics(context, recipe.evaluate.metrics, "evaluate.metrics")
     choose_figures(recipe.evaluate.figures, "evaluate.figures")

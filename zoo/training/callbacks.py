@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -41,11 +42,12 @@ class CallbackRunner:
         """Call ``on_epoch`` of all, and add what they return to the record.
 
         Raises:
-            TrainingError: a callback returns a field that the record has already.
+            TrainingError: a callback returns something else than JSON values by name, or a field that the record has
+                already.
         """
         for key, callback in self._callbacks.items():
             with self._calling(key, "on_epoch"):
-                added = callback.on_epoch(training, record) or {}
+                added = _plain(callback.on_epoch(training, record), key)
             taken = sorted(added.keys() & record.keys())
             if taken:
                 raise TrainingError(
@@ -103,3 +105,28 @@ class CallbackRunner:
 
 def _where(key: str) -> str:
     return f"train.callbacks.{key}"
+
+
+def _plain(added: object, key: str) -> dict[str, Any]:
+    """Return what ``on_epoch`` returned as plain values by name; scalars of torch and NumPy become numbers."""
+    if added is None:
+        return {}
+    if not isinstance(added, Mapping):
+        raise TrainingError(
+            f"expected on_epoch to return values by name or None, got {type(added).__name__}",
+            where=_where(key),
+            remedy='Return a dict such as {"name": 1.0}; call `training.stop()` to end training.',
+        )
+    plain = {}
+    for name, value in added.items():
+        scalar = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+        try:
+            json.dumps({name: scalar})
+        except (TypeError, ValueError) as error:
+            raise TrainingError(
+                f"on_epoch returned {name!r}, a {type(value).__name__}, which is no JSON value",
+                where=_where(key),
+                remedy="Return numbers, texts, or lists and dicts of them: `tensor.tolist()`.",
+            ) from error
+        plain[name] = scalar
+    return plain

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.data import Split
+from zoo.errors import ComponentError
 from zoo.model import Model, StepLoss
 from zoo.nn.adversary import Adversary
 from zoo.posteriors import posterior_mean
@@ -67,6 +68,22 @@ class PriorFit(nn.Module):
     def higher_is_better(self, term: str) -> bool:
         """Return False: the loss is the only term."""
         return False
+
+
+def check_can_be_fitted(model: Model) -> None:
+    """Refuse a fitted prior that has neither a closed-form fit nor parameters to train.
+
+    Raises:
+        ComponentError: names the prior, and what to use instead.
+    """
+    prior, chosen = model.fitted_prior, model.spec.fitted_prior
+    if type(prior).fit is Prior.fit and not any(parameter.requires_grad for parameter in prior.parameters()):
+        raise ComponentError(
+            f"the prior {chosen.name if chosen else 'none'!r} has nothing to fit",
+            where="model.fitted_prior",
+            remedy="Use a prior such as `mixture` or `flow`, or one with options that make it learned, such as "
+            "`{name: gaussian, learned: true}`.",
+        )
 
 
 def fit_spec(train: TrainSpec, fit: TrainSpec | None) -> TrainSpec:

@@ -45,6 +45,12 @@ def make_callbacks(spec: TrainSpec, objects: Mapping[str, Callback] | None = Non
         where = f"train.callbacks.{key}"
         found = find_component("callback", callback.name, where)
         made[key] = construct(found, check_options(found, callback.options, where), {}, where)
+    if objects is not None and not isinstance(objects, Mapping):
+        raise InputError(
+            f"expected callbacks by key, got {type(objects).__name__}",
+            where="callbacks",
+            remedy='Give each a key of your choice: callbacks={"mine": MyCallback()}.',
+        )
     for key, given in (objects or {}).items():
         where = f"callbacks[{key!r}]"
         if not isinstance(given, Callback):
