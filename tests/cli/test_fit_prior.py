@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,15 @@ def test_a_prior_without_a_closed_form_is_trained_as_asked(cli, run, tmp_path):
 def test_a_model_of_one_s_own_gets_its_prior_in_place(cli, run, tmp_path):
     folder = zoo.save(zoo.load(run), tmp_path / "copy")
     (folder / "recipe.yaml").write_text((run / "recipe.yaml").read_text())
-    assert cli("fit-prior", folder, "mixture", "--quiet").status == 0
+    assert cli("fit-prior", folder, "mixture", "--quiet").err == ""
     assert zoo.load(folder).has("fitted_prior")
+
+
+def test_a_finished_run_is_told_apart_from_what_was_measured_before(cli, run, tmp_path):
+    again = shutil.copytree(run, tmp_path / "run")
+    done = cli("fit-prior", again, "mixture", "--quiet")
+    assert done.status == 0
+    assert "are those of the model without this prior: run `zoo-cli evaluate" in done.err
 
 
 @pytest.mark.parametrize(

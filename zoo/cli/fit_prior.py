@@ -88,3 +88,9 @@ def command(
         click.echo(json.dumps({"model": str(folder), "fitted_prior": name}, indent=2))
     else:
         click.echo(f"Fitted the prior {name!r}, and saved it with the model in {folder}/")
+    if (folder / "evaluation.json").is_file():
+        click.echo(
+            f"The metrics, figures and card there are those of the model without this prior: run "
+            f"`zoo-cli evaluate {folder}` and `zoo-cli plot {folder}`.",
+            err=True,
+        )
