@@ -151,14 +151,16 @@ def _npy_header(file: IO[bytes], path: Path, name: str) -> tuple[tuple[int, ...]
 
 
 def _load_npy(path: Path) -> Array:
-    array: Array = np.load(path, allow_pickle=False)
+    with path.open("rb") as file:
+        array: Array = np.load(file, allow_pickle=False)
     return array
 
 
 def _npz_names(path: Path) -> list[str]:
     if not zipfile.is_zipfile(path):
         raise ValueError("it is not an .npz archive")
-    with np.load(path, allow_pickle=False) as archive:
+    # NumPy leaves a damaged archive open that it has opened itself.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         return list(archive.files)
 
 
@@ -169,7 +171,8 @@ def _npz_piece(path: Path, name: str) -> Piece:
 
 
 def _load_npz(path: Path, name: str) -> Array:
-    with np.load(path, allow_pickle=False) as archive:
+    # NumPy leaves a damaged archive open that it has opened itself.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         array: Array = archive[name]
         return array
 
