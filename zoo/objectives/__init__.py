@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zoo.model import Inference, LatentSamples, Model
     from zoo.spec.model import ModelSpec
 
-__all__ = ["Loss", "Objective", "StepLoss", "impossible", "regularised", "sample_latents"]
+__all__ = ["LatentObjective", "Loss", "Objective", "StepLoss", "impossible", "regularised"]
 
 
 class Objective(nn.Module, ABC):
@@ -84,6 +84,36 @@ class Objective(nn.Module, ABC):
         model.likelihood.check_values(examples, ~examples.isnan(), where)
 
 
+class LatentObjective(Objective):
+    """An objective of a model with latents, which are drawn from a prior and decoded to sample."""
+
+    needs: ClassVar[tuple[str, ...]] = ("encoder", "posterior", "prior", "decoder", "likelihood")
+
+    def sample(
+        self,
+        model: Model,
+        n: int,
+        labels: Tensor | None = None,
+        *,
+        noise: bool = False,
+        fitted: bool | None = None,
+        latents: Distribution | None = None,
+    ) -> Tensor:
+        """Draw z from a prior and decode it: the mean of p(x|z), or with ``noise`` a draw of it, (n, *data_shape).
+
+        Args:
+            fitted: draw z from the prior that was fitted after training; None: if there is one.
+            latents: what z is drawn from instead of a prior, with event shape ``latent_shape`` and batch shape () or
+                (n,).
+        """
+        if latents is None:
+            z = model.latents(n, labels, fitted=fitted)
+        else:
+            z = latents.sample() if len(latents.batch_shape) else latents.sample(torch.Size([n]))
+        p = model.decode(z.to(model.device), labels)
+        return p.sample() if noise else p.mean
+
+
 def regularised(samples: LatentSamples, total: Tensor, terms: dict[str, Tensor]) -> StepLoss:
     """Return the loss with the posterior's own losses and the weighted regularisers added to it.
 
@@ -106,29 +136,6 @@ def regularised(samples: LatentSamples, total: Tensor, terms: dict[str, Tensor])
             if shown:
                 evidence[key] = tuple(tensor.detach() for tensor in shown)
     return StepLoss(total, terms, evidence)
-
-
-def sample_latents(
-    model: Model,
-    n: int,
-    labels: Tensor | None = None,
-    *,
-    noise: bool = False,
-    fitted: bool | None = None,
-    latents: Distribution | None = None,
-) -> Tensor:
-    """Draw z and decode it: the mean of p(x|z), or with ``noise`` a draw of it, (n, *data_shape).
-
-    Args:
-        fitted: draw z from the prior that was fitted after training; None: if there is one.
-        latents: what z is drawn from instead of a prior, with event shape ``latent_shape`` and batch shape () or (n,).
-    """
-    if latents is None:
-        z = model.latents(n, labels, fitted=fitted)
-    else:
-        z = latents.sample() if len(latents.batch_shape) else latents.sample(torch.Size([n]))
-    p = model.decode(z.to(model.device), labels)
-    return p.sample() if noise else p.mean
 
 
 def impossible(first: str, second: str, why: str, instead: str) -> ComponentError:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from torch import Tensor
-from torch.distributions import Distribution
-
-from zoo.objectives import Objective, StepLoss, impossible, regularised, sample_latents
+from zoo.objectives import LatentObjective, StepLoss, impossible, regularised
 from zoo.registry import register
 
 if TYPE_CHECKING:
@@ -16,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @register("objective", "autoencoder")
-class Autoencoder(Objective):
+class Autoencoder(LatentObjective):
     """Minimise the squared error of the reconstruction, ‖x − D(E(x))‖², summed over an example.
 
     Choose it for an embedding or for compression. Nothing shapes the latent space: codes leave holes and lie far
@@ -34,7 +31,6 @@ class Autoencoder(Objective):
         ['squared_error']
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("encoder", "posterior", "prior", "decoder", "likelihood")
     unit: ClassVar[str] = "squared error"
 
     def __init__(self) -> None:
@@ -75,24 +71,6 @@ class Autoencoder(Objective):
             errors = errors * inference.mask
         total = errors.flatten(1).sum(1).mean()
         return regularised(samples, total, {"squared_error": total.detach()})
-
-    def sample(
-        self,
-        model: Model,
-        n: int,
-        labels: Tensor | None = None,
-        *,
-        noise: bool = False,
-        fitted: bool | None = None,
-        latents: Distribution | None = None,
-    ) -> Tensor:
-        """Decode draws of the prior, which an autoencoder was never trained to do; or those of a fitted prior.
-
-        Args:
-            fitted: draw z from the prior that was fitted after training; None: if there is one.
-            latents: what z is drawn from instead of a prior.
-        """
-        return sample_latents(model, n, labels, noise=noise, fitted=fitted, latents=latents)
 
 
 def _name(spec: ModelSpec, part: str) -> str:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from einops import rearrange
 from pydantic import Field, PositiveInt
 from torch import Tensor
-from torch.distributions import Distribution
 
 from zoo.nn.frozen import frozen
-from zoo.objectives import Objective, StepLoss, impossible, regularised, sample_latents
+from zoo.objectives import LatentObjective, StepLoss, impossible, regularised
 from zoo.objectives._checks import check_has_density
 from zoo.registry import register
 from zoo.utils.precision import full_precision
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @register("objective", "iwae")
-class Iwae(Objective):
+class Iwae(LatentObjective):
     r"""Maximise an importance-weighted bound of log p(x), which is tighter than the ELBO.
 
     With w = p(x, z) / q(z|x), K = ``num_samples`` and M = ``groups``, M K draws of z for each x give the bound
@@ -55,7 +54,6 @@ class Iwae(Objective):
         ['bound', 'elbo', 'kl', 'reconstruction']
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("encoder", "posterior", "prior", "decoder", "likelihood")
     bounds: ClassVar[tuple[str, ...]] = ("bound", "elbo")
 
     def __init__(
@@ -154,21 +152,3 @@ class Iwae(Objective):
             factor = (weight_of_z / weight.clamp_min(1e-38)).reshape(weight.shape + (1,) * (z.ndim - 2))
             z.register_hook(lambda gradient: gradient * factor)
         return (weight * log_weights).sum(0).mean()
-
-    def sample(
-        self,
-        model: Model,
-        n: int,
-        labels: Tensor | None = None,
-        *,
-        noise: bool = False,
-        fitted: bool | None = None,
-        latents: Distribution | None = None,
-    ) -> Tensor:
-        """Draw z from the prior and decode it.
-
-        Args:
-            fitted: draw z from the prior that was fitted after training; None: if there is one.
-            latents: what z is drawn from instead of a prior.
-        """
-        return sample_latents(model, n, labels, noise=noise, fitted=fitted, latents=latents)

@@ -6,12 +6,10 @@ import math
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
-from torch import Tensor
-from torch.distributions import Distribution
 
 from zoo.divergences import KlMethod
 from zoo.nn.weight import ScheduledWeight
-from zoo.objectives import Objective, StepLoss, impossible, regularised, sample_latents
+from zoo.objectives import LatentObjective, StepLoss, impossible, regularised
 from zoo.objectives._checks import check_has_density
 from zoo.registry import register
 from zoo.spec.schedule import NonNegativeWeight, WeightSchedule, as_schedule
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @register("objective", "vae")
-class Vae(Objective):
+class Vae(LatentObjective):
     r"""Minimise −E_q[log p(x|z)] + β KL(q(z|x) ‖ p(z)): the negative ELBO at β = 1.
 
     Args:
@@ -55,7 +53,6 @@ class Vae(Objective):
         ['elbo', 'kl', 'reconstruction']
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("encoder", "posterior", "prior", "decoder", "likelihood")
     bounds: ClassVar[tuple[str, ...]] = ("elbo",)
 
     def __init__(
@@ -109,24 +106,6 @@ class Vae(Objective):
         reconstruction, kl = reconstruction.detach(), kl.detach()
         terms = {"elbo": -(reconstruction + kl), "reconstruction": reconstruction, "kl": kl}
         return regularised(samples, total, terms)
-
-    def sample(
-        self,
-        model: Model,
-        n: int,
-        labels: Tensor | None = None,
-        *,
-        noise: bool = False,
-        fitted: bool | None = None,
-        latents: Distribution | None = None,
-    ) -> Tensor:
-        """Draw z from the prior and decode it.
-
-        Args:
-            fitted: draw z from the prior that was fitted after training; None: if there is one.
-            latents: what z is drawn from instead of a prior.
-        """
-        return sample_latents(model, n, labels, noise=noise, fitted=fitted, latents=latents)
 
 
 def _warmed_up(beta: WeightSchedule, warmup: Duration | None) -> WeightSchedule:
