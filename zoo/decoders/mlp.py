@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
 from pydantic import Field, PositiveInt
-from torch import Tensor, nn
+from torch import Tensor
 
-from zoo.decoders import Decoder
+from zoo.decoders._fully_connected import FullyConnectedDecoder
 from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions, linear_chain
+from zoo.nn.blocks import BlockOptions
 from zoo.nn.checks import check_batch, check_condition
-from zoo.nn.modulation import Modulation
 from zoo.nn.normalisations import NormalisationName
 from zoo.registry import register
 
 
 @register("decoder", "mlp")
-class MLPDecoder(Decoder):
+class MLPDecoder(FullyConnectedDecoder):
     """Fully connected layers, the last of which returns every raw parameter at once.
 
     Choose it for vectors and tables, and for small images, where it is fast. With ``widths: []`` it is a linear map, as
@@ -61,21 +59,12 @@ class MLPDecoder(Decoder):
         normalisation: NormalisationName = "none",
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
-        super().__init__()
-        self.latent_dim, self.condition_dim = latent_dim, condition_dim
-        self.output_shape = tuple(output_shape)
         options = BlockOptions(activation, normalisation, dropout, condition_dim)
-        self.blocks = linear_chain(latent_dim, widths, depth, options)
-        self.output = nn.Linear(widths[-1] if widths else latent_dim, math.prod(output_shape))
-        self.modulation: Modulation | None = None
-        if condition_dim and not widths:
-            self.modulation = Modulation(width=math.prod(output_shape), condition_dim=condition_dim)
+        super().__init__(latent_dim, output_shape, widths, depth, options)
+        self.latent_dim = latent_dim
 
     def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map latents (B, latent_dim) to raw parameters (B, *output_shape)."""
         check_batch(z, (self.latent_dim,), "latents")
         check_condition(condition, self.condition_dim, z.shape[0])
-        raw: Tensor = self.output(self.blocks(z, condition))
-        if self.modulation is not None and condition is not None:
-            raw = self.modulation(raw, condition)
-        return raw.view(-1, *self.output_shape)
+        return self.raw_parameters(z, condition)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated
 
 import torch
 from pydantic import Field, PositiveInt
-from torch import Tensor, nn
+from torch import Tensor
 
-from zoo.decoders import Decoder
+from zoo.decoders._fully_connected import FullyConnectedDecoder
 from zoo.errors import ComponentError
 from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions, linear_chain
+from zoo.nn.blocks import BlockOptions
 from zoo.nn.checks import check_batch, check_condition
 from zoo.nn.hierarchy import Hierarchy
-from zoo.nn.modulation import Modulation
 from zoo.nn.normalisations import NormalisationName
 from zoo.registry import register
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @register("decoder", "top_down")
-class TopDownDecoder(Decoder):
+class TopDownDecoder(FullyConnectedDecoder):
     """Fully connected layers from the last level's latents and the state above it, in which the other levels are.
 
     Choose it with the prior ``top_down``, whose networks it shares: the lower levels and the data are drawn from the
@@ -72,22 +70,16 @@ class TopDownDecoder(Decoder):
         normalisation: NormalisationName = "none",
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
-        super().__init__()
         hierarchy = getattr(prior, "hierarchy", None)
         if not isinstance(hierarchy, Hierarchy):
             raise ComponentError(
                 f"expected a prior with levels, got {type(prior).__name__}",
                 remedy="Set `prior: top_down`, or `decoder: mlp`.",
             )
-        self.trunk, self.latent_dim, self.condition_dim = hierarchy.trunk, latent_dim, condition_dim
-        self.output_shape = tuple(output_shape)
-        inputs = self.trunk.state_dims[-1] + self.trunk.sizes[-1]
+        trunk = hierarchy.trunk
         options = BlockOptions(activation, normalisation, dropout, condition_dim)
-        self.blocks = linear_chain(inputs, widths, depth, options)
-        self.output = nn.Linear(widths[-1] if widths else inputs, math.prod(output_shape))
-        self.modulation: Modulation | None = None
-        if condition_dim and not widths:
-            self.modulation = Modulation(width=math.prod(output_shape), condition_dim=condition_dim)
+        super().__init__(trunk.state_dims[-1] + trunk.sizes[-1], output_shape, widths, depth, options)
+        self.trunk, self.latent_dim = trunk, latent_dim
 
     def forward(self, z: Tensor, condition: Tensor | None = None, carry: Tensor | None = None) -> Tensor:
         """Map latents (B, latent_dim) to raw parameters (B, *output_shape).
@@ -100,7 +92,4 @@ class TopDownDecoder(Decoder):
         state = self.trunk.state(z) if carry is None else carry
         last = z[:, -self.trunk.sizes[-1] :]
         h = last if state is None else torch.cat([state, last.to(state.dtype)], dim=-1)
-        raw: Tensor = self.output(self.blocks(h, condition))
-        if self.modulation is not None and condition is not None:
-            raw = self.modulation(raw, condition)
-        return raw.view(-1, *self.output_shape)
+        return self.raw_parameters(h, condition)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 from torch import Tensor
 
+from zoo.priors import Prior
+from zoo.quantisation.autoregressive import AutoregressiveCodes, AutoregressiveNetwork, AutoregressiveVectors
 from zoo.quantisation.distributions import CodeVectors
 
 if TYPE_CHECKING:
@@ -14,20 +16,41 @@ if TYPE_CHECKING:
     from zoo.posteriors import Quantiser
 
 
+class AutoregressivePrior(Prior):
+    """p(k) = Π_i p(k_i | k_<i, y) over the codes of a quantiser, by a network that gives the logits of each code.
+
+    Args:
+        posterior: whose codes these are.
+        network: sees the codes before each, and the condition if there is one.
+        condition_dim: length of the condition vector; 0: the codes do not depend on the labels.
+    """
+
+    discrete: ClassVar[bool] = True
+
+    def __init__(self, posterior: Quantiser, network: AutoregressiveNetwork, condition_dim: int) -> None:
+        super().__init__()
+        self.grid, self.condition_dim, self.network = posterior.grid, condition_dim, network
+
+    def forward(self, inference: Inference) -> AutoregressiveVectors:
+        """Return p(z), with batch shape (), or p(z|y), with batch shape (B,)."""
+        condition = inference.condition if self.condition_dim else None
+        codes = AutoregressiveCodes(self.network, self.grid, condition)
+        return AutoregressiveVectors(codes, quantiser_of(inference))
+
+    def fit_loss(self, inference: Inference, z: Tensor) -> Tensor:
+        """Return −E log p(k) in nats, a scalar, of code numbers that the posterior draws for the batch.
+
+        The posterior knows the numbers of its codes, so none has to be looked up from its vector.
+        """
+        with torch.no_grad():
+            q = inference.posterior
+        assert isinstance(q, CodeVectors)
+        p = inference.prior
+        assert isinstance(p, CodeVectors)
+        log_prob: Tensor = p.codes.log_prob(q.codes.sample())
+        return -log_prob.mean()
+
+
 def quantiser_of(inference: Inference) -> Quantiser:
     """Return the model's posterior, which knows the vector of each code."""
     return cast("Quantiser", inference.model.posterior)
-
-
-def fit_loss_of_codes(inference: Inference) -> Tensor:
-    """Return −E log p(k) in nats, a scalar, of code numbers that the posterior draws for the batch.
-
-    The posterior knows the numbers of its codes, so none has to be looked up from its vector.
-    """
-    with torch.no_grad():
-        q = inference.posterior
-    assert isinstance(q, CodeVectors)
-    p = inference.prior
-    assert isinstance(p, CodeVectors)
-    log_prob: Tensor = p.codes.log_prob(q.codes.sample())
-    return -log_prob.mean()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from einops import rearrange
@@ -11,18 +11,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.errors import ComponentError
-from zoo.priors import Prior
-from zoo.priors._codes import fit_loss_of_codes, quantiser_of
-from zoo.quantisation.autoregressive import AutoregressiveCodes, AutoregressiveNetwork, AutoregressiveVectors
+from zoo.priors._codes import AutoregressivePrior
+from zoo.quantisation.autoregressive import AutoregressiveNetwork
 from zoo.registry import register
 
 if TYPE_CHECKING:
-    from zoo.model.inference import Inference
     from zoo.posteriors import Quantiser
 
 
 @register("prior", "pixelcnn")
-class PixelCnn(Prior):
+class PixelCnn(AutoregressivePrior):
     r"""p(k) = Π_i p(k_i | k_<i, y) over the codes of a map, row by row, by gated convolutions.
 
     Choose it as ``fitted_prior`` of a model with a quantiser, so that samples look like data; or as ``prior``, to learn
@@ -55,8 +53,6 @@ class PixelCnn(Prior):
         torch.Size([5, 16, 2, 2])
     """
 
-    discrete: ClassVar[bool] = True
-
     def __init__(
         self,
         *,
@@ -67,7 +63,6 @@ class PixelCnn(Prior):
         kernel_size: PositiveInt = 5,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
-        super().__init__()
         codebooks = len(posterior.codebook_places)
         if len(posterior.grid) > 2 or codebooks > 1:
             raise ComponentError(
@@ -77,20 +72,10 @@ class PixelCnn(Prior):
             )
         if kernel_size % 2 == 0:
             raise ComponentError(f"expected an odd number, got {kernel_size}", where="kernel_size")
-        self.grid, self.condition_dim = posterior.grid, condition_dim
-        self.network = GatedPixelCnn(
+        network = GatedPixelCnn(
             posterior.codes, posterior.grid, width, depth, kernel_size, condition_dim=condition_dim, dropout=dropout
         )
-
-    def forward(self, inference: Inference) -> AutoregressiveVectors:
-        """Return p(z), with batch shape (), or p(z|y), with batch shape (B,)."""
-        condition = inference.condition if self.condition_dim else None
-        codes = AutoregressiveCodes(self.network, self.grid, condition)
-        return AutoregressiveVectors(codes, quantiser_of(inference))
-
-    def fit_loss(self, inference: Inference, z: Tensor) -> Tensor:
-        """Return −E log p(z) in nats, of codes that the posterior draws."""
-        return fit_loss_of_codes(inference)
+        super().__init__(posterior, network, condition_dim)
 
 
 class GatedPixelCnn(AutoregressiveNetwork):

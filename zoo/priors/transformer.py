@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from einops import rearrange, repeat
@@ -12,18 +12,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.errors import ComponentError
-from zoo.priors import Prior
-from zoo.priors._codes import fit_loss_of_codes, quantiser_of
-from zoo.quantisation.autoregressive import AutoregressiveCodes, AutoregressiveNetwork, AutoregressiveVectors
+from zoo.priors._codes import AutoregressivePrior
+from zoo.quantisation.autoregressive import AutoregressiveNetwork
 from zoo.registry import register
 
 if TYPE_CHECKING:
-    from zoo.model.inference import Inference
     from zoo.posteriors import Quantiser
 
 
 @register("prior", "transformer")
-class TransformerPrior(Prior):
+class TransformerPrior(AutoregressivePrior):
     r"""p(k) = Π_i p(k_i | k_<i, y) over the codes of any grid, by causal attention to all codes before.
 
     Choose it as ``fitted_prior`` of a model with a quantiser, for codes of several codebooks, on several grids, or
@@ -56,8 +54,6 @@ class TransformerPrior(Prior):
         torch.Size([5, 16, 2, 2])
     """
 
-    discrete: ClassVar[bool] = True
-
     def __init__(
         self,
         *,
@@ -68,11 +64,9 @@ class TransformerPrior(Prior):
         heads: PositiveInt = 4,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
-        super().__init__()
         if width % heads:
             raise ComponentError(f"expected a multiple of `heads`, {heads}, got {width}", where="width")
-        self.grid, self.condition_dim = posterior.grid, condition_dim
-        self.network = CausalTransformer(
+        network = CausalTransformer(
             posterior.codes,
             posterior.grid,
             width,
@@ -82,16 +76,7 @@ class TransformerPrior(Prior):
             condition_dim=condition_dim,
             dropout=dropout,
         )
-
-    def forward(self, inference: Inference) -> AutoregressiveVectors:
-        """Return p(z), with batch shape (), or p(z|y), with batch shape (B,)."""
-        condition = inference.condition if self.condition_dim else None
-        codes = AutoregressiveCodes(self.network, self.grid, condition)
-        return AutoregressiveVectors(codes, quantiser_of(inference))
-
-    def fit_loss(self, inference: Inference, z: Tensor) -> Tensor:
-        """Return −E log p(z) in nats, of codes that the posterior draws."""
-        return fit_loss_of_codes(inference)
+        super().__init__(posterior, network, condition_dim)
 
 
 class CausalTransformer(AutoregressiveNetwork):
