@@ -4,61 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-import zoo
-from zoo.decoders import Decoder
-from zoo.encoders import Encoder
+from tests.linear_gaussian import SIGMA, B, W, build, data
 from zoo.model import Model
 
-W = torch.tensor([[1.0, 0.8], [0.3, 0.9], [0.8, 0.6]])
-B = torch.tensor([0.5, -0.2, 0.1])
-SIGMA = 0.7
 M = W.T @ W + SIGMA**2 * torch.eye(2)
 GAP = 0.5 * (M.diagonal().log().sum() - torch.logdet(M))
 """What a diagonal posterior must lose, in nats, for every x."""
 
 
-@pytest.fixture(autouse=True)
-def linear_components() -> None:
-    @zoo.register("encoder", "identity")
-    class Identity(Encoder):
-        def __init__(self, *, data_shape: tuple[int, ...]) -> None:
-            super().__init__()
-            self.features = data_shape[0]
-
-        def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-            return x
-
-    @zoo.register("decoder", "linear_gaussian")
-    class LinearGaussian(Decoder):
-        def __init__(self, *, latent_dim: int) -> None:
-            super().__init__()
-            self.weight, self.bias = nn.Parameter(W.clone(), False), nn.Parameter(B.clone(), False)
-
-        def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-            return z @ self.weight.T + self.bias
-
-
 def make(posterior: str, **objective: object) -> Model:
-    torch.manual_seed(0)
-    return zoo.build(
-        {
-            "objective": {"name": "vae", **objective},
-            "data_shape": [3],
-            "latent_dim": 2,
-            "encoder": "identity",
-            "posterior": {"name": posterior, "floor": 1e-6},
-            "decoder": "linear_gaussian",
-            "likelihood": {"name": "gaussian", "scale": SIGMA},
-        }
-    )
-
-
-def data(n: int) -> Tensor:
-    generator = torch.Generator().manual_seed(1)
-    return torch.randn(n, 2, generator=generator) @ W.T + B + SIGMA * torch.randn(n, 3, generator=generator)
+    return build({"name": posterior, "floor": 1e-6}, "standard_gaussian", **objective)
 
 
 def log_evidence(x: Tensor) -> Tensor:

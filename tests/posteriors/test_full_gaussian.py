@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from zoo.posteriors.diagonal_gaussian import DiagonalGaussian
+from zoo.posteriors.factor_gaussian import FactorGaussian
 from zoo.posteriors.full_gaussian import FullGaussian
 
 
@@ -42,9 +43,10 @@ def test_without_entries_below_the_diagonal_it_is_the_diagonal_posterior() -> No
     assert torch.allclose(full(h).log_prob(z), diagonal(h).log_prob(z), atol=1e-5)
 
 
-def test_it_begins_as_the_diagonal_posterior_and_learns_to_correlate() -> None:
+@pytest.mark.parametrize(("kind", "options"), [(FullGaussian, {}), (FactorGaussian, {"rank": 3})])
+def test_it_begins_as_the_diagonal_posterior_and_learns_to_correlate(kind: type, options: dict[str, int]) -> None:
     torch.manual_seed(0)
-    posterior = FullGaussian(features=8, latent_dim=6)
+    posterior = kind(features=8, latent_dim=6, **options)
     h = torch.ones(256, 8)
     lower = posterior(h).scale_tril
     assert torch.equal(lower, torch.diag_embed(lower.diagonal(dim1=-2, dim2=-1)))

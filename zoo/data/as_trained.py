@@ -14,7 +14,7 @@ from zoo.data.store import MemoryStore, Store
 from zoo.datasets import Collection
 from zoo.errors import DataError
 from zoo.preparation.described import scaling_of
-from zoo.preparation.transforms import Scaling
+from zoo.preparation.transforms import TARGET_RANGES, Scaling
 from zoo.registry import find_component
 from zoo.spec import DataSpec
 from zoo.spec.data_description import DataDescription, SplitDescription
@@ -95,11 +95,10 @@ def trained_scaling(
         return scaling
     if stored_range == theirs:
         return scaling
+    target = TARGET_RANGES.get(like.scaling.name)
+    if target is not None:
+        return Scaling.onto(target, stored_range)
     (low, high), (their_low, their_high) = stored_range, theirs
-    if like.scaling.name == "unit":
-        return Scaling(low, high - low)
-    if like.scaling.name == "symmetric":
-        return Scaling((low + high) / 2, (high - low) / 2)
     gain = (their_high - their_low) / (high - low)
     return scaling.after(gain, their_low - gain * low)
 

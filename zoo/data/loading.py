@@ -21,7 +21,15 @@ from zoo.datasets import Collection, Dataset, ImageDataset, TargetSize
 from zoo.errors import DataError, ZooError
 from zoo.preparation.augmentation import Augmentation
 from zoo.preparation.described import describe_geometry, describe_scaling
-from zoo.preparation.transforms import Binarisation, DynamicDraw, Geometry, Scaling, StaticDraw, Threshold
+from zoo.preparation.transforms import (
+    TARGET_RANGES,
+    Binarisation,
+    DynamicDraw,
+    Geometry,
+    Scaling,
+    StaticDraw,
+    Threshold,
+)
 from zoo.registry import find_component, sources
 from zoo.spec import DataSpec
 from zoo.spec.augment import AugmentSpec
@@ -274,12 +282,10 @@ def _scaling(spec: DataSpec, collection: Collection, train: Store) -> tuple[Scal
             where="data.scale",
             remedy="Use `scale: standardise`, or state the range where the dataset has such an option.",
         )
-    if spec.scale == "none" or bounds is None:
+    target = TARGET_RANGES.get(spec.scale)
+    if target is None or bounds is None:
         return Scaling(), bounds
-    low, high = bounds
-    if spec.scale == "unit":
-        return Scaling(low, high - low), (0.0, 1.0)
-    return Scaling((low + high) / 2, (high - low) / 2), (-1.0, 1.0)
+    return Scaling.onto(target, bounds), target
 
 
 def _binarisation(spec: DataSpec, name: str, part: Part, data_range: tuple[float, float] | None) -> Binarisation | None:

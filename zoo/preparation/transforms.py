@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -92,6 +93,10 @@ class Geometry:
         return F.pad(images, [left, right, top, bottom], value=self.background)
 
 
+TARGET_RANGES: Mapping[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
+"""The scalings that map the range of the stored values onto another one, by name."""
+
+
 @dataclass(frozen=True)
 class Scaling:
     """Maps stored values v to (v - shift) / span, float32.
@@ -107,6 +112,12 @@ class Scaling:
 
     shift: float | Tensor = 0.0
     span: float | Tensor = 1.0
+
+    @classmethod
+    def onto(cls, target: tuple[float, float], stored: tuple[float, float]) -> Scaling:
+        """Return the scaling that maps one range, of stored values, onto another."""
+        (start, end), (low, high) = target, stored
+        return cls((low * end - high * start) / (end - start), (high - low) / (end - start))
 
     def __call__(self, stored: Tensor) -> Tensor:
         """Map (B, *data_shape) of any type to float32, never in the memory of ``stored``."""

@@ -75,10 +75,10 @@ def replacing_together(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
 
 
 def check_replaceable(path: str | Path) -> None:
-    """Refuse to put a file in the place of anything but a file: not of a device, a pipe, a link or a directory.
+    """Refuse to replace anything but a file: a device, a pipe, a link or a directory.
 
     Raises:
-        InputError: names what is there.
+        InputError: the path is one of these; the message says which.
     """
     target = Path(path)
     try:
