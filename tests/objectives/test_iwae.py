@@ -174,3 +174,11 @@ def test_validation_reports_the_bound_itself() -> None:
 def test_what_would_be_wrong_is_refused(options: dict, words: str) -> None:
     with pytest.raises(ComponentError, match=words):
         zoo.build("vae-mlp-2d", objective={"name": "iwae", **options})
+
+
+@pytest.mark.parametrize(("options", "passes"), [({}, 1), ({"gradient": "dreg"}, 1), ({"encoder_groups": 1}, 2)])
+def test_draws_are_decoded_once_for_each_gradient_that_needs_it(options: dict, passes: int) -> None:
+    model, calls = make(num_samples=4, **options), []
+    model.decoder.register_forward_hook(lambda *_: calls.append(1))
+    model.loss(linear_gaussian.data(3)).total.backward()
+    assert len(calls) == passes

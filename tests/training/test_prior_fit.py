@@ -133,3 +133,12 @@ def test_a_fit_is_as_the_training_but_for_what_names_the_model() -> None:
     )
     assert fit_spec(train, None) == TrainSpec(epochs=7, clip_norm=3.0)
     assert fit_spec(train, TrainSpec(epochs=2)) == TrainSpec(epochs=2)
+
+
+@pytest.mark.parametrize("prior", [GAUSSIAN, {"name": "pixelcnn", "width": 8, "depth": 1}])
+def test_a_batch_is_encoded_once(prior: Any) -> None:
+    preset = "vqvae-conv-16d" if prior["name"] == "pixelcnn" else "vae-mlp-2d"
+    model, calls = zoo.build(preset, data_shape=(1, 8, 8), fitted_prior=prior).eval(), []
+    model.encoder.register_forward_hook(lambda *_: calls.append(1))
+    PriorFit(model)(torch.rand(4, 1, 8, 8))
+    assert len(calls) == 1

@@ -79,6 +79,12 @@ class Inference:
         """Return the same knowledge of the batch, from which everything is computed anew."""
         return Inference(self.model, self.x, self.labels, self.mask, fitted=self.fitted)
 
+    def under_fitted_prior(self) -> Inference:
+        """Return the same knowledge with the fitted prior as p(z); the features and q(z|x) are not computed again."""
+        other = Inference(self.model, self.x, self.labels, self.mask, fitted=True)
+        vars(other).update({name: vars(self)[name] for name in ("features", "posterior") if name in vars(self)})
+        return other
+
     def condition_of(self, role: str) -> Tensor | None:
         """Return the condition vectors as a part sees them: None if it was built without."""
         return self.condition if self.model.is_conditioned(role) else None

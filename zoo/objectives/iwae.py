@@ -9,6 +9,7 @@ from einops import rearrange
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
+from zoo.model.latents import LatentSamples
 from zoo.nn.frozen import frozen
 from zoo.objectives import LatentObjective, StepLoss, impossible, regularised
 from zoo.objectives._checks import check_has_density
@@ -16,7 +17,7 @@ from zoo.registry import register
 from zoo.utils.precision import full_precision
 
 if TYPE_CHECKING:
-    from zoo.model import Inference, LatentSamples, Model
+    from zoo.model import Inference, Model
     from zoo.spec.model import ModelSpec
 
 
@@ -101,18 +102,21 @@ class Iwae(LatentObjective):
 
     def loss(self, model: Model, inference: Inference) -> StepLoss:
         """Return the negative bound in nats, with ``bound``, ``elbo``, ``reconstruction`` and ``kl`` as terms."""
-        samples = inference.draw(self.num_samples * self.groups)
-        log_weights = samples.log_weights
-        with full_precision(samples.z):
-            bound = self._bound(log_weights, self.groups).mean()
-            reconstruction = -samples.log_likelihood.detach().mean()
-            kl = samples.log_ratio.detach().mean()
-        total = bound
-        if self.training and not (self.gradient == "plain" and self.encoder_groups is None):
-            surrogate = self._surrogate(samples)
+        drawn = inference.draw(self.num_samples * self.groups)
+        weighed, surrogate = drawn, None
+        if self.training and self.encoder_groups is not None:
+            weighed, surrogate = self._apart(drawn)
+        elif self.training and self.gradient != "plain":
+            weighed = _along_path(drawn, inference)
+            surrogate = self._reparameterised(weighed, self.groups) if self.gradient == "dreg" else None
+        with full_precision(drawn.z):
+            total = bound = self._bound(weighed.log_weights, self.groups).mean()
+            reconstruction = -weighed.log_likelihood.detach().mean()
+            kl = weighed.log_ratio.detach().mean()
+        if surrogate is not None:
             total = bound.detach() + surrogate - surrogate.detach()
         terms = {"bound": bound.detach(), "elbo": -(reconstruction + kl), "reconstruction": reconstruction, "kl": kl}
-        return regularised(samples, -total, terms)
+        return regularised(drawn, -total, terms)
 
     def _bound(self, log_weights: Tensor, groups: int) -> Tensor:
         """Return the bound of each example, (B,), from log-weights (M K, B)."""
@@ -120,28 +124,35 @@ class Iwae(LatentObjective):
         bound = (grouped.logsumexp(1) - math.log(grouped.shape[1])).mean(0)
         return (1 - self.elbo) * bound + self.elbo * log_weights.mean(0)
 
-    def _surrogate(self, samples: LatentSamples) -> Tensor:
-        """Return a scalar whose gradient estimates that of the bound; its value means nothing."""
-        if self.encoder_groups is None:
-            return self._estimate(samples, samples.inference, self.groups)
-        # The decoder and the prior learn from draws that are cut off from the encoder, the encoder from draws that
-        # pass through a decoder and a prior whose parameters are fixed.
-        model = samples.inference.model
+    def _apart(self, drawn: LatentSamples) -> tuple[LatentSamples, Tensor]:
+        """Return draws that are cut off from the encoder, and a scalar whose gradient is that of all parts.
+
+        The decoder and the prior learn from those draws, the encoder from draws that pass through a decoder and a prior
+        whose parameters are fixed.
+        """
+        inference = drawn.inference
+        model = inference.model
         with frozen(model.encoder, model.posterior):
-            log_weights = samples.inference.afresh().log_joint(samples.z.detach()) - samples.log_q.detach()
-            others = self._bound(log_weights, self.groups).mean()
+            weighed = LatentSamples(inference.afresh(), drawn.z.detach(), drawn.log_q.detach())
+            others = self._bound(weighed.log_weights, self.groups).mean()
         # The draws carry the encoder's gradient to the labels' vectors already.
         shared = () if model.label_embedding is None else (model.label_embedding,)
         with frozen(model.decoder, model.likelihood, model.latent_prior, *shared):
-            return others + self._estimate(samples, samples.inference.afresh(), self.encoder_groups)
+            return weighed, others + self._of_encoder(drawn, inference.afresh())
 
-    def _estimate(self, samples: LatentSamples, inference: Inference, groups: int) -> Tensor:
+    def _of_encoder(self, drawn: LatentSamples, inference: Inference) -> Tensor:
+        assert self.encoder_groups is not None
         if self.gradient == "plain":
-            return self._bound(inference.log_joint(samples.z) - samples.log_q, groups).mean()
-        z = samples.z.view_as(samples.z)
-        log_weights = inference.log_joint(z) - samples.inference.path_log_q(z)
-        if self.gradient == "stl":
-            return self._bound(log_weights, groups).mean()
+            log_weights = LatentSamples(inference, drawn.z, drawn.log_q).log_weights
+            return self._bound(log_weights, self.encoder_groups).mean()
+        weighed = _along_path(drawn, inference)
+        if self.gradient == "dreg":
+            return self._reparameterised(weighed, self.encoder_groups)
+        return self._bound(weighed.log_weights, self.encoder_groups).mean()
+
+    def _reparameterised(self, weighed: LatentSamples, groups: int) -> Tensor:
+        """Return a scalar whose gradient estimates that of the bound; its value means nothing."""
+        z, log_weights = weighed.z, weighed.log_weights
         grouped = rearrange(log_weights.detach(), "(m k) b -> m k b", m=groups)
         share = rearrange(grouped.softmax(1), "m k b -> (m k) b")
         # d bound / d log w for the parameters of decoder and prior; for z, each share counts twice.
@@ -152,3 +163,10 @@ class Iwae(LatentObjective):
             factor = (weight_of_z / weight.clamp_min(1e-38)).reshape(weight.shape + (1,) * (z.ndim - 2))
             z.register_hook(lambda gradient: gradient * factor)
         return (weight * log_weights).sum(0).mean()
+
+
+def _along_path(drawn: LatentSamples, inference: Inference) -> LatentSamples:
+    """Return the same draws, with log q(z|x) whose gradient reaches z but not the parameters of q."""
+    # A view, so that a hook on it does not change the gradient of what else was computed from the draws.
+    z = drawn.z.view_as(drawn.z)
+    return LatentSamples(inference, z, drawn.inference.path_log_q(z))

@@ -45,9 +45,10 @@ class PriorFit(nn.Module):
     def forward(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> StepLoss:
         """Return the prior's loss on latents of a batch, −log p(z) in nats unless the prior says otherwise."""
         (model,) = self._models
+        inference = model.inference(x, labels, mask)
         with torch.no_grad():
-            z = model.inference(x, labels, mask).draw(reparameterised=False).z
-        loss = self.prior.fit_loss(model.inference(x, labels, mask, fitted=True), z)
+            z = inference.draw(reparameterised=False).z
+        loss = self.prior.fit_loss(inference.under_fitted_prior(), z)
         return StepLoss(loss, {}, {})
 
     def training_parameters(self) -> dict[str, nn.Parameter]:
