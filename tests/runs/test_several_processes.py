@@ -26,6 +26,7 @@ train: {epochs: 3, batch_size: 64, precision: fp32, device: cpu, clip_norm: 1.0,
 evaluate: {metrics: [mse], figures: [loss]}
 """
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+REPOSITORY = Path(__file__).parents[2]  # a script is started in its own folder, and imports what the tests share
 ACCELERATE = [
     *(sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"),  # with --cpu it would start one process
     *("--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"),
@@ -42,7 +43,7 @@ def launch(count: int, *arguments: object, launcher: str = "torchrun", module: b
     """Start ``python -m zoo``, or a script, in so many processes."""
     program = [*TORCHRUN, str(count)] if launcher == "torchrun" else [*ACCELERATE, f"--num_processes={count}"]
     command = [*program, *(["-m", "zoo"] if module else []), *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     )
