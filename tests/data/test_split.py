@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.data import Split
+from zoo.data import Split, load_data, split_of_tensor
 from zoo.errors import DataError
 
 
@@ -128,3 +128,26 @@ def test_the_gpu_gives_the_same_batches(prepare, images, labels, streamed, optio
             assert batch.x.device.type == batch.labels.device.type == "cuda"
             assert torch.allclose(batch.x.cpu(), known.x, atol=1e-6)
             assert torch.equal(batch.labels.cpu(), known.labels)
+
+
+@pytest.mark.parametrize("limit", [1024, 0], ids=["held", "streamed"])
+def test_examples_keep_the_names_of_their_files_through_every_cut(tmp_path, limit):
+    from PIL import Image
+
+    for kind in ("cat", "dog"):
+        (tmp_path / kind).mkdir()
+        for number in range(10):
+            Image.new("L", (2, 2), number if kind == "cat" else 100 + number).save(tmp_path / kind / f"{number}.png")
+    data = load_data(
+        {"name": "image_folder", "root": str(tmp_path), "channels": 1, "in_memory_limit_mb": limit, "workers": 0}
+    )
+    seen = []
+    for split in (data.train, data.validation, data.test):
+        order = torch.randperm(len(split))
+        names = split.to("cpu").for_training().names(order)
+        greys = (255 * split.examples(order)[:, 0, 0, 0]).round().long()
+        assert names == [f"{'cat' if grey < 100 else 'dog'}/{grey % 100}.png" for grey in greys.tolist()]
+        assert [int(grey // 100) * 10 + int(grey % 100) for grey in greys] == split.positions[order].tolist()
+        seen += names
+    assert len(set(seen)) == 20
+    assert split_of_tensor(torch.rand(3, 2)).names(torch.arange(3)) is None

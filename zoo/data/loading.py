@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ from zoo.preparation.transforms import (
     StaticDraw,
     Threshold,
 )
-from zoo.registry import find_component, sources
+from zoo.registry import find_component, sources, usable_components
 from zoo.spec import DataSpec
 from zoo.spec.augment import AugmentSpec
 from zoo.spec.data_description import (
@@ -227,15 +227,35 @@ def _describe(
 
 
 def _check_name(name: str) -> None:
-    path = Path(name)
-    if not name or name in sources("dataset") or not (path.suffix or "/" in name or path.exists()):
+    if not looks_like_path(name):
         return
-    reader, option = ("image_folder", "root") if path.is_dir() else ("arrays", "path")
+    reader = spec_for_path(name) or {"name": "arrays", "path": name}
+    options = ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in reader.items())
     raise DataError(
         f"expected the name of a dataset, got {name!r}, which looks like a path",
         where="data.name",
-        remedy=f"Write `{{name: {reader}, {option}: {json.dumps(name, ensure_ascii=False)}}}` in its place.",
+        remedy=f"Write `{{{options}}}` in its place.",
     )
+
+
+def looks_like_path(name: str) -> bool:
+    """Whether a text is more likely the path of a file or folder than the name of a dataset."""
+    path = Path(name)
+    return bool(name) and name not in sources("dataset") and bool(path.suffix or "/" in name or path.exists())
+
+
+def spec_for_path(path: str) -> dict[str, Any] | None:
+    """Return the dataset that reads a file or folder, with the options for it; None if there is none.
+
+    Example:
+        >>> spec_for_path("measurements.npy")
+        {'name': 'arrays', 'path': 'measurements.npy'}
+    """
+    for name, component in usable_components("dataset").items():
+        options = cast("type[Dataset]", component).options_for(path)
+        if options is not None:
+            return {"name": name, **options}
+    return None
 
 
 def _geometry(spec: DataSpec, collection: Collection, shape: tuple[int, ...]) -> Geometry:
@@ -255,13 +275,15 @@ def _store(collection: Collection, part: Part, geometry: Geometry, workers: int)
     stored = collection.splits[part.stored]
     labels = None if stored.labels is None else stored.labels[part.positions]
     if not isinstance(stored.examples, Tensor):
-        cpu = torch.device("cpu")
-        return StreamedStore(stored.examples, labels, part.positions, geometry=geometry, workers=workers, device=cpu)
+        cpu, names = torch.device("cpu"), stored.names
+        return StreamedStore(
+            stored.examples, labels, part.positions, geometry=geometry, workers=workers, device=cpu, names=names
+        )
     whole = len(part.positions) == len(stored.examples)
     examples = stored.examples if whole else stored.examples[part.positions]
     if geometry.changes:
         examples = torch.cat([geometry(rows) for rows in torch.split(examples, _ROWS_AT_ONCE)])
-    return MemoryStore(examples.contiguous(), labels, part.positions)
+    return MemoryStore(examples.contiguous(), labels, part.positions, names=stored.names)
 
 
 def _augmentation(spec: DataSpec, geometry: Geometry, shape: tuple[int, ...]) -> Augmentation | None:
@@ -320,4 +342,5 @@ def _split(
     # What never changes is drawn here once, so that an epoch pays for a gather and a conversion alone.
     prepared = Split(info, store, scaling, binarisation).batches(_ROWS_AT_ONCE)
     bits = torch.cat([batch.x.to(torch.uint8) for batch in prepared])
-    return Split(info, MemoryStore(bits, store.labels, store.positions), Scaling(), None, class_numbers)
+    drawn = MemoryStore(bits, store.labels, store.positions, names=store.names)
+    return Split(info, drawn, Scaling(), None, class_numbers)

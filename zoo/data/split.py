@@ -74,6 +74,16 @@ class Split:
         return self._numbered(self._store.labels)
 
     @property
+    def positions(self) -> Tensor:
+        """Where each example stands (N,), int64, in the split that the dataset stores: its row number from 0."""
+        return self._store.positions.cpu()
+
+    def names(self, indices: Tensor) -> list[str] | None:
+        """Return the names of the examples at ``indices`` (B,), such as those of files; None if they have none."""
+        names = self._store.names
+        return None if names is None else [names[place] for place in self.positions[indices.cpu()].tolist()]
+
+    @property
     def device(self) -> torch.device:
         """The device of the batches, unless another is given."""
         return self._store.device

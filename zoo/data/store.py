@@ -43,10 +43,12 @@ class Store(ABC):
     Attributes:
         positions: (N,) index of each example in the split that the dataset stores.
         labels: (N,) int64, or None.
+        names: the name of each example in the split that the dataset stores, by its position; None without names.
     """
 
     positions: Tensor
     labels: Tensor | None
+    names: Sequence[str] | None
 
     @property
     @abstractmethod
@@ -74,9 +76,14 @@ class MemoryStore(Store):
     """Examples in one tensor: a batch is one gather, without a loader or a loop over examples."""
 
     def __init__(
-        self, examples: Tensor, labels: Tensor | None, positions: Tensor, augmentation: Augmentation | None = None
+        self,
+        examples: Tensor,
+        labels: Tensor | None,
+        positions: Tensor,
+        augmentation: Augmentation | None = None,
+        names: Sequence[str] | None = None,
     ) -> None:
-        self.examples, self.labels, self.positions = examples, labels, positions
+        self.examples, self.labels, self.positions, self.names = examples, labels, positions, names
         self._augmentation = augmentation
 
     @property
@@ -100,11 +107,12 @@ class MemoryStore(Store):
         return self._changed(StoredBatch(examples, labels, positions))
 
     def augmented(self, augmentation: Augmentation) -> MemoryStore:
-        return MemoryStore(self.examples, self.labels, self.positions, augmentation)
+        return MemoryStore(self.examples, self.labels, self.positions, augmentation, self.names)
 
     def to(self, device: torch.device) -> MemoryStore:
         labels = None if self.labels is None else self.labels.to(device)
-        return MemoryStore(self.examples.to(device), labels, self.positions.to(device), self._augmentation)
+        examples, positions = self.examples.to(device), self.positions.to(device)
+        return MemoryStore(examples, labels, positions, self._augmentation, self.names)
 
     def _changed(self, batch: StoredBatch) -> StoredBatch:
         if self._augmentation is None:
@@ -128,8 +136,9 @@ class StreamedStore(Store):
         workers: int,
         device: torch.device,
         augmentation: Augmentation | None = None,
+        names: Sequence[str] | None = None,
     ) -> None:
-        self.labels, self.positions = labels, positions
+        self.labels, self.positions, self.names = labels, positions, names
         self._reader = _Reader(source, geometry, augmentation)
         self._workers, self._device = workers, device
         self._loaders: dict[tuple[int, bool], _Loader] = {}
@@ -165,6 +174,7 @@ class StreamedStore(Store):
             workers=self._workers,
             device=device,
             augmentation=augmentation,
+            names=self.names,
         )
 
     def _read(self, parts: Sequence[Tensor], *, pinned: bool) -> Iterator[_Read]:

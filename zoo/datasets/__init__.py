@@ -53,10 +53,12 @@ class Stored:
         examples: (N, *data_shape) tensor, uint8 for images and float32 for the rest, or an
             :class:`Indexable`.
         labels: (N,) int64 tensor of class numbers from 0, or None.
+        names: N names, such as those of files, by which people know the examples; None: they are known by their row.
     """
 
     examples: Tensor | Indexable
     labels: Tensor | None = None
+    names: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -102,6 +104,19 @@ class Dataset(ABC):
     """
 
     path_options: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def options_for(cls, path: str) -> dict[str, Any] | None:
+        """Return the options with which the dataset reads a file or folder, or None if it does not read such.
+
+        It decides which dataset reads a bare path, such as ``--data photos``.
+
+        Example:
+            >>> from zoo.datasets.arrays import Arrays
+            >>> Arrays.options_for("table.npz"), Arrays.options_for("notes.txt")
+            ({'path': 'table.npz'}, None)
+        """
+        return None
 
     @abstractmethod
     def load(self, note: Callable[[str], None]) -> Collection:

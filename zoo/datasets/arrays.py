@@ -67,6 +67,11 @@ class Arrays(Dataset):
     path_options = ("path",)
 
     @classmethod
+    def options_for(cls, path: str) -> dict[str, Any] | None:
+        """Return the option for an ``.npy``, ``.npz`` or ``.safetensors`` file."""
+        return {"path": path} if path.lower().endswith((".npy", ".npz", ".safetensors")) else None
+
+    @classmethod
     def with_absolute_paths(cls, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """Return options in which relative paths start from ``folder``: the labels too, where they are a file."""
         changed = super().with_absolute_paths(options, folder)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -89,6 +91,11 @@ class ImageFolder(ImageDataset):
 
     path_options = ("root",)
 
+    @classmethod
+    def options_for(cls, path: str) -> dict[str, Any] | None:
+        """Return the option for a folder."""
+        return {"root": path} if Path(path).expanduser().is_dir() else None
+
     def __init__(
         self,
         *,
@@ -167,6 +174,15 @@ class ImageFolder(ImageDataset):
         places = [ImagePlace(file, label=label) for file, label in zip(split.files, labels, strict=True)]
         return expand_frames(places, self._on_error, skipped) if self._format.frames == "all" else places
 
+    def _names(self, places: Sequence[ImagePlace]) -> list[str]:
+        """Return the files as they are called below the folder, with their frames where a file has several."""
+        root = Path(self._root).expanduser().absolute()
+        several = {place.file for place in places if place.frame}
+        return [
+            Path(place.file).relative_to(root).as_posix() + (f"#{place.frame}" if place.file in several else "")
+            for place in places
+        ]
+
     def _shape(self, places: Mapping[str, Sequence[ImagePlace]], form: ImageFormat) -> tuple[int, int, int]:
         if form.target is not None:
             return form.channels, form.target.height, form.target.width
@@ -178,14 +194,14 @@ class ImageFolder(ImageDataset):
         for place, image in apply_to_all(reader.image, reader.places, self._on_error, skipped):
             images[len(kept)] = image
             kept.append(place)
-        return kept, Stored(images[: len(kept)], _labels(kept))
+        return kept, Stored(images[: len(kept)], _labels(kept), self._names(kept))
 
     def _streamed(self, reader: ImageReader, skipped: Skipped) -> tuple[list[ImagePlace], Stored]:
         # A wrong file is better found now, from the headers, than hours into training. Which files are to be left out
         # is known only when all of each has been decoded.
         check = reader.image if self._on_error == "skip" else reader.check_header
         kept = [place for place, _ in apply_to_all(check, reader.places, self._on_error, skipped)]
-        return kept, Stored(ImageReader(kept, reader.form, reader.shape), _labels(kept))
+        return kept, Stored(ImageReader(kept, reader.form, reader.shape), _labels(kept), self._names(kept))
 
 
 def _check_rest(splits: Mapping[str, Stored], class_names: Sequence[str]) -> None:
