@@ -105,6 +105,33 @@ def is_diagonal(distribution: Distribution) -> TypeGuard[Independent]:
     )
 
 
+def aggregate_log_densities(q: Independent, z: Tensor, log_weights: Tensor | float) -> tuple[Tensor, Tensor]:
+    """Return the log-densities of points under a mixture of posteriors q(z|x_j), and of each of their latents.
+
+    With weights of 1/N over N posteriors it is the aggregate posterior q(z) = (1/N) Σ_n q(z|x_n), whose marginals are
+    mixtures as well.
+
+    Args:
+        q: N posteriors, each a product over d latents.
+        z: (B, *event_shape) points.
+        log_weights: (B, N) log-weights of the posteriors for each point, or one number for all.
+
+    Returns:
+        log q(z), (B,), and log q(z_l), (B, d), in nats.
+
+    Example:
+        >>> import math
+        >>> q = Independent(Normal(torch.tensor([[0.0, 0.0], [9.0, 9.0]]), 1.0), 1)
+        >>> log_q, log_q_of_latents = aggregate_log_densities(q, torch.zeros(1, 2), -math.log(2))
+        >>> log_q + math.log(2), log_q_of_latents + math.log(2)
+        (tensor([-1.8379]), tensor([[-0.9189, -0.9189]]))
+    """
+    of_latents = q.base_dist.log_prob(z.unsqueeze(1)).flatten(2)
+    weights = log_weights if isinstance(log_weights, float) else log_weights.unsqueeze(-1)
+    joint = of_latents.sum(-1, keepdim=True) + weights
+    return joint.squeeze(-1).logsumexp(1), (of_latents + weights).logsumexp(1)
+
+
 @register_kl(Independent, MultivariateNormal)
 def _kl_diagonal_full(q: Independent, p: MultivariateNormal) -> Tensor:
     normal = _vector(q)

@@ -13,6 +13,7 @@ KNOWN = {
     "gelu": F.gelu,
     "silu": F.silu,
     "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
     "elu": F.elu,
     "leaky_relu": lambda x: torch.where(x > 0, x, 0.2 * x),
 }

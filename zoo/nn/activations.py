@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import nn
 
-ActivationName = Literal["relu", "gelu", "silu", "tanh", "elu", "leaky_relu"]
+ActivationName = Literal["relu", "gelu", "silu", "tanh", "elu", "leaky_relu", "sigmoid"]
 """The names that a component's option ``activation`` takes."""
 
 _ACTIVATIONS: Mapping[ActivationName, Callable[[], nn.Module]] = {
@@ -17,6 +17,7 @@ _ACTIVATIONS: Mapping[ActivationName, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
     "elu": nn.ELU,
     "leaky_relu": lambda: nn.LeakyReLU(0.2),
+    "sigmoid": nn.Sigmoid,
 }
 
 
@@ -24,7 +25,8 @@ def activation(name: ActivationName) -> nn.Module:
     """Return the pointwise nonlinearity called ``name``.
 
     ``relu`` is the fastest. ``silu``, ``gelu`` and ``elu`` are smooth, for decoders whose derivatives matter.
-    ``leaky_relu`` has the slope 0.2 below zero, which is usual in convolutional generators. ``tanh`` is bounded.
+    ``leaky_relu`` has the slope 0.2 below zero, which is usual in convolutional generators. ``tanh`` and
+    ``sigmoid`` are bounded.
 
     Source:
         Radford, Metz & Chintala (2016), Unsupervised Representation Learning with DCGANs, section 3.

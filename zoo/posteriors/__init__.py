@@ -71,6 +71,9 @@ class Posterior(nn.Module, ABC):
         density: ``any``: log q(z|x) is known at any z. ``drawn``: at its own draws only. ``none``: a point.
         discrete: whether log q(z|x) is with respect to counting rather than volume.
         deterministic: whether all draws for an x are the same, so that one is as good as many.
+        factorised: whether q(z|x) is an ``Independent`` over its latents, whose ``base_dist`` has the density of each.
+        has_moments: whether q(z|x) knows its ``mean`` and covariance exactly: ``covariance_matrix``, or ``variance``
+            where latents are uncorrelated given x.
         manifold: the space that latents lie in, which the prior shares.
         latent_shape: shape of the latents of one example; ``(latent_dim,)`` if a class does not set it.
     """
@@ -78,6 +81,8 @@ class Posterior(nn.Module, ABC):
     density: ClassVar[Density] = "any"
     discrete: ClassVar[bool] = False
     deterministic: ClassVar[bool] = False
+    factorised: ClassVar[bool] = False
+    has_moments: ClassVar[bool] = False
     manifold: ClassVar[Manifold] = "euclidean"
     latent_shape: tuple[int, ...]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field, PositiveInt
@@ -47,6 +47,8 @@ class FactorGaussian(Posterior):
     """
 
     _below: Tensor
+
+    has_moments: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -36,6 +36,7 @@ class FullGaussian(Posterior):
         (torch.Size([5, 3]), torch.Size([5]))
     """
 
+    has_moments: ClassVar[bool] = True
     _below: Tensor
 
     def __init__(self, *, features: int, latent_dim: int, floor: Annotated[float, Field(gt=0)] = 1e-4) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 from torch import Tensor
@@ -41,6 +41,9 @@ class GaussianMap(Posterior):
         >>> q.rsample().shape, q.log_prob(q.mean).shape
         (torch.Size([5, 3, 4, 4]), torch.Size([5]))
     """
+
+    factorised: ClassVar[bool] = True
+    has_moments: ClassVar[bool] = True
 
     def __init__(
         self, *, feature_shape: tuple[int, ...], latent_dim: int, floor: Annotated[float, Field(gt=0)] = 1e-4

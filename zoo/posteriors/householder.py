@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field, PositiveInt
@@ -104,6 +104,8 @@ class Householder(Posterior):
         >>> q.rsample().shape, q.entropy().shape
         (torch.Size([5, 3]), torch.Size([5]))
     """
+
+    has_moments: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ class Point(Posterior):
     """
 
     density: ClassVar[Density] = "none"
+    has_moments: ClassVar[bool] = True
 
     def __init__(self, *, features: int, latent_dim: int) -> None:
         super().__init__()

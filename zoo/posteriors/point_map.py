@@ -36,6 +36,7 @@ class PointMap(Posterior):
     """
 
     density: ClassVar[Density] = "none"
+    has_moments: ClassVar[bool] = True
 
     def __init__(self, *, feature_shape: tuple[int, ...], latent_dim: int) -> None:
         super().__init__()

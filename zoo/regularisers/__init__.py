@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from zoo.errors import ComponentError
 from zoo.nn.weight import ScheduledWeight
 from zoo.spec.schedule import WeightSchedule
 
@@ -56,3 +57,23 @@ class Regulariser(nn.Module, ABC):
         Raises:
             ComponentError: names both, and what to use instead.
         """
+
+
+def check_has_moments(regulariser: str, spec: ModelSpec, model: Model, instead: str) -> None:
+    """Refuse a posterior that does not know its mean and covariance exactly.
+
+    Args:
+        regulariser: the name of the one that needs them.
+        instead: what to use instead, a sentence.
+
+    Raises:
+        ComponentError: names both.
+    """
+    if not model.posterior.has_moments:
+        name = spec.posterior.name if spec.posterior else "none"
+        raise ComponentError(
+            f"regulariser {regulariser!r} needs the mean and the covariance of q(z|x), which the posterior {name!r} "
+            "does not know exactly",
+            where="model.posterior",
+            remedy=instead,
+        )
