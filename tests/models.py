@@ -34,7 +34,11 @@ SIZES: Mapping[str, Mapping[str, Any]] = {
         "gumbel": {"codes": 8},
     },
     "network": {"unet": {"channels": [4, 8]}},
-    "regulariser": {"total_correlation_critic": {"width": 8, "depth": 2}},
+    "regulariser": {
+        "total_correlation_critic": {"width": 8, "depth": 2},
+        "code_critic": {"width": 8},
+        "data_critic": {"channels": [4, 8], "width": 8},
+    },
 }
 """Options that keep components small; those of a component that is not there are not used."""
 

@@ -19,6 +19,8 @@ from zoo.spec import TrainSpec
 from zoo.spec.component import ComponentSpec
 from zoo.training.optimizers import parameter_groups
 from zoo.training.resolve import resolve_training
+from zoo.training.turn import make_turns
+from zoo.utils.distributed import ProcessGroup
 
 CRITIC = {"name": "total_correlation_critic", "weight": 5.0, "width": 16, "depth": 1}
 TWO = {"regularisers": {"tc": CRITIC, "other": {**CRITIC, "weight": 1.0}}}
@@ -134,6 +136,53 @@ def test_gradients_are_on_again_after_training(digits: Data) -> None:
     assert not any(p.requires_grad for p in run.model.adversaries()["tc"].parameters())
     run.run()
     assert all(p.requires_grad for p in run.model.parameters())
+
+
+class HalfFrozen(Adversary):
+    """Follows the mean of the latents from a centre that it must not move, nor leave without gradients of others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.centre = nn.Parameter(torch.full((2,), 0.5), requires_grad=False)
+        self.threshold = nn.Parameter(torch.zeros(2))
+
+    def forward(self, *evidence: Tensor) -> Tensor:
+        return (evidence[0] - self.centre - self.threshold).square().sum(1).mean()
+
+
+def test_frozen_parameters_of_an_adversary_stay_frozen(digits: Data) -> None:
+    @zoo.register("regulariser", "half_frozen")
+    class Follower(Regulariser):
+        def __init__(self) -> None:
+            super().__init__(0.0)
+            self.adversary = HalfFrozen()
+
+        def forward(self, samples: Any) -> Tensor:
+            return (samples.z - self.adversary.threshold).square().mean()
+
+        def evidence(self, samples: Any) -> tuple[Tensor, ...]:
+            return (samples.z[0],)
+
+    run, recorded = trainer(digits, model={"regularisers": {"f": "half_frozen"}}, epochs=1)
+    adversary = run.model.regularisers["f"].adversary
+    during: list[bool] = []
+    adversary.register_forward_hook(lambda *_: during.append(adversary.centre.requires_grad))
+    run.run()
+    assert during
+    assert not any(during)
+    assert torch.equal(adversary.centre, torch.full((2,), 0.5))
+    assert not torch.equal(adversary.threshold.detach(), torch.zeros(2))
+    assert (adversary.centre.requires_grad, adversary.threshold.requires_grad) == (False, True)
+    assert {name for name in recorded.states[-1].tensors if name.startswith("turn.f.")} == {
+        f"turn.f.0.{name}" for name in ("exp_avg", "exp_avg_sq", "step")
+    }
+
+
+def test_an_adversary_without_anything_to_train_is_refused(digits: Data) -> None:
+    model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), **ONE)
+    model.adversaries()["tc"].requires_grad_(False)
+    with pytest.raises(RecipeError, match=r"train\.turns\.tc: the adversary has no parameter that requires gradients"):
+        make_turns(model, resolve_training(TrainSpec(), model), ProcessGroup.here(torch.device("cpu")), [])
 
 
 def test_turns_come_every_so_many_steps(digits: Data, follower: str) -> None:

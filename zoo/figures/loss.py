@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.ticker import MaxNLocator
@@ -29,14 +29,13 @@ class LossCurves(Figure):
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a panel for each term."""
-        return plot_loss(context.history, context.model.objective.unit)
+        return plot_loss(context.history, context.model.unit_of)
 
 
-def plot_loss(history: Sequence[Mapping[str, Any]], unit: str) -> MatplotlibFigure:
+def plot_loss(history: Sequence[Mapping[str, Any]], unit_of: Callable[[str], str | None]) -> MatplotlibFigure:
     """Plot the terms of an epoch record over the epochs, a panel each, then the losses of adversaries."""
     terms: list[tuple[str, str, tuple[str, ...]]] = [
-        (name, unit if name == unit else f"{name.replace('_', ' ')} [{unit}]", ("train", "validation"))
-        for name in history[0]["train"]
+        (name, _label(name, unit_of(name)), ("train", "validation")) for name in history[0]["train"]
     ]
     terms += [
         (name, f"loss of the adversary {name.replace('_', ' ')}", ("adversaries",))
@@ -60,3 +59,8 @@ def plot_loss(history: Sequence[Mapping[str, Any]], unit: str) -> MatplotlibFigu
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), fontsize="small")
     return figure
+
+
+def _label(name: str, unit: str | None) -> str:
+    words = name.replace("_", " ").replace(".", " ")
+    return words if unit in (None, words) else f"{words} [{unit}]"

@@ -60,6 +60,18 @@ class LatentSamples:
         return self.inference.decode(self.z, self.carry)
 
     @once
+    def prior_draws(self) -> Tensor:
+        """A draw of p(z) for each example, (B, *latent_shape), without a gradient."""
+        p = self.p
+        draws: Tensor = p.sample() if len(p.batch_shape) else p.sample(self.z.shape[1:2])
+        return draws
+
+    @once
+    def generated(self) -> Distribution:
+        """p(x|z) at :attr:`prior_draws`, with batch shape (B,): what the model makes up."""
+        return self.inference.decode(self.prior_draws)
+
+    @once
     def log_likelihood(self) -> Tensor:
         """log p(x|z), (K, B)."""
         return self.inference.log_likelihood(self.data)

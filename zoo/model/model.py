@@ -184,6 +184,23 @@ class Model(nn.Module):
             if id(parameter) not in theirs and not name.startswith("fitted_prior.")
         }
 
+    def unit_of(self, term: str) -> str | None:
+        """Return the unit of a term of the loss, or of the whole (``"loss"``); None if it has none.
+
+        The whole has a unit if all its terms have the same.
+
+        Example:
+            >>> import zoo
+            >>> model = zoo.build("vae-mlp-2d", regularisers={"mmd": "mmd"})
+            >>> model.unit_of("kl"), model.unit_of("mmd"), model.unit_of("loss")
+            ('nats', None, None)
+        """
+        own = self.objective.unit
+        units = {key: regulariser.unit for key, regulariser in self.terms_of_latents()}
+        if term == "loss":
+            return own if all(unit == own for unit in units.values()) else None
+        return units.get(term.partition(".")[0], own)
+
     def higher_is_better(self, term: str) -> bool:
         """Say whether a term of the loss is a bound, which improves as it rises."""
         return term in self.objective.bounds

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +13,9 @@ from torch.nn import functional as F
 
 from zoo.errors import ComponentError
 from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions, linear_chain
+from zoo.nn.blocks import Block, BlockOptions, Chain, linear_chain
+from zoo.nn.checks import check_map_shape
+from zoo.nn.maps import halve, halvings
 from zoo.utils.precision import at_least_float32
 
 
@@ -37,48 +42,52 @@ class Adversary(nn.Module, ABC):
         """Return the adversary's own loss, a scalar, on what its owner shows it."""
 
 
-class Discriminator(Adversary):
-    """An MLP that distinguishes two sources of examples; its logit estimates log p₁(x) − log p₀(x).
+class BinaryCritic(Adversary):
+    """A network that distinguishes two sources of examples; its logit estimates log p₁(x) − log p₀(x).
 
-    Choose it as the critic of codes or of small data. The first tensor of evidence comes from the source p₁ (label
-    1), every further one from the source p₀ (label 0). At chance the loss is log 2 ≈ 0.693; it is lowest at the logit
-    log p₁(x) − log p₀(x), so that the mean logit under p₁ estimates KL(p₁ ‖ p₀).
+    The first tensor of evidence comes from the source p₁ (label 1), every further one from the source p₀ (label 0). At
+    chance the loss is log 2 ≈ 0.693; it is lowest at the logit log p₁(x) − log p₀(x), so that the mean logit under p₁
+    estimates KL(p₁ ‖ p₀). Where there are several further tensors, p₀ is the mixture of their sources in equal parts.
 
-    Shapes:
-        examples (B, ``inputs``), or (B, \\*shape) with ``inputs`` values each.
+    :class:`Discriminator` and :class:`MapDiscriminator` are critics of vectors and of images or series.
 
     Args:
-        inputs: values of one example.
-        width: units of each hidden layer.
-        depth: hidden layers; 0 gives a logit that is linear in the example.
-        activation: the nonlinearity after each hidden layer.
+        hidden: the hidden layers.
+        features: values of an example after the last of them.
 
     Source:
         Goodfellow et al. (2014), Generative Adversarial Nets, section 4.1. https://arxiv.org/abs/1406.2661
-        Kim & Mnih (2018), Disentangling by Factorising, section 3 (the logit as a ratio of densities).
-        https://arxiv.org/abs/1802.05983
 
     Example:
-        >>> critic = Discriminator(2, width=16)
+        >>> critic = BinaryCritic(linear_chain(2, [16], 1, BlockOptions()), 16)
         >>> critic.logits(torch.randn(5, 2)).shape, critic(torch.randn(5, 2), torch.randn(7, 2)).shape
         (torch.Size([5]), torch.Size([]))
     """
 
-    def __init__(
-        self, inputs: int, *, width: int = 256, depth: int = 3, activation: ActivationName = "leaky_relu"
-    ) -> None:
+    def __init__(self, hidden: Chain, features: int) -> None:
         super().__init__()
-        self.hidden = linear_chain(inputs, [width], depth, BlockOptions(activation))
-        self.output = nn.Linear(width if depth else inputs, 1)
+        self.hidden = hidden
+        self.output = nn.Linear(features, 1)
+
+    def layers(self, x: Tensor) -> list[Tensor]:
+        """Return the output of every hidden layer, (B, …) each, from data to logit; without one, the example itself."""
+        found = []
+        for block in self.hidden:
+            x = block(x)
+            found.append(x)
+        return found or [x]
 
     def features(self, x: Tensor) -> Tensor:
-        """Return the last hidden layer, (B, width); without one, the example itself."""
-        features: Tensor = self.hidden(x.flatten(1))
-        return features
+        """Return the last hidden layer, (B, F); without one, the example itself."""
+        return self.layers(x)[-1].flatten(1)
 
     def logits(self, x: Tensor) -> Tensor:
         """Return one logit for each example, (B,), in float32 or better: positive where p₁ is the likelier source."""
-        logit: Tensor = self.output(self.features(x))
+        return self.logits_of(self.features(x))
+
+    def logits_of(self, last: Tensor) -> Tensor:
+        """Return the logits (B,) of what the last hidden layer returned."""
+        logit: Tensor = self.output(last.flatten(1))
         return at_least_float32(logit.squeeze(1))
 
     def forward(self, *evidence: Tensor) -> Tensor:
@@ -94,6 +103,74 @@ class Discriminator(Adversary):
             )
         first, *others = (self.logits(x) for x in evidence)
         return two_class_loss(first, *others)
+
+
+class Discriminator(BinaryCritic):
+    """An MLP that distinguishes two sources of examples; choose it as the critic of codes or of small data.
+
+    Shapes:
+        examples (B, ``inputs``), or (B, \\*shape) with ``inputs`` values each.
+
+    Args:
+        inputs: values of one example.
+        width: units of each hidden layer.
+        depth: hidden layers; 0 gives a logit that is linear in the example.
+        activation: the nonlinearity after each hidden layer.
+
+    Source:
+        Kim & Mnih (2018), Disentangling by Factorising, section 3 (the logit as a ratio of densities).
+        https://arxiv.org/abs/1802.05983
+
+    Example:
+        >>> critic = Discriminator(2, width=16)
+        >>> critic.logits(torch.randn(5, 2)).shape, critic(torch.randn(5, 2), torch.randn(7, 2)).shape
+        (torch.Size([5]), torch.Size([]))
+    """
+
+    def __init__(
+        self, inputs: int, *, width: int = 256, depth: int = 3, activation: ActivationName = "leaky_relu"
+    ) -> None:
+        super().__init__(linear_chain(inputs, [width], depth, BlockOptions(activation)), width if depth else inputs)
+
+    def layers(self, x: Tensor) -> list[Tensor]:
+        """Return the output of every hidden layer, (B, width) each; without one, the flat example."""
+        return super().layers(x.flatten(1))
+
+
+class MapDiscriminator(BinaryCritic):
+    """Convolutions that distinguish two sources of images or series; choose it as the critic of such data.
+
+    Shapes:
+        images (B, C, H, W) or series (B, C, L) of ``data_shape``, at least 8 pixels or steps a side.
+
+    Args:
+        data_shape: shape of one example.
+        channels: maps of each layer; each layer halves the size.
+        activation: the nonlinearity after each layer.
+
+    Raises:
+        ComponentError: the data are neither images nor series, or are too small.
+
+    Source:
+        Radford, Metz & Chintala (2016), Unsupervised Representation Learning with DCGANs, section 3.
+        https://arxiv.org/abs/1511.06434
+
+    Example:
+        >>> critic = MapDiscriminator((1, 8, 8), [4, 8])
+        >>> [tuple(layer.shape) for layer in critic.layers(torch.rand(5, 1, 8, 8))]
+        [(5, 4, 4, 4), (5, 8, 2, 2)]
+    """
+
+    def __init__(
+        self, data_shape: tuple[int, ...], channels: Sequence[int], *, activation: ActivationName = "leaky_relu"
+    ) -> None:
+        maps, size = check_map_shape(tuple(data_shape), "data_shape")
+        options, dims = BlockOptions(activation), len(size)
+        widths = itertools.pairwise((maps, *channels))
+        hidden = Chain(
+            Block(halve(inputs, outputs, dims=dims), outputs, options, dims=dims) for inputs, outputs in widths
+        )
+        super().__init__(hidden, channels[-1] * math.prod(halvings(size, len(channels))[-1]))
 
 
 def two_class_loss(first: Tensor, *others: Tensor) -> Tensor:

@@ -35,6 +35,12 @@ class ScheduledWeight(nn.Module):
         """The weight of this step: a number where it never changes, else a scalar tensor."""
         return self.current if self.changes and self.training else self.final
 
+    def times(self, term: Tensor) -> Tensor:
+        """Return the weighted term; a constant weight of 0 cuts its gradient off, and does not compute it."""
+        if not self.changes and self.final == 0:
+            return torch.zeros_like(term)
+        return term if not self.changes and self.final == 1 else self.value * term
+
     def update(self, step: int, steps_per_epoch: int) -> None:
         """Set the weight for the step with this number from 0."""
         if self.changes:

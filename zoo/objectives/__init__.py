@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,6 +12,7 @@ from torch.distributions import Distribution
 
 from zoo.errors import ComponentError
 from zoo.model.loss import Loss, StepLoss
+from zoo.nn.frozen import frozen
 
 if TYPE_CHECKING:
     from zoo.model import Inference, LatentSamples, Model
@@ -117,20 +119,26 @@ class LatentObjective(Objective):
 def regularised(samples: LatentSamples, total: Tensor, terms: dict[str, Tensor]) -> StepLoss:
     """Return the loss with the posterior's own losses and the weighted regularisers added to it.
 
-    In training mode it also holds, for each adversarial regulariser, the evidence for its adversary.
+    A regulariser that returns several terms has them by ``KEY.NAME``. In training mode the loss also holds, for each
+    adversarial regulariser, the evidence for its adversary.
     """
     model = samples.inference.model
     evidence: dict[str, tuple[Tensor, ...]] = {}
     for name, loss in model.posterior.losses(samples.q).items():
         mean = loss.mean()
         total, terms[name] = total + mean, mean.detach()
+    # Each player's loss moves that player alone, whoever makes the steps.
+    adversaries = model.adversaries() if model.regularisers else {}
     for key, regulariser in model.terms_of_latents():
         if key in terms:
             raise ComponentError(
                 f"the loss has a term {key!r} already", where=f"model.regularisers.{key}", remedy="Use another key."
             )
-        penalty = regulariser(samples)
-        total, terms[key] = total + regulariser.weight.value * penalty, penalty.detach()
+        with frozen(adversaries[key]) if key in adversaries else contextlib.nullcontext():
+            penalty = regulariser(samples)
+        several = penalty if isinstance(penalty, dict) else {"": penalty}
+        for name, part in several.items():
+            total, terms[f"{key}.{name}" if name else key] = total + regulariser.weight.value * part, part.detach()
         if model.training:
             shown = regulariser.evidence(samples)
             if shown:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from zoo.nn.weight import ScheduledWeight
 from zoo.objectives import LatentObjective, StepLoss, impossible, regularised
+from zoo.objectives._checks import check_decoder_is_trained
 from zoo.registry import register
+from zoo.spec.schedule import NonNegativeWeight
 
 if TYPE_CHECKING:
     from zoo.model import Inference, Model
@@ -18,6 +21,10 @@ class Autoencoder(LatentObjective):
 
     Choose it for an embedding or for compression. Nothing shapes the latent space: codes leave holes and lie far
     from any prior, so that decoding a draw of the prior gives poor samples; a ``fitted_prior`` repairs that.
+
+    Args:
+        reconstruction_weight: weight of the squared error, a number or a schedule. At 0 a regulariser that compares
+            data with their reconstructions takes its place, such as ``ms_ssim``.
 
     Source:
         Hinton & Salakhutdinov (2006), Reducing the Dimensionality of Data with Neural Networks.
@@ -33,17 +40,19 @@ class Autoencoder(LatentObjective):
 
     unit: ClassVar[str] = "squared error"
 
-    def __init__(self) -> None:
+    def __init__(self, *, reconstruction_weight: NonNegativeWeight = 1.0) -> None:
         super().__init__()
+        self.reconstruction_weight = ScheduledWeight(reconstruction_weight)
 
     def check(self, spec: ModelSpec, model: Model) -> None:
         """Refuse parts that the squared error would leave untrained."""
+        check_decoder_is_trained(spec, model, self.reconstruction_weight)
         if model.has_density and not model.posterior.discrete:
             raise impossible(
                 f"objective {spec.objective.name!r}",
                 f"posterior {_name(spec, 'posterior')!r}",
                 "a squared error trains no variance",
-                "Use posterior `point`, or objective `vae`.",
+                "Use posterior `point`, or objective `vae`, whose KL term `beta: 0` leaves out.",
             )
         untrained = any(True for _ in model.likelihood.parameters())
         if untrained or model.likelihood.parameter_shape != model.data_shape:
@@ -69,8 +78,9 @@ class Autoencoder(LatentObjective):
         errors = (inference.x - samples.data.mean[0]).square()
         if inference.mask is not None:
             errors = errors * inference.mask
-        total = errors.flatten(1).sum(1).mean()
-        return regularised(samples, total, {"squared_error": total.detach()})
+        error = errors.flatten(1).sum(1).mean()
+        total = self.reconstruction_weight.times(error)
+        return regularised(samples, total, {"squared_error": error.detach()})
 
 
 def _name(spec: ModelSpec, part: str) -> str:

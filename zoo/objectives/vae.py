@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 from zoo.divergences import KlMethod
 from zoo.nn.weight import ScheduledWeight
 from zoo.objectives import LatentObjective, StepLoss, impossible, regularised
-from zoo.objectives._checks import check_has_density
+from zoo.objectives._checks import check_decoder_is_trained, check_has_density
 from zoo.registry import register
 from zoo.spec.schedule import NonNegativeWeight, WeightSchedule, as_schedule
 from zoo.spec.training import Duration
@@ -34,6 +34,9 @@ class Vae(LatentObjective):
         kl: ``closed_form``, ``monte_carlo`` with the K draws, or ``auto``: the closed form if the pair has one.
         bound: ``elbo``, or ``importance_weighted``: −log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|x), tighter for K > 1.
             The objective ``iwae`` has further bounds of this kind, and gradients with less variance.
+        reconstruction_weight: weight of −E_q[log p(x|z)], a number or a schedule. At 0 a regulariser that compares data
+            with their reconstructions takes its place, such as ``ms_ssim``, ``deep_features`` or ``data_critic``; the
+            loss is then no bound, and has no unit.
         free_bits: λ, nats that each group of latents may spend without paying, Σ_g max(λ, E KL_g) in place of the KL
             term while training. Groups are the levels of a hierarchy, or else the dimensions of a diagonal posterior
             or the channels of its maps, or else all latents together. Of several processes, each has its own mean.
@@ -64,8 +67,18 @@ class Vae(LatentObjective):
         kl: KlMethod = "auto",
         bound: Literal["elbo", "importance_weighted"] = "elbo",
         free_bits: Annotated[float, Field(ge=0)] = 0.0,
+        reconstruction_weight: NonNegativeWeight = 1.0,
     ) -> None:
         super().__init__()
+        self.reconstruction_weight = ScheduledWeight(reconstruction_weight)
+        is_weighted = self.reconstruction_weight.changes or self.reconstruction_weight.final != 1
+        if bound == "importance_weighted" and is_weighted:
+            raise impossible(
+                "`bound: importance_weighted`",
+                "`reconstruction_weight`",
+                "the weights of its draws are ratios of densities",
+                "Leave `reconstruction_weight` at 1.",
+            )
         if bound == "importance_weighted" and (kl == "closed_form" or free_bits):
             raise impossible(
                 "`bound: importance_weighted`",
@@ -82,8 +95,9 @@ class Vae(LatentObjective):
         return self.bound == "importance_weighted" or self.kl == "monte_carlo"
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse a posterior without a density."""
+        """Refuse a posterior without a density, and a decoder that nothing would train."""
         check_has_density(spec, model)
+        check_decoder_is_trained(spec, model, self.reconstruction_weight)
 
     def loss(self, model: Model, inference: Inference) -> StepLoss:
         """Return the negative bound in nats, with ``elbo``, ``reconstruction`` and ``kl`` as terms."""
@@ -99,10 +113,11 @@ class Vae(LatentObjective):
             elif self.free_bits and self.training:
                 divergences = samples.kl_of_groups().mean(1)
                 kl = divergences.sum()
-                total = reconstruction + beta * divergences.clamp_min(self.free_bits).sum()
+                total = self.reconstruction_weight.times(reconstruction)
+                total = total + beta * divergences.clamp_min(self.free_bits).sum()
             else:
                 kl = samples.kl(self.kl).mean()
-                total = reconstruction + beta * kl
+                total = self.reconstruction_weight.times(reconstruction) + beta * kl
         reconstruction, kl = reconstruction.detach(), kl.detach()
         terms = {"elbo": -(reconstruction + kl), "reconstruction": reconstruction, "kl": kl}
         return regularised(samples, total, terms)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from zoo.model import LatentSamples
+from zoo.nn.activations import ActivationName
 from zoo.nn.adversary import Discriminator
 from zoo.registry import register
 from zoo.regularisers import Regulariser
@@ -27,6 +30,7 @@ class TotalCorrelationCritic(Regulariser):
         weight: γ.
         width: units of each hidden layer of the critic.
         depth: hidden layers of the critic.
+        activation: the nonlinearity after each of them; that of the paper is ``leaky_relu``.
 
     Source:
         Kim & Mnih (2018), Disentangling by Factorising, equation 2 and algorithm 2. https://arxiv.org/abs/1802.05983
@@ -39,6 +43,8 @@ class TotalCorrelationCritic(Regulariser):
         ['tc']
     """
 
+    unit: ClassVar[str] = "nats"
+
     def __init__(
         self,
         *,
@@ -46,9 +52,10 @@ class TotalCorrelationCritic(Regulariser):
         weight: NonNegativeWeight = 35.0,
         width: PositiveInt = 1000,
         depth: NonNegativeInt = 6,
+        activation: ActivationName = "leaky_relu",
     ) -> None:
         super().__init__(weight)
-        self.critic = Discriminator(latent_dim, width=width, depth=depth)
+        self.critic = Discriminator(latent_dim, width=width, depth=depth, activation=activation)
 
     def forward(self, samples: LatentSamples) -> Tensor:
         """Return the estimate of the total correlation, the critic's mean logit, in nats."""

@@ -51,7 +51,7 @@ class Stepper:
         self._takes_labels = model.classes is not None
         self._precision = mixed_precision(accelerator)
         self._switched_off = switch_off_others(model)
-        self.turns = make_turns(model, spec, group)
+        self.turns = make_turns(model, spec, group, self._switched_off)
         self.average = WeightAverage(model.training_parameters(), spec.ema) if spec.ema is not None else None
         self._captured: dict[tuple[str, ...], CapturedStep[StepLosses]] = {}
 

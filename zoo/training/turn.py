@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ class Turn:
     """One optimiser, the module whose loss it minimises, and how often it moves.
 
     The parameters of an adversary require gradients in its own turn alone, so that the model's loss does not move it.
+    Those that require none when training begins are in no turn.
 
     Attributes:
         name: :data:`MODEL`, or the key of the adversary.
@@ -124,18 +126,43 @@ def switch_off_others(model: Trainable) -> list[nn.Parameter]:
     return others
 
 
-def make_turns(model: Trainable, spec: TrainSpec, group: ProcessGroup) -> list[Turn]:
-    """Return the model's turn and then those of its adversaries, whose gradients are switched off already."""
+def make_turns(
+    model: Trainable, spec: TrainSpec, group: ProcessGroup, switched_off: Iterable[nn.Parameter]
+) -> list[Turn]:
+    """Return the model's turn and then those of its adversaries.
+
+    Args:
+        switched_off: what :func:`switch_off_others` returned: of an adversary's parameters, those that are trained.
+
+    Raises:
+        RecipeError: an adversary has no parameter to train.
+    """
+    trained = {id(parameter) for parameter in switched_off}
     own = TurnSpec(optimizer=spec.optimizer, schedule=spec.schedule, clip_norm=spec.clip_norm)
     parameters, adversaries = model.training_parameters(), model.adversaries()
     turns = [Turn(MODEL, model, parameters, own, spec.schedule, group, step=spec.step, options=spec.groups)]
     for key, turn_spec in complete_turns(spec, model).items():
         adversary, schedule = adversaries[key], turn_spec.schedule or spec.schedule
-        adversary.requires_grad_(True)  # which gradients several processes average is fixed when a turn is made
-        parameters = dict(adversary.named_parameters())
-        turns.append(Turn(key, adversary, parameters, turn_spec, schedule, group, step=spec.step))
-        adversary.requires_grad_(False)
+        parameters = {name: p for name, p in adversary.named_parameters() if id(p) in trained}
+        if not parameters:
+            raise RecipeError(
+                "the adversary has no parameter that requires gradients, so there is nothing to train",
+                where=f"train.turns.{key}",
+                remedy="Let some parameter require gradients, or make the module no `Adversary`.",
+            )
+        # Which gradients several processes average is fixed when a turn is made.
+        with _required(parameters.values()):
+            turns.append(Turn(key, adversary, parameters, turn_spec, schedule, group, step=spec.step))
     return turns
+
+
+@contextlib.contextmanager
+def _required(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+    for parameter in parameters:
+        parameter.requires_grad = True
+    yield
+    for parameter in parameters:
+        parameter.requires_grad = False
 
 
 def complete_training(spec: TrainSpec, model: Trainable, where: str = "train") -> TrainSpec:

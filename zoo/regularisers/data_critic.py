@@ -1,0 +1,113 @@
+"""The VAE-GAN's terms: a critic tells data from what the model makes, and its features compare reconstructions."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field, NonNegativeInt, PositiveInt
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo.errors import ComponentError
+from zoo.model import LatentSamples, Model
+from zoo.nn.activations import ActivationName
+from zoo.nn.adversary import BinaryCritic, Discriminator, MapDiscriminator
+from zoo.registry import register
+from zoo.regularisers import Regulariser, check_decodes, reconstructed, seen
+from zoo.spec.model import ModelSpec
+from zoo.spec.schedule import NonNegativeWeight
+from zoo.utils.precision import at_least_float32
+
+
+@register("regulariser", "data_critic")
+class DataCritic(Regulariser):
+    r"""VAE-GAN: a critic of data, whose hidden layer is also the space in which reconstructions are compared.
+
+    With the objective ``vae`` and ``reconstruction_weight: 0`` it is the VAE-GAN. Choose it for samples that look
+    sharp; its loss is no bound and has no unit, and says little about how far training has come. With D the critic, D_l
+    its layer l, x̃ = G(E(x)) and z_p ~ p(z), the players are
+
+    - the critic, which minimises −½ log D(x) − ¼ log(1 − D(x̃)) − ¼ log(1 − D(G(z_p))): data and what the model makes
+      weigh the same, where the paper's sum counts reconstructions and samples as much as data each;
+    - the decoder, which minimises L_rec + a L_GAN, with L_rec = ½‖D_l(x) − D_l(x̃)‖² and
+      L_GAN = −½ log D(x̃) − ½ log D(G(z_p)), the non-saturating form of the paper's;
+    - the encoder, which minimises L_rec and the KL term of the objective; L_GAN does not reach it.
+
+    Each is a mean over the batch. In the paper the decoder minimises γ L_rec + L_GAN: a = 1/γ, and the scale of the
+    whole gradient makes no difference to Adam.
+
+    Args:
+        weight: of both terms.
+        adversarial_weight: a, of L_GAN beside L_rec.
+        layer: l, numbered from 0; null: the last hidden layer.
+        channels: maps of each convolution of the critic of images or series, each of which halves the size.
+        width: units of each hidden layer of the critic of other data.
+        depth: hidden layers of the critic of other data.
+        activation: the nonlinearity after each hidden layer.
+
+    Source:
+        Larsen et al. (2016), Autoencoding beyond Pixels Using a Learned Similarity Metric, equations 5 to 8 and
+        algorithm 1. https://arxiv.org/abs/1512.09300
+
+    Example:
+        >>> import zoo
+        >>> gan = {"name": "data_critic", "channels": [8, 16]}
+        >>> model = zoo.build(
+        ...     "vae-mlp-2d", data_shape=(1, 8, 8), objective={"reconstruction_weight": 0}, regularisers={"gan": gan}
+        ... )
+        >>> [term for term in model.loss(torch.rand(16, 1, 8, 8)).terms if term.startswith("gan")]
+        ['gan.features', 'gan.adversarial']
+    """
+
+    compares_data: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        data_shape: tuple[int, ...],
+        weight: NonNegativeWeight = 1.0,
+        adversarial_weight: Annotated[float, Field(ge=0)] = 10.0,
+        layer: NonNegativeInt | None = None,
+        channels: Annotated[list[PositiveInt], Field(min_length=1)] = [32, 64],  # noqa: B006 - only read
+        width: PositiveInt = 256,
+        depth: PositiveInt = 2,
+        activation: ActivationName = "leaky_relu",
+    ) -> None:
+        super().__init__(weight)
+        is_map = len(data_shape) in (2, 3) and min(data_shape[1:]) >= 8
+        count = len(channels) if is_map else depth
+        if layer is not None and layer >= count:
+            raise ComponentError(
+                f"expected a layer from 0 to {count - 1}, since the critic has {count} hidden layers, got {layer}",
+                where="layer",
+                remedy="Leave it out for the last one.",
+            )
+        self.adversarial_weight, self.layer = adversarial_weight, -1 if layer is None else layer
+        self.critic: BinaryCritic
+        if is_map:
+            self.critic = MapDiscriminator(data_shape, channels, activation=activation)
+        else:
+            values = torch.Size(data_shape).numel()
+            self.critic = Discriminator(values, width=width, depth=depth, activation=activation)
+
+    def check(self, spec: ModelSpec, model: Model) -> None:
+        """Refuse a model that does not decode its latents to data."""
+        check_decodes(spec, model)
+
+    def forward(self, samples: LatentSamples) -> dict[str, Tensor]:
+        """Return ``features``, L_rec, and ``adversarial``, a L_GAN."""
+        x, reconstruction = reconstructed(samples)
+        with torch.no_grad():
+            target = at_least_float32(self.critic.layers(x)[self.layer])
+        difference = at_least_float32(self.critic.layers(reconstruction)[self.layer]) - target
+        features = 0.5 * difference.flatten(1).square().sum(1).mean()
+        # Decoded once more, from latents without a gradient: this term must not reach the encoder.
+        again = samples.inference.decode(samples.z[0].detach())
+        made = torch.cat([seen(samples, again), seen(samples, samples.generated)])
+        adversarial = F.softplus(-self.critic.logits(made)).mean()
+        return {"features": features, "adversarial": self.adversarial_weight * adversarial}
+
+    def evidence(self, samples: LatentSamples) -> tuple[Tensor, Tensor, Tensor]:
+        """Return data, which have label 1, and their reconstructions and samples of the model, which have label 0."""
+        return *reconstructed(samples), seen(samples, samples.generated)
