@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -58,6 +58,8 @@ class TotalCorrelation(Regulariser):
         >>> sorted(model.loss(torch.rand(16, 1, 8, 8)).terms)
         ['elbo', 'kl', 'reconstruction', 'tc']
     """
+
+    unit: ClassVar[str] = "nats"
 
     def __init__(
         self, *, train_examples: int, weight: NonNegativeWeight = 5.0, estimator: Estimator = "stratified"
