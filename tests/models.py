@@ -32,6 +32,7 @@ SIZES: Mapping[str, Mapping[str, Any]] = {
         "two_level_quantized": {"codes": 8},
         "finite_scalar": {"levels": [5, 4]},
         "gumbel": {"codes": 8},
+        "jump_relu": {"bandwidth": 0.5},
     },
     "network": {"unet": {"channels": [4, 8]}},
     "regulariser": {
@@ -77,6 +78,17 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "sphere": {**VECTORS, "latent_dim": 3, "posterior": "von_mises_fisher", "prior": "uniform_sphere"},
     "ball": {**VECTORS, "posterior": "wrapped_normal", "prior": "wrapped_normal"},
     "table": {**VECTORS, "data_shape": (6,)},
+    "sparse": {
+        **VECTORS,
+        "objective": "autoencoder",
+        "latent_dim": 16,
+        "encoder": {"name": "mlp", "widths": [], "pre_bias": True},
+        "posterior": "top_k",
+        "decoder": "dictionary",
+        "likelihood": "gaussian",
+    },
+    "shares": {**VECTORS, "objective": "autoencoder", "posterior": {"name": "point", "activation": "sigmoid"}},
+    "linear": {**VECTORS, "encoder": {"name": "mlp", "widths": []}, "decoder": {"name": "mlp", "widths": []}},
     "network": {
         "objective": {"name": "denoising", "steps": 10},
         "data_shape": IMAGE,

@@ -32,3 +32,7 @@ class Decoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map latents, with a condition (B, condition_dim) or none, to raw parameters (B, *output_shape)."""
+
+    def column_norms(self) -> Tensor | None:
+        """Return how long a step of the output each latent makes, (latent_dim,), of a linear decoder; else None."""
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from zoo.decoders import Decoder
@@ -34,6 +35,12 @@ class FullyConnectedDecoder(Decoder):
         self.modulation: Modulation | None = None
         if options.condition_dim and not widths:
             self.modulation = Modulation(width=outputs, condition_dim=options.condition_dim)
+
+    def column_norms(self) -> Tensor | None:
+        """Return the norms of the columns of a linear decoder, (inputs,); None with hidden layers or a condition."""
+        if len(self.blocks) or self.modulation is not None:
+            return None
+        return torch.linalg.vector_norm(self.output.weight, dim=0)
 
     def raw_parameters(self, h: Tensor, condition: Tensor | None) -> Tensor:
         """Map values (B, inputs) to raw parameters (B, *output_shape)."""

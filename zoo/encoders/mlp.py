@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
+import torch
 from pydantic import Field, PositiveInt
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.encoders import Encoder
 from zoo.nn.activations import ActivationName
@@ -36,6 +37,8 @@ class MLPEncoder(Encoder):
         activation: the nonlinearity after each layer.
         normalisation: what normalises each layer's outputs before the condition acts on them.
         dropout: the share of units that training sets to zero.
+        pre_bias: subtract a learned vector from the data first. The decoder ``dictionary`` adds the same vector at the
+            end, so that a sparse code describes how an example differs from it.
 
     Raises:
         DataError: data of another shape.
@@ -61,11 +64,13 @@ class MLPEncoder(Encoder):
         activation: ActivationName = "relu",
         normalisation: NormalisationName = "none",
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        pre_bias: bool = False,
     ) -> None:
         super().__init__()
         self.data_shape, self.condition_dim = tuple(data_shape), condition_dim
         values = math.prod(data_shape)
         self.features = widths[-1] if widths else values
+        self.pre_bias = nn.Parameter(torch.zeros(values)) if pre_bias else None
         options = BlockOptions(activation, normalisation, dropout, condition_dim)
         self.blocks = linear_chain(values, widths, depth, options)
         self.modulation: Modulation | None = None
@@ -77,7 +82,10 @@ class MLPEncoder(Encoder):
         check_batch(x, self.data_shape, "data")
         check_condition(condition, self.condition_dim, x.shape[0])
         # `flatten`, not einops: on small models the difference is half a per cent of a step.
-        features: Tensor = self.blocks(x.flatten(1), condition)
+        x = x.flatten(1)
+        if self.pre_bias is not None:
+            x = x - self.pre_bias
+        features: Tensor = self.blocks(x, condition)
         if self.modulation is not None and condition is not None:
             features = self.modulation(features, condition)
         return features

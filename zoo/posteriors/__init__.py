@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from zoo.model import Model
     from zoo.spec.model import ModelSpec
 
-__all__ = ["Density", "Head", "Level", "Posterior", "PosteriorDraw", "Quantiser", "positive", "posterior_mean"]
+__all__ = [
+    "Density",
+    "Head",
+    "Level",
+    "Posterior",
+    "PosteriorDraw",
+    "Quantiser",
+    "SparsePosterior",
+    "positive",
+    "posterior_mean",
+]
 
 Density = Literal["none", "drawn", "any"]
 
@@ -76,6 +86,8 @@ class Posterior(nn.Module, ABC):
             where latents are uncorrelated given x.
         manifold: the space that latents lie in, which the prior shares.
         latent_shape: shape of the latents of one example; ``(latent_dim,)`` if a class does not set it.
+        sparse: whether most latents of an example are exactly zero, so that those that are not can be counted.
+        bounds: between which numbers all latents lie, or None.
     """
 
     density: ClassVar[Density] = "any"
@@ -85,6 +97,8 @@ class Posterior(nn.Module, ABC):
     has_moments: ClassVar[bool] = False
     manifold: ClassVar[Manifold] = "euclidean"
     latent_shape: tuple[int, ...]
+    sparse: bool = False
+    bounds: tuple[float, float] | None = None
 
     @abstractmethod
     def forward(self, h: Tensor) -> Distribution:
@@ -131,6 +145,22 @@ class Quantiser(Posterior):
     @abstractmethod
     def embed(self, indices: Tensor) -> Tensor:
         """Return the vectors (*S, B, *latent_shape) of code numbers (*S, B, *grid)."""
+
+
+class SparsePosterior(Posterior):
+    """A posterior of which few latents differ from zero for any example, and which knows those that never do."""
+
+    density: ClassVar[Density] = "none"
+    deterministic: ClassVar[bool] = True
+    sparse = True
+
+    @abstractmethod
+    def dead(self, after: int) -> Tensor:
+        """Return the numbers (D,) of the latents that have not fired for at least so many training examples."""
+
+    @abstractmethod
+    def activations_of(self, h: Tensor, latents: Tensor) -> Tensor:
+        """Return what some latents (D,) would be if they were all kept, (B, D), for features (B, F)."""
 
 
 def posterior_mean(q: Distribution, num_samples: int = 64) -> Tensor:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
+from zoo.nn.activations import ActivationName
+from zoo.nn.activations import activation as make_activation
 from zoo.nn.delta import Delta
 from zoo.posteriors import Density, Head, Posterior
 from zoo.registry import register
+
+_BOUNDS: Mapping[str, tuple[float, float]] = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 
 
 @register("posterior", "point")
@@ -16,6 +21,10 @@ class Point(Posterior):
     """One code for each x and no distribution around it: the bottleneck of an autoencoder or a denoiser.
 
     It has no density, so objectives with a KL term refuse it.
+
+    Args:
+        activation: what follows the linear map of the features. ``relu`` gives sparse codes under the regulariser
+            ``l1``, ``sigmoid`` codes between 0 and 1, as ``kl_sparsity`` needs them.
 
     Source:
         Hinton & Salakhutdinov (2006), Reducing the Dimensionality of Data with Neural Networks.
@@ -31,10 +40,16 @@ class Point(Posterior):
     density: ClassVar[Density] = "none"
     has_moments: ClassVar[bool] = True
 
-    def __init__(self, *, features: int, latent_dim: int) -> None:
+    def __init__(
+        self, *, features: int, latent_dim: int, activation: ActivationName | Literal["none"] = "none"
+    ) -> None:
         super().__init__()
         self.head = Head(features, latent_dim)
+        self.activation = None if activation == "none" else make_activation(activation)
+        self.sparse = activation == "relu"
+        self.bounds = _BOUNDS.get(activation)
 
     def forward(self, h: Tensor) -> Delta:
         """Map features (B, F) to points with batch shape (B,) and event shape (latent_dim,)."""
-        return Delta(self.head(h))
+        z = self.head(h)
+        return Delta(z if self.activation is None else self.activation(z))
