@@ -76,6 +76,39 @@ def test_one_group_is_the_importance_weighted_bound() -> None:
     assert bound(model, x) == pytest.approx(by_hand.item(), rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("options", "bound"), [({"num_samples": 1, "groups": 8}, "elbo"), ({"num_samples": 8}, "iwae")]
+)
+def test_it_agrees_with_the_bounds_of_the_objective_vae(options: dict, bound: str) -> None:
+    x = linear_gaussian.data(20)
+    kind = {"kl": "monte_carlo"} if bound == "elbo" else {"bound": "importance_weighted"}
+    vae = linear_gaussian.randomise(linear_gaussian.build("diagonal_gaussian", num_samples=8, **kind))
+    totals = []
+    for model in (make(**options), vae):
+        torch.manual_seed(0)
+        totals.append(model.loss(x).total.item())
+    assert totals[0] == pytest.approx(totals[1], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_samples": 5},
+        {"num_samples": 1, "groups": 5},
+        {"num_samples": 3, "groups": 2},
+        {"num_samples": 5, "elbo": 0.05},
+        {"num_samples": 6, "encoder_groups": 3},
+        {"num_samples": 6, "gradient": "dreg"},
+        {"num_samples": 1, "gradient": "stl"},
+    ],
+)
+def test_with_the_true_posterior_every_bound_is_the_evidence_of_every_example(options: dict) -> None:
+    model, x = exact(**options), linear_gaussian.data(4).double()
+    expected = linear_gaussian.log_evidence(model, x)
+    for example, evidence in zip(x, expected, strict=True):
+        assert -model.loss(example[None]).total.item() == pytest.approx(evidence.item(), abs=1e-5)
+
+
 def test_bounds_are_ordered_and_stay_below_the_evidence() -> None:
     x = linear_gaussian.data(100)
     sizes = [(1, 64), (4, 16), (16, 4), (64, 1)]
@@ -88,6 +121,17 @@ def test_the_share_of_the_elbo_is_mixed_in() -> None:
     x = linear_gaussian.data(20)
     pure, elbo, mixed = (bound(make(num_samples=8, elbo=share), x) for share in (0.0, 1.0, 0.25))
     assert mixed == pytest.approx(0.75 * pure + 0.25 * elbo, rel=1e-6)
+
+
+def test_the_share_of_the_elbo_may_follow_a_schedule() -> None:
+    x, schedule = linear_gaussian.data(20), {"name": "linear", "start": 1.0, "end": 0.0, "over": {"steps": 4}}
+    changing = make(num_samples=8, elbo=schedule)
+    for step in range(5):
+        changing.update_schedules(step, 10)
+        share = max(0.0, 0.75 - step / 4)
+        assert bound(changing, x) == pytest.approx(bound(make(num_samples=8, elbo=share), x), rel=1e-6)
+    with pytest.raises(ComponentError, match=r"objective\.elbo: expected a weight of at most 1, got 1\.5"):
+        zoo.build("vae-mlp-2d", objective={"name": "iwae", "elbo": 1.5})
 
 
 @pytest.mark.parametrize("options", [{"gradient": "stl", "num_samples": 1}, {"gradient": "dreg", "num_samples": 5}])

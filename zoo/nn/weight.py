@@ -31,6 +31,11 @@ class ScheduledWeight(nn.Module):
         self.register_buffer("current", torch.tensor(self.final), persistent=False)
 
     @property
+    def is_used(self) -> bool:
+        """Whether the weight is other than 0 at any step."""
+        return self.changes or self.final != 0
+
+    @property
     def value(self) -> Tensor | float:
         """The weight of this step: a number where it never changes, else a scalar tensor."""
         return self.current if self.changes and self.training else self.final

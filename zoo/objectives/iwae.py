@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from einops import rearrange
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor
 
 from zoo.model.latents import LatentSamples
 from zoo.nn.frozen import frozen
+from zoo.nn.weight import ScheduledWeight
 from zoo.objectives import LatentObjective, StepLoss, impossible, regularised
 from zoo.objectives._checks import check_has_density
 from zoo.registry import register
+from zoo.spec.schedule import ShareWeight
 from zoo.utils.precision import full_precision
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Iwae(LatentObjective):
     Args:
         num_samples: K, draws in each group.
         groups: M, groups whose bounds are averaged.
-        elbo: share of the ELBO that is mixed in, β of CIWAE: (1 − β) bound + β ELBO.
+        elbo: share of the ELBO that is mixed in, β of CIWAE: (1 − β) bound + β ELBO; a number or a schedule.
         encoder_groups: groups into which the same M K draws are divided for the encoder alone (PIWAE); the decoder and
             the prior keep M. null: the encoder has the same bound.
         gradient: ``plain``. ``stl``: log q without its own parameters, whose gradient has no variance where q is the
@@ -62,7 +64,7 @@ class Iwae(LatentObjective):
         *,
         num_samples: PositiveInt = 5,
         groups: PositiveInt = 1,
-        elbo: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        elbo: ShareWeight = 0.0,
         encoder_groups: PositiveInt | None = None,
         gradient: Literal["plain", "stl", "dreg"] = "plain",
     ) -> None:
@@ -81,7 +83,7 @@ class Iwae(LatentObjective):
                 "they cannot be divided evenly",
                 "Choose a divisor of `num_samples` × `groups`.",
             )
-        self.num_samples, self.groups, self.elbo = num_samples, groups, elbo
+        self.num_samples, self.groups, self.elbo = num_samples, groups, ScheduledWeight(elbo)
         self.encoder_groups, self.gradient = encoder_groups, gradient
 
     @property
@@ -122,7 +124,8 @@ class Iwae(LatentObjective):
         """Return the bound of each example, (B,), from log-weights (M K, B)."""
         grouped = rearrange(log_weights, "(m k) b -> m k b", m=groups)
         bound = (grouped.logsumexp(1) - math.log(grouped.shape[1])).mean(0)
-        return (1 - self.elbo) * bound + self.elbo * log_weights.mean(0)
+        elbo = self.elbo.value
+        return (1 - elbo) * bound + elbo * log_weights.mean(0)
 
     def _apart(self, drawn: LatentSamples) -> tuple[LatentSamples, Tensor]:
         """Return draws that are cut off from the encoder, and a scalar whose gradient is that of all parts.
@@ -156,9 +159,10 @@ class Iwae(LatentObjective):
         grouped = rearrange(log_weights.detach(), "(m k) b -> m k b", m=groups)
         share = rearrange(grouped.softmax(1), "m k b -> (m k) b")
         # d bound / d log w for the parameters of decoder and prior; for z, each share counts twice.
-        constant = self.elbo / len(log_weights)
-        weight = (1 - self.elbo) * share / groups + constant
-        weight_of_z = (1 - self.elbo) * share * share / groups + constant
+        elbo = self.elbo.value
+        constant = elbo / len(log_weights)
+        weight = (1 - elbo) * share / groups + constant
+        weight_of_z = (1 - elbo) * share * share / groups + constant
         if z.requires_grad:
             factor = (weight_of_z / weight.clamp_min(1e-38)).reshape(weight.shape + (1,) * (z.ndim - 2))
             z.register_hook(lambda gradient: gradient * factor)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
+from torch import Tensor
 
 from zoo.divergences import KlMethod
 from zoo.nn.weight import ScheduledWeight
@@ -17,7 +18,7 @@ from zoo.spec.training import Duration
 from zoo.utils.precision import full_precision
 
 if TYPE_CHECKING:
-    from zoo.model import Inference, Model
+    from zoo.model import Inference, LatentSamples, Model
     from zoo.spec.model import ModelSpec
 
 
@@ -34,12 +35,18 @@ class Vae(LatentObjective):
         kl: ``closed_form``, ``monte_carlo`` with the K draws, or ``auto``: the closed form if the pair has one.
         bound: ``elbo``, or ``importance_weighted``: −log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|x), tighter for K > 1.
             The objective ``iwae`` has further bounds of this kind, and gradients with less variance.
+        free_bits: λ, nats that each group of latents may spend without paying, Σ_g max(λ, E KL_g) in place of the KL
+            term while training; a number or a schedule. Groups are the levels of a hierarchy, or else the dimensions of
+            a diagonal posterior or the channels of its maps, or else all latents together. Of several processes, each
+            has its own mean.
+        capacity: C, nats at which the KL term is held, β |KL − C| in place of β KL; a number, or a schedule that lets
+            latents become active one after the other. ``beta`` is γ of the paper, and must be large to hold it, such as
+            1000. null: none.
+        capacity_of: whose KL divergence is held at C: of the mean over a ``batch``, or of each ``example``, which must
+            then all cost the same.
         reconstruction_weight: weight of −E_q[log p(x|z)], a number or a schedule. At 0 a regulariser that compares data
             with their reconstructions takes its place, such as ``ms_ssim``, ``deep_features`` or ``data_critic``; the
             loss is then no bound, and has no unit.
-        free_bits: λ, nats that each group of latents may spend without paying, Σ_g max(λ, E KL_g) in place of the KL
-            term while training. Groups are the levels of a hierarchy, or else the dimensions of a diagonal posterior
-            or the channels of its maps, or else all latents together. Of several processes, each has its own mean.
 
     Source:
         Kingma & Welling (2014), Auto-Encoding Variational Bayes. https://arxiv.org/abs/1312.6114
@@ -47,6 +54,8 @@ class Vae(LatentObjective):
         Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders. https://arxiv.org/abs/1509.00519
         Kingma et al. (2016), Improving Variational Inference with Inverse Autoregressive Flow, appendix C.8 (free
         bits). https://arxiv.org/abs/1606.04934
+        Burgess et al. (2018), Understanding disentangling in β-VAE, equation 8 (capacity).
+        https://arxiv.org/abs/1804.03599
 
     Example:
         >>> import torch, zoo
@@ -66,28 +75,39 @@ class Vae(LatentObjective):
         num_samples: PositiveInt = 1,
         kl: KlMethod = "auto",
         bound: Literal["elbo", "importance_weighted"] = "elbo",
-        free_bits: Annotated[float, Field(ge=0)] = 0.0,
+        free_bits: NonNegativeWeight = 0.0,
+        capacity: NonNegativeWeight | None = None,
+        capacity_of: Literal["batch", "example"] = "batch",
         reconstruction_weight: NonNegativeWeight = 1.0,
     ) -> None:
         super().__init__()
+        self.beta = ScheduledWeight(_warmed_up(as_schedule(beta), beta_warmup))
+        self.free_bits = ScheduledWeight(free_bits)
+        self.capacity = None if capacity is None else ScheduledWeight(capacity)
         self.reconstruction_weight = ScheduledWeight(reconstruction_weight)
+        self.num_samples, self.kl, self.bound, self.capacity_of = num_samples, kl, bound, capacity_of
+        self._check_options()
+
+    def _check_options(self) -> None:
         is_weighted = self.reconstruction_weight.changes or self.reconstruction_weight.final != 1
-        if bound == "importance_weighted" and is_weighted:
+        if self.bound == "importance_weighted" and is_weighted:
             raise impossible(
                 "`bound: importance_weighted`",
                 "`reconstruction_weight`",
                 "the weights of its draws are ratios of densities",
                 "Leave `reconstruction_weight` at 1.",
             )
-        if bound == "importance_weighted" and (kl == "closed_form" or free_bits):
+        options = {"`free_bits`": self.free_bits.is_used, "`capacity`": self.capacity is not None}
+        chosen = [option for option, is_chosen in options.items() if is_chosen]
+        if self.bound == "importance_weighted" and (self.kl == "closed_form" or chosen):
             raise impossible(
                 "`bound: importance_weighted`",
-                "`kl: closed_form`" if kl == "closed_form" else "`free_bits`",
+                "`kl: closed_form`" if self.kl == "closed_form" else chosen[0],
                 "the weights are densities of draws",
-                "Leave `kl` at `auto` and `free_bits` at 0.",
+                "Leave `kl` at `auto`, `free_bits` at 0 and `capacity` at null.",
             )
-        self.beta = ScheduledWeight(_warmed_up(as_schedule(beta), beta_warmup))
-        self.num_samples, self.kl, self.bound, self.free_bits = num_samples, kl, bound, free_bits
+        if len(chosen) == 2:
+            raise impossible(chosen[0], chosen[1], "each replaces the KL term", "Leave one of them out.")
 
     @property
     def weighs_draws(self) -> bool:
@@ -110,17 +130,24 @@ class Vae(LatentObjective):
                 log_ratio = samples.log_ratio
                 log_weights = log_likelihood - beta * log_ratio
                 total, kl = (math.log(self.num_samples) - log_weights.logsumexp(0)).mean(), log_ratio.mean()
-            elif self.free_bits and self.training:
-                divergences = samples.kl_of_groups().mean(1)
-                kl = divergences.sum()
-                total = self.reconstruction_weight.times(reconstruction)
-                total = total + beta * divergences.clamp_min(self.free_bits).sum()
             else:
-                kl = samples.kl(self.kl).mean()
-                total = self.reconstruction_weight.times(reconstruction) + beta * kl
+                kl, penalty = self._penalty(samples)
+                total = self.reconstruction_weight.times(reconstruction) + beta * penalty
         reconstruction, kl = reconstruction.detach(), kl.detach()
         terms = {"elbo": -(reconstruction + kl), "reconstruction": reconstruction, "kl": kl}
         return regularised(samples, total, terms)
+
+    def _penalty(self, samples: LatentSamples) -> tuple[Tensor, Tensor]:
+        """Return the mean KL divergence, and what is minimised in its place, both scalars in nats."""
+        if self.free_bits.is_used and self.training:
+            of_groups = samples.kl_of_groups().mean(1)
+            return of_groups.sum(), of_groups.clamp_min(self.free_bits.value).sum()
+        divergences = samples.kl(self.kl)
+        kl = divergences.mean()
+        if self.capacity is None:
+            return kl, kl
+        held = kl if self.capacity_of == "batch" else divergences
+        return kl, (held - self.capacity.value).abs().mean()
 
 
 def _warmed_up(beta: WeightSchedule, warmup: Duration | None) -> WeightSchedule:

@@ -140,6 +140,7 @@ class _Written:
     """How pydantic reads and writes an option that is a weight: errors are those of the schedule."""
 
     minimum: float = -math.inf
+    maximum: float = math.inf
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(
@@ -149,9 +150,11 @@ class _Written:
         )
 
     def _check(self, schedule: WeightSchedule) -> WeightSchedule:
-        lowest = schedule.end if schedule.name == "constant" else min(schedule.start, schedule.end)
-        if lowest < self.minimum:
-            raise ValueError(f"expected a weight of at least {self.minimum:g}, got {lowest:g}")
+        ends = [schedule.end] if schedule.name == "constant" else [schedule.start, schedule.end]
+        if min(ends) < self.minimum:
+            raise ValueError(f"expected a weight of at least {self.minimum:g}, got {min(ends):g}")
+        if max(ends) > self.maximum:
+            raise ValueError(f"expected a weight of at most {self.maximum:g}, got {max(ends):g}")
         return schedule
 
 
@@ -164,6 +167,9 @@ Weight = Annotated[float | WeightSchedule, _Written()]
 
 NonNegativeWeight = Annotated[float | WeightSchedule, _Written(minimum=0.0)]
 """The type of an option that is a weight of at least 0."""
+
+ShareWeight = Annotated[float | WeightSchedule, _Written(minimum=0.0, maximum=1.0)]
+"""The type of an option that is a share between 0 and 1, such as that of one of two terms."""
 
 
 def as_schedule(weight: float | WeightSchedule) -> WeightSchedule:
