@@ -19,7 +19,7 @@ LAYERS = [
     ["utils"],
     ["registry"],
     ["spec"],
-    ["nn", "divergences", "diffusion", "quantisation"],
+    ["nn", "divergences", "diffusion", "quantisation", "tables"],
     ["encoders", "decoders", "networks", "posteriors", "priors", "likelihoods", "datasets"],
     ["preparation"],
     ["model"],

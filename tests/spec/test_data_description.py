@@ -43,7 +43,7 @@ def test_many_numbers_take_less_than_eight_letters_each() -> None:
         ({"scaling": {"span": [1.0, 0.0, 1.0]}}, "expected a positive span, got 0"),
         ({"scaling": {"span": float("nan")}}, "finite number"),
         ({"scaling": {"shift": {"float32": "?"}}}, "base64"),
-        ({"columns": [{"name": "a"}]}, "expected 3 columns, got 1"),
+        ({"columns": [{"name": "a"}]}, "expected columns of 3 values together, got columns of 1"),
         ({"columns": [{"name": "a"}, {"name": "b"}, {"name": "a"}]}, "columns of different names"),
         ({"classes": [{"name": "a"}, {"name": "a"}]}, "classes of different names"),
         ({"geometry": {"pad": 1}}, "expected images"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,15 +11,16 @@ from torch import Tensor
 
 from zoo.data.split import Data, Split
 from zoo.data.store import MemoryStore, Store
-from zoo.datasets import Collection
+from zoo.datasets import Collection, Dataset
 from zoo.errors import DataError
 from zoo.preparation.described import scaling_of
+from zoo.preparation.expansion import Expansion
 from zoo.preparation.transforms import TARGET_RANGES, Scaling
 from zoo.registry import find_component
 from zoo.spec import DataSpec
-from zoo.spec.data_description import DataDescription, SplitDescription
-from zoo.spec.options import option_schema
+from zoo.spec.data_description import ColumnDescription, DataDescription, SplitDescription
 from zoo.spec.resolve import validate
+from zoo.tables.coding import UnknownValues
 
 
 def as_in_training(spec: DataSpec, like: DataDescription) -> DataSpec:
@@ -36,7 +37,7 @@ def as_in_training(spec: DataSpec, like: DataDescription) -> DataSpec:
         'threshold'
     """
     chosen, trained = spec.model_fields_set, like.scaling.name
-    if "scale" in chosen and like.stored is not None and spec.scale != trained and not _alike(spec.scale, like):
+    if spec.scale is not None and like.stored is not None and spec.scale != trained and not _alike(spec.scale, like):
         raise DataError(
             f"the model's data were prepared with `scale: {trained}`, got {spec.scale}",
             where="data.scale",
@@ -51,10 +52,8 @@ def as_in_training(spec: DataSpec, like: DataDescription) -> DataSpec:
         prepared["fit"] = like.geometry.fit
     if "pad" not in chosen:
         prepared["pad"] = like.geometry.pad
-    if like.reading is not None:
-        known = option_schema(find_component("dataset", spec.name, where="data.name")).model_fields
-        reading = like.reading.model_dump(mode="json")
-        prepared |= {name: value for name, value in reading.items() if name in known and name not in spec.options}
+    dataset: type[Dataset] = find_component("dataset", spec.name, where="data.name")
+    prepared |= dataset.options_like(spec.options, like)
     return validate(DataSpec, {**spec.model_dump(exclude_unset=True), **prepared}, "data")
 
 
@@ -101,6 +100,33 @@ def trained_scaling(
     (low, high), (their_low, their_high) = stored_range, theirs
     gain = (their_high - their_low) / (high - low)
     return scaling.after(gain, their_low - gain * low)
+
+
+def expansion_for(columns: Sequence[ColumnDescription], like: DataDescription | None) -> Expansion | None:
+    """Return how rows with these columns become what a model sees; None where neither knows columns.
+
+    Args:
+        like: what the model knows of its data; None: the rows are those that it learns from.
+
+    Raises:
+        DataError: a column that the model knows is missing, or means something else.
+    """
+    if like is None or not like.columns:
+        return Expansion(columns) if columns else None
+    # Rows without names are taken to be in the order of the training data.
+    return Expansion.between(columns, like.columns) if columns else Expansion(like.columns)
+
+
+def warn_of_unknown(expansion: Expansion | None, columns: Sequence[ColumnDescription], stores: Iterable[Store]) -> None:
+    """Warn of categories that the model does not know: they are taken as missing."""
+    if expansion is None:
+        return
+    unknown = UnknownValues()
+    for store in stores:
+        if isinstance(store, MemoryStore):
+            for name, texts in expansion.unknown(columns, store.examples.cpu()).items():
+                unknown.add(name, texts)
+    unknown.warn()
 
 
 def _check_inside(store: Store, bounds: tuple[float, float]) -> None:
@@ -150,15 +176,17 @@ def prepared_for(data: DataDescription, split: Split) -> Split:
     names, labels = split.info.class_names, split.labels
     numbers = None if labels is None or names == data.class_names else _numbers(data.class_names, names, labels)
     scaling = trained_scaling(data, own.stored.range) if own.binarise == "none" else split.scaling
-    if numbers is None and _same(scaling, split.scaling):
+    expansion = None if own.columns == data.columns else expansion_for(own.columns, data)
+    if numbers is None and expansion is None and _same(scaling, split.scaling):
         return split
     info = replace(
         split.info,
         data_range=data.range if own.binarise == "none" else split.info.data_range,
         class_names=names if numbers is None else data.class_names,
         scaling=scaling,
+        data_shape=data.shape if expansion is not None else split.info.data_shape,
     )
-    return split.prepared_as(info, scaling, numbers)
+    return split.prepared_as(info, scaling, numbers, expansion)
 
 
 def all_prepared_for(data: DataDescription, other: Data) -> Data:

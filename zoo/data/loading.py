@@ -5,22 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 
-from zoo.data.as_trained import as_in_training, classes_of, trained_numbers, trained_scaling
+from zoo.data.as_trained import (
+    as_in_training,
+    classes_of,
+    expansion_for,
+    trained_numbers,
+    trained_scaling,
+    warn_of_unknown,
+)
 from zoo.data.info import DataInfo
 from zoo.data.split import Data, Split
 from zoo.data.splitting import Part, cut
-from zoo.data.statistics import holds_grey, standardisation
+from zoo.data.statistics import holds_grey, holds_missing, standardisation
 from zoo.data.store import MemoryStore, Store, StreamedStore
 from zoo.data.validation import check_collection
 from zoo.datasets import Collection, Dataset, ImageDataset, TargetSize
 from zoo.errors import DataError, ZooError
 from zoo.preparation.augmentation import Augmentation
 from zoo.preparation.described import describe_geometry, describe_scaling
+from zoo.preparation.expansion import Expansion
 from zoo.preparation.transforms import (
     TARGET_RANGES,
     Binarisation,
@@ -35,7 +43,6 @@ from zoo.spec import DataSpec
 from zoo.spec.augment import AugmentSpec
 from zoo.spec.data_description import (
     ClassDescription,
-    ColumnDescription,
     DataDescription,
     SplittingDescription,
     StoredDescription,
@@ -44,6 +51,10 @@ from zoo.spec.options import check_options, construct
 from zoo.spec.resolve import validate
 from zoo.utils.memory import check_memory
 
+_DTYPES: Mapping[torch.dtype, Literal["uint8", "float32", "float64"]] = {
+    torch.uint8: "uint8",
+    torch.float64: "float64",
+}
 _ROWS_AT_ONCE = 4096
 _BYTES_WHILE_RESIZED = 9
 """Bytes for each pixel and channel while an image is resized: as stored, and twice in 32 bits."""
@@ -106,14 +117,17 @@ def prepare(
     parts = {name: Part(name, torch.arange(size)) for name, size in sizes.items()} if whole else cut(sizes, spec)
     _check_size(spec, collection, shape, parts)
     stores = {name: _store(collection, part, geometry, spec.workers) for name, part in parts.items()}
+    expansion = expansion_for(collection.columns, like)
+    warn_of_unknown(expansion, collection.columns, stores.values())
     if like is None:
-        scaling, data_range = _scaling(spec, collection, stores["train"])
+        scaling, data_range = _scaling(spec, collection, stores["train"], expansion)
     else:
         scaling, data_range = trained_scaling(like, collection.stored_range, stores.values()), like.range
     binarisations = {name: _binarisation(spec, name, part, data_range) for name, part in parts.items()}
+    missing = holds_missing(stores.values(), expansion)
     class_names = classes_of(collection)
     numbers = None if like is None else trained_numbers(like, class_names, collection)
-    description = _describe(spec, collection, shape, geometry, scaling, data_range, stores["train"])
+    description = _describe(spec, collection, shape, geometry, scaling, data_range, stores["train"], expansion, missing)
     info = DataInfo(
         name=spec.name,
         data_shape=description.shape,
@@ -123,13 +137,19 @@ def prepare(
         licence=collection.licence,
         facts=collection.facts,
         scaling=scaling,
-        grey=spec.binarise == "none" and data_range == (0.0, 1.0) and holds_grey(stores["train"], scaling),
+        grey=expansion is None
+        and spec.binarise == "none"
+        and data_range == (0.0, 1.0)
+        and holds_grey(stores["train"], scaling),
         description=description,
+        missing=missing,
     )
     augmentation = None if like is not None else _augmentation(spec, geometry, description.shape)
     splits = {
         name: _split(
-            *(info, stores[name], scaling, binarisations[name], numbers), augmentation if name == "train" else None
+            *(info, stores[name], scaling, binarisations[name], numbers),
+            augmentation if name == "train" else None,
+            expansion,
         )
         for name in parts
     }
@@ -198,32 +218,51 @@ def _describe(
     scaling: Scaling,
     data_range: tuple[float, float] | None,
     train: Store,
+    expansion: Expansion | None,
+    missing: bool,
 ) -> DataDescription:
     """Return what a model that is trained on the data knows of them; `with_digests` adds what identifies them."""
     bounds = collection.stored_range
     stored = collection.splits["train"].examples
-    is_bytes = (stored[:1] if isinstance(stored, Tensor) else stored.read([0])[0]).dtype == torch.uint8
+    dtype = (stored[:1] if isinstance(stored, Tensor) else stored.read([0])[0]).dtype
     layout = collection.layout if len(shape) == 3 else "channels_first"
     names = classes_of(collection)
     counts = None if train.labels is None else torch.bincount(train.labels, minlength=len(names)).tolist()
     return DataDescription(
         dataset=spec.name,
-        shape=tuple(geometry(torch.zeros(1, *shape)).shape[1:]),
+        shape=tuple(geometry(torch.zeros(1, *shape)).shape[1:]) if expansion is None else (expansion.width,),
         range=data_range,
-        stored=StoredDescription(dtype="uint8" if is_bytes else "float32", shape=shape, range=bounds, layout=layout),
+        stored=StoredDescription(
+            dtype=_DTYPES.get(dtype, "float32"),
+            shape=shape if expansion is None else (len(expansion.columns),),
+            range=bounds,
+            layout=layout,
+        ),
         reading=collection.reading,
         geometry=describe_geometry(geometry),
-        scaling=describe_scaling(spec.scale if bounds or spec.scale == "standardise" else "none", scaling),
+        scaling=describe_scaling(_scale_name(spec, collection), scaling),
         binarise=spec.binarise,
         splitting=SplittingDescription(
             validation=spec.validation, test=spec.test, subset=spec.subset, split_seed=spec.split_seed
         ),
-        columns=tuple(ColumnDescription(name=name) for name in collection.columns),
+        columns=() if expansion is None else expansion.columns,
+        label=collection.label,
+        missing=missing,
         classes=tuple(
             ClassDescription(name=name, examples=None if counts is None else counts[number])
             for number, name in enumerate(names)
         ),
     )
+
+
+def _scale(spec: DataSpec, collection: Collection) -> str:
+    """Return how values are scaled; where the recipe does not say, tables are standardised."""
+    return spec.scale or ("standardise" if collection.columns else "unit")
+
+
+def _scale_name(spec: DataSpec, collection: Collection) -> Literal["unit", "symmetric", "standardise", "none"]:
+    scale = _scale(spec, collection)
+    return scale if collection.stored_range or scale == "standardise" else "none"  # type: ignore[return-value]
 
 
 def _check_name(name: str) -> None:
@@ -294,17 +333,19 @@ def _augmentation(spec: DataSpec, geometry: Geometry, shape: tuple[int, ...]) ->
     return Augmentation(spec.augment, (channels, height, width), background, spec.split_seed)
 
 
-def _scaling(spec: DataSpec, collection: Collection, train: Store) -> tuple[Scaling, tuple[float, float] | None]:
-    bounds = collection.stored_range
-    if spec.scale == "standardise":
-        return standardisation(train), None
-    if spec.scale == "symmetric" and bounds is None:
+def _scaling(
+    spec: DataSpec, collection: Collection, train: Store, expansion: Expansion | None
+) -> tuple[Scaling, tuple[float, float] | None]:
+    bounds, scale = collection.stored_range, _scale(spec, collection)
+    if scale == "standardise":
+        return standardisation(train, expansion), None
+    if scale == "symmetric" and bounds is None:
         raise DataError(
             f"symmetric needs values with a known range, those of {spec.name} have none",
             where="data.scale",
             remedy="Use `scale: standardise`, or state the range where the dataset has such an option.",
         )
-    target = TARGET_RANGES.get(spec.scale)
+    target = TARGET_RANGES.get(scale)
     if target is None or bounds is None:
         return Scaling(), bounds
     return Scaling.onto(target, bounds), target
@@ -313,7 +354,7 @@ def _scaling(spec: DataSpec, collection: Collection, train: Store) -> tuple[Scal
 def _binarisation(spec: DataSpec, name: str, part: Part, data_range: tuple[float, float] | None) -> Binarisation | None:
     if spec.binarise == "none":
         return None
-    if spec.scale != "unit" or data_range is None:
+    if spec.scale not in (None, "unit") or data_range is None:
         got = "values without a range" if data_range is None else f"`scale: {spec.scale}`"
         raise DataError(
             f"expected values in [0, 1] to binarise, got {got}",
@@ -335,10 +376,11 @@ def _split(
     binarisation: Binarisation | None,
     class_numbers: Tensor | None,
     augmentation: Augmentation | None,
+    expansion: Expansion | None,
 ) -> Split:
     fixed = isinstance(binarisation, Threshold | StaticDraw) and augmentation is None
     if not (fixed and isinstance(store, MemoryStore)):
-        return Split(info, store, scaling, binarisation, class_numbers, augmentation)
+        return Split(info, store, scaling, binarisation, class_numbers, augmentation, expansion)
     # What never changes is drawn here once, so that an epoch pays for a gather and a conversion alone.
     prepared = Split(info, store, scaling, binarisation).batches(_ROWS_AT_ONCE)
     bits = torch.cat([batch.x.to(torch.uint8) for batch in prepared])

@@ -16,6 +16,7 @@ from zoo.data.info import DataInfo
 from zoo.data.store import MemoryStore, Store, StoredBatch
 from zoo.errors import DataError
 from zoo.preparation.augmentation import Augmentation
+from zoo.preparation.expansion import Expansion
 from zoo.preparation.transforms import Binarisation, DynamicDraw, Scaling, StaticDraw, Threshold
 
 _HASHED_WHOLE, _HASHED_EXAMPLES, _HASHED_AT_ONCE = 256_000_000, 4096, 1024
@@ -25,7 +26,7 @@ class Batch(NamedTuple):
     """Prepared examples and their labels.
 
     Attributes:
-        x: (B, *data_shape), float32, in ``info.data_range``.
+        x: (B, *data_shape), float32, in ``info.data_range``; NaN where a value is missing.
         labels: (B,) int64, or None.
         mask: (B, *data_shape) bool, True where a value was observed; None where all were.
     """
@@ -57,8 +58,11 @@ class Split:
         binarisation: Binarisation | None = None,
         class_numbers: Tensor | None = None,
         augmentation: Augmentation | None = None,
+        expansion: Expansion | None = None,
     ) -> None:
         self.info = info
+        # How rows of a table become the values that a model sees.
+        self._expansion = expansion
         self._store, self._scaling, self._binarisation = store, scaling, binarisation
         # The number that each stored label stands for, where a model numbers the classes in another way.
         self._class_numbers = class_numbers
@@ -117,7 +121,7 @@ class Split:
         if self._augmentation is None:
             return self
         store = self._store.augmented(self._augmentation)
-        return Split(self.info, store, self._scaling, self._binarisation, self._class_numbers, self._augmentation)
+        return self._with(store, self._scaling, self._expansion)
 
     def batches(
         self, batch_size: int, *, order: Tensor | None = None, device: torch.device | str | None = None
@@ -142,16 +146,27 @@ class Split:
     def to(self, device: torch.device | str) -> Split:
         """Return the split on ``device``; what is held in memory moves there as it is stored, compactly."""
         target = torch.device(device)
-        store, scaling = self._store.to(target), self._scaling.to(target)
-        return Split(self.info, store, scaling, self._binarisation, self._class_numbers, self._augmentation)
+        expansion = None if self._expansion is None else self._expansion.to(target)
+        return self._with(self._store.to(target), self._scaling.to(target), expansion)
 
-    def prepared_as(self, info: DataInfo, scaling: Scaling, class_numbers: Tensor | None = None) -> Split:
+    def prepared_as(
+        self,
+        info: DataInfo,
+        scaling: Scaling,
+        class_numbers: Tensor | None = None,
+        expansion: Expansion | None = None,
+    ) -> Split:
         """Return the same stored examples in another scaling, with other numbers for their classes.
 
         Args:
             class_numbers: (C,) the new number of each class; None: they keep theirs.
+            expansion: how rows of a table become what another model sees; None: they become what they do now.
         """
-        return Split(info, self._store, scaling, self._binarisation, class_numbers, self._augmentation)
+        expansion = expansion or self._expansion
+        return Split(info, self._store, scaling, self._binarisation, class_numbers, self._augmentation, expansion)
+
+    def _with(self, store: Store, scaling: Scaling, expansion: Expansion | None) -> Split:
+        return Split(self.info, store, scaling, self._binarisation, self._class_numbers, self._augmentation, expansion)
 
     @property
     def scaling(self) -> Scaling:
@@ -199,10 +214,14 @@ class Split:
             yield self._prepare(batch)
 
     def _prepare(self, stored: StoredBatch) -> Batch:
-        x = self._scaling.to(stored.examples.device)(stored.examples)
+        device = stored.examples.device
+        values = stored.examples
+        if self._expansion is not None:
+            values = self._expansion.to(device)(values)
+        x = self._scaling.to(device)(values)
         if self._binarisation is not None:
             x = self._binarisation(x, stored.positions)
-        return Batch(x, self._numbered(stored.labels))
+        return Batch(x, self._numbered(stored.labels), ~x.isnan() if self.info.missing else None)
 
     def _check_order(self, order: Tensor, where: str = "order") -> None:
         if order.ndim != 1 or order.dtype != torch.int64:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import torch
 from torch import Tensor
 
 from zoo.data.store import MemoryStore, Store
+from zoo.preparation.expansion import Expansion
 from zoo.preparation.transforms import Scaling
 
 _ROWS_AT_ONCE = 1000
 
 
-def standardisation(store: Store) -> Scaling:
-    """Return the scaling that gives each feature mean 0 and deviation 1 over ``store``.
+def standardisation(store: Store, expansion: Expansion | None = None) -> Scaling:
+    """Return the scaling that gives each feature mean 0 and deviation 1 over the values that ``store`` holds of it.
 
-    A constant feature keeps deviation 1, so that it becomes 0. Sums are in float64, merged block by block.
+    A constant feature keeps deviation 1, so that it becomes 0. Truth values and categories of a table are left as they
+    are. Sums are in float64, merged block by block.
 
     Source:
         Chan, Golub & LeVeque (1983), Algorithms for Computing the Sample Variance, equation 2.1.
@@ -29,21 +32,35 @@ def standardisation(store: Store) -> Scaling:
         tensor([[-1.,  0.],
                 [ 1.,  0.]])
     """
-    count, mean, squares, low, high = 0, torch.zeros(()), torch.zeros(()), torch.zeros(()), torch.zeros(())
+    zero = torch.zeros((), dtype=torch.float64)
+    count, mean, squares, low, high = zero, zero, zero, zero + math.inf, zero - math.inf
     for block in _blocks(store):
-        values = block.to(torch.float64)
-        added, block_mean = len(values), values.mean(0)
-        if count == 0:
-            mean, squares = torch.zeros_like(block_mean), torch.zeros_like(block_mean)
-            low, high = values[0], values[0]
-        shift = block_mean - mean
-        squares = squares + (values - block_mean).square().sum(0) + shift.square() * count * added / (count + added)
-        mean = mean + shift * added / (count + added)
-        count += added
-        low, high = torch.minimum(low, values.amin(0)), torch.maximum(high, values.amax(0))
+        values = (block if expansion is None else expansion(block)).to(torch.float64)
+        there = ~values.isnan()
+        added = there.sum(0, dtype=torch.float64)
+        known = torch.where(there, values, 0.0)
+        block_mean = known.sum(0) / added.clamp(min=1)
+        shift = torch.where(added > 0, block_mean - mean, 0.0)
+        total = (count + added).clamp(min=1)
+        deviations = torch.where(there, values - block_mean, 0.0)
+        squares = squares + deviations.square().sum(0) + shift.square() * count * added / total
+        mean = mean + shift * added / total
+        count = count + added
+        low = torch.minimum(low, torch.where(there, values, math.inf).amin(0))
+        high = torch.maximum(high, torch.where(there, values, -math.inf).amax(0))
     # Rounding may leave a constant feature a deviation of 1e-17, by which it would be blown up.
-    deviation = torch.where(low == high, 1.0, (squares / count).sqrt())
+    deviation = torch.where(low >= high, 1.0, (squares / count.clamp(min=1)).sqrt())
+    if expansion is not None:
+        measured = expansion.measured
+        mean, deviation = torch.where(measured, mean, 0.0), torch.where(measured, deviation, 1.0)
     return Scaling(mean.float(), deviation.float())
+
+
+def holds_missing(stores: Iterable[Store], expansion: Expansion | None) -> bool:
+    """Tell whether values of a table are missing, or are categories that the model does not know."""
+    if expansion is None:
+        return False
+    return any(bool(expansion(block).isnan().any()) for store in stores for block in _blocks(store))
 
 
 def holds_grey(store: Store, scaling: Scaling) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from zoo.datasets._image_format import ImageFormat
 from zoo.datasets._target_size import Fit, TargetSize
-from zoo.spec.data_description import ReadingDescription
+from zoo.spec.data_description import ColumnDescription, DataDescription, ReadingDescription
 from zoo.spec.paths import absolute_path
 
 __all__ = [
@@ -77,7 +78,8 @@ class Collection:
         citation: how the dataset asks to be cited.
         licence: under which terms it comes, as an SPDX name or a sentence.
         facts: what else the dataset knows of itself, such as the parameters of a mixture or the files it left out.
-        columns: names of the columns of a table, in order.
+        columns: what the columns of a table mean, in order; a missing value in them is NaN.
+        label: the column that the labels are from.
         layout: how arrays of images are laid out at their source, which is how samples are returned.
         reading: how image files became examples, so that others are read in the same way.
         background: stored value of each channel that padding adds; None: the lower end of ``stored_range``, or 0.
@@ -89,7 +91,8 @@ class Collection:
     citation: str = ""
     licence: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
-    columns: tuple[str, ...] = ()
+    columns: tuple[ColumnDescription, ...] = ()
+    label: str | None = None
     layout: Literal["channels_first", "channels_last", "no_channels"] = "channels_first"
     reading: ReadingDescription | None = None
     background: tuple[float, ...] | None = None
@@ -128,6 +131,20 @@ class Dataset(ABC):
         Raises:
             DataError: the data cannot be found or are damaged: what was looked for, where, and what to do.
         """
+
+    @classmethod
+    def options_like(cls, options: Mapping[str, Any], like: DataDescription) -> dict[str, Any]:
+        """Return options with which other data are read as the training data of a model were.
+
+        Args:
+            options: those that are stated, which are kept.
+            like: what the model knows of its data.
+        """
+        if like.reading is None:
+            return dict(options)
+        known = inspect.signature(cls).parameters
+        reading = like.reading.model_dump(mode="json")
+        return {name: value for name, value in reading.items() if name in known} | dict(options)
 
     @classmethod
     def with_absolute_paths(cls, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -24,8 +24,8 @@ class Gaussian(Likelihood):
         scale: the standard deviation s, in units of the data; the first value where it is learned. null: a tenth of the
             data's range where they have one, else 1. A large s makes errors cheap, and below some size the latents no
             longer pay for their KL: at s = 1, a VAE of images in [0, 1] ignores its latents.
-        scale_mode: ``fixed``: s is ``scale``. ``shared``: one s, learned. ``per_pixel``: the decoder returns
-            s(z) for each value.
+        scale_mode: ``fixed``: s is ``scale``. ``shared``: one s, learned. ``per_feature``: an s for each value of an
+            example, learned. ``per_pixel``: the decoder returns s(z) for each value.
         floor: smallest s that can be learned; without one the density of constant pixels is unbounded.
 
     Source:
@@ -47,7 +47,7 @@ class Gaussian(Likelihood):
         data_shape: tuple[int, ...],
         data_range: tuple[float, float] | None = None,
         scale: Annotated[float, Field(gt=0)] | None = None,
-        scale_mode: Literal["fixed", "shared", "per_pixel"] = "fixed",
+        scale_mode: Literal["fixed", "shared", "per_feature", "per_pixel"] = "fixed",
         floor: Annotated[float, Field(gt=0)] = 1e-3,
     ) -> None:
         super().__init__(data_shape)
@@ -55,8 +55,9 @@ class Gaussian(Likelihood):
         self.scale, self.scale_mode, self.floor = scale, scale_mode, floor
         # softplus(offset) + floor is `scale`, where learning begins.
         self.offset = inverse_softplus(max(scale - floor, 1e-6))
-        if scale_mode == "shared":
-            self.raw_scale = nn.Parameter(torch.tensor(self.offset))
+        if scale_mode in ("shared", "per_feature"):
+            shape = self.data_shape if scale_mode == "per_feature" else ()
+            self.raw_scale = nn.Parameter(torch.full(shape, self.offset))
 
     @property
     def learns_scale(self) -> bool:
@@ -76,7 +77,7 @@ class Gaussian(Likelihood):
         if self.scale_mode == "per_pixel":
             mean, raw_scale = raw.chunk(2, dim=-len(self.data_shape))
             scale = F.softplus(raw_scale + self.offset) + self.floor
-        elif self.scale_mode == "shared":
+        elif self.learns_scale:
             mean, scale = raw, F.softplus(self.raw_scale) + self.floor
         else:
             mean, scale = raw, raw.new_full((), self.scale)

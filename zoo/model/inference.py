@@ -58,11 +58,20 @@ class Inference:
         known = self.x if self.x is not None else self.labels
         return self.model.condition(self.labels, 0 if known is None else len(known))
 
+    @property
+    def encoder_input(self) -> Tensor:
+        """What the encoder sees: the data, and beside them which values were observed if the model shows it."""
+        assert self.x is not None
+        if not self.model.spec.mask_input:
+            return self.x
+        observed = torch.ones_like(self.x) if self.mask is None else self.mask.to(self.x.dtype)
+        return torch.cat([self.x, observed], dim=1)
+
     @once
     def features(self) -> Tensor:
         """The encoder's features, (B, F), or (B, *feature_shape) for a posterior that asks for them."""
         model = self.model
-        h: Tensor = model.encoder(self.x, self.condition_of("encoder"))
+        h: Tensor = model.encoder(self.encoder_input, self.condition_of("encoder"))
         return h.flatten(1) if model.flattens_features and h.ndim > 2 else h
 
     @once

@@ -261,10 +261,29 @@ class Model(nn.Module):
         """Return what is known of a batch, from which q(z|x), p(z), latents and densities follow.
 
         Args:
-            x: (B, *data_shape) data, in the range that the model was trained on.
+            x: (B, *data_shape) data, in the range that the model was trained on. Of a table, NaN where a value is
+                missing.
             labels: (B,) class numbers, for a conditional model.
-            mask: (B, *data_shape) bool, True where a value was observed.
+            mask: (B, *data_shape) bool, True where a value was observed; if not given, where those of a table are not
+                NaN.
             fitted: take the prior that was fitted after training as p(z).
+
+        Raises:
+            InputError: a shape, a type or a label is not what the model needs.
+        """
+        if x is not None and mask is None:
+            mask = self.observed(self.check_data(x))
+        return self.inference_of_batch(x, labels, mask, fitted=fitted)
+
+    def inference_of_batch(
+        self,
+        x: Tensor | None = None,
+        labels: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        fitted: bool = False,
+    ) -> Inference:
+        """Return the same as :meth:`inference` for a batch that comes with its mask; makes no device wait.
 
         Raises:
             InputError: a shape, a type or a label is not what the model needs.
@@ -276,6 +295,21 @@ class Model(nn.Module):
             if mask is not None:
                 mask = self.check_mask(mask, x)
         return Inference(self, x, labels, mask, fitted=fitted)
+
+    def observed(self, x: Tensor) -> Tensor | None:
+        """Return which values of rows of a table were observed, bool, or None if all were: missing ones are NaN.
+
+        Of other data than tables, a NaN is a mistake, and the answer is None.
+        """
+        if not self.takes_missing or x.device.type == "meta":
+            return None
+        there = ~x.isnan()
+        return None if bool(there.all()) else there
+
+    @property
+    def takes_missing(self) -> bool:
+        """Whether NaN in the data stands for a missing value: in tables, and where the encoder is shown a mask."""
+        return bool(self.spec.mask_input) or (self.spec.data is not None and bool(self.spec.data.columns))
 
     def encode(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> Distribution:
         """Return q(z|x), with batch shape (B,) and event shape ``latent_shape``.
@@ -349,7 +383,7 @@ class Model(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> StepLoss:
         """Return the loss of a batch with the evidence for the adversaries, as a training step needs it."""
-        return self.objective.loss(self, self.inference(x, labels, mask))
+        return self.objective.loss(self, self.inference_of_batch(x, labels, mask))
 
     def loss(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> Loss:
         """Return the scalar loss of a batch (B, *data_shape) and its named terms.
@@ -474,6 +508,7 @@ class Model(nn.Module):
             num_samples = 1
         if not len(x):
             return x.new_zeros(0)
+        mask = self.observed(x) if mask is None else mask
         inference = self.inference(x, labels, mask)
         self._check_range(inference)
         self.likelihood.check_values(x, inference.mask)
@@ -497,12 +532,14 @@ class Model(nn.Module):
         return total - math.log(num_samples)
 
     @torch.no_grad()
-    def impute(self, x: Tensor, mask: Tensor, labels: Tensor | None = None, *, num_samples: int = 100) -> Tensor:
+    def impute(
+        self, x: Tensor, mask: Tensor | None = None, labels: Tensor | None = None, *, num_samples: int = 100
+    ) -> Tensor:
         """Return data (B, *data_shape) whose unobserved values are replaced by their estimated means E[x | observed].
 
         Args:
             x: (B, *data_shape); what it holds where ``mask`` is False does not matter.
-            mask: (B, *data_shape) bool, True where a value was observed.
+            mask: (B, *data_shape) bool, True where a value was observed; if not given, where a value is not NaN.
             num_samples: K, importance-weighted draws of z for each x.
 
         Raises:
@@ -513,7 +550,7 @@ class Model(nn.Module):
             section 3.3. https://arxiv.org/abs/1812.02633
         """
         self._check_code("encode")
-        mask = self.check_mask(mask, self.check_data(x))
+        mask = self.check_mask(~self.check_data(x).isnan() if mask is None else mask, self.check_data(x))
         inference = self.inference(x, labels, mask)
         self._check_range(inference)
         samples = inference.draw(_at_least_one(num_samples, "num_samples"))

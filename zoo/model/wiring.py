@@ -78,7 +78,8 @@ class Wiring:
         if name in PART_NAMES:
             return self._part(name, where, name)
         look_up: Mapping[str, Callable[[], Any]] = {
-            "data_shape": lambda: self.spec.data_shape,
+            "data_shape": lambda: self._encoder_shape() if role == "encoder" else self.spec.data_shape,
+            "data_columns": lambda: () if self.spec.data is None else self.spec.data.columns,
             "data_range": lambda: self.spec.data_range,
             "condition_dim": lambda: self._condition_dim(role),
             "output_shape": lambda: self._output_shape(where),
@@ -96,6 +97,11 @@ class Wiring:
         if self.spec.latent_dim is None:
             raise ComponentError("it asks for `latent_shape`, but the model has no latents", where=where)
         return tuple(getattr(posterior, "latent_shape", (self.spec.latent_dim,)))
+
+    def _encoder_shape(self) -> Any:
+        """Return the shape of what the encoder sees: the data, and beside them which values were observed."""
+        shape = self.spec.data_shape
+        return (2 * shape[0], *shape[1:]) if shape and self.spec.mask_input else shape
 
     def _part(self, part: str, where: str, wanted: str) -> Any:
         if part not in self.roles:

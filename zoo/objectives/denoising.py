@@ -99,6 +99,12 @@ class Denoising(Objective):
                 "a regression trains no variance",
                 "Use posterior `point`, or objective `vae`.",
             )
+        if spec.mask_input:
+            raise ComponentError(
+                "the objective 'denoising' takes no mask, so that there is none to show the encoder",
+                where="model.mask_input",
+                remedy="Leave it out, or use objective `vae` or `iwae`.",
+            )
         if self.label_dropout and not spec.classes:
             raise ComponentError(
                 f"expected 0, since the model has no labels to drop, got {self.label_dropout:g}",

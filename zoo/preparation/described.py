@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from zoo.preparation.expansion import Expansion
 from zoo.preparation.transforms import Geometry, Scaling
 from zoo.spec.data_description import DataDescription, GeometryDescription, ScalingDescription
 
@@ -18,6 +19,11 @@ def scaling_of(data: DataDescription) -> Scaling:
         tensor([[1., 1.]])
     """
     return Scaling(_number(data.scaling.shift, data.shape), _number(data.scaling.span, data.shape))
+
+
+def expansion_of(data: DataDescription) -> Expansion | None:
+    """Return how rows of a table become what the model sees; None for other data."""
+    return Expansion(data.columns) if data.columns else None
 
 
 def geometry_of(data: DataDescription) -> Geometry:

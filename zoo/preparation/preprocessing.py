@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InputError
-from zoo.preparation.described import geometry_of, scaling_of
+from zoo.preparation.described import expansion_of, geometry_of, scaling_of
 from zoo.preparation.raw import stored_examples
+from zoo.preparation.rows import formed_rows, frame_of
 from zoo.preparation.transforms import StaticDraw, Threshold
 from zoo.spec.data_description import DataDescription
 
@@ -29,6 +30,8 @@ def preprocess(raw: Any, data: DataDescription) -> Tensor:
         raw: an array, tensor or nested list of stored examples or of one; a DataFrame of pandas or polars, whose
             columns are found by their names; images of Pillow, or names of image files.
 
+    A value that is missing in a table is NaN, before and after.
+
     Raises:
         InputError: the model does not know its data, or the form, shape, columns or values are not theirs.
         DataError: a file is missing or no image.
@@ -41,7 +44,9 @@ def preprocess(raw: Any, data: DataDescription) -> Tensor:
     """
     check_known(data, "preprocess")
     stored = stored_examples(raw, data)
-    prepared = scaling_of(data)(geometry_of(data)(stored))
+    expansion = expansion_of(data)
+    values = geometry_of(data)(stored) if expansion is None else expansion(stored)
+    prepared = scaling_of(data)(values)
     if data.binarise == "none":
         return prepared
     if data.binarise == "threshold":
@@ -80,12 +85,15 @@ def postprocess(prepared: Tensor, data: DataDescription, form: Form | None = Non
             f"expected a tensor of prepared examples of shape ({expected}), got {got}", where="postprocess"
         )
     values = scaling_of(data).undo(prepared)
+    if (expansion := expansion_of(data)) is not None:
+        rows = expansion.undo(values)
+        return formed_rows(rows if stored.range is None else rows.clamp(*stored.range), data, form or "pandas")
     if len(stored.shape) == 3:
         values = geometry_of(data).undo(values, (stored.shape[1], stored.shape[2]))
     if stored.range is not None:
         values = values.clamp(*stored.range)
     values = values.round().clamp(0, 255).to(torch.uint8) if stored.dtype == "uint8" else values.float()
-    return _formed(values, data, form or ("pandas" if data.columns else "array"))
+    return _formed(values, data, form or "array")
 
 
 def check_known(data: DataDescription, what: str) -> None:
@@ -124,26 +132,9 @@ def _formed(values: Tensor, data: DataDescription, form: str) -> Any:
     array = np.ascontiguousarray(values.numpy())
     if form == "array":
         return array
-    if form not in ("pandas", "polars"):
-        raise InputError(f"unknown form {form!r}", where="form", remedy="Forms: array, tensor, pandas, polars, images.")
-    return _frame(array, data, form)
-
-
-def _frame(array: Any, data: DataDescription, form: str) -> Any:
     if array.ndim != 2:
         raise InputError(f"examples of shape {array.shape[1:]} are no rows of a table", where="form")
-    import importlib
-
-    try:
-        library = importlib.import_module(form)
-    except ImportError as error:
-        raise InputError(
-            f"{form} is not installed", where="form", remedy=f'pip install {form}, or use `form="array"`.'
-        ) from error
-    names = data.column_names or tuple(f"x{number}" for number in range(array.shape[1]))
-    if form == "pandas":
-        return library.DataFrame(array, columns=list(names))
-    return library.DataFrame(array, schema=list(names))
+    return frame_of({f"x{place}": array[:, place] for place in range(array.shape[1])}, form)
 
 
 def _pictures(values: Tensor, data: DataDescription) -> list[Any]:

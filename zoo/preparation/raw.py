@@ -12,9 +12,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from zoo.errors import InputError, nearest
+from zoo.errors import InputError
 from zoo.preparation.pictures import is_picture, read_pictures
-from zoo.spec.data_description import DataDescription, StoredDescription
+from zoo.preparation.rows import rows_of_frame
+from zoo.spec.data_description import ColumnDescription, DataDescription, StoredDescription
+from zoo.tables.frames import frame_names, is_frame
 
 _FORMS = "Pass an array, a tensor, a DataFrame, images of Pillow or names of image files."
 
@@ -38,16 +40,19 @@ def stored_examples(raw: Any, data: DataDescription) -> Tensor:
     assert stored is not None
     if _is_pictures(raw):
         return read_pictures(raw, data)
-    if _is_frame(raw):
-        raw = _columns(raw, data)
+    if is_frame(raw):
+        raw = rows_of_frame(raw, data) if data.columns else _array(raw.to_numpy(), frame_names(raw))
     if not isinstance(raw, Tensor):
         raw = _array(raw)
     values = raw.detach().cpu()
     if values.is_complex():
         raise InputError(f"expected real numbers, got {values.dtype}", where="raw")
     # As the training data were: an overflow shows as infinity, which is refused below.
-    values = _arranged(values.float() if values.is_floating_point() else values, stored)
-    _check_values(values, stored)
+    of_table = stored.dtype == "float64"
+    values = _arranged(values.float() if values.is_floating_point() and not of_table else values, stored)
+    _check_values(values, stored, data.columns)
+    if of_table:
+        return values.double().contiguous()
     whole = not values.is_floating_point() or bool((values == values.round()).all())
     return values.to(torch.uint8 if stored.dtype == "uint8" and whole else torch.float32).contiguous()
 
@@ -58,26 +63,6 @@ def _is_pictures(raw: Any) -> bool:
     if not isinstance(raw, (list, tuple)) or not raw:
         return False
     return all(isinstance(each, (str, Path)) or is_picture(each) for each in raw)
-
-
-def _is_frame(raw: Any) -> bool:
-    return type(raw).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(raw, "columns")
-
-
-def _columns(frame: Any, data: DataDescription) -> Tensor:
-    """Return the columns of a DataFrame that the model knows, in its order; others are left out."""
-    names = data.column_names
-    present = [str(name) for name in frame.columns]
-    if names:
-        for name in names:
-            if name not in present:
-                raise InputError(
-                    f"there is no column {name!r}",
-                    where="raw",
-                    remedy=f"{nearest(name, present)}The model knows the columns {', '.join(names)}.",
-                )
-        frame = frame[[frame.columns[present.index(name)] for name in names]]
-    return _array(frame.to_numpy(), names or present)
 
 
 def _array(raw: Any, columns: Sequence[str] = ()) -> Tensor:
@@ -134,13 +119,33 @@ def _arranged(values: Tensor, stored: StoredDescription) -> Tensor:
     )
 
 
-def _check_values(values: Tensor, stored: StoredDescription) -> None:
-    if not values.numel():
-        return
+def _first_not_finite(values: Tensor) -> int:
+    return int((~values.isfinite()).flatten(1).any(1).nonzero()[0])
+
+
+def _check_categories(rows: Tensor, columns: Sequence[ColumnDescription]) -> None:
+    """Refuse arrays whose columns of categories hold other numbers than those of the categories."""
+    for place, column in enumerate(columns):
+        codes = rows[:, place][~rows[:, place].isnan()]
+        largest = max(column.width, 2) - 1
+        if not column.is_measured and bool(((codes < 0) | (codes > largest) | (codes != codes.round())).any()):
+            raise InputError(
+                f"expected the number of a category, from 0 to {largest}, in the column {column.name!r} of an array",
+                where="raw",
+                remedy="Pass a DataFrame, whose columns are found by name and hold the categories themselves.",
+            )
+
+
+def _check_values(values: Tensor, stored: StoredDescription, columns: Sequence[ColumnDescription]) -> None:
     numbers = values if values.is_floating_point() else values.double()
+    if columns:  # a missing value of a table is NaN
+        _check_categories(numbers, columns)
+        numbers = numbers[~numbers.isnan()]
+    if not numbers.numel():
+        return
     low, high = float(numbers.min()), float(numbers.max())
     if not (math.isfinite(low) and math.isfinite(high)):
-        row = int((~numbers.isfinite()).flatten(1).any(1).nonzero()[0])
+        row = int(values.isinf().flatten(1).any(1).nonzero()[0]) if columns else _first_not_finite(values)
         raise InputError(
             f"expected finite numbers, got NaN or infinity in example {row}",
             where="raw",

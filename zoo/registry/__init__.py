@@ -34,6 +34,7 @@ PART_NAMES = ("likelihood", "encoder", "posterior", "prior", "decoder", "network
 WIRING: Mapping[str, str] = {
     "data_shape": "shape of one example",
     "data_range": "smallest and largest value of the data, or None",
+    "data_columns": "what the columns of a table mean; () for other data",
     "output_shape": "shape of the raw parameters that the likelihood takes",
     "latent_dim": "number of latent dimensions, or of channels of a latent map",
     "latent_shape": "shape of the latents of one example",
@@ -108,7 +109,7 @@ KINDS: Mapping[str, Kind] = {
             "zoo.likelihoods",
             "Likelihood",
             "raw parameters → distribution over data",
-            ("data_shape", "data_range"),
+            ("data_shape", "data_range", "data_columns"),
         ),
         Kind(
             "network",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from zoo.data import Data, DataInfo, Split
 from zoo.data.as_trained import with_digests
 from zoo.errors import DataError, RecipeError
@@ -28,7 +31,9 @@ def fit_to_data(spec: ModelSpec, data: Data) -> ModelSpec:
             remedy="Leave it out: it follows from the data.",
         )
     description = None if info.description is None else with_digests(info.description, data)
-    changes = {"data_shape": info.data_shape, "data_range": info.data_range, "data": description}
+    changes: dict[str, object] = {"data_shape": info.data_shape, "data_range": info.data_range, "data": description}
+    if spec.mask_input is None:
+        changes["mask_input"] = info.missing and spec.encoder is not None
     return spec.model_copy(update={**changes, "classes": _classes(spec, info)})
 
 
@@ -58,7 +63,7 @@ def check_data(model: Model, data: Data) -> None:
     Raises:
         DataError: values or labels of a split are not what the model needs.
     """
-    model.objective.check_data(model, data.train.examples(_LOOK_AT), data.info.data_range)
+    model.objective.check_data(model, _examples(data), data.info.data_range)
     if model.classes is None:
         return
     for name, split in _splits(data).items():
@@ -76,6 +81,17 @@ def check_data(model: Model, data: Data) -> None:
                 where="model.classes",
                 remedy="Leave `classes` to the data, or leave out examples of other classes.",
             )
+
+
+def _examples(data: Data) -> Tensor:
+    """Return the first training examples, and one with a missing value where there is any."""
+    examples = data.train.examples(_LOOK_AT)
+    if data.info.missing and not bool(examples.isnan().any()):
+        for batch in data.train.batches(_LOOK_AT):
+            lacking = batch.x.isnan().flatten(1).any(1)
+            if bool(lacking.any()):
+                return torch.cat([examples, batch.x[lacking][:1]])
+    return examples
 
 
 def notes_on(model: Model, data: Data) -> list[str]:

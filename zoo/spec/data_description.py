@@ -79,7 +79,7 @@ class StoredDescription(StrictModel):
         'channels_first'
     """
 
-    dtype: Literal["uint8", "float32"] = Field(description="Type of the values.")
+    dtype: Literal["uint8", "float32", "float64"] = Field(description="Type of the values; float64: of a table.")
     shape: Shape = Field(description="Shape of one example: [channels, height, width] or [features].")
     range: Range | None = Field(default=None, description="Smallest and largest value; null where there is none.")
     layout: Literal["channels_first", "channels_last", "no_channels"] = Field(
@@ -115,10 +115,62 @@ class ReadingDescription(StrictModel):
     )
 
 
+ColumnType = Literal["numeric", "integer", "boolean", "categorical", "date"]
+"""What the values of a column mean, and so which likelihood they have."""
+
+
 class ColumnDescription(StrictModel):
-    """A column of a table."""
+    """A column of a table, with what was learned of it from the training data.
+
+    A prepared example holds one value for each column, and for a categorical column one for each of its categories:
+    1 for the category, 0 for the others.
+
+    Example:
+        >>> species = ColumnDescription(name="species", type="categorical", categories=("cat", "dog"))
+        >>> species.width, species.value_names
+        (2, ('species=cat', 'species=dog'))
+    """
 
     name: str = Field(description="Its name in the table.")
+    type: ColumnType = Field(default="numeric", description="What its values mean.")
+    categories: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="categorical: the categories, in the order of their numbers. boolean: how false and true are "
+        "written; empty for truth values.",
+    )
+    hashed: bool = Field(default=False, description="Whether texts were put into the categories #0, #1, … by a hash.")
+    given_as: Literal["float", "integer", "boolean", "text", "category", "date", "datetime"] | None = Field(
+        default=None, description="As what values are given back; null: as they are stored."
+    )
+    timezone: str | None = Field(default=None, description="Time zone of the times; null: none is stated.")
+
+    @model_validator(mode="after")
+    def _with_categories(self) -> ColumnDescription:
+        counts = {"categorical": "at least 1", "boolean": "0 or 2"}
+        found = len(self.categories)
+        if {"categorical": found < 1, "boolean": found not in (0, 2)}.get(self.type, found > 0):
+            raise ValueError(f"expected {counts.get(self.type, 'no')} categories of a {self.type} column, got {found}")
+        if len(set(self.categories)) < found:
+            raise ValueError("expected categories of different names")
+        return self
+
+    @property
+    def width(self) -> int:
+        """Number of values of a prepared example that it takes."""
+        return len(self.categories) if self.type == "categorical" else 1
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its values are quantities, which are standardised."""
+        return self.type in ("numeric", "integer", "date")
+
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        """A name for each of the values that it takes in a prepared example."""
+        if self.type != "categorical":
+            return (self.name,)
+        return tuple(f"{self.name}={category}" for category in self.categories)
 
 
 class ClassDescription(StrictModel):
@@ -169,6 +221,8 @@ class DataDescription(StrictModel):
     columns: tuple[ColumnDescription, ...] = Field(
         default=(), strict=False, description="Columns of a table, in order."
     )
+    label: str | None = Field(default=None, description="The column of a table that holds the classes; null: none.")
+    missing: bool = Field(default=False, description="Whether values are missing in the data; they are NaN.")
     classes: tuple[ClassDescription, ...] = Field(
         default=(), strict=False, description="Classes in the order of their numbers; empty without labels."
     )
@@ -182,8 +236,9 @@ class DataDescription(StrictModel):
         for name, numbers in (("shift", self.scaling.shift), ("span", self.scaling.span)):
             if len(numbers) not in (1, values):
                 raise ValueError(f"expected one {name} or {values} of them, got {len(numbers)}")
-        if self.columns and len(self.columns) != values:
-            raise ValueError(f"expected {values} columns, got {len(self.columns)}")
+        if self.columns and sum(column.width for column in self.columns) != values:
+            widths = sum(column.width for column in self.columns)
+            raise ValueError(f"expected columns of {values} values together, got columns of {widths}")
         if len({column.name for column in self.columns}) < len(self.columns):
             raise ValueError("expected columns of different names")
         if len({each.name for each in self.classes}) < len(self.classes):
@@ -194,6 +249,8 @@ class DataDescription(StrictModel):
 
     def _check_geometry(self, stored: Sequence[int]) -> None:
         shape, geometry = tuple(stored), self.geometry
+        if self.columns and shape == (len(self.columns),):
+            shape = (sum(column.width for column in self.columns),)
         if math.prod(shape) > _LARGEST_EXAMPLE:
             raise ValueError(f"an example of shape {shape} is larger than any that is read")
         if geometry.resize is not None or geometry.pad:
@@ -224,6 +281,11 @@ class DataDescription(StrictModel):
     def column_names(self) -> tuple[str, ...]:
         """Names of the columns, in their order."""
         return tuple(each.name for each in self.columns)
+
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        """A name for each value of a prepared row of a table: its column, or its column and category."""
+        return tuple(name for column in self.columns for name in column.value_names)
 
     @property
     def untrained_classes(self) -> tuple[str, ...]:

@@ -72,6 +72,11 @@ class ModelSpec(StrictModel):
         default=None,
         description="Number of training examples, for components that ask for it. In a recipe: that of the data.",
     )
+    mask_input: bool | None = Field(
+        default=None,
+        description="Whether the encoder is shown which values were observed, as further channels (or values) beside "
+        "the data; null: where values are missing in the training data.",
+    )
     encoder: ComponentSpec | None = Field(default=None, description="data (B, *data_shape) → features")
     posterior: ComponentSpec | None = Field(default=None, description="features → q(z|x)")
     prior: ComponentSpec | None = Field(default=ComponentSpec(name="standard_gaussian"), description="p(z)")

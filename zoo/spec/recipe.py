@@ -27,10 +27,10 @@ class DataSpec(ComponentSpec):
         default="none",
         description="Pixels to 0 or 1: above a half; drawn once with the pixel as probability; drawn anew each time.",
     )
-    scale: Literal["unit", "symmetric", "standardise", "none"] = Field(
-        default="unit",
-        description="Images: to [0, 1] or [-1, 1]. standardise: each feature to mean 0 and deviation 1 on the training "
-        "split. none: as stored.",
+    scale: Literal["unit", "symmetric", "standardise", "none"] | None = Field(
+        default=None,
+        description="unit, symmetric: images to [0, 1] or [-1, 1]. standardise: each feature to mean 0 and deviation 1 "
+        "on the training split. none: as stored. null: standardise for tables, unit for all else.",
     )
     pad: NonNegativeInt = Field(
         default=0, description="Pixels of background added on each side of an image, after resizing."

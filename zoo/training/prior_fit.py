@@ -45,7 +45,7 @@ class PriorFit(nn.Module):
     def forward(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> StepLoss:
         """Return the prior's loss on latents of a batch, −log p(z) in nats unless the prior says otherwise."""
         (model,) = self._models
-        inference = model.inference(x, labels, mask)
+        inference = model.inference_of_batch(x, labels, mask)
         with torch.no_grad():
             z = inference.draw(reparameterised=False).z
         loss = self.prior.fit_loss(inference.under_fitted_prior(), z)
@@ -112,6 +112,6 @@ def fit_in_closed_form(model: Model, train: Split, batch_size: int, seed: int) -
     means = []
     with seeded(seed):
         for x, labels, mask in train.batches(batch_size, device=model.device):
-            inference = model.inference(x, labels if model.classes else None, mask)
+            inference = model.inference_of_batch(x, labels if model.classes else None, mask)
             means.append(posterior_mean(inference.posterior))
         return model.fitted_prior.fit(torch.cat(means))

@@ -1,0 +1,186 @@
+"""From the columns of a table to the values that a model sees: a category becomes a 1 among zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from zoo.errors import DataError
+from zoo.spec.data_description import ColumnDescription
+from zoo.tables.values import text_of
+
+
+class Expansion:
+    """Maps stored rows (B, C), a number for each column, to values (B, W), with a place for each category.
+
+    A missing value is NaN before and after, at all places of its column.
+
+    Args:
+        columns: what the values that it returns mean.
+        places: which stored column each of them is; None: they are stored in this order.
+        numbers: for columns whose stored categories are numbered otherwise, the number (n,) that each stands for, NaN
+            for a category that is not known.
+
+    Example:
+        >>> pet = ColumnDescription(name="pet", type="categorical", categories=("cat", "dog"))
+        >>> expansion = Expansion([ColumnDescription(name="age"), pet])
+        >>> values = expansion(torch.tensor([[3.0, 1.0], [torch.nan, 0.0]]))
+        >>> values, expansion.undo(values)
+        (tensor([[3., 0., 1.],
+                [nan, 1., 0.]]), tensor([[3., 1.],
+                [nan, 0.]]))
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[ColumnDescription],
+        places: Sequence[int] | None = None,
+        numbers: Mapping[int, Tensor] | None = None,
+    ) -> None:
+        self.columns = tuple(columns)
+        self._places = None if places is None else torch.tensor(places, dtype=torch.int64)
+        self._numbers = dict(numbers or {})
+        widths = [column.width for column in columns]
+        self.width = sum(widths)
+        starts = [sum(widths[:place]) for place in range(len(widths))]
+        wide = [place for place, column in enumerate(columns) if column.type == "categorical"]
+        self._single = [place for place in range(len(widths)) if place not in set(wide)]
+        self._wide = torch.tensor(wide, dtype=torch.int64)
+        self._singles = torch.tensor(self._single, dtype=torch.int64)
+        self._single_starts = torch.tensor([starts[place] for place in self._single], dtype=torch.int64)
+        self._wide_starts = torch.tensor([starts[place] for place in wide], dtype=torch.int64)
+        owners = [number for number, place in enumerate(wide) for _ in range(widths[place])]
+        self._owners = torch.tensor(owners, dtype=torch.int64)
+        self._entries = torch.tensor(
+            [starts[place] + entry for place in wide for entry in range(widths[place])], dtype=torch.int64
+        )
+        self._spans = [(starts[place], starts[place] + widths[place]) for place in wide]
+
+    @property
+    def measured(self) -> Tensor:
+        """Which of the values (W,) are quantities, which a scaling may change."""
+        return torch.tensor([column.is_measured for column in self.columns for _ in range(column.width)])
+
+    def __call__(self, stored: Tensor) -> Tensor:
+        """Map stored rows (B, C) to values (B, W) of the same type."""
+        if self._places is not None:
+            stored = stored.index_select(1, self._places)
+        for place, numbers in self._numbers.items():
+            codes = stored[:, place]
+            # The last number stands for a missing value.
+            index = torch.where(codes.isnan(), len(numbers), codes).long().clamp(0, len(numbers))
+            known = torch.cat([numbers, numbers.new_full((1,), torch.nan)])
+            stored = stored.clone()
+            stored[:, place] = known.to(stored.dtype)[index]
+        if not len(self._wide):
+            return stored
+        values = stored.new_zeros(len(stored), self.width)
+        values.index_copy_(1, self._single_starts, stored.index_select(1, self._singles))
+        codes = stored.index_select(1, self._wide)
+        missing = codes.isnan()
+        values.scatter_(1, torch.where(missing, 0.0, codes).long() + self._wide_starts, 1.0)
+        entries = values.index_select(1, self._entries)
+        absent = missing.index_select(1, self._owners)
+        return values.index_copy_(1, self._entries, torch.where(absent, torch.nan, entries))
+
+    def undo(self, values: Tensor) -> Tensor:
+        """Map values (B, W) to rows (B, C): of the places of a category, the largest counts."""
+        if not len(self._wide):
+            return values
+        stored = values.new_empty(len(values), len(self.columns))
+        stored[:, self._singles] = values[:, self._single_starts]
+        for place, (start, stop) in zip(self._wide.tolist(), self._spans, strict=True):
+            entries = values[:, start:stop]
+            chosen = entries.nan_to_num().argmax(1).to(values.dtype)
+            stored[:, place] = torch.where(entries.isnan().any(1), torch.nan, chosen)
+        return stored
+
+    def to(self, device: torch.device) -> Expansion:
+        """Return the same expansion with its tensors on ``device``."""
+        other = object.__new__(Expansion)
+        for name, value in vars(self).items():
+            setattr(other, name, value.to(device) if isinstance(value, Tensor) else value)
+        other._numbers = {place: numbers.to(device) for place, numbers in self._numbers.items()}
+        return other
+
+    @classmethod
+    def between(cls, own: Sequence[ColumnDescription], known: Sequence[ColumnDescription]) -> Expansion:
+        """Return the expansion of rows with columns ``own`` to the values of a model that knows other columns.
+
+        Columns are found by name, categories by theirs. A category that the model does not know is missing.
+
+        Raises:
+            DataError: a column is missing, or means something else.
+
+        Example:
+            >>> def pets(*names):
+            ...     return [ColumnDescription(name="pet", type="categorical", categories=names)]
+            >>> Expansion.between(pets("cow", "dog"), pets("cat", "dog"))(torch.tensor([[1.0], [0.0]]))
+            tensor([[0., 1.],
+                    [nan, nan]])
+        """
+        names = [column.name for column in own]
+        lacking = [column.name for column in known if column.name not in names]
+        if lacking:
+            raise missing_columns(lacking, names)
+        places = [names.index(column.name) for column in known]
+        numbers: dict[int, Tensor] = {}
+        for place, column in enumerate(known):
+            mapping = _mapping(own[places[place]], column)
+            if mapping is not None:
+                numbers[place] = mapping
+        return cls(known, None if places == [*range(len(own))] else places, numbers)
+
+    def unknown(self, own: Sequence[ColumnDescription], stored: Tensor) -> dict[str, list[str]]:
+        """Return the categories of rows (N, C) with columns ``own`` that the model does not know, by column."""
+        found: dict[str, list[str]] = {}
+        for place, numbers in self._numbers.items():
+            column = own[place if self._places is None else int(self._places[place])]
+            codes = stored[:, place if self._places is None else int(self._places[place])]
+            there = torch.zeros(len(numbers), dtype=torch.bool)
+            there[codes[~codes.isnan()].long()] = True
+            strange = (there & numbers.isnan()).nonzero().flatten().tolist()
+            if strange:
+                names = column.categories or ("False", "True")
+                found[column.name] = [names[number] for number in strange]
+        return found
+
+
+def missing_columns(lacking: Sequence[str], names: Sequence[str]) -> DataError:
+    """Return the error for columns that a model knows and a table lacks."""
+    return DataError(
+        f"there is no column {', '.join(map(repr, lacking[:5]))}{', …' if lacking[5:] else ''}",
+        where="columns",
+        remedy=f"The table has {', '.join(map(repr, names[:20]))}. A column whose values are not known may be empty: "
+        "each value then counts as missing.",
+    )
+
+
+def _mapping(own: ColumnDescription, known: ColumnDescription) -> Tensor | None:
+    """Return the number (n,) that each stored number stands for, or None where both mean the same.
+
+    Raises:
+        DataError: the columns are of different types.
+    """
+    if known.type in ("categorical", "boolean") and own.type in ("categorical", "boolean"):
+        theirs, mine = _texts(known), _texts(own)
+        if theirs == mine:
+            return None
+        index = {text: float(number) for number, text in enumerate(theirs)}
+        return torch.tensor([index.get(text, torch.nan) for text in mine], dtype=torch.float64)
+    quantities = ("numeric", "integer")
+    if own.type == known.type or (own.type in (*quantities, "boolean") and known.type in quantities):
+        return None
+    raise DataError(
+        f"the column {known.name!r} is {known.type} in the model's data, and {own.type} in these",
+        where="columns",
+        remedy=f"Read it as in training: `columns: {{{known.name}: {known.type}}}`, or `like=model.data`.",
+    )
+
+
+def _texts(column: ColumnDescription) -> tuple[str, ...]:
+    if column.type == "categorical":
+        return column.categories
+    return column.categories or (text_of(0.0, "boolean"), text_of(1.0, "boolean"))

@@ -1,0 +1,144 @@
+"""Rows of a table: from a DataFrame to stored numbers by the columns that a model knows, and back."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zoo.errors import InputError, nearest
+from zoo.spec.data_description import ColumnDescription, DataDescription
+from zoo.tables.coding import UnknownValues, decode, encode, plan_of, without_missing_texts
+from zoo.tables.frames import frame_names, frame_values
+from zoo.tables.values import Array
+
+
+def rows_of_frame(frame: Any, data: DataDescription) -> Tensor:
+    """Return the columns of a DataFrame that a model knows as stored numbers (N, C), float64, NaN where missing.
+
+    Columns are found by name, in any order; others are left out. A category that the model does not know is taken as
+    missing, with a warning.
+
+    Raises:
+        InputError: a column is missing.
+        DataError: a value is not of its column's type.
+
+    Example:
+        >>> import pandas
+        >>> pet = {"name": "pet", "type": "categorical", "categories": ["cat", "dog"]}
+        >>> rows_of_frame(pandas.DataFrame({"pet": ["dog", None]}), DataDescription(shape=(2,), columns=[pet]))
+        tensor([[1.],
+                [nan]], dtype=torch.float64)
+    """
+    present = frame_names(frame)
+    for name in data.column_names:
+        if name not in present:
+            raise InputError(
+                f"there is no column {name!r}",
+                where="raw",
+                remedy=f"{nearest(name, present)}The model knows the columns {', '.join(data.column_names)}. One whose "
+                "values are not known may be empty: each then counts as missing.",
+            )
+    unknown = UnknownValues()
+    stored = []
+    for column in data.columns:
+        values = frame_values(frame, present.index(column.name))
+        if column.type != "categorical":
+            values = without_missing_texts(values)
+        stored.append(encode(values, plan_of(column, values), unknown))
+    unknown.warn()
+    return torch.from_numpy(np.stack(stored, axis=1))
+
+
+def formed_rows(stored: Tensor, data: DataDescription, form: str) -> Any:
+    """Return stored rows (N, C) as a DataFrame of the values that people have, or as an array or tensor.
+
+    Arrays hold numbers where all columns are numbers, else objects; tensors hold the stored numbers.
+
+    Raises:
+        InputError: the form is unknown, or its library is not installed.
+    """
+    if form == "tensor":
+        return stored.float() if data.stored is not None and data.stored.dtype == "float32" else stored
+    as_stored = "float32" if data.stored is not None and data.stored.dtype == "float32" else "float64"
+    columns = {
+        column.name: _typed(decode(stored[:, place].numpy(), column), column, as_stored)
+        for place, column in enumerate(data.columns)
+    }
+    if form == "array":
+        plain = all(values.dtype.kind in "fiu" for values in columns.values())
+        return np.stack([values if plain else values.astype(object) for values in columns.values()], axis=1)
+    if form == "images":
+        raise InputError("rows of a table are no images", where="form")
+    return frame_of(columns, form, data.columns)
+
+
+def frame_of(columns: Mapping[str, Array], form: str, known: tuple[ColumnDescription, ...] = ()) -> Any:
+    """Return a DataFrame of pandas or polars.
+
+    Raises:
+        InputError: the form is unknown, or its library is not installed.
+    """
+    if form not in ("pandas", "polars"):
+        raise InputError(f"unknown form {form!r}", where="form", remedy="Forms: array, tensor, pandas, polars, images.")
+    try:
+        library = importlib.import_module(form)
+    except ImportError as error:
+        raise InputError(
+            f"{form} is not installed", where="form", remedy=f'pip install {form}, or use `form="array"`.'
+        ) from error
+    described = {column.name: column for column in known}
+    make = _pandas_column if form == "pandas" else _polars_column
+    return library.DataFrame({name: make(library, values, described.get(name)) for name, values in columns.items()})
+
+
+def _typed(values: Array, column: ColumnDescription, as_stored: str) -> Array:
+    """Return the values of a column in its type of NumPy, objects where some are missing that NumPy cannot say."""
+    if column.given_as is None and column.is_measured and column.type != "date":
+        return values.astype(as_stored)
+    wanted = {"integer": "int64", "boolean": "bool", "float": "float64"}.get(column.given_as or "")
+    if wanted is None or values.dtype.kind == "M":
+        return values
+    missing = np.array([value is None or value != value for value in values], dtype=bool)
+    if wanted == "float64":
+        return np.where(missing, np.nan, np.where(missing, 0.0, values).astype("float64"))
+    if not missing.any():
+        return values.astype(wanted)
+    objects = values.astype(object)
+    objects[~missing] = values[~missing].astype(wanted).astype(object)
+    objects[missing] = None
+    return objects
+
+
+def _pandas_column(pandas: Any, values: Array, column: ColumnDescription | None) -> Any:
+    given_as = None if column is None else column.given_as
+    if given_as == "category" and column is not None:
+        return pandas.Categorical(values, categories=list(column.categories))
+    if values.dtype.kind == "M":
+        series = pandas.Series(values)
+        zone = None if column is None else column.timezone
+        return series if zone is None else series.dt.tz_localize("UTC").dt.tz_convert(zone)
+    if values.dtype == object:
+        nullable = {"integer": "Int64", "boolean": "boolean", "text": "str"}.get(given_as or "")
+        return pandas.Series(list(values), dtype=nullable)
+    return pandas.Series(values)
+
+
+def _polars_column(polars: Any, values: Array, column: ColumnDescription | None) -> Any:
+    given_as = None if column is None else column.given_as
+    if values.dtype.kind == "M":
+        moments = polars.Series(values.astype("datetime64[us]"))
+        zone = None if column is None else column.timezone
+        if given_as == "date":
+            return moments.cast(polars.Date)
+        return moments if zone is None else moments.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    if given_as == "category" and column is not None:
+        return polars.Series(list(values), dtype=polars.Enum(list(column.categories)))
+    if values.dtype == object:
+        dtype = {"integer": polars.Int64, "boolean": polars.Boolean, "text": polars.String}.get(given_as or "")
+        return polars.Series(list(values), dtype=dtype)
+    return polars.Series(values)

@@ -1,0 +1,381 @@
+"""What a column means, found out from its values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from zoo.errors import DataError, cut
+from zoo.spec.data_description import ColumnDescription, ColumnType
+from zoo.tables.dates import are_dates, day_of
+from zoo.tables.numbers import CODE, COMMA, GROUPED, PLAIN, STYLES, WHOLE, NumberStyle, parsed_or_none
+from zoo.tables.options import TableOptions
+from zoo.tables.values import ColumnValues, GivenAs
+
+BOOLEAN_WORDS = {
+    **dict.fromkeys(("true", "yes", "y", "t", "on"), True),
+    **dict.fromkeys(("false", "no", "n", "f", "off"), False),
+}
+_PAIRS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
+_FEW, _MOSTLY_DISTINCT = 10, 0.5
+"""From this many rows on, texts are no categories of which more than this share occur only there."""
+
+
+@dataclass
+class ColumnScan:
+    """What is seen of a column, block by block.
+
+    Attributes:
+        count: rows.
+        missing: of these, how many hold no value.
+        distinct: its different texts, up to a limit; of numbers, where they are taken for categories.
+        many: whether there are more.
+        styles: in which styles all of its texts are numbers.
+        odd: the first text that is no number in any style, and its row from 1.
+    """
+
+    name: str
+    forced: str | None
+    limit: int
+    date_format: str | None
+    count: int = 0
+    missing: int = 0
+    kinds: set[str] = field(default_factory=set)
+    given_as: set[GivenAs] = field(default_factory=set)
+    declared: tuple[str, ...] = ()
+    timezone: str | None = None
+    distinct: dict[str, None] = field(default_factory=dict)
+    many: bool = False
+    styles: list[NumberStyle] = field(default_factory=lambda: list(STYLES))
+    numbers: int = 0
+    odd: tuple[str, int] | None = None
+    whole: bool = True
+    zero_one: bool = True
+    both: set[float] = field(default_factory=set)
+    codes: bool = False
+    dates: bool = True
+    dotted: bool = False
+
+    def update(self, values: ColumnValues) -> None:
+        """Take in further rows."""
+        missing = values.missing
+        start, self.count = self.count, self.count + len(values)
+        self.missing += int(missing.sum())
+        self.timezone = self.timezone or values.timezone
+        if missing.all():
+            return
+        self.kinds.add(values.kind)
+        self.given_as.add(values.given_as)
+        if not set(values.declared) <= set(self.declared):
+            self.declared = (*self.declared, *(each for each in values.declared if each not in self.declared))
+        if values.kind == "number":
+            self._see_numbers(values.values[~missing])
+        if values.kind == "text" or self.forced in ("categorical", "hash"):
+            self._see_texts(values.as_texts().values, missing, start)
+
+    def _see_numbers(self, numbers: np.ndarray) -> None:
+        self.whole = self.whole and bool((numbers == np.floor(numbers)).all())
+        if self.zero_one:
+            self.zero_one = bool(np.isin(numbers, (0.0, 1.0)).all())
+            self.both |= set(np.unique(numbers)) if self.zero_one else set()
+
+    def _see_texts(self, values: np.ndarray, missing: np.ndarray, start: int) -> None:
+        texts = values[~missing]
+        new = [text for text in dict.fromkeys(texts.tolist()) if text not in self.distinct]
+        for text in new:
+            if len(self.distinct) >= self.limit:
+                self.many = True
+                break
+            self.distinct[text] = None
+        if not new or "text" not in self.kinds:
+            return
+        self.dates = self.dates and are_dates(new, self.date_format)
+        array = np.array([*new, None], dtype=object)[:-1]
+        self.codes = self.codes or any(CODE.fullmatch(text) for text in new)
+        self.dotted = self.dotted or any("." in text for text in new)
+        numbers = None
+        for style in [*self.styles]:
+            found = parsed_or_none(array, style)
+            numbers = found if numbers is None else numbers
+            if found is None:
+                self.styles.remove(style)
+        if numbers is not None:
+            self.numbers += len(new)
+            self._see_numbers(numbers[np.isfinite(numbers)])
+            self.whole = self.whole and all(WHOLE.fullmatch(text) for text in new)
+            return
+        number_like = [text for text in new if any(style.pattern.fullmatch(text) for style in STYLES)]
+        self.numbers += len(number_like)
+        if self.odd is None and len(number_like) < len(new):
+            odd = next(text for text in new if text not in set(number_like))
+            self.odd = odd, start + 1 + next(place for place, text in enumerate(values) if text == odd)
+
+
+def style_of_file(scans: Iterable[ColumnScan], options: TableOptions) -> NumberStyle | None:
+    """Return the style that some column decides for the whole file, or that was chosen; None: none is decided.
+
+    Raises:
+        DataError: one column uses decimal commas, another thousands commas.
+    """
+    if options.decimal == ",":
+        return COMMA
+    if options.decimal == "." or options.thousands == ",":
+        return GROUPED
+    deciding: dict[str, ColumnScan] = {}
+    for scan in scans:
+        if len(scan.styles) == 1 and scan.styles[0] is not PLAIN and scan.kinds == {"text"}:
+            deciding[scan.styles[0].name] = scan
+    if len(deciding) == 2:
+        comma, grouped = deciding["comma"].name, deciding["grouped"].name
+        raise DataError(
+            f"the column {comma!r} is written with decimal commas, {grouped!r} with commas between thousands",
+            where="decimal",
+            remedy="Write the numbers of all columns alike, or leave one of them out.",
+        )
+    return {"comma": COMMA, "grouped": GROUPED}[next(iter(deciding))] if deciding else None
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """A column as it is read: what it means, and how its numbers and dates are written."""
+
+    description: ColumnDescription
+    style: NumberStyle = PLAIN
+    date_format: str | None = None
+
+
+def plan_column(scan: ColumnScan, options: TableOptions, of_file: NumberStyle | None) -> ColumnPlan:
+    """Decide what a column means.
+
+    Raises:
+        DataError: it has no value, is mixed, or is text that is neither a category nor a date; names the column.
+    """
+    if scan.missing == scan.count:
+        raise DataError(
+            f"the column {scan.name!r} has no values",
+            where="columns",
+            remedy=f"Leave it out: `columns: {{{scan.name}: ignore}}`.",
+        )
+    style = _style(scan, of_file)
+    kind = _type(scan, style, options)
+    if kind == "categorical":
+        return ColumnPlan(_categorical(scan, options), style or PLAIN, options.date_format)
+    description = ColumnDescription(
+        name=scan.name,
+        type=kind,
+        categories=_boolean_words(scan) if kind == "boolean" else (),
+        given_as=_given_as(scan, kind, style),
+        timezone=scan.timezone if kind == "date" else None,
+    )
+    return ColumnPlan(description, style or PLAIN, options.date_format)
+
+
+def _style(scan: ColumnScan, of_file: NumberStyle | None) -> NumberStyle | None:
+    """Return how the numbers of a column are written, None where they are none.
+
+    Raises:
+        DataError: 1,234 may be read in two ways.
+    """
+    if scan.kinds != {"text"} or not scan.styles or not scan.numbers:
+        return None
+    if of_file in scan.styles and (PLAIN not in scan.styles or (of_file is COMMA and scan.dotted)):
+        return of_file
+    if PLAIN in scan.styles:
+        return PLAIN
+    if len(scan.styles) == 1:
+        return scan.styles[0]
+    if scan.forced in ("categorical", "hash"):
+        return None
+    shown = next(text for text in scan.distinct if "," in text)
+    raise DataError(
+        f"the column {scan.name!r} holds numbers such as {shown!r}, which may be "
+        f"{COMMA.parse(np.array([shown], dtype=object))[0]:g} or {GROUPED.parse(np.array([shown], dtype=object))[0]:g}",
+        where="decimal",
+        remedy='State it: `decimal: ","`, or `thousands: ","`.',
+    )
+
+
+def _type(scan: ColumnScan, style: NumberStyle | None, options: TableOptions) -> ColumnType:
+    if scan.forced in ("categorical", "hash"):
+        return "categorical"
+    if scan.forced is not None:
+        return _checked(scan, style, options)
+    if len(scan.kinds) > 1:
+        raise DataError(
+            f"the column {scan.name!r} holds {' and '.join(sorted(scan.kinds))}s",
+            where="columns",
+            remedy=f"State its type, `columns: {{{scan.name}: numeric}}`, or convert its values.",
+        )
+    kind = next(iter(scan.kinds))
+    if kind == "boolean" or (kind == "text" and _is_boolean(scan)):
+        return "boolean"
+    if kind == "date":
+        return "date"
+    if kind == "number" or (style is not None and not scan.codes):
+        if scan.zero_one and scan.both == {0.0, 1.0} and scan.whole:
+            return "boolean"
+        # Floats that happen to be whole, such as 5.0 and 3.0, stay what they are.
+        return "integer" if scan.whole and "float" not in scan.given_as else "numeric"
+    if scan.dates and not scan.declared:
+        return "date"
+    _check_categories(scan, options)
+    return "categorical"
+
+
+def _checked(scan: ColumnScan, style: NumberStyle | None, options: TableOptions) -> ColumnType:
+    """Return the type that was chosen.
+
+    Raises:
+        DataError: the values are not of this type.
+    """
+    chosen: ColumnType = scan.forced  # type: ignore[assignment]
+    is_text = "text" in scan.kinds
+    if chosen in ("numeric", "integer") and is_text and style is None:
+        text, row = scan.odd or (next(iter(scan.distinct)), 1)
+        raise _refusal(scan, f"numbers, got {cut(text, 40)!r} in row {row}", _remedy_of_text(scan.name, text))
+    if chosen == "integer" and not scan.whole:
+        raise _refusal(scan, "whole numbers, got others", f"Use `columns: {{{scan.name}: numeric}}`.")
+    if chosen == "boolean" and not (
+        scan.kinds == {"boolean"}
+        or (scan.kinds == {"number"} and scan.zero_one)
+        or (is_text and len(scan.distinct) <= 2)
+    ):
+        raise _refusal(scan, "two values, got more", f"Use `columns: {{{scan.name}: categorical}}`.")
+    if chosen == "date" and not (scan.kinds == {"date"} or (scan.kinds == {"text"} and scan.dates)):
+        shown = next(
+            (text for text in scan.distinct if day_of(text, options.date_format) is None), next(iter(scan.distinct), "")
+        )
+        expected = f"dates written as {options.date_format!r}" if options.date_format else "dates such as 2026-07-31"
+        found = f"got {cut(shown, 40)!r}" if shown else "got numbers"
+        raise _refusal(scan, f"{expected}, {found}", 'State how they are written, such as `date_format: "%d/%m/%Y"`.')
+    return chosen
+
+
+def _refusal(scan: ColumnScan, expected: str, remedy: str) -> DataError:
+    return DataError(f"expected the column {scan.name!r} to hold {expected}", where="columns", remedy=remedy)
+
+
+def _remedy_of_text(name: str, text: str) -> str:
+    return (
+        f'If it stands for a missing value, add it to `missing`: ["", {text!r}]; or correct it; or use '
+        f"`columns: {{{name}: categorical}}`."
+    )
+
+
+def _check_categories(scan: ColumnScan, options: TableOptions) -> None:
+    """Refuse texts that are neither categories nor dates, unless somebody says that they are categories.
+
+    Raises:
+        DataError: names the column, and what to do.
+    """
+    texts, present = len(scan.distinct), scan.count - scan.missing
+    if scan.odd is not None and scan.numbers >= _FEW and scan.numbers > len(scan.distinct) / 2:
+        text, row = scan.odd
+        raise DataError(
+            f"the column {scan.name!r} holds numbers, and {cut(text, 40)!r} in row {row}",
+            where="columns",
+            remedy=_remedy_of_text(scan.name, text),
+        )
+    if scan.declared:
+        return
+    if scan.many:
+        raise _too_many(scan, options)
+    if present >= _FEW and texts > _MOSTLY_DISTINCT * present:
+        raise DataError(
+            f"the column {scan.name!r} holds texts that are neither numbers nor dates nor categories: {texts} "
+            f"different ones in {present} rows, such as {cut(next(iter(scan.distinct)), 40)!r}",
+            where="columns",
+            remedy=_remedy_of_many(scan.name, options),
+        )
+
+
+def _too_many(scan: ColumnScan, options: TableOptions) -> DataError:
+    return DataError(
+        f"the column {scan.name!r} holds more than {options.max_categories} different values, such as "
+        f"{cut(next(iter(scan.distinct)), 40)!r}",
+        where="columns",
+        remedy=_remedy_of_many(scan.name, options),
+    )
+
+
+def _remedy_of_many(name: str, options: TableOptions) -> str:
+    return (
+        f"Leave it out, `columns: {{{name}: ignore}}`; or let a hash put its texts into {options.hash_buckets} "
+        f"categories, `columns: {{{name}: hash}}`; or take them for categories, `columns: {{{name}: categorical}}` "
+        f"with `max_categories` of at least as many."
+    )
+
+
+def _categorical(scan: ColumnScan, options: TableOptions) -> ColumnDescription:
+    if scan.forced == "hash":
+        names = tuple(f"#{number}" for number in range(options.hash_buckets))
+        return ColumnDescription(name=scan.name, type="categorical", categories=names, hashed=True, given_as="text")
+    if scan.many or len(scan.declared) > options.max_categories:
+        raise _too_many(scan, options)
+    given_as: GivenAs = "text"
+    if scan.kinds == {"text"}:
+        given_as = "category" if "category" in scan.given_as else "text"
+    elif scan.kinds == {"number"} and scan.whole:
+        given_as = "integer"
+    elif scan.kinds in ({"number"}, {"boolean"}):
+        given_as = "float" if scan.kinds == {"number"} else "boolean"
+    return ColumnDescription(
+        name=scan.name,
+        type="categorical",
+        categories=scan.declared or tuple(in_order(scan.distinct)),
+        given_as=given_as,
+    )
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Sort names of categories: whole numbers by their size, all else as texts.
+
+    Example:
+        >>> in_order(["10", "9"]), in_order(["b", "10", "a"])
+        (['9', '10'], ['10', 'a', 'b'])
+    """
+    names = list(names)
+    return sorted(names, key=int) if all(re.fullmatch(r"[+-]?\d{1,18}", name) for name in names) else sorted(names)
+
+
+def _is_boolean(scan: ColumnScan) -> bool:
+    folded = {text.casefold() for text in scan.distinct}
+    return len(scan.distinct) == 2 and any(folded == pair for pair in _PAIRS)
+
+
+def _boolean_words(scan: ColumnScan) -> tuple[str, ...]:
+    if scan.kinds != {"text"} or (scan.numbers and not scan.odd):
+        return ()
+    if _is_true_false(scan):
+        return ()
+    words: Sequence[str] = in_order(scan.distinct)
+    known = [BOOLEAN_WORDS.get(word.casefold()) for word in words]
+    if len(words) == 1:
+        return () if known[0] is not None else (f"not {words[0]}", words[0])
+    return (words[1], words[0]) if known == [True, False] else (words[0], words[1])
+
+
+def _given_as(scan: ColumnScan, kind: ColumnType, style: NumberStyle | None) -> GivenAs:
+    if kind == "date":
+        return "datetime" if "datetime" in scan.given_as or not _whole_days(scan) else "date"
+    if kind == "boolean":
+        if scan.kinds == {"text"} and style is None:
+            return "text" if _boolean_words(scan) and not _is_true_false(scan) else "boolean"
+        if scan.kinds == {"boolean"}:
+            return "boolean"
+        return "float" if "float" in scan.given_as else "integer"
+    return "integer" if kind == "integer" and "float" not in scan.given_as else "float"
+
+
+def _is_true_false(scan: ColumnScan) -> bool:
+    return {text.casefold() for text in scan.distinct} <= {"true", "false"}
+
+
+def _whole_days(scan: ColumnScan) -> bool:
+    if scan.kinds == {"date"}:
+        return "date" in scan.given_as and "datetime" not in scan.given_as
+    days = [day_of(text, scan.date_format) for text in scan.distinct]
+    return all(day is not None and day == int(day) for day in days)
