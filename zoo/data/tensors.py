@@ -12,12 +12,19 @@ from zoo.errors import DataError
 from zoo.preparation.transforms import Scaling
 
 
-def split_of_tensor(x: Tensor, labels: Tensor | None = None, *, data_range: tuple[float, float] | None = None) -> Split:
+def split_of_tensor(
+    x: Tensor,
+    labels: Tensor | None = None,
+    *,
+    data_range: tuple[float, float] | None = None,
+    takes_missing: bool = False,
+) -> Split:
     """Return a split of examples (N, *data_shape) that are used as they are, with labels (N,) or none.
 
     Args:
         data_range: smallest and largest value that an example may hold; if not given, [0, 1] or [-1, 1] where all
             values lie within, else none.
+        takes_missing: whether NaN stands for a missing value, as in tables.
 
     Raises:
         DataError: the values are not finite floating-point numbers, or the labels are not as many.
@@ -32,11 +39,13 @@ def split_of_tensor(x: Tensor, labels: Tensor | None = None, *, data_range: tupl
             where="data",
             remedy="Scale the data as in training, for example `x.float() / 255`.",
         )
-    if not x.isfinite().all():
+    missing = takes_missing and bool(x.isnan().any())
+    if not (x.isfinite() | (x.isnan() if missing else False)).all():
         raise DataError("the examples hold values that are not finite", where="data")
     if labels is not None and labels.shape != (len(x),):
         raise DataError(f"expected ({len(x)},) labels, got {tuple(labels.shape)}", where="labels")
-    low, high = (x.min().item(), x.max().item()) if x.numel() else (0.0, 0.0)
+    known = x[~x.isnan()] if missing else x
+    low, high = (known.min().item(), known.max().item()) if known.numel() else (0.0, 0.0)
     bounds = next((b for b in ((0.0, 1.0), (-1.0, 1.0)) if b[0] <= low and high <= b[1]), None)
-    info = DataInfo(name="tensor", data_shape=tuple(x.shape[1:]), data_range=data_range or bounds)
+    info = DataInfo(name="tensor", data_shape=tuple(x.shape[1:]), data_range=data_range or bounds, missing=missing)
     return Split(info, MemoryStore(x, labels, torch.arange(len(x), device=x.device)), Scaling())

@@ -212,7 +212,8 @@ def _chosen_split(model: Model, data: Any, name: SplitName) -> tuple[Split, Spli
         return prepared_for(model.data, split), prepared_for(model.data, data.train)
     if isinstance(data, Split):
         return prepared_for(model.data, data), None
-    return split_of_tensor(data if isinstance(data, Tensor) else model.preprocess(data)), None
+    x = data if isinstance(data, Tensor) else model.preprocess(data)
+    return split_of_tensor(x, takes_missing=model.takes_missing), None
 
 
 def _check_fit(model: Model, split: Split) -> None:

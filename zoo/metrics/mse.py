@@ -21,7 +21,10 @@ MSE = Result(
 
 @register("metric", "mse")
 class MeanSquaredError(Metric):
-    """Mean over examples and dimensions of (x − reconstruction)², in squared units of the data."""
+    """Mean over examples and dimensions of (x − reconstruction)², in squared units of the data.
+
+    Missing values of a table are left out.
+    """
 
     results: ClassVar[Sequence[Result]] = (MSE,)
 
@@ -35,7 +38,8 @@ class MeanSquaredError(Metric):
     def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
         """Return ``mse``."""
         errors = [
-            (batch.x - context.model.reconstruct(batch.x, batch.labels)).square().flatten(1).mean(1)
+            # Where a value is missing there is no error: it is NaN.
+            (batch.x - context.model.reconstruct(*batch)).square().flatten(1).nanmean(1)
             for batch in context.batches(512)
         ]
         return [mean_of(MSE, context.collect(errors))]
