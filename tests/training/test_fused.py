@@ -114,13 +114,16 @@ def test_the_kernel_makes_the_steps_of_every_group(monkeypatch: pytest.MonkeyPat
     assert _numbers(ours) == _numbers(theirs)
 
 
+@pytest.mark.parametrize("missing", [("_fused_adam_", "_fused_adamw_"), ("_foreach_add_",)])
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])
-def test_where_torch_has_no_such_kernel_its_public_step_is_called(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_torch_lacks_its_private_functions_its_public_step_is_called(
+    kind: Any, missing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     ours, theirs = _model(), _model()
     optimizer, reference = (kind(model.parameters(), lr=0.1, fused=True) for model in (ours, theirs))
     with monkeypatch.context() as without:
-        without.delattr(torch, "_fused_adam_")
-        without.delattr(torch, "_fused_adamw_")
+        for name in missing:
+            without.delattr(torch, name)
         step = FusedSteps(optimizer)
     for number in range(3):
         for model in (ours, theirs):

@@ -14,8 +14,8 @@ class FusedSteps:
 
     torch's ``step`` looks up the state of every parameter and sorts the tensors by device and dtype each time, which is
     a tenth of a small model's step (``python -m benchmarks steps`` measures it). The state stays the optimiser's own,
-    and the numbers are the same. Hooks on ``step`` are not called. The kernel is a private function of torch: where a
-    version of torch does not have it, ``step`` is called instead.
+    and the numbers are the same. Hooks on ``step`` are not called. The kernel, and the sum over a list of tensors that
+    counts the steps, are private functions of torch: where a version of torch lacks one, ``step`` is called instead.
 
     Example:
         >>> weight = torch.nn.Parameter(torch.ones(3))
@@ -46,8 +46,7 @@ class FusedSteps:
                 return
             self._states = [_by_name([made[parameter] for parameter in group["params"]]) for group in groups]
         for group, state in zip(groups, self._states, strict=True):
-            for count in state["step"]:
-                count.add_(1)
+            torch._foreach_add_(state["step"], 1)
             self._kernel(
                 group["params"],
                 [parameter.grad for parameter in group["params"]],
@@ -85,4 +84,4 @@ def _kernel_of(optimizer: torch.optim.Optimizer) -> Callable[..., None] | None:
     if any(group.get("decoupled_weight_decay", is_decoupled) != is_decoupled for group in optimizer.param_groups):
         return None
     kernel: Callable[..., None] | None = getattr(torch, "_fused_adamw_" if is_decoupled else "_fused_adam_", None)
-    return kernel
+    return kernel if hasattr(torch, "_foreach_add_") else None

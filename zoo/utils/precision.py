@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+_AS_IT_IS = nullcontext()
+
 
 def at_least_float32(values: Tensor) -> Tensor:
     """Return ``values`` in float32, or in float64 if they are so already."""
@@ -17,4 +19,4 @@ def full_precision(values: Tensor) -> AbstractContextManager[object]:
     """Return a context in which autocast is off on the device of ``values``."""
     device = values.device.type
     # Most often it is off, and to turn it off once more takes as long as an operation on a small batch.
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else _AS_IT_IS
