@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests import processes
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
-CLI = ["-c", "import zoo.cli; zoo.cli.main()"]
+CLI = ["-m", "zoo"]
 
 
 def install(example: str, folder: Path) -> Path:
@@ -29,14 +31,6 @@ def interpreter(site: Path) -> Callable[..., str]:
 
     def run(*arguments: str) -> str:
         path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-        result = subprocess.run(
-            [sys.executable, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
+        return processes.run(*arguments, env={**os.environ, "PYTHONPATH": path}, check=True).stdout
 
     return run

@@ -19,8 +19,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from unittest import SkipTest
 
@@ -31,6 +29,7 @@ from sybil.parsers.markdown import SkipParser
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 import zoo
+from tests import processes
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -112,19 +111,10 @@ def run(line: str) -> tuple[int, str]:
     if program == "zoo-cli":
         if arguments[0] == "train" and "train.epochs" not in line and "--help" not in line:
             arguments += ["--set", "train.epochs=1"]
-        arguments = ["-c", "from zoo.cli import main; main()", *arguments]
+        arguments = ["-m", "zoo", *arguments]
     elif program != "python":
         pytest.fail(f"only zoo-cli and python are run here; mark the block as skipped: {line}")
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        timeout=600,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "120", "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
+    done = processes.run(*arguments, env={**os.environ, "COLUMNS": "120"}, merge=True, timeout=600)
     return done.returncode, done.stdout
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import torch
 
 import zoo
+from tests import processes
 from tests.plugin_files import METRIC, PRIOR, install
 from zoo import registry
 from zoo.errors import ComponentError, ZooWarning
@@ -232,6 +232,6 @@ def test_the_command_line_warns_in_one_line_of_its_own(tmp_path):
     program = (
         f"import sys, zoo.cli; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['zoo-cli', 'schema']; zoo.cli.main()"
     )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    result = processes.run("-c", program, check=True)
     assert result.stdout.startswith("{")
     assert result.stderr.startswith("Warning: left out: the metric 'bad' of zoo_bad (zoo-broken 1.5) fails to import")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests import processes
 
 GOOD = "model: vae-mlp-2d\ndata: digits\n"
 
@@ -247,13 +247,7 @@ def test_what_is_no_recipe_is_named(name, says, cli, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("override", ["model.posterior=point", "train.epochs=0"])
 def test_the_script_ends_with_status_2_and_no_traceback(override, tmp_path):
-    program = "import zoo.cli; zoo.cli.main()"
-    result = subprocess.run(
-        [sys.executable, "-c", program, "train", "digits", "--set", override, "--out", str(tmp_path / "run")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = processes.run("-m", "zoo", "train", "digits", "--set", override, "--out", tmp_path / "run")
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.startswith("Error: ")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import zoo
+from tests import processes
 from zoo.cli import main
 from zoo.runs.job import Run
 
@@ -74,10 +75,13 @@ def zoo_process(tmp_path: Path) -> ZooCli:
 
     def call(*arguments: object, program: str = "", **options: object) -> Ended:
         script = f"{program}\nimport sys\nfrom zoo.cli import main\nsys.argv[0] = 'zoo-cli'\nmain()"
-        command = [sys.executable, "-c", script, *map(str, arguments)]
         environment = {**os.environ, "PYTHONPATH": str(Path(zoo.__file__).parents[1])}
-        standard = {"capture_output": True, "text": True, "timeout": 120, "cwd": tmp_path, "env": environment}
-        done = subprocess.run(command, check=False, **{**standard, **options})  # type: ignore[call-overload]
+        if not options:
+            done = processes.run("-c", script, *arguments, cwd=tmp_path, env=environment)
+        else:
+            command = [sys.executable, "-c", script, *map(str, arguments)]
+            standard = {"capture_output": True, "text": True, "timeout": 120, "cwd": tmp_path, "env": environment}
+            done = subprocess.run(command, check=False, **{**standard, **options})  # type: ignore[call-overload]
         return Ended(done.returncode, done.stdout or "", done.stderr or "")
 
     return call

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from typing import Any
 
 import huggingface_hub
@@ -13,6 +11,7 @@ from huggingface_hub import ModelCard
 
 import zoo
 import zoo.evaluation.evaluate
+from tests import processes
 from tests.hub.metadata import problems_of
 from tests.hub.repository import Repository
 from tests.hub.server import HubServer
@@ -99,7 +98,7 @@ def test_the_lines_of_use_run_as_they_stand(repository: Repository, environment:
     program = (
         f"{lines}\nassert samples.shape == (16, 1, 8, 8) and samples.dtype == 'uint8'\nassert codes.shape == (16, 2)"
     )
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+    processes.run("-c", program, env=environment, check=True)
 
 
 def test_the_lines_of_use_of_a_conditional_model_run(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

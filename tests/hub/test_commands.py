@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import zoo
+from tests import processes
 from tests.hub.conftest import TOKEN
 from tests.hub.faults import Fault
 from tests.hub.server import HubServer
@@ -102,8 +102,7 @@ def test_a_command_line_round_trip_in_processes_of_their_own(
     hub: HubServer, run: Run, environment: dict[str, str], tmp_path: Path
 ) -> None:
     def zoo_cli(*arguments: str, status: int = 0) -> str:
-        command = [sys.executable, "-c", "from zoo.cli import main; main()", *arguments]
-        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = processes.run("-m", "zoo", *arguments, env=environment, cwd=tmp_path)
         assert done.returncode == status, done.stderr
         assert TOKEN not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr

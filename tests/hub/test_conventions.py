@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import torch
 from huggingface_hub import hf_hub_download, scan_cache_dir
 
 import zoo
+from tests import processes
 from tests.hub.conftest import TOKEN
 from tests.hub.server import HubServer
 from zoo.errors import CheckpointError, InputError
@@ -61,8 +61,7 @@ def test_the_environment_is_respected(hub: HubServer, run: Run, environment: dic
     program = "import zoo; print(zoo.pull('ada/digits').path)"
 
     def pull(**changes: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", program]
-        return subprocess.run(command, env=environment | changes, capture_output=True, text=True, check=False)
+        return processes.run("-c", program, env=environment | changes)
 
     done = pull()
     assert done.returncode == 0, done.stderr
@@ -78,7 +77,7 @@ def test_the_client_is_imported_only_when_it_is_used() -> None:
     program = (
         "import sys, zoo, zoo.hub.locate; zoo.load('vae-mlp-2d.digits'); assert 'huggingface_hub' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    processes.run("-c", program, check=True)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import torch
 from PIL import Image
 
 import zoo
+from tests import processes
 from tests.hub.server import HubServer
 from zoo.model import Model
 from zoo.runs.job import Run
@@ -179,9 +178,7 @@ for name in {list(PUSHED)}:
 print("the same")
 """
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
-        )
+        done = processes.run("-c", program, env=environment, cwd=tmp_path)
     finally:
         hidden.rename(data)
     assert done.stdout.strip() == "the same", done.stderr[-2000:]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import zoo
 from benchmarks.pretrained import OVERRIDES
+from tests import processes
 from tests.hub.server import HubServer
 from zoo.errors import CheckpointError, InputError, RecipeError
 from zoo.evaluation.record import read_record
@@ -116,6 +115,5 @@ def test_an_index_may_point_to_the_hub(
 
 
 def test_samples_come_right_after_the_installation(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from zoo.cli import main; main()", "sample", "vae-mlp-2d.digits"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    processes.run("-m", "zoo", "sample", "vae-mlp-2d.digits", cwd=tmp_path, check=True)
     assert (tmp_path / "samples.png").stat().st_size > 1000

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import huggingface_hub
@@ -14,6 +12,7 @@ from huggingface_hub import HfApi, constants
 
 import zoo
 import zoo.hub.pull as pull_module
+from tests import processes
 from tests.hub.conftest import READER, TOKEN
 from tests.hub.server import HubServer
 from zoo.errors import InputError, RunError, ZooError, ZooWarning
@@ -59,15 +58,15 @@ def test_a_pull_in_a_new_process_with_an_empty_cache_gives_the_same_outputs(
     x = zoo.load_data(run.recipe.data).test.examples(5)
     torch.save({"x": x, "y": run.model.reconstruct(x)}, tmp_path / "wanted.pt")
     program = (
-        "import sys, torch, zoo\n"
+        "import sys, torch, warnings, zoo\n"
+        "warnings.simplefilter('error')\n"
         "pulled = zoo.pull('ada/digits')\n"
         "wanted = torch.load(sys.argv[1], weights_only=True)\n"
         "assert torch.equal(pulled.model.reconstruct(wanted['x']), wanted['y'])\n"
         "assert torch.equal(zoo.load('hf://ada/digits').reconstruct(wanted['x']), wanted['y'])\n"
         "print(pulled.path)\n"
     )
-    command = [sys.executable, "-W", "error", "-c", program, str(tmp_path / "wanted.pt")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = processes.run("-c", program, tmp_path / "wanted.pt", env=environment)
     assert done.returncode == 0, done.stderr
     path = Path(done.stdout.strip())
     assert path.is_relative_to(tmp_path / "another-home" / "hub")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from tests.processes import Process
 
 SETTINGS = [
     "train.epochs=25",
@@ -26,11 +27,9 @@ RECIPE = ["digits", "--quiet", *(word for setting in SETTINGS for word in ("--se
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def train(folder: Path, *options: str) -> subprocess.Popen[bytes]:
+def train(folder: Path, *options: str) -> Process:
     """Start ``zoo-cli train`` in a process of its own."""
-    command = [sys.executable, "-c", "from zoo.cli import main; main()", "train", *RECIPE, "--out", str(folder)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    return subprocess.Popen([*command, *options], **quiet, env=ENVIRONMENT)
+    return Process("-m", "zoo", "train", *RECIPE, "--out", folder, *options, env=ENVIRONMENT)
 
 
 def finish(folder: Path, *options: str) -> float:
@@ -39,7 +38,7 @@ def finish(folder: Path, *options: str) -> float:
     process = train(folder, *options)
     _, errors = process.communicate()
     if process.returncode != 0:
-        raise AssertionError(f"training failed with {process.returncode}: {errors.decode()}")
+        raise AssertionError(f"training failed with {process.returncode}: {errors}")
     return time.monotonic() - began
 
 

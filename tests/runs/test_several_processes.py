@@ -1,4 +1,7 @@
-"""Several processes on one machine, started as users start them, talking over gloo."""
+"""Several processes on one machine, talking over gloo.
+
+Most are forks that find each other as those of torchrun do; one test starts torchrun and accelerate themselves.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 import zoo
+from tests.processes import Process, together
 
 AUTOENCODER = """
 name: together
@@ -25,12 +27,15 @@ data: {name: digits}
 train: {epochs: 3, batch_size: 64, precision: fp32, device: cpu, clip_norm: 1.0, ema: 0.9}
 evaluate: {metrics: [mse], figures: [loss]}
 """
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
 REPOSITORY = Path(__file__).parents[2]  # a script is started in its own folder, and imports what the tests share
-ACCELERATE = [
-    *(sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"),  # with --cpu it would start one process
-    *("--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"),
-]
+LAUNCHERS = {
+    "torchrun": ["torch.distributed.run", "--standalone", "--nproc-per-node=2"],
+    "accelerate": [
+        # With --cpu it would start one process.
+        *("accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"),
+        *("--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"),
+    ],
+}
 
 
 @pytest.fixture
@@ -39,26 +44,25 @@ def recipe(tmp_path: Path) -> Path:
     return tmp_path / "together.yaml"
 
 
-def launch(count: int, *arguments: object, launcher: str = "torchrun", module: bool = True) -> subprocess.Popen[str]:
-    """Start ``python -m zoo``, or a script, in so many processes."""
-    program = [*TORCHRUN, str(count)] if launcher == "torchrun" else [*ACCELERATE, f"--num_processes={count}"]
-    command = [*program, *(["-m", "zoo"] if module else []), *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
-    )
+def start(count: int, *command: object) -> list[Process]:
+    return together(count, *command, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
+def finish(processes: list[Process]) -> tuple[list[int | None], str, str]:
+    """Wait for all processes; return the exit status of each, and what they all wrote."""
+    written = [process.communicate(timeout=300) for process in processes]
+    out, err = ("".join(texts) for texts in zip(*written, strict=True))
+    return [process.returncode for process in processes], out, err
 
 
-def trained(count: int, recipe: Path, out: Path, *settings: str, **options: Any) -> list[dict[str, Any]]:
+def words(*settings: str) -> list[str]:
+    return [word for setting in settings for word in ("--set", setting)]
+
+
+def trained(count: int, recipe: Path, out: Path, *settings: str) -> list[dict[str, Any]]:
     """Train to the end in so many processes, and return the record of each epoch."""
-    words = [word for setting in settings for word in ("--set", setting)]
-    status, _, err = finish(launch(count, "train", recipe, "--out", out, *words, **options))
-    assert status == 0, err
+    status, _, err = finish(start(count, "-m", "zoo", "train", recipe, "--out", out, *words(*settings)))
+    assert status == [0] * count, err
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
@@ -77,10 +81,10 @@ def test_the_loss_is_that_of_one_process(recipe: Path, tmp_path: Path, count: in
         assert weights[name].sub(tensor).abs().max() < 1e-3, name
 
 
-def test_accelerate_launches_it_and_noise_differs_between_processes(recipe: Path, tmp_path: Path) -> None:
+def test_noise_differs_between_processes(recipe: Path, tmp_path: Path) -> None:
     settings = ["model.preset=vae-mlp-2d", "train.epochs=8", "evaluate.metrics=[elbo, log_likelihood, mse]"]
     alone = zoo.train(recipe, out=tmp_path / "alone", overrides=settings)
-    trained(2, recipe, tmp_path / "together", *settings, launcher="accelerate")
+    trained(2, recipe, tmp_path / "together", *settings)
     state = load_file(tmp_path / "together" / "state" / "training.safetensors")
     assert not torch.equal(state["random.cpu"], state["random.cpu.1"])
     measured = json.loads((tmp_path / "together" / "evaluation.json").read_text(encoding="utf-8"))
@@ -91,22 +95,24 @@ def test_accelerate_launches_it_and_noise_differs_between_processes(recipe: Path
         )
 
 
-def test_an_interrupted_run_resumes_to_the_same_bytes(recipe: Path, tmp_path: Path) -> None:
+def test_what_torchrun_began_and_a_signal_stopped_accelerate_finishes_to_the_same_bytes(
+    recipe: Path, tmp_path: Path
+) -> None:
     settings = ["model.preset=vae-mlp-2d", "train.epochs=15", "train.checkpoint_every={steps: 7}"]
     trained(2, recipe, tmp_path / "whole", *settings)
     out = tmp_path / "parts"
-    words = [word for setting in settings for word in ("--set", setting)]
-    process = launch(2, "train", recipe, "--out", out, *words)
+    command = ["-m", "zoo", "train", str(recipe), "--out", str(out), *words(*settings)]
+    process = Process("-m", *LAUNCHERS["torchrun"], *command)
     while process.poll() is None and not ((out / "metrics.jsonl").is_file() and (out / "metrics.jsonl").stat().st_size):
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGTERM)
-    status, _, err = finish(process)
+    (status,), _, err = finish([process])
     assert status != 0
     assert "The state is saved: give the same command with --resume" in err
     epochs = len((out / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
     assert 1 <= epochs < 15
-    status, _, err = finish(launch(2, "train", recipe, "--out", out, *words, "--resume"))
-    assert status == 0, err
+    status, _, err = finish([Process("-m", *LAUNCHERS["accelerate"], *command, "--resume")])
+    assert status == [0], err
     for name in ("model.safetensors", "last/model.safetensors", "metrics.jsonl", "evaluation.json"):
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
@@ -114,33 +120,33 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(recipe: Path, tmp_path: Pa
 def test_a_run_goes_on_with_another_number_of_processes(recipe: Path, tmp_path: Path) -> None:
     whole = zoo.train(recipe, out=tmp_path / "whole", overrides=["train.epochs=3"])
     zoo.train(recipe, out=tmp_path / "run", overrides=["train.epochs=1"])
-    status, _, err = finish(launch(2, "train", recipe, "--out", tmp_path / "run", "--resume"))
-    assert status == 0, err
+    status, _, err = finish(start(2, "-m", "zoo", "train", recipe, "--out", tmp_path / "run", "--resume"))
+    assert status == [0, 0], err
     text = (tmp_path / "run" / "metrics.jsonl").read_text(encoding="utf-8")
     for line, record in zip(text.splitlines(), whole.metrics, strict=True):
         assert json.loads(line)["train"] == pytest.approx(record["train"], rel=1e-4)
 
 
 def test_only_the_first_process_speaks_and_writes(recipe: Path, tmp_path: Path) -> None:
-    status, out, err = finish(launch(2, "train", recipe, "--out", tmp_path / "run"))
-    assert status == 0
+    status, out, err = finish(start(2, "-m", "zoo", "train", recipe, "--out", tmp_path / "run"))
+    assert status == [0, 0], err
     assert len(re.findall("Made ", out)) == 1
     assert len(re.findall("epoch 3/3", err)) == 1
     assert len((tmp_path / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()) == 3
 
 
 def test_a_run_in_the_way_is_refused_by_all_and_nothing_hangs(recipe: Path, tmp_path: Path) -> None:
-    trained(1, recipe, tmp_path / "run")
-    status, _, err = finish(launch(2, "train", recipe, "--out", tmp_path / "run"))
-    assert status != 0
-    assert "a run is there already" in err
-    assert "zoo/runs/job.py" not in err  # the launcher has a traceback of its own
+    zoo.train(recipe, out=tmp_path / "run", overrides=["train.epochs=1"])
+    status, _, err = finish(start(2, "-m", "zoo", "train", recipe, "--out", tmp_path / "run"))
+    assert 0 not in status
+    assert err.count("a run is there already") == 1
+    assert "zoo/runs/job.py" not in err
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(recipe: Path, tmp_path: Path) -> None:
-    settings = ["--set", "train.batch_size=63", "--out", tmp_path / "run"]
-    status, _, err = finish(launch(2, "train", recipe, *settings))
-    assert status != 0
+    command = ["train", recipe, "--out", tmp_path / "run", *words("train.batch_size=63")]
+    status, _, err = finish(start(2, "-m", "zoo", *command))
+    assert 0 not in status
     assert "train.batch_size: a batch of 63 examples cannot be shared evenly by 2 processes" in err
     assert "zoo/training/loop.py" not in err
 
@@ -198,8 +204,8 @@ def test_adversaries_callbacks_and_the_fit_of_a_prior_are_as_in_one_process(tmp_
     """131 examples leave a last batch of three: with turns every other step, and in both stages."""
     (tmp_path / "script.py").write_text(TOGETHER, encoding="utf-8")
     for count in (1, 2):
-        status, _, err = finish(launch(count, tmp_path / "script.py", tmp_path / f"run-{count}", module=False))
-        assert status == 0, err
+        status, _, err = finish(start(count, tmp_path / "script.py", tmp_path / f"run-{count}"))
+        assert status == [0] * count, err
 
     def records(name: str, count: int) -> list[dict[str, Any]]:
         text = (tmp_path / f"run-{count}" / name).read_text(encoding="utf-8")
@@ -234,8 +240,8 @@ for preset in zoo.list_models():
 
 def test_a_script_trains_every_preset_in_two_processes(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(PRESETS, encoding="utf-8")
-    status, out, err = finish(launch(2, tmp_path / "script.py", tmp_path / "runs", module=False))
-    assert status == 0, err
+    status, out, err = finish(start(2, tmp_path / "script.py", tmp_path / "runs"))
+    assert status == [0, 0], err
     for preset in zoo.list_models():
         assert {f"trained {preset} in process {rank}" for rank in (0, 1)} <= set(out.splitlines())
 
@@ -261,8 +267,8 @@ def test_every_part_has_the_loss_of_one_process_in_two(tmp_path: Path) -> None:
     losses = []
     for count in (1, 2):
         arguments = [tmp_path / "script.py", tmp_path / f"runs-{count}", *names]
-        status, out, err = finish(launch(count, *arguments, module=False))
-        assert status == 0, err
+        status, out, err = finish(start(count, *arguments))
+        assert status == [0] * count, err
         lines = [line.removeprefix("0 ") for line in out.splitlines() if line.startswith("0 ")]
         losses.append({name: float(loss) for name, _, loss in (line.rpartition(": ") for line in lines)})
     assert [*losses[0]] == [*losses[1]] == names

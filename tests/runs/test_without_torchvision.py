@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.processes import run
 
 SCRIPT = """
 import sys
@@ -16,6 +16,7 @@ class Broken:
             raise RuntimeError("operator torchvision::nms does not exist")
 
 
+assert "torchvision" not in sys.modules
 sys.meta_path.insert(0, Broken())
 import zoo
 
@@ -25,6 +26,4 @@ assert run.evaluation["examples"] == 270
 
 
 def test_digits_train_where_torchvision_is_broken(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "run")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run("-c", SCRIPT, tmp_path / "run", check=True)
