@@ -29,6 +29,7 @@ LAYERS = [
     ["analysis"],
     ["evaluation"],
     ["metrics", "figures"],
+    ["use"],
     ["report"],
     ["callbacks"],
     ["training"],

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from zoo.runs.job import train
     from zoo.spec import ModelSpec, Recipe
     from zoo.spec.resolve import load_recipe
+    from zoo.use.embed import embed
+    from zoo.use.impute import impute
+    from zoo.use.reconstruct import reconstruct
+    from zoo.use.score import score
 
 _HOMES = {
     "Model": "zoo.model",
@@ -33,8 +37,10 @@ _HOMES = {
     "Recipe": "zoo.spec",
     "ZooError": "zoo.errors",
     "build": "zoo.hub.locate",
+    "embed": "zoo.use.embed",
     "evaluate": "zoo.evaluation.evaluate",
     "fit_prior": "zoo.runs.fit_prior",
+    "impute": "zoo.use.impute",
     "list_components": "zoo.registry",
     "list_hub_models": "zoo.hub.search",
     "list_models": "zoo.registry.catalogue",
@@ -45,8 +51,10 @@ _HOMES = {
     "load_recipe": "zoo.spec.resolve",
     "pull": "zoo.hub.pull",
     "push": "zoo.hub.push",
+    "reconstruct": "zoo.use.reconstruct",
     "register": "zoo.registry",
     "save": "zoo.checkpoints.checkpoint",
+    "score": "zoo.use.score",
     "train": "zoo.runs.job",
 }
 
@@ -57,8 +65,10 @@ __all__ = [
     "ZooError",
     "__version__",
     "build",
+    "embed",
     "evaluate",
     "fit_prior",
+    "impute",
     "list_components",
     "list_hub_models",
     "list_models",
@@ -69,8 +79,10 @@ __all__ = [
     "load_recipe",
     "pull",
     "push",
+    "reconstruct",
     "register",
     "save",
+    "score",
     "train",
 ]
 

@@ -226,3 +226,24 @@ def test_a_distribution_whose_values_depend_on_each_other_takes_no_mask():
     assert likelihood.log_prob(p, x).item() == pytest.approx(-math.log(2 * math.pi))
     with pytest.raises(ComponentError, match="Correlated cannot leave out missing values"):
         likelihood.log_prob(p, x, torch.ones(1, 2, dtype=torch.bool))
+
+
+@every_variant
+@pytest.mark.parametrize("masked", [False, True], ids=["all observed", "some missing"])
+def test_what_each_value_adds_sums_to_the_whole(name, options, masked):
+    likelihood = build(name, (5,), **options)
+    p = likelihood(raw_parameters(likelihood, 3))
+    x = p.sample()
+    mask = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) < 0.6 if masked else None
+    try:
+        whole = likelihood.log_prob(p, x, mask)
+    except ComponentError:  # its values depend on each other, so that none can be left out
+        return
+    parts = likelihood.log_prob_by_value(p, x, mask)
+    if parts is None:
+        assert not isinstance(p, torch.distributions.Independent) or parts is None
+        return
+    assert parts.shape == x.shape
+    torch.testing.assert_close(parts.sum(-1), whole)
+    if mask is not None and name != "columns":
+        assert (parts[~mask] == 0).all()

@@ -146,6 +146,27 @@ def open_data(
     return _whole(spec, cache.prepared(spec, known, whole=True), split)
 
 
+def open_whole(
+    folder: ModelDirectory, model: Model, dataset: str | None, overrides: Sequence[str]
+) -> tuple[DataSpec, Data]:
+    """Load data that are named, and prepare every example of them as the model's training data were.
+
+    Unlike :func:`open_data` it cuts no splits, and does not ask whether the model was trained on the data.
+
+    Raises:
+        DataError: no data are named, or they do not fit the model.
+    """
+    from zoo.data.as_trained import as_in_training
+
+    known, recipe = model.data, _recipe_data(folder)
+    spec, _ = _spec(folder, recipe, known, dataset, overrides)
+    if recipe is not None and not known.is_known:
+        known = _learned_again(recipe, folder, known)
+    if known.is_known:
+        spec = as_in_training(spec, known)
+    return spec, DataCache().prepared(spec, known if known.is_known else None, whole=True)
+
+
 def place_of_results(folder: ModelDirectory, name: str, out: Path | None, data: ModelData) -> Path:
     """Return where results go: ``--out``, or the run for results on its own data, or the working directory.
 
@@ -183,7 +204,7 @@ def _spec(
     document: dict[str, Any] = {} if recipe is None else recipe.model_dump()
     stated: set[str] = set()
     if dataset is not None:
-        named = parse_yaml(dataset, "--data") if dataset.lstrip().startswith("{") else {"name": dataset}
+        named = parse_yaml(dataset, "--data") if dataset.lstrip().startswith("{") else _named(dataset)
         stated |= set(named) if isinstance(named, Mapping) else set()
         if document and named.get("name", document["name"]) != document["name"]:
             document = {} if known.is_known else {field: document[field] for field in _PREPARATION}
@@ -200,6 +221,13 @@ def _spec(
         stated.add(field.partition("=")[0].strip())
         apply_override(document, field)
     return validate(DataSpec, document, "data"), stated
+
+
+def _named(dataset: str) -> dict[str, Any]:
+    """Return the dataset of this name, or that reads a file or folder of this name."""
+    from zoo.data.loading import looks_like_path, spec_for_path
+
+    return (spec_for_path(dataset) if looks_like_path(dataset) else None) or {"name": dataset}
 
 
 def _learned_again(recipe: DataSpec, folder: str, known: DataDescription) -> DataDescription:

@@ -102,6 +102,15 @@ class Split:
         self._check_order(chosen, "indices")
         return self._prepare(self._store.take(chosen)).x
 
+    def stored(self, indices: Tensor) -> Tensor:
+        """Return the examples at ``indices`` (B,) as they are stored, resized and padded but neither scaled nor drawn.
+
+        Of pixels that are drawn once, or cut at a half, they are the pixels. Rows of a table have the columns of the
+        model that they are prepared for.
+        """
+        examples = self._store.take(indices).examples
+        return examples if self._expansion is None else self._expansion.undo(self._expansion(examples))
+
     def take(self, indices: Tensor) -> Batch:
         """Return the examples at ``indices`` (B,), int64, as a batch; checks nothing that makes a device wait."""
         return self._prepare(self._store.take(indices))

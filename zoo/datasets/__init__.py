@@ -140,10 +140,10 @@ class Dataset(ABC):
             options: those that are stated, which are kept.
             like: what the model knows of its data.
         """
-        if like.reading is None:
-            return dict(options)
         known = inspect.signature(cls).parameters
-        reading = like.reading.model_dump(mode="json")
+        reading = {} if like.reading is None else like.reading.model_dump(mode="json")
+        if like.reading is None and like.is_image and like.stored is not None:
+            reading = {"channels": like.stored.shape[0]}  # of a model whose images came from no files
         return {name: value for name, value in reading.items() if name in known} | dict(options)
 
     @classmethod

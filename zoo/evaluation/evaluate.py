@@ -92,10 +92,12 @@ def evaluation_context(
     features: Callable[[Tensor], Tensor] | None = None,
     history: Iterable[Mapping[str, Any]] = (),
     processes: ProcessGroup = SINGLE_PROCESS,
+    needs_labels: bool = True,
 ) -> EvaluationContext:
     """Return a model with the split that it is measured on, once it is clear that they fit each other.
 
     Args:
+        needs_labels: whether data without labels are refused for a conditional model.
         processes: the process group that shares the work on means over examples; each process calls this function
             and measures every metric.
 
@@ -103,7 +105,7 @@ def evaluation_context(
         DataError: the split is absent or empty, or of another shape or range than the model needs.
     """
     chosen, train = _chosen_split(model, data, split)
-    _check_fit(model, chosen)
+    _check_fit(model, chosen, needs_labels=needs_labels)
     if isinstance(data, Data | Split):  # a bare tensor has no range but that of the values that it happens to hold
         _check_range(model, chosen)
     return EvaluationContext(model, chosen, tuple(history), train, features, processes)
@@ -216,7 +218,7 @@ def _chosen_split(model: Model, data: Any, name: SplitName) -> tuple[Split, Spli
     return split_of_tensor(x, takes_missing=model.takes_missing), None
 
 
-def _check_fit(model: Model, split: Split) -> None:
+def _check_fit(model: Model, split: Split, *, needs_labels: bool) -> None:
     if len(split) == 0:
         raise DataError("the split is empty", where="data")
     if split.info.data_shape != model.data_shape:
@@ -225,7 +227,7 @@ def _check_fit(model: Model, split: Split) -> None:
             where="data",
             remedy="Use the data that the model was trained on, or `data.resize` and `data.pad`.",
         )
-    if model.classes:
+    if model.classes and needs_labels:
         _check_classes(model, split)
     model.objective.check_data(model, split.examples(_LOOK_AT), split.info.data_range, "data")
 

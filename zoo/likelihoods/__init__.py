@@ -83,6 +83,31 @@ class Likelihood(nn.Module, ABC):
             )
         return masked_sum(p.base_dist.log_prob(observed(x, mask)), mask, len(self.data_shape))
 
+    def log_prob_by_value(self, p: Distribution, x: Tensor, mask: Tensor | None = None) -> Tensor | None:
+        """Return what each value adds to log p(x|z), (*batch, *data_shape) nats, or None if that cannot be told apart.
+
+        It says which pixels or columns make an example improbable. The sum over an example is :meth:`log_prob`;
+        unobserved values add 0.
+
+        Args:
+            p: a distribution that this likelihood returned.
+            x: (B, *data_shape).
+            mask: (B, *data_shape) bool, True where a value was observed; None: all were.
+
+        Example:
+            >>> from zoo.likelihoods.bernoulli import Bernoulli
+            >>> likelihood, x = Bernoulli(data_shape=(2,)), torch.tensor([[1.0, 0.0]])
+            >>> likelihood.log_prob_by_value(likelihood(torch.tensor([[0.0, 3.0]])), x)
+            tensor([[-0.6931, -3.0486]])
+        """
+        if not isinstance(p, Independent):
+            return None
+        log_probs: Tensor = p.base_dist.log_prob(x if mask is None else observed(x, mask))
+        dims = len(self.data_shape)
+        if log_probs.ndim < dims or log_probs.shape[log_probs.ndim - dims :] != self.data_shape:
+            return None
+        return log_probs if mask is None else torch.where(mask, log_probs, 0.0)
+
     def is_exact(self, x: Tensor) -> bool:
         """Return whether log p(x|z) is the log-density, or the log-probability, of these data."""
         return bool(self.exact_support.contains(x).all())

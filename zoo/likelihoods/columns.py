@@ -143,6 +143,21 @@ class Columns(Likelihood):
             log_probs.append(likelihood.log_prob(p.groups[index], part, seen))
         return torch.stack(log_probs).sum(0)
 
+    def log_prob_by_value(self, p: Distribution, x: Tensor, mask: Tensor | None = None) -> Tensor | None:
+        """Return what each value adds; the places of a category, which are observed together, add equal shares."""
+        if not isinstance(p, Joint):
+            return super().log_prob_by_value(p, x, mask)
+        shares = []
+        for index, (likelihood, part, seen) in enumerate(self._parts(x, mask)):
+            group = p.groups[index]
+            found = likelihood.log_prob_by_value(group, part, seen)
+            if found is None:
+                width = part.shape[-1]
+                whole = likelihood.log_prob(group, part, seen).unsqueeze(-1) / width
+                found = whole.expand(*whole.shape[:-1], width)
+            shares.append(found)
+        return torch.cat(shares, -1)
+
     def is_exact(self, x: Tensor) -> bool:
         """Return whether every column's log-density or log-probability is exact."""
         return all(likelihood.is_exact(part) for likelihood, part, _ in self._parts(x))

@@ -75,6 +75,24 @@ def postprocess(prepared: Tensor, data: DataDescription, form: Form | None = Non
         >>> postprocess(torch.tensor([[[[0.0, 0.2, 1.5]]]]), data)
         array([[[  0,  51, 255]]], dtype=uint8)
     """
+    return formed(stored_values(prepared, data), data, form)
+
+
+def stored_values(prepared: Tensor, data: DataDescription) -> Tensor:
+    """Return prepared examples as the data set would store them, (B, *stored.shape), on the CPU.
+
+    Args:
+        prepared: (B, *data.shape).
+
+    Raises:
+        InputError: the model does not know its data, or the shape is not that of prepared examples.
+
+    Example:
+        >>> stored = {"dtype": "uint8", "shape": [1, 1, 3], "range": [0, 255]}
+        >>> data = DataDescription(shape=(1, 1, 3), stored=stored, scaling={"name": "unit", "span": 255})
+        >>> stored_values(torch.tensor([[[[0.0, 0.2, 1.5]]]]), data)
+        tensor([[[[  0,  51, 255]]]], dtype=torch.uint8)
+    """
     check_known(data, "postprocess")
     stored = data.stored
     assert stored is not None
@@ -87,13 +105,12 @@ def postprocess(prepared: Tensor, data: DataDescription, form: Form | None = Non
     values = scaling_of(data).undo(prepared)
     if (expansion := expansion_of(data)) is not None:
         rows = expansion.undo(values)
-        return formed_rows(rows if stored.range is None else rows.clamp(*stored.range), data, form or "pandas")
+        return rows if stored.range is None else rows.clamp(*stored.range)
     if len(stored.shape) == 3:
         values = geometry_of(data).undo(values, (stored.shape[1], stored.shape[2]))
     if stored.range is not None:
         values = values.clamp(*stored.range)
-    values = values.round().clamp(0, 255).to(torch.uint8) if stored.dtype == "uint8" else values.float()
-    return _formed(values, data, form or "array")
+    return values.round().clamp(0, 255).to(torch.uint8) if stored.dtype == "uint8" else values.float()
 
 
 def check_known(data: DataDescription, what: str) -> None:
@@ -119,7 +136,11 @@ def _positions(stored: Tensor) -> Tensor:
     return torch.tensor([int.from_bytes(digest, "little") >> 1 for digest in digests], dtype=torch.int64)
 
 
-def _formed(values: Tensor, data: DataDescription, form: str) -> Any:
+def formed(values: Tensor, data: DataDescription, form: Form | None = None) -> Any:
+    """Return stored examples (B, *stored.shape) in a form in which people have them; see :func:`postprocess`."""
+    if data.columns:
+        return formed_rows(values, data, form or "pandas")
+    form = form or "array"
     layout = data.stored.layout if data.stored else "channels_first"
     if form == "images":
         return _pictures(values, data)

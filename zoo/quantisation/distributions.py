@@ -40,6 +40,11 @@ class PointCodes(Distribution):
         batch_dims = indices.ndim - grid_dims
         super().__init__(indices.shape[:batch_dims], indices.shape[batch_dims:], validate_args=False)
 
+    @property
+    def mode(self) -> Tensor:
+        """The grid, (*batch, *grid)."""
+        return self.indices
+
     def expand(self, batch_shape: Shape, _instance: Distribution | None = None) -> PointCodes:
         """Return the same grids with a larger batch shape."""
         return PointCodes(self.indices.expand(*batch_shape, *self.event_shape), len(self.event_shape))

@@ -74,6 +74,57 @@ def replacing_together(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def replacing_directory(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary directory that takes the name ``path`` once the block has succeeded.
+
+    If the block raises, nothing is there.
+
+    Raises:
+        InputError: something is there already, other than an empty directory.
+        OSError: the disk is full, or the place may not be written to.
+
+    Example:
+        >>> import tempfile
+        >>> target = Path(tempfile.mkdtemp()) / "images"
+        >>> with replacing_directory(target) as folder:
+        ...     _ = (folder / "1.txt").write_text("one")
+        >>> [file.name for file in target.iterdir()]
+        ['1.txt']
+    """
+    target = Path(path)
+    check_free_directory(target)
+    with _naming(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        prefix = f".{target.name[:_PREFIX_LENGTH]}."
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=prefix, suffix=_PARTIAL))
+    try:
+        with _naming(target, temporaries=(temporary / target.name,)):
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    _make_durable(file)
+            temporary.chmod(0o777 & ~_umask())
+            temporary.replace(target)
+            sync_directory(target.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_free_directory(path: str | Path) -> None:
+    """Refuse a path where a new directory would stand in the way of something.
+
+    Raises:
+        InputError: it is a link, a file, or a directory that is not empty.
+    """
+    target = Path(path)
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        what = "a link" if target.is_symlink() else "no directory"
+        raise InputError(f"it is {what}", where=str(path), remedy="Name a new or an empty directory.")
+    if target.is_dir() and any(target.iterdir()):
+        raise InputError("the directory is not empty", where=str(path), remedy="Name a new or an empty directory.")
+
+
 def check_replaceable(path: str | Path) -> None:
     """Refuse to replace anything but a file: a device, a pipe, a link or a directory.
 

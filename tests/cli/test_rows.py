@@ -1,0 +1,107 @@
+"""Commands that give a row for each example: embed, score, reconstruct, impute."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zoo
+
+MODEL = "vae-mlp-2d.digits"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder with arrays of digits, a mask, and a checkpoint of one's own."""
+    place = tmp_path_factory.mktemp("data")
+    digits = zoo.load_data("digits", scale="none")
+    x = digits.test.examples(30).numpy().astype(np.uint8)
+    names = np.array(digits.info.class_names)[digits.test.labels[:30].numpy()]
+    np.savez(place / "new.npz", x=x, y=names)
+    np.save(place / "mask.npy", np.arange(64).reshape(8, 8) < 32)
+    zoo.save(zoo.load(MODEL), place / "model")
+    return place
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    ("words", "columns"),
+    [
+        (["embed"], ["row", "class", "z0", "z1"]),
+        (
+            ["score", "--num-samples", "5"],
+            ["row", "class", "log_likelihood", "elbo", "reconstruction", "kl", "squared_error"],
+        ),
+    ],
+    ids=["embed", "score"],
+)
+def test_a_file_by_its_path_gives_a_row_for_each_example(cli, folder, tmp_path, words, columns):
+    before = sorted(path.name for path in (folder / "model").iterdir())
+    done = cli(*words, folder / "model", "--data", folder / "new.npz", "--out", tmp_path / "rows.csv")
+    assert done.status == 0, done.err
+    found = rows_of(tmp_path / "rows.csv")
+    assert list(found[0]) == columns
+    assert [row["row"] for row in found] == [str(number) for number in range(30)]
+    assert sorted(path.name for path in (folder / "model").iterdir()) == before
+
+
+def test_the_facts_are_json(cli, folder, tmp_path):
+    done = cli("score", MODEL, "--data", folder / "new.npz", "--num-samples", 5, "--out", tmp_path / "s.npz", "--json")
+    facts = json.loads(done.out)
+    with np.load(tmp_path / "s.npz") as written:
+        assert facts["rows"] == 30
+        assert facts["ranked_by"] == "log_likelihood"
+        assert facts["mean_log_likelihood"] == pytest.approx(written["log_likelihood"].mean(), abs=1e-3)
+        assert facts["strangest"] == [str(row) for row in written["log_likelihood"].argsort()[:5]]
+    assert facts["columns"]["log_likelihood"]["unit"] == "nats"
+
+
+def test_values_are_filled_in_where_a_mask_says_so(cli, folder, tmp_path):
+    words = ["--data", folder / "new.npz", "--mask", folder / "mask.npy", "--out", tmp_path / "whole.npz"]
+    done = cli("impute", MODEL, *words)
+    assert done.status == 0, done.err
+    assert "values filled in: 960" in done.out
+    with np.load(tmp_path / "whole.npz") as written, np.load(folder / "new.npz") as given:
+        assert (written["x"][..., :4, :] == given["x"][..., :4, :]).all()
+    nothing = cli("impute", MODEL, "--data", folder / "new.npz", "--out", tmp_path / "same.npz")
+    assert "no value was missing" in nothing.err
+
+
+def test_the_data_of_a_recipe_are_used_in_all_their_splits(cli, tmp_path):
+    done = cli("embed", MODEL, "--count", "4", "--out", tmp_path / "codes.csv")
+    assert done.status == 0, done.err
+    assert [row["split"] for row in rows_of(tmp_path / "codes.csv")] == [
+        split for split in ("train", "validation", "test") for _ in range(4)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["embed", MODEL, "--data", "new.npz", "--out", "new.npz"], "new.npz is the data themselves"),
+        (["embed", "model", "--data", "new.npz", "--out", "model/codes.csv"], "is inside the run"),
+        (["embed", MODEL, "--data", "new.npz", "--out", "x.png"], "embeddings are no images"),
+        (["embed", MODEL, "--data", "new.npz", "--out", "x.csv", "--label", "3"], "the model is not conditional"),
+        (["reconstruct", MODEL, "--data", "new.npz", "--out", "x.csv"], "too much for a table"),
+        (["reconstruct", MODEL, "--out", "x.png"], "at most 400 examples in one picture"),
+        (["impute", MODEL, "--data", "new.npz", "--mask", "none.npy", "--out", "x.npz"], "none.npy: cannot be read"),
+        (["embed", MODEL, "--data", "none.npz", "--out", "x.npz"], "none.npz"),
+        (["embed", "denoiser-unet.digits", "--out", "x.npz"], "has no latents"),
+    ],
+)
+def test_what_cannot_be_done_is_one_message(cli, folder, monkeypatch, words, message):
+    monkeypatch.chdir(folder)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    done = cli(*words)
+    assert done.status == 2
+    assert message in done.err
+    assert "Traceback" not in done.err
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before

@@ -1,0 +1,158 @@
+"""What the commands share that give a row for each example: their options, the data, and the file that is written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from zoo.cli._model import open_data, open_whole
+from zoo.cli._options import COUNT, SEED
+from zoo.cli._reference import MODEL, ModelDirectory
+
+if TYPE_CHECKING:
+    from zoo.use.rows import Block, RowStream
+    from zoo.use.source import Source
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+DATA_OF_ROWS_HELP = (
+    "A folder of images, a file of arrays or a table, or a dataset by name or as {name: NAME, OPTION: VALUE}; prepared "
+    "as in training and used whole.  [default: that of the recipe]"
+)
+SET_HELP = "Set a field of the data, such as examples=images or binarise=threshold; repeatable."
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options that all of these commands have."""
+
+    model: ModelDirectory
+    dataset: str | None
+    overrides: tuple[str, ...]
+    split: Any
+    label: str | None
+    count: int | None
+    out: Path
+    seed: int
+    quiet: bool
+    as_json: bool
+
+
+def row_options(what: str) -> Callable[[C], C]:
+    """Return a decorator with the argument and options of a command that writes ``what``, a row for each example."""
+    options = (
+        click.argument("model", type=MODEL),
+        click.option("--data", "dataset", metavar="PATH", help=DATA_OF_ROWS_HELP),
+        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP),
+        click.option("--split", type=click.Choice(["train", "validation", "test"]), help="[default: all there are]"),
+        click.option("--label", help="The class of all examples, by name or number, for a conditional model."),
+        click.option("--count", type=COUNT, help="Use the first so many examples of each split."),
+        click.option("--out", type=click.Path(path_type=Path), required=True, help=f"Where the {what} go."),
+        SEED,
+        click.option("--quiet", is_flag=True, help="Show no progress."),
+        click.option("--json", "as_json", is_flag=True, help="Print facts as JSON."),
+    )
+
+    def decorate(command: C) -> C:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def open_source(request: Request) -> Source:
+    """Load the model and the data of a request.
+
+    Raises:
+        InputError: the rows would be written into a run, or over the data.
+    """
+    from zoo.checkpoints.checkpoint import load
+    from zoo.use.source import Source
+
+    loaded = load(request.model)
+    named = request.dataset is not None or bool(request.overrides)
+    if named:
+        spec, data = open_whole(request.model, loaded, request.dataset, request.overrides)
+    else:
+        opened = open_data(request.model, loaded, None, ())
+        spec, data = opened.spec, opened.data
+    _check_out(request, spec.options.values(), other_data=named)
+    return Source(loaded, data, split=request.split, label=request.label, count=request.count)
+
+
+def _check_out(request: Request, options: Any, *, other_data: bool) -> None:
+    from zoo.errors import InputError
+
+    out = request.out.resolve()
+    if request.model.own and other_data and out.is_relative_to(Path(request.model).resolve()):
+        raise InputError(
+            f"{request.out} is inside the run, which only holds results on its own data",
+            where="--out",
+            remedy="Choose a place outside the run.",
+        )
+    for value in options:
+        if isinstance(value, str) and Path(value).expanduser().resolve() == out:
+            raise InputError(f"{request.out} is the data themselves", where="--out", remedy="Choose another name.")
+
+
+def is_grid(out: Path) -> bool:
+    """Whether examples are shown in one picture, where inputs stand above outputs."""
+    return out.suffix.lower() in (".png", ".svg", ".pdf")
+
+
+def write_rows(request: Request, stream: RowStream, facts: Callable[[], dict[str, Any]] = dict) -> None:
+    """Write the rows with a progress bar, and say what was written.
+
+    Args:
+        facts: returns what is known more when all rows are written, by name.
+    """
+    from zoo.use.files import check, write
+
+    check(stream, request.out)
+    write(replace(stream, blocks=_shown(stream, quiet=request.quiet)), request.out)
+    known = {
+        "model": request.model.asked,
+        "out": str(request.out),
+        "rows": stream.count,
+        "seed": request.seed,
+        "columns": {each.name: _column_facts(each) for each in stream.all_quantities},
+        **facts(),
+    }
+    if request.as_json:
+        click.echo(json.dumps(known, indent=2, ensure_ascii=False))
+        return
+    click.echo(f"Wrote {stream.count:,} {stream.what} to {request.out}")
+    for name, fact in facts().items():
+        click.echo(f"  {name.replace('_', ' ')}: {fact}")
+
+
+def _column_facts(quantity: Any) -> dict[str, Any]:
+    facts = {"shape": list(quantity.shape), "meaning": quantity.meaning, "unit": quantity.unit}
+    return {name: fact for name, fact in facts.items() if fact not in (None, "")}
+
+
+def _shown(stream: RowStream, *, quiet: bool) -> Iterator[Block]:
+    """Yield the blocks, with a bar on a terminal and a line elsewhere."""
+    if quiet:
+        yield from stream.blocks
+        return
+    if not sys.stderr.isatty():
+        click.echo(f"Computing {stream.count:,} {stream.what} …", err=True)
+        yield from stream.blocks
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(stream.what, total=stream.count)
+        for block in stream.blocks:
+            yield block
+            bar.advance(task, len(next(iter(block.values()))))

@@ -1,0 +1,51 @@
+"""``zoo-cli impute``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.cli._options import COUNT
+from zoo.cli._rows import Request, is_grid, open_source, row_options, write_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zoo.use.rows import Block
+
+
+@click.command(epilog="Example: zoo-cli impute runs/people --data survey.csv --out filled.csv")
+@row_options("completed examples")
+@click.option(
+    "--mask",
+    type=click.Path(path_type=Path),
+    help="What was observed: .npy or .npz with true or 1 for observed values, of one example or of each; or an image, "
+    "white where a pixel was observed.  [default: all values that are not NaN or empty]",
+)
+@click.option("--num-samples", type=COUNT, default=100, show_default=True, help="Draws of z for each example.")
+def command(mask: Path | None, num_samples: int, **options: Any) -> None:
+    """Write each example with its missing values replaced by their means E[x | observed].
+
+    What was observed is kept as it is, bit for bit. --out is as for `zoo-cli reconstruct`. MODEL is a run or checkpoint
+    directory, hf://user/name[@revision], or a pretrained name.
+    """
+    from zoo.use.impute import imputations
+    from zoo.use.masks import read_mask
+
+    request = Request(**options)
+    values = None if mask is None else read_mask(mask)
+    source = open_source(request)
+    stream = imputations(source, request.seed, mask=values, num_samples=num_samples, inputs=is_grid(request.out))
+    missing: list[int] = []
+
+    def watched() -> Iterator[Block]:
+        for block in stream.blocks:
+            missing.append(int(block["missing"].sum()))
+            yield block
+
+    write_rows(request, replace(stream, blocks=watched()), lambda: {"values_filled_in": sum(missing)})
+    if not sum(missing):
+        click.echo("Note: no value was missing. --mask FILE says which were observed.", err=True)

@@ -1,0 +1,225 @@
+"""Rows into files: tables, arrays and images, complete or absent, some rows at a time."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from zoo.errors import InputError
+from zoo.use.pictures import as_images, grid
+from zoo.use.rows import Array, Block, RowStream, flat
+from zoo.utils.files import replacing, replacing_directory
+
+MOST_IN_GRID = 400
+"""Examples in one picture."""
+_MOST_COLUMNS = 4096
+_TABLES = (".csv", ".tsv", ".parquet")
+_GRIDS = (".png", ".svg", ".pdf")
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+"""The date of files in an archive, so that the same rows give the same bytes."""
+
+
+def write(stream: RowStream, path: str | Path) -> Path:
+    """Write rows into a file of the kind that the suffix names, or images into a folder; return the path.
+
+    ``.csv``, ``.tsv`` and ``.parquet`` are tables with a column for each number, and an empty cell for NaN; ``.npz``
+    holds an array for each quantity. Images are written as ``.png``, ``.svg`` or ``.pdf``, a grid of at most 400, or
+    without a suffix into a folder, a PNG for each example under the name of its file or its row number. The file, or
+    the folder, is complete or absent.
+
+    Raises:
+        InputError: the kind is unknown or cannot hold these rows, pyarrow is missing, or something is in the way.
+        OSError: the disk is full, or the place may not be written to.
+    """
+    target = Path(path)
+    check(stream, target)
+    suffix = target.suffix.lower()
+    if not suffix:
+        with replacing_directory(target) as folder:
+            _write_images(stream, folder)
+        return target
+    with replacing(target) as temporary:
+        _WRITERS[suffix](stream, temporary)
+    return target
+
+
+def check(stream: RowStream, path: Path) -> None:
+    """Refuse a kind of file that cannot hold these rows, before they are computed.
+
+    Raises:
+        InputError: names the kinds that can.
+    """
+    suffix = path.suffix.lower()
+    columns = sum(len(each.columns) for each in stream.all_quantities)
+    whole = [each for each in stream.quantities if each.name in stream.images]
+    tables = _TABLES if not whole and columns <= _MOST_COLUMNS else ()
+    kinds = [*tables, ".npz", *(_GRIDS if stream.images else ())]
+    known = f"{', '.join(kinds)}" + (" or a folder (no suffix)" if stream.images else "")
+    if suffix in _TABLES and not tables:
+        what = f"images of shape {list(whole[0].shape)} are" if whole else f"{columns:,} numbers in a row are"
+        raise InputError(f"{what} too much for a table, which {suffix} is", where="--out", remedy=f"Use {known}.")
+    if (suffix in _GRIDS or not suffix) and not stream.images:
+        kind = "a picture" if suffix else "a folder of images"
+        raise InputError(f"{stream.what} are no images, and cannot be {kind}", where="--out", remedy=f"Use {known}.")
+    if suffix and suffix not in kinds:
+        raise InputError(f"expected a file of a known kind, got {suffix!r}", where="--out", remedy=f"Use {known}.")
+    if suffix in _GRIDS and stream.count > MOST_IN_GRID:
+        raise InputError(
+            f"expected at most {MOST_IN_GRID} examples in one picture, got {stream.count:,}",
+            where="--out",
+            remedy=f"Name a folder, or use the first {MOST_IN_GRID} alone: --count {MOST_IN_GRID}",
+        )
+    if suffix == ".parquet":
+        _arrow()
+
+
+def _write_table(stream: RowStream, path: Path, delimiter: str) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+        writer.writerow([name for each in stream.all_quantities for name in each.columns])
+        for block in stream.blocks:
+            columns = [_cells(column) for _, column in _columns(stream, block)]
+            writer.writerows(zip(*columns, strict=True))
+
+
+def _columns(stream: RowStream, block: Block) -> Iterator[tuple[str, Array]]:
+    for each in stream.all_quantities:
+        yield from flat(each, block[each.name])
+
+
+def _cells(column: Array) -> list[Any]:
+    """Return numbers with as many digits as their type has, and nothing for what is missing."""
+    if column.dtype.kind == "f":
+        # Shortest texts that give the same number again, which for float32 are not those of Python's floats.
+        return ["" if missing else text for text, missing in zip(column.astype(str), np.isnan(column), strict=True)]
+    if column.dtype.kind == "M":
+        days = column.astype("datetime64[D]")
+        column = days if bool(((days == column) | np.isnat(column)).all()) else column.astype("datetime64[ms]")
+        return ["" if text == "NaT" else text for text in column.astype(str).tolist()]
+    return ["" if _is_missing(value) else value for value in column.tolist()]
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value != value or type(value).__name__ in ("NAType", "NaTType")
+
+
+def _arrow() -> Any:
+    try:
+        arrow: Any = importlib.import_module("pyarrow")
+        importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise InputError(
+            ".parquet needs pyarrow, which is not installed", where="--out", remedy="pip install pyarrow, or use .csv."
+        ) from error
+    return arrow
+
+
+def _write_parquet(stream: RowStream, path: Path) -> None:
+    arrow = _arrow()
+    writer: Any = None
+    try:
+        for block in _at_least_one(stream):
+            columns = dict(_columns(stream, block))
+            table = arrow.table(
+                {
+                    name: arrow.array(column.tolist() if column.dtype.kind == "O" else column, from_pandas=True)
+                    for name, column in columns.items()
+                }
+            )
+            writer = writer or arrow.parquet.ParquetWriter(path, table.schema)
+            writer.write_table(table.cast(writer.schema))
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _write_npz(stream: RowStream, path: Path) -> None:
+    """Write each quantity into a file of its own as it comes, and then all of them into the archive."""
+    texts: dict[str, list[Array]] = {}
+    files: dict[str, Any] = {}
+    start = 0
+    for block in _at_least_one(stream):
+        for each in stream.all_quantities:
+            values = block[each.name]
+            if values.dtype.kind in "OU":
+                texts.setdefault(each.name, []).append(_as_text(values))
+                continue
+            if each.name not in files:
+                place = path.with_name(f"{len(files)}.npy")
+                files[each.name] = open_memmap(place, "w+", values.dtype, (stream.count, *values.shape[1:]))
+            files[each.name][start : start + len(values)] = values
+        start += len(next(iter(block.values())))
+    with zipfile.ZipFile(path, "w") as archive:
+        for each in stream.all_quantities:
+            entry = zipfile.ZipInfo(f"{each.name}.npy", _LONG_AGO)
+            with archive.open(entry, "w", force_zip64=True) as inside:
+                if each.name in texts:
+                    np.lib.format.write_array(inside, np.concatenate(texts[each.name]), allow_pickle=False)
+                else:
+                    place = Path(files[each.name].filename)
+                    files.pop(each.name).flush()
+                    with place.open("rb") as file:
+                        shutil.copyfileobj(file, inside)
+                    place.unlink()
+
+
+def _as_text(values: Array) -> Array:
+    """Return objects, such as categories with missing ones among them, as texts."""
+    return np.array(["" if _is_missing(value) else str(value) for value in values.tolist()], dtype=str)
+
+
+def _at_least_one(stream: RowStream) -> Iterator[Block]:
+    """Yield the blocks; of no rows at all, an empty one, so that the file has its columns."""
+    empty = True
+    for block in stream.blocks:
+        empty = False
+        yield block
+    if empty:
+        yield {each.name: np.zeros((0, *each.shape)) for each in stream.all_quantities}
+
+
+def _write_images(stream: RowStream, folder: Path) -> None:
+    """Write a PNG for each example."""
+    taken: set[Path] = set()
+    for block in stream.blocks:
+        images = as_images(block[stream.images[-1]], stream.data)
+        for number, name in enumerate(_names(stream, block)):
+            place = name.with_suffix(".png")
+            if place in taken:  # of 1.jpg and 1.png
+                place = name.with_name(f"{name.name}.png")
+            taken.add(place)
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            images[number].save(folder / place)
+
+
+def _names(stream: RowStream, block: Block) -> list[Path]:
+    if "file" in block:
+        parts = [PurePosixPath(name.replace("\\", "/")).parts for name in block["file"].tolist()]
+        return [Path(*(part for part in each if part not in ("/", "..", "."))) for each in parts]
+    width = len(str(stream.count))
+    above = block["split"].tolist() if "split" in block else [""] * len(block["row"])
+    return [Path(split, f"{row:0{width}d}") for split, row in zip(above, block["row"].tolist(), strict=True)]
+
+
+def _write_grid(stream: RowStream, path: Path) -> None:
+    blocks = list(stream.blocks)
+    sets = [np.concatenate([block[name] for block in blocks]) for name in stream.images]
+    figure = grid(sets, stream.data)
+    figure.savefig(path, format=path.suffix.lower().removeprefix("."), dpi=150)
+
+
+_WRITERS: dict[str, Callable[[RowStream, Path], None]] = {
+    ".csv": lambda stream, path: _write_table(stream, path, ","),
+    ".tsv": lambda stream, path: _write_table(stream, path, "\t"),
+    ".parquet": _write_parquet,
+    ".npz": _write_npz,
+    **dict.fromkeys(_GRIDS, _write_grid),
+}
