@@ -1,0 +1,82 @@
+"""Rows of mixed tables: what is missing filled in, and every cell that was there as it was."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo.model import Model
+
+COLUMNS = ("age", "height", "pet", "member", "born")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
+    """A model of a table of mixed columns with missing values, trained for a moment."""
+    pytest.importorskip("pandas")
+    folder = tmp_path_factory.mktemp("people")
+    rng = np.random.default_rng(0)
+    with (folder / "people.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for number in range(60):
+            tall = bool(rng.random() < 0.5)
+            row = [int(rng.integers(20, 80)), 150 + 30 * tall + round(float(rng.normal()), 2), "dog" if tall else "cat",
+                   "yes" if tall else "no", f"19{rng.integers(50, 99)}-01-1{rng.integers(0, 9)}"]  # fmt: skip
+            if number % 3 == 1:
+                row[number // 3 % 5] = ""
+            writer.writerow(row)
+    run = zoo.train(
+        {"name": "people", "model": {"preset": "vae-mlp-2d", "likelihood": "columns"},
+         "data": {"name": "table", "path": str(folder / "people.csv")}},
+        out=folder / "run",
+        overrides=["model.encoder.widths=[8]", "model.decoder.widths=[8]", "train.epochs=1",
+                   "evaluate={metrics: [], figures: []}"],
+    )  # fmt: skip
+    return run.model, folder / "people.csv"
+
+
+def cells(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_cell_that_was_there_is_written_as_it_was(table, tmp_path):
+    model, path = table
+    data = zoo.load_data({"name": "table", "path": str(path)}, like=model.data, whole=True)
+    zoo.impute(model, data).save(tmp_path / "whole.csv")
+    before, after = cells(path), cells(tmp_path / "whole.csv")
+    assert len(before) == len(after) == 60
+    for row, whole in zip(before, after, strict=True):
+        assert int(whole["missing"]) == sum(row[name] == "" for name in COLUMNS)
+        assert all(whole[name] != "" for name in COLUMNS)
+        for name in COLUMNS:
+            if row[name]:
+                assert type_of(name)(whole[name]) == type_of(name)(row[name])
+    assert {whole["pet"] for whole in after} == {"cat", "dog"}
+
+
+def type_of(name: str) -> type:
+    return float if name in ("age", "height") else str
+
+
+def test_columns_in_another_order_are_found_by_name(table, tmp_path):
+    model, path = table
+    first = cells(path)
+    with (tmp_path / "other.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*reversed(COLUMNS), "note"])
+        writer.writeheader()
+        writer.writerows({**row, "note": "left out"} for row in first)
+    rows = [
+        zoo.score(model, zoo.load_data({"name": "table", "path": str(each)}, like=model.data, whole=True),
+                  num_samples=10, by_value=True)
+        for each in (path, tmp_path / "other.csv")
+    ]  # fmt: skip
+    assert (rows[0]["log_likelihood"] == rows[1]["log_likelihood"]).all()
+    frame = rows[0].to_frame()
+    assert [*frame.columns[-6:]] == ["age", "height", "pet=cat", "pet=dog", "member", "born"]
+    assert (frame.loc[[not row["age"] for row in first], "age"] == 0).all(), "a missing value adds nothing"
