@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from zoo.decoders import Decoder
 from zoo.nn.blocks import BlockOptions, linear_chain
 from zoo.nn.modulation import Modulation
+from zoo.nn.spectral import normalise_spectra
 
 
 class FullyConnectedDecoder(Decoder):
@@ -22,10 +23,18 @@ class FullyConnectedDecoder(Decoder):
         widths: units of the hidden layers; []: none, and a condition then scales and shifts the raw parameters.
         depth: layers of each width.
         options: of the hidden layers.
+        spectral_norm: divide the weight of each layer by its largest singular value.
     """
 
     def __init__(
-        self, inputs: int, output_shape: tuple[int, ...], widths: Sequence[int], depth: int, options: BlockOptions
+        self,
+        inputs: int,
+        output_shape: tuple[int, ...],
+        widths: Sequence[int],
+        depth: int,
+        options: BlockOptions,
+        *,
+        spectral_norm: bool = False,
     ) -> None:
         super().__init__()
         self.output_shape, self.condition_dim = tuple(output_shape), options.condition_dim
@@ -35,6 +44,8 @@ class FullyConnectedDecoder(Decoder):
         self.modulation: Modulation | None = None
         if options.condition_dim and not widths:
             self.modulation = Modulation(width=outputs, condition_dim=options.condition_dim)
+        if spectral_norm:
+            normalise_spectra(self)
 
     def column_norms(self) -> Tensor | None:
         """Return the norms of the columns of a linear decoder, (inputs,); None with hidden layers or a condition."""

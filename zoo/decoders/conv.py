@@ -16,6 +16,7 @@ from zoo.nn.checks import check_batch, check_condition, check_map_shape
 from zoo.nn.doubling import doubling_stages
 from zoo.nn.maps import halvings
 from zoo.nn.normalisations import NormalisationName
+from zoo.nn.spectral import normalise_spectra
 from zoo.registry import register
 
 _TO_MAPS = {1: "b (maps length) -> b maps length", 2: "b (maps height width) -> b maps height width"}
@@ -40,6 +41,8 @@ class ConvDecoder(Decoder):
         activation: the nonlinearity after each layer but the last.
         normalisation: what normalises each layer's maps, except the last layer's, before the condition acts on them.
         dropout: the share of maps that training sets to zero.
+        spectral_norm: divide the weight of each layer by its largest singular value, which bounds how fast the output
+            changes with the latents, as in a regularised autoencoder (RAE-SN).
 
     Raises:
         DataError: latents of another shape.
@@ -69,6 +72,7 @@ class ConvDecoder(Decoder):
         activation: ActivationName = "silu",
         normalisation: NormalisationName = "none",
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        spectral_norm: bool = False,
     ) -> None:
         super().__init__()
         outputs, size = check_map_shape(tuple(output_shape), "output_shape")
@@ -82,6 +86,8 @@ class ConvDecoder(Decoder):
         self.blocks, self.output = doubling_stages(
             nn.Sequential(first, to_maps), channels, depth, options, outputs, size
         )
+        if spectral_norm:
+            normalise_spectra(self)
 
     def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map latents (B, latent_dim) to raw parameters (B, *output_shape)."""

@@ -15,6 +15,7 @@ from zoo.nn.checks import check_batch, check_condition, check_map_shape
 from zoo.nn.doubling import doubling_stages
 from zoo.nn.maps import halvings, keep_size
 from zoo.nn.normalisations import NormalisationName
+from zoo.nn.spectral import normalise_spectra
 from zoo.registry import register
 
 
@@ -36,6 +37,8 @@ class ConvMapDecoder(Decoder):
         activation: the nonlinearity after each layer but the last.
         normalisation: what normalises each layer's maps, except the last layer's, before the condition acts on them.
         dropout: the share of maps that training sets to zero.
+        spectral_norm: divide the weight of each layer by its largest singular value, which bounds how fast the output
+            changes with the latents, as in a regularised autoencoder (RAE-SN).
 
     Raises:
         DataError: latents of another shape.
@@ -65,6 +68,7 @@ class ConvMapDecoder(Decoder):
         activation: ActivationName = "silu",
         normalisation: NormalisationName = "none",
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        spectral_norm: bool = False,
     ) -> None:
         super().__init__()
         outputs, size = check_map_shape(tuple(output_shape), "output_shape")
@@ -73,6 +77,8 @@ class ConvMapDecoder(Decoder):
         options = BlockOptions(activation, normalisation, dropout, condition_dim)
         first = keep_size(self.latent_shape[0], channels[0], dims=len(size), bias=options.bias)
         self.blocks, self.output = doubling_stages(first, channels, depth, options, outputs, size)
+        if spectral_norm:
+            normalise_spectra(self)
 
     def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map latents (B, *latent_shape) to raw parameters (B, *output_shape)."""

@@ -32,6 +32,8 @@ class MLPDecoder(FullyConnectedDecoder):
         activation: the nonlinearity after each hidden layer.
         normalisation: what normalises each hidden layer's outputs before the condition acts on them.
         dropout: the share of hidden units that training sets to zero.
+        spectral_norm: divide the weight of each layer by its largest singular value, which bounds how fast the output
+            changes with the latents, as in a regularised autoencoder (RAE-SN).
 
     Raises:
         DataError: latents of another shape.
@@ -58,9 +60,10 @@ class MLPDecoder(FullyConnectedDecoder):
         activation: ActivationName = "relu",
         normalisation: NormalisationName = "none",
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        spectral_norm: bool = False,
     ) -> None:
         options = BlockOptions(activation, normalisation, dropout, condition_dim)
-        super().__init__(latent_dim, output_shape, widths, depth, options)
+        super().__init__(latent_dim, output_shape, widths, depth, options, spectral_norm=spectral_norm)
         self.latent_dim = latent_dim
 
     def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:

@@ -41,6 +41,8 @@ class TopDownDecoder(FullyConnectedDecoder):
         activation: the nonlinearity after each hidden layer.
         normalisation: what normalises each hidden layer's outputs before the condition acts on them.
         dropout: the share of hidden units that training sets to zero.
+        spectral_norm: divide the weight of each layer by its largest singular value, which bounds how fast the output
+            changes with the latents and the state, as in a regularised autoencoder (RAE-SN).
 
     Raises:
         DataError: latents of another shape.
@@ -69,6 +71,7 @@ class TopDownDecoder(FullyConnectedDecoder):
         activation: ActivationName = "relu",
         normalisation: NormalisationName = "none",
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        spectral_norm: bool = False,
     ) -> None:
         hierarchy = getattr(prior, "hierarchy", None)
         if not isinstance(hierarchy, Hierarchy):
@@ -78,7 +81,8 @@ class TopDownDecoder(FullyConnectedDecoder):
             )
         trunk = hierarchy.trunk
         options = BlockOptions(activation, normalisation, dropout, condition_dim)
-        super().__init__(trunk.state_dims[-1] + trunk.sizes[-1], output_shape, widths, depth, options)
+        inputs = trunk.state_dims[-1] + trunk.sizes[-1]
+        super().__init__(inputs, output_shape, widths, depth, options, spectral_norm=spectral_norm)
         self.trunk, self.latent_dim = trunk, latent_dim
 
     def forward(self, z: Tensor, condition: Tensor | None = None, carry: Tensor | None = None) -> Tensor:
