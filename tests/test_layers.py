@@ -20,7 +20,7 @@ LAYERS = [
     ["registry"],
     ["spec"],
     ["nn", "divergences", "diffusion", "quantisation", "tables"],
-    ["encoders", "decoders", "networks", "posteriors", "priors", "likelihoods", "datasets"],
+    ["corruptions", "encoders", "decoders", "networks", "posteriors", "priors", "likelihoods", "datasets"],
     ["preparation"],
     ["model"],
     ["regularisers", "objectives"],

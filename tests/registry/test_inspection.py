@@ -74,7 +74,7 @@ def test_a_component_without_a_text_is_described_from_its_class(own_component):
     ("name", "option", "values"),
     [
         ("encoder/conv", "channels", "list[int ≥ 1] of 1 or more"),
-        ("encoder/mlp", "activation", "relu | gelu | silu | tanh | elu | leaky_relu"),  # of another module
+        ("encoder/mlp", "activation", "relu | gelu | silu | tanh | elu | leaky_relu | sigmoid"),  # of another module
         ("encoder/mlp", "dropout", "float ≥ 0, < 1"),
         ("encoder/conv", "hidden", "int ≥ 1 | null"),
         ("likelihood/columns", "columns", "list[{likelihood: {name: NAME, OPTION: VALUE}, width: int ≥ 1}]"),

@@ -26,6 +26,12 @@ LEVELS = {"latent_dim": 4, "posterior": "top_down", "prior": "top_down"}
 CONDITIONAL = {"classes": 10, "prior": "class_gaussian", "conditioned": ["prior"]}
 VAMP = {"prior": {"name": "vamp", "components": 5}}
 FLOW = {"posterior": "autoregressive_flow"}
+SPARSE: Mapping[str, Any] = {
+    "preset": "sparse-ae-top-k-512d",
+    "latent_dim": 128,
+    "posterior": {"k": 8},
+    "regularisers": {"auxiliary": {"dead_after": 100}, "nested": {"name": "matryoshka", "groups": [32]}},
+}
 MODELS: dict[str, Mapping[str, Any]] = {
     "vamp": merge(MLP, VAMP),
     "class gaussian": merge(MLP, CONDITIONAL),
@@ -44,6 +50,10 @@ MODELS: dict[str, Mapping[str, Any]] = {
     },
     "flow": merge(MLP, FLOW),
     "vamp with flow": merge(merge(MLP, VAMP), FLOW),
+    "sparse": SPARSE,
+    "sparse batches": {**SPARSE, "posterior": {"name": "batch_top_k", "k": 8, "decay": 0.9}},
+    "thresholds": {**SPARSE, "posterior": {"name": "jump_relu", "l0_penalty": 0.01}},
+    "noisy input": {**MLP, "corruption": "masking"},
     "iwae": {**MLP, "objective": {"name": "iwae", "num_samples": 3, "gradient": "dreg"}},
 }
 

@@ -119,6 +119,12 @@ class EvaluationContext:
             raise NotApplicableError("the latents are not discrete codes")
         return posterior
 
+    def require_sparse_latents(self) -> None:
+        """Require latents that are mostly exactly zero."""
+        self.require_latents()
+        if not self.model.posterior.sparse:
+            raise NotApplicableError("the latents are not sparse: all of them differ from zero")
+
     def require_vector_latents(self) -> None:
         """Require latents that are vectors, rather than maps."""
         shape = self.model.latent_shape

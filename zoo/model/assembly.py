@@ -13,7 +13,7 @@ from zoo.model.wiring import Wiring
 from zoo.nn.conditions import LabelEmbedding, TimeEmbedding
 from zoo.registry import PART_NAMES, find_component, usable_components
 from zoo.spec.component import ComponentSpec
-from zoo.spec.model import PARTS, ModelSpec, kind_of_role
+from zoo.spec.model import OPTIONAL_PARTS, PARTS, ModelSpec, kind_of_role
 from zoo.spec.options import check_options
 from zoo.utils.allocation import MemoryLimit
 
@@ -60,8 +60,9 @@ def _construct(resolved: ModelSpec, *, uses_time: bool) -> Model:
     regularisers: dict[str, Regulariser] = {
         key: wiring.construct(f"regularisers.{key}", component) for key, component in resolved.regularisers.items()
     }
-    if resolved.fitted_prior is not None:
-        parts["fitted_prior"] = wiring.construct("fitted_prior")
+    for role in OPTIONAL_PARTS:
+        if role in roles:
+            parts[role] = wiring.construct(role)
     shape = wiring.latent_shape("model.posterior") if "posterior" in roles else ()
     # In the order of PARTS, which is that of the tensors in checkpoints and of the parameters in optimisers.
     ordered = {role: parts[role] for role in PARTS if role in parts}
@@ -89,9 +90,11 @@ def resolve_components(spec: ModelSpec) -> ModelSpec:
     needs = _needed_parts(spec, objective)
     if "prior" in needs:
         needs = (*needs, "fitted_prior")
+    if "encoder" in needs and not objective.uses_time:  # else the objective makes its own noise
+        needs = (*needs, "corruption")
     for role in PARTS:
         component: ComponentSpec | None = getattr(spec, role)
-        if role in needs and (component is not None or role != "fitted_prior"):
+        if role in needs and (component is not None or role not in OPTIONAL_PARTS):
             if component is None:
                 raise ComponentError(
                     f"missing: the objective {name!r} needs one",

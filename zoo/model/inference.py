@@ -31,6 +31,7 @@ class Inference:
         labels: (B,) class numbers, or None.
         mask: (B, *data_shape) bool, True where a value was observed; None where all were.
         fitted: whether the prior is the one that was fitted after training.
+        corrupts: whether the encoder sees corrupted data, while ``x`` stays as it is.
 
     Example:
         >>> import torch, zoo
@@ -48,8 +49,9 @@ class Inference:
         mask: Tensor | None = None,
         *,
         fitted: bool = False,
+        corrupts: bool = False,
     ) -> None:
-        self.model, self.labels, self.mask, self.fitted = model, labels, mask, fitted
+        self.model, self.labels, self.mask, self.fitted, self.corrupts = model, labels, mask, fitted, corrupts
         self.x = x if x is None or mask is None else torch.where(mask, x, 0.0)
 
     @once
@@ -58,14 +60,15 @@ class Inference:
         known = self.x if self.x is not None else self.labels
         return self.model.condition(self.labels, 0 if known is None else len(known))
 
-    @property
+    @once
     def encoder_input(self) -> Tensor:
-        """What the encoder sees: the data, and beside them which values were observed if the model shows it."""
+        """What the encoder sees: the data, corrupted if so, and which values were observed if the model shows it."""
         assert self.x is not None
+        x = self._corrupted() if self.corrupts else self.x
         if not self.model.spec.mask_input:
-            return self.x
-        observed = torch.ones_like(self.x) if self.mask is None else self.mask.to(self.x.dtype)
-        return torch.cat([self.x, observed], dim=1)
+            return x
+        observed = torch.ones_like(x) if self.mask is None else self.mask.to(x.dtype)
+        return torch.cat([x, observed], dim=1)
 
     @once
     def features(self) -> Tensor:
@@ -86,11 +89,11 @@ class Inference:
 
     def afresh(self) -> Inference:
         """Return the same knowledge of the batch, from which everything is computed anew."""
-        return Inference(self.model, self.x, self.labels, self.mask, fitted=self.fitted)
+        return Inference(self.model, self.x, self.labels, self.mask, fitted=self.fitted, corrupts=self.corrupts)
 
     def under_fitted_prior(self) -> Inference:
         """Return the same knowledge with the fitted prior as p(z); the features and q(z|x) are not computed again."""
-        other = Inference(self.model, self.x, self.labels, self.mask, fitted=True)
+        other = Inference(self.model, self.x, self.labels, self.mask, fitted=True, corrupts=self.corrupts)
         vars(other).update({name: vars(self)[name] for name in ("features", "posterior") if name in vars(self)})
         return other
 
@@ -177,6 +180,10 @@ class Inference:
             if with_density is not None:
                 return LatentSamples(self, *with_density(shape))
             return LatentSamples(self, q.rsample(shape) if reparameterised and q.has_rsample else q.sample(shape))
+
+    def _corrupted(self) -> Tensor:
+        x: Tensor = self.model.corruption(self.x)
+        return x if self.mask is None else torch.where(self.mask, x, 0.0)
 
     def _posterior_of(self, features: Tensor) -> Distribution:
         model = self.model

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from zoo.corruptions import Corruption
 from zoo.decoders import Decoder
 from zoo.encoders import Encoder
 from zoo.errors import ComponentError, InputError, ZooWarning, unknown_name
@@ -63,6 +64,7 @@ class Model(nn.Module):
         (torch.Size([4, 2]), torch.Size([4, 1, 8, 8]), torch.Size([3, 1, 8, 8]))
     """
 
+    corruption: Corruption
     encoder: Encoder
     posterior: Posterior
     latent_prior: Prior
@@ -260,6 +262,8 @@ class Model(nn.Module):
     ) -> Inference:
         """Return what is known of a batch, from which q(z|x), p(z), latents and densities follow.
 
+        In training mode a model with a corruption encodes corrupted data.
+
         Args:
             x: (B, *data_shape) data, in the range that the model was trained on. Of a table, NaN where a value is
                 missing.
@@ -294,7 +298,7 @@ class Model(nn.Module):
                 self.check_labels(labels, len(x))
             if mask is not None:
                 mask = self.check_mask(mask, x)
-        return Inference(self, x, labels, mask, fitted=fitted)
+        return Inference(self, x, labels, mask, fitted=fitted, corrupts=self.training and self.has("corruption"))
 
     def observed(self, x: Tensor) -> Tensor | None:
         """Return which values of rows of a table were observed, bool, or None if all were: missing ones are NaN.

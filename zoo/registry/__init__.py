@@ -73,6 +73,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
+        Kind("corruption", "zoo.corruptions", "Corruption", "data (B, *data_shape) → corrupted data, in training"),
         Kind(
             "encoder",
             "zoo.encoders",

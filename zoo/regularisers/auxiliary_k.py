@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from pydantic import PositiveInt
@@ -48,6 +48,8 @@ class AuxiliaryK(Regulariser):
         >>> sorted(model.loss(torch.randn(16, 64)).terms)
         ['auxiliary', 'squared_error']
     """
+
+    unit: ClassVar[str] = "squared error"
 
     def __init__(
         self,

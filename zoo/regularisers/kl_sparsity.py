@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -51,6 +51,8 @@ class KlSparsity(Regulariser):
         >>> sorted(model.loss(torch.rand(16, 1, 8, 8)).terms)
         ['sparsity', 'squared_error']
     """
+
+    unit: ClassVar[str] = "nats"
 
     def __init__(self, *, weight: NonNegativeWeight = 3.0, target: Annotated[float, Field(gt=0, lt=1)] = 0.05) -> None:
         super().__init__(weight)

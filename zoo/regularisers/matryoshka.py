@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from pydantic import PositiveInt
@@ -47,6 +47,8 @@ class Matryoshka(Regulariser):
         >>> sorted(model.loss(torch.randn(16, 64)).terms)
         ['auxiliary', 'nested', 'squared_error']
     """
+
+    unit: ClassVar[str] = "squared error"
 
     def __init__(
         self, *, latent_dim: int, weight: NonNegativeWeight = 1.0, groups: list[PositiveInt] | None = None

@@ -10,8 +10,11 @@ from zoo.spec.component import ComponentSpec, StrictModel
 from zoo.spec.data_description import DataDescription
 from zoo.spec.migration import migrate_model
 
-PARTS = ("encoder", "posterior", "prior", "decoder", "likelihood", "network", "fitted_prior")
+PARTS = ("corruption", "encoder", "posterior", "prior", "decoder", "likelihood", "network", "fitted_prior")
 """The fields of a :class:`ModelSpec` that name a part, in the order in which data passes through them."""
+
+OPTIONAL_PARTS = ("corruption", "fitted_prior")
+"""Those that a model may have and no objective needs."""
 
 _KINDS_OF_ROLES = {"fitted_prior": "prior"}
 
@@ -76,6 +79,9 @@ class ModelSpec(StrictModel):
         default=None,
         description="Whether the encoder is shown which values were observed, as further channels (or values) beside "
         "the data; null: where values are missing in the training data.",
+    )
+    corruption: ComponentSpec | None = Field(
+        default=None, description="What is done to data before they are encoded, in training alone; null: nothing."
     )
     encoder: ComponentSpec | None = Field(default=None, description="data (B, *data_shape) → features")
     posterior: ComponentSpec | None = Field(default=None, description="features → q(z|x)")
