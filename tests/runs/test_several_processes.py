@@ -263,7 +263,7 @@ for name in sys.argv[2:]:
 def test_every_part_has_the_loss_of_one_process_in_two(tmp_path: Path) -> None:
     """Each process has its own noise, so the losses agree within what another seed changes."""
     (tmp_path / "script.py").write_text(PARTS, encoding="utf-8")
-    names = ["vamp", "class gaussian", "mmd", "critic", "codes", "hierarchy", "flow", "iwae"]
+    names = ["vamp", "class gaussian", "mmd", "critic", "codes", "hierarchy", "flow", "iwae", "sparse", "noisy input"]
     losses = []
     for count in (1, 2):
         arguments = [tmp_path / "script.py", tmp_path / f"runs-{count}", *names]
@@ -274,3 +274,10 @@ def test_every_part_has_the_loss_of_one_process_in_two(tmp_path: Path) -> None:
     assert [*losses[0]] == [*losses[1]] == names
     for name, loss in losses[0].items():
         assert losses[1][name] == pytest.approx(loss, rel=0.1), name
+    # Silent latents are counted over all processes, and nothing in this model is drawn at random.
+    alone, together = (
+        load_file(tmp_path / f"runs-{count}" / "sparse" / "last" / "model.safetensors")["posterior.silent"]
+        for count in (1, 2)
+    )
+    assert alone.max() > 0
+    assert (alone == together).float().mean() > 0.9
