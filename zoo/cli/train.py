@@ -35,14 +35,10 @@ def command(
     as_json: bool,
 ) -> None:
     """Train RECIPE, a bundled name or a YAML file; then evaluate, draw and save the model."""
-    from rich.console import Console
-
     from zoo.evaluation.tables import metrics_table
     from zoo.runs.job import train
-    from zoo.training.progress import ConsoleReporter
 
-    reporter = None if quiet else ConsoleReporter(Console(stderr=True))
-    run = train(recipe, out=out, resume=resume, overwrite=overwrite, overrides=overrides, reporter=reporter)
+    run = train(recipe, out=out, resume=resume, overwrite=overwrite, overrides=overrides, quiet=quiet)
     if run.rank:
         return
     if as_json:

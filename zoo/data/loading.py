@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.as_trained import (
+    all_prepared_for,
     as_in_training,
     classes_of,
     expansion_for,
@@ -18,6 +19,7 @@ from zoo.data.as_trained import (
     trained_scaling,
     warn_of_unknown,
 )
+from zoo.data.in_memory import as_memory, collect_given, is_in_memory
 from zoo.data.info import DataInfo
 from zoo.data.split import Data, Split
 from zoo.data.splitting import Part, cut
@@ -64,25 +66,29 @@ def _silent(_: str) -> None: ...
 
 
 def load_data(
-    spec: str | Mapping[str, Any] | DataSpec,
+    spec: Any,
     *,
+    y: Any = None,
     note: Callable[[str], None] = _silent,
     like: DataDescription | None = None,
     whole: bool = False,
     **overrides: Any,
 ) -> Data:
-    """Load a dataset by name, split it, and prepare it as the spec says.
+    """Load a dataset by name, or take data that you hold; split them, and prepare them as the spec says.
 
     Splits depend on the data, the shares and ``split_seed`` alone, so they are the same on every machine.
 
     Args:
-        spec: a dataset's name, or the ``data`` of a recipe: a mapping, or a spec.
+        spec: a dataset's name, or the ``data`` of a recipe: a mapping, or a spec. Or data in memory: an array (N, D),
+            (N, H, W) or (N, C, H, W), a tensor, a DataFrame, a data set or DataLoader of torch, a data set of Hugging
+            Face, a pair of any of these and its labels, or a mapping of the names of splits to them.
+        y: labels of data in memory, whole numbers or texts; or the name of the column that holds them.
         note: called with a sentence before work that takes long, such as a download.
         like: ``model.data`` of a trained model: the data are scaled, resized and binarised as its training data were,
             and their classes numbered as there. Nothing is learned from the data themselves.
         whole: use every split as the dataset stores it, and cut none: for data that are measured, not trained on.
         overrides: fields of the spec to set, options of the dataset among them: ``binarise="dynamic"``,
-            ``root="~/data"``.
+            ``root="~/data"``; of data in memory those of the dataset ``memory``.
 
     Raises:
         RecipeError: a field is wrong; the message names it.
@@ -95,7 +101,14 @@ def load_data(
         (1374, 153, 270, (1, 8, 8))
         >>> data.train.examples(2).unique()
         tensor([0., 1.])
+        >>> load_data(torch.rand(100, 5), validation=0.2).info.data_shape
+        (5,)
     """
+    if is_in_memory(spec):
+        memory = validate(DataSpec, {**as_memory({}), **overrides}, "data")
+        return load_given(spec, memory, y, note=note, like=like, whole=whole)[0]
+    if y is not None:
+        raise DataError("labels are given for data in memory alone; a dataset has its own", where="y")
     if not isinstance(spec, DataSpec):
         spec = validate(DataSpec, spec, "data")
     if overrides:
@@ -105,6 +118,51 @@ def load_data(
     else:
         like = None
     return prepare(collect(spec, note), spec, like=like, whole=whole)
+
+
+def load_given(
+    data: Any,
+    spec: DataSpec,
+    y: Any = None,
+    *,
+    note: Callable[[str], None] = _silent,
+    like: DataDescription | None = None,
+    whole: bool = False,
+) -> tuple[Data, DataSpec]:
+    """Return data in memory, split and prepared, and the spec that records what they were.
+
+    Args:
+        data: examples in any form of :func:`load_data`, or data and splits that are prepared already.
+        spec: of the dataset ``memory``.
+        like: as for :func:`load_data`.
+        whole: likewise.
+
+    Raises:
+        DataError: the form is unknown, or the data are not what the spec or the model needs.
+    """
+    if isinstance(data, Split):
+        data = Data(data.info, data, None, None)
+    known = like if like is not None and like.is_known else None
+    if isinstance(data, Data):
+        if y is not None:
+            raise DataError("prepared data have their own labels", where="y", remedy="Leave `y` out.")
+        return (data if known is None else all_prepared_for(known, data)), _spec_of_prepared(data)
+    if known is not None:
+        spec = as_in_training(spec, known)
+    collection, spec = collect_given(data, spec, y, like=known, note=note)
+    return prepare(collection, spec, like=known, whole=whole), spec
+
+
+def _spec_of_prepared(data: Data) -> DataSpec:
+    """Return the spec that records what prepared data were."""
+    known = data.info.description
+    shape = [len(data.train), *data.info.data_shape]
+    facts: dict[str, Any] = {"kind": f"prepared data of {data.info.name}", "shape": shape, "digest": data.train.digest()}
+    if known is not None and known.is_known:
+        geometry = known.geometry
+        facts |= {"scale": known.scaling.name, "binarise": known.binarise, **known.splitting.model_dump()}
+        facts |= {"resize": geometry.resize, "fit": geometry.fit, "pad": geometry.pad}
+    return DataSpec.model_validate(as_memory({}) | facts)
 
 
 def prepare(

@@ -41,9 +41,9 @@ def stored_examples(raw: Any, data: DataDescription) -> Tensor:
     if _is_pictures(raw):
         return read_pictures(raw, data)
     if is_frame(raw):
-        raw = rows_of_frame(raw, data) if data.columns else _array(raw.to_numpy(), frame_names(raw))
+        raw = rows_of_frame(raw, data) if data.columns else tensor_of_numbers(raw.to_numpy(), frame_names(raw))
     if not isinstance(raw, Tensor):
-        raw = _array(raw)
+        raw = tensor_of_numbers(raw)
     values = raw.detach().cpu()
     if values.is_complex():
         raise InputError(f"expected real numbers, got {values.dtype}", where="raw")
@@ -65,7 +65,19 @@ def _is_pictures(raw: Any) -> bool:
     return all(isinstance(each, (str, Path)) or is_picture(each) for each in raw)
 
 
-def _array(raw: Any, columns: Sequence[str] = ()) -> Tensor:
+def tensor_of_numbers(raw: Any, columns: Sequence[str] = ()) -> Tensor:
+    """Return an array or nested list of numbers as a tensor, of a type that torch has.
+
+    Args:
+        columns: names of its columns, for messages.
+
+    Raises:
+        InputError: it holds something else than real numbers, or rows of different lengths.
+
+    Example:
+        >>> tensor_of_numbers(np.array([[1, 2]], dtype=">u2")).dtype
+        torch.int64
+    """
     try:
         array = np.asarray(raw)
     except (TypeError, ValueError) as error:  # rows of different lengths, objects of any kind

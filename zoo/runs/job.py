@@ -16,6 +16,7 @@ from accelerate import Accelerator
 from accelerate.tracking import GeneralTracker
 
 from zoo.callbacks import Callback
+from zoo.data.in_memory import as_memory
 from zoo.errors import RunError
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split, record
 from zoo.model import Model
@@ -33,7 +34,7 @@ from zoo.spec.resolve import load_recipe, origin_of, override_texts
 from zoo.training.devices import check_trackers, make_accelerator
 from zoo.training.loop import Trainer
 from zoo.training.prior_fit import fit_spec
-from zoo.training.progress import Reporter, Silent
+from zoo.training.progress import Reporter, choose_reporter
 from zoo.training.resolve import make_callbacks
 from zoo.training.state import Position
 from zoo.utils.distributed import ProcessGroup
@@ -67,6 +68,7 @@ class Run:
 def train(
     recipe: str | Path | Mapping[str, Any] | Recipe,
     *,
+    data: Any = None,
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -74,19 +76,24 @@ def train(
     callbacks: Mapping[str, Callback] | None = None,
     trackers: Sequence[GeneralTracker] = (),
     reporter: Reporter | None = None,
+    quiet: bool = False,
 ) -> Run:
     """Train a recipe, evaluate the best model, draw it, and leave everything in a run directory.
 
     Args:
         recipe: a bundled name, a path, or a recipe's content.
+        data: data in memory, in place of those that the recipe names: in any form of :func:`zoo.load_data`, such as an
+            array, or a pair of an array and its labels. What the recipe says of any data (`binarise`, `resize`,
+            `validation` and the like) is done to them. The run records what they were, and is resumed with the same.
         out: the run directory; if not given, ``runs/<name of the recipe>``, or that of a recipe.yaml to resume.
         resume: continue the run that is there; begin it if there is none.
         overwrite: replace the run that is there.
-        overrides: fields to set, such as ``"train.epochs=3"``.
+        overrides: fields to set, such as ``["train.epochs=3"]``, or a mapping such as ``{"train.epochs": 3}``.
         callbacks: objects that watch training, by a key of your choice, beside those of the recipe. They are not in
             recipe.yaml: give them again to resume.
         trackers: experiment trackers of your own, beside those that the recipe names.
-        reporter: shows progress; nothing is shown if not given.
+        reporter: shows progress in a way of your own; if not given, lines or a bar on standard error.
+        quiet: show no progress.
 
     Raises:
         RecipeError, ComponentError, DataError: the recipe or what it names is wrong.
@@ -104,19 +111,19 @@ def train(
     if resume and overwrite:
         raise RunError("a run cannot be both resumed and overwritten", where="train")
     overrides = override_texts(overrides)
-    loaded = load_recipe(recipe, overrides)
+    loaded = load_recipe(recipe, overrides, data=None if data is None else as_memory)
     directory = RunDirectory(out if out is not None else _default_directory(recipe, loaded.name, resume=resume))
     with origin_of(recipe, overrides).located():
         check_trackers(loaded.train.trackers, trackers)
         chosen = (*loaded.train.trackers, *trackers)
         accelerator = make_accelerator(loaded.train, chosen, str(directory.path / "trackers"))
     group = ProcessGroup.here(accelerator.device)
-    reporter = reporter if reporter is not None and group.is_first else Silent()
+    reporter = choose_reporter(reporter, quiet=quiet or not group.is_first)
     if not resume:
         group.first(lambda: directory.check_free(overwrite=overwrite))
     with origin_of(recipe, overrides).located():
         # Where the data are downloaded, the first process does it, and the others find them.
-        plan = group.first(lambda: make_plan(loaded, reporter.note)) or make_plan(loaded, reporter.note)
+        plan = group.first(lambda: make_plan(loaded, reporter.note, data)) or make_plan(loaded, reporter.note, data)
         job = _Job(plan, directory, reporter, accelerator, group, callbacks or {})
     with _opened(directory, plan, group, resume=resume, overwrite=overwrite) as continues:
         if resume and not continues:

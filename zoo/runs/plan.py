@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo.data import Data, load_data
+from zoo.data.loading import load_given
 from zoo.errors import RecipeError, RunError
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split
 from zoo.model import Model
@@ -101,15 +102,21 @@ class Plan:
         return recipe.model_copy(update=changes)
 
 
-def make_plan(recipe: Recipe, note: Callable[[str], None]) -> Plan:
+def make_plan(recipe: Recipe, note: Callable[[str], None], given: Any = None) -> Plan:
     """Load the data, fit the model to them, and check every option of the recipe.
+
+    Args:
+        given: data in memory, in place of those that the recipe names.
 
     Raises:
         RecipeError, ComponentError, DataError: something in the recipe cannot work.
     """
     resolve_device(recipe.train.device)
     check_trackers(recipe.train.trackers)
-    data = load_data(recipe.data, note=note)
+    if given is None:
+        data, data_spec = load_data(recipe.data, note=note), recipe.data
+    else:
+        data, data_spec = load_given(given, recipe.data, note=note)
     spec = fit_to_data(recipe.model, data)
     if asked_for(spec, "train_examples"):
         spec = spec.model_copy(update={"train_examples": len(data.train)})
@@ -127,7 +134,7 @@ def make_plan(recipe: Recipe, note: Callable[[str], None]) -> Plan:
     resolved = recipe.model_copy(
         update={
             "model": finished.spec,
-            "data": _with_options(recipe.data),
+            "data": _with_options(data_spec),
             "train": resolve_training(recipe.train, model),
             "fit": _resolved_fit(recipe, finished),
         }

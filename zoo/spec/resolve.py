@@ -6,7 +6,7 @@ import contextlib
 import copy
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,7 +48,11 @@ def load_model_spec(
 
 
 def load_recipe(
-    recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iterable[str] = (), *, as_written: bool = False
+    recipe: str | Path | Mapping[str, Any] | Recipe,
+    overrides: Iterable[str] = (),
+    *,
+    as_written: bool = False,
+    data: Callable[[Any], Mapping[str, Any]] | None = None,
 ) -> Recipe:
     """Return a validated recipe by its bundled name, from a YAML file, or from a mapping.
 
@@ -59,6 +63,7 @@ def load_recipe(
         recipe: ``"digits"``, ``"my/recipe.yaml"``, or the recipe's content.
         overrides: ``"train.epochs=3"``: a field's path and its value in YAML.
         as_written: leave relative paths as they are.
+        data: maps the recipe's `data`, or None where it has none, to what is used in its place.
 
     Raises:
         RecipeError: there is no such recipe, it is not valid YAML, or a field is wrong; the message names the
@@ -87,6 +92,8 @@ def load_recipe(
         document = {"name": path.stem, **read_yaml(path)}
         if not as_written:
             with_absolute_paths(document, path.parent)
+    if data is not None:
+        document["data"] = dict(data(document.get("data")))
     before = copy.deepcopy(document)
     for override in overrides:
         apply_override(document, override)

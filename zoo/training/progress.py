@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any, Protocol
 
@@ -50,6 +51,17 @@ class Silent:
 
     def stop(self) -> None:
         """Show nothing."""
+
+
+def choose_reporter(reporter: Reporter | None, *, quiet: bool) -> Reporter:
+    """Return the reporter that was given; if none was, one for a terminal, a log or a notebook; or a silent one."""
+    if quiet:
+        return Silent()
+    if reporter is not None:
+        return reporter
+    # A notebook gives what is written to standard error a red ground; its output is no terminal, so lines are printed.
+    in_notebook = "ipykernel" in sys.modules
+    return ConsoleReporter(Console(stderr=not in_notebook, force_jupyter=False))
 
 
 class ConsoleReporter:

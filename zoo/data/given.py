@@ -1,0 +1,277 @@
+"""What a user has in memory, read: arrays, tensors, DataFrames, and the items of data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from zoo.data.items import Items, ItemsOfBatches, ItemsOfColumns, ItemsOfDataset, ReadItems, read_items, read_once
+from zoo.data.labels import labels_of
+from zoo.datasets import Indexable
+from zoo.datasets._array_rows import Array
+from zoo.errors import DataError, InputError, unknown_name
+from zoo.preparation.pictures import is_picture
+from zoo.preparation.raw import is_frame, stored_examples, tensor_of_numbers
+from zoo.spec.data_description import DataDescription
+
+_FORMS = (
+    "Pass a NumPy array, a tensor, a DataFrame of pandas or polars, a data set or DataLoader of torch, or a data set of "
+    "Hugging Face."
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    """The examples of one split, read as they were given.
+
+    Attributes:
+        examples: (N, …): booleans, bytes, int64 or float32; images are laid out as they were given.
+        labels: (N,) whole numbers or texts, or None.
+        kind: what they were, in words.
+        low: the smallest value.
+        high: the largest value.
+        whole: whether all values are whole numbers by their type.
+        columns: names of the columns of a DataFrame.
+        class_names: what the labels number, where the data say it.
+        channels: of pictures, which are laid out (C, H, W); None for anything else.
+    """
+
+    examples: Tensor | Indexable
+    labels: Array | None
+    kind: str
+    low: float = 0.0
+    high: float = 0.0
+    whole: bool = False
+    columns: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+    channels: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        first = self.examples[0] if isinstance(self.examples, Tensor) else self.examples.read([0])[0][0]
+        return tuple(first.shape)
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+def read_given(
+    data: Any,
+    y: Any = None,
+    *,
+    name: str = "x",
+    like: DataDescription | None = None,
+    limit: int,
+    note: Callable[[str], None],
+) -> Given:
+    """Return the examples of one split as they were given, with their labels.
+
+    Args:
+        data: in any of the forms of :func:`zoo.load_data`.
+        y: labels, one for each example, or the name of the column that holds them.
+        name: what messages call the examples.
+        like: what a model knows of its data: the examples are brought to the form in which they were stored there.
+        limit: bytes up to which the items of a data set are kept.
+
+    Raises:
+        DataError: the form is unknown, or values or labels are missing or no numbers.
+    """
+    if isinstance(data, tuple) and len(data) == 2:
+        if y is not None:
+            raise DataError("labels are given twice, beside the examples and as `y`", where=name)
+        data, y = data
+    try:
+        items = _items_of(data, y, name)
+        if items is not None:
+            labels = None if isinstance(y, str) else y
+            return _of_items(read_items(items, like=like, limit=limit, note=note), items.kind, labels, name)
+        if isinstance(data, IterableDataset) or _is_streaming(data):
+            kind = f"iterable {type(data).__name__}"
+            return _of_items(read_once(data, y, like=like, limit=limit), kind, None, name)
+        return _of_array(data, y, name, like)
+    except InputError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(error.problem, where=name, remedy=error.remedy) from error
+
+
+def _items_of(data: Any, y: Any, name: str) -> Items | None:
+    """Return what reads the items of a data set one by one; None if the data are none."""
+    label = y if isinstance(y, str) else None
+    if isinstance(data, DataLoader):
+        return _of_loader(data, label, name)
+    if is_frame(data) or isinstance(data, (Tensor, np.ndarray, IterableDataset)) or _is_array_like(data):
+        return None
+    if isinstance(data, (list, tuple)):
+        pictures = bool(data) and all(map(is_picture, data))
+        return ItemsOfDataset(data, None, "list of images") if pictures else None
+    if not (hasattr(data, "__getitem__") and hasattr(data, "__len__")) or isinstance(data, (str, bytes, Mapping)):
+        return None
+    if hasattr(data, "column_names") and hasattr(data, "features"):
+        return ItemsOfColumns(data, label)
+    return ItemsOfDataset(data, label, f"torch Dataset {type(data).__name__}")
+
+
+def _of_loader(loader: DataLoader[Any], label: str | None, name: str) -> Items | None:
+    """Return the items of a DataLoader; its batches and their order are those of training, not its own."""
+    from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler, SubsetRandomSampler
+    from torch.utils.data._utils.collate import default_collate
+
+    if isinstance(loader.dataset, IterableDataset):
+        raise DataError(
+            "expected a DataLoader over a data set with items by number, got one over an IterableDataset",
+            where=name,
+            remedy="Pass the data set itself: it is read once and kept.",
+        )
+    sampler = loader.sampler
+    batches = loader.batch_sampler
+    known = batches is None or type(batches) is BatchSampler
+    if not known or type(sampler) not in (SequentialSampler, RandomSampler, SubsetRandomSampler):
+        got = type(sampler if known else batches).__name__
+        raise DataError(
+            f"expected a DataLoader that reads items in order or at random, got one with a {got}",
+            where=name,
+            remedy="Pass its data set, or a torch.utils.data.Subset: the order and size of batches are those of the "
+            "recipe (`train.batch_size`).",
+        )
+    chosen = sorted(sampler.indices) if isinstance(sampler, SubsetRandomSampler) else None
+    collate = None if loader.collate_fn is default_collate or batches is None else loader.collate_fn
+    kind = f"DataLoader of {type(loader.dataset).__name__}"
+    if collate is None:
+        inner = _items_of(loader.dataset, label, name)
+        if inner is not None:
+            inner.kind = kind
+            inner.choose(chosen)
+            return inner
+    items = ItemsOfBatches(loader.dataset, collate or default_collate, label, kind)
+    items.choose(chosen)
+    return items
+
+
+def _is_array_like(data: Any) -> bool:
+    return hasattr(data, "__array__") or hasattr(data, "__array_interface__")
+
+
+def _is_streaming(data: Any) -> bool:
+    """Whether it is a data set of Hugging Face that is only iterated over."""
+    return type(data).__module__.partition(".")[0] == "datasets" and not hasattr(data, "__len__")
+
+
+def _of_items(read: ReadItems, kind: str, y: Any, name: str) -> Given:
+    if y is not None and read.labels is not None:
+        raise DataError(
+            "labels are given twice, by the items and as `y`", where=name, remedy="Leave `y` out, or name a column."
+        )
+    labels = read.labels if y is None else labels_of(y, len(read.examples), f"{name} ({len(read.examples)} items)")
+    return Given(
+        *(read.examples, labels, kind, read.low, read.high, read.whole),
+        class_names=read.class_names,
+        channels=read.channels,
+    )
+
+
+def _of_array(data: Any, y: Any, name: str, like: DataDescription | None) -> Given:
+    columns: tuple[str, ...] = ()
+    if is_frame(data):
+        kind = f"{type(data).__module__.partition('.')[0]} DataFrame"
+        data, y = _without_labels(data, y, name)
+        columns = tuple(map(str, data.columns))
+        if like is None:
+            _check_numeric(data, name)
+    elif isinstance(y, str):
+        raise DataError(
+            f"expected labels, got the text {y!r}: only a DataFrame or a data set has columns to name", where="y"
+        )
+    else:
+        kind = "torch tensor" if isinstance(data, Tensor) else "numpy array" if _is_array_like(data) else "nested list"
+    if like is not None:
+        examples = stored_examples(data, like)
+    elif isinstance(data, Tensor):
+        examples = data.detach().cpu()
+    else:
+        if not (is_frame(data) or _is_array_like(data) or isinstance(data, (list, tuple))):
+            raise DataError(f"expected data, got {type(data).__name__}", where=name, remedy=_FORMS)
+        whole = torch.stack(list(data)) if _holds_tensors(data) else data
+        examples = tensor_of_numbers(whole.to_numpy() if columns else whole, columns)
+    if examples.is_complex():
+        raise DataError(f"expected real numbers, got {examples.dtype}", where=name)
+    if examples.is_floating_point():
+        examples = examples.float()
+    elif examples.dtype not in (torch.uint8, torch.bool):
+        examples = examples.to(torch.int64)
+    _check_form(examples, name)
+    labels = None if y is None else labels_of(y, len(examples), f"{name} {tuple(examples.shape)}")
+    low, high = _bounds(examples, name, columns)
+    whole_numbers = not examples.is_floating_point()
+    return Given(examples, labels, kind, low, high, whole_numbers, columns)
+
+
+def _holds_tensors(data: Any) -> bool:
+    return isinstance(data, (list, tuple)) and bool(data) and all(isinstance(each, Tensor) for each in data)
+
+
+def _without_labels(frame: Any, y: Any, name: str) -> tuple[Any, Any]:
+    """Return a DataFrame without the column of the labels, if ``y`` names one, and the labels."""
+    if not isinstance(y, str):
+        return frame, y
+    names = list(map(str, frame.columns))
+    if y not in names:
+        problem, remedy = unknown_name("column", y, names)
+        raise DataError(problem, where="y", remedy=remedy)
+    labels = frame[frame.columns[names.index(y)]]
+    others = [column for column in frame.columns if str(column) != y]
+    return frame[others], labels
+
+
+def _check_numeric(frame: Any, name: str) -> None:
+    """Refuse a DataFrame with columns that are no numbers."""
+    dtypes = dict(zip(map(str, frame.columns), list(frame.dtypes), strict=True))
+    others = [column for column, dtype in dtypes.items() if not _is_numeric(dtype)]
+    if others:
+        column = others[0]
+        raise DataError(
+            f"expected columns of numbers, got {column!r} of type {dtypes[column]}"
+            + (f" ({len(others)} columns are no numbers)" if others[1:] else ""),
+            where=name,
+            remedy=f"Name it as labels, `y={column!r}`, leave it out, or turn it into numbers.",
+        )
+
+
+def _is_numeric(dtype: Any) -> bool:
+    if hasattr(dtype, "is_numeric"):  # polars
+        return bool(dtype.is_numeric()) or str(dtype) == "Boolean"
+    kind = getattr(dtype, "kind", "O")
+    return kind in "buif" and not str(dtype).startswith(("category", "datetime", "timedelta"))
+
+
+def _check_form(values: Tensor, name: str) -> None:
+    if values.ndim not in (2, 3, 4) or 0 in values.shape:
+        raise DataError(
+            f"expected examples (N, D), (N, H, W) or (N, C, H, W), got {tuple(values.shape)}",
+            where=name,
+            remedy="A single feature is (N, 1): `x.reshape(-1, 1)`." if values.ndim == 1 else _FORMS,
+        )
+
+
+def _bounds(values: Tensor, name: str, columns: tuple[str, ...]) -> tuple[float, float]:
+    numbers = values.to(torch.uint8) if values.dtype == torch.bool else values
+    low, high = map(float, numbers.aminmax())
+    if values.is_floating_point() and not (np.isfinite(low) and np.isfinite(high)):
+        wrong = ~values.isfinite()
+        row = int(wrong.flatten(1).any(1).nonzero()[0])
+        column = f", column {columns[int(wrong[row].nonzero()[0])]!r}" if columns else ""
+        missing = int(wrong.flatten(1).any(1).sum())
+        raise DataError(
+            f"expected finite numbers in 32 bits, got NaN or infinity in row {row}{column} "
+            f"({missing:,} of {len(values):,} rows)",
+            where=name,
+            remedy="Leave such rows out, or fill in the values before.",
+        )
+    return low, high

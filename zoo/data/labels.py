@@ -1,0 +1,49 @@
+"""Labels as people hold them in memory, as whole numbers or texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from zoo.datasets._array_labels import check_form
+from zoo.datasets._array_rows import Array
+from zoo.errors import DataError
+
+
+def labels_of(y: Any, count: int, examples: str, name: str = "y") -> Array:
+    """Return labels (N,) as whole numbers or texts.
+
+    Args:
+        count: number of examples.
+        examples: what the examples are called, with their shape.
+
+    Raises:
+        DataError: they are of another type or number.
+    """
+    if isinstance(y, Tensor):
+        y = y.detach().cpu().numpy()
+    try:
+        labels = np.asarray(y)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"expected one label for each example: {error}", where=name) from error
+    if labels.dtype.kind == "T":  # NumPy's own texts of any length
+        labels = labels.astype(str)
+    if labels.dtype.kind == "O":
+        labels = _of_objects(labels, name)
+    check_form(labels.shape, labels.nbytes, name, examples, count)
+    return labels.reshape(-1)
+
+
+def _of_objects(labels: Array, name: str) -> Array:
+    kinds = {type(label) for label in labels.reshape(-1)}
+    if kinds and all(issubclass(kind, str) for kind in kinds):
+        return labels.astype(str)
+    if kinds and all(issubclass(kind, (int, np.integer, bool, np.bool_)) for kind in kinds):
+        return labels.astype(np.int64)
+    raise DataError(
+        f"expected whole numbers or texts as labels, got {', '.join(sorted(kind.__name__ for kind in kinds))}",
+        where=name,
+        remedy="Leave out examples without a label; other labels become texts by `.astype(str)`.",
+    )

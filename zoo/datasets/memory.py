@@ -1,0 +1,63 @@
+"""Data that were given in memory, as a recipe records them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zoo.datasets import Collection, Dataset
+from zoo.errors import DataError
+from zoo.registry import register
+
+
+@register("dataset", "memory")
+class Memory(Dataset):
+    """Data that were given in memory: an array, a tensor, a DataFrame, or a data set of torch or Hugging Face.
+
+    Choose it by giving data, ``zoo.train(recipe, data=x)`` or ``zoo.fit(x, "vae-mlp-8d")``: the recipe of the run then
+    says what the data were, but does not hold them. To use the recipe again, give the data again.
+
+    Args:
+        channels_last: whether images are laid out (N, H, W, C). None: (N, C, H, W), and a shape that looks like the other
+            order, such as (N, 28, 28, 3), is refused.
+        value_range: smallest and largest value that an example can hold. None: 0 and 255 for bytes and for whole
+            numbers of images, 0 and 1 for truth values and for images within these bounds, no range for other numbers.
+        in_memory_limit_mb: up to this many megabytes (10⁶ bytes), the items of a data set are read once and kept;
+            above, they are read anew each time.
+        kind: what the data were, such as ``numpy array``; filled in.
+        shape: their shape, the number of training examples first; filled in.
+        digest: of their values and labels; filled in.
+
+    Raises:
+        DataError: always, when it is loaded without the data.
+
+    Example:
+        >>> import torch, zoo
+        >>> data = zoo.load_data(torch.rand(20, 5), y=["a", "b"] * 10)
+        >>> data.info.name, len(data.train), data.info.class_names
+        ('memory', 15, ('a', 'b'))
+    """
+
+    def __init__(
+        self,
+        *,
+        channels_last: bool | None = None,
+        value_range: list[float] | None = None,
+        in_memory_limit_mb: int = 1024,
+        kind: str = "data",
+        shape: list[int] | None = None,
+        digest: str = "",
+    ) -> None:
+        if value_range is not None and not (len(value_range) == 2 and value_range[0] < value_range[1]):
+            raise DataError(f"expected [smallest, largest], got {value_range}", where="value_range")
+        self.channels_last, self.in_memory_limit = channels_last, in_memory_limit_mb * 1_000_000
+        self.value_range = None if value_range is None else (float(value_range[0]), float(value_range[1]))
+        self._kind, self._shape = kind, shape
+
+    def load(self, note: Callable[[str], None]) -> Collection:
+        """Refuse: only who holds the data can give them."""
+        shape = f" of shape {tuple(self._shape)}" if self._shape else ""
+        raise DataError(
+            f"the data were given in memory ({self._kind}{shape}), and a recipe does not hold them",
+            remedy="Give them again: `data=x` in Python; on the command line as files, for example "
+            "`--data '{name: arrays, path: x.npy}'`.",
+        )
