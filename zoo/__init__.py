@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zoo.model import Model
     from zoo.registry import list_components, register
     from zoo.registry.catalogue import list_models, list_pretrained, list_recipes
+    from zoo.runs.fit import fit
     from zoo.runs.fit_prior import fit_prior
     from zoo.runs.job import train
     from zoo.spec import ModelSpec, Recipe
@@ -39,6 +40,7 @@ _HOMES = {
     "build": "zoo.hub.locate",
     "embed": "zoo.use.embed",
     "evaluate": "zoo.evaluation.evaluate",
+    "fit": "zoo.runs.fit",
     "fit_prior": "zoo.runs.fit_prior",
     "impute": "zoo.use.impute",
     "list_components": "zoo.registry",
@@ -67,6 +69,7 @@ __all__ = [
     "build",
     "embed",
     "evaluate",
+    "fit",
     "fit_prior",
     "impute",
     "list_components",

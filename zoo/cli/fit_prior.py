@@ -58,14 +58,11 @@ def command(
     PRIOR is a name (`zoo-cli list prior`), or a mapping with options. MODEL is a run or checkpoint directory,
     hf://user/name[@revision], or a pretrained name.
     """
-    from rich.console import Console
-
     from zoo.checkpoints.checkpoint import load, save
     from zoo.errors import InputError
     from zoo.runs.fit_prior import fit_prior
     from zoo.spec.documents import parse_yaml
     from zoo.spec.resolve import apply_override
-    from zoo.training.progress import ConsoleReporter
 
     about_data = [override for override in overrides if override.startswith("data.")]
     spec: dict[str, Any] = {}
@@ -80,8 +77,7 @@ def command(
         raise InputError(
             f"cannot write into {model.asked}: {reason}", where="--out", remedy="Name a directory: --out DIR"
         )
-    reporter = None if quiet else ConsoleReporter(Console(stderr=True))
-    fitted = fit_prior(loaded, data.data, chosen, spec, seed=seed, reporter=reporter)
+    fitted = fit_prior(loaded, data.data, chosen, spec, seed=seed, quiet=quiet)
     folder = save(fitted, out or Path(model))
     name = fitted.spec.fitted_prior.name if fitted.spec.fitted_prior else ""
     if as_json:

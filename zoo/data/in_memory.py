@@ -57,6 +57,8 @@ def collect_given(
     Raises:
         DataError: the form is unknown, or values or labels are not what is expected; the message names the split.
     """
+    if isinstance(data, tuple) and len(data) == 2 and y is None:
+        data, y = data
     options = check_options(find_component("dataset", NAME), spec.options, "data", also_valid=DataSpec.model_fields)
     memory: Memory = construct(Memory, options, {}, "data")
     named = _splits_of(data) if isinstance(data, Mapping) else None
@@ -81,6 +83,11 @@ def collect_given(
         "shape": [len(train), *train.shape],
         "digest": _digest(collection),
     }
+    if "scale" not in spec.model_fields_set and like is None and collection.stored_range is None:
+        note(
+            "The values have no known range: each is standardised to mean 0 and deviation 1 over the training examples "
+            "(`data.scale` and `data.value_range` change that)."
+        )
     scale = {} if "scale" in spec.model_fields_set or like is not None else {"scale": _scale(collection)}
     kept = {**spec.model_dump(exclude_unset=True), **options, **scale, **facts, "name": NAME}
     return collection, DataSpec.model_validate(kept)

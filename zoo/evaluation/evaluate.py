@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from torch import Tensor
 
 from zoo.checkpoints.checkpoint import unwrap
-from zoo.data import Data, Split, split_of_tensor
+from zoo.data import Data, Split, load_data, split_of_tensor
 from zoo.data.as_trained import prepared_for
+from zoo.data.in_memory import is_in_memory
 from zoo.errors import ComponentError, DataError, InputError, NotApplicableError, unknown_name
 from zoo.evaluation.collapse import collapse_note
 from zoo.evaluation.context import EvaluationContext, evaluating, reason_against
 from zoo.evaluation.measurement import Evaluation, Measurement
 from zoo.evaluation.record import describe
 from zoo.model import Model
+from zoo.preparation.raw import are_pictures, looks_prepared
 from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
@@ -55,9 +57,10 @@ def evaluate(
 
     Args:
         data: a :class:`zoo.data.Data` or one split, which are prepared as the training data were, whoever loaded
-            them; a tensor (N, *data_shape) of prepared examples; or raw data, in whatever form
-            :meth:`~zoo.model.model.Model.preprocess` takes them. Metrics that compare with the training data (sample
-            quality) need all of it.
+            them; or raw data in memory in any form that :func:`zoo.load_data` takes, with their labels as a pair (x, y),
+            all of which are measured on. A tensor is raw as well, unless the model does not know how its data were
+            prepared, or the tensor holds fractions where the data are stored as bytes. Metrics that compare with the
+            training data (sample quality) need all of it.
         metrics: names, or mappings with options such as ``{"name": "log_likelihood", "num_samples": 5000}``;
             if not given, all that apply to the model and the data, except those that are slow or need a download.
         seed: of the draws; the same seed gives the same numbers.
@@ -214,8 +217,12 @@ def _chosen_split(model: Model, data: Any, name: SplitName) -> tuple[Split, Spli
         return prepared_for(model.data, split), prepared_for(model.data, data.train)
     if isinstance(data, Split):
         return prepared_for(model.data, data), None
-    x = data if isinstance(data, Tensor) else model.preprocess(data)
-    return split_of_tensor(x, takes_missing=model.takes_missing), None
+    if isinstance(data, Tensor) and (not model.data.is_known or looks_prepared(data, model.data)):
+        return split_of_tensor(data, takes_missing=model.takes_missing), None
+    if not model.data.is_known or not is_in_memory(data) or are_pictures(data):
+        return split_of_tensor(model.preprocess(data), takes_missing=model.takes_missing), None
+    loaded = load_data(data, like=model.data, whole=True)
+    return _chosen_split(model, loaded if isinstance(data, Mapping) else loaded.train, name)
 
 
 def _check_fit(model: Model, split: Split, *, needs_labels: bool) -> None:

@@ -38,7 +38,7 @@ def stored_examples(raw: Any, data: DataDescription) -> Tensor:
     """
     stored = data.stored
     assert stored is not None
-    if _is_pictures(raw):
+    if are_pictures(raw):
         return read_pictures(raw, data)
     if is_frame(raw):
         raw = rows_of_frame(raw, data) if data.columns else tensor_of_numbers(raw.to_numpy(), frame_names(raw))
@@ -57,7 +57,31 @@ def stored_examples(raw: Any, data: DataDescription) -> Tensor:
     return values.to(torch.uint8 if stored.dtype == "uint8" and whole else torch.float32).contiguous()
 
 
-def _is_pictures(raw: Any) -> bool:
+def looks_prepared(values: Tensor, data: DataDescription) -> bool:
+    """Whether a tensor cannot be raw data of a model but may be prepared ones, as its own methods take them.
+
+    It is so where examples are stored as bytes and the tensor holds fractions or negative numbers, or has the size that
+    they are brought to; in doubt, values are taken to be raw.
+
+    Example:
+        >>> data = DataDescription(shape=(2,), stored={"dtype": "uint8", "shape": [2], "range": [0, 255]})
+        >>> looks_prepared(torch.tensor([[0.5, 0.1]]), data), looks_prepared(torch.tensor([[3.0, 1.0]]), data)
+        (True, False)
+    """
+    stored = data.stored
+    if stored is None or not values.is_floating_point() or tuple(values.shape[1:]) != data.shape:
+        return False
+    if data.shape != stored.shape:
+        return True
+    if stored.dtype != "uint8" or stored.range is None or not values.numel():
+        return False
+    # Values of 0 and 1 are pixels that were binarised, where the model's were.
+    bits = data.binarise != "none" and stored.range[1] > 1 and bool(((values == 0) | (values == 1)).all())
+    return bits or bool((values != values.round()).any()) or bool((values < 0).any())
+
+
+def are_pictures(raw: Any) -> bool:
+    """Whether a value is an image of Pillow or the name of a file, or a list of them."""
     if isinstance(raw, (str, Path)) or is_picture(raw):
         return True
     if not isinstance(raw, (list, tuple)) or not raw:

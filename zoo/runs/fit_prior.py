@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
 
 from zoo.checkpoints.weights import load_weights, own_tensors
-from zoo.data import Data, Split
+from zoo.data import Data
 from zoo.data.as_trained import all_prepared_for
 from zoo.errors import ComponentError
 from zoo.evaluation.evaluate import evaluation_context
@@ -28,19 +27,20 @@ from zoo.spec.training import TrainSpec
 from zoo.training.devices import make_accelerator
 from zoo.training.loop import Trainer
 from zoo.training.prior_fit import PriorFit, check_can_be_fitted, fit_in_closed_form
-from zoo.training.progress import Reporter, Silent
+from zoo.training.progress import Reporter, choose_reporter
 from zoo.training.resolve import make_callbacks, resolve_training
 from zoo.utils.seeds import process_seed, seeded
 
 
 def fit_prior(
     model: Model,
-    data: Data | Split | Tensor,
+    data: Any,
     prior: str | Mapping[str, Any] | ComponentSpec,
     spec: TrainSpec | Mapping[str, Any] | None = None,
     *,
     seed: int = 0,
     reporter: Reporter | None = None,
+    quiet: bool = False,
 ) -> Model:
     """Return a copy of a trained model with a prior that is fitted to the latents of data.
 
@@ -49,11 +49,13 @@ def fit_prior(
     ``model.sample(n, fitted=False)`` from the prior that the model was trained with.
 
     Args:
-        data: the training data: a :class:`zoo.data.Data`, one split, or a tensor (N, *data_shape).
+        data: the training data: a :class:`zoo.data.Data`, one split, or data in memory as :func:`zoo.evaluate` takes
+            them, with their labels as a pair (x, y).
         prior: the name of a prior, or a mapping with options, such as ``{"name": "mixture", "components": 5}``.
         spec: how a prior without a closed form is trained, with the fields of a recipe's `train`.
         seed: of the initial weights, the order of the data and the noise.
-        reporter: shows progress; nothing is shown if not given.
+        reporter: shows progress in a way of your own; if not given, lines or a bar on standard error.
+        quiet: show no progress.
 
     Raises:
         ComponentError: the prior is unknown, does not suit the model, or the model has no latents.
@@ -79,11 +81,12 @@ def fit_prior(
     given = spec if isinstance(spec, TrainSpec) else validate(TrainSpec, dict(spec or {}), "spec")
     resolved = resolve_training(given, PriorFit(whole), "spec")
     known = all_prepared_for(model.data, data) if isinstance(data, Data) else Data(train.info, train, None, None)
+    shown = choose_reporter(reporter, quiet=quiet)
     with tempfile.TemporaryDirectory() as folder:
         accelerator = make_accelerator(resolved)
         files = StageFiles(Path(folder), "fit", "fit.jsonl")
-        trackers = Trackers(accelerator, reporter.note if reporter else Silent().note)
-        fit_stage(whole, known, resolved, seed, accelerator, files, reporter or Silent(), trackers)
+        trackers = Trackers(accelerator, shown.note)
+        fit_stage(whole, known, resolved, seed, accelerator, files, shown, trackers)
     return whole.to(model.device)
 
 

@@ -72,7 +72,7 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    overrides: Iterable[str] = (),
+    overrides: Iterable[str] | Mapping[str, Any] = (),
     callbacks: Mapping[str, Callback] | None = None,
     trackers: Sequence[GeneralTracker] = (),
     reporter: Reporter | None = None,

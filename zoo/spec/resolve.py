@@ -49,7 +49,7 @@ def load_model_spec(
 
 def load_recipe(
     recipe: str | Path | Mapping[str, Any] | Recipe,
-    overrides: Iterable[str] = (),
+    overrides: Iterable[str] | Mapping[str, Any] = (),
     *,
     as_written: bool = False,
     data: Callable[[Any], Mapping[str, Any]] | None = None,
@@ -61,7 +61,7 @@ def load_recipe(
 
     Args:
         recipe: ``"digits"``, ``"my/recipe.yaml"``, or the recipe's content.
-        overrides: ``"train.epochs=3"``: a field's path and its value in YAML.
+        overrides: ``["train.epochs=3"]``, a field's path and its value in YAML, or ``{"train.epochs": 3}``.
         as_written: leave relative paths as they are.
         data: maps the recipe's `data`, or None where it has none, to what is used in its place.
 
@@ -105,17 +105,25 @@ def load_recipe(
     return validate(Recipe, document, origin=origin)
 
 
-def override_texts(overrides: Iterable[str]) -> tuple[str, ...]:
-    """Return overrides as a tuple of texts.
+def override_texts(overrides: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
+    """Return overrides as a tuple of texts, ``("train.epochs=3",)`` also for ``{"train.epochs": 3}``.
 
     Raises:
         RecipeError: they are one text, which would be taken for a list of letters, or something else than texts.
+
+    Example:
+        >>> override_texts({"train.epochs": 3, "model.encoder.widths": (8, 4)})
+        ('train.epochs=3', 'model.encoder.widths=[8, 4]')
     """
-    remedy = 'For example: overrides=["train.epochs=3"].'
+    remedy = 'For example: overrides=["train.epochs=3"], or overrides={"train.epochs": 3}.'
     if isinstance(overrides, str):
         raise RecipeError(
-            f"expected a list of texts, got the text {excerpt(overrides)}", where="overrides", remedy=remedy
+            f"expected a list of texts or a mapping, got the text {excerpt(overrides)}",
+            where="overrides",
+            remedy=remedy,
         )
+    if isinstance(overrides, Mapping):
+        return tuple(_override_text(str(key), value) for key, value in overrides.items())
     try:
         texts = tuple(overrides)
     except TypeError as error:
@@ -125,6 +133,28 @@ def override_texts(overrides: Iterable[str]) -> tuple[str, ...]:
         if not isinstance(text, str):
             raise RecipeError(f"expected texts, got {excerpt(text)}", where="overrides", remedy=remedy)
     return texts
+
+
+def _override_text(key: str, value: Any) -> str:
+    """Return an override as it is written on the command line; JSON is YAML."""
+
+    def plain(other: Any) -> Any:
+        if isinstance(other, BaseModel):
+            return other.model_dump(mode="json", exclude_unset=True)
+        if isinstance(other, Path):
+            return str(other)
+        if hasattr(other, "tolist"):  # numbers and arrays of NumPy, tensors
+            return other.tolist()
+        raise TypeError(type(other).__name__)
+
+    try:
+        return f"{key}={json.dumps(value, default=plain, ensure_ascii=False)}"
+    except (TypeError, ValueError) as error:
+        raise RecipeError(
+            f"expected plain data, got {excerpt(value)}",
+            where=f"overrides[{key!r}]",
+            remedy="Numbers, texts, truth values, and lists and mappings of them.",
+        ) from error
 
 
 def component_list(components: Iterable[str | Mapping[str, Any] | ComponentSpec], where: str) -> list[ComponentSpec]:

@@ -1,0 +1,140 @@
+"""A model fitted to data in memory, in one line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from accelerate.tracking import GeneralTracker
+
+from zoo.callbacks import Callback
+from zoo.errors import RunError
+from zoo.runs.job import Run, train
+from zoo.spec.model import ModelSpec
+from zoo.spec.training import TrainSpec
+from zoo.training.progress import Reporter
+
+_STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 3000, 15, 300
+
+
+def fit(
+    x: Any,
+    model: str | Mapping[str, Any] | ModelSpec = "vae-mlp-8d",
+    y: Any = None,
+    *,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    data: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+    evaluation: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    callbacks: Mapping[str, Callback] | None = None,
+    trackers: Sequence[GeneralTracker] = (),
+    reporter: Reporter | None = None,
+    quiet: bool = False,
+    **fields: Any,
+) -> Run:
+    """Fit a model to data in memory: train it, evaluate the best epoch, and leave all of it in a run directory.
+
+    Choose it in a notebook or a script; :func:`zoo.train` takes a whole recipe instead. The shape, range and scaling of
+    the model follow from the data: bytes, and whole numbers from 0 to 255 of images, are scaled to [0, 1]; numbers
+    without a known range are standardised.
+
+    Args:
+        x: an array (N, D), (N, H, W) or (N, C, H, W), a tensor, a DataFrame, a data set or DataLoader of torch, a data
+            set of Hugging Face, or a mapping of the names of splits to them; see :func:`zoo.load_data`.
+        model: a preset, a mapping with the fields of a model, or a spec.
+        y: labels (N,), whole numbers or texts; or the name of the column that holds them. Conditional models need
+            them, others are measured against them.
+        epochs: passes over the training data; if not given, as many as make about 3,000 steps, from 15 to 300.
+        batch_size: examples in a batch; if not given, that of recipes.
+        seed: of initial weights, data order and noise.
+        data: fields of a recipe's `data`, such as ``{"validation": 0.2, "scale": "none", "value_range": [0, 16]}``.
+        training: fields of a recipe's `train`, such as ``{"optimizer": {"name": "adam", "lr": 2e-3}}``.
+        evaluation: fields of a recipe's `evaluate`, such as ``{"metrics": ["elbo"], "figures": []}``.
+        out: the run directory; if not given, ``runs/<preset>``, with a number behind it where that is taken.
+        resume: continue the run in ``out``; begin it if there is none.
+        overwrite: replace the run in ``out``.
+        callbacks: as for :func:`zoo.train`.
+        trackers: likewise.
+        reporter: likewise.
+        quiet: show no progress.
+        fields: fields of the model to set, as for :func:`zoo.build`: ``latent_dim=4``, ``likelihood="student_t"``.
+
+    Raises:
+        DataError: the data have an unknown form, or the model cannot take them; the message says what to do.
+        RecipeError: a field is wrong.
+        ComponentError: a component or an option is unknown or wrong, or the data do not suit a component.
+        RunError: another run is in the way.
+        TrainingError: as for :func:`zoo.train`.
+
+    Example:
+        >>> import tempfile, torch, zoo
+        >>> x = torch.randn(200, 5) @ torch.randn(5, 5)
+        >>> run = zoo.fit(x, "vae-mlp-8d", latent_dim=2, epochs=2, out=tempfile.mkdtemp(), quiet=True)
+        >>> run.model.encode(run.model.preprocess(x[:3])).mean.shape
+        torch.Size([3, 2])
+    """
+    if resume and out is None:
+        raise RunError("expected the directory of the run to resume", where="out", remedy="For example: out='runs/x'.")
+    document = _model_document(model, fields)
+    name = str(document.get("preset") or "fit")
+    train_fields = {**(training or {})}
+    if batch_size is not None:
+        train_fields["batch_size"] = batch_size
+    if epochs is not None:
+        train_fields["epochs"] = epochs
+    elif "epochs" not in train_fields:
+        train_fields["epochs"] = _usual_epochs(x, train_fields.get("batch_size"))
+    recipe = {
+        "name": name,
+        "seed": seed,
+        "model": document,
+        "data": {"name": "memory", **(data or {})},
+        "train": train_fields,
+        "evaluate": dict(evaluation or {}),
+    }
+    return train(
+        recipe,
+        data=x if y is None else (x, y),
+        out=out if out is not None else _free_directory(name),
+        resume=resume,
+        overwrite=overwrite,
+        callbacks=callbacks,
+        trackers=trackers,
+        reporter=reporter,
+        quiet=quiet,
+    )
+
+
+def _model_document(model: str | Mapping[str, Any] | ModelSpec, fields: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(model, ModelSpec):
+        return {**model.model_dump(exclude_unset=True), **fields}
+    return {**({"preset": model} if isinstance(model, str) else model), **fields}
+
+
+def _usual_epochs(x: Any, batch_size: Any) -> int:
+    """Return a number of epochs that trains few examples for long enough."""
+    if isinstance(x, Mapping):
+        x = next(iter(x.values()), ())
+    if isinstance(x, tuple) and len(x) == 2:
+        x = x[0]
+    try:
+        count = len(x)
+    except TypeError:
+        return _FEWEST_EPOCHS
+    size = batch_size if isinstance(batch_size, int) and batch_size > 0 else TrainSpec().batch_size
+    return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(_STEPS * size / max(1, count))))
+
+
+def _free_directory(name: str) -> Path:
+    """Return a directory of this name, with a number behind it if there is one already."""
+    path, number = Path("runs") / name, 2
+    while path.exists():
+        path, number = Path("runs") / f"{name}-{number}", number + 1
+    return path
