@@ -21,8 +21,8 @@ from zoo.preparation.raw import is_frame, stored_examples, tensor_of_numbers
 from zoo.spec.data_description import DataDescription
 
 _FORMS = (
-    "Pass a NumPy array, a tensor, a DataFrame of pandas or polars, a data set or DataLoader of torch, or a data set of "
-    "Hugging Face."
+    "Pass a NumPy array, a tensor, a DataFrame of pandas or polars, a data set or DataLoader of torch, or a data set "
+    "of Hugging Face."
 )
 
 
@@ -40,6 +40,7 @@ class Given:
         columns: names of the columns of a DataFrame.
         class_names: what the labels number, where the data say it.
         channels: of pictures, which are laid out (C, H, W); None for anything else.
+        names: those of the rows, of a DataFrame of pandas with an index of its own; None where rows are numbered.
     """
 
     examples: Tensor | Indexable
@@ -51,6 +52,7 @@ class Given:
     columns: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
     channels: int | None = None
+    names: tuple[str, ...] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -178,11 +180,11 @@ def _of_items(read: ReadItems, kind: str, y: Any, name: str) -> Given:
 
 
 def _of_array(data: Any, y: Any, name: str, like: DataDescription | None) -> Given:
-    columns: tuple[str, ...] = ()
+    columns, names = tuple[str, ...](), None
     if is_frame(data):
         kind = f"{type(data).__module__.partition('.')[0]} DataFrame"
         data, y = _without_labels(data, y, name)
-        columns = tuple(map(str, data.columns))
+        columns, names = tuple(map(str, data.columns)), _row_names(data)
         if like is None:
             _check_numeric(data, name)
     elif isinstance(y, str):
@@ -198,8 +200,9 @@ def _of_array(data: Any, y: Any, name: str, like: DataDescription | None) -> Giv
     else:
         if not (is_frame(data) or _is_array_like(data) or isinstance(data, (list, tuple))):
             raise DataError(f"expected data, got {type(data).__name__}", where=name, remedy=_FORMS)
-        whole = torch.stack(list(data)) if _holds_tensors(data) else data
-        examples = tensor_of_numbers(whole.to_numpy() if columns else whole, columns)
+        if is_frame(data):
+            data = data.to_numpy()
+        examples = torch.stack(list(data)) if _holds_tensors(data) else tensor_of_numbers(data, columns)
     if examples.is_complex():
         raise DataError(f"expected real numbers, got {examples.dtype}", where=name)
     if examples.is_floating_point():
@@ -210,7 +213,15 @@ def _of_array(data: Any, y: Any, name: str, like: DataDescription | None) -> Giv
     labels = None if y is None else labels_of(y, len(examples), f"{name} {tuple(examples.shape)}")
     low, high = _bounds(examples, name, columns)
     whole_numbers = not examples.is_floating_point()
-    return Given(examples, labels, kind, low, high, whole_numbers, columns)
+    return Given(examples, labels, kind, low, high, whole_numbers, columns, names=names)
+
+
+def _row_names(frame: Any) -> tuple[str, ...] | None:
+    """Return the index of a DataFrame of pandas, unless it only numbers the rows."""
+    index = getattr(frame, "index", None)
+    if index is None or type(index).__name__ == "RangeIndex":
+        return None
+    return tuple(map(str, index))
 
 
 def _holds_tensors(data: Any) -> bool:

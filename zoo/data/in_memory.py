@@ -144,7 +144,7 @@ def _collection(found: Mapping[str, Given], memory: Memory) -> Collection:
     }
     labels, class_names = _numbered(found)
     return Collection(
-        splits={name: Stored(examples[name], labels.get(name)) for name in found},
+        splits={name: Stored(examples[name], labels.get(name), given.names) for name, given in found.items()},
         stored_range=bounds,
         class_names=class_names,
         columns=train.columns,
@@ -157,7 +157,7 @@ def _collection_like(found: Mapping[str, Given], like: DataDescription) -> Colle
     assert like.stored is not None
     labels, class_names = _numbered(found)
     return Collection(
-        splits={name: Stored(given.examples, labels.get(name)) for name, given in found.items()},
+        splits={name: Stored(given.examples, labels.get(name), given.names) for name, given in found.items()},
         stored_range=like.stored.range,
         class_names=class_names,
         columns=like.column_names,

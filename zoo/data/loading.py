@@ -157,7 +157,11 @@ def _spec_of_prepared(data: Data) -> DataSpec:
     """Return the spec that records what prepared data were."""
     known = data.info.description
     shape = [len(data.train), *data.info.data_shape]
-    facts: dict[str, Any] = {"kind": f"prepared data of {data.info.name}", "shape": shape, "digest": data.train.digest()}
+    facts: dict[str, Any] = {
+        "kind": f"prepared data of {data.info.name}",
+        "shape": shape,
+        "digest": data.train.digest(),
+    }
     if known is not None and known.is_known:
         geometry = known.geometry
         facts |= {"scale": known.scaling.name, "binarise": known.binarise, **known.splitting.model_dump()}

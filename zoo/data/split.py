@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -71,6 +72,20 @@ class Split:
 
     def __len__(self) -> int:
         return len(self._store.positions)
+
+    def __getitem__(self, index: int) -> Tensor | tuple[Tensor, int]:
+        """Return one prepared example (*data_shape), with its class number if there are labels.
+
+        So a split is a data set for a ``DataLoader`` of torch, and can be iterated over.
+
+        Raises:
+            IndexError: there is no such example.
+        """
+        place = operator.index(index)
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"expected an index from {-len(self)} to {len(self) - 1}, got {place}")
+        batch = self.take(torch.tensor([place % len(self)]))
+        return batch.x[0] if batch.labels is None else (batch.x[0], int(batch.labels[0]))
 
     @property
     def labels(self) -> Tensor | None:

@@ -17,8 +17,8 @@ class Memory(Dataset):
     says what the data were, but does not hold them. To use the recipe again, give the data again.
 
     Args:
-        channels_last: whether images are laid out (N, H, W, C). None: (N, C, H, W), and a shape that looks like the other
-            order, such as (N, 28, 28, 3), is refused.
+        channels_last: whether images are laid out (N, H, W, C). None: (N, C, H, W), and a shape that looks like the
+            other order, such as (N, 28, 28, 3), is refused.
         value_range: smallest and largest value that an example can hold. None: 0 and 255 for bytes and for whole
             numbers of images, 0 and 1 for truth values and for images within these bounds, no range for other numbers.
         in_memory_limit_mb: up to this many megabytes (10⁶ bytes), the items of a data set are read once and kept;

@@ -57,10 +57,10 @@ def evaluate(
 
     Args:
         data: a :class:`zoo.data.Data` or one split, which are prepared as the training data were, whoever loaded
-            them; or raw data in memory in any form that :func:`zoo.load_data` takes, with their labels as a pair (x, y),
-            all of which are measured on. A tensor is raw as well, unless the model does not know how its data were
-            prepared, or the tensor holds fractions where the data are stored as bytes. Metrics that compare with the
-            training data (sample quality) need all of it.
+            them; or raw data in memory in any form that :func:`zoo.load_data` takes, with their labels as a pair
+            (x, y), all of which are measured on. A tensor is raw as well, unless the model does not know how its data
+            were prepared, or the tensor holds fractions where the data are stored as bytes. Metrics that compare with
+            the training data (sample quality) need all of it.
         metrics: names, or mappings with options such as ``{"name": "log_likelihood", "num_samples": 5000}``;
             if not given, all that apply to the model and the data, except those that are slow or need a download.
         seed: of the draws; the same seed gives the same numbers.

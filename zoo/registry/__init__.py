@@ -334,7 +334,7 @@ def _check_contract(kind: Kind, name: str, component: type) -> None:
     if inspect.isabstract(component):
         absent = ", ".join(f"{method}()" for method in sorted(getattr(component, "__abstractmethods__", ())))
         raise ComponentError(f"the class does not define {absent}", where=where, remedy=kind.contract)
-    for parameter in list(inspect.signature(component.__init__).parameters.values())[1:]:  # type: ignore[misc]
+    for parameter in constructor_parameters(component).values():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             raise ComponentError(
                 f"the constructor's parameter {parameter.name!r} is not keyword-only",
@@ -347,6 +347,17 @@ def _check_contract(kind: Kind, name: str, component: type) -> None:
                 where=where,
                 remedy="Annotate it: values from recipes are checked against the type.",
             )
+
+
+def constructor_parameters(component: type) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a class's constructor by name, without ``self``; a class that defines none has none."""
+    # A class without a constructor inherits that of `object`, and an abstract one that of `Protocol`; neither takes
+    # anything, though their signatures say `*args, **kwargs`.
+    constructor = component.__init__  # type: ignore[misc]
+    if constructor is object.__init__:
+        return {}
+    parameters = inspect.signature(constructor).parameters
+    return {name: parameter for place, (name, parameter) in enumerate(parameters.items()) if place}
 
 
 def _owner(module: str) -> str:

@@ -16,7 +16,9 @@ from zoo.spec.model import ModelSpec
 from zoo.spec.training import TrainSpec
 from zoo.training.progress import Reporter
 
-_STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 3000, 15, 300
+_STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 3000, 15, 200
+_FEW, _BATCH_OF_FEW = 2000, 32
+_STATES = 20
 
 
 def fit(
@@ -51,8 +53,8 @@ def fit(
         model: a preset, a mapping with the fields of a model, or a spec.
         y: labels (N,), whole numbers or texts; or the name of the column that holds them. Conditional models need
             them, others are measured against them.
-        epochs: passes over the training data; if not given, as many as make about 3,000 steps, from 15 to 300.
-        batch_size: examples in a batch; if not given, that of recipes.
+        epochs: passes over the training data; if not given, as many as make about 3,000 steps, from 15 to 200.
+        batch_size: examples in a batch; if not given, 128, or 32 where there are fewer than 2,000 examples.
         seed: of initial weights, data order and noise.
         data: fields of a recipe's `data`, such as ``{"validation": 0.2, "scale": "none", "value_range": [0, 16]}``.
         training: fields of a recipe's `train`, such as ``{"optimizer": {"name": "adam", "lr": 2e-3}}``.
@@ -84,19 +86,14 @@ def fit(
         raise RunError("expected the directory of the run to resume", where="out", remedy="For example: out='runs/x'.")
     document = _model_document(model, fields)
     name = str(document.get("preset") or "fit")
-    train_fields = {**(training or {})}
-    if batch_size is not None:
-        train_fields["batch_size"] = batch_size
-    if epochs is not None:
-        train_fields["epochs"] = epochs
-    elif "epochs" not in train_fields:
-        train_fields["epochs"] = _usual_epochs(x, train_fields.get("batch_size"))
+    asked = {"epochs": epochs, "batch_size": batch_size}
+    given = {**(training or {}), **{key: value for key, value in asked.items() if value is not None}}
     recipe = {
         "name": name,
         "seed": seed,
         "model": document,
         "data": {"name": "memory", **(data or {})},
-        "train": train_fields,
+        "train": {**_usual_training(x, given), **given},
         "evaluate": dict(evaluation or {}),
     }
     return train(
@@ -118,18 +115,30 @@ def _model_document(model: str | Mapping[str, Any] | ModelSpec, fields: Mapping[
     return {**({"preset": model} if isinstance(model, str) else model), **fields}
 
 
-def _usual_epochs(x: Any, batch_size: Any) -> int:
-    """Return a number of epochs that trains few examples for long enough."""
+def _usual_training(x: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of `train` with which few examples are trained on for long enough, and the state is not saved more
+    often than it helps."""
+    count = _count(x)
+    usual = TrainSpec().batch_size if count is None or count >= _FEW else _BATCH_OF_FEW
+    size, epochs = given.get("batch_size", usual), given.get("epochs")
+    if not isinstance(epochs, int) or not isinstance(size, int) or size < 1:
+        size = size if isinstance(size, int) and size > 0 else usual
+        wanted = _FEWEST_EPOCHS if count is None else math.ceil(_STEPS * size / max(1, count))
+        epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, wanted))
+    return {"batch_size": usual, "epochs": epochs, "checkpoint_every": {"epochs": max(1, epochs // _STATES)}}
+
+
+def _count(x: Any) -> int | None:
+    """Return the number of training examples in data of any form; None where it is not known beforehand."""
     if isinstance(x, Mapping):
-        x = next(iter(x.values()), ())
+        x = next(iter(x.values()), None)
     if isinstance(x, tuple) and len(x) == 2:
         x = x[0]
+    x = getattr(x, "train", x)  # prepared data
     try:
-        count = len(x)
+        return len(getattr(x, "dataset", x))  # a DataLoader counts its batches
     except TypeError:
-        return _FEWEST_EPOCHS
-    size = batch_size if isinstance(batch_size, int) and batch_size > 0 else TrainSpec().batch_size
-    return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(_STEPS * size / max(1, count))))
+        return None
 
 
 def _free_directory(name: str) -> Path:

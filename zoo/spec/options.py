@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 
 from zoo.errors import ComponentError, ZooError
-from zoo.registry import WIRING, kind_of
+from zoo.registry import WIRING, constructor_parameters, kind_of
 from zoo.spec.origin import join_lines
 from zoo.spec.problems import describe_problems
 
@@ -28,9 +28,7 @@ def option_schema(component: type) -> type[BaseModel]:
     try:
         wiring = wiring_of(component)
         options = {
-            name: parameter
-            for name, parameter in list(inspect.signature(constructor).parameters.items())[1:]
-            if name not in wiring
+            name: parameter for name, parameter in constructor_parameters(component).items() if name not in wiring
         }
         hints = _types_of(constructor, options)
         fields: dict[str, Any] = {}
@@ -68,7 +66,7 @@ def wiring_of(component: type) -> set[str]:
     Raises:
         ComponentError: it asks for something that components of its kind cannot have.
     """
-    parameters = inspect.signature(component.__init__).parameters  # type: ignore[misc]
+    parameters = constructor_parameters(component)
     allowed = wiring_names(component)
     kind = kind_of(component)
     # A parameter with a default is an option, whatever its name.
