@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zoo.model import Model
     from zoo.registry import list_components, register
     from zoo.registry.catalogue import list_models, list_pretrained, list_recipes
+    from zoo.runs.estimator import Estimator
     from zoo.runs.fit import fit
     from zoo.runs.fit_prior import fit_prior
     from zoo.runs.job import train
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from zoo.use.score import score
 
 _HOMES = {
+    "Estimator": "zoo.runs.estimator",
     "Model": "zoo.model",
     "ModelSpec": "zoo.spec",
     "Recipe": "zoo.spec",
@@ -61,6 +63,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Estimator",
     "Model",
     "ModelSpec",
     "Recipe",

@@ -30,7 +30,7 @@ def test_data_are_named_described_or_specified():
     for wrong, message in (
         ({"name": "digits", "pad": -1}, r"^data\.pad: "),
         ({"pad": 1}, r"^data\.name: missing"),
-        (3, "^data: expected a name or a mapping, got 3"),
+        (3, "^x: expected data, got int"),
         ("digitz", "Did you mean 'digits'"),
     ):
         with pytest.raises(InputError, match=message):
