@@ -42,6 +42,13 @@ class Named(Pairs):
         return {"features": self.inputs[index], "label": self.labels[index]}
 
 
+class Mixed(Pairs):
+    """Items with two inputs that are no single numbers."""
+
+    def __getitem__(self, index: int) -> Any:
+        return {"a": "text", "b": self.inputs[index], "label": 0}
+
+
 class Stream(IterableDataset):
     """Rows that can only be iterated over."""
 
@@ -278,7 +285,7 @@ def test_a_loader_chooses_items_but_not_their_order() -> None:
         (Pairs(ROWS, KINDS.tolist()), KINDS, "^x: labels are given twice"),
         (TensorDataset(torch.zeros(3, 2), torch.zeros(3), torch.zeros(3)), None, r"expected items \(input,\) or"),
         (TensorDataset(torch.zeros(0, 2)), None, "is empty"),
-        (Pairs([{"a": "text", "b": [1.0]}] * 3, [0] * 3), None, "got the columns 'a', 'b'"),
+        (Mixed(ROWS, KINDS), None, "got the columns 'a', 'b'"),
         ({"train": ROWS, "test": ROWS[:, :2]}, None, "examples of the test split have shape"),
         (3, None, "expected data, got int"),
     ],
