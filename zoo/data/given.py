@@ -1,4 +1,4 @@
-"""What a user has in memory, read: arrays, tensors, DataFrames, and the items of data sets."""
+"""What a user has in memory, read: arrays, tensors, and the items of data sets."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from zoo.data.items import Items, ItemsOfBatches, ItemsOfColumns, ItemsOfDataset
 from zoo.data.labels import labels_of
 from zoo.datasets import Indexable
 from zoo.datasets._array_rows import Array
-from zoo.errors import DataError, InputError, unknown_name
+from zoo.errors import DataError, InputError
 from zoo.preparation.pictures import is_picture
-from zoo.preparation.raw import is_frame, stored_examples, tensor_of_numbers
+from zoo.preparation.raw import stored_examples, tensor_of_numbers
 from zoo.spec.data_description import DataDescription
 
 _FORMS = (
@@ -37,10 +37,8 @@ class Given:
         low: the smallest value.
         high: the largest value.
         whole: whether all values are whole numbers by their type.
-        columns: names of the columns of a DataFrame.
         class_names: what the labels number, where the data say it.
         channels: of pictures, which are laid out (C, H, W); None for anything else.
-        names: those of the rows, of a DataFrame of pandas with an index of its own; None where rows are numbered.
     """
 
     examples: Tensor | Indexable
@@ -49,10 +47,14 @@ class Given:
     low: float = 0.0
     high: float = 0.0
     whole: bool = False
-    columns: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
     channels: int | None = None
-    names: tuple[str, ...] | None = None
+
+    @property
+    def missing(self) -> bool:
+        """Whether values are missing: NaN in rows of numbers."""
+        values = self.examples
+        return isinstance(values, Tensor) and values.is_floating_point() and bool(values.isnan().any())
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -109,7 +111,7 @@ def _items_of(data: Any, y: Any, name: str) -> Items | None:
     label = y if isinstance(y, str) else None
     if isinstance(data, DataLoader):
         return _of_loader(data, label, name)
-    if is_frame(data) or isinstance(data, (Tensor, np.ndarray, IterableDataset)) or _is_array_like(data):
+    if isinstance(data, (Tensor, np.ndarray, IterableDataset)) or _is_array_like(data):
         return None
     if isinstance(data, (list, tuple)):
         pictures = bool(data) and all(map(is_picture, data))
@@ -180,86 +182,34 @@ def _of_items(read: ReadItems, kind: str, y: Any, name: str) -> Given:
 
 
 def _of_array(data: Any, y: Any, name: str, like: DataDescription | None) -> Given:
-    columns, names = tuple[str, ...](), None
-    if is_frame(data):
-        kind = f"{type(data).__module__.partition('.')[0]} DataFrame"
-        data, y = _without_labels(data, y, name)
-        columns, names = tuple(map(str, data.columns)), _row_names(data)
-        if like is None:
-            _check_numeric(data, name)
-    elif isinstance(y, str):
+    if isinstance(y, str):
         raise DataError(
             f"expected labels, got the text {y!r}: only a DataFrame or a data set has columns to name", where="y"
         )
-    else:
-        kind = "torch tensor" if isinstance(data, Tensor) else "numpy array" if _is_array_like(data) else "nested list"
+    kind = "torch tensor" if isinstance(data, Tensor) else "numpy array" if _is_array_like(data) else "nested list"
     if like is not None:
         examples = stored_examples(data, like)
     elif isinstance(data, Tensor):
         examples = data.detach().cpu()
     else:
-        if not (is_frame(data) or _is_array_like(data) or isinstance(data, (list, tuple))):
+        if not (_is_array_like(data) or isinstance(data, (list, tuple))):
             raise DataError(f"expected data, got {type(data).__name__}", where=name, remedy=_FORMS)
-        if is_frame(data):
-            data = data.to_numpy()
-        examples = torch.stack(list(data)) if _holds_tensors(data) else tensor_of_numbers(data, columns)
+        examples = torch.stack(list(data)) if _holds_tensors(data) else tensor_of_numbers(data)
     if examples.is_complex():
         raise DataError(f"expected real numbers, got {examples.dtype}", where=name)
-    if examples.is_floating_point():
-        examples = examples.float()
-    elif examples.dtype not in (torch.uint8, torch.bool):
-        examples = examples.to(torch.int64)
+    if like is None:
+        if examples.is_floating_point():
+            examples = examples.float()
+        elif examples.dtype not in (torch.uint8, torch.bool):
+            examples = examples.to(torch.int64)
     _check_form(examples, name)
     labels = None if y is None else labels_of(y, len(examples), f"{name} {tuple(examples.shape)}")
-    low, high = _bounds(examples, name, columns)
-    whole_numbers = not examples.is_floating_point()
-    return Given(examples, labels, kind, low, high, whole_numbers, columns, names=names)
-
-
-def _row_names(frame: Any) -> tuple[str, ...] | None:
-    """Return the index of a DataFrame of pandas, unless it only numbers the rows."""
-    index = getattr(frame, "index", None)
-    if index is None or type(index).__name__ == "RangeIndex":
-        return None
-    return tuple(map(str, index))
+    low, high = _bounds(examples, name)
+    return Given(examples, labels, kind, low, high, whole=not examples.is_floating_point())
 
 
 def _holds_tensors(data: Any) -> bool:
     return isinstance(data, (list, tuple)) and bool(data) and all(isinstance(each, Tensor) for each in data)
-
-
-def _without_labels(frame: Any, y: Any, name: str) -> tuple[Any, Any]:
-    """Return a DataFrame without the column of the labels, if ``y`` names one, and the labels."""
-    if not isinstance(y, str):
-        return frame, y
-    names = list(map(str, frame.columns))
-    if y not in names:
-        problem, remedy = unknown_name("column", y, names)
-        raise DataError(problem, where="y", remedy=remedy)
-    labels = frame[frame.columns[names.index(y)]]
-    others = [column for column in frame.columns if str(column) != y]
-    return frame[others], labels
-
-
-def _check_numeric(frame: Any, name: str) -> None:
-    """Refuse a DataFrame with columns that are no numbers."""
-    dtypes = dict(zip(map(str, frame.columns), list(frame.dtypes), strict=True))
-    others = [column for column, dtype in dtypes.items() if not _is_numeric(dtype)]
-    if others:
-        column = others[0]
-        raise DataError(
-            f"expected columns of numbers, got {column!r} of type {dtypes[column]}"
-            + (f" ({len(others)} columns are no numbers)" if others[1:] else ""),
-            where=name,
-            remedy=f"Name it as labels, `y={column!r}`, leave it out, or turn it into numbers.",
-        )
-
-
-def _is_numeric(dtype: Any) -> bool:
-    if hasattr(dtype, "is_numeric"):  # polars
-        return bool(dtype.is_numeric()) or str(dtype) == "Boolean"
-    kind = getattr(dtype, "kind", "O")
-    return kind in "buif" and not str(dtype).startswith(("category", "datetime", "timedelta"))
 
 
 def _check_form(values: Tensor, name: str) -> None:
@@ -271,18 +221,23 @@ def _check_form(values: Tensor, name: str) -> None:
         )
 
 
-def _bounds(values: Tensor, name: str, columns: tuple[str, ...]) -> tuple[float, float]:
-    numbers = values.to(torch.uint8) if values.dtype == torch.bool else values
-    low, high = map(float, numbers.aminmax())
-    if values.is_floating_point() and not (np.isfinite(low) and np.isfinite(high)):
-        wrong = ~values.isfinite()
-        row = int(wrong.flatten(1).any(1).nonzero()[0])
-        column = f", column {columns[int(wrong[row].nonzero()[0])]!r}" if columns else ""
-        missing = int(wrong.flatten(1).any(1).sum())
-        raise DataError(
-            f"expected finite numbers in 32 bits, got NaN or infinity in row {row}{column} "
-            f"({missing:,} of {len(values):,} rows)",
-            where=name,
-            remedy="Leave such rows out, or fill in the values before.",
-        )
+def _bounds(values: Tensor, name: str) -> tuple[float, float]:
+    """Return the smallest and largest value; NaN in rows of numbers is a missing value."""
+    there = values.to(torch.uint8) if values.dtype == torch.bool else values
+    if values.is_floating_point():
+        missing = values.isnan() if values.ndim == 2 else torch.zeros_like(values, dtype=torch.bool)
+        wrong = (~values.isfinite() & ~missing).flatten(1).any(1)
+        if bool(wrong.any()):
+            what = "infinity" if values.ndim == 2 else "NaN or infinity"
+            raise DataError(
+                f"expected finite numbers in 32 bits, got {what} in example {int(wrong.nonzero()[0])} "
+                f"({int(wrong.sum()):,} of {len(values):,} examples)",
+                where=name,
+                remedy="Leave such examples out, or fill in the values. Only rows of numbers (N, D) may miss values, "
+                "as NaN.",
+            )
+        there = values[~missing]
+    if not there.numel():
+        raise DataError("expected numbers, got missing values alone", where=name)
+    low, high = map(float, there.aminmax())
     return low, high

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.given import Given, read_given
+from zoo.data.given_frames import collect_frames
 from zoo.datasets import Collection, Indexable, Stored
 from zoo.datasets._array_labels import Labels, class_numbers
 from zoo.datasets._names import split_named
@@ -17,8 +18,9 @@ from zoo.datasets.memory import Memory
 from zoo.errors import DataError
 from zoo.registry import find_component
 from zoo.spec import DataSpec
-from zoo.spec.data_description import DataDescription, ReadingDescription
-from zoo.spec.options import check_options, construct
+from zoo.spec.data_description import ColumnDescription, DataDescription, ReadingDescription
+from zoo.spec.options import check_options, construct, option_schema
+from zoo.tables.frames import is_frame
 
 NAME = "memory"
 _HASHED_EXAMPLES, _HASHED_AT_ONCE = 4096, 256
@@ -65,30 +67,28 @@ def collect_given(
     splits = {"train": data} if named is None else {name: data[key] for name, key in named.items()}
     if "train" not in splits:
         raise DataError(f"expected the split 'train' among the data, got {', '.join(map(repr, splits))}", where="data")
-    found = {
-        name: read_given(
-            each,
-            _labels_of_split(y, name, named),
-            name="x" if named is None else f"x[{name!r}]",
-            like=like,
-            limit=memory.in_memory_limit,
-            note=note,
-        )
-        for name, each in splits.items()
-    }
-    collection = _collection(found, memory) if like is None else _collection_like(found, like)
-    train = found["train"]
-    facts = {
-        "kind": train.kind,
-        "shape": [len(train), *train.shape],
-        "digest": _digest(collection),
-    }
-    if "scale" not in spec.model_fields_set and like is None and collection.stored_range is None:
-        note(
-            "The values have no known range: each is standardised to mean 0 and deviation 1 over the training examples "
-            "(`data.scale` and `data.value_range` change that)."
-        )
-    scale = {} if "scale" in spec.model_fields_set or like is not None else {"scale": _scale(collection)}
+    if any(map(is_frame, splits.values())):
+        collection, label = collect_frames(splits, labels_of_splits(y, splits, named), memory.of_table, like, note)
+        kind = f"{type(splits['train']).__module__.partition('.')[0]} DataFrame"
+        options |= {"label": label}
+    else:
+        found = {
+            name: read_given(
+                each,
+                labels_of_splits(y, splits, named)[name],
+                name="x" if named is None else f"x[{name!r}]",
+                like=like,
+                limit=memory.in_memory_limit,
+                note=note,
+            )
+            for name, each in splits.items()
+        }
+        kind = found["train"].kind
+        collection = _collection(found, memory, note) if like is None else _collection_like(found, like)
+    stored = collection.splits["train"].examples
+    shape = stored.shape if isinstance(stored, Tensor) else (len(stored), *stored.read([0])[0].shape[1:])
+    facts = {"kind": kind, "shape": list(shape), "digest": _digest(collection)}
+    scale = {} if spec.scale is not None or like is not None else {"scale": _scale(collection, note)}
     kept = {**spec.model_dump(exclude_unset=True), **options, **scale, **facts, "name": NAME}
     return collection, DataSpec.model_validate(kept)
 
@@ -101,9 +101,9 @@ def as_memory(document: Any) -> dict[str, Any]:
         {'name': 'memory', 'binarise': 'dynamic'}
     """
     fields: Mapping[str, Any] = document if isinstance(document, Mapping) else {}
-    same = fields.get("name") == NAME
-    known = {name: value for name, value in fields.items() if same or name in DataSpec.model_fields}
-    return {**known, "name": NAME}
+    known = {*DataSpec.model_fields, *option_schema(Memory).model_fields}
+    same = fields.get("name") == NAME  # whose unknown options are to be refused
+    return {**{name: value for name, value in fields.items() if same or name in known}, "name": NAME}
 
 
 def _splits_of(data: Mapping[Any, Any]) -> dict[str, Any] | None:
@@ -112,20 +112,26 @@ def _splits_of(data: Mapping[Any, Any]) -> dict[str, Any] | None:
     return None if None in named or len(named) < len(data) else {str(name): key for name, key in named.items()}
 
 
-def _labels_of_split(y: Any, name: str, named: Mapping[str, Any] | None) -> Any:
+def labels_of_splits(y: Any, splits: Mapping[str, Any], named: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what was given as the labels of each split.
+
+    Raises:
+        DataError: a split has none, though others have.
+    """
     if named is None or y is None or isinstance(y, str):
-        return y
+        return dict.fromkeys(splits, y)
     labels = {split_named(str(key)): value for key, value in y.items()} if isinstance(y, Mapping) else {}
-    if name not in labels:
+    without = [name for name in splits if name not in labels]
+    if without:
         raise DataError(
-            f"expected labels for each split, got none for {name!r}",
+            f"expected labels for each split, got none for {without[0]!r}",
             where="y",
             remedy="Pass a mapping with the names of the splits, the name of a column, or no labels.",
         )
-    return labels[name]
+    return {name: labels[name] for name in splits}
 
 
-def _collection(found: Mapping[str, Given], memory: Memory) -> Collection:
+def _collection(found: Mapping[str, Given], memory: Memory, note: Callable[[str], None]) -> Collection:
     """Return the collection that models are trained on: the values decide on their range and type."""
     shapes = {name: given.shape for name, given in found.items()}
     train = found["train"]
@@ -134,6 +140,8 @@ def _collection(found: Mapping[str, Given], memory: Memory) -> Collection:
             raise DataError(
                 f"expected examples of shape {shapes['train']}, as in train, got {shape}", where=f"x[{name!r}]"
             )
+    if any(given.missing for given in found.values()):
+        return _rows_with_gaps(found, note)
     channels_last = _is_channels_last(train, memory.channels_last)
     bounds, as_bytes = _range(list(found.values()), memory.value_range)
     dtype = torch.uint8 if as_bytes else torch.float32
@@ -144,12 +152,28 @@ def _collection(found: Mapping[str, Given], memory: Memory) -> Collection:
     }
     labels, class_names = _numbered(found)
     return Collection(
-        splits={name: Stored(examples[name], labels.get(name), given.names) for name, given in found.items()},
+        splits={name: Stored(examples[name], labels.get(name)) for name in found},
         stored_range=bounds,
         class_names=class_names,
-        columns=train.columns,
         layout=_layout(train, channels_last=channels_last),
         reading=ReadingDescription.model_validate({"channels": train.channels}) if train.channels else None,
+    )
+
+
+def _rows_with_gaps(found: Mapping[str, Given], note: Callable[[str], None]) -> Collection:
+    """Return rows of numbers with missing values as a table of unnamed columns, where they are kept as missing."""
+    values = {name: cast(Tensor, given.examples).double() for name, given in found.items()}
+    for name, rows in values.items():
+        gaps = int(rows.isnan().any(1).sum())
+        where = "" if len(values) == 1 else f" of {name}"
+        note(f"Missing values (NaN) are kept as missing: in {gaps:,} of {len(rows):,} rows{where}.")
+    labels, class_names = _numbered(found)
+    width = values["train"].shape[1]
+    return Collection(
+        splits={name: Stored(rows, labels.get(name)) for name, rows in values.items()},
+        stored_range=None,
+        class_names=class_names,
+        columns=tuple(ColumnDescription(name=f"x{number}") for number in range(width)),
     )
 
 
@@ -157,10 +181,10 @@ def _collection_like(found: Mapping[str, Given], like: DataDescription) -> Colle
     assert like.stored is not None
     labels, class_names = _numbered(found)
     return Collection(
-        splits={name: Stored(given.examples, labels.get(name), given.names) for name, given in found.items()},
+        splits={name: Stored(given.examples, labels.get(name)) for name, given in found.items()},
         stored_range=like.stored.range,
         class_names=class_names,
-        columns=like.column_names,
+        columns=like.columns,
         layout=like.stored.layout,
         reading=like.reading,
     )
@@ -213,9 +237,16 @@ def _dtype(given: Given) -> torch.dtype:
     return (examples if isinstance(examples, Tensor) else examples.read([0])[0]).dtype
 
 
-def _scale(collection: Collection) -> str:
+def _scale(collection: Collection, note: Callable[[str], None]) -> str:
     """Return the scale that is used where none is stated."""
-    return "standardise" if collection.stored_range is None else "unit"
+    if collection.stored_range is not None:
+        return "unit"
+    if not collection.columns:
+        note(
+            "The values have no known range: each is standardised to mean 0 and deviation 1 over the training examples "
+            "(`data.scale` and `data.value_range` change that)."
+        )
+    return "standardise"
 
 
 class _Arrange:

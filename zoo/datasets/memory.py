@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
 
 from zoo.datasets import Collection, Dataset
 from zoo.errors import DataError
 from zoo.registry import register
+from zoo.tables.options import Choice
 
 
 @register("dataset", "memory")
@@ -23,6 +27,15 @@ class Memory(Dataset):
             numbers of images, 0 and 1 for truth values and for images within these bounds, no range for other numbers.
         in_memory_limit_mb: up to this many megabytes (10⁶ bytes), the items of a data set are read once and kept;
             above, they are read anew each time.
+        label: of a DataFrame, as of the dataset ``table``; so are the next options.
+        columns: the type of columns by name.
+        others: whether columns that ``columns`` does not name are inferred or left out.
+        max_categories: the most categories that a column may have.
+        hash_buckets: number of categories of a column that is hashed.
+        missing: texts that stand for a missing value.
+        decimal: what separates the fraction of a number in texts.
+        thousands: what separates thousands in texts.
+        date_format: how dates are written in texts.
         kind: what the data were, such as ``numpy array``; filled in.
         shape: their shape, the number of training examples first; filled in.
         digest: of their values and labels; filled in.
@@ -43,6 +56,15 @@ class Memory(Dataset):
         channels_last: bool | None = None,
         value_range: list[float] | None = None,
         in_memory_limit_mb: int = 1024,
+        label: str | None = None,
+        columns: dict[str, Choice] = {},  # noqa: B006 - only read
+        others: Literal["infer", "ignore"] = "infer",
+        max_categories: PositiveInt = 100,
+        hash_buckets: Annotated[int, Field(ge=2)] = 32,
+        missing: list[str] | None = None,
+        decimal: Literal[".", ","] | None = None,
+        thousands: Annotated[str, Field(min_length=1, max_length=1)] | None = None,
+        date_format: str | None = None,
         kind: str = "data",
         shape: list[int] | None = None,
         digest: str = "",
@@ -51,6 +73,17 @@ class Memory(Dataset):
             raise DataError(f"expected [smallest, largest], got {value_range}", where="value_range")
         self.channels_last, self.in_memory_limit = channels_last, in_memory_limit_mb * 1_000_000
         self.value_range = None if value_range is None else (float(value_range[0]), float(value_range[1]))
+        self.of_table = {
+            "label": label,
+            "columns": dict(columns),
+            "others": others,
+            "max_categories": max_categories,
+            "hash_buckets": hash_buckets,
+            "missing": missing,
+            "decimal": decimal,
+            "thousands": thousands,
+            "date_format": date_format,
+        }
         self._kind, self._shape = kind, shape
 
     def load(self, note: Callable[[str], None]) -> Collection:

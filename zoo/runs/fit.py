@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.tracking import GeneralTracker
+from torch.utils.data import DataLoader
 
 from zoo.callbacks import Callback
+from zoo.data import Data
 from zoo.errors import RunError
 from zoo.runs.job import Run, train
 from zoo.spec.model import ModelSpec
+from zoo.spec.resolve import load_model_spec
 from zoo.spec.training import TrainSpec
+from zoo.tables.frames import is_frame
 from zoo.training.progress import Reporter
 
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 3000, 15, 200
@@ -45,7 +49,8 @@ def fit(
 
     Choose it in a notebook or a script; :func:`zoo.train` takes a whole recipe instead. The shape, range and scaling of
     the model follow from the data: bytes, and whole numbers from 0 to 255 of images, are scaled to [0, 1]; numbers
-    without a known range are standardised.
+    without a known range are standardised. A DataFrame is a table, whose columns have a likelihood each, unless you
+    state one.
 
     Args:
         x: an array (N, D), (N, H, W) or (N, C, H, W), a tensor, a DataFrame, a data set or DataLoader of torch, a data
@@ -84,7 +89,7 @@ def fit(
     """
     if resume and out is None:
         raise RunError("expected the directory of the run to resume", where="out", remedy="For example: out='runs/x'.")
-    document = _model_document(model, fields)
+    document = _model_document(model, fields, is_table=is_frame(_train_split(x)))
     name = str(document.get("preset") or "fit")
     asked = {"epochs": epochs, "batch_size": batch_size}
     given = {**(training or {}), **{key: value for key, value in asked.items() if value is not None}}
@@ -109,10 +114,27 @@ def fit(
     )
 
 
-def _model_document(model: str | Mapping[str, Any] | ModelSpec, fields: Mapping[str, Any]) -> dict[str, Any]:
+def _model_document(
+    model: str | Mapping[str, Any] | ModelSpec, fields: Mapping[str, Any], *, is_table: bool
+) -> dict[str, Any]:
+    """Return the fields of the model; a preset gets a likelihood for each column of a table."""
     if isinstance(model, ModelSpec):
         return {**model.model_dump(exclude_unset=True), **fields}
-    return {**({"preset": model} if isinstance(model, str) else model), **fields}
+    if not isinstance(model, str):
+        return {**model, **fields}
+    suited = {"likelihood": "columns"} if is_table and load_model_spec(model).likelihood is not None else {}
+    return {"preset": model, **suited, **fields}
+
+
+def _train_split(x: Any) -> Any:
+    """Return the training examples of data in any form."""
+    if isinstance(x, Mapping):
+        x = next(iter(x.values()), None)
+    if isinstance(x, tuple) and len(x) == 2:
+        x = x[0]
+    if isinstance(x, Data):
+        return x.train
+    return x.dataset if isinstance(x, DataLoader) else x
 
 
 def _usual_training(x: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,13 +152,8 @@ def _usual_training(x: Any, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _count(x: Any) -> int | None:
     """Return the number of training examples in data of any form; None where it is not known beforehand."""
-    if isinstance(x, Mapping):
-        x = next(iter(x.values()), None)
-    if isinstance(x, tuple) and len(x) == 2:
-        x = x[0]
-    x = getattr(x, "train", x)  # prepared data
     try:
-        return len(getattr(x, "dataset", x))  # a DataLoader counts its batches
+        return len(_train_split(x))
     except TypeError:
         return None
 

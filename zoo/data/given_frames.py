@@ -1,0 +1,100 @@
+"""DataFrames in memory, as the dataset ``table`` reads the same table from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from zoo.data.labels import labels_of
+from zoo.datasets import Collection, Stored
+from zoo.datasets._array_labels import Labels, class_numbers
+from zoo.datasets.table import Table
+from zoo.errors import DataError
+from zoo.preparation.raw import tensor_of_numbers
+from zoo.registry import find_component
+from zoo.spec.data_description import DataDescription
+from zoo.spec.options import check_options, construct
+from zoo.tables.frames import frame_names, is_frame
+
+Note = Callable[[str], None]
+
+
+def collect_frames(
+    frames: Mapping[str, Any],
+    y: Mapping[str, Any],
+    options: Mapping[str, Any],
+    like: DataDescription | None,
+    note: Note,
+) -> tuple[Collection, str | None]:
+    """Return DataFrames, by split, as a table, and the name of the column that holds the labels.
+
+    Args:
+        y: the labels of each split, the name of the column that holds them, or None.
+        options: of the dataset ``table``, without those of files.
+        like: what a model knows of its data: columns are found by name and read as they were in training.
+
+    Raises:
+        DataError: a column or a value is not as expected; names it.
+    """
+    others = [name for name, frame in frames.items() if not is_frame(frame)]
+    if others:
+        raise DataError(
+            f"expected DataFrames for all splits, got {type(frames[others[0]]).__name__} for {others[0]!r}", where="x"
+        )
+    label = next((each for each in y.values() if isinstance(each, str)), options.get("label"))
+    if label is None and like is not None and like.label and all(like.label in frame_names(f) for f in frames.values()):
+        label = like.label
+    given = {name: each for name, each in y.items() if each is not None and not isinstance(each, str)}
+    if given:
+        label = None
+    if like is not None and not like.columns:
+        collection = _rows_of(frames, like, label)
+    else:
+        stated = {**options, "label": label}
+        if like is not None:
+            stated = Table.options_like({"label": label}, like)
+        found = find_component("dataset", "table")
+        table: Table = construct(found, check_options(found, stated, "data"), {}, "data")
+        collection = table.collection_of(frames, note)
+    if given:
+        collection = _with_labels(collection, given)
+    names = {split: _row_names(frame) for split, frame in frames.items()}
+    splits = {split: replace(stored, names=names[split]) for split, stored in collection.splits.items()}
+    return replace(collection, splits=splits), label
+
+
+def _rows_of(frames: Mapping[str, Any], like: DataDescription, label: str | None) -> Collection:
+    """Return the numbers of DataFrames for a model that was trained on arrays and knows no columns."""
+    assert like.stored is not None
+    splits, texts = {}, {}
+    for split, frame in frames.items():
+        names = frame_names(frame)
+        kept = [column for column, name in zip(frame.columns, names, strict=True) if name != label]
+        rows = tensor_of_numbers(frame[kept].to_numpy(), [str(column) for column in kept]).float()
+        splits[split] = Stored(rows)
+        if label is not None and label in names:
+            texts[split] = frame[frame.columns[names.index(label)]]
+    collection = Collection(splits=splits, stored_range=like.stored.range, layout=like.stored.layout)
+    return _with_labels(collection, texts) if texts else collection
+
+
+def _with_labels(collection: Collection, y: Mapping[str, Any]) -> Collection:
+    labels = {
+        split: Labels(labels_of(each, len(collection.splits[split]), f"the DataFrame of {split}"), "y")
+        for split, each in y.items()
+    }
+    numbers: dict[str, Tensor]
+    numbers, class_names = class_numbers(labels)
+    splits = {split: replace(stored, labels=numbers[split]) for split, stored in collection.splits.items()}
+    return replace(collection, splits=splits, class_names=class_names)
+
+
+def _row_names(frame: Any) -> tuple[str, ...] | None:
+    """Return the index of a DataFrame of pandas, unless it only numbers the rows."""
+    index = getattr(frame, "index", None)
+    if index is None or type(index).__name__ == "RangeIndex":
+        return None
+    return tuple(map(str, index))
