@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
 import zoo
@@ -11,7 +13,9 @@ from zoo.runs.plan import make_plan
 from zoo.spec.options import check_options
 from zoo.training.optimizers import check_optimizer
 
-NEED_NO_DOWNLOAD = {"digits", "gaussian_mixture"}
+NEED_NO_DOWNLOAD = {"digits", "gaussian_mixture", "waves"}
+if importlib.util.find_spec("sklearn") is not None:
+    NEED_NO_DOWNLOAD.add("scikit_learn")
 
 
 @pytest.mark.parametrize("name", zoo.list_recipes())

@@ -228,7 +228,7 @@ MIXTURE = {"name": "gaussian_mixture", "weights": [0.5, 0.5], "means": [[-1, 0],
            "covariances": [[[0.1, 0], [0, 0.1]]] * 2}
 for preset in zoo.list_models():
     scale = "symmetric" if preset.startswith("denoiser") else "unit"
-    data = MIXTURE if preset == "denoiser-mlp" else {"name": "digits", "scale": scale}
+    data = MIXTURE if preset == "denoiser-mlp" or "-table-" in preset else {"name": "digits", "scale": scale}
     train = {"epochs": 2, "batch_size": 64, "precision": "fp32", "device": "cpu"}
     evaluate = {"metrics": [], "figures": []}
     recipe = {"name": preset, "model": {"preset": preset}, "data": {**data, "subset": 130}, "train": train}

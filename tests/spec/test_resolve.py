@@ -61,7 +61,7 @@ def test_a_loaded_recipe_is_the_same_recipe_with_what_nobody_chose_left_open(nam
     assert again.model == recipe.model
     assert again.model.model_fields_set == recipe.model.model_fields_set
     assert again.train == recipe.train.model_copy(update={"epochs": 1})
-    shape = (2,) if recipe.data.name == "gaussian_mixture" else (1, 8, 8)
+    shape = {"gaussian_mixture": (2,), "scikit_learn": (13,), "waves": (1, 64)}.get(recipe.data.name, (1, 8, 8))
     assert zoo.build(again.model, data_shape=shape).spec.objective.name == recipe.model.objective.name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
@@ -56,7 +57,7 @@ class DelimitedSource(Source):
             sample = list(itertools.islice(file, _LOOKED_AT))
         if not any(line.strip() for line in sample):
             raise DataError(f"{path} is empty", where="path", remedy="Check what it points to.")
-        self._separator = separator or _separator_of(sample, path)
+        self._separator = separator or _separator_of(sample, path, options.decimal)
         self._header = header is not False
         first = self._first_row()
         if header is None:
@@ -201,13 +202,14 @@ class _Text:
 
     def __enter__(self) -> io.TextIOWrapper:
         try:
-            self._file = io.TextIOWrapper(open_regular(self._source.path), encoding=self._source._encoding, newline="")
+            codecs.lookup(self._source._encoding)
         except LookupError as error:
             raise DataError(
                 f"unknown encoding {self._source._encoding!r}",
                 where="encoding",
                 remedy="Usual ones: utf-8, latin-1, cp1252, utf-16, shift_jis.",
             ) from error
+        self._file = io.TextIOWrapper(open_regular(self._source.path), encoding=self._source._encoding, newline="")
         return self._file
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -228,12 +230,13 @@ def _cleaned(text: str, missing: frozenset[str], group: str | None) -> str | Non
     return text
 
 
-def _separator_of(sample: Sequence[str], path: Path) -> str:
+def _separator_of(sample: Sequence[str], path: Path, decimal: str | None) -> str:
     """Return the separator that divides the first rows into the most values, the same number in each."""
     if path.suffix.casefold() in (".tsv", ".tab"):
         return "\t"
-    best, most = ",", 1
-    for separator in _SEPARATORS:
+    candidates = [separator for separator in _SEPARATORS if separator != decimal]
+    best, most = candidates[0], 1
+    for separator in candidates:
         try:
             widths = [len(row) for row in csv.reader(sample[:-1] or sample, delimiter=separator) if row]
         except csv.Error:
@@ -241,5 +244,5 @@ def _separator_of(sample: Sequence[str], path: Path) -> str:
         if widths and widths[0] > most and widths.count(widths[0]) >= 0.9 * len(widths):
             best, most = separator, widths[0]
     if most == 1:  # rows of different lengths are refused with their line, which needs the likeliest separator
-        return max(_SEPARATORS, key=lambda separator: sample[0].count(separator))
+        return max(candidates, key=lambda separator: sample[0].count(separator))
     return best

@@ -34,6 +34,7 @@ class ColumnScan:
         distinct: its different texts, up to a limit; of numbers, where they are taken for categories.
         many: whether there are more.
         styles: in which styles all of its texts are numbers.
+        whole: whether its numbers are whole; fractions: whether some are written with a fraction, such as 3.0.
         odd: the first text that is no number in any style, and its row from 1.
     """
 
@@ -53,6 +54,7 @@ class ColumnScan:
     numbers: int = 0
     odd: tuple[str, int] | None = None
     whole: bool = True
+    fractions: bool = False
     zero_one: bool = True
     both: set[float] = field(default_factory=set)
     codes: bool = False
@@ -95,23 +97,32 @@ class ColumnScan:
         self.dates = self.dates and are_dates(new, self.date_format)
         array = np.array([*new, None], dtype=object)[:-1]
         self.codes = self.codes or any(CODE.fullmatch(text) for text in new)
-        self.dotted = self.dotted or any("." in text for text in new)
-        numbers = None
-        for style in [*self.styles]:
-            found = parsed_or_none(array, style)
-            numbers = found if numbers is None else numbers
-            if found is None:
-                self.styles.remove(style)
+        dotted = any("." in text for text in new)
+        self.dotted = self.dotted or dotted
+        numbers = self._parsed(array, dotted)
         if numbers is not None:
             self.numbers += len(new)
             self._see_numbers(numbers[np.isfinite(numbers)])
-            self.whole = self.whole and all(WHOLE.fullmatch(text) for text in new)
+            self.fractions = self.fractions or not all(WHOLE.fullmatch(text) for text in new)
             return
         number_like = [text for text in new if any(style.pattern.fullmatch(text) for style in STYLES)]
         self.numbers += len(number_like)
         if self.odd is None and len(number_like) < len(new):
             odd = next(text for text in new if text not in set(number_like))
             self.odd = odd, start + 1 + next(place for place, text in enumerate(values) if text == odd)
+
+    def _parsed(self, texts: np.ndarray, dotted: bool) -> np.ndarray | None:
+        """Return texts as numbers in the first style that takes all; styles that do not take them are ruled out."""
+        numbers = None
+        for style in [*self.styles]:
+            # What is a plain number is a grouped one too, and one with a decimal comma if it has no point.
+            if numbers is not None and self.styles[0] is PLAIN and (style is GROUPED or not dotted):
+                continue
+            found = parsed_or_none(texts, style)
+            numbers = found if numbers is None else numbers
+            if found is None:
+                self.styles.remove(style)
+        return numbers
 
 
 def style_of_file(scans: Iterable[ColumnScan], options: TableOptions) -> NumberStyle | None:
@@ -215,10 +226,11 @@ def _type(scan: ColumnScan, style: NumberStyle | None, options: TableOptions) ->
     if kind == "date":
         return "date"
     if kind == "number" or (style is not None and not scan.codes):
-        if scan.zero_one and scan.both == {0.0, 1.0} and scan.whole:
-            return "boolean"
         # Floats that happen to be whole, such as 5.0 and 3.0, stay what they are.
-        return "integer" if scan.whole and "float" not in scan.given_as else "numeric"
+        is_float = scan.fractions or "float" in scan.given_as
+        if scan.both == {0.0, 1.0} and scan.zero_one and not scan.fractions:
+            return "boolean"
+        return "integer" if scan.whole and not is_float else "numeric"
     if scan.dates and not scan.declared:
         return "date"
     _check_categories(scan, options)
