@@ -22,6 +22,7 @@ MAPS: Mapping[str, Any] = {
     "likelihood": "bernoulli",
 }
 CRITIC = {"name": "total_correlation_critic", "weight": 5.0, "width": 16, "depth": 2}
+SMALL_CRITIC = {"width": 16, "depth": 2}
 LEVELS = {"latent_dim": 4, "posterior": "top_down", "prior": "top_down"}
 CONDITIONAL = {"classes": 10, "prior": "class_gaussian", "conditioned": ["prior"]}
 VAMP = {"prior": {"name": "vamp", "components": 5}}
@@ -32,12 +33,33 @@ SPARSE: Mapping[str, Any] = {
     "posterior": {"k": 8},
     "regularisers": {"auxiliary": {"dead_after": 100}, "nested": {"name": "matryoshka", "groups": [32]}},
 }
+
+
+def _small(preset: str, kind: str) -> dict[str, Any]:
+    """Return a preset with a small encoder and decoder of a kind."""
+    sizes = {"widths": [32]} if kind == "mlp" else {"channels": [8, 8]}
+    return {"preset": preset, "encoder": sizes, "decoder": sizes}
+
+
 MODELS: dict[str, Mapping[str, Any]] = {
     "vamp": merge(MLP, VAMP),
     "class gaussian": merge(MLP, CONDITIONAL),
     "mmd": merge({**MLP, "preset": "ae-mlp-2d"}, {"regularisers": {"mmd": {"name": "mmd", "weight": 10.0}}}),
     "critic": merge(MLP, {"regularisers": {"tc": CRITIC}}),
     "two critics": merge(MLP, {"regularisers": {"tc": CRITIC, "more": {**CRITIC, "weight": 1.0}}}),
+    "factor vae": merge(_small("factor-vae-mlp-10d", "mlp"), {"regularisers": {"total_correlation": SMALL_CRITIC}}),
+    "factor vae, convolutional": merge(
+        _small("factor-vae-conv-10d", "conv"), {"regularisers": {"total_correlation": SMALL_CRITIC}}
+    ),
+    "adversarial autoencoder": merge(
+        _small("adversarial-ae-mlp-8d", "mlp"), {"regularisers": {"codes": {"width": 16}}}
+    ),
+    "adversarial autoencoder, convolutional": merge(
+        _small("adversarial-ae-conv-16d", "conv"), {"regularisers": {"codes": {"width": 16}}}
+    ),
+    "vae-gan": merge(_small("vae-gan-conv-16d", "conv"), {"regularisers": {"images": {"channels": [8, 8]}}}),
+    "ms-ssim vae": _small("ms-ssim-vae-conv-16d", "conv"),
+    "deep features": _small("dfc-vae-conv-16d", "conv"),
     "mixture fitted": merge({**MLP, "preset": "ae-mlp-2d"}, {"fitted_prior": {"name": "mixture", "components": 3}}),
     "codes": {**MAPS, "fitted_prior": {"name": "pixelcnn"}},
     "codes, flat decoder": {**MAPS, "decoder": {"name": "mlp", "widths": [32]}},

@@ -177,13 +177,14 @@ class Model(nn.Module):
     def training_parameters(self) -> dict[str, nn.Parameter]:
         """Return the parameters that training moves down the loss, by name: not those of adversaries and fitted prior.
 
-        What the fitted prior shares with another part belongs to that part.
+        Parameters that require no gradient are left out. What the fitted prior shares with another part belongs to that
+        part.
         """
         theirs = {id(parameter) for adversary in self.adversaries().values() for parameter in adversary.parameters()}
         return {
             name: parameter
             for name, parameter in self.named_parameters()
-            if id(parameter) not in theirs and not name.startswith("fitted_prior.")
+            if id(parameter) not in theirs and parameter.requires_grad and not name.startswith("fitted_prior.")
         }
 
     def unit_of(self, term: str) -> str | None:
