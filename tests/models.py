@@ -39,6 +39,7 @@ SIZES: Mapping[str, Mapping[str, Any]] = {
         "total_correlation_critic": {"width": 8, "depth": 2},
         "code_critic": {"width": 8},
         "data_critic": {"channels": [4, 8], "width": 8},
+        "ms_ssim": {"window": 7},
     },
 }
 """Options that keep components small; those of a component that is not there are not used."""

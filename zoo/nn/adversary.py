@@ -16,6 +16,7 @@ from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import Block, BlockOptions, Chain, linear_chain
 from zoo.nn.checks import check_map_shape
 from zoo.nn.maps import halve, halvings
+from zoo.nn.normalisations import NormalisationName
 from zoo.utils.precision import at_least_float32
 
 
@@ -116,6 +117,7 @@ class Discriminator(BinaryCritic):
         width: units of each hidden layer.
         depth: hidden layers; 0 gives a logit that is linear in the example.
         activation: the nonlinearity after each hidden layer.
+        normalisation: what normalises each hidden layer; not ``batch``, which lets a critic see the whole batch.
 
     Source:
         Kim & Mnih (2018), Disentangling by Factorising, section 3 (the logit as a ratio of densities).
@@ -128,9 +130,16 @@ class Discriminator(BinaryCritic):
     """
 
     def __init__(
-        self, inputs: int, *, width: int = 256, depth: int = 3, activation: ActivationName = "leaky_relu"
+        self,
+        inputs: int,
+        *,
+        width: int = 256,
+        depth: int = 3,
+        activation: ActivationName = "leaky_relu",
+        normalisation: NormalisationName = "none",
     ) -> None:
-        super().__init__(linear_chain(inputs, [width], depth, BlockOptions(activation)), width if depth else inputs)
+        hidden = linear_chain(inputs, [width], depth, BlockOptions(activation, normalisation))
+        super().__init__(hidden, width if depth else inputs)
 
     def layers(self, x: Tensor) -> list[Tensor]:
         """Return the output of every hidden layer, (B, width) each; without one, the flat example."""
@@ -147,6 +156,7 @@ class MapDiscriminator(BinaryCritic):
         data_shape: shape of one example.
         channels: maps of each layer; each layer halves the size.
         activation: the nonlinearity after each layer.
+        normalisation: what normalises each layer's maps; not ``batch``, which lets a critic see the whole batch.
 
     Raises:
         ComponentError: the data are neither images nor series, or are too small.
@@ -162,10 +172,15 @@ class MapDiscriminator(BinaryCritic):
     """
 
     def __init__(
-        self, data_shape: tuple[int, ...], channels: Sequence[int], *, activation: ActivationName = "leaky_relu"
+        self,
+        data_shape: tuple[int, ...],
+        channels: Sequence[int],
+        *,
+        activation: ActivationName = "leaky_relu",
+        normalisation: NormalisationName = "none",
     ) -> None:
         maps, size = check_map_shape(tuple(data_shape), "data_shape")
-        options, dims = BlockOptions(activation), len(size)
+        options, dims = BlockOptions(activation, normalisation), len(size)
         widths = itertools.pairwise((maps, *channels))
         hidden = Chain(
             Block(halve(inputs, outputs, dims=dims), outputs, options, dims=dims) for inputs, outputs in widths

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
@@ -45,6 +45,8 @@ class DataCritic(Regulariser):
         width: units of each hidden layer of the critic of other data.
         depth: hidden layers of the critic of other data.
         activation: the nonlinearity after each hidden layer.
+        normalisation: what normalises each hidden layer before it: with ``group`` or ``layer`` the features are of unit
+            scale from the first step on, so that L_rec is not small beside a KL term in nats.
 
     Source:
         Larsen et al. (2016), Autoencoding beyond Pixels Using a Learned Similarity Metric, equations 5 to 8 and
@@ -73,6 +75,7 @@ class DataCritic(Regulariser):
         width: PositiveInt = 256,
         depth: PositiveInt = 2,
         activation: ActivationName = "leaky_relu",
+        normalisation: Literal["none", "layer", "group"] = "group",
     ) -> None:
         super().__init__(weight)
         is_map = len(data_shape) in (2, 3) and min(data_shape[1:]) >= 8
@@ -86,10 +89,12 @@ class DataCritic(Regulariser):
         self.adversarial_weight, self.layer = adversarial_weight, -1 if layer is None else layer
         self.critic: BinaryCritic
         if is_map:
-            self.critic = MapDiscriminator(data_shape, channels, activation=activation)
+            self.critic = MapDiscriminator(data_shape, channels, activation=activation, normalisation=normalisation)
         else:
             values = torch.Size(data_shape).numel()
-            self.critic = Discriminator(values, width=width, depth=depth, activation=activation)
+            self.critic = Discriminator(
+                values, width=width, depth=depth, activation=activation, normalisation=normalisation
+            )
 
     def check(self, spec: ModelSpec, model: Model) -> None:
         """Refuse a model that does not decode its latents to data."""
