@@ -6,7 +6,7 @@ import torch
 
 import zoo
 from tests.tables import table_model
-from zoo.data.frames import from_frame
+from zoo.data import load_data
 
 
 def table(rows: int = 2000) -> pd.DataFrame:
@@ -18,7 +18,7 @@ def table(rows: int = 2000) -> pd.DataFrame:
 
 
 def test_what_always_gives_the_means_has_an_error_of_one_and_the_accuracy_of_a_guess():
-    data = from_frame(table(), {"test": 0.0, "validation": 0.0})
+    data = load_data(table(), test=0.0, validation=0.0)
     model = table_model(data)
     with torch.no_grad():
         for parameter in model.decoder.output.parameters():
@@ -30,7 +30,7 @@ def test_what_always_gives_the_means_has_an_error_of_one_and_the_accuracy_of_a_g
 
 
 def test_what_gives_back_the_truth_has_no_error(monkeypatch):
-    data = from_frame(table(60), {"test": 0.0, "validation": 0.0})
+    data = load_data(table(60), test=0.0, validation=0.0)
     model = table_model(data)
     monkeypatch.setattr(model, "impute", lambda x, mask, labels, num_samples: x)
     found = zoo.evaluate(model, data, ["imputation"], split="train")
@@ -40,7 +40,7 @@ def test_what_gives_back_the_truth_has_no_error(monkeypatch):
 def test_missing_values_are_not_counted(monkeypatch):
     frame = table(60)
     frame.loc[::2, "b"] = None
-    data = from_frame(frame, {"test": 0.0, "validation": 0.0})
+    data = load_data(frame, test=0.0, validation=0.0)
     model = table_model(data)
     monkeypatch.setattr(model, "impute", lambda x, mask, labels, num_samples: x.nan_to_num(9.0))
     assert zoo.evaluate(model, data, ["imputation"], split="train")["imputation_rmse"] == 0.0

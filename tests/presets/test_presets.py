@@ -1,4 +1,4 @@
-"""Every preset trains on the UCI digits, or on points where it is for tables, as it stands, with its adversaries and its fitted prior."""
+"""Every preset trains on the UCI digits as it stands, one for tables on points, with adversaries and fitted prior."""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import itertools
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,16 +67,30 @@ def formed_rows(stored: Tensor, data: DataDescription, form: str) -> Any:
     if form == "tensor":
         return stored.float() if data.stored is not None and data.stored.dtype == "float32" else stored
     as_stored = "float32" if data.stored is not None and data.stored.dtype == "float32" else "float64"
-    columns = {
-        column.name: _typed(decode(stored[:, place].numpy(), column), column, as_stored)
-        for place, column in enumerate(data.columns)
-    }
+    places = itertools.accumulate((column.width for column in data.columns[:-1]), initial=0)
+    columns = {}
+    for number, (column, place) in enumerate(zip(data.columns, places, strict=True)):
+        values = decode(stored[:, number].numpy(), column)
+        if column.type == "numeric" and as_stored == "float64":
+            span = data.scaling.span[place if len(data.scaling.span) > 1 else 0]
+            values = _rounded(values, span)
+        columns[column.name] = _typed(values, column, as_stored)
     if form == "array":
         plain = all(values.dtype.kind in "fiu" for values in columns.values())
         return np.stack([values if plain else values.astype(object) for values in columns.values()], axis=1)
     if form == "images":
         raise InputError("rows of a table are no images", where="form")
     return frame_of(columns, form, data.columns)
+
+
+def _rounded(values: Array, span: float) -> Array:
+    """Return values to the digits that survive in 32 bits in units of ``span``, so that 5.1 comes back as 5.1.
+
+    Example:
+        >>> _rounded(np.array([5.09999995]), span=0.8)
+        array([5.1])
+    """
+    return np.round(values, 6 - math.ceil(math.log10(span)))
 
 
 def frame_of(columns: Mapping[str, Array], form: str, known: tuple[ColumnDescription, ...] = ()) -> Any:
