@@ -29,7 +29,7 @@ from zoo.checkpoints.weights import (
 from zoo.errors import CheckpointError, InputError, UnusableModelWarning, ZooError, located
 from zoo.model import Model
 from zoo.model.assembly import assemble
-from zoo.registry import find_source
+from zoo.registry import SCRIPT, find_source
 from zoo.spec.model import ModelSpec, kind_of_role
 from zoo.spec.resolve import validate
 from zoo.utils.files import replacing_together
@@ -272,6 +272,11 @@ def _check_installed(components: Any) -> None:
             try:
                 find_source(kind_of_role(role), name)
             except ValueError as error:
+                if distribution == SCRIPT:
+                    raise CheckpointError(
+                        f"the {role} {name!r} is not known here: it came from a script or a notebook",
+                        remedy="Name the file that registers it, `--import FILE.py`, or in Python import it first.",
+                    ) from error
                 raise CheckpointError(
                     f"the {role} {name!r} is not installed",
                     remedy=f"It came from {distribution!r} {fields.get('version') or ''}".rstrip()

@@ -22,6 +22,14 @@ IN_EVERY_PROCESS = True
     help="Run directory.  [default: runs/NAME; to resume runs/x/recipe.yaml, runs/x]",
 )
 @click.option("--resume", is_flag=True, help="Continue the run that is there.")
+@click.option(
+    "--change",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="With --resume: go on with another value of a field of the optimiser or schedule, such as "
+    "train.optimizer.lr=1e-4; it is recorded. Repeatable.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the run that is there.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -30,15 +38,24 @@ def command(
     overrides: tuple[str, ...],
     out: Path | None,
     resume: bool,
+    changes: tuple[str, ...],
     overwrite: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Train RECIPE, a bundled name or a YAML file; then evaluate, draw and save the model."""
     from zoo.evaluation.tables import metrics_table
-    from zoo.runs.job import train
+    from zoo.hub.train import train
 
-    run = train(recipe, out=out, resume=resume, overwrite=overwrite, overrides=overrides, quiet=quiet)
+    run = train(
+        recipe,
+        out=out,
+        resume=resume,
+        overwrite=overwrite,
+        overrides=overrides,
+        changes=changes,
+        quiet=quiet,
+    )
     if run.rank:
         return
     if as_json:

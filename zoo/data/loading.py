@@ -181,6 +181,8 @@ def prepare(
     stores = {name: _store(collection, part, geometry, spec.workers) for name, part in parts.items()}
     expansion = expansion_for(collection.columns, like)
     warn_of_unknown(expansion, collection.columns, stores.values())
+    if like is not None and expansion is None:
+        _check_shape(tuple(geometry(torch.zeros(1, *shape)).shape[1:]), like)
     if like is None:
         scaling, data_range = _scaling(spec, collection, stores["train"], expansion)
     else:
@@ -206,7 +208,7 @@ def prepare(
         description=description,
         missing=missing,
     )
-    augmentation = None if like is not None else _augmentation(spec, geometry, description.shape)
+    augmentation = _augmentation(spec, geometry, description.shape)
     splits = {
         name: _split(
             *(info, stores[name], scaling, binarisations[name], numbers),
@@ -216,6 +218,16 @@ def prepare(
         for name in parts
     }
     return Data(info, splits["train"], splits.get("validation"), splits.get("test"))
+
+
+def _check_shape(found: tuple[int, ...], like: DataDescription) -> None:
+    values = {len(like.scaling.shift), len(like.scaling.span)} - {1}
+    if found != like.shape and values:  # each value has a scaling of its own
+        raise DataError(
+            f"the model needs examples of shape {like.shape}, the data have {found}",
+            where="data",
+            remedy="Use the data that the model was trained on, or `data.resize` and `data.pad`.",
+        )
 
 
 def collect(spec: DataSpec, note: Callable[[str], None] = _silent) -> Collection:

@@ -103,7 +103,7 @@ def read_foreign_recipe(path: Path) -> Recipe:
     if has_alias(text):
         raise RecipeError("aliases are not read in a shared recipe", remedy="Write the value out.")
     recipe = load_recipe(path, as_written=True)
-    check_portable(recipe.data)
+    check_portable(recipe)
     return recipe
 
 

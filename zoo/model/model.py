@@ -6,7 +6,7 @@ import inspect
 import math
 import operator
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -98,6 +98,8 @@ class Model(nn.Module):
         if "fitted_prior" in parts:
             self.add_module("fitted_prior", parts["fitted_prior"])
         self._note_what_parts_ask_for()
+        self.frozen: frozenset[str] = frozenset()
+        self._frozen_modules: list[nn.Module] = []
         self._scheduled = [module for module in self.modules() if isinstance(module, ScheduledWeight)]
         self._dtype = self._weight_dtype()
 
@@ -184,8 +186,31 @@ class Model(nn.Module):
         return {
             name: parameter
             for name, parameter in self.named_parameters()
-            if id(parameter) not in theirs and parameter.requires_grad and not name.startswith("fitted_prior.")
+            if id(parameter) not in theirs
+            and parameter.requires_grad
+            and not name.startswith("fitted_prior.")
+            and name not in self.frozen
         }
+
+    def freeze(self, names: Iterable[str]) -> None:
+        """Let training leave tensors as they are, by name, and modules all of whose tensors are among them.
+
+        Such a module stays in evaluation mode, so that running statistics and codebooks do not move either.
+        """
+        self.frozen = frozenset(names)
+        self._frozen_modules = [
+            module
+            for prefix, module in self.named_modules()
+            if prefix and (own := {f"{prefix}.{name}" for name in module.state_dict()}) and own <= self.frozen
+        ]
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training or evaluation mode; frozen modules stay in evaluation mode."""
+        super().train(mode)
+        for module in self._frozen_modules:
+            module.eval()
+        return self
 
     def unit_of(self, term: str) -> str | None:
         """Return the unit of a term of the loss, or of the whole (``"loss"``); None if it has none.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.abc
+import importlib.machinery
 import importlib.metadata
+import importlib.util
 import io
 import os
 import signal
@@ -12,9 +15,10 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
-from zoo.errors import ZooWarning
+from zoo.errors import InputError, ZooWarning
 from zoo.utils.foreign import reason
 from zoo.utils.text import excerpt
 
@@ -53,6 +57,61 @@ def import_plugin(module: str) -> None:
         raise PluginError(f"{type(error).__name__}: {reason(error)}") from error
     if printed.getvalue():
         warnings.warn(f"{module} prints when it is imported: {excerpt(printed.getvalue())}", ZooWarning, stacklevel=3)
+
+
+def import_script(name: str) -> None:
+    """Import a Python file, or a module by its name, with components of the user's own.
+
+    Nothing but the user's own word leads here: no checkpoint and no repository can ask for an import.
+
+    Raises:
+        InputError: there is no such file or module, or it raises.
+
+    Example:
+        >>> import_script("colorsys")
+    """
+    remedy = "Name a Python file, such as ./my_parts.py, or a module that Python finds."
+    path = Path(name).expanduser()
+    is_file = path.suffix == ".py" or path.is_file()
+    if is_file and not path.is_file():
+        raise InputError("there is no such file", where=name, remedy=remedy)
+    module = _module_of_file(path) if is_file else name
+    if module is None:
+        return
+    try:
+        import_plugin(module)
+    except PluginError as error:
+        missing = isinstance(error.__cause__, ModuleNotFoundError) and error.__cause__.name == module
+        problem = "there is no such module" if missing else f"it fails to import: {error}"
+        raise InputError(problem, where=name, remedy=remedy if missing else None) from error
+
+
+def _module_of_file(path: Path) -> str | None:
+    """Make a file importable under a name of its own, and return the name; None if it is imported already."""
+    whole = path.resolve()
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and Path(file).resolve() == whole:
+            return None
+    stem = whole.stem if whole.stem.isidentifier() else "script"
+    taken = stem in sys.modules or importlib.util.find_spec(stem) is not None
+    name = f"zoo_script_{stem}" if taken else stem
+    _scripts[name] = str(whole)
+    if not any(isinstance(finder, _ScriptFinder) for finder in sys.meta_path):
+        sys.meta_path.append(_ScriptFinder())
+    return name
+
+
+_scripts: dict[str, str] = {}
+"""Files of scripts by the names that they are imported under."""
+
+
+class _ScriptFinder(importlib.abc.MetaPathFinder):
+    """Finds the files that the user named."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        file = _scripts.get(fullname)
+        return None if file is None else importlib.util.spec_from_file_location(fullname, file)
 
 
 def entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:

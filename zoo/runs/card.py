@@ -78,6 +78,7 @@ def compose(
         f"# {name}",
         description,
         _what_it_is(spec),
+        *_origin(recipe),
         *(_picture(figure) for figure in first),
         "## Use",
         f"```python\n{lines_of_use(spec, PLACE)}\n```",
@@ -118,6 +119,8 @@ def _metadata(name: str, spec: ModelSpec, recipe: Recipe | None, evaluation: dic
         metadata["datasets"] = [recipe.data.name]
     if task:
         metadata["pipeline_tag"] = task
+    if recipe and recipe.init and recipe.init.model.startswith("hf://"):
+        metadata["base_model"] = recipe.init.model.removeprefix("hf://").partition("@")[0]
     measured = _measured(evaluation)
     if evaluation and measured:
         dataset = {"type": evaluation["dataset"], "name": evaluation["dataset"], "split": evaluation["split"]}
@@ -176,6 +179,24 @@ def _what_it_is(spec: ModelSpec) -> str:
         + (f" in [{spec.data_range[0]:g}, {spec.data_range[1]:g}]" if spec.data_range else "")
         + f". Made with latent-zoo {__version__}."
     )
+
+
+def _origin(recipe: Recipe | None) -> Iterator[str]:
+    """Say which model the training began with, and what it left as it was."""
+    if recipe is None or recipe.init is None:
+        return
+    model = portable(recipe).init
+    assert model is not None
+    yield (
+        f"Fine-tuned from `{model.model}` (weights SHA-256 `{(model.weights or '')[:16]}`)"
+        + (f"; fresh weights for {_quoted(recipe.reinitialise)}" if recipe.reinitialise else "")
+        + (f"; {_quoted(recipe.freeze)} left as they were" if recipe.freeze else "")
+        + (". Data are prepared as that model's were." if recipe.init.data == "keep" else ".")
+    )
+
+
+def _quoted(patterns: Sequence[str]) -> str:
+    return ", ".join(f"`{pattern}`" for pattern in patterns)
 
 
 def _training_data(spec: ModelSpec, recipe: Recipe | None, info: DataInfo | None) -> Iterator[str]:

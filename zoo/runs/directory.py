@@ -16,6 +16,7 @@ from zoo.checkpoints.weights import load_weights, read_weights
 from zoo.errors import RunError, TrainingError
 from zoo.evaluation.record import load_record
 from zoo.model import Model
+from zoo.runs.changes import CHANGES, read_changes
 from zoo.runs.run_data import DATA
 from zoo.runs.stage import StageFiles
 from zoo.spec.documents import flat_document, read_yaml, to_yaml
@@ -41,8 +42,8 @@ class RunDirectory:
 
     ``recipe.yaml`` as resolved; ``config.json`` and ``model.safetensors``, the best model; ``last/``, the last one;
     ``checkpoints/``, those of chosen epochs; ``metrics.jsonl``, an object an epoch, and ``fit.jsonl``, those of a prior
-    that is fitted after training; ``evaluation.json``; ``figures/``; ``README.md``; and ``state/``, from which
-    ``--resume`` continues.
+    that is fitted after training; ``changes.jsonl``, what was changed by choice when it was resumed;
+    ``evaluation.json``; ``figures/``; ``README.md``; and ``state/``, from which ``--resume`` continues.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -69,7 +70,9 @@ class RunDirectory:
         self._check_present()
         if self._known_fields is None:
             flat = flat_document(read_yaml(self.path / RECIPE))
-            self._known_fields = {key: value for key, value in flat.items() if key.startswith(_IN_STATE)}
+            changed = {change.field for change in read_changes(self.path)}
+            fields = {key: value for key, value in flat.items() if key.startswith(_IN_STATE)}
+            self._known_fields = {key: value for key, value in fields.items() if key not in changed}
         return self._known_fields
 
     def _check_present(self) -> None:
@@ -116,7 +119,7 @@ class RunDirectory:
     def clear(self) -> None:
         """Remove the files of a run, and nothing else that a person may have put there."""
         remove_partial(self.path)
-        for name in (EVALUATION, REPORT, CARD, CONFIG, WEIGHTS, DATA):
+        for name in (EVALUATION, REPORT, CARD, CONFIG, WEIGHTS, DATA, CHANGES):
             (self.path / name).unlink(missing_ok=True)
         for stage in (self.training, self.fit):
             stage.clear()

@@ -5,6 +5,7 @@ Started by a launcher, each of several processes does this: they compute togethe
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_sp
 from zoo.model import Model
 from zoo.report.gallery import draw_figures
 from zoo.runs.card import write_card
+from zoo.runs.changes import check_changes, notes_on_changes, record_changes
 from zoo.runs.directory import RECIPE, RunDirectory
 from zoo.runs.fit_prior import fit_stage, with_fitted_prior
+from zoo.runs.initial import Locate, directory_of_model, import_parts, spec_of_model
 from zoo.runs.plan import Plan, flat_fields, make_plan
 from zoo.runs.recorder import RunRecorder
 from zoo.runs.run_data import read_splits, write_splits
@@ -73,10 +76,12 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     overrides: Iterable[str] | Mapping[str, Any] = (),
+    changes: Iterable[str] | Mapping[str, Any] = (),
     callbacks: Mapping[str, Callback] | None = None,
     trackers: Sequence[GeneralTracker] = (),
     reporter: Reporter | None = None,
     quiet: bool = False,
+    locate: Locate = directory_of_model,
 ) -> Run:
     """Train a recipe, evaluate the best model, draw it, and leave everything in a run directory.
 
@@ -89,11 +94,15 @@ def train(
         resume: continue the run that is there; begin it if there is none.
         overwrite: replace the run that is there.
         overrides: fields to set, such as ``["train.epochs=3"]``, or a mapping such as ``{"train.epochs": 3}``.
+        changes: fields of the optimiser or the schedule that a resumed run goes on with, such as
+            ``{"train.optimizer.lr": 1e-4}``; they are recorded in the run.
         callbacks: objects that watch training, by a key of your choice, beside those of the recipe. They are not in
             recipe.yaml: give them again to resume.
         trackers: experiment trackers of your own, beside those that the recipe names.
         reporter: shows progress in a way of your own; if not given, lines or a bar on standard error.
         quiet: show no progress.
+        locate: returns the directory of the model that the recipe's ``init`` names; ``zoo.train`` knows the Hub and
+            pretrained names.
 
     Raises:
         RecipeError, ComponentError, DataError: the recipe or what it names is wrong.
@@ -110,8 +119,12 @@ def train(
     """
     if resume and overwrite:
         raise RunError("a run cannot be both resumed and overwritten", where="train")
-    overrides = override_texts(overrides)
-    loaded = load_recipe(recipe, overrides, data=None if data is None else as_memory)
+    changes = override_texts(changes)
+    check_changes(changes, resume=resume)
+    overrides = (*override_texts(overrides), *changes)
+    import_parts(recipe, overrides)
+    in_memory = None if data is None else as_memory
+    loaded = load_recipe(recipe, overrides, data=in_memory, spec_of=lambda name: spec_of_model(name, locate))
     directory = RunDirectory(out if out is not None else _default_directory(recipe, loaded.name, resume=resume))
     with origin_of(recipe, overrides).located():
         check_trackers(loaded.train.trackers, trackers)
@@ -123,9 +136,10 @@ def train(
         group.first(lambda: directory.check_free(overwrite=overwrite))
     with origin_of(recipe, overrides).located():
         # Where the data are downloaded, the first process does it, and the others find them.
-        plan = group.first(lambda: make_plan(loaded, reporter.note, data)) or make_plan(loaded, reporter.note, data)
+        planned = functools.partial(make_plan, loaded, reporter.note, data, locate)
+        plan = group.first(planned) or planned()
         job = _Job(plan, directory, reporter, accelerator, group, callbacks or {})
-    with _opened(directory, plan, group, resume=resume, overwrite=overwrite) as continues:
+    with _opened(directory, plan, group, resume=resume, overwrite=overwrite, changes=changes) as continues:
         if resume and not continues:
             reporter.note(f"There was nothing to resume in {directory.path}: the run begins.")
         return job.run(continues=continues)
@@ -142,7 +156,13 @@ def _default_directory(recipe: object, name: str, *, resume: bool) -> Path:
 
 @contextmanager
 def _opened(
-    directory: RunDirectory, plan: Plan, group: ProcessGroup, *, resume: bool, overwrite: bool
+    directory: RunDirectory,
+    plan: Plan,
+    group: ProcessGroup,
+    *,
+    resume: bool,
+    overwrite: bool,
+    changes: Sequence[str],
 ) -> Iterator[bool]:
     """Lock the run directory and make it ready; yield whether the run there continues."""
 
@@ -152,8 +172,9 @@ def _opened(
         if continues:
             remove_partial(directory.path)
             before = directory.read_recipe()
-            plan.check_same(before, str(directory.path), read_splits(directory.path))
+            changed = plan.check_same(before, str(directory.path), read_splits(directory.path), changes)
             done = len(directory.training.read_metrics())
+            record_changes(directory.path, changed, done)
             if done > plan.recipe.train.epochs:
                 raise RunError(
                     f"{done} epochs are done, more than the {plan.recipe.train.epochs} of the recipe",
@@ -288,7 +309,7 @@ class _Job:
     def _training_notes(self) -> list[str]:
         """Return what a reader of the metrics should know of how training ended."""
         position, epochs = self.trainer.position, self.recipe.train.epochs
-        notes = []
+        notes = notes_on_changes(self.directory.path)
         if position.stopped:
             notes.append(f"The callback {position.stopped!r} ended training after epoch {position.epoch} of {epochs}.")
         if position.best is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,9 @@ from zoo.model.assembly import assemble, resolve_components
 from zoo.model.wiring import asked_for
 from zoo.registry import find_component
 from zoo.report.gallery import choose_figures
+from zoo.runs.changes import Change, is_changeable, is_chosen
 from zoo.runs.data_fit import check_data, fit_to_data, notes_on
+from zoo.runs.initial import Locate, directory_of_model, freeze, read_initial
 from zoo.runs.run_data import Splits, check_same_data
 from zoo.spec.documents import flat_document
 from zoo.spec.options import check_options
@@ -58,7 +60,9 @@ class Plan:
         data = self.recipe.model.data
         return {str(name): split for name, split in data.splits.items()} if data else {}
 
-    def check_same(self, other: Recipe, where: str, splits: Splits | None = None) -> None:
+    def check_same(
+        self, other: Recipe, where: str, splits: Splits | None = None, changes: Sequence[str] = ()
+    ) -> list[Change]:
         """Refuse to resume a run of another recipe, or on other data.
 
         What cannot change the training so far may differ: the number of epochs, what is measured in the end, where the
@@ -66,6 +70,10 @@ class Plan:
 
         Args:
             splits: the data that the run was begun with; None where that was not recorded.
+            changes: the fields that the user chose to change, as ``KEY=VALUE``.
+
+        Returns:
+            What was changed by choice.
 
         Raises:
             RunError: names the fields that differ, or the splits.
@@ -78,22 +86,28 @@ class Plan:
         if splits is not None:
             # The same examples may come from another place, or from a file that calls them otherwise.
             different = [key for key in different if not _is_dataset_option(key)]
+        chosen = [key for key in different if is_chosen(key, changes)]
+        different = [key for key in different if key not in chosen]
         if different:
             key = different[0]
+            by_choice = is_changeable(key)
             raise RunError(
                 f"the run there was made with another recipe: {key} is {theirs.get(key)!r} there, "
                 f"{ours.get(key)!r} here" + (f" ({len(different)} fields differ)" if len(different) > 1 else ""),
                 where=where,
-                remedy="Resume it with its own recipe.yaml, or choose another --out.",
+                remedy="Resume it with its own recipe.yaml, or choose another --out."
+                + (f" To go on with another value by choice: --change {key}=…" if by_choice else ""),
             )
+        return [Change(key, theirs.get(key), ours.get(key)) for key in chosen]
 
     def _completed(self, recipe: Recipe) -> Recipe:
         """Return the recipe of a run with the defaults of options that its version did not have."""
         model, ours = resolve_components(recipe.model), self.recipe.model
         if model.data is None:
             model = model.model_copy(update={"data": ours.data})
-        if model.train_examples is None:
-            model = model.model_copy(update={"train_examples": ours.train_examples})
+        for known in ("train_examples", "mask_input"):
+            if getattr(model, known) is None:
+                model = model.model_copy(update={known: getattr(ours, known)})
         changes = {
             "model": model,
             "data": _with_options(recipe.data),
@@ -102,27 +116,37 @@ class Plan:
         return recipe.model_copy(update=changes)
 
 
-def make_plan(recipe: Recipe, note: Callable[[str], None], given: Any = None) -> Plan:
+def make_plan(
+    recipe: Recipe, note: Callable[[str], None], given: Any = None, locate: Locate = directory_of_model
+) -> Plan:
     """Load the data, fit the model to them, and check every option of the recipe.
 
     Args:
         given: data in memory, in place of those that the recipe names.
+        locate: returns the directory of the model that a run begins with.
 
     Raises:
         RecipeError, ComponentError, DataError: something in the recipe cannot work.
     """
     resolve_device(recipe.train.device)
     check_trackers(recipe.train.trackers)
+    initial = read_initial(recipe, locate)
+    known = initial.known if initial else None
     if given is None:
-        data, data_spec = load_data(recipe.data, note=note), recipe.data
+        data, data_spec = load_data(recipe.data, note=note, like=known), recipe.data
     else:
-        data, data_spec = load_given(given, recipe.data, note=note)
+        data, data_spec = load_given(given, recipe.data, note=note, like=known)
+    if initial is not None:
+        data = initial.describe(data, conditional=recipe.model.classes is not None)
     spec = fit_to_data(recipe.model, data)
     if asked_for(spec, "train_examples"):
         spec = spec.model_copy(update={"train_examples": len(data.train)})
     with seeded(recipe.seed):
         model = assemble(spec.model_copy(update={"fitted_prior": None})).eval()
         noise = torch.get_rng_state()
+    if initial is not None:
+        initial.put_into(model, recipe.reinitialise)
+    freeze(model, recipe)
     check_data(model, data)
     # What would otherwise be refused only when training is over.
     finished = assemble(spec).eval() if spec.fitted_prior is not None else model
@@ -137,6 +161,7 @@ def make_plan(recipe: Recipe, note: Callable[[str], None], given: Any = None) ->
             "data": _with_options(data_spec),
             "train": resolve_training(recipe.train, model),
             "fit": _resolved_fit(recipe, finished),
+            "init": None if initial is None else initial.resolved,
         }
     )
     notes = notes_on(model, data)

@@ -25,18 +25,36 @@ def portable(recipe: Recipe) -> Recipe:
         >>> print(portable(recipe).data.options["root"])
         None
     """
+    if recipe.init is not None and _is_place(recipe.init.model):
+        name = PureWindowsPath(PurePosixPath(recipe.init.model).name).name or "model"
+        recipe = recipe.model_copy(update={"init": recipe.init.model_copy(update={"model": name})})
+    if recipe.imports:  # code stays where it is
+        recipe = recipe.model_copy(update={"imports": ()})
     changed = {name: _without_place(recipe.data, name, value) for name, value in recipe.data.options.items()}
     if changed == recipe.data.options:
         return recipe
     return recipe.model_copy(update={"data": DataSpec.model_validate({**recipe.data.model_dump(), **changed})})
 
 
-def check_portable(data: DataSpec) -> None:
-    """Refuse data of a recipe from outside that name a place on this machine.
+def check_portable(recipe: Recipe) -> None:
+    """Refuse a recipe from outside that names a place on this machine, or code to import.
 
     Raises:
-        RecipeError: names the option.
+        RecipeError: names the field.
     """
+    data = recipe.data
+    if recipe.imports:
+        raise RecipeError(
+            f"it asks for code to be imported, {recipe.imports[0]!r}",
+            where="imports",
+            remedy="A recipe that is shared does not; import the components yourself, with --import.",
+        )
+    if recipe.init is not None and _is_place(recipe.init.model):
+        raise RecipeError(
+            f"it names a place on this machine, {recipe.init.model!r}",
+            where="init.model",
+            remedy="A recipe that is shared names models of the Hub or pretrained ones.",
+        )
     for name, value in data.options.items():
         if _names_place(data, name, value):
             raise RecipeError(
@@ -44,6 +62,11 @@ def check_portable(data: DataSpec) -> None:
                 where=f"data.{name}",
                 remedy="A recipe that is shared leaves paths out; say where your data lie with --set.",
             )
+
+
+def _is_place(model: str) -> bool:
+    """Whether the name of a model is a path, rather than of the Hub or a pretrained one."""
+    return not model.startswith("hf://") and _PATH.search(model) is not None
 
 
 def _names_place(data: DataSpec, name: str, value: Any) -> bool:

@@ -29,8 +29,8 @@ def recipe_schema() -> Schema:
     A component that cannot be imported, or whose options cannot be described, is left out with a warning.
 
     Example:
-        >>> sorted(recipe_schema()["properties"])
-        ['data', 'description', 'evaluate', 'fit', 'model', 'name', 'seed', 'train']
+        >>> {"data", "init", "model", "train"} <= set(recipe_schema()["properties"])
+        True
     """
     schema, definitions = _schema(Recipe)
     model = definitions.pop("ModelSpec")
@@ -40,8 +40,10 @@ def recipe_schema() -> Schema:
     whole = _complete_model(model, choices, beside_preset=False)
     schema["properties"]["model"] = {"anyOf": [{"enum": list_models()}, extension, whole]}
     schema["properties"]["data"] = _data(definitions.pop("DataSpec"), definitions)
-    # The name of the file is that of the recipe.
-    schema["required"] = ["model", "data"]
+    # The name of the file is that of the recipe, and a model that is trained already need not be stated.
+    schema["required"] = ["data"]
+    schema["anyOf"] = [{"required": ["model"]}, {"required": ["init"]}]
+    schema["properties"]["init"]["anyOf"].insert(0, {"type": "string"})
     _complete_training(definitions)
     for field, kind in (("metrics", "metric"), ("figures", "figure")):
         items = _choice(_add_components(kind, definitions))

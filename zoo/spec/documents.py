@@ -129,7 +129,10 @@ _Loader.add_constructor(None, _refuse_tag)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Block mappings, and lists of scalars on one line."""
+    """Block mappings, lists of scalars on one line, and no aliases: what is the same in two places is written twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def _represent_list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:

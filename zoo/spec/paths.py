@@ -16,6 +16,7 @@ def with_absolute_paths(document: dict[str, Any], folder: Path) -> None:
 
     Which options are paths is for the dataset to say; of an unknown one, none are.
     """
+    _with_absolute_places(document, folder)
     data = document.get("data")
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
         return
@@ -27,6 +28,20 @@ def with_absolute_paths(document: dict[str, Any], folder: Path) -> None:
     except ComponentError:
         return  # which is reported when the data are loaded
     document["data"] = {**data, **dataset.with_absolute_paths(options, folder)}
+
+
+def _with_absolute_places(document: dict[str, Any], folder: Path) -> None:
+    """Let the directory of an initial model, and the files that are imported, start from ``folder``, in place."""
+
+    def placed(name: Any) -> Any:
+        there = absolute_path(name, folder) if isinstance(name, str) and name else name
+        return there if isinstance(there, str) and Path(there).exists() else name
+
+    init = document.get("init")
+    if init is not None:
+        document["init"] = {**init, "model": placed(init.get("model"))} if isinstance(init, dict) else placed(init)
+    if isinstance(document.get("imports"), (list, tuple)):
+        document["imports"] = [placed(name) for name in document["imports"]]
 
 
 def absolute_path(path: str, folder: Path) -> str:

@@ -73,6 +73,29 @@ class DataSpec(ComponentSpec):
         return ComponentSpec.model_validate({"name": self.name, **self.options})
 
 
+class InitSpec(StrictModel):
+    """The trained model that a run begins with."""
+
+    model: str = Field(
+        min_length=1, description="A run or checkpoint directory, hf://user/name[@revision], or a pretrained name."
+    )
+    weights: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of its weights, so that others are noticed. In a recipe: that of the model.",
+    )
+    data: Literal["keep", "learn"] = Field(
+        default="keep",
+        description="keep: data are scaled, resized and numbered as the model knows it from its own training. "
+        "learn: as `data` says, with means and classes of the new data.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_bare_name(cls, value: Any) -> Any:
+        return {"model": value} if isinstance(value, str) else value
+
+
 class EvaluateSpec(StrictModel):
     """What is measured on the test split in the end."""
 
@@ -95,6 +118,25 @@ class Recipe(StrictModel):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Name of the recipe and of its runs.")
     description: str = Field(default="", description="One sentence on what the recipe shows.")
     seed: NonNegativeInt = Field(default=0, lt=2**63, description="Seed of initial weights, data order and noise.")
+    imports: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="Python files or modules with components of your own, which are imported before training.",
+    )
+    init: InitSpec | None = Field(
+        default=None, description="A trained model whose weights the run begins with; null: fresh weights."
+    )
+    reinitialise: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="Names of parameters, with shell wildcards, that begin with fresh weights all the same: "
+        "`[decoder.*]`.",
+    )
+    freeze: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="Names of parameters, with shell wildcards, that training leaves as they are: `[encoder.*]`.",
+    )
     model: ModelSpec
     data: DataSpec
     train: TrainSpec = TrainSpec()

@@ -53,6 +53,7 @@ def load_recipe(
     *,
     as_written: bool = False,
     data: Callable[[Any], Mapping[str, Any]] | None = None,
+    spec_of: Callable[[str], ModelSpec] | None = None,
 ) -> Recipe:
     """Return a validated recipe by its bundled name, from a YAML file, or from a mapping.
 
@@ -64,6 +65,8 @@ def load_recipe(
         overrides: ``["train.epochs=3"]``, a field's path and its value in YAML, or ``{"train.epochs": 3}``.
         as_written: leave relative paths as they are.
         data: maps the recipe's `data`, or None where it has none, to what is used in its place.
+        spec_of: returns the spec of the trained model that ``init`` names, which stands in for fields of ``model`` that
+            the recipe leaves out. None: the recipe must state them.
 
     Raises:
         RecipeError: there is no such recipe, it is not valid YAML, or a field is wrong; the message names the
@@ -100,7 +103,7 @@ def load_recipe(
     if not as_written:
         with_absolute_paths(document, Path.cwd())
     with origin.located():
-        _extend_model(document)
+        _extend_model(document, spec_of)
     _note_changes(document, before, [override.partition("=")[0].strip() for override in overrides])
     return validate(Recipe, document, origin=origin)
 
@@ -172,9 +175,14 @@ def component_list(components: Iterable[str | Mapping[str, Any] | ComponentSpec]
     ]
 
 
-def _extend_model(document: dict[str, Any]) -> None:
+def _extend_model(document: dict[str, Any], spec_of: Callable[[str], ModelSpec] | None = None) -> None:
     if isinstance(document.get("model"), str):
         document["model"] = {"preset": document["model"]}
+    model, init = document.get("model", {}), document.get("init")
+    name = init.get("model") if isinstance(init, Mapping) else init
+    if spec_of is not None and isinstance(name, str) and isinstance(model, Mapping) and "preset" not in model:
+        trained = spec_of(name).model_dump(mode="json", exclude={*_FROM_DATA, "preset", "train_examples"})
+        document["model"] = merge(trained, model)
     if isinstance(document.get("model"), Mapping):
         document["model"] = extend_preset(document["model"], "model", forget=_FROM_DATA)
 

@@ -1,0 +1,100 @@
+"""What a resumed run goes on with otherwise than it began, by choice, and the record of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import CheckpointError, RunError
+from zoo.utils.files import append_line, write_text
+from zoo.utils.foreign import parsing, read_text
+from zoo.utils.text import excerpt
+
+CHANGES = "changes.jsonl"
+_CHANGEABLE = ("train.optimizer.", "train.schedule.", "train.clip_norm", "train.groups.", "train.turns.")
+"""Fields that decide how steps are made, not what they are made on."""
+_LARGEST = 2**20
+
+
+@dataclass(frozen=True)
+class Change:
+    """A field of a recipe that was changed.
+
+    Attributes:
+        field: its path.
+        epoch: how many epochs were done.
+    """
+
+    field: str
+    before: Any
+    after: Any
+    epoch: int = 0
+
+
+def is_changeable(field: str) -> bool:
+    """Whether a run may be resumed with another value of a field, if the user says so.
+
+    Example:
+        >>> is_changeable("train.optimizer.lr"), is_changeable("model.latent_dim")
+        (True, False)
+    """
+    return field.startswith(_CHANGEABLE) and not field.endswith(".name")
+
+
+def is_chosen(field: str, changes: Iterable[str]) -> bool:
+    """Whether a field is, or lies in, one of those that the user chose to change, as ``KEY=VALUE``."""
+    keys = [change.partition("=")[0].strip() for change in changes]
+    return is_changeable(field) and any(field == key or field.startswith(f"{key}.") for key in keys)
+
+
+def check_changes(changes: Iterable[str], *, resume: bool) -> None:
+    """Refuse changes that cannot be made to a run.
+
+    Raises:
+        RunError: the run is not resumed, or the field decides more than how steps are made.
+    """
+    for change in changes:
+        key = change.partition("=")[0].strip()
+        if not resume:
+            raise RunError("a run that begins has nothing to change", where=f"--change {key}", remedy="Use --set.")
+        if not (is_changeable(key) or (is_changeable(f"{key}.") and not key.endswith(".name"))):
+            raise RunError(
+                "a run cannot go on with another value of this field",
+                where=f"--change {key}",
+                remedy=f"What can be changed begins with {', '.join(_CHANGEABLE)}. For others begin a new run, "
+                "perhaps with `init: MODEL`.",
+            )
+
+
+def record_changes(folder: Path, changes: Iterable[Change], epoch: int) -> None:
+    """Write down what was changed."""
+    for change in changes:
+        if not (folder / CHANGES).exists():
+            write_text(folder / CHANGES, "")
+        append_line(folder / CHANGES, json.dumps({**asdict(change), "epoch": epoch}))
+
+
+def read_changes(folder: Path) -> list[Change]:
+    """Return what was changed in a run so far.
+
+    Raises:
+        CheckpointError: the record is damaged.
+    """
+    path = folder / CHANGES
+    if not os.path.lexists(path):
+        return []
+    with parsing(path, CheckpointError):
+        return [Change(**json.loads(line)) for line in read_text(path, limit=_LARGEST).splitlines()]
+
+
+def notes_on_changes(folder: Path) -> list[str]:
+    """Return in words what was changed in a run."""
+    return [
+        f"Resumed after epoch {change.epoch} with `{change.field}` {excerpt(change.after)} in place of "
+        f"{excerpt(change.before)}."
+        for change in read_changes(folder)
+    ]

@@ -1,0 +1,240 @@
+"""The trained model that a run begins with, and what training leaves as it is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, load, read_config
+from zoo.checkpoints.weights import load_weights, own_tensors
+from zoo.data import Data
+from zoo.errors import CheckpointError, DataError, RecipeError, located, nearest
+from zoo.model import Model
+from zoo.registry.imports import import_script
+from zoo.spec.data_description import DataDescription
+from zoo.spec.documents import parse_yaml, read_yaml
+from zoo.spec.model import ModelSpec
+from zoo.spec.paths import absolute_path
+from zoo.spec.recipe import InitSpec, Recipe
+from zoo.spec.resolve import find_recipe
+
+Locate = Callable[[str], Path]
+"""Returns the directory of a model that is called by a name."""
+
+_SHOWN = 3
+_FITTED = "fitted_prior."
+
+
+def directory_of_model(name: str) -> Path:
+    """Return a directory as it is; of the Hub and of pretrained models, :func:`zoo.hub.locate.locate` knows more.
+
+    Raises:
+        CheckpointError: there is no such directory.
+    """
+    if not Path(name).is_dir():
+        raise CheckpointError("there is no such directory", where=name, remedy="Name a run or checkpoint directory.")
+    return Path(name)
+
+
+def spec_of_model(name: str, locate: Locate) -> ModelSpec:
+    """Return the spec of a trained model.
+
+    Raises:
+        CheckpointError: there is no such model, or its configuration is damaged.
+    """
+    with located("init"):
+        return read_config(locate(name) / CONFIG)
+
+
+def import_parts(recipe: object, overrides: Iterable[str]) -> None:
+    """Import what a recipe of the user's own lists under ``imports``, before its components are looked up.
+
+    Raises:
+        RecipeError: it is no list of names.
+        InputError: there is no such file or module, or it fails to import.
+    """
+    document: Any = recipe.to_dict() if isinstance(recipe, Recipe) else recipe
+    folder = Path.cwd()
+    if isinstance(recipe, (str, Path)):
+        path = find_recipe(recipe)
+        document, folder = read_yaml(path), path.parent
+    names: Any = document.get("imports", ()) if isinstance(document, Mapping) else ()
+    for override in overrides:
+        key, _, text = override.partition("=")
+        if key.strip() == "imports":
+            names, folder = parse_yaml(text, f"--set {override}"), Path.cwd()
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) and name for name in names):
+        raise RecipeError("expected a list of files or modules", where="imports", remedy="imports: [my_parts.py]")
+    for name in names:
+        there = absolute_path(name, folder)
+        with located("imports"):
+            import_script(there if Path(there).is_file() or name.endswith(".py") else name)
+
+
+@dataclass(frozen=True)
+class Initial:
+    """A trained model that a run begins with.
+
+    Attributes:
+        model: with its weights.
+        resolved: how it is recorded, with the checksum of its weights.
+    """
+
+    model: Model
+    resolved: InitSpec
+
+    @property
+    def known(self) -> DataDescription | None:
+        """What it knows of its data, if new data are prepared alike."""
+        return self.model.data if self.resolved.data == "keep" and self.model.data.is_known else None
+
+    def describe(self, data: Data, *, conditional: bool) -> Data:
+        """Return data of which is known what the initial model knows of its own, with the splits of the new ones.
+
+        Raises:
+            DataError: examples have another shape, or a conditional model does not know their classes.
+        """
+        known, new = self.known, data.info.description
+        if known is None or new is None:
+            return data
+        if known.shape != new.shape:
+            raise DataError(
+                f"the model needs examples of shape {known.shape}, the data have {new.shape}",
+                where="data",
+                remedy="Bring them to that shape, such as with `data.resize`, or learn what there is to know of the "
+                "data anew: `init: {model: …, data: learn}`, with `reinitialise` for what differs.",
+            )
+        strange = [name for name in new.class_names if name not in known.class_names]
+        if conditional and strange:
+            raise DataError(
+                f"the model knows the classes {', '.join(known.class_names[:10])}, and the data have {strange[0]!r}",
+                where="data",
+                remedy="Leave out examples of other classes, or learn what there is to know of the data anew, "
+                "`init: {model: …, data: learn}` with `reinitialise: [label_embedding.*]`.",
+            )
+        counts = {each.name: each.examples for each in new.classes}
+        classes = [each.model_copy(update={"examples": counts.get(each.name, 0)}) for each in known.classes]
+        changes = {
+            "dataset": new.dataset,
+            "splitting": new.splitting,
+            "binarise": new.binarise,
+            "missing": known.missing or new.missing,
+            "classes": new.classes if strange or not new.classes else tuple(classes),
+            "splits": {},
+        }
+        return replace(data, info=replace(data.info, description=known.model_copy(update=changes)))
+
+    def put_into(self, model: Model, fresh: Iterable[str]) -> None:
+        """Give a new model the weights of the initial one, all but those that match a pattern.
+
+        Raises:
+            RecipeError: a tensor is absent or of another shape and no pattern names it, or a pattern matches nothing.
+        """
+        own, trained = own_tensors(model), own_tensors(self.model)
+        skipped = matching(own, fresh, "reinitialise")
+        wanted = {name: tensor for name, tensor in own.items() if name not in skipped and not name.startswith(_FITTED)}
+        different = [name for name, tensor in wanted.items() if _shape(trained.get(name)) != tuple(tensor.shape)]
+        if different:
+            raise _different(different, own, trained, self.resolved.model)
+        load_weights(model, own | {name: trained[name] for name in wanted}, "init")
+
+
+def read_initial(recipe: Recipe, locate: Locate) -> Initial | None:
+    """Return the model that a recipe begins with, or None.
+
+    Raises:
+        CheckpointError: there is no such model, it is damaged, or its weights are not those that the recipe records.
+        RecipeError: ``reinitialise`` is given without it.
+    """
+    if recipe.init is None:
+        if recipe.reinitialise:
+            raise RecipeError(
+                "all weights are fresh without `init`",
+                where="reinitialise",
+                remedy="Leave it out, or add `init: MODEL`.",
+            )
+        return None
+    with located("init"):
+        folder = locate(recipe.init.model)
+        model = load(folder)
+    checksum = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    if recipe.init.weights not in (None, checksum):
+        raise CheckpointError(
+            f"expected the weights that the recipe was made with, SHA-256 {str(recipe.init.weights)[:12]}…, got "
+            f"{checksum[:12]}… in {recipe.init.model}",
+            where="init.weights",
+            remedy="Bring the model back, or leave `weights` out to begin with those that are there.",
+        )
+    return Initial(model, recipe.init.model_copy(update={"weights": checksum}))
+
+
+def freeze(model: Model, recipe: Recipe) -> None:
+    """Let training leave alone what the recipe freezes.
+
+    Raises:
+        RecipeError: a pattern matches nothing, or nothing is left to train.
+    """
+    if not recipe.freeze:
+        return
+    names = matching(model.state_dict(), recipe.freeze, "freeze")
+    for pattern in recipe.freeze:
+        if all(_belongs_to_adversary(name, model) for name in names if fnmatchcase(name, pattern)):
+            raise RecipeError(
+                f"{pattern!r} names an adversary, which is trained in its own turn",
+                where="freeze",
+                remedy="Freeze parameters of the model alone.",
+            )
+    model.freeze(names)
+    if not model.training_parameters():
+        raise RecipeError("nothing is left to train", where="freeze", remedy="Freeze less.")
+
+
+def matching(names: Iterable[str], patterns: Iterable[str], where: str) -> frozenset[str]:
+    """Return the names that match any of some shell patterns.
+
+    Raises:
+        RecipeError: a pattern matches none.
+    """
+    known = list(names)
+    found: set[str] = set()
+    for pattern in patterns:
+        matched = [name for name in known if fnmatchcase(name, pattern)]
+        if not matched:
+            parts = ", ".join(dict.fromkeys(name.partition(".")[0] for name in known))
+            raise RecipeError(
+                f"the pattern {pattern!r} matches no parameter of the model",
+                where=where,
+                remedy=f"{nearest(pattern, known)}Names of parameters begin with: {parts}.",
+            )
+        found |= set(matched)
+    return frozenset(found)
+
+
+def _belongs_to_adversary(name: str, model: Model) -> bool:
+    theirs = {id(tensor) for adversary in model.adversaries().values() for tensor in adversary.parameters()}
+    return id(dict(model.named_parameters()).get(name)) in theirs
+
+
+def _shape(tensor: Tensor | None) -> tuple[int, ...] | None:
+    return None if tensor is None else tuple(tensor.shape)
+
+
+def _different(names: list[str], own: Mapping[str, Tensor], trained: Mapping[str, Tensor], initial: str) -> RecipeError:
+    words = [
+        f"{name} is {list(own[name].shape)} here, "
+        + (f"{list(trained[name].shape)} there" if name in trained else "and not there")
+        for name in names[:_SHOWN]
+    ]
+    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    parts = [f"{part}.*" for part in dict.fromkeys(name.partition(".")[0] for name in names)]
+    return RecipeError(
+        f"the model differs from {initial}: {'; '.join(words)}{more}",
+        where="init",
+        remedy=f"Let them begin with fresh weights, `reinitialise: [{', '.join(parts)}]`, or make the model the same.",
+    )
