@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,16 +72,11 @@ def zoo_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 def zoo_process(tmp_path: Path) -> ZooCli:
     """Run ``zoo-cli`` in a process of its own, in a directory of the test."""
 
-    def call(*arguments: object, program: str = "", **options: object) -> Ended:
+    def call(*arguments: object, program: str = "") -> Ended:
         script = f"{program}\nimport sys\nfrom zoo.cli import main\nsys.argv[0] = 'zoo-cli'\nmain()"
         environment = {**os.environ, "PYTHONPATH": str(Path(zoo.__file__).parents[1])}
-        if not options:
-            done = processes.run("-c", script, *arguments, cwd=tmp_path, env=environment)
-        else:
-            command = [sys.executable, "-c", script, *map(str, arguments)]
-            standard = {"capture_output": True, "text": True, "timeout": 120, "cwd": tmp_path, "env": environment}
-            done = subprocess.run(command, check=False, **{**standard, **options})  # type: ignore[call-overload]
-        return Ended(done.returncode, done.stdout or "", done.stderr or "")
+        done = processes.run("-c", script, *arguments, cwd=tmp_path, env=environment)
+        return Ended(done.returncode, done.stdout, done.stderr)
 
     return call
 

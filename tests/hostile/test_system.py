@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import resource
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,19 +18,18 @@ from zoo.errors import InputError, OtherProcessError, UnusableModelWarning, prin
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits and streams of POSIX")
 
 
-def limited(size: int) -> Callable[[], None]:
-    """Return what limits the size of files in a new process, as a full disk does."""
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    return limit
+def limited(size: int) -> str:
+    """Return a program that limits the size of files, as a full disk does."""
+    return (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
+    )
 
 
 @pytest.mark.parametrize("size", [700, 20_000])
 def test_a_disk_that_is_full_while_training(size: int, tmp_path: Path, zoo_process: ZooCli) -> None:
-    done = zoo_process("train", "digits", *SETTINGS, "--quiet", "--out", "run", preexec_fn=limited(size))
+    done = zoo_process("train", "digits", *SETTINGS, "--quiet", "--out", "run", program=limited(size))
     assert_one_message(done, "run/", "the file would be larger than the disk or a limit allows", status=(1,))
     assert not list(tmp_path.rglob("*.partial"))
     again = zoo_process("train", "digits", *SETTINGS, "--quiet", "--out", "run", "--resume")
@@ -43,7 +39,7 @@ def test_a_disk_that_is_full_while_training(size: int, tmp_path: Path, zoo_proce
 @pytest.mark.parametrize("name", ["s.png", "s.npy"])
 def test_a_disk_that_is_full_keeps_the_old_file(name: str, tmp_path: Path, zoo_process: ZooCli) -> None:
     (tmp_path / name).write_text("old")
-    done = zoo_process("sample", "vae-mlp-2d.digits", "--out", name, preexec_fn=limited(3000))
+    done = zoo_process("sample", "vae-mlp-2d.digits", "--out", name, program=limited(3000))
     assert_one_message(done, name, status=(1,))
     assert (tmp_path / name).read_text() == "old"
 
