@@ -10,6 +10,7 @@ from torch import Tensor
 
 import zoo
 from tests.models import batch, model_with
+from zoo.errors import why_not
 from zoo.model import Model
 
 KINDS = ("encoder", "posterior", "prior", "decoder", "likelihood", "network", "objective", "regulariser")
@@ -67,7 +68,7 @@ def test_a_trained_model_saves_and_loads_to_the_same_outputs(kind: str, name: st
     assert torch.equal(loss_of(restored), loss_of(model))
     assert torch.equal(drawn(restored), drawn(model))
     x, labels = batch(model)
-    if model.why_no_reconstruction() is None:
+    if why_not(model.require_reconstruction) is None:
         assert torch.equal(restored.reconstruct(x, labels), model.reconstruct(x, labels))
 
 

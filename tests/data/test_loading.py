@@ -61,7 +61,6 @@ def test_streamed_and_held_data_are_the_same(prepare, images, labels, options):
     streamed = prepare(images, labels, streamed=True, **options)
     assert held.info.data_shape == streamed.info.data_shape
     assert held.info.data_range == streamed.info.data_range
-    assert held.info.grey == streamed.info.grey
     for name in SPLITS:
         draws = []
         for split in (splits_of(held)[name], splits_of(streamed)[name]):
@@ -213,21 +212,6 @@ def test_an_example_keeps_its_static_pixels_in_whatever_split_it_falls(prepare, 
 
 
 @pytest.mark.parametrize(
-    ("options", "grey"),
-    [({}, True), ({"binarise": "threshold"}, False), ({"binarise": "dynamic"}, False), ({"scale": "symmetric"}, False)],
-    ids=str,
-)
-def test_grey_is_said_of_values_between_0_and_1(prepare, images, options, grey):
-    assert prepare(images, **options).info.grey is grey
-
-
-@pytest.mark.parametrize("streamed", [False, True])
-def test_black_and_white_images_are_not_grey(prepare, streamed):
-    bits = torch.randint(0, 2, (50, 1, 8, 8), dtype=torch.uint8) * 255
-    assert not prepare(bits, streamed=streamed).info.grey
-
-
-@pytest.mark.parametrize(
     ("options", "where"),
     [
         ({"resize": [4, 4]}, "data.resize"),
@@ -303,4 +287,3 @@ def test_the_published_mnist():
     data = load_data(DataSpec.model_validate({"name": "mnist", "root": root, "download": False}))
     assert [len(split) for split in splits_of(data).values()] == [54_000, 6_000, 10_000]
     assert abs(data.test.examples(10_000).mean().item() - 0.1325) < 1e-4
-    assert data.info.grey

@@ -21,8 +21,6 @@ class DataInfo:
         citation: how the dataset asks to be cited.
         licence: under which terms it comes.
         facts: what the dataset knows of itself, such as the parameters of a mixture.
-        grey: whether values strictly between 0 and 1 occur among data in [0, 1], so that a Bernoulli
-            likelihood is not a density of them. Streamed data are judged by their first thousand examples.
         missing: whether some values are missing; they are NaN in the examples, and batches have a mask.
         scaling: how stored values become prepared ones, for facts in stored units.
         description: what a model that is trained on them knows of them; None for a bare tensor.
@@ -35,7 +33,6 @@ class DataInfo:
     citation: str = ""
     licence: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
-    grey: bool = False
     missing: bool = False
     scaling: Scaling = field(default=Scaling(), compare=False)
     description: DataDescription | None = field(default=None, compare=False)

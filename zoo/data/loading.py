@@ -23,7 +23,7 @@ from zoo.data.in_memory import as_memory, collect_given, is_in_memory
 from zoo.data.info import DataInfo
 from zoo.data.split import Data, Split
 from zoo.data.splitting import Part, cut
-from zoo.data.statistics import holds_grey, holds_missing, standardisation
+from zoo.data.statistics import holds_missing, standardisation
 from zoo.data.store import MemoryStore, Store, StreamedStore
 from zoo.data.validation import check_collection
 from zoo.datasets import Collection, Dataset, ImageDataset, TargetSize
@@ -201,10 +201,6 @@ def prepare(
         licence=collection.licence,
         facts=collection.facts,
         scaling=scaling,
-        grey=expansion is None
-        and spec.binarise == "none"
-        and data_range == (0.0, 1.0)
-        and holds_grey(stores["train"], scaling),
         description=description,
         missing=missing,
     )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 import torch
 from torch import Tensor
 
-from zoo.data.store import MemoryStore, Store
+from zoo.data.store import Store
 from zoo.preparation.expansion import Expansion
 from zoo.preparation.transforms import Scaling
 
@@ -61,12 +60,6 @@ def holds_missing(stores: Iterable[Store], expansion: Expansion | None) -> bool:
     if expansion is None:
         return False
     return any(bool(expansion(block).isnan().any()) for store in stores for block in _blocks(store))
-
-
-def holds_grey(store: Store, scaling: Scaling) -> bool:
-    """Tell whether scaled values strictly between 0 and 1 occur; of streamed data, in the first examples."""
-    blocks = _blocks(store) if isinstance(store, MemoryStore) else islice(_blocks(store), 1)
-    return any(bool(((x > 0) & (x < 1)).any()) for x in map(scaling, blocks))
 
 
 def _blocks(store: Store) -> Iterator[Tensor]:

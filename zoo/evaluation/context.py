@@ -133,11 +133,11 @@ class EvaluationContext:
 
     def require_density(self) -> None:
         """Require a posterior q(z|x) with a density."""
-        _raise(self.model.why_no_density())
+        self.model.require_density()
 
     def require_reconstruction(self) -> None:
         """Require that the model encodes data and decodes them again."""
-        _raise(self.model.why_no_reconstruction())
+        self.model.require_reconstruction()
 
 
 class Applicable(Protocol):
@@ -164,8 +164,3 @@ def reason_against(applicable: Applicable, context: EvaluationContext) -> str | 
     """Return why a metric or a figure does not apply to a model and its data, or None if it does."""
     with evaluating(context):
         return why_not(applicable.check, context)
-
-
-def _raise(reason: str | None) -> None:
-    if reason is not None:
-        raise NotApplicableError(reason)

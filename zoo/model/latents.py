@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from einops import rearrange, reduce
+from einops import reduce
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -133,11 +133,6 @@ class LatentSamples:
             with full_precision(self.z):
                 return reduce(kl_of_dimensions(q, p), "batch latent ... -> latent batch", "sum")
         return self.kl().unsqueeze(0)
-
-    def expected(self, values: Tensor) -> Tensor:
-        """Return E[value | x], (B, …), of values (K, B, …) at the draws, by self-normalised importance weights."""
-        weights = self.log_weights.softmax(0)
-        return (rearrange(weights, "k b -> k b" + " ()" * (values.ndim - 2)) * values).sum(0)
 
     def log_likelihood_in_chunks(self, chunk: int) -> Tensor:
         """Return log p(x|z), (K, B), decoding ``chunk`` of the K draws at a time, which bounds the memory."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import operator
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -16,8 +15,9 @@ from torch.distributions import Distribution
 from zoo.corruptions import Corruption
 from zoo.decoders import Decoder
 from zoo.encoders import Encoder
-from zoo.errors import ComponentError, InputError, ZooWarning, unknown_name
+from zoo.errors import ComponentError, InputError, NotApplicableError, ZooWarning, unknown_name
 from zoo.likelihoods import Likelihood
+from zoo.model import estimates, inputs
 from zoo.model.inference import Inference
 from zoo.model.loss import Loss, StepLoss
 from zoo.networks import Network
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
     from zoo.objectives import Objective
     from zoo.regularisers import Regulariser
-
-_CHUNKS_DRAWN = 8
-"""Chunks whose latents a log-likelihood draws at a time: with more, the small operations on them cost no less."""
 
 
 class Model(nn.Module):
@@ -323,7 +320,7 @@ class Model(nn.Module):
             if labels is not None and self.label_embedding is None:
                 self.check_labels(labels, len(x))
             if mask is not None:
-                mask = self.check_mask(mask, x)
+                inputs.check_mask(mask, x)
         return Inference(self, x, labels, mask, fitted=fitted, corrupts=self.training and self.has("corruption"))
 
     def observed(self, x: Tensor) -> Tensor | None:
@@ -402,13 +399,7 @@ class Model(nn.Module):
         if "likelihood" in self._modules:
             distribution: Distribution = self.likelihood(raw)
             return distribution
-        reason = self.objective.why_no_reconstruction(self)
-        if reason is not None:
-            raise ComponentError(
-                f"{reason}, from which no data follow without the noisy data",
-                where="decode",
-                remedy="Build the model with `objective: {name: denoising, predict: clean}`.",
-            )
+        self.require_reconstruction()
         return Delta(at_least_float32(raw), len(self.data_shape))
 
     def forward(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> StepLoss:
@@ -459,7 +450,7 @@ class Model(nn.Module):
         Raises:
             InputError: an option is unknown; the message names those there are.
         """
-        n = _at_least_one(n, "n")
+        n = inputs.at_least_one(n, "n")
         known = [*inspect.signature(self.objective.sample).parameters][3:]
         for name in options:
             if name not in known:
@@ -528,12 +519,11 @@ class Model(nn.Module):
             Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders, equation 8.
             https://arxiv.org/abs/1509.00519
         """
-        self._check_density()
+        self.require_density()
         x = self.check_data(x)
         self.check_labels(labels, len(x))
-        if max_rows is None:
-            max_rows = 1024 if x.device.type == "cpu" else 8192
-        num_samples, max_rows = _at_least_one(num_samples, "num_samples"), _at_least_one(max_rows, "max_rows")
+        max_rows = estimates.default_rows(x.device) if max_rows is None else inputs.at_least_one(max_rows, "max_rows")
+        num_samples = inputs.at_least_one(num_samples, "num_samples")
         if self.posterior.deterministic:
             num_samples = 1
         if not len(x):
@@ -543,27 +533,21 @@ class Model(nn.Module):
         self._check_range(inference)
         self.likelihood.check_values(x, inference.mask)
         blocks = []
-        for start in range(0, len(x), max_rows):
-            rows = slice(start, start + max_rows)
+        for rows in estimates.in_blocks(len(x), max_rows):
             known = (None if values is None else values[rows] for values in (labels, mask))
             inference = self.inference(x[rows], *known, fitted=fitted)
-            blocks.append(self._log_likelihood(inference, num_samples, max(1, max_rows // len(x[rows]))))
+            blocks.append(estimates.log_likelihood(inference, num_samples, max(1, max_rows // len(x[rows]))))
         return torch.cat(blocks)
-
-    def _log_likelihood(self, inference: Inference, num_samples: int, chunk: int) -> Tensor:
-        assert inference.x is not None
-        total = torch.full((len(inference.x),), -math.inf, device=inference.x.device)
-        # Latents are small: those of several chunks are drawn and weighed at a time, and decoded a chunk at a time.
-        drawn = _CHUNKS_DRAWN * chunk
-        for start in range(0, num_samples, drawn):
-            samples = inference.draw(min(drawn, num_samples - start), reparameterised=False)
-            log_ratio = samples.log_ratio
-            total = torch.logaddexp(total, (samples.log_likelihood_in_chunks(chunk) - log_ratio).logsumexp(0))
-        return total - math.log(num_samples)
 
     @torch.no_grad()
     def impute(
-        self, x: Tensor, mask: Tensor | None = None, labels: Tensor | None = None, *, num_samples: int = 100
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        *,
+        num_samples: int = 100,
+        max_rows: int | None = None,
     ) -> Tensor:
         """Return data (B, *data_shape) whose unobserved values are replaced by their estimated means E[x | observed].
 
@@ -571,6 +555,7 @@ class Model(nn.Module):
             x: (B, *data_shape); what it holds where ``mask`` is False does not matter.
             mask: (B, *data_shape) bool, True where a value was observed; if not given, where a value is not NaN.
             num_samples: K, importance-weighted draws of z for each x.
+            max_rows: how many latents are decoded at a time, which bounds the memory, as in :meth:`log_likelihood`.
 
         Raises:
             InputError: a shape or a label is not what the model needs.
@@ -580,12 +565,16 @@ class Model(nn.Module):
             section 3.3. https://arxiv.org/abs/1812.02633
         """
         self._check_code("encode")
-        mask = self.check_mask(~self.check_data(x).isnan() if mask is None else mask, self.check_data(x))
-        inference = self.inference(x, labels, mask)
-        self._check_range(inference)
-        samples = inference.draw(_at_least_one(num_samples, "num_samples"))
-        means = samples.data.mean
-        return torch.where(mask, x, samples.expected(means) if self.has_density else means.mean(0))
+        max_rows = estimates.default_rows(x.device) if max_rows is None else inputs.at_least_one(max_rows, "max_rows")
+        num_samples = inputs.at_least_one(num_samples, "num_samples")
+        mask = ~self.check_data(x).isnan() if mask is None else mask
+        self._check_range(self.inference(x, labels, mask))
+        imputed = x.clone()
+        for rows in estimates.in_blocks(len(x), max_rows):
+            inference = self.inference(x[rows], None if labels is None else labels[rows], mask[rows])
+            means = estimates.expected_data(inference, num_samples, max(1, max_rows // len(x[rows])))
+            imputed[rows] = torch.where(mask[rows], x[rows], means)
+        return imputed
 
     # Conditions.
 
@@ -619,33 +608,9 @@ class Model(nn.Module):
             InputError: labels are missing, were not expected, or are out of range.
         """
         if self.label_embedding is None or self.classes is None:
-            if labels is not None:
-                raise InputError(
-                    "expected no labels, since the model is not conditional",
-                    where="labels",
-                    remedy="Leave them out, or build the model with `classes: N`. Pass options by name.",
-                )
-            return
-        if labels is None:
-            raise InputError(
-                f"the model is conditional on {self.classes} classes and needs a label for each example",
-                where="labels",
-                remedy=f"Pass `labels`, a tensor of class numbers from 0 to {self.classes - 1}, one for each example.",
-            )
-        _check_tensor(labels, "labels")
-        if labels.shape != (batch,) or labels.dtype != torch.long:
-            raise InputError(
-                f"expected ({batch},) class numbers of type int64, got {tuple(labels.shape)} of {labels.dtype}",
-                where="labels",
-            )
-        # Looking at the values would make a device wait, and would split a compiled step.
-        if labels.device.type != "cpu" or not batch or torch.compiler.is_compiling():
-            return
-        if not 0 <= int(labels.min()) <= int(labels.max()) < self.classes:
-            raise InputError(
-                f"expected class numbers from 0 to {self.classes - 1}, got {int(labels.min())} to {int(labels.max())}",
-                where="labels",
-            )
+            inputs.check_no_labels(labels)
+        else:
+            inputs.check_labels(labels, batch, self.classes)
 
     def check_data(self, x: Tensor) -> Tensor:
         """Return data in the type of the weights; refuse another shape, and types other than float32.
@@ -653,17 +618,7 @@ class Model(nn.Module):
         Raises:
             InputError: the message has what was expected and what was found.
         """
-        _check_tensor(x, "x")
-        if x.shape[1:] != self.data_shape:
-            shape = ", ".join(map(str, self.data_shape))
-            raise InputError(f"expected data of shape (B, {shape}), got {tuple(x.shape)}", where="x")
-        if not x.is_floating_point():
-            raise InputError(
-                f"expected floating-point data, got {x.dtype}",
-                where="x",
-                remedy="Scale the data as in training, for example "
-                f"`x.float(){' / 255' if x.dtype == torch.uint8 else ''}`.",
-            )
+        inputs.check_data(x, self.data_shape)
         return self.match_dtype(x, "x")
 
     def _check_range(self, inference: Inference) -> None:
@@ -675,22 +630,7 @@ class Model(nn.Module):
         if x is None or x.device.type == "meta":
             return
         support = self.likelihood.support[:2] if self.has("likelihood") else None
-        _check_values(x if mask is None else x[mask], self.spec.data_range or support)
-
-    def check_mask(self, mask: Tensor, x: Tensor) -> Tensor:
-        """Return the mask of observed values; refuse one that is not bool or not of the shape of the data.
-
-        Raises:
-            InputError: the message has what was expected and what was found.
-        """
-        _check_tensor(mask, "mask")
-        if mask.shape != x.shape or mask.dtype != torch.bool:
-            raise InputError(
-                f"expected a mask of shape {tuple(x.shape)} and type bool, got {tuple(mask.shape)} of {mask.dtype}",
-                where="mask",
-                remedy="It is True where a value was observed, such as `~x.isnan()`.",
-            )
-        return mask
+        inputs.check_values(x if mask is None else x[mask], self.spec.data_range or support)
 
     def match_dtype(self, values: Tensor, where: str) -> Tensor:
         """Return values in the type of the weights: float32 is converted, types that autocast converts are kept.
@@ -698,7 +638,7 @@ class Model(nn.Module):
         Raises:
             InputError: they are of another type; the message has both.
         """
-        _check_tensor(values, where)
+        inputs.check_tensor(values, where)
         if values.dtype == self._dtype:
             return values
         expected = self._weight_dtype()
@@ -713,22 +653,24 @@ class Model(nn.Module):
             remedy=f"Convert them: `{where}.to({expected})`.",
         )
 
-    def why_no_reconstruction(self) -> str | None:
-        """Return why data cannot be encoded and decoded again, or None if they can."""
-        return self.objective.why_no_reconstruction(self)
+    def require_reconstruction(self) -> None:
+        """Require that data can be encoded and decoded again.
 
-    def why_no_density(self) -> str | None:
-        """Return why the model has no q(z|x) with a density, or None if it has one."""
-        if self.has_density:
-            return None
-        if self.spec.posterior is None:
-            return "it has no posterior"
-        return f"its posterior {self.spec.posterior.name!r} has no density"
+        Raises:
+            NotApplicableError: they cannot; the message says why.
+        """
+        self.objective.check_reconstruction(self)
 
-    def _check_density(self) -> None:
+    def require_density(self) -> None:
+        """Require a posterior q(z|x) with a density, so that there is a likelihood to estimate.
+
+        Raises:
+            NotApplicableError: there is none; the message says why.
+        """
         if not self.has_density:
-            raise ComponentError(
-                f"{self.why_no_density()}, so there is no likelihood to estimate",
+            posterior = self.spec.posterior
+            raise NotApplicableError(
+                "it has no posterior" if posterior is None else f"its posterior {posterior.name!r} has no density",
                 where="log_likelihood",
                 remedy="Train a model with objective `vae`, or measure `mse`.",
             )
@@ -752,38 +694,3 @@ class Model(nn.Module):
 
 def _takes(module: nn.Module | None, name: str) -> bool:
     return module is not None and name in inspect.signature(type(module).forward).parameters
-
-
-def _check_tensor(value: object, where: str) -> None:
-    if not isinstance(value, Tensor):
-        remedy = "Make it a tensor on the model's device: float32 for data, int64 for class numbers."
-        raise InputError(f"expected a tensor, got {type(value).__name__}", where=where, remedy=remedy)
-
-
-def _check_values(x: Tensor, bounds: tuple[float, float] | None) -> None:
-    if not x.numel():
-        return
-    low, high = (value.item() for value in x.detach().aminmax())
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise InputError("expected finite numbers, got NaN or infinity", where="x")
-    if bounds is None:
-        return
-    # Arithmetic in float32 may end slightly outside a bound, and in 16 bits still further.
-    slack = (bounds[1] - bounds[0]) * max(1e-4, torch.finfo(x.dtype).eps)
-    if not bounds[0] - slack <= low <= high <= bounds[1] + slack:
-        raise InputError(
-            f"expected data in [{bounds[0]:g}, {bounds[1]:g}], got values from {low:g} to {high:g}",
-            where="x",
-            remedy="Scale the data as in training, which `model.preprocess` does with raw data; values that are "
-            f"outside on purpose: `x.clamp({bounds[0]:g}, {bounds[1]:g})`.",
-        )
-
-
-def _at_least_one(value: object, where: str) -> int:
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise InputError(f"expected a whole number of at least 1, got {value!r}", where=where)
-    return number

@@ -65,9 +65,12 @@ class Objective(nn.Module, ABC):
             ComponentError: names both, and what to use instead.
         """
 
-    def why_no_reconstruction(self, model: Model) -> str | None:
-        """Return why data cannot be encoded and decoded again, or None if they can."""
-        return None
+    def check_reconstruction(self, model: Model) -> None:
+        """Require that data can be encoded and decoded again; they can unless an objective says otherwise.
+
+        Raises:
+            NotApplicableError: they cannot; the message says why.
+        """
 
     def check_data(
         self, model: Model, examples: Tensor, data_range: tuple[float, float] | None, where: str = "data.scale"

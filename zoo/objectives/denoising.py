@@ -14,7 +14,7 @@ from zoo.diffusion.parameterisations import Parameterisation, Quantity
 from zoo.diffusion.progress import reporting
 from zoo.diffusion.reverse import Method, reverse_chain, visited_steps
 from zoo.diffusion.schedules import ScheduleName, noise_schedule
-from zoo.errors import ComponentError, DataError, InputError
+from zoo.errors import ComponentError, DataError, InputError, NotApplicableError
 from zoo.objectives import Objective, StepLoss, impossible
 from zoo.registry import register
 from zoo.utils.precision import at_least_float32, full_precision
@@ -138,12 +138,18 @@ class Denoising(Objective):
                 remedy="Use `data.scale: standardise`, which gives each feature mean 0 and deviation 1.",
             )
 
-    def why_no_reconstruction(self, model: Model) -> str | None:
-        """A network has no code, and a decoder that predicts noise gives no data."""
+    def check_reconstruction(self, model: Model) -> None:
+        """Refuse a network, which has no code, and a decoder that predicts noise, which gives no data."""
         if not model.has("decoder"):
-            return "it has no code"
+            raise NotApplicableError("it has no code", where="decode")
         quantity = self.prediction.quantity
-        return None if quantity in ("clean", "previous") else f"its decoder predicts values of {quantity!r}"
+        if quantity not in ("clean", "previous"):
+            problem = f"its decoder predicts values of {quantity!r}, from which no data follow without the noisy data"
+            raise NotApplicableError(
+                problem,
+                where="decode",
+                remedy="Build the model with `objective: {name: denoising, predict: clean}`.",
+            )
 
     def loss(self, model: Model, inference: Inference) -> StepLoss:
         """Return the squared error, summed over an example and averaged over the batch, at a random step for each.

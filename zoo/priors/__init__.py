@@ -37,10 +37,6 @@ class Prior(nn.Module, ABC):
     def forward(self, *args: Any, **kwargs: Any) -> Distribution:
         """Return p(z): a subclass takes no arguments, or the parameter ``inference``."""
 
-    def fit(self, latents: Tensor) -> bool:
-        """Fit the prior to latents (N, *latent_shape) in closed form; return False if it has none."""
-        return False
-
     def fit_loss(self, inference: Inference, z: Tensor) -> Tensor:
         """Return the scalar that is minimised when the prior is fitted by gradients: −E log p(z) in nats.
 
@@ -50,3 +46,14 @@ class Prior(nn.Module, ABC):
         """
         log_prob: Tensor = inference.prior.log_prob(z)
         return -log_prob.mean()
+
+
+class FittablePrior(Prior):
+    """A prior that looks at all latents before it is trained: to be fitted in closed form, or to begin in their place.
+
+    A prior that is trained by gradients alone extends :class:`Prior`.
+    """
+
+    @abstractmethod
+    def fit(self, latents: Tensor) -> bool:
+        """Fit the prior to latents (N, *latent_shape); return whether that is all, so that no training follows."""

@@ -14,7 +14,7 @@ from zoo.nn.activations import ActivationName
 from zoo.nn.elementwise import Affine, Spline
 from zoo.nn.flows import Bijection, FlowDistribution, Inverse
 from zoo.nn.masked import Autoregressive
-from zoo.priors import Prior
+from zoo.priors import FittablePrior
 from zoo.registry import register
 from zoo.utils.precision import at_least_float32
 
@@ -41,7 +41,7 @@ class Standardise(nn.Module):
 
 
 @register("prior", "flow")
-class Flow(Prior):
+class Flow(FittablePrior):
     r"""Flow prior: log p(z) = log N(f(z); 0, I) + log \|det f′(z)\| with an invertible network f that is learned.
 
     Choose it where the latents of the data have curved or clustered shapes that a mixture of Gaussians needs many

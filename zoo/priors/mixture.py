@@ -17,13 +17,13 @@ from torch.distributions import (
 )
 from torch.distributions.transforms import ReshapeTransform
 
-from zoo.priors import Prior
+from zoo.priors import FittablePrior
 from zoo.priors._mixtures import fit_mixture
 from zoo.registry import register
 
 
 @register("prior", "mixture")
-class Mixture(Prior):
+class Mixture(FittablePrior):
     r"""p(z) = Σ_k π_k N(z; m_k, S_k): a mixture of Gaussians with full or diagonal covariances.
 
     Choose it as ``fitted_prior`` for an autoencoder, or for a VAE whose samples are worse than its reconstructions: it

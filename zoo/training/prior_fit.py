@@ -10,7 +10,7 @@ from zoo.errors import ComponentError
 from zoo.model import Model, StepLoss
 from zoo.nn.adversary import Adversary
 from zoo.posteriors import posterior_mean
-from zoo.priors import Prior
+from zoo.priors import FittablePrior
 from zoo.spec.training import TrainSpec
 from zoo.utils.seeds import seeded
 
@@ -78,7 +78,7 @@ def check_can_be_fitted(model: Model) -> None:
         ComponentError: names the prior, and what to use instead.
     """
     prior, chosen = model.fitted_prior, model.spec.fitted_prior
-    if type(prior).fit is Prior.fit and not any(parameter.requires_grad for parameter in prior.parameters()):
+    if not isinstance(prior, FittablePrior) and not any(parameter.requires_grad for parameter in prior.parameters()):
         raise ComponentError(
             f"the prior {chosen.name if chosen else 'none'!r} has nothing to fit",
             where="model.fitted_prior",
@@ -106,7 +106,8 @@ def fit_in_closed_form(model: Model, train: Split, batch_size: int, seed: int) -
     Args:
         seed: of everything that is drawn: binarised pixels, latents and the fit's own choices.
     """
-    if type(model.fitted_prior).fit is Prior.fit:  # not overridden: spare the pass over the data
+    prior = model.fitted_prior
+    if not isinstance(prior, FittablePrior):
         return False
     model.eval()
     means = []
@@ -114,4 +115,4 @@ def fit_in_closed_form(model: Model, train: Split, batch_size: int, seed: int) -
         for x, labels, mask in train.batches(batch_size, device=model.device):
             inference = model.inference_of_batch(x, labels if model.classes else None, mask)
             means.append(posterior_mean(inference.posterior))
-        return model.fitted_prior.fit(torch.cat(means))
+        return prior.fit(torch.cat(means))

@@ -8,11 +8,11 @@ from torch.distributions import Independent
 from torch.distributions import Laplace as LaplaceDistribution
 
 import zoo
-from zoo.priors import Prior
+from zoo.priors import FittablePrior
 
 
 @zoo.register("prior", "laplace")
-class Laplace(Prior):
+class Laplace(FittablePrior):
     r"""p(z) = Π_i exp(−|z_i − m_i| / b_i) / 2b_i: sharper at its centre than a Gaussian, and with heavier tails.
 
     As ``fitted_prior`` it is fitted in closed form: m is the median of the latents, b their mean distance from it.

@@ -1,0 +1,137 @@
+"""Checks of what a model is given: tensors of the right shape, type and values, and numbers."""
+
+from __future__ import annotations
+
+import math
+import operator
+
+import torch
+from torch import Tensor
+
+from zoo.errors import InputError
+
+
+def check_tensor(value: object, where: str) -> None:
+    """Refuse what is not a tensor.
+
+    Raises:
+        InputError: the message has the type that was found.
+    """
+    if not isinstance(value, Tensor):
+        remedy = "Make it a tensor on the model's device: float32 for data, int64 for class numbers."
+        raise InputError(f"expected a tensor, got {type(value).__name__}", where=where, remedy=remedy)
+
+
+def check_data(x: Tensor, data_shape: tuple[int, ...]) -> None:
+    """Refuse data of another shape than (B, *data_shape), and whole numbers.
+
+    Raises:
+        InputError: the message has what was expected and what was found.
+    """
+    check_tensor(x, "x")
+    if x.shape[1:] != data_shape:
+        shape = ", ".join(map(str, data_shape))
+        raise InputError(f"expected data of shape (B, {shape}), got {tuple(x.shape)}", where="x")
+    if not x.is_floating_point():
+        raise InputError(
+            f"expected floating-point data, got {x.dtype}",
+            where="x",
+            remedy="Scale the data as in training, for example "
+            f"`x.float(){' / 255' if x.dtype == torch.uint8 else ''}`.",
+        )
+
+
+def check_mask(mask: Tensor, x: Tensor) -> None:
+    """Refuse a mask of observed values that is not bool or not of the shape of the data.
+
+    Raises:
+        InputError: the message has what was expected and what was found.
+    """
+    check_tensor(mask, "mask")
+    if mask.shape != x.shape or mask.dtype != torch.bool:
+        raise InputError(
+            f"expected a mask of shape {tuple(x.shape)} and type bool, got {tuple(mask.shape)} of {mask.dtype}",
+            where="mask",
+            remedy="It is True where a value was observed, such as `~x.isnan()`.",
+        )
+
+
+def check_no_labels(labels: Tensor | None) -> None:
+    """Refuse labels for a model that is not conditional.
+
+    Raises:
+        InputError: there are labels.
+    """
+    if labels is not None:
+        raise InputError(
+            "expected no labels, since the model is not conditional",
+            where="labels",
+            remedy="Leave them out, or build the model with `classes: N`. Pass options by name.",
+        )
+
+
+def check_labels(labels: Tensor | None, batch: int, classes: int) -> None:
+    """Refuse anything but ``batch`` class numbers from 0 to ``classes`` − 1.
+
+    Raises:
+        InputError: labels are missing, or of another shape or type, or out of range.
+    """
+    if labels is None:
+        raise InputError(
+            f"the model is conditional on {classes} classes and needs a label for each example",
+            where="labels",
+            remedy=f"Pass `labels`, a tensor of class numbers from 0 to {classes - 1}, one for each example.",
+        )
+    check_tensor(labels, "labels")
+    if labels.shape != (batch,) or labels.dtype != torch.long:
+        raise InputError(
+            f"expected ({batch},) class numbers of type int64, got {tuple(labels.shape)} of {labels.dtype}",
+            where="labels",
+        )
+    # Looking at the values would make a device wait, and would split a compiled step.
+    if labels.device.type != "cpu" or not batch or torch.compiler.is_compiling():
+        return
+    if not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise InputError(
+            f"expected class numbers from 0 to {classes - 1}, got {int(labels.min())} to {int(labels.max())}",
+            where="labels",
+        )
+
+
+def check_values(x: Tensor, bounds: tuple[float, float] | None) -> None:
+    """Refuse values that are not finite, or that lie outside of bounds.
+
+    Raises:
+        InputError: the message has the bounds and the values that were found.
+    """
+    if not x.numel():
+        return
+    low, high = (value.item() for value in x.detach().aminmax())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise InputError("expected finite numbers, got NaN or infinity", where="x")
+    if bounds is None:
+        return
+    # Arithmetic in float32 may end slightly outside a bound, and in 16 bits still further.
+    slack = (bounds[1] - bounds[0]) * max(1e-4, torch.finfo(x.dtype).eps)
+    if not bounds[0] - slack <= low <= high <= bounds[1] + slack:
+        raise InputError(
+            f"expected data in [{bounds[0]:g}, {bounds[1]:g}], got values from {low:g} to {high:g}",
+            where="x",
+            remedy="Scale the data as in training, which `model.preprocess` does with raw data; values that are "
+            f"outside on purpose: `x.clamp({bounds[0]:g}, {bounds[1]:g})`.",
+        )
+
+
+def at_least_one(value: object, where: str) -> int:
+    """Return a number of examples, draws or rows as an int.
+
+    Raises:
+        InputError: it is not a whole number, or less than 1.
+    """
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise InputError(f"expected a whole number of at least 1, got {value!r}", where=where)
+    return number
