@@ -12,6 +12,7 @@ What the interpreter reads when it starts (``-W``, ``-X``, ``PYTHONPATH`` before
 
 from __future__ import annotations
 
+import atexit
 import io
 import multiprocessing
 import os
@@ -23,12 +24,22 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     ["pytest", "torch._dynamo", "zoo.runs.job", "zoo.cli.train", "matplotlib.pyplot", __name__]
 )
+
+_STARTED: set[BaseProcess] = set()
+
+
+@atexit.register
+def _end_what_failed_tests_left() -> None:
+    """Kill what still runs, for which Python would wait when it ends."""
+    for process in _STARTED:
+        process.kill()
 
 
 class Process:
@@ -56,8 +67,9 @@ class Process:
         self._streams = [Path(self._folder.name, name) for name in ("out", "out" if merge else "err")]
         environment = dict(os.environ if env is None else env)
         arguments = (self.args, str(cwd or Path.cwd()), environment, [str(path) for path in self._streams])
-        self._process = _CONTEXT.Process(target=_become, args=arguments, daemon=True)
+        self._process = _CONTEXT.Process(target=_become, args=arguments)
         self._process.start()
+        _STARTED.add(self._process)
         self.pid = self._process.pid or 0
 
     @property
@@ -81,6 +93,7 @@ class Process:
             self._process.join()
             raise subprocess.TimeoutExpired(self.args, timeout, *self._written())
         written = self._written()
+        _STARTED.discard(self._process)
         self._folder.cleanup()
         return written
 
