@@ -141,7 +141,7 @@ class Denoising(Objective):
     def check_reconstruction(self, model: Model) -> None:
         """Refuse a network, which has no code, and a decoder that predicts noise, which gives no data."""
         if not model.has("decoder"):
-            raise NotApplicableError("it has no code", where="decode")
+            raise NotApplicableError("it is a network without latents", where="decode")
         quantity = self.prediction.quantity
         if quantity not in ("clean", "previous"):
             problem = f"its decoder predicts values of {quantity!r}, from which no data follow without the noisy data"

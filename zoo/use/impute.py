@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.errors import NotApplicableError
+from zoo.errors import NotApplicableError, why_not
 from zoo.evaluation.evaluate import SplitName
 from zoo.model import Model
 from zoo.preparation.described import geometry_of
@@ -80,9 +80,10 @@ def imputations(
         inputs: add ``input`` to images, with missing pixels at the lowest value, to be shown beside them.
     """
     model, data = source.model, source.data
-    if not model.has("encoder") or model.why_no_reconstruction() is not None:
+    reason = why_not(model.require_reconstruction)
+    if reason is not None:
         raise NotApplicableError(
-            f"the model cannot fill in values: {model.why_no_reconstruction() or 'it is a network without latents'}",
+            f"the model cannot fill in values: {reason}",
             where="impute",
             remedy="Use a model with an encoder and a decoder.",
         )

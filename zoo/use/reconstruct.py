@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.errors import NotApplicableError
+from zoo.errors import NotApplicableError, why_not
 from zoo.evaluation.evaluate import SplitName
 from zoo.model import Model
 from zoo.use.rows import Block, Rows, RowStream
@@ -55,7 +55,7 @@ def reconstructions(source: Source, seed: int = 0, *, inputs: bool = False) -> R
         inputs: add ``input`` to images, to be shown beside them.
     """
     model = source.model
-    reason = model.why_no_reconstruction() if model.has("encoder") else "it is a network without latents"
+    reason = why_not(model.require_reconstruction)
     if reason is not None:
         raise NotApplicableError(
             f"the model does not reconstruct data: {reason}",

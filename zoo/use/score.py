@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.errors import InputError, NotApplicableError
+from zoo.errors import InputError, NotApplicableError, why_not
 from zoo.evaluation.evaluate import SplitName
 from zoo.model import Inference, Model
 from zoo.posteriors import posterior_mean
@@ -87,7 +87,8 @@ def scores(
             "the model has no fitted prior", where="fitted", remedy="Fit one with `zoo.fit_prior`, or leave it out."
         )
     if fitted and not model.has_density:
-        raise InputError(f"{model.why_no_density()}, so its score has no p(z)", where="fitted", remedy="Leave it out.")
+        reason = why_not(model.require_density)
+        raise InputError(f"{reason}, so its score has no p(z)", where="fitted", remedy="Leave it out.")
     if by_value:
         quantities.append(_contribution(model))
 
@@ -121,7 +122,7 @@ def _quantities(model: Model) -> tuple[Quantity, ...]:
     Raises:
         NotApplicableError: nothing can.
     """
-    reason = model.why_no_reconstruction() if model.has("encoder") else "it is a network without latents"
+    reason = why_not(model.require_reconstruction)
     error = (SQUARED_ERROR,) if reason is None else ()
     if model.has_density:
         return (LOG_LIKELIHOOD, ELBO, RECONSTRUCTION, KL, *error)
@@ -142,7 +143,7 @@ def _terms(model: Model, inference: Inference, volume: Tensor) -> dict[str, Tens
     found: dict[str, Tensor] = {}
     x, mask = inference.x, inference.mask
     assert x is not None
-    if model.why_no_reconstruction() is None:
+    if why_not(model.require_reconstruction) is None:
         mean = inference.decode(posterior_mean(inference.posterior)).mean
         errors = (mean - x).square()
         if mask is not None:
