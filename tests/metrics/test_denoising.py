@@ -86,7 +86,8 @@ def test_other_data_have_a_loss_alone_and_other_models_have_none(data: Data):
 
 
 def test_what_needs_a_code_or_a_density_says_why_it_does_not_measure_a_denoiser(data: Data):
-    for metric, reason in (("elbo", "no posterior"), ("log_likelihood", "no posterior"), ("mse", "network without latents")):
+    reasons = {"elbo": "no posterior", "log_likelihood": "no posterior", "mse": "network without latents"}
+    for metric, reason in reasons.items():
         with pytest.raises(NotApplicableError, match=reason):
             zoo.evaluate(denoiser(), data.test, [metric])
     images = zoo.build("denoiser-conv-16d", data_shape=(1, 8, 8), objective={"steps": 5})
