@@ -13,6 +13,7 @@ from zoo.model import Model
 from zoo.nn.flows import EstimatedMoments
 from zoo.posteriors import posterior_mean
 from zoo.registry import find_component
+from zoo.regularisers.dip import mean_covariance
 from zoo.spec.options import wiring_of
 
 POSTERIORS = [
@@ -59,6 +60,26 @@ def test_extreme_features_give_finite_draws_densities_and_gradients(name: str, a
     assert x.grad.isfinite().all()
     gradients = [parameter.grad for parameter in model.posterior.parameters()]
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
+
+
+@pytest.mark.parametrize("name", [name for name in POSTERIORS if find_component("posterior", name).has_moments])
+def test_a_posterior_that_knows_its_moments_has_the_covariance_of_its_draws(name: str) -> None:
+    model = linear_gaussian.randomise(make(name))
+    q = model.encode(linear_gaussian.data(1))
+    with torch.no_grad():
+        expected = torch.cov(q.sample(torch.Size([20_000]))[:, 0].T)
+        torch.testing.assert_close(mean_covariance(q), expected, rtol=0.1, atol=0.05)
+    gradients = torch.autograd.grad(q.mean.sum(), list(model.posterior.parameters()), allow_unused=True)
+    assert any(gradient is not None for gradient in gradients)
+
+
+@pytest.mark.parametrize("name", [name for name in POSTERIORS if find_component("posterior", name).factorised])
+def test_a_factorised_posterior_has_the_density_of_each_latent(name: str) -> None:
+    model = linear_gaussian.randomise(make(name, latent_dim=3))
+    q, z = model.encode(linear_gaussian.data(4)), torch.randn(4, 3)
+    of_latents = q.base_dist.log_prob(z)
+    assert of_latents.shape == (4, 3)
+    torch.testing.assert_close(of_latents.sum(1), q.log_prob(z))
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
