@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,8 @@ class Estimator(TransformerMixin, BaseEstimator):
             ``none``.
         data_shape: shape that a row is folded into, such as ``(1, 8, 8)`` for images; None: rows are vectors.
         fields: further fields of the model, such as ``{"likelihood": "student_t"}``.
+        missing: what NaN means: ``refuse`` it, or ``keep`` it as a missing value, which the likelihood leaves out and,
+            if there are any in ``fit``, the encoder is shown. ``impute`` takes NaN in any case.
         num_samples: importance-weighted draws for each row in ``score_samples`` and ``impute``.
         random_state: seed or generator of initial weights, order, noise and draws.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``; training takes place there, the rest on the CPU.
@@ -89,6 +91,7 @@ class Estimator(TransformerMixin, BaseEstimator):
         scale: str = "auto",
         data_shape: tuple[int, ...] | None = None,
         fields: Mapping[str, Any] | None = None,
+        missing: str = "refuse",
         num_samples: int = 100,
         random_state: Any = None,
         device: str = "auto",
@@ -97,11 +100,13 @@ class Estimator(TransformerMixin, BaseEstimator):
         self.model, self.latent_dim, self.fields = model, latent_dim, fields
         self.epochs, self.batch_size, self.learning_rate = epochs, batch_size, learning_rate
         self.validation, self.scale, self.data_shape = validation, scale, data_shape
-        self.num_samples, self.random_state = num_samples, random_state
+        self.missing, self.num_samples, self.random_state = missing, num_samples, random_state
         self.device, self.verbose = device, verbose
 
     def fit(self, X: Any, y: Any = None) -> Estimator:
         """Train the model on rows (n_samples, n_features); ``y`` is ignored."""
+        if self.missing not in ("refuse", "keep"):
+            raise InputError(f"expected 'refuse' or 'keep', got {self.missing!r}", where="missing")
         rows = self._validated(X, reset=True, ensure_min_samples=2)
         seed = _seed_of(self.random_state)
         fields = {**(self.fields or {}), **({} if self.latent_dim is None else {"latent_dim": self.latent_dim})}
@@ -130,8 +135,9 @@ class Estimator(TransformerMixin, BaseEstimator):
     @torch.no_grad()
     def transform(self, X: Any) -> Array:
         """Return the means of the latents of rows, (n_samples, latent_dim), float32."""
-        x = self._prepared(X)
-        means = [posterior_mean(self.model_.encode(part)).flatten(1) for part in x.split(_AT_ONCE)]
+        means = []
+        for x, observed in self._prepared(X, _AT_ONCE):
+            means.append(posterior_mean(self.model_.encode(x, mask=observed)).flatten(1))
         latents: Array = torch.cat(means).numpy()
         return latents
 
@@ -153,8 +159,7 @@ class Estimator(TransformerMixin, BaseEstimator):
         Each row is weighed with the same noise, so that its value does not depend on the other rows; rows are therefore
         weighed one by one. Of standardised data it is the density of the standardised values.
         """
-        x = self._prepared(X)
-        scores = torch.cat([self._drawn(self._log_likelihood, row) for row in x.split(1)])
+        scores = torch.cat([self._drawn(self._log_likelihood, *row) for row in self._prepared(X, 1)])
         values: Array = scores.double().numpy()
         return values
 
@@ -176,14 +181,9 @@ class Estimator(TransformerMixin, BaseEstimator):
     def impute(self, X: Any) -> Array:
         """Return rows in which missing values (NaN) are replaced by their estimated means given the observed ones."""
         check_is_fitted(self)
-        rows = self._validated(X, reset=False, ensure_all_finite="allow-nan")
-        missing = np.isnan(rows)
-        # What stands in place of a missing value does not matter, as long as it can be prepared.
-        filler = self._raw(torch.zeros(1, *self.model_.data_shape))
-        x = self.model_.preprocess(self._folded(np.where(missing, filler, rows)))
-        observed = torch.from_numpy(~missing).reshape(x.shape)
-        filled = [self._drawn(self._imputed, *pair) for pair in zip(x.split(1), observed.split(1), strict=True)]
-        return np.where(missing, self._raw(torch.cat(filled)), rows)
+        filled = [self._drawn(self._imputed, *row) for row in self._prepared(X, 1, missing="keep")]
+        rows = self._validated(X, reset=False, missing="keep")
+        return np.where(np.isnan(rows), self._raw(torch.cat(filled)), rows)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of the latents, ``z0``, ``z1``, …; ``input_features`` is ignored."""
@@ -194,6 +194,7 @@ class Estimator(TransformerMixin, BaseEstimator):
         """Return what scikit-learn asks of an estimator: latents are float32 whatever the rows are."""
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
+        tags.input_tags.allow_nan = self.missing == "keep"
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
@@ -215,8 +216,9 @@ class Estimator(TransformerMixin, BaseEstimator):
             load_weights(model, read_tensors(saved["weights"]), "the pickled estimator")
             self.model_ = model.eval()
 
-    def _validated(self, X: Any, *, reset: bool, **checks: Any) -> Array:
-        rows: Array = validate_data(self, X, reset=reset, dtype="numeric", **checks)
+    def _validated(self, X: Any, *, reset: bool, missing: str | None = None, **checks: Any) -> Array:
+        finite = "allow-nan" if (missing or self.missing) == "keep" else True
+        rows: Array = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite=finite, **checks)
         return rows
 
     def _folded(self, rows: Array) -> Array:
@@ -230,21 +232,30 @@ class Estimator(TransformerMixin, BaseEstimator):
             )
         return rows.reshape(len(rows), *shape)
 
-    def _prepared(self, X: Any) -> Tensor:
+    def _prepared(self, X: Any, at_once: int, missing: str | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Yield prepared rows, and which of their values were observed; None where all were."""
         check_is_fitted(self)
-        return self.model_.preprocess(self._folded(self._validated(X, reset=False)))
+        rows = self._validated(X, reset=False, missing=missing)
+        gaps = np.isnan(rows)
+        if gaps.any():
+            # What stands in place of a missing value does not matter, as long as it can be prepared.
+            rows = np.where(gaps, self._raw(torch.zeros(1, *self.model_.data_shape)), rows)
+        x = self.model_.preprocess(self._folded(rows))
+        observed = torch.from_numpy(self._folded(~gaps)).reshape(x.shape)
+        for part, seen in zip(x.split(at_once), observed.split(at_once), strict=True):
+            yield part, None if bool(seen.all()) else seen
 
     def _raw(self, x: Tensor) -> Array:
         values: Array = self.model_.postprocess(x, "array")
         return values.reshape(len(values), -1)
 
-    def _log_likelihood(self, row: Tensor) -> Tensor:
-        return self.model_.log_likelihood(row, num_samples=self.num_samples)
+    def _log_likelihood(self, row: Tensor, observed: Tensor | None) -> Tensor:
+        return self.model_.log_likelihood(row, mask=observed, num_samples=self.num_samples)
 
-    def _imputed(self, row: Tensor, observed: Tensor) -> Tensor:
-        return self.model_.impute(row, observed, num_samples=self.num_samples)
+    def _imputed(self, row: Tensor, observed: Tensor | None) -> Tensor:
+        return row if observed is None else self.model_.impute(row, observed, num_samples=self.num_samples)
 
-    def _drawn(self, compute: Callable[..., Tensor], *arguments: Tensor) -> Tensor:
+    def _drawn(self, compute: Callable[..., Tensor], *arguments: Tensor | None) -> Tensor:
         """Compute with the same noise each time."""
         with seeded(self._seed_of_draws):
             return compute(*arguments)
