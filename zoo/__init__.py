@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zoo.model import Model
     from zoo.registry import list_components, register
     from zoo.registry.catalogue import list_models, list_pretrained, list_recipes
+    from zoo.report.inline import explore
     from zoo.runs.estimator import Estimator
     from zoo.runs.fit import fit
     from zoo.runs.fit_prior import fit_prior
@@ -42,6 +43,7 @@ _HOMES = {
     "build": "zoo.hub.locate",
     "embed": "zoo.use.embed",
     "evaluate": "zoo.evaluation.evaluate",
+    "explore": "zoo.report.inline",
     "fit": "zoo.runs.fit",
     "fit_prior": "zoo.runs.fit_prior",
     "impute": "zoo.use.impute",
@@ -72,6 +74,7 @@ __all__ = [
     "build",
     "embed",
     "evaluate",
+    "explore",
     "fit",
     "fit_prior",
     "impute",

@@ -36,3 +36,10 @@ class DataInfo:
     missing: bool = False
     scaling: Scaling = field(default=Scaling(), compare=False)
     description: DataDescription | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        """Return one line: the name, shape, range and classes."""
+        bounds = "" if self.data_range is None else f" in [{self.data_range[0]:g}, {self.data_range[1]:g}]"
+        classes = f", {len(self.class_names)} classes" if self.class_names else ""
+        missing = ", some values missing" if self.missing else ""
+        return f"DataInfo({self.name}: examples of shape {self.data_shape}{bounds}{classes}{missing})"

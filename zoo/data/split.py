@@ -73,6 +73,12 @@ class Split:
     def __len__(self) -> int:
         return len(self._store.positions)
 
+    def __repr__(self) -> str:
+        """Return one line: how many examples of which shape, and whether they have labels."""
+        labels = "" if self.labels is None else f", labels of {len(self.info.class_names) or 'unnamed'} classes"
+        place = "" if self.in_memory else ", read on demand"
+        return f"Split({len(self):,} examples of shape {self.info.data_shape} of {self.info.name}{labels}{place})"
+
     def __getitem__(self, index: int) -> Tensor | tuple[Tensor, int]:
         """Return one prepared example (*data_shape), with its class number if there are labels.
 
@@ -284,3 +290,10 @@ class Data:
     train: Split
     validation: Split | None
     test: Split | None
+
+    def __repr__(self) -> str:
+        """Return one line: how many examples each split has, and of which shape."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        counts = ", ".join(f"{len(split):,} {name}" for name, split in splits.items() if split is not None)
+        classes = f", {len(self.info.class_names)} classes" if self.info.class_names else ""
+        return f"Data({self.info.name}: {counts} examples of shape {self.info.data_shape}{classes})"

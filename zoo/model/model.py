@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
 import warnings
@@ -32,6 +33,7 @@ from zoo.spec.data_description import DataDescription
 from zoo.spec.model import ModelSpec
 from zoo.spec.options import wiring_of
 from zoo.utils.precision import at_least_float32
+from zoo.utils.seeds import seeded
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -122,6 +124,22 @@ class Model(nn.Module):
 
     def _weight_dtype(self) -> torch.dtype:
         return next((parameter.dtype for parameter in self.parameters()), torch.float32)
+
+    def __repr__(self) -> str:
+        """Return one line: the name, the parts and the sizes. ``model.encoder`` and the other parts list layers."""
+        spec = self.spec
+        parts = " → ".join(
+            getattr(spec, role).name for role in ("encoder", "posterior", "decoder", "network") if self.has(role)
+        )
+        likelihood = f", {spec.likelihood.name}" if spec.likelihood is not None and self.has("likelihood") else ""
+        name = f"{spec.preset}: {spec.objective.name}" if spec.preset else spec.objective.name
+        sizes = [
+            f"data {self.data_shape}",
+            *([f"{self.latent_dim:,} latent{'s' if self.latent_dim != 1 else ''}"] if self.latent_dim else []),
+            *([f"{self.classes} classes"] if self.classes else []),
+            f"{sum(parameter.numel() for parameter in self.parameters()):,} parameters",
+        ]
+        return f"Model({name}; {parts}{likelihood}; {', '.join(sizes)})"
 
     # What there is.
 
@@ -439,12 +457,16 @@ class Model(nn.Module):
         return inference.decode(posterior_mean(inference.posterior)).mean
 
     @torch.no_grad()
-    def sample(self, n: int, labels: Tensor | None = None, *, noise: bool = False, **options: Any) -> Tensor:
+    def sample(
+        self, n: int, labels: Tensor | None = None, *, noise: bool = False, seed: int | None = None, **options: Any
+    ) -> Tensor:
         """Draw n examples, (n, *data_shape), without tracking gradients.
 
         Args:
             labels: (n,) class numbers, for a conditional model.
             noise: return draws of p(x|z) rather than its mean.
+            seed: of the draws; the same seed gives the same examples, and torch's generators are left as they were.
+                None: what torch's generators draw next.
             options: further options of the objective's ``sample``, such as ``steps`` of a denoiser, or ``fitted``.
 
         Raises:
@@ -458,7 +480,8 @@ class Model(nn.Module):
                 raise InputError(problem, where=f"sample.{name}", remedy=remedy)
         if labels is not None:
             self._warn_of_untrained(labels)
-        return self.objective.sample(self, n, labels, noise=noise, **options)
+        with contextlib.nullcontext() if seed is None else seeded(seed):
+            return self.objective.sample(self, n, labels, noise=noise, **options)
 
     def _warn_of_untrained(self, labels: Tensor) -> None:
         """Warn if classes are sampled of which the training data held no example."""

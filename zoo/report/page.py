@@ -110,6 +110,11 @@ def _explorer(context: EvaluationContext, budget: int, seed: int) -> str:
             '<section aria-labelledby="explore"><h2 id="explore">Latent space</h2>'
             f'<p class="note">The latent space of this model cannot be explored here: {escape(reason)}.</p></section>'
         )
+    return explorer_section(context, budget, seed)
+
+
+def explorer_section(context: EvaluationContext, budget: int, seed: int) -> str:
+    """Return the section of a page that holds the explorer and its data, of so many characters for images."""
     from importlib import resources
 
     template = resources.files("zoo.report").joinpath("assets", "explorer.html").read_text(encoding="utf-8")

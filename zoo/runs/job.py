@@ -22,6 +22,7 @@ from zoo.errors import RunError
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split, record
 from zoo.model import Model
 from zoo.report.gallery import draw_figures
+from zoo.report.inline import run_card
 from zoo.runs.card import write_card
 from zoo.runs.changes import check_changes, notes_on_changes, record_changes
 from zoo.runs.directory import RECIPE, RunDirectory
@@ -66,6 +67,20 @@ class Run:
     evaluation: dict[str, Any]
     figures: list[Path]
     rank: int = 0
+
+    def __repr__(self) -> str:
+        """Return one line: where the run is, how long it was, and the numbers that were measured first."""
+        metrics = ", ".join(f"{key} {value:.4g}" for key, value in self._numbers()[:3])
+        epochs = f"{len(self.metrics)} epoch{'s' if len(self.metrics) != 1 else ''}"
+        return f"Run({str(self.path)!r}: {epochs}{', ' if metrics else ''}{metrics})"
+
+    def _repr_html_(self) -> str:
+        """Return a card with the metrics and figures, which notebooks show."""
+        return run_card(self.path, self.recipe, self.model, self.metrics, self.evaluation, self.figures)
+
+    def _numbers(self) -> list[tuple[str, float]]:
+        metrics = self.evaluation.get("metrics", {})
+        return [(key, value) for key, value in metrics.items() if isinstance(value, (int, float))]
 
 
 def train(
