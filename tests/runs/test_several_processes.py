@@ -221,6 +221,54 @@ def test_adversaries_callbacks_and_the_fit_of_a_prior_are_as_in_one_process(tmp_
         assert together[name].sub(tensor).abs().max() < 1e-3, name
 
 
+UNUSED = """
+import sys, torch, zoo
+from torch import nn
+from zoo.encoders.mlp import MLPEncoder
+
+
+@zoo.register("encoder", "with_a_rest")
+class WithARest(MLPEncoder):
+    def __init__(self, *, data_shape: tuple[int, ...], condition_dim: int, widths: list[int] = [16]):
+        super().__init__(data_shape=data_shape, condition_dim=condition_dim, widths=widths)
+        self.never, self.sometimes = nn.Linear(3, 3), nn.Parameter(torch.zeros(()))
+        self.normal = nn.BatchNorm1d(widths[-1], track_running_stats=True)
+        self.calls = 0
+
+    def forward(self, x, condition=None):
+        features = super().forward(x, condition)
+        self.calls += self.training
+        if self.training and self.calls % 2:
+            features = features + self.sometimes
+        return self.normal(features) if sys.argv[2] == "normal" else features
+
+
+model = {"preset": "ae-mlp-2d", "encoder": {"name": "with_a_rest"}, "decoder": {"widths": [16]}}
+train = {"epochs": 3, "batch_size": 64, "precision": "fp32", "device": "cpu", "optimizer": {"name": "adamw"}}
+recipe = {"name": "unused", "model": model, "data": {"name": "digits", "subset": 130}, "train": train,
+          "evaluate": {"metrics": [], "figures": []}}
+run = zoo.train(recipe, out=sys.argv[1])
+assert run.model.encoder.sometimes != 0
+zoo.save(run.model, f"{sys.argv[1]}-{run.rank}")
+"""
+
+
+@pytest.mark.parametrize("norm", ["none", "normal"])
+def test_parameters_that_are_unused_or_used_in_some_steps_train_as_in_one_process(norm: str, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(UNUSED, encoding="utf-8")
+    for count in (1, 2):
+        arguments = [tmp_path / "script.py", tmp_path / f"run-{count}", norm]
+        status, _, err = finish(launch(count, *arguments, module=False))
+        assert status == 0, err
+    names = ("run-1-0", "run-2-0", "run-2-1")
+    alone, first, second = (load_file(tmp_path / name / "model.safetensors") for name in names)
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]) or "running" in name, name
+        if norm == "none":  # statistics of a batch are those of a process's share
+            assert tensor.sub(alone[name]).abs().max() < 1e-3, name
+    assert first["encoder.never.weight"].equal(alone["encoder.never.weight"]), "weights without a gradient moved"
+
+
 PRESETS = """
 import math, sys, zoo
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from zoo.errors import RecipeError, TrainingError, unknown_name
 from zoo.spec.training import ScheduleSpec, TrainSpec, TurnSpec
 from zoo.training.fused import FusedSteps
 from zoo.training.optimizers import check_optimizer, make_optimizer, parameter_groups
+from zoo.training.replicas import Replicas
 from zoo.training.schedules import learning_rate_factor
 from zoo.training.trainable import Trainable
 from zoo.utils.distributed import ProcessGroup
@@ -50,8 +49,8 @@ class Turn:
         self.name, self.steps, self.every = name, spec.steps, spec.every
         self._spec, self._schedule = spec, schedule
         self._parameters = [*parameters.values()]
-        self._replica = module if group.count == 1 else _replica(module, group)
-        self._compiled: Any = torch.compile(self._replica) if step == "compiled" else self._replica
+        self._module, self._replicas = module, Replicas(module, parameters, group)
+        self._compiled: Any = torch.compile(module) if step == "compiled" else module
         self.optimizer = make_optimizer(
             spec.optimizer,
             parameter_groups(parameters, options or {}, spec.optimizer),
@@ -89,8 +88,9 @@ class Turn:
         Raises:
             TrainingError: the module cannot be compiled.
         """
+        self._replicas.copy_buffers()
         try:
-            return self._compiled(*inputs) if whole else self._replica(*inputs)
+            return self._compiled(*inputs) if whole else self._module(*inputs)
         except Exception as error:
             # Importing the compiler's own errors would take a second of everybody's time.
             if not type(error).__module__.partition(".")[2].startswith(("_dynamo", "_inductor")):
@@ -107,6 +107,7 @@ class Turn:
         for parameter in self._parameters:
             parameter.grad = None
         loss.backward()  # type: ignore[no-untyped-call]
+        self._replicas.average_gradients()
         if self._spec.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._parameters, self._spec.clip_norm)
         self._update()
@@ -150,19 +151,8 @@ def make_turns(
                 where=f"train.turns.{key}",
                 remedy="Let some parameter require gradients, or make the module no `Adversary`.",
             )
-        # Which gradients several processes average is fixed when a turn is made.
-        with _required(parameters.values()):
-            turns.append(Turn(key, adversary, parameters, turn_spec, schedule, group, step=spec.step))
+        turns.append(Turn(key, adversary, parameters, turn_spec, schedule, group, step=spec.step))
     return turns
-
-
-@contextlib.contextmanager
-def _required(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
-    for parameter in parameters:
-        parameter.requires_grad = True
-    yield
-    for parameter in parameters:
-        parameter.requires_grad = False
 
 
 def complete_training(spec: TrainSpec, model: Trainable, where: str = "train") -> TrainSpec:
@@ -197,8 +187,3 @@ def complete_turns(spec: TrainSpec, model: Trainable, where: str = "train") -> d
                 remedy=remedy if adversaries else "The model has no adversary: leave `turns` out.",
             )
     return {key: spec.turns.get(key, TurnSpec()) for key in adversaries}
-
-
-def _replica(module: nn.Module, group: ProcessGroup) -> nn.Module:
-    """Return a module that averages the gradients of those parameters that require them over the processes."""
-    return DistributedDataParallel(module, device_ids=[group.device] if group.device.type == "cuda" else None)
