@@ -245,7 +245,7 @@ class WithARest(MLPEncoder):
 
 model = {"preset": "ae-mlp-2d", "encoder": {"name": "with_a_rest"}, "decoder": {"widths": [16]}}
 train = {"epochs": 3, "batch_size": 64, "precision": "fp32", "device": "cpu", "optimizer": {"name": "adamw"}}
-recipe = {"name": "unused", "model": model, "data": {"name": "digits", "subset": 130}, "train": train,
+recipe = {"name": "unused", "model": model, "data": {"name": "digits", "subset": 132}, "train": train,
           "evaluate": {"metrics": [], "figures": []}}
 run = zoo.train(recipe, out=sys.argv[1])
 assert run.model.encoder.sometimes != 0
