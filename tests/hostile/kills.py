@@ -131,11 +131,12 @@ def main() -> None:
         else:
             for number in range(options.first, changes + 1, options.every):
                 cases.append((f"change {number}", lambda folder, number=number: killed_at(folder, number)))
-        wrong = 0
+        done = wrong = 0
         for case, problem in failures(cases, root / "whole", root):
             wrong += bool(problem)
-            if problem:
-                sys.stdout.write(f"{case}: {problem}\n")
+            done += 1
+            if problem or done % 50 == 0:
+                sys.stdout.write(f"{case}: {problem or 'the same bytes'}\n")
                 sys.stdout.flush()
         sys.stdout.write(f"{len(cases) - wrong} of {len(cases)} killed runs ended with the same bytes\n")
     sys.exit(bool(wrong))

@@ -102,8 +102,10 @@ def finish(status: int) -> int:
                 stream.flush()
         except (OSError, ValueError) as error:
             _abandon(stream)
-            status = status or FAILED
-            if stream is sys.stdout and isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            is_first, status = status == 0, status or FAILED  # one message is enough
+            if not is_first or stream is not sys.stdout:
+                continue
+            if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
                 error.filename = "standard output"
                 report_failure(error)
     return status

@@ -134,12 +134,13 @@ class RunDirectory:
 
         Raises:
             RunError: another process does.
+            OSError: the directory cannot be made; the error names it.
         """
         lock = self.path / _LOCK
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(f"cannot be made: {error.strerror}", where=str(self.path)) from error
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
         check_replaceable(lock)
         try:
             with FileLock(lock, timeout=0):

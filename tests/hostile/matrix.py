@@ -1,0 +1,229 @@
+"""Every command on a full disk, without permission, on a read-only file system, and with closed or full streams.
+
+The commands and their parameters are taken from the command line itself, so a new command is tested by being there:
+``python -m tests.hostile.matrix`` tries a full disk at every change that a command makes, ``--most 4`` at four of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+import zoo
+from tests.hostile.changes import GROWING, Changes, React, fail_from, forked
+from tests.hostile.conftest import QUICK
+from zoo.cli import cli, main
+
+SETTINGS = [word for setting in QUICK for word in ("--set", setting)]
+ARGUMENTS: dict[str, list[str]] = {
+    "model": ["run"],
+    "models": ["run", "vae-mlp-2d.digits"],
+    "recipe": ["digits", *SETTINGS],
+    "repo": ["ada/digits"],
+    "prior": ["mixture"],
+    "name": ["vae-mlp-2d"],
+    "figures": ["loss"],
+}
+"""What is passed for an argument of this name."""
+OPTIONS: dict[str, list[str]] = {
+    "metrics": ["--metric", "mse"],
+    "count": ["--count", "4"],
+    "dry_run": ["--dry-run"],
+    "quiet": ["--quiet"],
+}
+"""What is passed where a command has an option of this name; a required option must be here."""
+SUFFIXES = {"sample": ".npy", "report": ".html", "evaluate": ".json", "train": "", "plot": "", "compare": ""}
+"""What ``--out`` ends in; of all others in .csv, or in what `--out` of a model has."""
+NEED_A_SERVER = {"pull"}
+"""`tests/hub` has their faults."""
+
+
+class Ended(NamedTuple):
+    """How a command ended, and the files that there are then, by path."""
+
+    status: int
+    out: str
+    err: str
+    files: dict[str, bytes]
+
+
+def commands() -> list[str]:
+    """Return the names of all commands."""
+    return [name for name in cli.list_commands(click.Context(cli)) if name not in NEED_A_SERVER]
+
+
+def words_of(name: str) -> list[str]:
+    """Return a command that succeeds, and writes if the command can."""
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    words = [name]
+    for parameter in command.params:
+        key = str(parameter.name)
+        if isinstance(parameter, click.Argument):
+            words += ARGUMENTS[key] if parameter.required or key == "figures" else []
+        elif key == "out":
+            words += ["--out", f"out{SUFFIXES.get(name, '' if name == 'fit-prior' else '.csv')}"]
+        elif key in OPTIONS:
+            words += OPTIONS[key]
+        elif parameter.required:
+            raise KeyError(f"{name}: add what the option {parameter.opts[0]} takes to OPTIONS in {__file__}")
+    return words
+
+
+def tried(name: str, start: Path, react: React | None = None, streams: Callable[[], object] | None = None) -> Ended:
+    """Give a command in a copy of a folder, in a forked process."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(shutil.copytree(start, Path(temporary) / "work"))
+        out, err = Path(temporary) / "out", Path(temporary) / "err"
+
+        def work() -> None:
+            os.chdir(folder)
+            os.dup2(os.open(out, os.O_WRONLY | os.O_CREAT, 0o600), 1)
+            os.dup2(os.open(err, os.O_WRONLY | os.O_CREAT, 0o600), 2)
+            if streams is not None:
+                streams()
+            if react is not None:
+                Changes(folder, react).install()
+            sys.argv = ["zoo-cli", *words_of(name)]
+            main()
+
+        status = forked(work)
+        return Ended(status, out.read_text(), err.read_text(), contents(folder))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder but locks, and empty content for directories and what is no file."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
+        for path in sorted(folder.rglob("*"))
+        if path.name != "lock"
+    }
+
+
+def growing(name: str, start: Path) -> list[int]:
+    """Return the numbers of the changes of a command that need room on the disk."""
+    with tempfile.TemporaryDirectory() as temporary:
+        note = Path(temporary) / "numbers"
+
+        def react(number: int, kind: str, path: str) -> None:
+            if kind in GROWING:
+                with note.open("a") as file:
+                    file.write(f"{number}\n")
+
+        note.touch()
+        tried(name, start, react)
+        return [int(line) for line in note.read_text().split()]
+
+
+def wrong(ended: Ended, good: Ended, start: dict[str, bytes], *, must_fail: bool) -> str:
+    """Say what is wrong with the end of a command that could not write; empty if nothing is."""
+    if "Traceback" in ended.err or "Exception ignored" in ended.err:
+        return f"a traceback: {ended.err}"
+    if ended.status not in ((1,) if must_fail else (0, 1)):
+        return f"exit status {ended.status}: {ended.err}"
+    if must_fail and (ended.err.count("Error: ") != 1 or len(ended.err.split("Error: ")[1].splitlines()) > 4):
+        return f"not one message: {ended.err!r}"
+    for path, content in start.items():
+        if ended.files.get(path) not in (content, good.files.get(path)):
+            return f"{path} is neither as before nor as it would be afterwards"
+    left = [path for path in ended.files if path.endswith(".partial")]
+    return f"left behind: {left[0]}" if left else ""
+
+
+def no_room(name: str, start: Path, most: int) -> Iterator[tuple[str, str]]:
+    """Yield each case in which a command cannot write, and what is wrong with its end."""
+    before, good = contents(start), tried(name, start)
+    if good.status != 0:
+        yield "undisturbed", f"{words_of(name)} ended with {good.status}: {good.err}"
+        return
+    numbers = growing(name, start)
+    step = max(1, -(-len(numbers) // most)) if most else 1
+    for number in numbers[::step]:
+        ended = tried(name, start, fail_from(number, errno.ENOSPC))
+        yield f"a full disk at change {number}", wrong(ended, good, before, must_fail=True)
+    if numbers:
+        kinds = GROWING - {"write", "middle of a write"} | {"os.rename", "os.remove", "os.rmdir", "os.chmod"}
+        for code, what in ((errno.EACCES, "no permission"), (errno.EROFS, "a read-only file system")):
+            ended = tried(name, start, fail_from(1, code, kinds))
+            yield what, wrong(ended, good, before, must_fail=True)
+            changed = ended.files != before
+            yield f"{what}: nothing changes", "files differ" if changed else ""
+
+
+def bad_streams(name: str, start: Path) -> Iterator[tuple[str, str]]:
+    """Yield each case of streams that are closed or full, and what is wrong with the end of the command."""
+    before, good = contents(start), tried(name, start)
+
+    def closed(*numbers: int) -> Callable[[], None]:
+        def close() -> None:
+            for number in numbers:
+                os.close(number)
+                setattr(sys, ("stdin", "stdout", "stderr")[number], None)  # as Python has them when it starts so
+
+        return close
+
+    def full(number: int) -> Callable[[], object]:
+        return lambda: os.dup2(os.open("/dev/full", os.O_WRONLY), number)
+
+    for what, streams in {
+        "no standard input": closed(0),
+        "no standard output": closed(1),
+        "no standard error": closed(2),
+        "no streams": closed(0, 1, 2),
+        "a full standard error": full(2),
+    }.items():
+        ended = tried(name, start, streams=streams)
+        problem = wrong(ended, good, before, must_fail=False)
+        failed = ended.status != 0 and not (what == "a full standard error" and good.err)
+        yield what, problem or (f"exit status {ended.status}" if failed else "")
+    ended = tried(name, start, streams=full(1))
+    yield "a full standard output", wrong(ended, good, before, must_fail=bool(good.out))
+
+
+def started(root: Path) -> Path:
+    """Return a folder with a finished run, in which commands are given; what is loaded meanwhile stays loaded."""
+    os.environ.setdefault("XDG_CACHE_HOME", str(root / "cache"))
+    os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
+    (root / "start").mkdir()
+    zoo.train("digits", out=root / "start" / "run", overrides=QUICK)
+    return root / "start"
+
+
+def failures(names: list[str], most: int) -> Iterator[str]:
+    """Yield a line for each case that ends wrongly, and one for each command with the number of its cases."""
+    with tempfile.TemporaryDirectory() as temporary:
+        start = started(Path(temporary))
+        for name in names:
+            cases = [*no_room(name, start, most), *bad_streams(name, start)]
+            for what, problem in cases:
+                if problem:
+                    yield f"{name}, {what}: {problem}"
+            right = sum(not problem for _, problem in cases)
+            yield f"{name}: {right} of {len(cases)} cases end in one message, with the files of before whole"
+
+
+def run() -> None:
+    """Try all commands; exit with 1 if any ends wrongly."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--most", type=int, default=0, help="try a full disk at so many changes at most; 0: at all")
+    parser.add_argument("command", nargs="*", help="[default: all]")
+    options = parser.parse_args()
+    bad = False
+    for line in failures(options.command or commands(), options.most):
+        bad = bad or "cases end in" not in line
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    sys.exit(bad)
+
+
+if __name__ == "__main__":
+    run()

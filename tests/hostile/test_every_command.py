@@ -1,0 +1,24 @@
+"""Every command, as the command line lists them, where it cannot write: one message, and the files of before whole."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.hostile.matrix import NEED_A_SERVER, commands
+from tests.processes import run
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at files as Linux names them")
+@pytest.mark.parametrize("command", commands())
+def test_a_command_that_cannot_write_ends_in_one_message(command: str) -> None:
+    """A full disk at two changes; at all of them by hand: ``python -m tests.hostile.matrix``."""
+    done = run("-m", "tests.hostile.matrix", "--most", "2", command, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_command_is_left_out_but_those_that_need_a_server() -> None:
+    from zoo.cli import cli
+
+    assert set(commands()) | NEED_A_SERVER == set(cli.list_commands(None))  # type: ignore[arg-type]
