@@ -131,10 +131,9 @@ def main() -> None:
         else:
             for number in range(options.first, changes + 1, options.every):
                 cases.append((f"change {number}", lambda folder, number=number: killed_at(folder, number)))
-        done = wrong = 0
-        for case, problem in failures(cases, root / "whole", root):
+        wrong = 0
+        for done, (case, problem) in enumerate(failures(cases, root / "whole", root), start=1):
             wrong += bool(problem)
-            done += 1
             if problem or done % 50 == 0:
                 sys.stdout.write(f"{case}: {problem or 'the same bytes'}\n")
                 sys.stdout.flush()
