@@ -13,7 +13,8 @@ from typing import TextIO
 import click
 
 from zoo.cli._failures import finish, report_failure, say
-from zoo.errors import UnusableModelWarning, ZooWarning
+from zoo.cli._options import IMPORT
+from zoo.errors import UnusableModelWarning, ZooWarning, nearest
 from zoo.version import __version__
 
 
@@ -31,7 +32,30 @@ class _Commands(click.Group):
         if _is_further_process() and not getattr(module, "IN_EVERY_PROCESS", False):
             sys.exit(0)  # the first process does the work, once
         command: click.Command = module.command
+        if not any(parameter.name == "imports" for parameter in command.params):
+            command.params.append(IMPORT)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the command that was probably meant in place of one that there is not."""
+        known = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in known:
+            hint = nearest(args[0], known)
+            raise click.UsageError(f"No such command {args[0]!r}. {hint}Commands: {', '.join(known)}.", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command does, whole."""
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+_WHOLE = 10_000
+"""Letters of a short help that is not cut."""
 
 
 def _is_further_process() -> bool:
@@ -39,7 +63,7 @@ def _is_further_process() -> bool:
     return os.environ.get("RANK", "0") != "0" and os.environ.get("WORLD_SIZE", "1") != "1"
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="zoo-cli")
 def cli() -> None:
     """Train, evaluate and draw latent-variable models from YAML recipes.

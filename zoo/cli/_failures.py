@@ -10,6 +10,7 @@ import sys
 
 import click
 
+from zoo.cli._fields import field_for
 from zoo.errors import OtherProcessError, ZooError, ZooWarning, cut, printable
 
 FAILED, BAD_INPUT = 1, 2
@@ -56,7 +57,8 @@ def failure(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, click.ClickException):
         shown = io.StringIO()
         error.show(shown)
-        return shown.getvalue().rstrip(), error.exit_code
+        hint = field_for(error) if isinstance(error, click.NoSuchOption) else ""
+        return f"{shown.getvalue().rstrip()}{hint}", error.exit_code
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
         return "Stopped.", FAILED
     if isinstance(error, BrokenPipeError):

@@ -17,3 +17,22 @@ SEED = click.option(
 )
 COUNT = click.IntRange(1, 2**31 - 1)
 """A number of things that are made one by one."""
+
+
+def _import(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> None:
+    from zoo.registry.imports import import_script
+
+    for name in names:
+        import_script(name)
+
+
+IMPORT = click.Option(
+    ["--import", "imports"],
+    multiple=True,
+    metavar="FILE_OR_MODULE",
+    is_eager=True,  # what is imported may be named by the other options
+    expose_value=False,
+    callback=_import,
+    help="Import a Python file or module with components of your own first; repeatable.",
+)
+"""An option that every command has."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 from typing import Any
 
 import click
+
+from zoo.cli import _further as further
 
 
 @click.command(epilog="Example: zoo-cli list posterior · zoo-cli list model 'vae-*'")
@@ -16,7 +19,9 @@ import click
 def command(kind: str | None, pattern: str, author: str | None, as_json: bool) -> None:
     """List components, presets (model), recipes and pretrained models, by KIND and by shell PATTERN.
 
-    `zoo-cli list hub` asks the Hugging Face Hub for models of this package.
+    A pattern alone, `zoo-cli list 'vae*'`, looks in all kinds. Beside the components there are the kinds optimizer,
+    schedule, tracker, and field, the fields of a recipe. `zoo-cli list hub` asks the Hugging Face Hub for models of
+    this package.
     """
     from zoo.errors import ComponentError, unknown_name
     from zoo.registry import KINDS, list_components
@@ -25,12 +30,18 @@ def command(kind: str | None, pattern: str, author: str | None, as_json: bool) -
     shelves: dict[str, Any] = {"model": list_models, "pretrained": list_pretrained, "recipe": list_recipes}
     # Plurals are what one types: `zoo-cli list recipes`.
     singular = kind.removesuffix("s") if kind and kind not in KINDS else kind
+    if singular in further.KINDS:
+        _list_further(str(singular), pattern, as_json)
+        return
+    if kind is not None and any(letter in kind for letter in "*?["):
+        pattern = kind
+        kind = singular = None
     if kind == "hub":
         _list_hub(pattern, author, as_json)
         return
     if singular is not None and singular not in {*KINDS, *shelves}:
-        problem, remedy = unknown_name("kind", str(kind), [*KINDS, *shelves, "hub"])
-        raise ComponentError(problem, remedy=remedy)
+        problem, remedy = unknown_name("kind", str(kind), [*KINDS, *shelves, *further.KINDS, "hub"])
+        raise ComponentError(problem, remedy=f"{remedy} A pattern looks in all kinds: zoo-cli list '{kind}*'")
     wanted = [singular] if singular else [*shelves, *KINDS]
     found = {name: shelves[name](pattern) if name in shelves else list_components(name, pattern) for name in wanted}
     if as_json:
@@ -38,12 +49,26 @@ def command(kind: str | None, pattern: str, author: str | None, as_json: bool) -
     elif kind is None:
         width = 1 + max(map(len, found))
         for name, entries in found.items():
-            click.echo(f"{name:<{width}}{', '.join(entries)}")
-        click.echo("\nMore: zoo-cli list KIND · zoo-cli show NAME", err=True)
+            if entries or pattern == "*":
+                click.echo(f"{name:<{width}}{', '.join(entries)}")
+        if not any(found.values()):
+            click.echo(f"Nothing is called {pattern!r}.", err=True)
+        also = ", ".join(f"zoo-cli list {name}" for name in further.KINDS)
+        click.echo(f"\nMore: zoo-cli list KIND · zoo-cli show NAME · {also}", err=True)
     else:
         width = max(24, 2 + max(map(len, found[wanted[0]]), default=0))
         for entry in found[wanted[0]]:
             click.echo(f"{entry:<{width}}{_summary(wanted[0], entry)}")
+
+
+def _list_further(kind: str, pattern: str, as_json: bool) -> None:
+    found = {name: text for name, text in further.entries(kind).items() if fnmatchcase(name, pattern)}
+    if as_json:
+        click.echo(json.dumps(list(found), indent=2))
+        return
+    width = max(24, 2 + max(map(len, found), default=0))
+    for name, text in found.items():
+        click.echo(f"{name:<{width}}{text}")
 
 
 def _list_hub(pattern: str, author: str | None, as_json: bool) -> None:

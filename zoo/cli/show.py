@@ -9,12 +9,16 @@ from typing import Any
 
 import click
 
+from zoo.cli import _further as further
+
 
 @click.command(epilog="Example: zoo-cli show full_gaussian · zoo-cli show encoder/conv · zoo-cli show vae-mlp-2d")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str, as_json: bool) -> None:
     """Show one component's options, defaults and source, or what a preset, a recipe or a pretrained model is.
+
+    It also knows optimisers, schedules, trackers, and fields of recipes: adamw, one_cycle, train.epochs, train.
 
     NAME may be KIND/NAME where several kinds have it.
     """
@@ -34,8 +38,12 @@ def command(name: str, as_json: bool) -> None:
         for source in owners
     ]
     if not files and not components:
+        found = _further_facts(kind, plain, name)
+        if found:
+            click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else _joined(found))
+            return
         meant = name.rstrip("/").removesuffix("s")
-        if meant in {*KINDS, *shelves}:
+        if meant in {*KINDS, *shelves, *further.KINDS}:
             raise ComponentError(f"{name!r} is a kind", remedy=f"`zoo-cli list {meant}` shows what there is of it.")
         known_names = {known for entries in shelves.values() for known in entries}
         known_names |= {known for role in KINDS for known in sources(role)}
@@ -45,7 +53,23 @@ def command(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
-        click.echo("\n\n".join(_as_text(entry) for entry in facts))
+        click.echo(_joined(facts))
+
+
+def _further_facts(kind: str, plain: str, name: str) -> list[dict[str, Any]]:
+    """Return what there is to know of an optimiser, schedule, tracker or field, or of the fields of a section."""
+    kinds = [each for each in further.KINDS if kind in ("", each)]
+    for each in reversed(kinds):  # fields first, for which nothing heavy is imported
+        entries = further.described(each)
+        found = [entries[key] for key in (plain, name) if key in entries][:1]
+        inside = [facts for path, facts in entries.items() if each == "field" and path.startswith(f"{plain}.")]
+        if found or inside:
+            return [*found, *inside]
+    return []
+
+
+def _joined(facts: list[dict[str, Any]]) -> str:
+    return "\n\n".join(_as_text(entry) for entry in facts)
 
 
 def _file_facts(shelf: str, path: Path) -> dict[str, Any]:

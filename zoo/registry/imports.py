@@ -94,7 +94,8 @@ def _module_of_file(path: Path) -> str | None:
         if isinstance(file, str) and Path(file).resolve() == whole:
             return None
     stem = whole.stem if whole.stem.isidentifier() else "script"
-    taken = stem in sys.modules or importlib.util.find_spec(stem) is not None
+    found = None if stem in sys.modules else importlib.util.find_spec(stem)
+    taken = stem in sys.modules or (found is not None and Path(found.origin or "").resolve() != whole)
     name = f"zoo_script_{stem}" if taken else stem
     _scripts[name] = str(whole)
     if not any(isinstance(finder, _ScriptFinder) for finder in sys.meta_path):

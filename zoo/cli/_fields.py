@@ -1,0 +1,125 @@
+"""The fields of a recipe, for listings and for suggestions: path, type, default and meaning of each."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+_NESTED = ("train", "data", "model", "evaluate", "init", "augment", "schedule", "early_stopping")
+"""Fields whose own fields are listed below them."""
+
+
+@dataclass(frozen=True)
+class RecipeField:
+    """A field of a recipe."""
+
+    path: str
+    type: str
+    default: str | None
+    meaning: str
+
+    def facts(self) -> dict[str, Any]:
+        """Return what there is to know of it, for JSON."""
+        return {
+            "kind": "field",
+            "name": self.path,
+            "type": self.type,
+            "default": self.default,
+            "text": self.meaning,
+        }
+
+
+def recipe_fields() -> dict[str, RecipeField]:
+    """Return the fields of a recipe by their path, such as ``train.epochs``."""
+    from zoo.spec.recipe import Recipe
+
+    return {field.path: field for field in _fields_of(Recipe, "")}
+
+
+def _fields_of(schema: type[BaseModel], above: str) -> Iterator[RecipeField]:
+    for name, field in schema.model_fields.items():
+        path = f"{above}.{name}" if above else name
+        yield RecipeField(path, _words(field.annotation, field), _default(field), field.description or "")
+        inner = _inner(field.annotation)
+        if inner is not None and name in _NESTED:
+            yield from _fields_of(inner, path)
+
+
+def _inner(annotation: Any) -> type[BaseModel] | None:
+    from pydantic import BaseModel
+
+    for each in (annotation, *typing.get_args(annotation)):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            return each
+    return None
+
+
+def _words(annotation: Any, field: FieldInfo | None = None) -> str:
+    """Say which values a field takes."""
+    from pydantic import BaseModel
+
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is type(None):
+        return "null"
+    if origin is Literal:
+        return " | ".join(map(str, arguments))
+    if origin is typing.Annotated:
+        return _words(arguments[0])
+    if origin in (tuple, list):
+        return f"list of {_words(arguments[0])}" if arguments else "list"
+    if origin is dict:
+        return f"mapping of {_words(arguments[1])}"
+    if arguments:
+        return " | ".join(_words(each) for each in arguments)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "name or mapping" if "name" in annotation.model_fields else "mapping"
+    words = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false", "Any": "value"}
+    name = getattr(annotation, "__name__", str(annotation))
+    bounds = [
+        f"{sign} {limit}"
+        for each in (field.metadata if field else ())
+        for attribute, sign in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
+        if (limit := getattr(each, attribute, None)) is not None
+    ]
+    return ", ".join([words.get(name, name), *bounds])
+
+
+def _default(field: FieldInfo) -> str | None:
+    """Return the default as a recipe would have it, or None for a field that must be given."""
+    from pydantic import BaseModel
+
+    if field.is_required():
+        return None
+    value = field.default
+    if isinstance(value, BaseModel):
+        given = value.model_dump(mode="json", exclude_none=True)
+        inner = ", ".join(f"{name}: {entry}" for name, entry in given.items())
+        return str(given["name"]) if set(given) == {"name"} else "{" + inner + "}"
+    if value is None:
+        return "null"
+    return "[]" if value == () else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def field_for(error: click.NoSuchOption) -> str:
+    """Return a sentence that names the field of the recipe which an unknown option was meant for, or nothing."""
+    context = error.ctx
+    options = {name for parameter in context.command.params for name in parameter.opts} if context else set()
+    if "--set" not in options:
+        return ""
+    from zoo.errors import nearest
+
+    wanted = error.option_name.lstrip("-").replace("-", "_").lower()
+    sections = ("train.", "model.", "data.", "seed") if context and context.info_name == "train" else ("data.",)
+    paths = [path for path in recipe_fields() if path.startswith(sections)] + ["train.optimizer.lr"]
+    paths = [path for path in paths if path.startswith(sections)]
+    last = {path.rpartition(".")[2]: path for path in reversed(paths)}
+    path = last.get(wanted) or last.get(nearest(wanted, last, 0.8).partition("'")[2].partition("'")[0])
+    return f"\nA field of the recipe is set with `--set {path}=…`." if path else ""
