@@ -120,7 +120,7 @@ def products_of_mlp(
 
 def pythae_model(network: str, latent_dim: int) -> Any:
     """Return pythae's VAE with its own networks."""
-    with _quiet():
+    with quiet():
         from pythae.models import VAE, VAEConfig
         from pythae.models.nn.benchmarks.mnist import Decoder_Conv_AE_MNIST, Encoder_Conv_VAE_MNIST
 
@@ -135,7 +135,7 @@ def train_by_pythae(
 ) -> float:
     """Train pythae's VAE in pythae's trainer on float32 images; return the best loss in validation."""
     model = pythae_model(network, latent_dim)
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
+    with quiet(), tempfile.TemporaryDirectory() as folder:
         from pythae.data.datasets import BaseDataset
         from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
@@ -187,21 +187,21 @@ class PythaeConvDecoder(Decoder):
 
 
 def _pythae_encoder(latent_dim: int) -> nn.Module:
-    with _quiet():
+    with quiet():
         from pythae.models.nn.benchmarks.mnist import Encoder_Conv_VAE_MNIST
     encoder = Encoder_Conv_VAE_MNIST(SimpleNamespace(latent_dim=latent_dim))
     return nn.Sequential(*encoder.layers, nn.Flatten())
 
 
 def _pythae_decoder(latent_dim: int) -> nn.Module:
-    with _quiet():
+    with quiet():
         from pythae.models.nn.benchmarks.mnist import Decoder_Conv_AE_MNIST
     first, *rest, last = Decoder_Conv_AE_MNIST(SimpleNamespace(latent_dim=latent_dim, input_dim=(1, 28, 28))).layers
     return nn.Sequential(first, nn.Unflatten(1, (1024, 4, 4)), *rest, last[0])
 
 
 @contextlib.contextmanager
-def _quiet() -> Any:
+def quiet() -> Any:
     """Keep pythae's progress bars and log lines off the screen."""
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")

@@ -52,14 +52,14 @@ MODELS: dict[str, Mapping[str, Any]] = {
         _small("factor-vae-conv-10d", "conv"), {"regularisers": {"total_correlation": SMALL_CRITIC}}
     ),
     "adversarial autoencoder": merge(
-        _small("adversarial-ae-mlp-8d", "mlp"), {"regularisers": {"codes": {"width": 16}}}
+        _small("adversarial-ae-mlp-10d", "mlp"), {"regularisers": {"codes": {"width": 16}}}
     ),
     "adversarial autoencoder, convolutional": merge(
-        _small("adversarial-ae-conv-16d", "conv"), {"regularisers": {"codes": {"width": 16}}}
+        _small("adversarial-ae-conv-10d", "conv"), {"regularisers": {"codes": {"width": 16}}}
     ),
-    "vae-gan": merge(_small("vae-gan-conv-16d", "conv"), {"regularisers": {"images": {"channels": [8, 8]}}}),
-    "ms-ssim vae": _small("ms-ssim-vae-conv-16d", "conv"),
-    "deep features": _small("dfc-vae-conv-16d", "conv"),
+    "vae-gan": merge(_small("vae-gan-conv-10d", "conv"), {"regularisers": {"images": {"channels": [8, 8]}}}),
+    "ms-ssim vae": _small("ms-ssim-vae-conv-10d", "conv"),
+    "deep features": _small("dfc-vae-conv-10d", "conv"),
     "mixture fitted": merge({**MLP, "preset": "ae-mlp-2d"}, {"fitted_prior": {"name": "mixture", "components": 3}}),
     "codes": {**MAPS, "fitted_prior": {"name": "pixelcnn"}},
     "codes, flat decoder": {**MAPS, "decoder": {"name": "mlp", "widths": [32]}},
