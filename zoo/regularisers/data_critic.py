@@ -105,12 +105,13 @@ class DataCritic(Regulariser):
         x, reconstruction = reconstructed(samples)
         with torch.no_grad():
             target = at_least_float32(self.critic.layers(x)[self.layer])
-        difference = at_least_float32(self.critic.layers(reconstruction)[self.layer]) - target
-        features = 0.5 * difference.flatten(1).square().sum(1).mean()
-        # Decoded once more, from latents without a gradient: this term must not reach the encoder.
+        # Decoded once more, from latents without a gradient: the adversarial term must not reach the encoder.
         again = samples.inference.decode(samples.z[0].detach())
-        made = torch.cat([seen(samples, again), seen(samples, samples.generated)])
-        adversarial = F.softplus(-self.critic.logits(made)).mean()
+        made = (seen(samples, again), seen(samples, samples.generated))
+        layers = self.critic.layers(torch.cat([reconstruction, *made]))
+        difference = at_least_float32(layers[self.layer][: len(x)]) - target
+        features = 0.5 * difference.flatten(1).square().sum(1).mean()
+        adversarial = F.softplus(-self.critic.logits_of(layers[-1][len(x) :])).mean()
         return {"features": features, "adversarial": self.adversarial_weight * adversarial}
 
     def evidence(self, samples: LatentSamples) -> tuple[Tensor, Tensor, Tensor]:
