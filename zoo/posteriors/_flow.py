@@ -1,14 +1,15 @@
-"""What flow posteriors have in common: a diagonal Gaussian, and numbers that stay above −1."""
+"""What flow posteriors have in common: the layer that their parameters come from, and numbers that stay above −1."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from torch import Tensor
 from torch.distributions import Independent, Normal
 from torch.nn import functional as F
 
-from zoo.posteriors import positive
+from zoo.posteriors import Head, positive
 
 SLOPE_FLOOR = 1e-3
 """How far the slope of a map stays from 0, where it could not be inverted."""
@@ -17,6 +18,27 @@ SLOPE_FLOOR = 1e-3
 def base_gaussian(mean: Tensor, raw_scale: Tensor, floor: float) -> Independent:
     """Return N(mean, diag(σ²)) with σ = softplus(raw_scale) + floor, which a flow begins with."""
     return Independent(Normal(mean, positive(raw_scale, floor), validate_args=False), 1, validate_args=False)
+
+
+class FlowHead(Head):
+    """The layer of a flow posterior: from features, a diagonal Gaussian and the parameters of the maps that bend it.
+
+    Args:
+        sizes: how many numbers each parameter of a map has.
+        steps: number of maps.
+        floor: the smallest σ of the Gaussian.
+    """
+
+    def __init__(self, features: int, latent_dim: int, sizes: Sequence[int], steps: int, floor: float) -> None:
+        self.sizes = [latent_dim, latent_dim, *[*sizes] * steps]
+        super().__init__(features, sum(self.sizes))
+        self.of_a_map, self.floor = len(sizes), floor
+
+    def begin(self, h: Tensor) -> tuple[Independent, list[tuple[Tensor, ...]]]:
+        """Map features (B, F) to the Gaussian and the parameters of each map, (B, …) each."""
+        mean, raw_scale, *rest = self(h).split(self.sizes, dim=-1)
+        maps = [tuple(rest[start : start + self.of_a_map]) for start in range(0, len(rest), self.of_a_map)]
+        return base_gaussian(mean, raw_scale, self.floor), maps
 
 
 def above_minus_one(raw: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from zoo.nn.flows import FlowDistribution
 from zoo.nn.roots import solve_bent_line, tanh_slope
-from zoo.posteriors import Head, Posterior
-from zoo.posteriors._flow import above_minus_one, base_gaussian
+from zoo.posteriors import Posterior
+from zoo.posteriors._flow import FlowHead, above_minus_one
 from zoo.registry import register
 
 
@@ -80,12 +80,9 @@ class Planar(Posterior):
         floor: Annotated[float, Field(gt=0)] = 1e-4,
     ) -> None:
         super().__init__()
-        self.floor = floor
-        self.sizes = [latent_dim, latent_dim, *[latent_dim, latent_dim, 1] * steps]
-        self.head = Head(features, sum(self.sizes))
+        self.head = FlowHead(features, latent_dim, (latent_dim, latent_dim, 1), steps, floor)
 
     def forward(self, h: Tensor) -> FlowDistribution:
         """Map features (B, F) to flows with batch shape (B,) and event shape (latent_dim,)."""
-        mean, raw_scale, *rest = self.head(h).split(self.sizes, dim=-1)
-        maps = [PlanarMap(w, u, b.squeeze(-1)) for w, u, b in zip(rest[::3], rest[1::3], rest[2::3], strict=True)]
-        return FlowDistribution(base_gaussian(mean, raw_scale, self.floor), maps)
+        base, maps = self.head.begin(h)
+        return FlowDistribution(base, [PlanarMap(w, u, b.squeeze(-1)) for w, u, b in maps])

@@ -10,12 +10,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.distributions import Beta
 from torch.distributions.kl import register_kl
-from torch.nn import functional as F
 
 from zoo.nn.manifolds import Manifold
-from zoo.nn.sphere import AxialDistribution, UniformSphere, log_area, unit_vector
-from zoo.posteriors import Head, Posterior
-from zoo.posteriors._sphere import check_dimensions
+from zoo.nn.sphere import AxialDistribution, UniformSphere, log_area
+from zoo.posteriors import Posterior
+from zoo.posteriors._sphere import AxisHead
 from zoo.registry import register
 
 
@@ -107,11 +106,8 @@ class PowerSphericalPosterior(Posterior):
 
     def __init__(self, *, features: int, latent_dim: int, floor: Annotated[float, Field(gt=0)] = 1.0) -> None:
         super().__init__()
-        check_dimensions(latent_dim)
-        self.floor = floor
-        self.head = Head(features, latent_dim + 1)
+        self.head = AxisHead(features, latent_dim, floor)
 
     def forward(self, h: Tensor) -> PowerSpherical:
         """Map features (B, F) to distributions with batch shape (B,) and event shape (latent_dim,)."""
-        outputs = self.head(h)
-        return PowerSpherical(unit_vector(outputs[:, :-1]), F.softplus(outputs[:, -1]) + self.floor)
+        return PowerSpherical(*self.head.axis_and_concentration(h))

@@ -9,8 +9,8 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from zoo.nn.flows import FlowDistribution
-from zoo.posteriors import Head, Posterior, positive
-from zoo.posteriors._flow import above_minus_one, base_gaussian
+from zoo.posteriors import Posterior, positive
+from zoo.posteriors._flow import FlowHead, above_minus_one
 from zoo.registry import register
 
 _ALPHA_FLOOR = 1e-2
@@ -90,18 +90,16 @@ class Radial(Posterior):
         floor: Annotated[float, Field(gt=0)] = 1e-4,
     ) -> None:
         super().__init__()
-        self.floor = floor
-        self.sizes = [latent_dim, latent_dim, *[latent_dim, 1, 1] * steps]
-        self.head = Head(features, sum(self.sizes))
+        self.head = FlowHead(features, latent_dim, (latent_dim, 1, 1), steps, floor)
 
     def forward(self, h: Tensor) -> FlowDistribution:
         """Map features (B, F) to flows with batch shape (B,) and event shape (latent_dim,)."""
-        mean, raw_scale, *rest = self.head(h).split(self.sizes, dim=-1)
+        base, parameters = self.head.begin(h)
         maps = [
             RadialMap(centre, positive(alpha.squeeze(-1), _ALPHA_FLOOR), above_minus_one(ratio.squeeze(-1)))
-            for centre, alpha, ratio in zip(rest[::3], rest[1::3], rest[2::3], strict=True)
+            for centre, alpha, ratio in parameters
         ]
-        return FlowDistribution(base_gaussian(mean, raw_scale, self.floor), maps)
+        return FlowDistribution(base, maps)
 
 
 def _length(offset: Tensor) -> Tensor:

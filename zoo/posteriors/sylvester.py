@@ -12,8 +12,8 @@ from torch import Tensor
 from zoo.nn.flows import FlowDistribution
 from zoo.nn.reflections import Reflections
 from zoo.nn.roots import solve_bent_line, tanh_slope
-from zoo.posteriors import Head, Posterior
-from zoo.posteriors._flow import SLOPE_FLOOR, base_gaussian
+from zoo.posteriors import Posterior
+from zoo.posteriors._flow import SLOPE_FLOOR, FlowHead
 from zoo.registry import register
 
 
@@ -102,10 +102,10 @@ class Sylvester(Posterior):
         floor: Annotated[float, Field(gt=0)] = 1e-4,
     ) -> None:
         super().__init__()
-        self.latent_dim, self.rank, self.floor = latent_dim, min(rank, latent_dim), floor
+        self.latent_dim, self.rank = latent_dim, min(rank, latent_dim)
         triangle = self.rank * (self.rank + 1) // 2
-        self.sizes = [latent_dim, latent_dim, *[self.rank * latent_dim, triangle, triangle, self.rank] * steps]
-        self.head = Head(features, sum(self.sizes))
+        sizes = (self.rank * latent_dim, triangle, triangle, self.rank)
+        self.head = FlowHead(features, latent_dim, sizes, steps, floor)
         rows, columns = torch.triu_indices(self.rank, self.rank)
         self.register_buffer("_entries", rows * self.rank + columns, persistent=False)
 
@@ -113,12 +113,12 @@ class Sylvester(Posterior):
 
     def forward(self, h: Tensor) -> FlowDistribution:
         """Map features (B, F) to flows with batch shape (B,) and event shape (latent_dim,)."""
-        mean, raw_scale, *rest = self.head(h).split(self.sizes, dim=-1)
+        base, parameters = self.head.begin(h)
         maps = []
-        for vectors, outer, inner, shift in zip(rest[::4], rest[1::4], rest[2::4], rest[3::4], strict=True):
+        for vectors, outer, inner, shift in parameters:
             axes = Reflections(vectors.unflatten(-1, (self.rank, self.latent_dim))).columns(self.rank)
             maps.append(SylvesterMap(axes, self._triangle(outer), self._triangle(inner), shift))
-        return FlowDistribution(base_gaussian(mean, raw_scale, self.floor), maps)
+        return FlowDistribution(base, maps)
 
     def _triangle(self, entries: Tensor) -> Tensor:
         """Put entries into upper triangular matrices (B, M, M), whose diagonals have a product above −1."""

@@ -10,13 +10,12 @@ from pydantic import Field
 from torch import Tensor
 from torch.distributions import Beta
 from torch.distributions.kl import register_kl
-from torch.nn import functional as F
 
 from zoo.nn.manifolds import Manifold
 from zoo.nn.quadrature import gauss_legendre
-from zoo.nn.sphere import AxialDistribution, UniformSphere, log_area, unit_vector
-from zoo.posteriors import Head, Posterior
-from zoo.posteriors._sphere import check_dimensions
+from zoo.nn.sphere import AxialDistribution, UniformSphere, log_area
+from zoo.posteriors import Posterior
+from zoo.posteriors._sphere import AxisHead
 from zoo.registry import register
 
 _NODES = 96
@@ -173,11 +172,8 @@ class VonMisesFisherPosterior(Posterior):
 
     def __init__(self, *, features: int, latent_dim: int, floor: Annotated[float, Field(gt=0)] = 1.0) -> None:
         super().__init__()
-        check_dimensions(latent_dim)
-        self.floor = floor
-        self.head = Head(features, latent_dim + 1)
+        self.head = AxisHead(features, latent_dim, floor)
 
     def forward(self, h: Tensor) -> VonMisesFisher:
         """Map features (B, F) to distributions with batch shape (B,) and event shape (latent_dim,)."""
-        outputs = self.head(h)
-        return VonMisesFisher(unit_vector(outputs[:, :-1]), F.softplus(outputs[:, -1]) + self.floor)
+        return VonMisesFisher(*self.head.axis_and_concentration(h))
