@@ -55,11 +55,25 @@ def test_a_model_of_one_s_own_gets_its_prior_in_place(cli, run, tmp_path):
     assert zoo.load(folder).has("fitted_prior")
 
 
-def test_a_finished_run_is_told_apart_from_what_was_measured_before(cli, run, tmp_path):
+def test_a_finished_run_is_measured_and_described_with_its_prior(cli, run, tmp_path):
     again = shutil.copytree(run, tmp_path / "run")
+    before = json.loads((again / "evaluation.json").read_text())
     done = cli("fit-prior", again, "mixture", "--quiet")
-    assert done.status == 0
-    assert "are those of the model without this prior: run `zoo-cli evaluate" in done.err
+    assert done.status == 0, done.err
+    assert "are those of the model with this prior" in done.out
+    after = json.loads((again / "evaluation.json").read_text())
+    assert after["metrics"] == before["metrics"]  # the mean squared error does not depend on the prior
+    assert after["best_epoch"] == before["best_epoch"]
+    card = (again / "README.md").read_text()
+    assert "fitted_prior `mixture`" in card
+    assert zoo.load(again).has("fitted_prior")
+
+
+def test_a_card_that_was_edited_is_kept_with_a_word(cli, run, tmp_path):
+    again = shutil.copytree(run, tmp_path / "run")
+    (again / "README.md").write_text("Mine.")
+    assert "README.md was edited" in cli("fit-prior", again, "mixture", "--quiet").err
+    assert (again / "README.md").read_text() == "Mine."
 
 
 @pytest.mark.parametrize(

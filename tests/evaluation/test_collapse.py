@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import zoo
 from zoo.data import split_of_tensor
 from zoo.evaluation.collapse import collapse_note
 from zoo.evaluation.context import EvaluationContext
-from zoo.model import Model
+from zoo.model import LatentSamples, Model
 
 X = torch.rand(50, 1, 4, 4, generator=torch.Generator().manual_seed(0))
 
@@ -86,3 +87,38 @@ def test_a_collapsed_run_says_so_in_its_output_record_and_card(tmp_path: Path, c
     assert len(notes) == 1
     assert json.loads((run.path / "evaluation.json").read_text())["notes"] == run.evaluation["notes"]
     assert notes[0] in (run.path / "README.md").read_text()
+
+
+@pytest.mark.parametrize("preset", ["hvae-mlp-12d", "ladder-vae-mlp-12d", "iaf-vae-mlp-16d"])
+def test_hierarchies_and_flows_are_judged_by_their_divergence(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    context = context_of(zoo.build(preset, data_shape=(1, 4, 4)))
+    for nats, said in ((0.02, "KL(q(z|x) ‖ p(z)) is 0.02 nats on average"), (2.0, None)):
+        monkeypatch.setattr(LatentSamples, "kl", lambda self, nats=nats: torch.full((50,), nats))
+        note = collapse_note(context)
+        assert note is None if said is None else said in (note or "")
+
+
+@pytest.mark.parametrize("preset", ["vqvae-conv-16d", "rqvae-conv-16d", "fsq-conv-3d"])
+def test_a_codebook_of_which_one_code_occurs_has_collapsed(preset: str) -> None:
+    torch.manual_seed(0)
+    model = zoo.build(preset, data_shape=(1, 8, 8))
+    x = torch.rand(50, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.startswith("encoder."):
+                parameter.zero_()
+    note = collapse_note(EvaluationContext(model, split_of_tensor(x)))
+    assert note is not None
+    assert "collapsed" in note
+    assert "1 of " in note
+
+
+def test_a_codebook_that_is_used_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = zoo.build("vqvae-conv-16d", data_shape=(1, 8, 8), posterior={"codes": 8})
+    x = torch.rand(50, 1, 8, 8)
+    shape = (1, 50, *model.posterior.grid)
+    monkeypatch.setattr(
+        type(model.posterior), "indices", lambda self, z: torch.arange(math.prod(shape)).view(shape) % 8
+    )
+    assert collapse_note(EvaluationContext(model, split_of_tensor(x))) is None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from safetensors.torch import load_file
 
 import zoo
 from tests.runs.kill_and_resume import differences
-from zoo.errors import ComponentError, DataError, RecipeError, TrainingError
+from zoo.errors import ComponentError, DataError, RecipeError, TrainingError, ZooWarning
 from zoo.runs.job import Run
 from zoo.training.progress import Silent
 
@@ -180,3 +182,23 @@ def test_a_prior_with_nothing_to_fit_is_refused_before_training(tmp_path: Path) 
     with pytest.raises(ComponentError, match=r"model\.fitted_prior: the prior 'standard_gaussian' has nothing to fit"):
         job(tmp_path / "run", "model.fitted_prior=standard_gaussian")
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+def test_a_prior_that_is_worse_than_that_of_training_is_reported_with_both_numbers():
+    torch.manual_seed(0)
+    data = zoo.load_data("digits", subset=200)
+    model = zoo.load("vae-mlp-2d.digits")
+    with pytest.warns(ZooWarning, match=r"log p\(z\) is -[0-9.]+ nats under it, -[0-9.]+ under that") as found:
+        fitted = zoo.fit_prior(model, data, {"name": "gaussian", "learned": True},
+                               {"epochs": 1, "optimizer": {"lr": 5.0}}, quiet=True)  # fmt: skip
+    numbers = [float(text) for text in re.findall(r"-[0-9]+\.[0-9]+", str(found[0].message))]
+    z = model.encode(data.validation.examples(len(data.validation))).sample()
+    assert numbers[1] == pytest.approx(float(fitted.prior.log_prob(z).mean()), abs=0.3)
+    assert numbers[0] < numbers[1]
+
+
+def test_a_prior_that_is_better_is_not():
+    data = zoo.load_data("digits")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        zoo.fit_prior(zoo.load("vae-mlp-2d.digits"), data, {"name": "mixture", "components": 10}, quiet=True)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli._model import DATA_HELP, open_data
+from zoo.cli._model import DATA_HELP, ModelData, open_data
 from zoo.cli._options import LARGEST_SEED
 from zoo.cli._reference import MODEL, ModelDirectory
+
+if TYPE_CHECKING:
+    from zoo.model import Model
 
 IN_EVERY_PROCESS = True
 """The processes that a launcher starts compute together."""
@@ -55,6 +60,8 @@ def command(
 ) -> None:
     """Fit PRIOR to the latents that MODEL has of its training data, and save it with the model.
 
+    Without --out a finished run gets the prior, and is measured, drawn and described anew.
+
     PRIOR is a name (`zoo-cli list prior`), or a mapping with options. MODEL is a run or checkpoint directory,
     hf://user/name[@revision], or a pretrained name.
     """
@@ -78,15 +85,49 @@ def command(
             f"cannot write into {model.asked}: {reason}", where="--out", remedy="Name a directory: --out DIR"
         )
     fitted = fit_prior(loaded, data.data, chosen, spec, seed=seed, quiet=quiet)
-    folder = save(fitted, out or Path(model))
+    if os.environ.get("RANK", "0") != "0":  # the first process of several writes
+        return
+    renewed = out is None and _measured_anew(model, fitted, data)
+    folder = Path(model) if renewed else save(fitted, out or Path(model))
     name = fitted.spec.fitted_prior.name if fitted.spec.fitted_prior else ""
     if as_json:
         click.echo(json.dumps({"model": str(folder), "fitted_prior": name}, indent=2))
     else:
         click.echo(f"Fitted the prior {name!r}, and saved it with the model in {folder}/")
-    if (folder / "evaluation.json").is_file():
-        click.echo(
-            f"The metrics, figures and card there are those of the model without this prior: run "
-            f"`zoo-cli evaluate {folder}` and `zoo-cli plot {folder}`.",
-            err=True,
-        )
+        if renewed:
+            click.echo("Its metrics, figures and card are those of the model with this prior")
+
+
+def _measured_anew(model: ModelDirectory, fitted: Model, data: ModelData) -> bool:
+    """Save a model with its new prior into its finished run, and measure, draw and describe the run anew.
+
+    Returns:
+        Whether the directory is a finished run.
+    """
+    from zoo.checkpoints.checkpoint import save
+    from zoo.evaluation.evaluate import choose_metrics, record
+    from zoo.report.gallery import draw_figures
+    from zoo.runs.card import renew_card
+    from zoo.runs.directory import RunDirectory
+    from zoo.runs.fit_prior import note_on_fit
+
+    run = RunDirectory(model)
+    recorded = run.read_evaluation() if run.exists() else None
+    if recorded is None:
+        return False
+    recipe = run.read_recipe()
+    split = recorded["split"] if recorded["split"] in ("train", "validation", "test") else data.split
+    context = replace(data, split=split).context(fitted, history=run.training.read_metrics())
+    click.echo(f"Evaluating on the {split} split ({len(context.split):,} examples) …", err=True)
+    made = record(context, choose_metrics(context, recipe.evaluate.metrics), recorded["split"], recorded["seed"])
+    worse = note_on_fit(fitted, data.data, recorded["seed"])
+    kept = [note for note in recorded["notes"] if not note.startswith("the fitted prior")]
+    notes = dict.fromkeys([*kept, *made["notes"], *([worse] if worse else [])])
+    evaluation = {**made, "best_epoch": recorded["best_epoch"], "notes": list(notes)}
+    run.remove_evaluation()  # what is there from now on belongs together
+    save(fitted, run.path)
+    draw_figures(context, run.figures, recipe.evaluate.figures, seed=recorded["seed"])
+    run.write_evaluation(evaluation)
+    if not renew_card(run.path, recipe, data.data.info, evaluation) and (run.path / "README.md").is_file():
+        click.echo("README.md was edited, and is left as it is: its metrics are those without this prior.", err=True)
+    return True

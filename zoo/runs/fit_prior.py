@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from accelerate import Accelerator
 from zoo.checkpoints.weights import load_weights, own_tensors
 from zoo.data import Data
 from zoo.data.as_trained import all_prepared_for
-from zoo.errors import ComponentError
+from zoo.errors import ComponentError, ZooWarning
 from zoo.evaluation.evaluate import evaluation_context
 from zoo.model import Model
 from zoo.model.assembly import assemble
@@ -87,7 +88,43 @@ def fit_prior(
         files = StageFiles(Path(folder), "fit", "fit.jsonl")
         trackers = Trackers(accelerator, shown.note)
         fit_stage(whole, known, resolved, seed, accelerator, files, shown, trackers)
+    note = note_on_fit(whole, known, seed)
+    if note is not None:
+        warnings.warn(note, ZooWarning, stacklevel=2)
     return whole.to(model.device)
+
+
+@torch.no_grad()
+def note_on_fit(model: Model, data: Data, seed: int) -> str | None:
+    """Return both numbers if a fitted prior explains the latents of validation data worse than p(z) does.
+
+    None if it explains them better, if there are no validation data, or if one of the two has no density.
+
+    Args:
+        seed: of the latents that are drawn.
+    """
+    if data.validation is None or not (model.has("prior") and model.has("fitted_prior") and model.has_density):
+        return None
+    fitted, own, count = 0.0, 0.0, 0
+    model.eval()
+    try:
+        with seeded(seed):
+            for x, labels, mask in data.validation.batches(512, device=model.device):
+                inference = model.inference(x, labels if model.classes else None, mask)
+                samples = inference.draw(reparameterised=False)
+                own += float(samples.log_prior.sum())
+                fitted += float(inference.under_fitted_prior().prior.log_prob(samples.z).sum())
+                count += len(x)
+    except NotImplementedError:  # one of them only has draws
+        return None
+    if fitted >= own:
+        return None
+    name = model.spec.fitted_prior.name if model.spec.fitted_prior else ""
+    return (
+        f"the fitted prior {name!r} explains the latents of the validation data worse than the prior of training does: "
+        f"log p(z) is {fitted / count:.2f} nats under it, {own / count:.2f} under that. Samples are drawn from it all "
+        "the same, unless `fitted=False` (`--no-fitted`) says otherwise"
+    )
 
 
 def with_fitted_prior(model: Model, prior: ComponentSpec, seed: int, *, train_examples: int | None = None) -> Model:

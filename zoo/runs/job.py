@@ -26,7 +26,7 @@ from zoo.report.inline import run_card
 from zoo.runs.card import write_card
 from zoo.runs.changes import check_changes, notes_on_changes, record_changes
 from zoo.runs.directory import RECIPE, RunDirectory
-from zoo.runs.fit_prior import fit_stage, with_fitted_prior
+from zoo.runs.fit_prior import fit_stage, note_on_fit, with_fitted_prior
 from zoo.runs.initial import Locate, directory_of_model, import_parts, spec_of_model
 from zoo.runs.plan import Plan, flat_fields, make_plan
 from zoo.runs.recorder import RunRecorder
@@ -311,7 +311,7 @@ class _Job:
 
         def describe() -> None:
             paths = draw_figures(context, directory.figures, recipe.evaluate.figures, seed=recipe.seed)
-            notes = [*self.plan.notes, *self._training_notes(), *measured["notes"]]
+            notes = [*self.plan.notes, *self._training_notes(model), *measured["notes"]]
             evaluation = {**measured, "best_epoch": best_epoch, "notes": notes}
             write_card(directory.path, recipe, self.plan.data.info, evaluation, paths)
             self.trackers.log({"evaluation": measured["metrics"]}, self.trainer.step)
@@ -321,10 +321,13 @@ class _Job:
 
         self.group.first(describe)
 
-    def _training_notes(self) -> list[str]:
+    def _training_notes(self, model: Model) -> list[str]:
         """Return what a reader of the metrics should know of how training ended."""
         position, epochs = self.trainer.position, self.recipe.train.epochs
         notes = notes_on_changes(self.directory.path)
+        if model.has("fitted_prior"):
+            worse = note_on_fit(model, self.plan.data, self.recipe.seed)
+            notes += [] if worse is None else [worse]
         if position.stopped:
             notes.append(f"The callback {position.stopped!r} ended training after epoch {position.epoch} of {epochs}.")
         if position.best is None:
