@@ -42,8 +42,8 @@ _MOST_CONDITIONED = 1e9
 class KlVariationCurves(Figure):
     """KL(q(z|x) ‖ p(z)) as the mean of q moves and its covariance is scaled, rotated and correlated.
 
-    Above the divergence, below its derivative: in closed form, and as Monte Carlo estimates, mean ± standard error.
-    It starts from the posterior of one example, or from the Gaussian with the same moments.
+    The upper panels show the divergence, the lower ones its derivative: in closed form, and as Monte Carlo estimates,
+    mean ± standard error. The curves start from the posterior of one example, or from the Gaussian with its moments.
 
     Args:
         example: the index of the example in the split.

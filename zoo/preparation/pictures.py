@@ -1,4 +1,4 @@
-"""Images of Pillow and image files, as tensors of stored examples."""
+"""Pillow images and image files as tensors of stored examples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo.spec.data_description import DataDescription
 
 
 def is_picture(value: object) -> bool:
-    """Whether a value is an image of Pillow, found out without importing it."""
+    """Return whether a value is a Pillow image, without importing Pillow."""
     return any(base.__module__.partition(".")[0] == "PIL" for base in type(value).__mro__)
 
 
@@ -23,8 +23,8 @@ def read_pictures(raw: Any, data: DataDescription) -> Tensor:
     """Return images or image files, one or several, as the data set would store them: (B, C, H, W).
 
     Raises:
-        InputError: the model's data are no images.
-        DataError: a file is missing, no image, or of another size where images are not brought to one.
+        InputError: the model was not trained on images.
+        DataError: a file is missing or not an image, or has another size and the model does not resize images.
     """
     stored = data.stored
     assert stored is not None

@@ -1,4 +1,4 @@
-"""A run directory: what stands where, and how it is written so that a kill at any moment loses nothing."""
+"""A run directory: its files, and how they are written so that a run killed at any moment loses nothing."""
 
 from __future__ import annotations
 
@@ -40,10 +40,13 @@ _IN_STATE = (
 class RunDirectory:
     """The files of one run.
 
-    ``recipe.yaml`` as resolved; ``config.json`` and ``model.safetensors``, the best model; ``last/``, the last one;
-    ``checkpoints/``, those of chosen epochs; ``metrics.jsonl``, an object an epoch, and ``fit.jsonl``, those of a prior
-    that is fitted after training; ``changes.jsonl``, what was changed by choice when it was resumed;
-    ``evaluation.json``; ``figures/``; ``README.md``; and ``state/``, from which ``--resume`` continues.
+    - ``recipe.yaml``: the recipe with every default.
+    - ``config.json`` and ``model.safetensors``: the best model; ``last/``: the last one; ``checkpoints/``: those of
+      chosen epochs.
+    - ``metrics.jsonl``: a line for each epoch; ``fit.jsonl``: the same for a prior that is fitted after training.
+    - ``changes.jsonl``: what the user changed when the run was resumed.
+    - ``evaluation.json``, ``figures/`` and ``README.md``.
+    - ``state/``: what ``--resume`` continues from.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -76,27 +79,27 @@ class RunDirectory:
         return self._known_fields
 
     def _check_present(self) -> None:
-        """Refuse to write into a directory that was removed: it would be made again, with a part of the run."""
+        """Refuse to write into a directory that was removed: it would be created again, with only a part of the run."""
         if not self.exists():
             raise TrainingError(
                 f"the run directory was removed, or its {RECIPE}",
                 where=str(self.path),
-                remedy="Begin anew with another --out.",
+                remedy="Start again with another --out.",
             )
 
     def was_trained_in(self) -> bool:
-        """Whether a run was begun here, rather than a recipe put here."""
+        """Whether training has started here, and not just a recipe been copied here."""
         return (self.path / _LOCK).parent.is_dir()
 
     def is_finished(self) -> bool:
-        """Whether the run was trained and evaluated to its end."""
+        """Whether the run has been trained and evaluated."""
         return (self.path / EVALUATION).is_file()
 
     def check_free(self, *, overwrite: bool) -> None:
-        """Refuse a place where a new run would stand in the way of something.
+        """Refuse a path that a new run cannot have.
 
         Raises:
-            RunError: a run or other files are there already, or it is no directory.
+            RunError: it is a file, or a directory that holds a run or other files.
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunError("a file is in the way", where=str(self.path), remedy="Choose another --out.")
@@ -106,7 +109,7 @@ class RunDirectory:
                 where=str(self.path),
                 remedy="Continue it with --resume, replace it with --overwrite, or choose another --out.",
             )
-        # A process that is killed before the recipe is there leaves these.
+        # A process that was killed before it wrote the recipe leaves `state` and partial files behind.
         entries = list(self.path.iterdir()) if self.path.is_dir() else []
         others = [entry for entry in entries if entry.name != "state" and not is_partial(entry)]
         if not self.exists() and others:
@@ -117,7 +120,7 @@ class RunDirectory:
             )
 
     def clear(self) -> None:
-        """Remove the files of a run, and nothing else that a person may have put there."""
+        """Remove the files of a run, and keep everything that the user has put there."""
         remove_partial(self.path)
         for name in (EVALUATION, REPORT, CARD, CONFIG, WEIGHTS, DATA, CHANGES):
             (self.path / name).unlink(missing_ok=True)
@@ -125,7 +128,7 @@ class RunDirectory:
             stage.clear()
         for folder in ("last", "figures", CHECKPOINTS):
             shutil.rmtree(self.path / folder, ignore_errors=True)
-        # The last, since it says that this is a run, in which --overwrite may remove the rest.
+        # Last: the recipe marks the directory as a run, which --overwrite may clear again if this is interrupted.
         (self.path / RECIPE).unlink(missing_ok=True)
 
     @contextlib.contextmanager
@@ -133,8 +136,8 @@ class RunDirectory:
         """Keep other processes from training in this directory.
 
         Raises:
-            RunError: another process does.
-            OSError: the directory cannot be made; the error names it.
+            RunError: another process is training there.
+            OSError: the directory cannot be created; the error names it.
         """
         lock = self.path / _LOCK
         try:
@@ -175,19 +178,19 @@ class RunDirectory:
         save(model, self.path / CHECKPOINTS / f"epoch-{epoch:04d}")
 
     def read_best(self, model: Model) -> None:
-        """Put the best weights into a model; into one without a fitted prior, all but those of the fitted prior."""
+        """Load the best weights into a model; if it has no fitted prior, all weights but those of the fitted prior."""
         tensors = read_weights(self.path / WEIGHTS)
         if not model.has("fitted_prior"):
             tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("fitted_prior.")}
         load_weights(model, tensors, str(self.path / WEIGHTS))
 
     def write_evaluation(self, evaluation: dict[str, Any]) -> None:
-        """Write the metrics; their presence says that the run is finished."""
+        """Write the metrics; a run that has them is finished."""
         self._check_present()
         write_text(self.path / EVALUATION, json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n")
 
     def remove_evaluation(self) -> None:
-        """Remove the evaluation and the report of a run that continues: its final model will be another."""
+        """Remove the evaluation and the report of a run that continues, since its final model will differ."""
         for name in (EVALUATION, REPORT):
             (self.path / name).unlink(missing_ok=True)
 
