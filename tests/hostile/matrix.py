@@ -41,8 +41,8 @@ OPTIONS: dict[str, list[str]] = {
     "quiet": ["--quiet"],
 }
 """What is passed where a command has an option of this name; a required option must be here."""
-SUFFIXES = {"sample": ".npy", "report": ".html", "evaluate": ".json", "train": "", "plot": "", "compare": ""}
-"""What ``--out`` ends in; of all others in .csv, or in what `--out` of a model has."""
+SUFFIXES = ("", ".csv", ".npz", ".html", ".onnx", ".pt2")
+"""What ``--out`` may end in; the first that a command takes is used."""
 NEED_A_SERVER = {"pull"}
 """`tests/hub` has their faults."""
 
@@ -61,8 +61,8 @@ def commands() -> list[str]:
     return [name for name in cli.list_commands(click.Context(cli)) if name not in NEED_A_SERVER]
 
 
-def words_of(name: str) -> list[str]:
-    """Return a command that succeeds, and writes if the command can."""
+def words_of(name: str, suffix: str) -> list[str]:
+    """Return a command with all that it requires, and with ``--out`` if it has that."""
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
     words = [name]
@@ -71,7 +71,7 @@ def words_of(name: str) -> list[str]:
         if isinstance(parameter, click.Argument):
             words += ARGUMENTS[key] if parameter.required or key == "figures" else []
         elif key == "out":
-            words += ["--out", f"out{SUFFIXES.get(name, '' if name == 'fit-prior' else '.csv')}"]
+            words += ["--out", f"out{suffix}"]
         elif key in OPTIONS:
             words += OPTIONS[key]
         elif parameter.required:
@@ -79,7 +79,19 @@ def words_of(name: str) -> list[str]:
     return words
 
 
-def tried(name: str, start: Path, react: React | None = None, streams: Callable[[], object] | None = None) -> Ended:
+def undisturbed(name: str, start: Path) -> tuple[list[str], Ended]:
+    """Return a command that succeeds, where there is one, and its end."""
+    for suffix in SUFFIXES:
+        words = words_of(name, suffix)
+        ended = tried(words, start)
+        if ended.status != 2:
+            break
+    return words, ended
+
+
+def tried(
+    words: list[str], start: Path, react: React | None = None, streams: Callable[[], object] | None = None
+) -> Ended:
     """Give a command in a copy of a folder, in a forked process."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(shutil.copytree(start, Path(temporary) / "work"))
@@ -93,7 +105,7 @@ def tried(name: str, start: Path, react: React | None = None, streams: Callable[
                 streams()
             if react is not None:
                 Changes(folder, react).install()
-            sys.argv = ["zoo-cli", *words_of(name)]
+            sys.argv = ["zoo-cli", *words]
             main()
 
         status = forked(work)
@@ -109,7 +121,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def growing(name: str, start: Path) -> list[int]:
+def growing(words: list[str], start: Path) -> list[int]:
     """Return the numbers of the changes of a command that need room on the disk."""
     with tempfile.TemporaryDirectory() as temporary:
         note = Path(temporary) / "numbers"
@@ -120,7 +132,7 @@ def growing(name: str, start: Path) -> list[int]:
                     file.write(f"{number}\n")
 
         note.touch()
-        tried(name, start, react)
+        tried(words, start, react)
         return [int(line) for line in note.read_text().split()]
 
 
@@ -139,29 +151,25 @@ def wrong(ended: Ended, good: Ended, start: dict[str, bytes], *, must_fail: bool
     return f"left behind: {left[0]}" if left else ""
 
 
-def no_room(name: str, start: Path, most: int) -> Iterator[tuple[str, str]]:
+def no_room(words: list[str], good: Ended, start: Path, most: int) -> Iterator[tuple[str, str]]:
     """Yield each case in which a command cannot write, and what is wrong with its end."""
-    before, good = contents(start), tried(name, start)
-    if good.status != 0:
-        yield "undisturbed", f"{words_of(name)} ended with {good.status}: {good.err}"
-        return
-    numbers = growing(name, start)
+    before, numbers = contents(start), growing(words, start)
     step = max(1, -(-len(numbers) // most)) if most else 1
     for number in numbers[::step]:
-        ended = tried(name, start, fail_from(number, errno.ENOSPC))
+        ended = tried(words, start, fail_from(number, errno.ENOSPC))
         yield f"a full disk at change {number}", wrong(ended, good, before, must_fail=True)
     if numbers:
         kinds = GROWING - {"write", "middle of a write"} | {"os.rename", "os.remove", "os.rmdir", "os.chmod"}
         for code, what in ((errno.EACCES, "no permission"), (errno.EROFS, "a read-only file system")):
-            ended = tried(name, start, fail_from(1, code, kinds))
+            ended = tried(words, start, fail_from(1, code, kinds))
             yield what, wrong(ended, good, before, must_fail=True)
             changed = ended.files != before
             yield f"{what}: nothing changes", "files differ" if changed else ""
 
 
-def bad_streams(name: str, start: Path) -> Iterator[tuple[str, str]]:
+def bad_streams(words: list[str], good: Ended, start: Path) -> Iterator[tuple[str, str]]:
     """Yield each case of streams that are closed or full, and what is wrong with the end of the command."""
-    before, good = contents(start), tried(name, start)
+    before = contents(start)
 
     def closed(*numbers: int) -> Callable[[], None]:
         def close() -> None:
@@ -181,11 +189,11 @@ def bad_streams(name: str, start: Path) -> Iterator[tuple[str, str]]:
         "no streams": closed(0, 1, 2),
         "a full standard error": full(2),
     }.items():
-        ended = tried(name, start, streams=streams)
+        ended = tried(words, start, streams=streams)
         problem = wrong(ended, good, before, must_fail=False)
         failed = ended.status != 0 and not (what == "a full standard error" and good.err)
         yield what, problem or (f"exit status {ended.status}" if failed else "")
-    ended = tried(name, start, streams=full(1))
+    ended = tried(words, start, streams=full(1))
     yield "a full standard output", wrong(ended, good, before, must_fail=bool(good.out))
 
 
@@ -203,7 +211,11 @@ def failures(names: list[str], most: int) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as temporary:
         start = started(Path(temporary))
         for name in names:
-            cases = [*no_room(name, start, most), *bad_streams(name, start)]
+            words, good = undisturbed(name, start)
+            if good.status != 0:
+                yield f"{name}: {words} ended with {good.status}: {good.err}"
+                continue
+            cases = [*no_room(words, good, start, most), *bad_streams(words, good, start)]
             for what, problem in cases:
                 if problem:
                     yield f"{name}, {what}: {problem}"
