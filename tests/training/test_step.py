@@ -56,10 +56,10 @@ def test_captured_steps_have_the_losses_of_eager_ones(tmp_path: Any) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_compiler_that_fails_is_one_message(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from torch._dynamo.exc import BackendCompilerFailed
+    from torch._dynamo.exc import TorchDynamoException
 
     def fail(*arguments: Any) -> None:
-        raise BackendCompilerFailed(fail, FileNotFoundError("no g++"), None)
+        raise TorchDynamoException("no g++")
 
     monkeypatch.setattr(torch, "compile", lambda network: fail)
     with pytest.raises(TrainingError, match=r"train.step: the model cannot be compiled here: .*no g\+\+"):
