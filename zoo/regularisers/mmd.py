@@ -61,8 +61,7 @@ class Mmd(Regulariser):
     def forward(self, samples: LatentSamples) -> Tensor:
         """Return the unbiased estimate of MMD² for the first draw of each example; 0 for a single example."""
         z = samples.z[0].flatten(1)
-        prior = samples.p
-        p = prior.sample() if len(prior.batch_shape) else prior.sample(torch.Size([len(z)]))
+        p = samples.prior_draws
         if len(z) < 2:
             return 0.0 * z.sum()
         with full_precision(z):
