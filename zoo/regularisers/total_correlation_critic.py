@@ -24,8 +24,9 @@ class TotalCorrelationCritic(Regulariser):
     With the objective ``vae`` it is FactorVAE, which encourages independent latents with less harm to the
     reconstructions than a large β. The critic distinguishes latents from latents whose dimensions were shuffled over
     the batch; its logit estimates the log-ratio of the densities, whose mean under q(z) is the total correlation in
-    nats. The model minimises this estimate; the critic's own loss trains only the critic. The paper shuffles a second batch;
-    here it is the same one, whose marginals are then exactly those of the latents.
+    nats. The model minimises this estimate; the critic's own loss trains only the critic.
+
+    The paper shuffles a second batch; here it is the same one, so that the marginals are exactly those of the latents.
 
     Args:
         weight: γ.
