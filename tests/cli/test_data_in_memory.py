@@ -28,12 +28,12 @@ def test_a_command_without_the_data_says_that_they_must_be_given(cli, run, comma
     done = cli(command, run.path)
     assert done.status == 2
     assert "the data were given in memory (numpy array of shape (80, 4))" in done.err
-    assert "`--data '{name: arrays, path: x.npy}'`" in done.err
+    assert "`--data x.npy`" in done.err
 
 
 def test_the_same_numbers_in_a_file_are_the_data_of_the_run(cli, run, tmp_path):
     np.save(tmp_path / "x.npy", X)
-    done = cli("evaluate", run.path, "--data", f"{{name: arrays, path: {tmp_path / 'x.npy'}}}", "--metric", "mse")
+    done = cli("evaluate", run.path, "--data", tmp_path / "x.npy", "--metric", "mse")
     assert done.status == 0
     assert "test split of arrays, 12 examples" in done.out
     assert f"{run.evaluation['metrics']['mse']:.4f}"[:5] in done.out

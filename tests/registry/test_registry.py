@@ -9,6 +9,7 @@ import torch
 
 import zoo
 from zoo import registry
+from zoo.datasets import Collection, Dataset, Stored
 from zoo.errors import ComponentError
 from zoo.posteriors.point import Point
 from zoo.priors import Prior
@@ -158,3 +159,16 @@ def test_a_value_that_a_constructor_refuses_is_reported_with_its_path():
 
 def test_tests_leave_the_registry_as_it_was():
     assert {key for key in registry._registered if key[2] != "zoo"} == set()
+
+
+def test_a_class_without_a_constructor_has_no_options():
+    @zoo.register("dataset", "held")
+    class Held(Dataset):
+        """What a notebook holds."""
+
+        def load(self, note):
+            return Collection(splits={"train": Stored(torch.rand(20, 3))}, stored_range=None)
+
+    assert len(zoo.load_data("held", test=0, validation=0).train) == 20
+    with pytest.raises(ComponentError, match=r"data\.rows: unknown field"):
+        zoo.load_data("held", rows=3)

@@ -45,6 +45,8 @@ def test_the_recipe_says_what_the_data_were(run: Run) -> None:
     assert len(data["digest"]) == 32
     assert data["scale"] == "standardise"
     assert run.recipe.train.batch_size == 32
+    card = (run.path / "README.md").read_text()
+    assert "`memory` (data that were given in memory: a numpy array of shape (80, 4))" in card
 
 
 @pytest.mark.parametrize("form", ["array", "tensor", "Data"])
@@ -74,6 +76,14 @@ def test_a_frame_gets_a_likelihood_for_each_column(tmp_path: Path) -> None:
     assert zoo.evaluate(run.model, frame, ["mse"])["mse"] > 0
     resumed = zoo.fit(frame, "vae-mlp-2d", out=tmp_path / "run", resume=True, **FAST)
     assert resumed.evaluation == run.evaluation
+
+
+def test_a_run_starts_from_another_model(run: Run, tmp_path: Path) -> None:
+    frozen = {"init": str(run.path), "freeze": ["encoder.*"], "description": "Tuned."}
+    tuned = zoo.fit(X + 1, "vae-mlp-8d", out=tmp_path / "tuned", **frozen, **FAST)
+    assert tuned.recipe.description == "Tuned."
+    before, after = run.model.encoder.state_dict(), tuned.model.encoder.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 class Stop(Callback):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import zoo
@@ -197,3 +198,15 @@ def test_a_recipe_takes_shape_and_range_from_its_data_not_from_a_preset():
     recipe = load_recipe(GOOD)
     assert recipe.model.data_shape is recipe.model.data_range is None
     assert load_model_spec("vae-mlp-2d").data_shape == (1, 28, 28)
+
+
+def test_overrides_may_be_a_mapping():
+    texts = ["train.epochs=3", "model.encoder={name: mlp, widths: [8, 4]}", "data.scale=null"]
+    mapping = {
+        "train.epochs": np.int64(3),
+        "model.encoder": {"name": "mlp", "widths": (8, 4)},
+        "data.scale": None,
+    }
+    assert load_recipe(GOOD, mapping) == load_recipe(GOOD, texts)
+    with pytest.raises(RecipeError, match=r"^overrides\['seed'\]: expected plain data, got <object"):
+        load_recipe(GOOD, {"seed": object()})

@@ -147,6 +147,15 @@ class Dataset(ABC):
         return {name: value for name, value in reading.items() if name in known} | dict(options)
 
     @classmethod
+    def in_words(cls, options: Mapping[str, Any]) -> str:
+        """Return what the data are, for a reader to whom the name of the dataset does not say it; else nothing.
+
+        Args:
+            options: as in a recipe.
+        """
+        return ""
+
+    @classmethod
     def with_absolute_paths(cls, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """Return options in which relative paths start from ``folder`` (see :func:`zoo.spec.paths.absolute_path`).
 

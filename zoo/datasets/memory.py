@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -86,11 +86,22 @@ class Memory(Dataset):
         }
         self._kind, self._shape = kind, shape
 
+    @classmethod
+    def in_words(cls, options: Mapping[str, Any]) -> str:
+        """Return in which form the data were given.
+
+        Example:
+            >>> Memory.in_words({"kind": "numpy array", "shape": [500, 8]})
+            'data that were given in memory: a numpy array of shape (500, 8)'
+        """
+        shape = f" of shape {tuple(options['shape'])}" if options.get("shape") else ""
+        return f"data that were given in memory: a {options.get('kind', 'table')}{shape}"
+
     def load(self, note: Callable[[str], None]) -> Collection:
         """Refuse: only who holds the data can give them."""
         shape = f" of shape {tuple(self._shape)}" if self._shape else ""
         raise DataError(
             f"the data were given in memory ({self._kind}{shape}), and a recipe does not hold them",
-            remedy="Give them again: `data=x` in Python; on the command line as files, for example "
-            "`--data '{name: arrays, path: x.npy}'`.",
+            remedy="Give them again: `data=x` in Python; on the command line as a file, for example `--data x.npy` or "
+            "`--data table.csv`.",
         )

@@ -110,8 +110,9 @@ def tensor_of_numbers(raw: Any, columns: Sequence[str] = ()) -> Tensor:
         array = _numbers(array, columns)
     if array.dtype.kind not in "buif":
         raise InputError(f"expected numbers, got {type(raw).__name__} of {array.dtype}", where="raw", remedy=_FORMS)
-    if array.dtype.itemsize > 1 and array.dtype.kind in "uf":  # torch lacks some of these types
-        array = array.astype(np.int64 if array.dtype.kind == "u" and array.dtype.itemsize < 8 else np.float64)
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if (kind == "u" and size > 1) or (kind == "f" and size > 8):  # torch lacks these types
+        array = array.astype(np.int64 if kind == "u" and size < 8 else np.float64)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     return torch.from_numpy(np.require(array, requirements=("C", "W")))
 

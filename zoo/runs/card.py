@@ -9,17 +9,19 @@ from typing import Any
 
 from zoo.checkpoints.checkpoint import CONFIG, read_config
 from zoo.data import DataInfo
+from zoo.datasets import Dataset
+from zoo.errors import ComponentError
 from zoo.evaluation.measurement import Measurement
 from zoo.evaluation.record import measurements_of, metric_of
 from zoo.evaluation.tables import is_number, number, row_heading
-from zoo.registry import find_source, list_components
+from zoo.registry import find_component, find_source, list_components
 from zoo.registry.inspection import describe_component
 from zoo.runs.card_data import facts_of_data, lines_of_use
 from zoo.runs.card_file import Card, is_untouched
 from zoo.runs.portable import portable
 from zoo.spec.documents import to_yaml
 from zoo.spec.model import ModelSpec, kind_of_role
-from zoo.spec.recipe import Recipe
+from zoo.spec.recipe import DataSpec, Recipe
 from zoo.utils.files import write_text
 from zoo.version import __version__
 
@@ -211,10 +213,20 @@ def _training_data(spec: ModelSpec, recipe: Recipe | None, info: DataInfo | None
         if (value := getattr(data, field)) not in (None, 0, "none")
     )
     yield "## Training data"
-    yield f"`{data.name}`" + (f", prepared with {prepared}." if prepared else ".")
+    words = f" ({described})" if (described := _described(data)) else ""
+    yield f"`{data.name}`{words}" + (f", prepared with {prepared}." if prepared else ".")
     yield from facts
     if info:
         yield f"{info.citation}\n\nLicence of the data: {info.licence or 'not stated'}."
+
+
+def _described(data: DataSpec) -> str:
+    """Return what a dataset says of its data in words; nothing for one that is not installed."""
+    try:
+        dataset: type[Dataset] = find_component("dataset", data.name)
+    except ComponentError:
+        return ""
+    return dataset.in_words(data.options)
 
 
 def _evaluation(evaluation: dict[str, Any]) -> Iterator[str]:

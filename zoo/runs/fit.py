@@ -15,6 +15,7 @@ from zoo.data import Data
 from zoo.errors import RunError
 from zoo.runs.job import Run, train
 from zoo.spec.model import ModelSpec
+from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_model_spec
 from zoo.spec.training import TrainSpec
 from zoo.tables.frames import is_frame
@@ -23,6 +24,7 @@ from zoo.training.progress import Reporter
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 3000, 15, 200
 _FEW, _BATCH_OF_FEW = 2000, 32
 _STATES = 20
+_MADE_HERE = {"name", "seed", "model", "data", "train", "evaluate"}
 
 
 def fit(
@@ -71,7 +73,8 @@ def fit(
         trackers: likewise.
         reporter: likewise.
         quiet: show no progress.
-        fields: fields of the model to set, as for :func:`zoo.build`: ``latent_dim=4``, ``likelihood="student_t"``.
+        fields: fields of the model to set, as for :func:`zoo.build`: ``latent_dim=4``, ``likelihood="student_t"``; or
+            of the recipe, such as ``init="runs/other"``, the model that training starts from.
 
     Raises:
         DataError: the data have an unknown form, or the model cannot take them; the message says what to do.
@@ -89,6 +92,7 @@ def fit(
     """
     if resume and out is None:
         raise RunError("expected the directory of the run to resume", where="out", remedy="For example: out='runs/x'.")
+    of_recipe = {key: fields.pop(key) for key in [*fields] if key in Recipe.model_fields.keys() - _MADE_HERE}
     document = _model_document(model, fields, is_table=is_frame(_train_split(x)))
     name = str(document.get("preset") or "fit")
     asked = {"epochs": epochs, "batch_size": batch_size}
@@ -100,6 +104,7 @@ def fit(
         "data": {"name": "memory", **(data or {})},
         "train": {**_usual_training(x, given), **given},
         "evaluate": dict(evaluation or {}),
+        **of_recipe,
     }
     return train(
         recipe,
