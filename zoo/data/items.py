@@ -166,8 +166,8 @@ def _one_input(inputs: Mapping[str, Any]) -> Any:
     raise DataError(
         f"expected one input, or columns of single numbers, got the columns {names}",
         where="x",
-        remedy="Keep one of them, and name the labels: `y=COLUMN`. A data set of Hugging Face has `select_columns`; one "
-        "of mixed columns is passed as a DataFrame, `data.to_pandas()`.",
+        remedy="Keep one of them, and name the labels: `y=COLUMN`. A data set of Hugging Face has `select_columns`; "
+        "one of mixed columns is passed as a DataFrame, `data.to_pandas()`.",
     )
 
 
