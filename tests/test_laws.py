@@ -13,7 +13,7 @@ from tests.models import batch, model_with
 from zoo.errors import why_not
 from zoo.model import Model
 
-KINDS = ("encoder", "posterior", "prior", "decoder", "likelihood", "network", "objective", "regulariser")
+KINDS = ("encoder", "posterior", "prior", "decoder", "likelihood", "network", "objective", "regulariser", "corruption")
 COMPONENTS = [(kind, name) for kind in KINDS for name in zoo.list_components(kind)]
 every_component = pytest.mark.parametrize(
     ("kind", "name"), COMPONENTS, ids=[f"{kind}-{name}" for kind, name in COMPONENTS]

@@ -50,3 +50,13 @@ def test_an_option_of_a_sibling_is_refused_with_the_valid_ones():
     message = r"encoder\.channels: unknown field\nIt is an option of the encoder 'conv', .* Valid here: widths, depth"
     with pytest.raises(ComponentError, match=message):
         check_options(MLPEncoder, {"channels": [32]}, "model.encoder")
+
+
+def test_a_bias_is_subtracted_from_the_data_first():
+    encoder = MLPEncoder(data_shape=(2, 3), condition_dim=0, widths=[], pre_bias=True)
+    x = torch.randn(4, 2, 3)
+    assert torch.equal(encoder(x), x.flatten(1))
+    with torch.no_grad():
+        encoder.pre_bias.normal_()
+    torch.testing.assert_close(encoder(x), x.flatten(1) - encoder.pre_bias)
+    assert MLPEncoder(data_shape=(2, 3), condition_dim=0).pre_bias is None

@@ -94,7 +94,7 @@ def largest(values: Tensor, count: int) -> Tensor:
     """
     rows, columns = values.shape
     each = min(columns, 4 * -(-count // rows))
-    if values.device.type == "cpu" and each < columns:
+    if values.device.type == "cpu" and each < columns and not torch.compiler.is_compiling():
         # torch sorts a single long vector in one thread. Few rows have more than some times their share of the
         # largest, so these are nearly always among the largest of their rows; else the smallest candidate shows it.
         candidates, places = values.topk(each, sorted=False)
