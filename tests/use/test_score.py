@@ -52,8 +52,8 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(model, dig
 
 def test_what_each_value_adds_points_at_the_value_that_is_wrong(table_model):
     model, data = table_model
-    x = data.train.examples(6).clone()
-    x[3, 1] += 50
+    x = data.train.stored(torch.arange(6)).numpy().copy()
+    x[3, 1] += 500  # in the units of the data, whose standard deviation is 10
     rows = zoo.score(model, x, num_samples=10, by_value=True)
     assert rows["contribution"].shape == (6, 3)
     assert np.unravel_index(rows["contribution"].argmin(), (6, 3)) == (3, 1)

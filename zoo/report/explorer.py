@@ -155,7 +155,8 @@ def _data_range(model: Model, split: Split, indices: Tensor) -> tuple[float, flo
     if model.spec.data_range is not None:
         return model.spec.data_range
     examples = split.examples(indices)
-    return examples.min().item(), examples.max().item()
+    seen = examples[~examples.isnan()]  # values of a table may be missing
+    return (seen.min().item(), seen.max().item()) if seen.numel() else (0.0, 1.0)
 
 
 def _spread(total: int, count: int) -> Tensor:

@@ -12,6 +12,7 @@ from zoo.evaluation.measurement import Measurement
 from zoo.evaluation.record import measurements_of
 from zoo.evaluation.tables import by_result, is_number
 from zoo.registry import find_component
+from zoo.report.anomalies import anomalies
 from zoo.report.dark import darken
 from zoo.report.embedded import EmbeddedFigure, embed
 from zoo.report.explorer import check_explorer, explorer_data
@@ -59,6 +60,7 @@ def render_report(
         _header(title, recipe, context, evaluation),
         _metrics(evaluation),
         _figures(context, seed),
+        anomalies(context, seed),
         _written(recipe, context),
         _footer(context),
     ]

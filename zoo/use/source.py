@@ -13,6 +13,7 @@ from torch import Tensor
 
 from zoo.data import Batch, Data, Split
 from zoo.errors import InputError, unknown_name
+from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.evaluate import SplitName, evaluation_context
 from zoo.model import Model
 from zoo.spec.data_description import DataDescription
@@ -47,8 +48,8 @@ class Source:
 
     Args:
         model: it is put into evaluation mode.
-        data: a :class:`zoo.data.Data`, of which all splits are used unless one is named; one split; or anything else
-            that :func:`zoo.evaluate` takes.
+        data: a :class:`zoo.data.Data`, of which all splits are used unless one is named; one split; a context that was
+            checked already; or anything else that :func:`zoo.evaluate` takes.
         split: which split of several.
         label: the class of all examples, by name or number, for a conditional model.
         count: use the first so many examples of each split.
@@ -69,10 +70,11 @@ class Source:
     ) -> None:
         self.model = model.eval()
         self.label = None if label is None else class_number(model, label)
-        self.splits = {
-            name: evaluation_context(model, data, name, needs_labels=label is None).split
-            for name in _names_of_splits(data, split)
-        }
+        self.splits: dict[str, Split] = {}
+        for name in _names_of_splits(data, split):
+            checked = isinstance(data, EvaluationContext)
+            context = data if checked else evaluation_context(model, data, name, needs_labels=label is None)
+            self.splits[name] = context.split
         self._most = math.inf if count is None else count
         self._named = all(each.names(torch.arange(0)) is not None for each in self.splits.values())
         self._labelled = all(each.labels is not None and each.info.class_names for each in self.splits.values())
