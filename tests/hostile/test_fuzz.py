@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from tests.hostile.fuzz import run
+from tests.processes import run
+
+SECONDS = 45
 
 
-def test_a_thousand_damaged_files_are_read_or_refused_in_words() -> None:
-    found = [f"{door}: {problem}" for door, _, problem in run(1000, seed=1)]
-    assert found == []
+def test_damaged_files_are_read_or_refused_in_words() -> None:
+    """In a process of its own, since the fuzzer turns the Hub's client to a server of its own for good."""
+    done = run("-m", "tests.hostile.fuzz", "--seconds", SECONDS, "--seed", 1, "--corpus", "", timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(done.stdout.split()[0].replace(",", "")) > 100, done.stdout

@@ -13,6 +13,7 @@ from zoo.errors import DataError, InputError
 from zoo.use.rows import Array
 from zoo.use.source import Source
 from zoo.utils.foreign import open_regular, parsing
+from zoo.utils.memory import check_memory
 
 _FORMS = "Write it with np.save, true or 1 for observed values, or as a black and white PNG."
 
@@ -32,6 +33,9 @@ def read_mask(path: Path) -> Array:
         found = np.load(file, allow_pickle=False)
         if suffix == ".npy":
             return np.asarray(found)
+        # What an archive unpacks to, it claims; more of it is not read.
+        size = sum(entry.file_size for entry in found.zip.infolist())
+        check_memory(size, "the mask", where=str(path), remedy=_FORMS, refusal=DataError)
         names = found.files
         name = "mask" if "mask" in names else names[0]
         if len(names) > 1 and name != "mask":
