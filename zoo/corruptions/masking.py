@@ -27,9 +27,9 @@ class Masking(Corruption):
         https://doi.org/10.1145/1390156.1390294
 
     Example:
-        >>> hidden = Masking(share=0.25)(torch.ones(10_000, 1))
+        >>> hidden = Masking(share=0.3)(torch.ones(10_000, 1))
         >>> hidden.unique(), hidden.mean().round(decimals=1)
-        (tensor([0., 1.]), tensor(0.8000))
+        (tensor([0., 1.]), tensor(0.7000))
     """
 
     def __init__(self, *, share: Annotated[float, Field(gt=0, lt=1)] = 0.25) -> None:
