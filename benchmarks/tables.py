@@ -44,7 +44,7 @@ from sklearn.preprocessing import StandardScaler
 import zoo
 from benchmarks._measure import write
 
-TABLES = ("iris", "wine", "breast_cancer", "diabetes", "penguins")
+TABLES = ("wine", "breast_cancer", "diabetes", "penguins")
 HIDDEN, TRAINED, LATENTS = 0.3, 0.7, 8
 Scores = dict[str, float]
 
@@ -55,8 +55,8 @@ def main(arguments: list[str]) -> None:
         prog="python -m benchmarks tables", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES), help="which tables")
-    parser.add_argument("--seeds", type=int, default=3, help="how many seeds (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=150, help="epochs of each training (%(default)s)")
+    parser.add_argument("--seeds", type=int, default=2, help="how many seeds (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=100, help="epochs of each training (%(default)s)")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore", ConvergenceWarning)

@@ -7,9 +7,11 @@ import zoo
 from zoo.errors import ComponentError, DataError
 from zoo.likelihoods.bernoulli import Bernoulli
 from zoo.likelihoods.categorical import Categorical
-from zoo.likelihoods.columns import Columns
+from zoo.likelihoods.columns import ColumnGroup, Columns
 from zoo.likelihoods.gaussian import Gaussian
 from zoo.likelihoods.negative_binomial import NegativeBinomial
+from zoo.spec.component import ComponentSpec
+from zoo.spec.data_description import ColumnDescription
 from zoo.spec.options import check_options, construct
 
 GROUPS = [
@@ -151,3 +153,28 @@ def test_a_table_with_many_likelihoods_compiles_to_one_graph():
 
     compiled = torch.compile(log_prob, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(raw), log_prob(raw))
+
+
+def test_the_groups_follow_from_the_types_of_the_columns():
+    columns = (
+        ColumnDescription(name="a"),
+        ColumnDescription(name="b", type="date"),
+        ColumnDescription(name="c", type="categorical", categories=("x", "y", "z")),
+        ColumnDescription(name="d", type="boolean"),
+        ColumnDescription(name="e", type="categorical", categories=("only",)),
+        ColumnDescription(name="f", type="integer"),
+    )
+    likelihood = Columns(data_shape=(8,), data_columns=columns)
+    kinds = [(type(group).__name__, width) for group, width in zip(likelihood.groups, likelihood.widths, strict=True)]
+    assert kinds == [("Gaussian", 2), ("Categorical", 3), ("Bernoulli", 2), ("Gaussian", 1)]
+    assert likelihood.groups[0].raw_scale.shape == (2,), "each column has a deviation of its own, learned"
+
+
+def test_numbers_may_have_another_likelihood_and_groups_that_are_stated_count():
+    columns = (ColumnDescription(name="a"), ColumnDescription(name="b", type="boolean"))
+    robust = Columns(data_shape=(2,), data_columns=columns, numeric=ComponentSpec(name="student_t"))
+    assert [type(group).__name__ for group in robust.groups] == ["StudentT", "Bernoulli"]
+    stated = Columns(
+        data_shape=(2,), data_columns=columns, columns=[ColumnGroup(likelihood=ComponentSpec(name="laplace"), width=2)]
+    )
+    assert [type(group).__name__ for group in stated.groups] == ["Laplace"]

@@ -1,0 +1,73 @@
+"""Categories become a 1 among zeros, and come back; missing values stay missing."""
+
+import pytest
+import torch
+
+from zoo.errors import DataError
+from zoo.preparation.expansion import Expansion
+from zoo.spec.data_description import ColumnDescription
+
+
+def column(name: str, *categories: str, **fields) -> ColumnDescription:
+    kind = {"type": "categorical", "categories": categories} if categories else {}
+    return ColumnDescription(name=name, **{**kind, **fields})
+
+
+COLUMNS = (column("a", "x", "y", "z"), column("b"), column("c", type="boolean"), column("d", "p", "q"))
+
+
+def test_each_category_has_a_place_and_rows_come_back():
+    rows = torch.tensor([[2.0, -1.5, 1.0, 0.0], [0.0, 7.0, 0.0, 1.0]], dtype=torch.float64)
+    values = Expansion(COLUMNS)(rows)
+    assert values.tolist() == [[0, 0, 1, -1.5, 1, 1, 0], [1, 0, 0, 7, 0, 0, 1]]
+    assert torch.equal(Expansion(COLUMNS).undo(values), rows)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_missing_value_is_missing_at_all_of_its_places_and_at_no_others(place):
+    rows = torch.tensor([[2.0, -1.5, 1.0, 0.0]])
+    rows[0, place] = torch.nan
+    values = Expansion(COLUMNS)(rows)
+    owners = torch.tensor([0, 0, 0, 1, 2, 3, 3])
+    assert torch.equal(values[0].isnan(), owners == place)
+    assert torch.equal(Expansion(COLUMNS).undo(values).isnan(), rows.isnan())
+
+
+def test_of_probabilities_the_largest_counts():
+    values = torch.tensor([[0.2, 0.5, 0.3, 0.0, 0.6, 0.9, 0.1]])
+    assert Expansion(COLUMNS).undo(values)[0, [0, 3]].tolist() == [1.0, 0.0]
+
+
+def test_only_quantities_are_scaled():
+    assert Expansion(COLUMNS).measured.tolist() == [False, False, False, True, False, False, False]
+
+
+def test_rows_of_another_table_are_brought_to_the_columns_and_categories_of_a_model():
+    own = (column("d", "q", "r"), column("b"), column("extra"), column("a", "z", "x"), column("c", type="integer"))
+    expansion = Expansion.between(own, (*COLUMNS[:2], COLUMNS[3]))
+    rows = torch.tensor([[0.0, 3.0, 9.0, 1.0, 5.0], [1.0, 4.0, 9.0, 0.0, 5.0]], dtype=torch.float64)
+    values = expansion(rows)
+    assert values[0].tolist() == [1, 0, 0, 3, 0, 1]
+    assert values[1, :4].tolist() == [0, 0, 1, 4]
+    assert values[1, 4:].isnan().all(), "the model knows no category r"
+    assert expansion.unknown(own, rows) == {"d": ["r"]}
+    assert rows[1, 0] == 1.0, "what is stored is not changed"
+
+
+@pytest.mark.parametrize(
+    ("own", "known", "says"),
+    [
+        ((column("a"),), (column("b"),), "there is no column 'b'"),
+        ((column("a"),), (column("a", "x", "y"),), "'a' is categorical in the model's data, and numeric in these"),
+        ((column("a", type="date"),), (column("a"),), "'a' is numeric in the model's data, and date in these"),
+    ],
+)
+def test_columns_that_are_missing_or_mean_something_else_are_named(own, known, says):
+    with pytest.raises(DataError, match=says):
+        Expansion.between(own, known)
+
+
+def test_truth_values_and_two_categories_are_matched_by_their_names():
+    own, known = (column("a", "no", "yes"),), (column("a", "yes", "no", type="boolean"),)
+    values = Expansion.between(own, known)(torch.tensor([[0.0], [1.0]], dtype=torch.float64))
+    assert values.flatten().tolist() == [1.0, 0.0]
