@@ -143,9 +143,10 @@ def _collection(found: Mapping[str, Given], memory: Memory, note: Callable[[str]
     if any(given.missing for given in found.values()):
         return _rows_with_gaps(found, note)
     channels_last = _is_channels_last(train, memory.channels_last)
-    bounds, as_bytes = _range(list(found.values()), memory.value_range)
+    as_series = memory.series and len(train.shape) == 2
+    bounds, as_bytes = _range(list(found.values()), memory.value_range, is_image=len(train.shape) > 1 and not as_series)
     dtype = torch.uint8 if as_bytes else torch.float32
-    arrange = _Arrange(dtype, channels_last=channels_last)
+    arrange = _Arrange(dtype, channels_last=channels_last, as_series=as_series)
     examples = {
         name: arrange(given.examples) if isinstance(given.examples, Tensor) else _Arranged(given.examples, arrange)
         for name, given in found.items()
@@ -155,7 +156,7 @@ def _collection(found: Mapping[str, Given], memory: Memory, note: Callable[[str]
         splits={name: Stored(examples[name], labels.get(name)) for name in found},
         stored_range=bounds,
         class_names=class_names,
-        layout=_layout(train, channels_last=channels_last),
+        layout="channels_first" if as_series else _layout(train, channels_last=channels_last),
         reading=ReadingDescription.model_validate({"channels": train.channels}) if train.channels else None,
     )
 
@@ -206,7 +207,7 @@ def _is_channels_last(given: Given, stated: bool | None) -> bool:
     return bool(stated)
 
 
-def _range(found: Sequence[Given], stated: Range | None) -> tuple[Range | None, bool]:
+def _range(found: Sequence[Given], stated: Range | None, *, is_image: bool) -> tuple[Range | None, bool]:
     """Return the range of values, None if there is none, and whether they are kept as bytes."""
     low, high = min(given.low for given in found), max(given.high for given in found)
     dtypes = {_dtype(given) for given in found}
@@ -224,7 +225,6 @@ def _range(found: Sequence[Given], stated: Range | None) -> tuple[Range | None, 
         return (0.0, 1.0), True
     if dtypes == {torch.uint8}:
         return (0.0, 255.0), True
-    is_image = len(found[0].shape) > 1
     if is_image and as_bytes:
         return (0.0, 1.0 if high <= 1 else 255.0), True
     if is_image and not whole and low >= 0 and high <= 1:
@@ -252,15 +252,15 @@ def _scale(collection: Collection, note: Callable[[str], None]) -> str:
 class _Arrange:
     """Brings values to the type and the layout in which they are stored."""
 
-    def __init__(self, dtype: torch.dtype, *, channels_last: bool) -> None:
-        self._dtype, self._channels_last = dtype, channels_last
+    def __init__(self, dtype: torch.dtype, *, channels_last: bool, as_series: bool = False) -> None:
+        self._dtype, self._channels_last, self._as_series = dtype, channels_last, as_series
 
     def __call__(self, values: Tensor) -> Tensor:
         # A copy, so that what a caller does to the array afterwards does not change the data.
         values = values.to(self._dtype, copy=True)
         if values.ndim == 4 and self._channels_last:
             return values.permute(0, 3, 1, 2).contiguous()
-        return (values.unsqueeze(1) if values.ndim == 3 else values).contiguous()
+        return (values.unsqueeze(1) if values.ndim == 3 and not self._as_series else values).contiguous()
 
 
 class _Arranged(Indexable):

@@ -25,6 +25,7 @@ class Memory(Dataset):
             other order, such as (N, 28, 28, 3), is refused.
         value_range: smallest and largest value that an example can hold. None: 0 and 255 for bytes and for whole
             numbers of images, 0 and 1 for truth values and for images within these bounds, no range for other numbers.
+        series: whether arrays (N, A, B) are series of A channels and B steps, and no images of A × B pixels.
         in_memory_limit_mb: up to this many megabytes (10⁶ bytes), the items of a data set are read once and kept;
             above, they are read anew each time.
         label: of a DataFrame, as of the dataset ``table``; so are the next options.
@@ -55,6 +56,7 @@ class Memory(Dataset):
         *,
         channels_last: bool | None = None,
         value_range: list[float] | None = None,
+        series: bool = False,
         in_memory_limit_mb: int = 1024,
         label: str | None = None,
         columns: dict[str, Choice] = {},  # noqa: B006 - only read
@@ -72,6 +74,7 @@ class Memory(Dataset):
         if value_range is not None and not (len(value_range) == 2 and value_range[0] < value_range[1]):
             raise DataError(f"expected [smallest, largest], got {value_range}", where="value_range")
         self.channels_last, self.in_memory_limit = channels_last, in_memory_limit_mb * 1_000_000
+        self.series = series
         self.value_range = None if value_range is None else (float(value_range[0]), float(value_range[1]))
         self.of_table = {
             "label": label,

@@ -94,6 +94,11 @@ class EvaluationContext:
         if len(self.split) < count:
             raise NotApplicableError(f"it needs at least {count} examples, the split has {len(self.split)}")
 
+    def require_complete(self) -> None:
+        """Require that no value is missing in the data."""
+        if self.split.info.missing or (self.train is not None and self.train.info.missing):
+            raise NotApplicableError("values are missing in the data, which samples would have to be compared with")
+
     def require_training_data(self) -> Split:
         """Require the training split, and return it."""
         if self.train is None:

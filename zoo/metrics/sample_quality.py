@@ -70,6 +70,7 @@ class SampleQuality(Metric):
     def check(self, context: EvaluationContext) -> None:
         """Require training data, labels or features, and enough examples for a covariance."""
         train = context.require_training_data()
+        context.require_complete()
         if context.features is None and train.labels is None:
             raise NotApplicableError("the data have no labels to train a classifier of features with; pass `features`")
         count = min(len(context.split), len(train), self.examples)
