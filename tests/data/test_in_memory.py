@@ -221,7 +221,7 @@ def test_an_item_of_a_split_is_an_example_with_its_label() -> None:
 
 def test_what_is_done_to_an_array_afterwards_does_not_change_the_data() -> None:
     for held in (IMAGES.copy(), ROWS.copy(), torch.tensor(ROWS)):
-        data = zoo.load_data(held, scale="none")
+        data = zoo.load_data(held, scale="none", validation=0, test=0)
         before = data.train.examples(5).clone()
         held[:] = 0
         assert torch.equal(data.train.examples(5), before)

@@ -125,3 +125,16 @@ def test_what_nobody_named_is_what_fits_and_is_not_slow(model: Model, data: Data
     names = [each.spec.name for each in choose_metrics(evaluation_context(model, data), None)]
     assert {"elbo", "log_likelihood", "mse", "active_units", "neighbour_accuracy", "sample_quality"} <= set(names)
     assert not {"fid", "denoising", "mixture_modes"} & set(names)
+
+
+def test_a_tensor_is_raw_unless_it_can_only_be_prepared() -> None:
+    model, data = zoo.load("vae-mlp-2d.digits"), zoo.load_data("digits").test
+    prepared = data.examples(20)
+    raw = (prepared * 16).round().to(torch.uint8)
+    expected = zoo.evaluate(model, prepared, ["mse"])
+    for form in (raw, raw.float(), raw.numpy(), raw[:, 0].long(), (raw, data.labels[:20])):
+        assert zoo.evaluate(model, form, ["mse"]) == expected
+    with pytest.raises(DataError, match=r"expected values in \[0, 16\].*which look prepared already"):
+        zoo.evaluate(model, prepared.numpy(), ["mse"])
+    with pytest.raises(DataError, match=r"expected values in \[0, 16\]"):
+        zoo.evaluate(model, raw * 10, ["mse"])
