@@ -45,4 +45,6 @@ def test_a_preset_trains_on_digits(preset: str, tmp_path: Path) -> None:
     samples = model.sample(2, labels)
     assert samples.shape == (2, *run.recipe.model.data_shape)
     assert samples.isfinite().all()
+    if model.spec.train_examples is not None:
+        assert model.spec.train_examples == model.data.splits["train"].examples < 160
     assert model.has("fitted_prior") == (load_model_spec(preset).fitted_prior is not None)

@@ -40,8 +40,8 @@ class Vae(LatentObjective):
             a diagonal posterior or the channels of its maps, or else all latents together. Of several processes, each
             has its own mean.
         capacity: C, nats at which the KL term is held, β |KL − C| in place of β KL; a number, or a schedule that lets
-            latents become active one after the other. ``beta`` is γ of the paper, and must be large to hold it, such as
-            1000. null: none.
+            latents become active one after the other. ``beta`` is γ of the paper: it must exceed the nats of
+            reconstruction that one more nat of KL buys, and is best not much larger. null: none.
         capacity_of: whose KL divergence is held at C: of the mean over a ``batch``, or of each ``example``, which must
             then all cost the same.
         reconstruction_weight: weight of −E_q[log p(x|z)], a number or a schedule. At 0 a regulariser that compares data
