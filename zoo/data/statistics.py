@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.store import Store
+from zoo.errors import DataError
 from zoo.preparation.expansion import Expansion
 from zoo.preparation.transforms import Scaling
 
@@ -20,6 +21,9 @@ def standardisation(store: Store, expansion: Expansion | None = None) -> Scaling
 
     A constant feature keeps deviation 1, so that it becomes 0. Truth values and categories of a table are left as they
     are. Sums are in float64, merged block by block.
+
+    Raises:
+        DataError: a mean or a deviation is too large, or a deviation too small, for 32-bit numbers.
 
     Source:
         Chan, Golub & LeVeque (1983), Algorithms for Computing the Sample Variance, equation 2.1.
@@ -52,7 +56,25 @@ def standardisation(store: Store, expansion: Expansion | None = None) -> Scaling
     if expansion is not None:
         measured = expansion.measured
         mean, deviation = torch.where(measured, mean, 0.0), torch.where(measured, deviation, 1.0)
+    _check_representable(mean, deviation, low, high, expansion)
     return Scaling(mean.float(), deviation.float())
+
+
+def _check_representable(
+    mean: Tensor, deviation: Tensor, low: Tensor, high: Tensor, expansion: Expansion | None
+) -> None:
+    """Refuse means and deviations that 32-bit numbers, with which models compute, cannot hold."""
+    holds = mean.float().isfinite() & deviation.float().isfinite() & (deviation.float() > 0)
+    if bool(holds.all()):
+        return
+    first = int((~holds).flatten().nonzero()[0])
+    name = f"value {first} of an example" if expansion is None else f"the column {expansion.name_of(first)!r}"
+    bounds = " to ".join(f"{float(bound.flatten()[first]):.3g}" for bound in (low, high))
+    raise DataError(
+        f"expected values that 32-bit numbers can hold, got {bounds} in {name}",
+        where="data",
+        remedy="Store them in another unit, or their logarithms.",
+    )
 
 
 def holds_missing(stores: Iterable[Store], expansion: Expansion | None) -> bool:

@@ -58,6 +58,11 @@ class Expansion:
         )
         self._spans = [(starts[place], starts[place] + widths[place]) for place in wide]
 
+    def name_of(self, value: int) -> str:
+        """Return the name of the column that a value, by its place from 0, belongs to."""
+        owners = (column.name for column in self.columns for _ in range(column.width))
+        return next(name for place, name in enumerate(owners) if place == value)
+
     @property
     def measured(self) -> Tensor:
         """Which of the values (W,) are quantities, which a scaling may change."""
