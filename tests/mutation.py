@@ -115,10 +115,9 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="try every N-th mutant alone")
     parser.add_argument("--seconds", type=float, default=300, help="longest time of the tests; a mutant may hang")
     options = parser.parse_args()
-    import hypothesis
     import torch.distributions
 
-    del hypothesis, torch
+    del torch
     lines = options.module.read_text().splitlines()
     if not survives(options.module, ast.parse(options.module.read_text()), options.tests, options.seconds):
         sys.exit("the tests fail without a mutant")
