@@ -94,6 +94,20 @@ def test_the_error_says_why_a_step_cannot_be_captured(changes: dict[str, Any], r
         check_step(train, split, torch.device("cuda"), ProcessGroup())
 
 
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"regularisers": {"smooth": {"name": "decoder_jacobian"}}}, "regularisers.smooth"),
+        ({"regularisers": {"flat": {"name": "contractive"}}}, "regularisers.flat"),
+        ({"posterior": "hamiltonian"}, "posterior"),
+    ],
+)
+def test_second_derivatives_cannot_be_compiled(tmp_path: Any, changes: dict[str, Any], place: str) -> None:
+    recipe = {**RECIPE, "model": {**RECIPE["model"], **changes}, "train": {"step": "compiled"}}
+    with pytest.raises(RecipeError, match=rf"train\.step: `model\.{place}` takes second derivatives"):
+        zoo.train(recipe, out=tmp_path / "run")
+
+
 class Recorded:
     """Stands in for a CUDA graph: work inside a capture is noted down and not done, and a replay does it."""
 

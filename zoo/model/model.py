@@ -244,6 +244,11 @@ class Model(nn.Module):
             return own if all(unit == own for unit in units.values()) else None
         return units.get(term.partition(".")[0], own)
 
+    def with_second_derivatives(self) -> list[str]:
+        """Return which components make training differentiate twice, such as ``regularisers.smooth``."""
+        found = ["posterior"] if self.has("posterior") and self.posterior.second_derivatives else []
+        return [*found, *(f"regularisers.{key}" for key, each in self.terms_of_latents() if each.second_derivatives)]
+
     def higher_is_better(self, term: str) -> bool:
         """Say whether a term of the loss is a bound, which improves as it rises."""
         return term in self.objective.bounds

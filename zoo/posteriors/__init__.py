@@ -84,6 +84,7 @@ class Posterior(nn.Module, ABC):
         factorised: whether q(z|x) is an ``Independent`` over its latents, whose ``base_dist`` has the density of each.
         has_moments: whether q(z|x) knows its ``mean`` and covariance exactly: ``covariance_matrix``, or ``variance``
             where latents are uncorrelated given x.
+        second_derivatives: whether draws are made with gradients, so that training differentiates twice.
         manifold: the space that latents lie in, which the prior shares.
         latent_shape: shape of the latents of one example; ``(latent_dim,)`` if a class does not set it.
         sparse: whether most latents of an example are exactly zero, so that those that are not can be counted.
@@ -95,6 +96,7 @@ class Posterior(nn.Module, ABC):
     deterministic: ClassVar[bool] = False
     factorised: ClassVar[bool] = False
     has_moments: ClassVar[bool] = False
+    second_derivatives: ClassVar[bool] = False
     manifold: ClassVar[Manifold] = "euclidean"
     latent_shape: tuple[int, ...]
     sparse: bool = False

@@ -154,6 +154,7 @@ class Hamiltonian(Posterior):
     """
 
     density: ClassVar[Density] = "drawn"
+    second_derivatives: ClassVar[bool] = True
 
     def __init__(
         self,

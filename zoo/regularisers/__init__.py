@@ -30,6 +30,7 @@ class Regulariser(nn.Module, ABC):
             has none.
         compares_data: whether the term compares data with their reconstructions, so that it can stand in for the
             reconstruction term of the objective.
+        second_derivatives: whether the term is made of gradients, so that training differentiates twice.
 
     Args:
         weight: what the term is multiplied by before it is added to the loss; a number or a schedule.
@@ -49,6 +50,7 @@ class Regulariser(nn.Module, ABC):
 
     unit: ClassVar[str | None] = None
     compares_data: ClassVar[bool] = False
+    second_derivatives: ClassVar[bool] = False
 
     def __init__(self, weight: float | WeightSchedule = 1.0) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from pydantic import PositiveInt
@@ -45,6 +45,8 @@ class Contractive(Regulariser):
         >>> sorted(model.loss(torch.rand(16, 1, 8, 8)).terms)
         ['contractive', 'squared_error']
     """
+
+    second_derivatives: ClassVar[bool] = True
 
     def __init__(self, *, weight: NonNegativeWeight = 0.1, directions: PositiveInt | None = 1) -> None:
         super().__init__(weight)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from pydantic import PositiveInt
 from torch import Tensor
@@ -38,6 +40,8 @@ class DecoderJacobian(Regulariser):
         >>> sorted(model.loss(torch.rand(16, 1, 8, 8)).terms)
         ['smooth', 'squared_error']
     """
+
+    second_derivatives: ClassVar[bool] = True
 
     def __init__(self, *, weight: NonNegativeWeight = 1e-3, directions: PositiveInt = 1) -> None:
         super().__init__(weight)

@@ -59,6 +59,10 @@ class PriorFit(nn.Module):
         """Return none."""
         return {}
 
+    def with_second_derivatives(self) -> list[str]:
+        """Return none: latents are drawn without a gradient."""
+        return []
+
     def update_schedules(self, step: int, steps_per_epoch: int) -> None:
         """Do nothing: no weight of the loss changes."""
 

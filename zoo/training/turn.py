@@ -159,9 +159,17 @@ def complete_training(spec: TrainSpec, model: Trainable, where: str = "train") -
     """Return the spec with every option of every optimiser, and with a turn for each adversary of the model.
 
     Raises:
-        RecipeError: a turn or a group of parameters is named that the model does not have.
+        RecipeError: a turn or a group of parameters is named that the model does not have, or its steps cannot be
+            compiled.
         ComponentError: an optimiser or one of its options is unknown or wrong.
     """
+    twice = model.with_second_derivatives()
+    if spec.step == "compiled" and twice:
+        raise RecipeError(
+            f"`model.{twice[0]}` takes second derivatives, which torch.compile does not support",
+            where=f"{where}.step",
+            remedy="Use `step: eager` or, on CUDA, `step: captured`.",
+        )
     optimizer = check_optimizer(spec.optimizer, f"{where}.optimizer")
     parameter_groups(model.training_parameters(), spec.groups, optimizer, f"{where}.groups")
     turns = {
