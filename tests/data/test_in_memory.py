@@ -223,8 +223,10 @@ def test_what_is_done_to_an_array_afterwards_does_not_change_the_data() -> None:
     for held in (IMAGES.copy(), ROWS.copy(), torch.tensor(ROWS)):
         data = zoo.load_data(held, scale="none", validation=0, test=0)
         before = data.train.examples(5).clone()
+        like = zoo.load_data(held, like=data.info.description, whole=True)
         held[:] = 0
         assert torch.equal(data.train.examples(5), before)
+        assert torch.equal(like.train.examples(5), before)
 
 
 def test_items_beyond_the_limit_are_read_on_demand() -> None:

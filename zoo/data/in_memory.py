@@ -181,8 +181,13 @@ def _rows_with_gaps(found: Mapping[str, Given], note: Callable[[str], None]) -> 
 def _collection_like(found: Mapping[str, Given], like: DataDescription) -> Collection:
     assert like.stored is not None
     labels, class_names = _numbered(found)
+    held = {name: given.examples for name, given in found.items()}
     return Collection(
-        splits={name: Stored(given.examples, labels.get(name)) for name, given in found.items()},
+        # Copies: what a caller does to an array afterwards does not change the data.
+        splits={
+            name: Stored(each.clone() if isinstance(each, Tensor) else each, labels.get(name))
+            for name, each in held.items()
+        },
         stored_range=like.stored.range,
         class_names=class_names,
         columns=like.columns,
