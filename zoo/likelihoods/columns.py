@@ -78,8 +78,9 @@ class Columns(Likelihood):
         columns: the groups in the order of the table's columns, such as ``[{likelihood: gaussian, width: 3},
             {likelihood: {name: categorical, levels: 4, values: one_hot}, width: 4}]``. []: they follow from the types
             of the columns, where the data have some: numbers and dates have the likelihood ``numeric``, truth values
-            ``bernoulli``, categories ``categorical``; else every value has the likelihood ``gaussian``.
+            ``bernoulli``, categories ``categorical``; else every value has the likelihood ``numeric``.
         numeric: the likelihood of numbers and dates, where ``columns`` is []; ``student_t`` is less led by outliers.
+            null: ``gaussian``, whose deviation is learned for each column of a table.
 
     Raises:
         ComponentError: data that are not rows of a table; the widths do not sum to its columns; a likelihood is unknown
@@ -103,7 +104,7 @@ class Columns(Likelihood):
         data_shape: tuple[int, ...],
         data_columns: tuple[ColumnDescription, ...] | None = None,
         columns: list[ColumnGroup] = [],  # noqa: B006 - only read
-        numeric: ComponentSpec = _NUMERIC,
+        numeric: ComponentSpec | None = None,
     ) -> None:
         super().__init__(data_shape)
         if len(self.data_shape) != 1:
@@ -112,8 +113,8 @@ class Columns(Likelihood):
                 where="columns",
                 remedy="Use one likelihood for all values, such as `gaussian`.",
             )
-        every = ColumnGroup(likelihood=ComponentSpec(name="gaussian"), width=self.data_shape[0])
-        groups = columns or _groups_of(data_columns or (), numeric) or [every]
+        every = ColumnGroup(likelihood=numeric or ComponentSpec(name="gaussian"), width=self.data_shape[0])
+        groups = columns or _groups_of(data_columns or (), numeric or _NUMERIC) or [every]
         self.widths = [group.width for group in groups]
         if sum(self.widths) != self.data_shape[0]:
             raise ComponentError(

@@ -122,8 +122,7 @@ class Scaling:
     def __call__(self, stored: Tensor) -> Tensor:
         """Map (B, *data_shape) of any type to float32, never in the memory of ``stored``."""
         if stored.dtype == torch.float64:  # of a table: large numbers and days keep their digits until they are shifted
-            shift, span = (torch.as_tensor(value, dtype=torch.float64) for value in (self.shift, self.span))
-            return ((stored - shift.to(stored.device)) / span.to(stored.device)).float()
+            return ((stored - self.shift) / self.span).float()
         scaled = stored.to(torch.float32, copy=True)
         if isinstance(self.shift, Tensor) or self.shift != 0.0:
             scaled.sub_(self.shift)
