@@ -49,3 +49,17 @@ def test_missing_values_are_not_counted(monkeypatch):
 def test_other_data_than_tables_are_refused_in_words():
     with pytest.raises(zoo.ZooError, match="the data are not rows of a table"):
         zoo.evaluate(zoo.build("vae-mlp-2d", data_shape=(1, 8, 8)), torch.rand(5, 1, 8, 8), ["imputation"])
+
+
+def test_metrics_of_reconstructions_leave_missing_values_out(monkeypatch):
+    frame = table(60)[["a"]].assign(gone=5.0)
+    frame.loc[::2, "gone"] = None
+    data = load_data(frame, test=0.0, validation=0.0)
+    model = table_model(data)
+    monkeypatch.setattr(model, "reconstruct", lambda x, labels, mask: x.nan_to_num(9.0) * torch.tensor([0.5, 1.0]))
+    found = zoo.evaluate(model, data, ["mse", "explained_variance"], split="train")
+    # Half of each standardised `a` is lost, nothing of the constant; a row has one value or two.
+    assert found["explained_variance"] == pytest.approx(0.75, abs=1e-6)
+    a = data.train.examples(60)[:, 0]
+    parts = torch.where(torch.arange(60) % 2 == 0, 1.0, 0.5)
+    assert found["mse"] == pytest.approx((parts * (a / 2).square()).mean().item(), rel=1e-5)

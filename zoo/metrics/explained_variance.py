@@ -42,18 +42,18 @@ class ExplainedVariance(Metric):
     def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
         """Return ``explained_variance``."""
         values = math.prod(context.model.data_shape)
-        # Σ 1, Σ (x − c), Σ (x − c)² and the squared errors, about a centre c that keeps the digits of small variances.
-        sums = torch.zeros(2 * values + 2, dtype=torch.float64)
-        centre = context.split.examples(100).double().flatten(1).mean(0).cpu()
+        # The squared error, and of each value Σ 1, Σ (x − c), Σ (x − c)² about a centre c that keeps the digits of
+        # small variances. Missing values of a table are NaN, and left out.
+        sums = torch.zeros(3 * values + 1, dtype=torch.float64)
+        centre = context.split.examples(100).double().flatten(1).nanmean(0).nan_to_num().cpu()
         for batch in context.batches(512):
-            reconstruction = context.model.reconstruct(batch.x, batch.labels)
-            error = (batch.x - reconstruction).double().square().sum().cpu()
+            error = (batch.x - context.model.reconstruct(*batch)).double().square().nansum().cpu()
             x = batch.x.double().flatten(1).cpu() - centre
-            size = torch.tensor([float(len(x))], dtype=torch.float64)
-            sums += torch.cat([size, error[None], x.sum(0), x.square().sum(0)])
+            counts = (~x.isnan()).double().sum(0)
+            sums += torch.cat([error[None], counts, x.nansum(0), x.square().nansum(0)])
         sums = context.processes.sum(sums)
-        (count, error), first, second = sums[:2], sums[2 : 2 + values], sums[2 + values :]
-        variance = (second - first.square() / count).sum()
+        error, (counts, first, second) = sums[0], sums[1:].split(values)
+        variance = (second - first.square() / counts.clamp(min=1)).sum()
         if variance <= 1e-12 * second.sum() or not variance:
             return []
         return [Measurement(EXPLAINED, (1 - error / variance).item())]
