@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import griffe
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 import zoo
+from zoo.cli import cli
 from zoo.registry import DISTRIBUTION, KINDS, Kind, find_component, sources
 from zoo.registry.inspection import describe_component
 from zoo.runs.recipe_schema import component_schema
@@ -39,10 +41,41 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages to the site."""
     pages = {f"reference/{kind.name}s.md": component_page(kind) for kind in KINDS.values()}
+    pages |= {"reference/commands.md": commands_page()}
     pages |= {"reference/recipe.md": recipe_page(), "api/others.md": remaining_page(Path(config.docs_dir))}
     for name, content in pages.items():
         files.append(File.generated(config, name, content=content))
     return files
+
+
+def commands_page() -> str:
+    """Return the reference of every command, from its own help."""
+    context = click.Context(cli, info_name="zoo-cli")
+    parts = [
+        "# Commands",
+        "Every command of `zoo-cli`, as its `--help` shows it. MODEL is a run or checkpoint directory, "
+        "`hf://user/name[@revision]`, or a pretrained name. The exit status is 0 when done, 1 if it failed, 2 if the "
+        "input was wrong.",
+    ]
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        inner = click.Context(command, info_name=name, parent=context)
+        parts += [f"## `zoo-cli {name}` {{ #{name} }}", *_command_text(command, inner)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _command_text(command: click.Command, context: click.Context) -> Iterator[str]:
+    """Yield the description of a command, its usage, its options and its example."""
+    yield inspect.cleandoc(command.help or "").replace("\b\n", "")
+    usage = " ".join(command.collect_usage_pieces(context))
+    yield f"```text\nzoo-cli {context.info_name} {usage}\n```"
+    records = [record for parameter in command.params if (record := parameter.get_help_record(context)) is not None]
+    rows = [f"| `{_cell(names)}` | {_cell(meaning)} |" for names, meaning in records]
+    yield "\n".join(["| option | what it does |", "|---|---|", *rows])
+    if command.epilog:
+        lead, _, example = command.epilog.partition(": ")
+        yield f"{lead}:\n\n```text\n{example}\n```"
 
 
 def recipe_page() -> str:

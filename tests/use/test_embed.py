@@ -30,7 +30,7 @@ def test_all_splits_are_used_unless_one_is_named(model, digits):
 def test_examples_of_files_have_their_names(model, photos):
     data = zoo.load_data({"name": "image_folder", "root": str(photos), "channels": 1}, like=model.data, whole=True)
     rows = zoo.embed(model, data)
-    assert rows["file"].tolist() == [f"{kind}/{number}.png" for kind in "37" for number in range(4)]
+    assert rows["name"].tolist() == [f"{kind}/{number}.png" for kind in "37" for number in range(4)]
     assert rows["class"].tolist() == ["3"] * 4 + ["7"] * 4
 
 

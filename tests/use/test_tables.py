@@ -80,3 +80,26 @@ def test_columns_in_another_order_are_found_by_name(table, tmp_path):
     frame = rows[0].to_frame()
     assert [*frame.columns[-6:]] == ["age", "height", "pet=cat", "pet=dog", "member", "born"]
     assert (frame.loc[[not row["age"] for row in first], "age"] == 0).all(), "a missing value adds nothing"
+
+
+def test_columns_that_are_called_like_keys_keep_their_names(tmp_path):
+    pytest.importorskip("pandas")
+    with (tmp_path / "odd.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["row", "missing", "split"])
+        writer.writerows([number * 1.5, number % 7 + 0.25, number % 3 + 0.5] for number in range(40))
+        writer.writerow(["", 1.25, 0.5])
+    run = zoo.train(
+        {"name": "odd", "model": {"preset": "vae-mlp-2d", "likelihood": "columns"},
+         "data": {"name": "table", "path": str(tmp_path / "odd.csv")}},
+        out=tmp_path / "run",
+        overrides=["model.encoder.widths=[4]", "model.decoder.widths=[4]", "train.epochs=1",
+                   "evaluate={metrics: [], figures: []}"],
+        quiet=True,
+    )  # fmt: skip
+    data = zoo.load_data({"name": "table", "path": str(tmp_path / "odd.csv")}, like=run.model.data, whole=True)
+    rows = zoo.impute(run.model, data)
+    assert list(rows) == ["example_row", "row", "missing", "split", "example_missing"]
+    assert rows["example_row"].tolist() == list(range(41))
+    assert rows["row"][:3].tolist() == [0.0, 1.5, 3.0]
+    assert rows["example_missing"].sum() == 1

@@ -43,7 +43,7 @@ def command(mask: Path | None, num_samples: int, **options: Any) -> None:
 
     def watched() -> Iterator[Block]:
         for block in stream.blocks:
-            missing.append(int(block["missing"].sum()))
+            missing.append(int(block[stream.quantities[-1].name].sum()))
             yield block
 
     write_rows(request, replace(stream, blocks=watched()), lambda: {"values_filled_in": sum(missing)})

@@ -39,7 +39,7 @@ def command(num_samples: int, fitted: bool, by_value: bool, **options: Any) -> N
     worst: list[tuple[float, str]] = []
 
     def watched() -> Iterator[Block]:
-        key = next(each.name for each in stream.keys if each.name in ("file", "row"))
+        key = next(each.name for each in stream.keys if each.name in ("name", "row"))
         for block in stream.blocks:
             total.append(float(block[name].sum()))
             found = zip((sign * block[name]).tolist(), map(str, block[key].tolist()), strict=True)

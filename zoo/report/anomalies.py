@@ -112,7 +112,7 @@ def _histogram(found: _Scored, reference: _Scored | None) -> str:
 
 
 def _cases(context: EvaluationContext, found: _Scored, reference: _Scored | None, order: Array) -> str:
-    rows, named = found.rows, "file" if "file" in found.rows else "row"
+    rows, named = found.rows, "name" if "name" in found.rows else "row"
     batch = context.take(torch.from_numpy(order.copy()))
     with torch.no_grad():
         again = None

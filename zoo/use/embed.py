@@ -33,7 +33,7 @@ def embed(
         seed: of the draws, for a posterior whose mean is estimated from draws.
 
     Returns:
-        Rows: ``z`` (N, *latent_shape), or ``code`` (N, *grid), with ``file`` or ``row``, ``class`` where there are
+        Rows: ``z`` (N, *latent_shape), or ``code`` (N, *grid), with ``name`` or ``row``, ``class`` where there are
         labels, and ``split`` where there are several.
 
     Raises:

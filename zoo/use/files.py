@@ -201,8 +201,8 @@ def _write_images(stream: RowStream, folder: Path) -> None:
 
 
 def _names(stream: RowStream, block: Block) -> list[Path]:
-    if "file" in block:
-        parts = [PurePosixPath(name.replace("\\", "/")).parts for name in block["file"].tolist()]
+    if "name" in block:
+        parts = [PurePosixPath(name.replace("\\", "/")).parts for name in block["name"].tolist()]
         return [Path(*(part for part in each if part not in ("/", "..", "."))) for each in parts]
     width = len(str(stream.count))
     above = block["split"].tolist() if "split" in block else [""] * len(block["row"])

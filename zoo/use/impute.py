@@ -19,6 +19,8 @@ from zoo.use.source import Rowwise, Source
 from zoo.use.units import InUnits
 
 MISSING = Quantity("missing", meaning="number of values that were missing")
+_OTHERWISE = Quantity("example_missing", meaning=MISSING.meaning)
+"""The same, of a table with a column of that name."""
 
 
 def impute(
@@ -103,6 +105,8 @@ def imputations(
         )
     masks = None if mask is None else Masks(mask, source, tuple(stored_shape))
     units = InUnits(source.data)
+    source.taken = frozenset(each.name for each in units.quantities)
+    missing = _OTHERWISE if MISSING.name in source.taken else MISSING
     shown = units.inputs if inputs and units.images else ()
 
     def compute(rows: Rowwise) -> Block:
@@ -119,10 +123,10 @@ def imputations(
             filled = model.impute(x, known, labels, num_samples=num_samples)
             whole = torch.where(seen, stored, stored_values(filled, data).to(stored.dtype))
         given = {"input": units.of_stored(torch.where(seen, stored, stored.min()))["x"]} if shown else {}
-        return {**given, **units.of_stored(whole), "missing": _count(seen)}
+        return {**given, **units.of_stored(whole), missing.name: _count(seen)}
 
     blocks, names = source.computed(compute, seed), tuple(each.name for each in shown)
-    quantities = (*shown, *units.quantities, MISSING)
+    quantities = (*shown, *units.quantities, missing)
     return RowStream("imputations", len(source), source.keys, quantities, blocks, data, (*names, *units.images))
 
 

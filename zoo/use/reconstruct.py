@@ -63,6 +63,7 @@ def reconstructions(source: Source, seed: int = 0, *, inputs: bool = False) -> R
             remedy="Use a model with an encoder and a decoder.",
         )
     units = InUnits(source.data)
+    source.taken = frozenset(each.name for each in units.quantities)
     shown = units.inputs if inputs and units.images else ()
 
     def compute(rows: Rowwise) -> Block:

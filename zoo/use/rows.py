@@ -54,7 +54,7 @@ class RowStream:
     Attributes:
         what: what the rows are, in the plural: ``embeddings``, ``scores``, ….
         count: number of rows.
-        keys: what names a row: ``split`` where there are several; ``file`` or ``row``; ``class`` if there are labels.
+        keys: what names a row: ``split`` where there are several; ``name`` or ``row``; ``class`` if there are labels.
         quantities: what is computed for each row.
         blocks: the rows; they can be read once.
         data: what the model knows of its data, which says how examples are shown as images.

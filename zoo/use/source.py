@@ -46,6 +46,9 @@ class Rowwise:
 class Source:
     """The examples that a model is used on.
 
+    Attributes:
+        taken: names of columns of the data; keys of these names begin with ``example_``.
+
     Args:
         model: it is put into evaluation mode.
         data: a :class:`zoo.data.Data`, of which all splits are used unless one is named; one split; a context that was
@@ -75,6 +78,7 @@ class Source:
             checked = isinstance(data, EvaluationContext)
             context = data if checked else evaluation_context(model, data, name, needs_labels=label is None)
             self.splits[name] = context.split
+        self.taken: frozenset[str] = frozenset()
         self._most = math.inf if count is None else count
         self._named = all(each.names(torch.arange(0)) is not None for each in self.splits.values())
         self._labelled = all(each.labels is not None and each.info.class_names for each in self.splits.values())
@@ -85,10 +89,14 @@ class Source:
     @property
     def keys(self) -> tuple[Quantity, ...]:
         """What names a row."""
-        split = [Quantity("split", meaning="the split that it is from")] if len(self.splits) > 1 else []
-        named = Quantity("file", meaning="file") if self._named else Quantity("row", meaning="row number, from 0")
-        label = [Quantity("class", meaning="class in the data")] if self._labelled else []
+        split = [self._key("split", "the split that it is from")] if len(self.splits) > 1 else []
+        row = self._key("row", "row number, from 0")
+        named = self._key("name", "name, such as that of its file") if self._named else row
+        label = [self._key("class", "class in the data")] if self._labelled else []
         return (*split, named, *label)
+
+    def _key(self, name: str, meaning: str) -> Quantity:
+        return Quantity(f"example_{name}" if name in self.taken else name, meaning=meaning)
 
     @property
     def data(self) -> DataDescription:
@@ -111,7 +119,8 @@ class Source:
                 rows = next(batches, None)
                 if rows is None:
                     return
-                block = {**rows.keys, **compute(rows)}
+                names = (key.name for key in self.keys)
+                block = {**dict(zip(names, rows.keys.values(), strict=True)), **compute(rows)}
             yield block
 
     def _size(self, split: Split) -> int:
@@ -135,7 +144,7 @@ class Source:
     def _keys_of(self, name: str, split: Split, batch: Batch, indices: Tensor) -> Block:
         found: dict[str, Any] = {"split": np.full(len(indices), name)} if len(self.splits) > 1 else {}
         if self._named:
-            found["file"] = np.array(split.names(indices))
+            found["name"] = np.array(split.names(indices))
         else:
             found["row"] = split.positions[indices].numpy()
         if self._labelled:
