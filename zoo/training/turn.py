@@ -168,7 +168,7 @@ def complete_training(spec: TrainSpec, model: Trainable, where: str = "train") -
         raise RecipeError(
             f"`model.{twice[0]}` takes second derivatives, which torch.compile does not support",
             where=f"{where}.step",
-            remedy="Use `step: eager` or, on CUDA, `step: captured`.",
+            remedy="Use `step: eager`.",
         )
     optimizer = check_optimizer(spec.optimizer, f"{where}.optimizer")
     parameter_groups(model.training_parameters(), spec.groups, optimizer, f"{where}.groups")
