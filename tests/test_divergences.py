@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Laplace, MultivariateNormal, Normal
 
-from zoo.divergences import StandardNormal, kl_divergence
+from zoo.divergences import StandardNormal, aggregate_log_densities, kl_divergence
 from zoo.errors import ComponentError
 
 DIMENSIONS = st.integers(1, 6)
@@ -186,3 +188,36 @@ def test_the_closed_form_forms_no_inverse_and_no_determinant(monkeypatch: pytest
         for second in ("diagonal", "full"):
             q = gaussian(torch.zeros(3).double(), random_lower(3, generator), first)
             assert kl_divergence(q, gaussian(torch.ones(3).double(), random_lower(3, generator), second)) > 0
+
+
+def test_one_draw_is_taken_where_nothing_else_is_said() -> None:
+    q, p = (Independent(Normal(torch.full((5, 2), mean), 1.0), 1) for mean in (0.0, 1.0))
+    torch.manual_seed(0)
+    found = kl_divergence(q, p, method="monte_carlo")
+    torch.manual_seed(0)
+    z = q.rsample(torch.Size([1]))
+    assert torch.equal(found, (q.log_prob(z) - p.log_prob(z))[0])
+
+
+def test_the_divergence_of_maps_is_the_sum_over_all_their_places() -> None:
+    q, p = (Independent(Normal(torch.full((5, 2, 3, 4), mean), 1.0), 3) for mean in (0.0, 1.0))
+    assert kl_divergence(q, p).tolist() == pytest.approx([0.5 * 2 * 3 * 4] * 5)
+
+
+def test_a_single_mean_is_shared_by_all_dimensions() -> None:
+    q = Independent(Normal(torch.zeros(5, 3), 2.0), 1)
+    p = Independent(Normal(torch.ones(3), 1.0), 1)
+    assert kl_divergence(q, p).tolist() == pytest.approx([3 * (0.5 * (4 + 1 - 1) - math.log(2))] * 5)
+
+
+@pytest.mark.parametrize("weights", [-math.log(4), torch.log(torch.tensor([[0.1, 0.2, 0.3, 0.4]] * 3))], ids=type)
+def test_the_aggregate_density_is_the_weighted_sum_of_the_posteriors(weights: float | Tensor) -> None:
+    torch.manual_seed(0)
+    q, z = Independent(Normal(torch.randn(4, 2), torch.rand(4, 2) + 0.5), 1), torch.randn(3, 2)
+    joint, single = aggregate_log_densities(q, z, weights)
+    shares = torch.as_tensor(weights).exp().expand(3, 4)
+    for row in range(3):
+        densities = q.base_dist.log_prob(z[row]).exp()  # (4, 2)
+        assert joint[row].exp().item() == pytest.approx((shares[row] * densities.prod(1)).sum().item(), rel=1e-5)
+        expected = (shares[row, :, None] * densities).sum(0)
+        assert torch.allclose(single[row].exp(), expected, rtol=1e-5)
