@@ -29,7 +29,8 @@ class CodeCritic(Regulariser):
     q(z) equals the prior, the term is log 2 ≈ 0.693 nats.
 
     Args:
-        weight: of the encoder's term.
+        weight: of the encoder's term. Where it is too large, or the critic too wide for its learning rate, the encoder
+            outruns the critic: the term is far below log 2, and samples are poor.
         width: units of each hidden layer of the critic.
         depth: hidden layers of the critic.
         activation: the nonlinearity after each of them.
@@ -51,8 +52,8 @@ class CodeCritic(Regulariser):
         self,
         *,
         latent_dim: int,
-        weight: NonNegativeWeight = 1.0,
-        width: PositiveInt = 1000,
+        weight: NonNegativeWeight = 0.1,
+        width: PositiveInt = 256,
         depth: NonNegativeInt = 2,
         activation: ActivationName = "leaky_relu",
     ) -> None:
