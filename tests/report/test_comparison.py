@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 import torch
 
 import zoo
 from zoo.data import Data
-from zoo.errors import DataError, NotApplicableError
+from zoo.errors import DataError, InputError, NotApplicableError
 from zoo.model import Model
-from zoo.report.comparison import compare
+from zoo.report.comparison import Comparison, compare
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +116,61 @@ def test_only_images_are_drawn() -> None:
     )  # fmt: skip
     with pytest.raises(NotApplicableError, match="the data are not images"):
         compare({"a": model, "b": model}, Data(split.info, split, None, split), ["mse"]).draw()
+
+
+def fake_comparison(values: dict[str, dict[str, float]]) -> Comparison:
+    """Return a comparison of models by their values: the mean squared error, and the ELBO."""
+    details = {
+        "mse": {"result": "mse", "better": "lower", "standard_error": 0.1},
+        "elbo": {"result": "elbo", "better": "higher"},
+        "active_units": {"result": "active_units"},
+    }
+    records = {
+        name: {"split": "test", "dataset": "d", "examples": 3, "seed": 0, "metrics": metrics,
+               "details": {key: details[key] for key in metrics}}
+        for name, metrics in values.items()
+    }  # fmt: skip
+    return Comparison(records, {})
+
+
+VALUES = {
+    "a": {"mse": 0.3, "elbo": -5.0, "active_units": 2},
+    "b<": {"mse": 0.1, "elbo": -4.0, "active_units": 3},
+    "c": {"mse": 0.2, "active_units": 1},
+}
+
+
+def test_the_best_of_each_row_is_marked_in_its_direction_alone():
+    marked = {row[0]: [cell.endswith("*") for cell in row[1:]] for row in fake_comparison(VALUES).marked_cells()}
+    assert marked == {"mse": [False, True, False], "elbo": [False, True, False], "active units": [False] * 3}
+    equal = fake_comparison({"a": {"mse": 0.1}, "b": {"mse": 0.1}})
+    assert not any(cell.endswith("*") for row in equal.marked_cells() for cell in row)
+
+
+def test_models_are_sorted_by_a_result_the_best_first_and_those_without_it_last():
+    compared = fake_comparison(VALUES)
+    assert list(compared.sorted_by("mse").records) == ["b<", "c", "a"]
+    assert list(compared.sorted_by("elbo").records) == ["b<", "a", "c"]
+    with pytest.raises(InputError, match="Did you mean 'elbo'"):
+        compared.sorted_by("elboo")
+    with pytest.raises(InputError, match="neither more nor less"):
+        compared.sorted_by("active_units")
+
+
+def test_a_comparison_is_a_table_of_full_digits_and_a_page():
+    compared = fake_comparison(VALUES)
+    head, *lines = list(csv.reader(io.StringIO(compared.to_csv())))
+    assert head == ["model", "mse", "mse_standard_error", "elbo", "active_units"]
+    assert lines[2] == ["c", "0.2", "0.1", "", "1"]
+    page = compared.to_html("Three models")
+    assert page.count("<b>") == 2
+    assert "b&lt;" in page
+    assert "https://" not in page
+
+
+def test_many_models_fit_a_hundred_columns():
+    from zoo.cli.compare import _table
+
+    shown = _table(fake_comparison({f"a-model-of-some-length-{n}": VALUES["a"] for n in range(9)}), "title")
+    assert max(map(len, shown.splitlines())) <= 100
+    assert all(f"a-model-of-some-length-{n}" in shown for n in range(9))

@@ -16,6 +16,9 @@ from zoo.cli._reference import MODEL, ModelDirectory
 if TYPE_CHECKING:
     from zoo.report.comparison import Comparison
 
+_COLUMNS = 100
+"""Letters in a line of the table."""
+
 
 @click.command(epilog="Example: zoo-cli compare runs/digits-ae runs/digits-vae --out comparison")
 @click.argument("models", type=MODEL, nargs=-1, required=True, metavar="MODEL MODEL...")
@@ -23,7 +26,14 @@ if TYPE_CHECKING:
 @click.option("--data", "dataset", help=DATA_HELP)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
-@click.option("--out", type=click.Path(path_type=Path), default=Path("comparison"), show_default=True, help="Folder.")
+@click.option("--sort", help="Result to sort the models by, the best first, such as elbo.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("comparison"),
+    show_default=True,
+    help="A folder for records, table and picture; or a table alone, .csv or .html.",
+)
 @click.option("--format", "image_format", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True)
 @SEED
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -33,6 +43,7 @@ def command(
     dataset: str | None,
     overrides: tuple[str, ...],
     split: Any,
+    sort: str | None,
     out: Path,
     image_format: str,
     seed: int,
@@ -56,11 +67,14 @@ def command(
     first = next(iter(data.values()))
     shown = {name: each.shown for name, each in data.items()}
     compared = compare(loaded, shown, asked, split=first.split, title=first.title, seed=seed)
-    files = _write(compared, out, image_format, seed)
+    if sort is not None:
+        compared = compared.sorted_by(sort)
+    title = f"{first.heading}, {_examples(compared):,} examples"
+    files = _write(compared, out, image_format, seed, title)
     if as_json:
         click.echo(json.dumps({"models": names, "records": dict(compared.records)}, indent=2, ensure_ascii=False))
         return
-    click.echo(_table(compared, f"{first.heading}, {_examples(compared):,} examples"))
+    click.echo(_table(compared, title))
     for note in _notes(compared, data):
         click.echo(f"Note: {note}")
     click.echo(f"\nWrote {', '.join(str(file) for file in files)}")
@@ -109,17 +123,37 @@ def _examples(compared: Comparison) -> int:
 
 
 def _table(compared: Comparison, title: str) -> str:
-    cells = compared.cells()
-    width = 2 + max(10, *(len(text) for text in (*compared.records, *(cell for row in cells for cell in row[1:]))))
-    rows = [["", *compared.records], *cells]
-    return "\n".join([title, *(f"  {name:<28}" + "".join(f"{c:>{width}}" for c in row) for name, *row in rows)])
+    """Return the table in lines of at most 100 letters: as many models beside each other as fit, the others below."""
+    names, cells = list(compared.records), compared.marked_cells()
+    heading = 2 + max(26, *(len(row[0]) for row in cells)) if cells else 28
+    lines, marked = [title], any(cell.endswith("*") for row in cells for cell in row)
+    start = 0
+    while start < len(names):
+        widths: list[int] = []
+        for place in range(start, len(names)):
+            width = 2 + max(10, len(names[place]), *(len(row[1 + place]) for row in cells), 0)
+            if widths and 2 + heading + sum(widths) + width > _COLUMNS:
+                break
+            widths.append(width)
+        shown = range(start, start + len(widths))
+        rows = [["", *(names[place] for place in shown)], *([row[0], *(row[1 + p] for p in shown)] for row in cells)]
+        lines += [""] if start else []
+        lines += [
+            f"  {name:<{heading}}" + "".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+            for name, *row in rows
+        ]
+        start += len(widths)
+    return "\n".join([*lines, *(["  * the best of the row"] if marked else [])])
 
 
-def _write(compared: Comparison, out: Path, image_format: str, seed: int) -> list[Path]:
-    """Write the records, the table, and of images the picture; return the files."""
+def _write(compared: Comparison, out: Path, image_format: str, seed: int, title: str) -> list[Path]:
+    """Write the records, the table, and of images the picture, or a table alone; return the files."""
     from zoo.report.gallery import save_figure
     from zoo.utils.files import write_text
 
+    if out.suffix.lower() in (".csv", ".html"):
+        write_text(out, compared.to_csv() if out.suffix.lower() == ".csv" else compared.to_html(title))
+        return [out]
     files = [out / "comparison.json", out / "comparison.md"]
     write_text(files[0], json.dumps(dict(compared.records), indent=2, ensure_ascii=False) + "\n")
     write_text(files[1], compared.to_markdown())
