@@ -14,8 +14,9 @@ from zoo.errors import DataError
 from zoo.spec.data_description import ColumnDescription
 from zoo.tables.coding import UnknownValues, encode
 from zoo.tables.frames import frame_names, frame_values
-from zoo.tables.inference import ColumnPlan, ColumnScan, in_order, plan_column, style_of_file
+from zoo.tables.inference import ColumnPlan, in_order, plan_column, style_of_file
 from zoo.tables.options import TableOptions
+from zoo.tables.scan import ColumnScan
 from zoo.tables.values import Array, ColumnValues
 
 Block = Callable[[int], ColumnValues]
