@@ -82,6 +82,8 @@ def test_training_lowers_the_loss(kind: str, name: str) -> None:
         optimizer.zero_grad()
         loss_of(model, seed=step).backward()
         optimizer.step()
+        if step in (14, 29) and mean_loss(model) < before:
+            return  # most need no more
     assert mean_loss(model) < before
 
 
@@ -103,7 +105,7 @@ def test_the_loss_does_not_change_when_the_batch_is_repeated(kind: str, name: st
     model = model_of(kind, name).eval()
     x, labels = batch(model)
     once, twice = ([] for _ in range(2))
-    for seed in range(60):
+    for seed in range(40):
         torch.manual_seed(seed)
         once.append(model(x, labels).total)
         repeated = None if labels is None else labels.repeat(2)
