@@ -99,7 +99,8 @@ class Model(nn.Module):
         self._note_what_parts_ask_for()
         self.frozen: frozenset[str] = frozenset()
         self._frozen_modules: list[nn.Module] = []
-        self._scheduled = [module for module in self.modules() if isinstance(module, ScheduledWeight)]
+        weights = (module for module in self.modules() if isinstance(module, ScheduledWeight))
+        self._scheduled = [weight for weight in weights if weight.changes]
         self._dtype = self._weight_dtype()
 
     def _note_what_parts_ask_for(self) -> None:

@@ -45,33 +45,40 @@ class Replicas:
                 for parameter in module.parameters():
                     group.copy_from_first(parameter)
 
-    @torch.no_grad()
+    # One process enters no `no_grad`, which takes as long as an operation on a small batch.
+
     def copy_buffers(self) -> None:
         """Give all processes the buffers of the first, such as the running means of a batch normalisation."""
         for buffers in self._buffers:
-            flat = torch.cat([buffer.flatten() for buffer in buffers])
-            self._group.copy_from_first(flat)
-            for buffer, values in zip(buffers, flat.split([buffer.numel() for buffer in buffers]), strict=True):
-                buffer.copy_(values.view_as(buffer))
+            self._copy(buffers)
 
-    @torch.no_grad()
     def average_gradients(self) -> None:
         """Give every parameter the mean of its gradients over the processes; a process without one counts as zero."""
-        for group in self._parameters:
-            parameters = [parameter for parameter in group if parameter.requires_grad]
-            if not parameters:
-                continue
-            parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-            used = torch.tensor([float(p.grad is not None) for p in parameters])
-            flat = torch.cat([*(part.flatten() for part in parts), used.to(parts[0])])
-            total = self._group.sum(flat).div_(self._group.count)
-            *means, used = total.split([*(p.numel() for p in parameters), len(parameters)])
-            for index, (parameter, mean) in enumerate(zip(parameters, means, strict=True)):
-                # What this process has used is used; to look at the others' answer makes the host wait for the device.
-                if parameter.grad is not None:
-                    parameter.grad.copy_(mean.view_as(parameter))
-                elif used[index]:
-                    parameter.grad = mean.view_as(parameter).clone()
+        for parameters in self._parameters:
+            self._average([parameter for parameter in parameters if parameter.requires_grad])
+
+    @torch.no_grad()
+    def _copy(self, buffers: list[Tensor]) -> None:
+        flat = torch.cat([buffer.flatten() for buffer in buffers])
+        self._group.copy_from_first(flat)
+        for buffer, values in zip(buffers, flat.split([buffer.numel() for buffer in buffers]), strict=True):
+            buffer.copy_(values.view_as(buffer))
+
+    @torch.no_grad()
+    def _average(self, parameters: list[Tensor]) -> None:
+        if not parameters:
+            return
+        parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        used = torch.tensor([float(p.grad is not None) for p in parameters])
+        flat = torch.cat([*(part.flatten() for part in parts), used.to(parts[0])])
+        total = self._group.sum(flat).div_(self._group.count)
+        *means, used = total.split([*(p.numel() for p in parameters), len(parameters)])
+        for index, (parameter, mean) in enumerate(zip(parameters, means, strict=True)):
+            # What this process has used is used; to look at the others' answer makes the host wait for the device.
+            if parameter.grad is not None:
+                parameter.grad.copy_(mean.view_as(parameter))
+            elif used[index]:
+                parameter.grad = mean.view_as(parameter).clone()
 
 
 def _by_dtype(tensors: Iterable[Tensor]) -> list[list[Tensor]]:
