@@ -199,9 +199,15 @@ def test_one_draw_is_taken_where_nothing_else_is_said() -> None:
     assert torch.equal(found, (q.log_prob(z) - p.log_prob(z))[0])
 
 
-def test_the_divergence_of_maps_is_the_sum_over_all_their_places() -> None:
-    q, p = (Independent(Normal(torch.full((5, 2, 3, 4), mean), 1.0), 3) for mean in (0.0, 1.0))
-    assert kl_divergence(q, p).tolist() == pytest.approx([0.5 * 2 * 3 * 4] * 5)
+@pytest.mark.parametrize("event", [(4,), (3, 4), (2, 3, 4)])
+def test_the_divergence_of_maps_is_the_sum_over_all_their_places(event: tuple[int, ...]) -> None:
+    q, p = (Independent(Normal(torch.full((5, *event), mean), 1.0), len(event)) for mean in (0.0, 1.0))
+    assert kl_divergence(q, p).tolist() == pytest.approx([0.5 * math.prod(event)] * 5)
+
+
+def test_other_families_than_gaussians_are_not_taken_for_them() -> None:
+    q, p = (Independent(Laplace(torch.full((5, 2), mean), 1.0), 1) for mean in (0.0, 1.0))
+    assert kl_divergence(q, p).tolist() == pytest.approx([2 * math.exp(-1)] * 5)
 
 
 def test_a_single_mean_is_shared_by_all_dimensions() -> None:
