@@ -88,3 +88,11 @@ def test_text_files_need_no_library(tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, library, None)
     (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n")
     assert len(Table(path=str(tmp_path / "t.csv")).load(print).splits["train"]) == 2
+
+
+def test_texts_of_a_parquet_file_that_are_not_utf8_are_a_message(tmp_path):
+    pd.DataFrame({"a": range(6), "day": ["2026-07-31"] * 6}).to_parquet(tmp_path / "t.parquet", compression=None)
+    content = (tmp_path / "t.parquet").read_bytes()
+    (tmp_path / "t.parquet").write_bytes(content.replace(b"2026-07-31", b"2026-\xff7-31"))
+    with pytest.raises(DataError, match=r"t\.parquet: damaged: .*UTF8"):
+        load_data({"name": "table", "path": str(tmp_path / "t.parquet")})

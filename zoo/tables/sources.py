@@ -75,6 +75,7 @@ class ParquetSource(Source):
         parquet = library("pyarrow.parquet", "reading Parquet", where="path")
         with parsing(self.path, DataError), parquet.ParquetFile(self.path) as file:
             for batch in file.iter_batches(ROWS_AT_ONCE):
+                batch.validate(full=True)  # texts that are not UTF-8 would fail later, where they are read
                 frame = batch.to_pandas(ignore_metadata=True, integer_object_nulls=True)
                 yield lambda place, frame=frame: frame_values(frame, place)  # type: ignore[misc]
 
