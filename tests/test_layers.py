@@ -29,7 +29,7 @@ LAYERS = [
     ["analysis"],
     ["evaluation"],
     ["metrics", "figures"],
-    ["use"],
+    ["use", "exporting"],
     ["report"],
     ["callbacks"],
     ["training"],

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zoo.data import load_data
     from zoo.errors import ZooError
     from zoo.evaluation.evaluate import evaluate
+    from zoo.exporting.export import export
     from zoo.hub.locate import build, load
     from zoo.hub.pull import pull
     from zoo.hub.push import push
@@ -44,6 +45,7 @@ _HOMES = {
     "embed": "zoo.use.embed",
     "evaluate": "zoo.evaluation.evaluate",
     "explore": "zoo.report.inline",
+    "export": "zoo.exporting.export",
     "fit": "zoo.runs.fit",
     "fit_prior": "zoo.runs.fit_prior",
     "impute": "zoo.use.impute",
@@ -75,6 +77,7 @@ __all__ = [
     "embed",
     "evaluate",
     "explore",
+    "export",
     "fit",
     "fit_prior",
     "impute",

@@ -109,7 +109,7 @@ class Dictionary(Decoder):
         check_batch(z, (self.latent_dim,), "latents")
         check_condition(condition, self.condition_dim, z.shape[0])
         if carry is not None and carry.dtype == torch.int64:
-            places = Places.of(carry.reshape(-1), (len(z), self.latent_dim))
+            places = Places.of(carry.reshape(-1), (z.shape[0], self.latent_dim))
             raw = combine(places.gather(z).to(self.weight.dtype), places, self.weight, unit_norm=self.unit_norm)
         else:
             raw = (z * inverse_norms(self.weight) if self.unit_norm else z) @ self.weight

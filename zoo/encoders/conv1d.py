@@ -85,5 +85,5 @@ class Conv1dEncoder(Encoder):
         """Map series (B, C, T) to features (B, *feature_shape)."""
         check_batch(x, self.data_shape, "data")
         check_condition(condition, self.condition_dim, x.shape[0])
-        maps: Tensor = self.blocks(x.reshape(len(x), *self._series), condition)
+        maps: Tensor = self.blocks(x.reshape(x.shape[0], *self._series), condition)
         return maps if self.hidden is None else self.hidden(rearrange(maps, "b c t -> b (c t)"), condition)

@@ -58,7 +58,7 @@ class Inference:
     def condition(self) -> Tensor | None:
         """The condition vectors (B, condition_dim), or None for a model without a condition."""
         known = self.x if self.x is not None else self.labels
-        return self.model.condition(self.labels, 0 if known is None else len(known))
+        return self.model.condition(self.labels, 0 if known is None else known.shape[0])
 
     @once
     def encoder_input(self) -> Tensor:
@@ -127,7 +127,7 @@ class Inference:
             condition = self.condition if self.x is not None else model.condition(self.labels, lead[-1])
         flat = z.reshape(-1, *model.decoder_shape)
         if condition is not None and len(lead) > 1:
-            condition = condition.expand(*lead, -1).reshape(len(flat), -1)
+            condition = condition.expand(*lead, -1).reshape(flat.shape[0], -1)
         if carry is None or not model.decoder_carries:
             raw: Tensor = model.decoder(flat, condition)
         else:

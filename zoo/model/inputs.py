@@ -89,7 +89,7 @@ def check_labels(labels: Tensor | None, batch: int, classes: int) -> None:
             where="labels",
         )
     # Looking at the values would make a device wait, and would split a compiled step.
-    if labels.device.type != "cpu" or not batch or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or labels.device.type != "cpu" or not batch:
         return
     if not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         raise InputError(

@@ -342,7 +342,7 @@ class Model(nn.Module):
         if x is not None:
             x = self.check_data(x)
             if labels is not None and self.label_embedding is None:
-                self.check_labels(labels, len(x))
+                self.check_labels(labels, x.shape[0])
             if mask is not None:
                 inputs.check_mask(mask, x)
         return Inference(self, x, labels, mask, fitted=fitted, corrupts=self.training and self.has("corruption"))
@@ -550,7 +550,7 @@ class Model(nn.Module):
         """
         self.require_density()
         x = self.check_data(x)
-        self.check_labels(labels, len(x))
+        self.check_labels(labels, x.shape[0])
         max_rows = estimates.default_rows(x.device) if max_rows is None else inputs.at_least_one(max_rows, "max_rows")
         num_samples = inputs.at_least_one(num_samples, "num_samples")
         if self.posterior.deterministic:

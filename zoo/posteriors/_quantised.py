@@ -180,7 +180,7 @@ class CodebookQuantiser(PlaceQuantiser):
             choice = self.choose(vectors if self.standardise is None else self.standardise(vectors))
             losses = {}
             if choice.loss is not None:
-                losses["commitment"] = self.commitment.value * choice.loss.reshape(len(h), -1).sum(1)
+                losses["commitment"] = self.commitment.value * choice.loss.reshape(h.shape[0], -1).sum(1)
         indices = self._to_grid(choice.indices, h.shape[:1])
         return QuantisedVectors(indices, self._to_maps(choice.vectors, h.shape[:1]), self, losses)
 

@@ -95,7 +95,7 @@ class SparseActivations(SparsePosterior):
         Args:
             activations: (B, M), computed without a gradient.
         """
-        places = Places.of(flat, (len(h), self.latent_dim))
+        places = Places.of(flat, (h.shape[0], self.latent_dim))
         weight, bias = (at_least_float32(each) for each in self.head.parameters())
         with full_precision(h):
             values = linear_at(at_least_float32(h), weight, bias, places.gather(activations), places).relu()

@@ -24,7 +24,7 @@ class TopDownPosterior(TopDownDistribution):
     """
 
     def __init__(self, hierarchy: Hierarchy, choose: Choice, h: Tensor) -> None:
-        super().__init__(hierarchy, choose, torch.zeros(len(h), device=h.device, dtype=_latent_dtype(h)))
+        super().__init__(hierarchy, choose, torch.zeros(h.shape[0], device=h.device, dtype=_latent_dtype(h)))
 
     def draw(self, shape: torch.Size, prior: Distribution) -> PosteriorDraw:
         """Return draws with their levels; without, under another prior than its own.

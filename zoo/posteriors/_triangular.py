@@ -14,11 +14,11 @@ def unpack_triangles(entries: Tensor, below: Tensor, latent_dim: int) -> Tensor:
     Args:
         below: positions of the entries in a flattened matrix.
     """
-    square = entries.new_zeros(len(entries), latent_dim**2)
+    square = entries.new_zeros(entries.shape[0], latent_dim**2)
     square = square.index_copy(-1, below, entries / math.sqrt(latent_dim))
     return square.unflatten(-1, (latent_dim, latent_dim))
 
 
 def triangular_factor(scale: Tensor, below: Tensor) -> Tensor:
     """Return L = diag(s) (I + S), (B, d, d), of s (B, d) and the strictly lower triangular S (B, d, d)."""
-    return torch.diagonal_scatter(scale.unsqueeze(-1) * below, scale, dim1=-2, dim2=-1)
+    return scale.unsqueeze(-1) * below + torch.diag_embed(scale)

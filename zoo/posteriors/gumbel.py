@@ -104,8 +104,8 @@ class Gumbel(PlaceQuantiser):
     def forward(self, h: Tensor) -> CategoricalVectors:
         """Map features (B, C, *places) to categorical codes with batch shape (B,) and event shape (D, *places)."""
         with full_precision(h):
-            logits = self.head(to_vectors(h)).reshape(len(h), -1, self.codebooks, self.codes)
-            logits = rearrange(logits, "b p m k -> b m p k").reshape(len(h), *self.grid, self.codes)
+            logits = self.head(to_vectors(h)).reshape(h.shape[0], -1, self.codebooks, self.codes)
+            logits = rearrange(logits, "b p m k -> b m p k").reshape(h.shape[0], *self.grid, self.codes)
             is_relaxed = self.training and torch.is_grad_enabled()
             return CategoricalVectors(logits, self, self.temperature.value if is_relaxed else None)
 

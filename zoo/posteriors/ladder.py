@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.distributions import Independent
@@ -97,6 +96,6 @@ class Ladder(Posterior):
 
 def _product(mean: Tensor, scale: Tensor, prior_mean: Tensor, prior_scale: Tensor) -> Independent:
     """Return the Gaussian that is proportional to the product of two."""
-    total = torch.hypot(scale, prior_scale)
+    total = (scale.square() + prior_scale.square()).sqrt()  # ONNX has no hypot
     share = (prior_scale / total).square()
     return gaussian(prior_mean + share * (mean - prior_mean), scale * (prior_scale / total))

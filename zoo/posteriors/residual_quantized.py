@@ -86,7 +86,7 @@ class ResidualQuantized(CodebookQuantiser):
         """Return one code of each codebook for vectors (N, D)."""
         kept = self._kept(vectors.device)
         total = approximation = torch.zeros_like(vectors)
-        loss, indices = vectors.new_zeros(len(vectors)), []
+        loss, indices = vectors.new_zeros(vectors.shape[0]), []
         for level, book in enumerate(self.books):
             numbers, chosen = book(vectors - total)
             indices.append(numbers)
@@ -139,7 +139,7 @@ class ResidualQuantized(CodebookQuantiser):
     def _search(self, vectors: Tensor, beams: int) -> Tensor:
         """Return, for each vector, the codes of the best sum that a search with so many beams finds, (N, L)."""
         residuals = vectors[:, None]
-        indices = torch.empty(len(vectors), 1, 0, dtype=torch.long, device=vectors.device)
+        indices = torch.empty(vectors.shape[0], 1, 0, dtype=torch.long, device=vectors.device)
         for book in self.books:
             # Exactly, not by a matrix product, whose rounding is larger than the distances that are looked for.
             distances = torch.cdist(residuals, book.vectors, compute_mode="donot_use_mm_for_euclid_dist").flatten(1)

@@ -51,5 +51,5 @@ class TopK(SparseActivations):
         with torch.no_grad():
             activations = self.head(h)
             columns = activations.topk(self.k, sorted=False).indices
-            first = torch.arange(len(h), device=h.device) * self.latent_dim
+            first = torch.arange(h.shape[0], device=h.device) * self.latent_dim
         return self.keep(h, (columns + first[:, None]).flatten(), activations)

@@ -144,9 +144,9 @@ class TwoLevelQuantized(Quantiser):
         """Return code numbers (B, n), their vectors (B, D, *places) and the squared distances (B,) of one map."""
         vectors = self.norms[level](self.heads[level](to_vectors(h)))
         numbers, chosen = self.books[level](vectors)
-        loss = squared_distance(vectors, chosen).reshape(len(h), -1).sum(1)
-        maps = rearrange(straight_through(chosen, vectors), "(b p) d -> b d p", b=len(h))
-        return numbers.reshape(len(h), -1), maps.reshape(len(h), self.dim, *h.shape[2:]), loss
+        loss = squared_distance(vectors, chosen).reshape(h.shape[0], -1).sum(1)
+        maps = rearrange(straight_through(chosen, vectors), "(b p) d -> b d p", b=h.shape[0])
+        return numbers.reshape(h.shape[0], -1), maps.reshape(len(h), self.dim, *h.shape[2:]), loss
 
     def _enlarge(self, top: Tensor) -> Tensor:
         """Repeat each place of the top map (B, D, *top) to the size of the bottom map."""

@@ -99,6 +99,8 @@ class EmaCodebook(nn.Module):
         codebook = self.vectors.to(vectors.dtype)
         # ‖v − e‖² = ‖v‖² − 2 (v·e − ½ ‖e‖²)
         offset = -0.5 * codebook.square().sum(1)
+        if torch.compiler.is_compiling():  # one graph for every batch size
+            return torch.addmm(offset, vectors, codebook.T).argmax(1)
         parts = vectors.split(max(1, _SCORES_AT_A_TIME // self.codes))
         return torch.cat([torch.addmm(offset, part, codebook.T).argmax(1) for part in parts])
 

@@ -1,0 +1,153 @@
+"""Exported models compute what the model does, at any batch size, in programs without this package."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import zoo
+from zoo.errors import InputError, NotApplicableError, TrainingError
+from zoo.exporting import export as module
+from zoo.exporting.export import export
+from zoo.registry.catalogue import list_models
+from zoo.spec.resolve import load_model_spec
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+pytest.importorskip("onnxscript", reason="onnxscript is not installed")
+
+
+def built(preset: str) -> zoo.Model:
+    shape = (4,) if "-table-" in preset else (2, 40) if "-series-" in preset else (1, 8, 8)
+    options = {"classes": 10} if preset.startswith("cvae") else {}
+    return zoo.build(preset, data_shape=shape, **options)
+
+
+def with_parts_of_their_own() -> list[str]:
+    """Return one preset for each set of parts: the graphs do not depend on objective, prior and regularisers."""
+    chosen: dict[str, str] = {}
+    for preset in list_models():
+        spec = load_model_spec(preset)
+        parts = [getattr(spec, part) for part in ("encoder", "posterior", "decoder", "likelihood", "network")]
+        chosen.setdefault(repr((parts, spec.conditioned, spec.classes, preset.startswith("cvae"))), preset)
+    return [*chosen.values()]
+
+
+def session(path: Path) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("preset", with_parts_of_their_own())
+def test_encoder_and_decoder_of_a_preset_agree_with_the_model(preset: str, tmp_path: Path) -> None:
+    """`export` itself compares at batches of 1, 7 and 64; here two more sizes, with inputs of the test's own."""
+    model = built(preset).eval()
+    if not model.has("encoder"):
+        with pytest.raises(NotApplicableError, match="without an encoder"):
+            export(model, tmp_path / "out", "onnx")
+        return
+    exported = export(model, tmp_path / "out", "onnx")
+    assert "decoder" in exported.differences
+    assert set(exported.differences) | set(exported.left_out) == {"encoder", "decoder"}
+    for batch in (3, 33):
+        low, high = model.data.range or (-1.0, 1.0)
+        x = low + (high - low) * torch.rand(batch, *model.data_shape)
+        labels = torch.arange(batch) % 10 if model.classes else None
+        fed = {} if labels is None else {"labels": labels.numpy()}
+        with torch.no_grad():
+            if "encoder" in exported.differences:
+                found = session(tmp_path / "out" / "encoder.onnx").run(["latents"], {"data": x.numpy(), **fed})
+                expected = model.encode(x, labels).mean
+                np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-4)
+            z = model.encode(x, labels).sample()
+            found = session(tmp_path / "out" / "decoder.onnx").run(["data"], {"latents": z.numpy(), **fed})
+            np.testing.assert_allclose(found[0], model.decode(z, labels).mean, rtol=1e-4, atol=1e-4)
+
+
+def test_raw_pixels_go_in_and_out_of_the_graph(tmp_path: Path) -> None:
+    model = zoo.load("vae-mlp-2d.digits")
+    export(model, tmp_path / "out", "onnx", raw=True)
+    pixels = np.random.default_rng(0).integers(0, 17, (5, 1, 8, 8))
+    z = session(tmp_path / "out" / "encoder.onnx").run(["latents"], {"data": pixels.astype("float32")})[0]
+    with torch.no_grad():
+        prepared = model.preprocess(pixels)
+        np.testing.assert_allclose(z, model.encode(prepared).mean, atol=1e-4)
+        found = session(tmp_path / "out" / "decoder.onnx").run(["data"], {"latents": z})[0]
+        expected = model.postprocess(model.reconstruct(prepared), "tensor").numpy()
+    np.testing.assert_allclose(found, expected, atol=0.51)  # stored pixels are whole numbers
+
+
+def test_a_program_of_torch_export_runs_without_the_package(tmp_path: Path) -> None:
+    model = zoo.load("vae-mlp-2d.digits")
+    export(model, tmp_path / "out", "pt2")
+    x = torch.rand(9, 1, 8, 8)
+    torch.save(x, tmp_path / "x.pt")
+    script = (
+        "import sys, torch\n"
+        "encode = torch.export.load(sys.argv[1] + '/out/encoder.pt2').module()\n"
+        "latents, stddev = encode(torch.load(sys.argv[1] + '/x.pt'))\n"
+        "assert 'zoo' not in sys.modules\n"
+        "torch.save(latents.detach(), sys.argv[1] + '/z.pt')\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, cwd=tmp_path)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.load(tmp_path / "z.pt"), model.encode(x).mean)
+
+
+def test_missing_values_of_a_table_are_nan_in_the_graph(tmp_path: Path) -> None:
+    model = zoo.build("vae-table-8d", data_shape=(4,), mask_input=True).eval()
+    export(model, tmp_path / "out", "onnx")
+    x = torch.randn(6, 4)
+    x[::2, 1] = torch.nan
+    found = session(tmp_path / "out" / "encoder.onnx").run(["latents"], {"data": x.numpy()})[0]
+    with torch.no_grad():
+        np.testing.assert_allclose(found, model.encode(x).mean, atol=1e-4)
+
+
+def test_preprocessing_says_what_goes_in_and_how(tmp_path: Path) -> None:
+    export(zoo.load("vae-mlp-2d.digits"), tmp_path / "out", "pt2")
+    said = json.loads((tmp_path / "out" / "preprocessing.json").read_text())
+    assert said["graphs"]["encoder"] == {"inputs": ["data"], "outputs": ["latents", "stddev"]}
+    assert said["data_shape"] == [1, 8, 8]
+    assert said["data"]["scaling"]["name"] == "unit"
+
+
+def test_a_graph_that_differs_from_the_model_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Wrong(module.ExportedDecoder):
+        calls = 0
+
+        def forward(self, latents, labels=None):
+            Wrong.calls += 1
+            (data,) = super().forward(latents, labels)
+            return (data + 0.01 * (Wrong.calls > 1),)
+
+    monkeypatch.setattr(module, "ExportedDecoder", Wrong)
+    with pytest.raises(TrainingError, match=r"difference of 0\.01"):
+        export(built("ae-mlp-2d"), tmp_path / "out", "pt2")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_done_is_refused_in_words(tmp_path: Path) -> None:
+    model = built("ae-mlp-2d")
+    with pytest.raises(InputError, match=r"unknown format 'onxx'\nDid you mean 'onnx'"):
+        export(model, tmp_path / "out", "onxx")
+    with pytest.raises(NotApplicableError, match="does not know how its data were prepared"):
+        export(model, tmp_path / "out", "pt2", raw=True)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="not empty"):
+        export(model, tmp_path / "full", "pt2")
+    assert [file.name for file in (tmp_path / "full").iterdir()] == ["mine.txt"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_model_is_as_it_was(tmp_path: Path) -> None:
+    model = built("ae-mlp-2d").train()
+    state = torch.get_rng_state()
+    export(model, tmp_path / "out", "pt2")
+    assert model.training
+    assert torch.equal(state, torch.get_rng_state())

@@ -1,0 +1,53 @@
+"""``zoo-cli export``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from zoo.cli._reference import MODEL, ModelDirectory
+
+
+@click.command(epilog="Example: zoo-cli export runs/digits --format onnx --out digits-onnx")
+@click.argument("model", type=MODEL)
+@click.option(
+    "--format", "format_name", default="onnx", show_default=True, metavar="onnx|pt2", help="ONNX, or torch.export."
+)
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="Take and return stored values, such as pixels from 0 to 255: the change of scale is part of the graphs.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="A new directory.  [default: the name of MODEL and the format, in the working directory]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(model: ModelDirectory, format_name: str, raw: bool, out: Path | None, as_json: bool) -> None:
+    """Write the encoder and decoder of MODEL for other programs, for any batch size, checked against the model.
+
+    Beside them, preprocessing.json says how raw data are prepared. MODEL is a run or checkpoint directory,
+    hf://user/name[@revision], or a pretrained name.
+    """
+    from zoo.checkpoints.checkpoint import load
+    from zoo.exporting.export import export
+
+    name = Path(model.asked.partition("@")[0]).resolve().name
+    exported = export(load(model), out or Path(f"{name}-{format_name}"), format_name, raw=raw)
+    if as_json:
+        facts = {
+            "directory": str(exported.directory),
+            "files": exported.files,
+            "differences": exported.differences,
+            "left_out": exported.left_out,
+        }
+        click.echo(json.dumps(facts, indent=2))
+        return
+    click.echo(f"Wrote {', '.join(exported.files)} to {exported.directory}/")
+    for part, difference in exported.differences.items():
+        click.echo(f"  {part}: differs from the model by at most {difference:.1e}")
+    for part, reason in exported.left_out.items():
+        click.echo(f"  {part}: left out, since {reason}")
