@@ -120,6 +120,7 @@ def test_components_of_a_script_are_imported_by_option_and_by_recipe(cli, script
     assert cli("sample", "run", "--count", "2", "--import", script.name).status == 0
     forget(script)
     zoo.train(run.path / "recipe.yaml", resume=True, overrides=["train.epochs=2"])
+    forget(script)
 
 
 @pytest.mark.parametrize(

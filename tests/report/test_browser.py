@@ -239,7 +239,9 @@ def test_figures_are_drawn_for_dark_pages_too(page, visit):
     sources = []
     for scheme in ("light", "dark"):
         opened = visit(page, color_scheme=scheme)
-        sources.append(opened.tab.evaluate("[...document.images].map(image => image.currentSrc)"))
+        sources.append(
+            opened.tab.evaluate("[...document.querySelectorAll('picture img')].map(image => image.currentSrc)")
+        )
         corners = [image_of(source)[0, 0, :3].float().mean().item() for source in sources[-1]]
         assert all((corner < 80) == (scheme == "dark") for corner in corners)
     assert len(sources[0]) == len(sources[1]) >= 3

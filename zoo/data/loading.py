@@ -339,11 +339,12 @@ def _check_name(name: str) -> None:
     if not looks_like_path(name):
         return
     reader = spec_for_path(name) or {"name": "arrays", "path": name}
-    options = ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in reader.items())
+    dataset, *others = reader.items()
+    options = ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in others)
     raise DataError(
         f"expected the name of a dataset, got {name!r}, which looks like a path",
         where="data.name",
-        remedy=f"Write `{{{options}}}` in its place.",
+        remedy=f"Write `{{name: {dataset[1]}, {options}}}` in its place.",
     )
 
 

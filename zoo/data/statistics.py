@@ -30,6 +30,7 @@ def standardisation(store: Store, expansion: Expansion | None = None) -> Scaling
         https://doi.org/10.1080/00031305.1983.10483115
 
     Example:
+        >>> from zoo.data.store import MemoryStore
         >>> store = MemoryStore(torch.tensor([[1.0, 5.0], [3.0, 5.0]]), None, torch.arange(2))
         >>> standardisation(store)(store.examples)
         tensor([[-1.,  0.],

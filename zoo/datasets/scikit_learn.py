@@ -27,7 +27,7 @@ _SOURCES = {
 class ScikitLearn(Dataset):
     """Tables that come inside scikit-learn: no network, no folder.
 
-    Choose one for a first run, a lesson or a test of a model of tables. scikit-learn and pandas have to be installed:
+    Choose it for a first run, a lesson or a test of a model of tables. scikit-learn and pandas have to be installed:
     ``pip install 'latent-zoo[tables,sklearn]'``.
 
     Args:

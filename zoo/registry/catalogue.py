@@ -36,7 +36,7 @@ def list_models(pattern: str = "*") -> list[str]:
     Example:
         >>> import zoo
         >>> zoo.list_models("vae-mlp-*")
-        ['vae-mlp-2d', 'vae-mlp-full-2d']
+        ['vae-mlp-2d', 'vae-mlp-8d', 'vae-mlp-full-2d']
     """
     return [name for name in preset_files() if fnmatchcase(name, pattern)]
 

@@ -110,7 +110,7 @@ class Plan:
                 model = model.model_copy(update={known: getattr(ours, known)})
         changes = {
             "model": model,
-            "data": _with_options(recipe.data),
+            "data": _with_options(recipe.data if self.recipe.init else _with_scale(recipe.data, self.data)),
             "train": resolve_training(recipe.train, self.model),
         }
         return recipe.model_copy(update=changes)
@@ -158,7 +158,7 @@ def make_plan(
     resolved = recipe.model_copy(
         update={
             "model": finished.spec,
-            "data": _with_options(data_spec),
+            "data": _with_options(data_spec if initial else _with_scale(data_spec, data)),
             "train": resolve_training(recipe.train, model),
             "fit": _resolved_fit(recipe, finished),
             "init": None if initial is None else initial.resolved,
@@ -185,6 +185,13 @@ def _resolved_fit(recipe: Recipe, model: Model) -> TrainSpec | None:
 def _is_dataset_option(key: str) -> bool:
     section, _, field = key.partition(".")
     return section == "data" and re.split(r"[.\[]", field)[0] not in DataSpec.model_fields
+
+
+def _with_scale(spec: DataSpec, data: Data) -> DataSpec:
+    """Return the spec with the scaling that was used where none is stated."""
+    description = data.info.description
+    is_table = description is not None and bool(description.columns)
+    return spec.model_copy(update={"scale": spec.scale or ("standardise" if is_table else "unit")})
 
 
 def _with_options(spec: DataSpec) -> DataSpec:

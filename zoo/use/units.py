@@ -28,7 +28,8 @@ def log_volume(model: Model, mask: Tensor | None = None) -> Tensor:
         >>> import zoo
         >>> data = {"shape": (2,), "stored": {"dtype": "float32", "shape": (2,)},
         ...         "scaling": {"name": "standardise", "shift": (0.0, 0.0), "span": (1.0, 10.0)}}
-        >>> log_volume(zoo.build("vae-mlp-2d", data_shape=(2,), data=data, likelihood="gaussian"))
+        >>> model = zoo.build("vae-mlp-2d", data_shape=(2,), data_range=None, data=data, likelihood="gaussian")
+        >>> log_volume(model)
         tensor([ 0.0000, -2.3026])
     """
     discrete = not model.has("likelihood") or model.likelihood.discrete
