@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from zoo.hub.pull import pull
     from zoo.hub.push import push
     from zoo.hub.search import list_hub_models
-    from zoo.hub.train import train
     from zoo.model import Model
     from zoo.registry import list_components, register
     from zoo.registry.catalogue import list_models, list_pretrained, list_recipes
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from zoo.runs.estimator import Estimator
     from zoo.runs.fit import fit
     from zoo.runs.fit_prior import fit_prior
+    from zoo.runs.job import train  # as it is called; `zoo.hub.train` gives it the Hub
     from zoo.spec import ModelSpec, Recipe
     from zoo.spec.resolve import load_recipe
     from zoo.use.embed import embed
