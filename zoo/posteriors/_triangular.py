@@ -21,4 +21,4 @@ def unpack_triangles(entries: Tensor, below: Tensor, latent_dim: int) -> Tensor:
 
 def triangular_factor(scale: Tensor, below: Tensor) -> Tensor:
     """Return L = diag(s) (I + S), (B, d, d), of s (B, d) and the strictly lower triangular S (B, d, d)."""
-    return scale.unsqueeze(-1) * below + torch.diag_embed(scale)
+    return scale.unsqueeze(-1) * below.tril(-1) + torch.diag_embed(scale)
