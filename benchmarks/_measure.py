@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -99,3 +100,28 @@ def write(figures: dict[str, Any], out: Path | None) -> None:
     else:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text + "\n", encoding="utf-8")
+
+
+def taking_turns(
+    seconds: dict[str, list[float]], peer: str, peer_turn: Callable[[], object], options: argparse.Namespace
+) -> Callable[[], str | None]:
+    """Return what zoo's trainer calls after each step: after every ``options.steps`` steps the peer has its turn.
+
+    The seconds of each turn go into ``seconds``, under "zoo" and ``peer``. Training ends after ``options.turns`` turns
+    of each, and two more that come first and are not to be counted.
+    """
+    count, ended = 0, time.perf_counter()
+
+    def after_step() -> str | None:
+        nonlocal count, ended
+        count += 1
+        if count % options.steps:
+            return None
+        began = time.perf_counter()
+        peer_turn()
+        seconds["zoo"].append(began - ended)
+        ended = time.perf_counter()
+        seconds[peer].append(ended - began)
+        return "enough" if len(seconds["zoo"]) > options.turns + 1 else None
+
+    return after_step

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +28,7 @@ from torch import Tensor
 
 import zoo
 from benchmarks import _pythae_models
-from benchmarks._measure import images_like_mnist, print_ratios, ratios, spread, write
+from benchmarks._measure import images_like_mnist, print_ratios, ratios, spread, taking_turns, write
 from zoo.data import Data
 from zoo.spec import DataSpec
 from zoo.spec.training import TrainSpec
@@ -121,20 +120,7 @@ def in_turns(name: str, images: Tensor, options: argparse.Namespace) -> dict[str
         peer_turn = _pythae_models.turns(
             name, images.float() / 255, folder, batch=options.batch, latents=LATENTS, draws=DRAWS, components=COMPONENTS
         )
-        count, ended = 0, time.perf_counter()
-
-        def after_step() -> str | None:
-            nonlocal count, ended
-            count += 1
-            if count % options.steps:
-                return None
-            began = time.perf_counter()
-            peer_turn()
-            seconds["zoo"].append(began - ended)
-            ended = time.perf_counter()
-            seconds["pythae"].append(ended - began)
-            return "enough" if len(seconds["zoo"]) > options.turns + 1 else None
-
+        after_step = taking_turns(seconds, "pythae", peer_turn, options)
         train(CONTESTS[name].spec, stored(images, folder), options.batch, after_step)
     return {who: values[2:] for who, values in seconds.items()}
 

@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from torch.profiler import ProfilerActivity, profile
 
 import zoo
 from benchmarks import _peers
-from benchmarks._measure import images_like_mnist, interleaved, print_ratios, ratios, spread, write
+from benchmarks._measure import images_like_mnist, interleaved, print_ratios, ratios, spread, taking_turns, write
 from zoo.spec import DataSpec
 from zoo.spec.training import TrainSpec
 from zoo.training.devices import make_accelerator
@@ -68,21 +67,7 @@ def main(arguments: list[str]) -> None:
         for _ in range(options.steps):
             next(by_hand)
 
-    count, ended = 0, time.perf_counter()
-
-    def after_step() -> str | None:
-        nonlocal count, ended
-        count += 1
-        if count % options.steps:
-            return None
-        began = time.perf_counter()
-        hand_turn()
-        seconds["zoo"].append(began - ended)
-        ended = time.perf_counter()
-        seconds["by hand"].append(ended - began)
-        return "enough" if len(seconds["zoo"]) > options.turns + 1 else None
-
-    train(images, options, after_step)
+    train(images, options, taking_turns(seconds, "by hand", hand_turn, options))
     counted = {name: values[2:] for name, values in seconds.items()}
     # In turns as well: a neighbour's use of the cache makes a kernel several times slower, for seconds or minutes.
     turns = [
