@@ -15,6 +15,7 @@ import zoo
 from zoo.errors import InputError, NotApplicableError, TrainingError
 from zoo.exporting import export as module
 from zoo.exporting.export import export
+from zoo.exporting.parts import ExportedDecoder
 from zoo.registry.catalogue import list_models
 from zoo.spec.resolve import load_model_spec
 
@@ -117,15 +118,15 @@ def test_preprocessing_says_what_goes_in_and_how(tmp_path: Path) -> None:
 
 
 def test_a_graph_that_differs_from_the_model_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Wrong(module.ExportedDecoder):
+    class Wrong(ExportedDecoder):
         calls = 0
 
-        def forward(self, latents, labels=None):
+        def forward(self, values, labels=None):
             Wrong.calls += 1
-            (data,) = super().forward(latents, labels)
+            (data,) = super().forward(values, labels)
             return (data + 0.01 * (Wrong.calls > 1),)
 
-    monkeypatch.setattr(module, "ExportedDecoder", Wrong)
+    monkeypatch.setattr(module, "PARTS", (Wrong,))
     with pytest.raises(TrainingError, match=r"difference of 0\.01"):
         export(built("ae-mlp-2d"), tmp_path / "out", "pt2")
     assert not (tmp_path / "out").exists()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from zoo.errors import NotApplicableError, TrainingError, ZooError
 from zoo.exporting.formats import Format, find_format, traced
-from zoo.exporting.parts import ExportedDecoder, ExportedEncoder, example_data, example_latents, without_checks
+from zoo.exporting.parts import PARTS, ExportedPart, Scale, without_checks
 from zoo.model import Model
 from zoo.utils.files import replacing_directory
 from zoo.utils.seeds import seeded
@@ -79,47 +78,39 @@ def export(model: Model, directory: str | Path, format: str = "onnx", *, raw: bo
     with replacing_directory(directory) as folder, torch.no_grad(), seeded(0), without_checks():
         model.eval().cpu()
         try:
-            for part in ("encoder", "decoder"):
+            scale = Scale(model) if raw else None
+            for kind in PARTS:
                 try:
-                    module: Any = (ExportedEncoder if part == "encoder" else ExportedDecoder)(model, raw=raw)
+                    part = kind(model, scale)
                 except NotApplicableError as error:
-                    if error.where == "raw":
-                        raise
-                    left_out[part] = error.problem
+                    left_out[kind.name] = error.problem
                     continue
-                path = folder / f"{part}{chosen.suffix}"
-                names[part] = _write(module, part, chosen, path)
-                differences[part] = _checked(module, part, chosen, path, raw=raw)
+                path = folder / f"{part.name}{chosen.suffix}"
+                _write(part, chosen, path)
+                names[part.name] = {"inputs": part.inputs, "outputs": part.outputs}
+                differences[part.name] = _checked(part, chosen, path)
             (folder / PREPROCESSING).write_text(_description(model, names, raw=raw), encoding="utf-8")
         finally:
             model.train(was_training).to(device)
-    files = (*(f"{part}{chosen.suffix}" for part in names), PREPROCESSING)
+    files = (*(f"{name}{chosen.suffix}" for name in names), PREPROCESSING)
     return Exported(Path(directory), files, differences, left_out)
 
 
-def _write(module: Any, part: str, chosen: Format, path: Path) -> dict[str, list[str]]:
-    inputs = ["data" if part == "encoder" else "latents", *(["labels"] if module.model.classes else [])]
-    outputs = list(module.outputs)
+def _write(part: ExportedPart, chosen: Format, path: Path) -> None:
     try:
-        chosen.write(traced(module, _inputs(module, part, 2, raw=module.scale is not None)), path, inputs, outputs)
+        chosen.write(traced(part, part.example(2)), path, part.inputs, part.outputs)
     except ZooError:
         raise
     except Exception as error:  # exporters raise what their parts raise
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise TrainingError(
-            f"the {part} cannot be made a graph: {type(error).__name__}: {first}",
+            f"the {part.name} cannot be made a graph: {type(error).__name__}: {first}",
             where=path.name,
             remedy="A component whose operations depend on the values or the number of examples is the usual cause.",
         ) from error
-    return {"inputs": inputs, "outputs": outputs}
 
 
-def _inputs(module: nn.Module, part: str, batch: int, *, raw: bool) -> tuple[Tensor, ...]:
-    model: Any = module.model
-    return example_data(model, batch, raw=raw) if part == "encoder" else example_latents(model, batch)
-
-
-def _checked(module: Any, part: str, chosen: Format, path: Path, *, raw: bool) -> float:
+def _checked(part: ExportedPart, chosen: Format, path: Path) -> float:
     """Return the largest difference between a file and the model.
 
     Raises:
@@ -127,8 +118,8 @@ def _checked(module: Any, part: str, chosen: Format, path: Path, *, raw: bool) -
     """
     run, largest = chosen.open(path), 0.0
     for batch in BATCHES:
-        inputs = _inputs(module, part, batch, raw=raw)
-        for name, expected, found in zip(module.outputs, module(*inputs), run(*inputs), strict=True):
+        inputs = part.example(batch)
+        for name, expected, found in zip(part.outputs, part(*inputs), run(*inputs), strict=True):
             difference = float((found - expected).abs().max()) if found.shape == expected.shape else float("inf")
             scale = max(1.0, float(expected.abs().max()))
             if not difference <= TOLERANCE * scale:
@@ -142,7 +133,7 @@ def _checked(module: Any, part: str, chosen: Format, path: Path, *, raw: bool) -
     return largest
 
 
-def _description(model: Model, names: dict[str, dict[str, list[str]]], *, raw: bool) -> str:
+def _description(model: Model, names: Mapping[str, Mapping[str, tuple[str, ...]]], *, raw: bool) -> str:
     content = {
         "format_version": 1,
         "data_shape": model.data_shape,

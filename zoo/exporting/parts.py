@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,35 +18,69 @@ from zoo.preparation.described import scaling_of
 from zoo.spec.data_description import DataDescription
 
 
-class ExportedEncoder(nn.Module):
-    """Data to the mean of q(z|x), and to its standard deviation where the latents are independent given x.
+class ExportedPart(nn.Module, ABC):
+    """A part of a model as a graph sees it.
 
     Args:
         model: in evaluation mode.
-        raw: take stored values, such as pixels from 0 to 255, rather than prepared ones.
+        scale: the change of scale that is part of the graph; None: the graph takes and returns prepared values.
 
-    Shapes:
-        x (B, *data_shape) and, for a conditional model, labels (B,) of class numbers → latents (B, *latent_shape), and
-        stddev of the same shape.
+    Attributes:
+        name: of the part.
+        inputs: names of the tensors that it takes.
+        outputs: names of the tensors that it returns.
     """
 
-    def __init__(self, model: Model, *, raw: bool = False) -> None:
+    name: ClassVar[str]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def __init__(self, model: Model, scale: Scale | None, takes: str, outputs: tuple[str, ...]) -> None:
         super().__init__()
-        self.model, self.scale = model, _Scale(model) if raw else None
-        q = self._posterior(*example_data(model, 2))
+        self.model, self.scale, self.outputs = model, scale, outputs
+        self.inputs = (takes, "labels") if model.classes else (takes,)
+
+    @abstractmethod
+    def forward(self, values: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Return the tensors that ``outputs`` names."""
+
+    @abstractmethod
+    def example(self, batch: int) -> tuple[Tensor, ...]:
+        """Return random inputs."""
+
+
+class ExportedEncoder(ExportedPart):
+    """Data to the mean of q(z|x), and to its standard deviation where the latents are independent given x.
+
+    Shapes:
+        data (B, *data_shape) and, for a conditional model, labels (B,) of class numbers → latents (B, *latent_shape),
+        and stddev of the same shape.
+
+    Raises:
+        NotApplicableError: the mean is an average of random draws.
+    """
+
+    name = "encoder"
+
+    def __init__(self, model: Model, scale: Scale | None = None) -> None:
+        super().__init__(model, scale, "data", ("latents", "stddev") if model.posterior.factorised else ("latents",))
         try:
-            _ = q.mean
+            _ = self._posterior(*_random_data(model, 2)).mean
         except NotImplementedError as error:
             raise NotApplicableError(
                 f"the mean of the posterior {model.spec.posterior.name if model.spec.posterior else ''!r} is an "
                 "average of random draws, which no graph of fixed operations computes"
             ) from error
-        self.outputs = ("latents", "stddev") if model.posterior.factorised else ("latents",)
 
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
+    def forward(self, values: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the tensors that ``outputs`` names."""
-        q = self._posterior(x if self.scale is None else self.scale.prepare(x), labels)
+        q = self._posterior(values if self.scale is None else self.scale.prepare(values), labels)
         return (q.mean, q.stddev) if len(self.outputs) == 2 else (q.mean,)
+
+    def example(self, batch: int) -> tuple[Tensor, ...]:
+        """Return random data in the model's range, and labels where it takes them."""
+        x, *labels = _random_data(self.model, batch)
+        return (x if self.scale is None else self.scale.restore(x), *labels)
 
     def _posterior(self, x: Tensor, labels: Tensor | None = None) -> Distribution:
         # NaN stands for a missing value of a table, as in `model.encode`.
@@ -52,31 +88,38 @@ class ExportedEncoder(nn.Module):
         return Inference(self.model, x, labels, mask).posterior
 
 
-class ExportedDecoder(nn.Module):
+class ExportedDecoder(ExportedPart):
     """Latents to the mean of p(x|z), which is what ``model.reconstruct`` and ``model.sample`` return.
-
-    Args:
-        model: in evaluation mode.
-        raw: return stored values, such as pixels from 0 to 255, rather than prepared ones.
 
     Shapes:
         latents (B, *latent_shape) and, for a conditional model, labels (B,) of class numbers → data (B, *data_shape).
     """
 
-    outputs = ("data",)
+    name = "decoder"
 
-    def __init__(self, model: Model, *, raw: bool = False) -> None:
-        super().__init__()
-        self.model, self.scale = model, _Scale(model) if raw else None
+    def __init__(self, model: Model, scale: Scale | None = None) -> None:
+        super().__init__(model, scale, "latents", ("data",))
 
-    def forward(self, latents: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
+    def forward(self, values: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the tensor that ``outputs`` names."""
-        mean = Inference(self.model, None, labels).decode(latents).mean
+        mean = Inference(self.model, None, labels).decode(values).mean
         return (mean if self.scale is None else self.scale.restore(mean),)
 
+    def example(self, batch: int) -> tuple[Tensor, ...]:
+        """Return latents that the encoder makes of random data, and labels where the model takes them."""
+        x, *labels = _random_data(self.model, batch)
+        return (Inference(self.model, x, *labels).posterior.sample(), *labels)
 
-class _Scale(nn.Module):
-    """Stored values v as prepared ones, (v − shift) / span, and back."""
+
+PARTS: tuple[type[ExportedEncoder] | type[ExportedDecoder], ...] = (ExportedEncoder, ExportedDecoder)
+
+
+class Scale(nn.Module):
+    """Stored values v as prepared ones, (v − shift) / span, and back.
+
+    Raises:
+        NotApplicableError: the preparation of the model's data does more than that, or is not known.
+    """
 
     shift: Tensor
     span: Tensor
@@ -97,9 +140,11 @@ class _Scale(nn.Module):
             self.register_buffer(name, values.reshape(model.data_shape) if values.numel() > 1 else values.reshape(()))
 
     def prepare(self, v: Tensor) -> Tensor:
+        """Return stored values as prepared ones."""
         return (v - self.shift) / self.span
 
     def restore(self, x: Tensor) -> Tensor:
+        """Return prepared values as stored ones."""
         return x * self.span + self.shift
 
 
@@ -113,22 +158,10 @@ def _why_not_scale(data: DataDescription) -> str | None:
     return "pixels are binarised" if data.binarise != "none" else None
 
 
-def example_data(model: Model, batch: int, *, raw: bool = False) -> tuple[Tensor, ...]:
-    """Return random inputs of an encoder: data in the model's range, and labels where it takes them."""
+def _random_data(model: Model, batch: int) -> tuple[Tensor, ...]:
     low, high = model.data.range or (-1.0, 1.0)
     x = low + (high - low) * torch.rand(batch, *model.data_shape)
-    return (_Scale(model).restore(x) if raw else x, *_labels(model, batch))
-
-
-def example_latents(model: Model, batch: int) -> tuple[Tensor, ...]:
-    """Return random inputs of a decoder: latents that the encoder makes of random data, and labels."""
-    x, *labels = example_data(model, batch)
-    q = Inference(model, x, *labels).posterior
-    return (q.sample(), *labels)
-
-
-def _labels(model: Model, batch: int) -> tuple[Tensor, ...]:
-    return (torch.arange(batch) % model.classes,) if model.classes else ()
+    return (x, torch.arange(batch) % model.classes) if model.classes else (x,)
 
 
 @contextlib.contextmanager
