@@ -14,6 +14,7 @@ from torch.distributions import Distribution, Independent, Normal
 from zoo.divergences import aggregate_log_densities, is_diagonal
 from zoo.errors import NotApplicableError
 from zoo.metrics import EvaluationContext, Measurement, Metric, Result, mean_of
+from zoo.metrics._latents import require_of_both
 from zoo.registry import register
 
 MUTUAL_INFORMATION = Result(
@@ -63,15 +64,9 @@ class KlDecomposition(Metric):
 
     def check(self, context: EvaluationContext) -> None:
         """Require posterior and prior of independent Gaussian latents, and one prior for all examples."""
-        context.require_density()
-        context.require_continuous_latents()
-        with torch.no_grad():
-            inference = context.infer(context.take(torch.zeros(1, dtype=torch.int64)))
-            for name, distribution in (("prior", inference.prior), ("posterior", inference.posterior)):
-                if not is_diagonal(distribution):
-                    raise NotApplicableError(f"the {name} is not of independent Gaussian latents")
-            if inference.prior.batch_shape:
-                raise NotApplicableError("the prior depends on the labels")
+        inference = require_of_both(context, is_diagonal, "of independent Gaussian latents")
+        if inference.prior.batch_shape:
+            raise NotApplicableError("the prior depends on the labels")
 
     @torch.no_grad()
     def measure(self, context: EvaluationContext) -> Sequence[Measurement]:

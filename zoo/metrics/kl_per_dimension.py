@@ -9,8 +9,8 @@ import torch
 from torch.distributions import Distribution, Normal, kl_divergence
 
 from zoo.analysis.kl_variation import is_gaussian
-from zoo.errors import NotApplicableError
 from zoo.metrics import EvaluationContext, Measurement, Metric, Result
+from zoo.metrics._latents import require_of_both
 from zoo.registry import register
 
 KL_PER_DIMENSION = Result(
@@ -38,13 +38,7 @@ class KlPerDimension(Metric):
 
     def check(self, context: EvaluationContext) -> None:
         """Require that posterior and prior are Gaussian, since their marginals are known."""
-        context.require_density()
-        context.require_continuous_latents()
-        with torch.no_grad():
-            inference = context.infer(context.take(torch.zeros(1, dtype=torch.int64)))
-            for name, distribution in (("prior", inference.prior), ("posterior", inference.posterior)):
-                if not is_gaussian(distribution):
-                    raise NotApplicableError(f"the {name} is not Gaussian")
+        require_of_both(context, is_gaussian, "Gaussian")
 
     @torch.no_grad()
     def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
