@@ -9,22 +9,13 @@ import pytest
 import torch
 
 import zoo
+from tests.regularisers.dissimilarities import compared_by
 from zoo.errors import ComponentError
 from zoo.model import Model
 
 
-def make(data_shape: tuple[int, ...] = (1, 8, 8), data_range: Any = (0, 1), **options: Any) -> Model:
-    torch.manual_seed(0)
-    return zoo.build(
-        "vae-mlp-2d",
-        data_shape=data_shape,
-        data_range=data_range,
-        encoder={"widths": [16]},
-        decoder={"widths": [16]},
-        likelihood={"name": "gaussian"},
-        objective={"reconstruction_weight": 0.0},
-        regularisers={"features": {"name": "deep_features", **options}},
-    )
+def make(data_shape: tuple[int, ...] = (1, 8, 8), **options: Any) -> Model:
+    return compared_by("deep_features", "features", "vae-mlp-2d", data_shape, **options)
 
 
 @pytest.mark.parametrize("pretrained", ["vae-conv-16d.digits", "vae-mlp-2d.digits"])

@@ -7,24 +7,14 @@ from typing import Any
 import pytest
 import torch
 
-import zoo
+from tests.regularisers.dissimilarities import compared_by
 from zoo.errors import ComponentError
 from zoo.model import Model
 from zoo.nn.similarity import ms_ssim
 
 
-def make(data_shape: tuple[int, ...] = (1, 12, 12), data_range: Any = (0, 1), **options: Any) -> Model:
-    torch.manual_seed(0)
-    return zoo.build(
-        "ae-mlp-2d",
-        data_shape=data_shape,
-        data_range=data_range,
-        encoder={"widths": [16]},
-        decoder={"widths": [16]},
-        likelihood={"name": "gaussian"},
-        objective={"reconstruction_weight": 0.0},
-        regularisers={"similarity": {"name": "ms_ssim", **options}},
-    )
+def make(data_shape: tuple[int, ...] = (1, 12, 12), **options: Any) -> Model:
+    return compared_by("ms_ssim", "similarity", "ae-mlp-2d", data_shape, **options)
 
 
 def test_it_is_one_minus_the_similarity_of_data_and_reconstructions() -> None:
