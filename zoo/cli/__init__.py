@@ -32,7 +32,7 @@ class _Commands(click.Group):
         if _is_further_process() and not getattr(module, "IN_EVERY_PROCESS", False):
             sys.exit(0)  # the first process does the work, once
         command: click.Command = module.command
-        if not any(parameter.name == "imports" for parameter in command.params):
+        if IMPORT not in command.params:
             command.params.append(IMPORT)
         return command
 

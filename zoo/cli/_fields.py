@@ -118,8 +118,7 @@ def field_for(error: click.NoSuchOption) -> str:
 
     wanted = error.option_name.lstrip("-").replace("-", "_").lower()
     sections = ("train.", "model.", "data.", "seed") if context and context.info_name == "train" else ("data.",)
-    paths = [path for path in recipe_fields() if path.startswith(sections)] + ["train.optimizer.lr"]
-    paths = [path for path in paths if path.startswith(sections)]
+    paths = [path for path in (*recipe_fields(), "train.optimizer.lr") if path.startswith(sections)]
     last = {path.rpartition(".")[2]: path for path in reversed(paths)}
     path = last.get(wanted) or last.get(nearest(wanted, last, 0.8).partition("'")[2].partition("'")[0])
     return f"\nA field of the recipe is set with `--set {path}=…`." if path else ""

@@ -109,7 +109,7 @@ def _measured_anew(model: ModelDirectory, fitted: Model, data: ModelData) -> boo
     from zoo.report.gallery import draw_figures
     from zoo.runs.card import renew_card
     from zoo.runs.directory import RunDirectory
-    from zoo.runs.fit_prior import note_on_fit
+    from zoo.runs.fit_prior import is_note_on_fit, note_on_fit
 
     run = RunDirectory(model)
     recorded = run.read_evaluation() if run.exists() else None
@@ -121,10 +121,10 @@ def _measured_anew(model: ModelDirectory, fitted: Model, data: ModelData) -> boo
     click.echo(f"Evaluating on the {split} split ({len(context.split):,} examples) …", err=True)
     made = record(context, choose_metrics(context, recipe.evaluate.metrics), recorded["split"], recorded["seed"])
     worse = note_on_fit(fitted, data.data, recorded["seed"])
-    kept = [note for note in recorded["notes"] if not note.startswith("the fitted prior")]
+    kept = [note for note in recorded["notes"] if not is_note_on_fit(note)]
     notes = dict.fromkeys([*kept, *made["notes"], *([worse] if worse else [])])
     evaluation = {**made, "best_epoch": recorded["best_epoch"], "notes": list(notes)}
-    run.remove_evaluation()  # what is there from now on belongs together
+    run.remove_evaluation()  # a kill from here on leaves no metrics of other weights
     save(fitted, run.path)
     draw_figures(context, run.figures, recipe.evaluate.figures, seed=recorded["seed"])
     run.write_evaluation(evaluation)

@@ -325,13 +325,8 @@ def _describe(
     )
 
 
-def _scale(spec: DataSpec, collection: Collection) -> str:
-    """Return how values are scaled; where the recipe does not say, tables are standardised."""
-    return spec.scale or ("standardise" if collection.columns else "unit")
-
-
 def _scale_name(spec: DataSpec, collection: Collection) -> Literal["unit", "symmetric", "standardise", "none"]:
-    scale = _scale(spec, collection)
+    scale = spec.scale_for(table=bool(collection.columns))
     return scale if collection.stored_range or scale == "standardise" else "none"  # type: ignore[return-value]
 
 
@@ -407,7 +402,7 @@ def _augmentation(spec: DataSpec, geometry: Geometry, shape: tuple[int, ...]) ->
 def _scaling(
     spec: DataSpec, collection: Collection, train: Store, expansion: Expansion | None
 ) -> tuple[Scaling, tuple[float, float] | None]:
-    bounds, scale = collection.stored_range, _scale(spec, collection)
+    bounds, scale = collection.stored_range, spec.scale_for(table=bool(collection.columns))
     if scale == "standardise":
         return standardisation(train, expansion), None
     if scale == "symmetric" and bounds is None:

@@ -32,6 +32,8 @@ from zoo.training.progress import Reporter, choose_reporter
 from zoo.training.resolve import make_callbacks, resolve_training
 from zoo.utils.seeds import process_seed, seeded
 
+_NOTE = "the fitted prior"
+
 
 def fit_prior(
     model: Model,
@@ -121,10 +123,15 @@ def note_on_fit(model: Model, data: Data, seed: int) -> str | None:
         return None
     name = model.spec.fitted_prior.name if model.spec.fitted_prior else ""
     return (
-        f"the fitted prior {name!r} explains the latents of the validation data worse than the prior of training does: "
+        f"{_NOTE} {name!r} explains the latents of the validation data worse than the prior of training does: "
         f"log p(z) is {fitted / count:.2f} nats under it, {own / count:.2f} under that. Samples are drawn from it all "
         "the same, unless `fitted=False` (`--no-fitted`) says otherwise"
     )
+
+
+def is_note_on_fit(note: str) -> bool:
+    """Say whether a note of a run is one that :func:`note_on_fit` made, of a prior that may be replaced."""
+    return note.startswith(_NOTE)
 
 
 def with_fitted_prior(model: Model, prior: ComponentSpec, seed: int, *, train_examples: int | None = None) -> Model:

@@ -191,7 +191,7 @@ def _with_scale(spec: DataSpec, data: Data) -> DataSpec:
     """Return the spec with the scaling that was used where none is stated."""
     description = data.info.description
     is_table = description is not None and bool(description.columns)
-    return spec.model_copy(update={"scale": spec.scale or ("standardise" if is_table else "unit")})
+    return spec.model_copy(update={"scale": spec.scale_for(table=is_table)})
 
 
 def _with_options(spec: DataSpec) -> DataSpec:

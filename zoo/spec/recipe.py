@@ -67,6 +67,10 @@ class DataSpec(ComponentSpec):
         default=2, le=256, description="Loader processes, for data that are streamed from disk."
     )
 
+    def scale_for(self, *, table: bool) -> Literal["unit", "symmetric", "standardise", "none"]:
+        """Return ``scale``, or what it is for a table or for other data where the recipe does not say."""
+        return self.scale or ("standardise" if table else "unit")
+
     @property
     def component(self) -> ComponentSpec:
         """The dataset with only its own options."""
