@@ -13,7 +13,11 @@ def main() -> int:
     if len(sys.argv) < 2 or sys.argv[1] not in names:
         print(f"usage: python -m benchmarks NAME [OPTION]…\nNAME is one of: {', '.join(names)}")
         return 0 if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help") else 2
-    importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
+    try:
+        importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
+    except ModuleNotFoundError as error:
+        print(f"{error}: `pip install -e '.[bench]'` installs what the zoo is compared with", file=sys.stderr)
+        return 1
     return 0
 
 
