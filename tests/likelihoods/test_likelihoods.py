@@ -180,6 +180,16 @@ def test_examples_do_not_depend_on_each_other(name, options):
 
 
 @every_variant
+def test_the_density_of_what_was_observed_is_exact_and_no_code_of_the_missing_values(name, options):
+    likelihood = build(name, (4,), **options)
+    x = likelihood(raw_parameters(likelihood, 3)).sample()
+    missing = torch.where(torch.eye(3, 4) > 0, torch.nan, x)
+    assert likelihood.is_exact(missing)
+    assert not likelihood.is_code_length(missing)
+    assert likelihood.caution(missing) is None
+
+
+@every_variant
 def test_own_draws_are_taken_and_other_values_are_refused_by_name(name, options):
     likelihood = build(name, (4,), **options)
     x = likelihood(raw_parameters(likelihood, 3)).sample()

@@ -109,12 +109,18 @@ class Likelihood(nn.Module, ABC):
         return log_probs if mask is None else torch.where(mask, log_probs, 0.0)
 
     def is_exact(self, x: Tensor) -> bool:
-        """Return whether log p(x|z) is the log-density, or the log-probability, of these data."""
-        return bool(self.exact_support.contains(x).all())
+        """Return whether log p(x|z) is the log-density, or the log-probability, of these data.
+
+        NaN stands for a missing value, of which there is no density.
+        """
+        return bool((self.exact_support.contains(x) | x.isnan()).all())
 
     def is_code_length(self, x: Tensor) -> bool:
-        """Return whether −log₂ p(x|z) is a code length of these data in bits, so that bits per dimension make sense."""
-        return self.discrete and self.is_exact(x)
+        """Return whether −log₂ p(x|z) is a code length of these data in bits, so that bits per dimension make sense.
+
+        It is none of data with missing values, since not every value is encoded.
+        """
+        return self.discrete and self.is_exact(x) and not bool(x.isnan().any())
 
     def caution(self, x: Tensor) -> str | None:
         """Return what a reader must know about log-densities of data such as ``x``, or None if they are exact."""
