@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import zoo
 from tests.hostile.changes import Changes, forked, kill_at
 from tests.runs.kill_and_resume import differences
@@ -115,6 +117,7 @@ def main() -> None:
     parser.add_argument("--random", type=int, default=0, help="kill at so many random moments instead")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    torch.set_num_threads(1)  # a fork hangs in torch's threads, which it does not inherit
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         train(root / "warm")  # what is imported and cached here is there in every forked process

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+import torch
 
 import zoo
 from tests.hostile.changes import GROWING, Changes, React, fail_from, forked
@@ -231,6 +232,7 @@ def run() -> None:
     parser.add_argument("--quick", action="store_true", help="close all streams at once, rather than each")
     parser.add_argument("command", nargs="*", help="[default: all]")
     options = parser.parse_args()
+    torch.set_num_threads(1)  # a fork hangs in torch's threads, which it does not inherit
     bad = False
     for line in failures(options.command or commands(), options.most, quick=options.quick):
         bad = bad or "cases end in" not in line
