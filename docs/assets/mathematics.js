@@ -1,6 +1,5 @@
-// Sets the formulas that pymdownx.arithmatex marked; without KaTeX (no network) their source stays readable.
+// Sets the formulas that pymdownx.arithmatex marked, with the KaTeX that is shipped with the site.
 document.addEventListener("DOMContentLoaded", () => {
-  if (!window.renderMathInElement) return;
   for (const element of document.querySelectorAll(".arithmatex")) {
     renderMathInElement(element, {
       delimiters: [
