@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from zoo.registry import _installed
+from zoo.registry.imports import _all_entry_points
+
 COMPONENT = '''
 import torch
 import zoo
@@ -63,3 +66,9 @@ def install(
     for name, text in modules.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
+
+
+def forget_installed() -> None:
+    """Let this process see what was installed, or removed, since it looked."""
+    _all_entry_points.cache_clear()
+    _installed.cache_clear()

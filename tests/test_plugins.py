@@ -11,7 +11,7 @@ import torch
 
 import zoo
 from tests import processes
-from tests.plugin_files import METRIC, PRIOR, install
+from tests.plugin_files import METRIC, PRIOR, forget_installed, install
 from zoo import registry
 from zoo.errors import ComponentError, ZooWarning
 from zoo.registry import find_component, find_source, list_components, sources, usable_components
@@ -26,10 +26,10 @@ def plug_in(tmp_path, monkeypatch):
 
     def add(distribution, entry_points, modules):
         install(tmp_path, distribution, entry_points, modules)
-        registry._entry_points.cache_clear()
+        forget_installed()
 
     yield add
-    registry._entry_points.cache_clear()
+    forget_installed()
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
@@ -54,7 +54,7 @@ def test_a_checkpoint_names_the_package_that_it_needs(plug_in, tmp_path, monkeyp
     x = torch.rand(2, 1, 8, 8)
     assert torch.equal(zoo.load(folder).reconstruct(x), zoo.load(folder).reconstruct(x))
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(tmp_path)])
-    registry._entry_points.cache_clear()
+    forget_installed()
     for key in [key for key in registry._registered if key[2] == "zoo_wide"]:
         del registry._registered[key]
     with pytest.raises(zoo.ZooError, match=r"'wide' is not installed\n.*'zoo-wide' 1\.5"):
@@ -141,7 +141,7 @@ def test_a_distribution_whose_metadata_are_damaged_is_left_out_with_a_warning(pl
     plug_in("zoo-torn", {"zoo.prior": {}}, {})
     (damaged,) = [path for folder in map(Path, sys.path) if folder.is_dir() for path in folder.glob("zoo_torn*/entry*")]
     damaged.write_text("[zoo.prior]\nno value\n")
-    registry._entry_points.cache_clear()
+    forget_installed()
     with pytest.warns(ZooWarning, match="zoo_torn.* whose metadata are damaged"):
         assert {"good", "standard_gaussian"} <= set(list_components("prior"))
 
@@ -217,7 +217,7 @@ def test_one_package_seen_twice_on_the_path_is_one_owner(plug_in, tmp_path, monk
     plug_in("zoo-wide", {"zoo.prior": {"wide": "zoo_wide:Own"}}, {"zoo_wide.py": text})
     install(tmp_path / "again", "zoo-wide", {"zoo.prior": {"wide": "zoo_wide:Own"}}, {"zoo_wide.py": text})
     monkeypatch.syspath_prepend(tmp_path / "again")
-    registry._entry_points.cache_clear()
+    forget_installed()
     assert find_component("prior", "wide")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
 import inspect
 import sys
 import warnings
@@ -227,23 +226,17 @@ def list_components(kind: str | None = None, pattern: str = "*") -> Any:
 
 def sources(kind: str) -> dict[str, list[Source]]:
     """Return every name of ``kind`` with its sources; a name with two of them is refused when asked for."""
-    role = find_kind(kind)
-    found: dict[str, dict[str, Source]] = {}
+    find_kind(kind)
+    registered = (name for registered_kind, name, _ in _registered if registered_kind == kind)
+    return {name: _sources_of(kind, name) for name in dict.fromkeys((*_installed(kind), *registered))}
 
-    def add(source: Source) -> None:
-        found.setdefault(source.name, {}).setdefault(source.owner, source)
 
-    for name in _files(role.package):
-        add(Source(kind, name, f"{role.package}.{name}", DISTRIBUTION, _version()))
-    for point in _entry_points(f"zoo.{kind}"):
-        distribution = point.dist
-        owner = (distribution.name, distribution.version) if distribution else ("an unnamed distribution", None)
-        # EntryPoint.module fails on a malformed value; here it fails when it is imported, and alone.
-        add(Source(kind, point.name, point.value.partition(":")[0].strip(), *owner))
-    for (registered_kind, name, _), component in _registered.items():
-        if registered_kind == kind:
-            add(Source(kind, name, component.__module__, SCRIPT))
-    return {name: list(owners.values()) for name, owners in found.items()}
+def _sources_of(kind: str, name: str) -> list[Source]:
+    found = dict(_installed(kind).get(name, {}))
+    for (registered_kind, registered_name, owner), component in _registered.items():
+        if registered_name == name and registered_kind == kind and owner not in found:
+            found[owner] = Source(kind, name, component.__module__, SCRIPT)
+    return list(found.values())
 
 
 def find_source(kind: str, name: str, where: str | None = None) -> Source:
@@ -252,20 +245,21 @@ def find_source(kind: str, name: str, where: str | None = None) -> Source:
     Raises:
         ComponentError: no package has the name, or several have.
     """
-    known = sources(kind)
-    if name not in known:
-        problem, remedy = unknown_name(kind, name, known)
+    find_kind(kind)
+    known = _sources_of(kind, name)
+    if not known:
+        problem, remedy = unknown_name(kind, name, sources(kind))
         raise ComponentError(problem, where=where, remedy=remedy)
-    if len(known[name]) > 1:
-        owners = " and ".join(str(source) for source in known[name])
+    if len(known) > 1:
+        owners = " and ".join(str(source) for source in known)
         raise ComponentError(
             f"two owners of the {kind} {name!r}: {owners}",
             where=where,
             remedy="Register yours under another name."
-            if any(source.distribution == SCRIPT for source in known[name])
+            if any(source.distribution == SCRIPT for source in known)
             else "Uninstall one of the two, or ask its authors to rename the component.",
         )
-    return known[name][0]
+    return known[0]
 
 
 def find_component(kind: str, name: str, where: str | None = None) -> type:
@@ -368,14 +362,24 @@ def _place(component: type) -> str:
     return f"{component.__module__}.{component.__qualname__}"
 
 
-def _files(package: str) -> list[str]:
-    folder = Path(__file__).parent.parent / package.rpartition(".")[2]
-    return sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_"))
-
-
 @functools.cache
-def _entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
-    return entry_points(group)
+def _installed(kind: str) -> Mapping[str, Mapping[str, Source]]:
+    """Return the sources of a kind in this package and in installed ones, by name and owner."""
+    package = KINDS[kind].package
+    found: dict[str, dict[str, Source]] = {}
+
+    def add(source: Source) -> None:
+        found.setdefault(source.name, {}).setdefault(source.owner, source)
+
+    folder = Path(__file__).parent.parent / package.rpartition(".")[2]
+    for name in sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_")):
+        add(Source(kind, name, f"{package}.{name}", DISTRIBUTION, _version()))
+    for point in entry_points(f"zoo.{kind}"):
+        distribution = point.dist
+        owner = (distribution.name, distribution.version) if distribution else ("an unnamed distribution", None)
+        # EntryPoint.module fails on a malformed value; here it fails when it is imported, and alone.
+        add(Source(kind, point.name, point.value.partition(":")[0].strip(), *owner))
+    return found
 
 
 def _version() -> str:

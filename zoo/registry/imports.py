@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -14,9 +15,10 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from zoo.errors import InputError, ZooWarning
 from zoo.utils.foreign import reason
@@ -115,21 +117,27 @@ class _ScriptFinder(importlib.abc.MetaPathFinder):
         return None if file is None else importlib.util.spec_from_file_location(fullname, file)
 
 
-def entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
+def entry_points(group: str) -> Iterable[importlib.metadata.EntryPoint]:
     """Return the entry points of a group; a distribution whose metadata are damaged is left out with a warning."""
+    return _all_entry_points().select(group=group)
+
+
+@functools.cache
+def _all_entry_points() -> Any:
+    """Return the entry points of all groups, since the metadata of all distributions are read in either case."""
     try:
-        return tuple(importlib.metadata.entry_points(group=group))
+        return importlib.metadata.entry_points()
     except Exception:  # one distribution is damaged, and which one is not said
         found: list[importlib.metadata.EntryPoint] = []
         for distribution in importlib.metadata.distributions():
             try:
-                found += [point for point in distribution.entry_points if point.group == group]
+                found += distribution.entry_points
             except Exception as error:
                 name = getattr(distribution, "_path", None) or distribution.metadata["Name"]
                 warnings.warn(
                     f"left out: {name}, whose metadata are damaged ({reason(error)})", ZooWarning, stacklevel=4
                 )
-        return tuple(found)
+        return importlib.metadata.EntryPoints(found)
 
 
 def _allowed_seconds() -> float:
