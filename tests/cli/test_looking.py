@@ -169,3 +169,19 @@ def test_compare_refuses_one_model_and_models_of_other_data(cli, runs, tmp_path)
     assert done.status == 2
     assert "trained on different data, or on data prepared differently\nName the data" in done.err
     assert not (tmp_path / "comparison").exists()
+
+
+def test_compare_averages_models_that_agree_in_a_field(cli, runs, tmp_path):
+    zoo.train("digits-vae", out=tmp_path / "again", overrides=[*SMALL, "seed=1"])
+    models = runs / "digits-ae", runs / "digits-vae", tmp_path / "again"
+    options = "--metric", "mse", "--out", tmp_path / "table.csv"
+    done = cli("compare", *models, *options, "--group", "model.objective.name", "--sort", "mse")
+    assert done.status == 0, done.err
+    assert sorted(done.out.splitlines()[1].split()) == ["name=autoencoder", "name=vae"]
+    assert "standard deviation between the models of a group: 1 to 2 models" in done.out
+    lines = {line.split(",")[0]: line.split(",") for line in (tmp_path / "table.csv").read_text().splitlines()}
+    values = [evaluation(run)["metrics"]["mse"] for run in models[1:]]
+    assert [float(cell) for cell in lines["name=vae"][1:]] == pytest.approx([np.mean(values), np.std(values, ddof=1)])
+    done = cli("compare", *models, "--metric", "mse", "--out", tmp_path / "x", "--group", "model.objective.betta")
+    assert (done.status, "has no field 'model.objective.betta'" in done.err) == (2, True)
+    assert not (tmp_path / "x").exists()

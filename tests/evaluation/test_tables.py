@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoo.evaluation.measurement import FITTED, PRIOR, TRAINING_DATA, Measurement, Result
 from zoo.evaluation.record import describe
-from zoo.evaluation.tables import compared_rows, metrics_table
+from zoo.evaluation.tables import metrics_table
 
 ELBO = Result("elbo", "A bound.", unit="nats", better="higher", title="ELBO")
 UNITS = Result("active_units")
@@ -49,11 +49,3 @@ def test_a_number_with_and_without_a_source_stands_in_both_parts() -> None:
 
 def test_lists_are_left_out() -> None:
     assert metrics_table(record_of(Measurement(RECALL, [0.1, 0.2])), "title") == "title"
-
-
-def test_a_row_that_a_record_lacks_is_empty_there() -> None:
-    first, second = record_of(Measurement(UNITS, 2)), record_of(Measurement(ELBO, -3.0), Measurement(UNITS, 1))
-    assert [(heading, [found and found.value for found in row]) for heading, row in compared_rows([first, second])] == [
-        ("active units", [2, 1]),
-        ("ELBO [nats]", [None, -3.0]),
-    ]

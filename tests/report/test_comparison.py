@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 import pytest
 import torch
 
 import zoo
 from zoo.data import Data
-from zoo.errors import DataError, InputError, NotApplicableError
+from zoo.errors import DataError, NotApplicableError
 from zoo.model import Model
-from zoo.report.comparison import Comparison, compare
+from zoo.report.comparison import compare
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +38,7 @@ def test_the_pair_shares_all_but_objective_and_posterior(name: str) -> None:
 
 def test_the_same_metrics_of_each_and_a_dash_where_one_does_not_apply(models: dict[str, Model], data: Data) -> None:
     compared = compare(models, data, ["active_units", "elbo"])
-    assert [heading for heading, _ in compared.rows()] == [
+    assert [row.heading for row in compared.table().rows] == [
         "active units",
         "ELBO [nats]",
         "reconstruction [nats]",
@@ -50,10 +47,10 @@ def test_the_same_metrics_of_each_and_a_dash_where_one_does_not_apply(models: di
     assert compared.records["vae-mlp-2d"]["metrics"] == zoo.evaluate(
         models["vae-mlp-2d"], data, ["active_units", "elbo"]
     )
-    of_autoencoder, of_vae = dict(compared.rows())["ELBO [nats]"]
+    of_autoencoder, of_vae = compared.table().row("elbo", "test").entries
     assert of_autoencoder is None
     assert of_vae.value < 0
-    table = compare(models, data, ["active_units"]).to_markdown()
+    table = compare(models, data, ["active_units"]).table().to_markdown()
     assert table.splitlines()[:2] == ["| metric | ae-mlp-2d | vae-mlp-2d |", "| --- | ---: | ---: |"]
 
 
@@ -64,18 +61,18 @@ def test_a_metric_that_applies_to_none_of_the_models_is_refused(models: dict[str
 
 def test_sources_of_samples_have_a_row_each(models: dict[str, Model], data: Data) -> None:
     compared = compare({"vae": models["vae-mlp-2d"]}, data, [{"name": "sample_quality", "examples": 60}])
-    headings = [heading for heading, _ in compared.rows() if heading.startswith("recall")]
+    headings = [row.heading for row in compared.table().rows if row.heading.startswith("recall")]
     assert headings == ["recall, training data", "recall, from the prior", "recall, fitted prior"]
 
 
 def test_a_number_has_its_standard_error_beside_it(models: dict[str, Model], data: Data) -> None:
     compared = compare(models, data, ["elbo", "active_units"])
-    shown = {heading: cells for heading, *cells in compared.cells()}
+    shown = {heading: cells for heading, *cells in compared.table().cells()}
     of_vae = compared.records["vae-mlp-2d"]
     assert shown["ELBO [nats]"][0] == "–"
     assert shown["ELBO [nats]"][1].split(" ± ")[1] == f"{of_vae['details']['elbo']['standard_error']:#.2g}"
     assert shown["active units"][1] == str(of_vae["metrics"]["active_units"])
-    assert f"| ELBO [nats] | – | {shown['ELBO [nats]'][1]} |" in compared.to_markdown()
+    assert f"| ELBO [nats] | – | {shown['ELBO [nats]'][1]} |" in compared.table().to_markdown()
 
 
 def test_the_figure_has_a_column_for_each_model(models: dict[str, Model], data: Data) -> None:
@@ -116,61 +113,3 @@ def test_only_images_are_drawn() -> None:
     )  # fmt: skip
     with pytest.raises(NotApplicableError, match="the data are not images"):
         compare({"a": model, "b": model}, Data(split.info, split, None, split), ["mse"]).draw()
-
-
-def fake_comparison(values: dict[str, dict[str, float]]) -> Comparison:
-    """Return a comparison of models by their values: the mean squared error, and the ELBO."""
-    details = {
-        "mse": {"result": "mse", "better": "lower", "standard_error": 0.1},
-        "elbo": {"result": "elbo", "better": "higher"},
-        "active_units": {"result": "active_units"},
-    }
-    records = {
-        name: {"split": "test", "dataset": "d", "examples": 3, "seed": 0, "metrics": metrics,
-               "details": {key: details[key] for key in metrics}}
-        for name, metrics in values.items()
-    }  # fmt: skip
-    return Comparison(records, {})
-
-
-VALUES = {
-    "a": {"mse": 0.3, "elbo": -5.0, "active_units": 2},
-    "b<": {"mse": 0.1, "elbo": -4.0, "active_units": 3},
-    "c": {"mse": 0.2, "active_units": 1},
-}
-
-
-def test_the_best_of_each_row_is_marked_in_its_direction_alone():
-    marked = {row[0]: [cell.endswith("*") for cell in row[1:]] for row in fake_comparison(VALUES).marked_cells()}
-    assert marked == {"mse": [False, True, False], "elbo": [False, True, False], "active units": [False] * 3}
-    equal = fake_comparison({"a": {"mse": 0.1}, "b": {"mse": 0.1}})
-    assert not any(cell.endswith("*") for row in equal.marked_cells() for cell in row)
-
-
-def test_models_are_sorted_by_a_result_the_best_first_and_those_without_it_last():
-    compared = fake_comparison(VALUES)
-    assert list(compared.sorted_by("mse").records) == ["b<", "c", "a"]
-    assert list(compared.sorted_by("elbo").records) == ["b<", "a", "c"]
-    with pytest.raises(InputError, match="Did you mean 'elbo'"):
-        compared.sorted_by("elboo")
-    with pytest.raises(InputError, match="neither more nor less"):
-        compared.sorted_by("active_units")
-
-
-def test_a_comparison_is_a_table_of_full_digits_and_a_page():
-    compared = fake_comparison(VALUES)
-    head, *lines = list(csv.reader(io.StringIO(compared.to_csv())))
-    assert head == ["model", "mse", "mse_standard_error", "elbo", "active_units"]
-    assert lines[2] == ["c", "0.2", "0.1", "", "1"]
-    page = compared.to_html("Three models")
-    assert page.count("<b>") == 2
-    assert "b&lt;" in page
-    assert "https://" not in page
-
-
-def test_many_models_fit_a_hundred_columns():
-    from zoo.cli.compare import _table
-
-    shown = _table(fake_comparison({f"a-model-of-some-length-{n}": VALUES["a"] for n in range(9)}), "title")
-    assert max(map(len, shown.splitlines())) <= 100
-    assert all(f"a-model-of-some-length-{n}" in shown for n in range(9))

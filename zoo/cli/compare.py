@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,9 @@ from zoo.cli._options import SEED
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
+    from zoo.model import Model
     from zoo.report.comparison import Comparison
-
-_COLUMNS = 100
-"""Letters in a line of the table."""
+    from zoo.report.metric_table import MetricTable
 
 
 @click.command(epilog="Example: zoo-cli compare runs/digits-ae runs/digits-vae --out comparison")
@@ -26,7 +25,14 @@ _COLUMNS = 100
 @click.option("--data", "dataset", help=DATA_HELP)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
-@click.option("--sort", help="Result to sort the models by, the best first, such as elbo.")
+@click.option(
+    "--group",
+    "fields",
+    multiple=True,
+    metavar="FIELD",
+    help="Average the models that agree in this field of their recipes, such as model.objective.beta; repeatable.",
+)
+@click.option("--sort", help="Result to sort the models or groups by, the best first, such as elbo.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -43,6 +49,7 @@ def command(
     dataset: str | None,
     overrides: tuple[str, ...],
     split: Any,
+    fields: tuple[str, ...],
     sort: str | None,
     out: Path,
     image_format: str,
@@ -63,18 +70,26 @@ def command(
     _check_same(data)
     for name, folder in names.items():
         place_of_results(folder, "", out, data[name])
+    groups = _groups(names, loaded, fields) if fields else None
     asked = [parse_yaml(metric, "--metric") for metric in metrics] or None
     first = next(iter(data.values()))
     shown = {name: each.shown for name, each in data.items()}
     compared = compare(loaded, shown, asked, split=first.split, title=first.title, seed=seed)
-    if sort is not None:
+    if sort is not None and groups is None:
         compared = compared.sorted_by(sort)
+    table = compared.table() if groups is None else compared.grouped(groups)
+    if sort is not None and groups is not None:
+        table = table.in_order(table.order(sort))
     title = f"{first.heading}, {_examples(compared):,} examples"
-    files = _write(compared, out, image_format, seed, title)
+    files = _write(compared, table, out, image_format, seed, title)
     if as_json:
-        click.echo(json.dumps({"models": names, "records": dict(compared.records)}, indent=2, ensure_ascii=False))
+        grouped = {} if groups is None else {"groups": groups}
+        facts = {"models": names, **grouped, "records": dict(compared.records)}
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return
-    click.echo(_table(compared, title))
+    click.echo(table.to_text(title))
+    if groups is not None:
+        click.echo(f"  ± is one standard deviation between the models of a group: {_sizes(groups)}")
     for note in _notes(compared, data):
         click.echo(f"Note: {note}")
     click.echo(f"\nWrote {', '.join(str(file) for file in files)}")
@@ -88,6 +103,43 @@ def _names(models: Sequence[ModelDirectory]) -> dict[str, ModelDirectory]:
         raise InputError(f"expected at least two models, got {len(set(models))}", where="compare")
     short = [Path(model.asked).name for model in models]
     return {s if short.count(s) == 1 else model.asked: model for s, model in zip(short, models, strict=True)}
+
+
+def _groups(
+    names: Mapping[str, ModelDirectory], loaded: Mapping[str, Model], fields: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return the names of the models that agree in fields of their recipes, by the values of these fields.
+
+    Raises:
+        InputError: a model has no such field.
+    """
+    from zoo.errors import InputError, nearest
+    from zoo.spec.documents import flat_document, read_yaml
+    from zoo.spec.labels import short_names, value_at, values_label
+
+    groups: dict[str, list[str]] = {}
+    shorter = short_names(fields)
+    for name, folder in names.items():
+        recipe = Path(folder) / "recipe.yaml"
+        document = read_yaml(recipe) if recipe.is_file() else {"model": loaded[name].spec.to_dict()}
+        try:
+            values = {shorter[field]: value_at(document, field) for field in fields}
+        except KeyError as missing:
+            hint = nearest(missing.args[0], flat_document(document))
+            raise InputError(
+                f"{name} has no field {missing.args[0]!r}",
+                where="--group",
+                remedy=f"{hint}A run's recipe.yaml shows its fields; a checkpoint alone has those of `model`.",
+            ) from None
+        groups.setdefault(values_label(values), []).append(name)
+    return groups
+
+
+def _sizes(groups: Mapping[str, Sequence[str]]) -> str:
+    """Return how many models each group has."""
+    sizes = [len(names) for names in groups.values()]
+    least, most = min(sizes), max(sizes)
+    return f"{least} model{'s' if most > 1 else ''} each" if least == most else f"{least} to {most} models"
 
 
 def _check_same(data: dict[str, ModelData]) -> None:
@@ -122,41 +174,17 @@ def _examples(compared: Comparison) -> int:
     return int(next(iter(compared.records.values()))["examples"])
 
 
-def _table(compared: Comparison, title: str) -> str:
-    """Return the table in lines of at most 100 letters: as many models beside each other as fit, the others below."""
-    names, cells = list(compared.records), compared.marked_cells()
-    heading = 2 + max(26, *(len(row[0]) for row in cells)) if cells else 28
-    lines, marked = [title], any(cell.endswith("*") for row in cells for cell in row)
-    start = 0
-    while start < len(names):
-        widths: list[int] = []
-        for place in range(start, len(names)):
-            width = 2 + max(10, len(names[place]), *(len(row[1 + place]) for row in cells), 0)
-            if widths and 2 + heading + sum(widths) + width > _COLUMNS:
-                break
-            widths.append(width)
-        shown = range(start, start + len(widths))
-        rows = [["", *(names[place] for place in shown)], *([row[0], *(row[1 + p] for p in shown)] for row in cells)]
-        lines += [""] if start else []
-        lines += [
-            f"  {name:<{heading}}" + "".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
-            for name, *row in rows
-        ]
-        start += len(widths)
-    return "\n".join([*lines, *(["  * the best of the row"] if marked else [])])
-
-
-def _write(compared: Comparison, out: Path, image_format: str, seed: int, title: str) -> list[Path]:
+def _write(compared: Comparison, table: MetricTable, out: Path, image_format: str, seed: int, title: str) -> list[Path]:
     """Write the records, the table, and of images the picture, or a table alone; return the files."""
     from zoo.report.gallery import save_figure
     from zoo.utils.files import write_text
 
     if out.suffix.lower() in (".csv", ".html"):
-        write_text(out, compared.to_csv() if out.suffix.lower() == ".csv" else compared.to_html(title))
+        write_text(out, table.to_csv() if out.suffix.lower() == ".csv" else table.to_html(title))
         return [out]
     files = [out / "comparison.json", out / "comparison.md"]
     write_text(files[0], json.dumps(dict(compared.records), indent=2, ensure_ascii=False) + "\n")
-    write_text(files[1], compared.to_markdown())
+    write_text(files[1], table.to_markdown())
     if all(context.shows_images for context in compared.contexts.values()):
         files.append(out / f"comparison.{image_format}")
         save_figure(compared.draw(seed), files[-1])

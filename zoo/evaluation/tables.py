@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zoo.evaluation.measurement import Measurement, Source
 from zoo.evaluation.record import measurements_of
 
-_MISSING = "–"
+MISSING = "–"
 _NAME_WIDTH = 28
 
 
@@ -44,10 +44,13 @@ def with_error(measurement: Measurement | None) -> str:
         ('-24.38 ± 0.19', '–')
     """
     if measurement is None or not is_number(measurement.value):
-        return _MISSING
-    error = measurement.standard_error
-    text = number(measurement.value)  # type: ignore[arg-type]
-    return text if error is None else f"{text} ± {number(error, 2)}"
+        return MISSING
+    return value_with_error(measurement.value, measurement.standard_error)  # type: ignore[arg-type]
+
+
+def value_with_error(value: float, error: float | None) -> str:
+    """Write a number, with its error where it has one."""
+    return number(value) if error is None else f"{number(value)} ± {number(error, 2)}"
 
 
 def by_result(measurements: Iterable[Measurement]) -> dict[str, list[Measurement]]:
@@ -85,14 +88,6 @@ def _line(measurement: Measurement) -> str:
     return (
         f"  {measurement.result.heading:<{_NAME_WIDTH}}{value:>12}{f' ± {error}' if error else '':<11}{unit}".rstrip()
     )
-
-
-def compared_rows(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Measurement | None]]]:
-    """Return a row for each number that any record has: its heading, and its measurement in each record."""
-    found = [{each.key: each for each in measurements_of(record) if is_number(each.value)} for record in records]
-    first = {key: each for measured in reversed(found) for key, each in measured.items()}
-    keys = dict.fromkeys(key for measured in found for key in measured)
-    return [(row_heading(first[key]), [measured.get(key) for measured in found]) for key in keys]
 
 
 def row_heading(measurement: Measurement) -> str:

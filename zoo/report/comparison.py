@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure as MatplotlibFigure
 
 from zoo.data import Data, Split
-from zoo.errors import DataError, InputError, NotApplicableError, unknown_name, why_not
+from zoo.errors import DataError, NotApplicableError, why_not
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.evaluate import (
     ChosenMetric,
@@ -25,13 +22,13 @@ from zoo.evaluation.evaluate import (
 from zoo.evaluation.measurement import FITTED, PRIOR, Measurement, Source
 from zoo.evaluation.record import measurements_of
 from zoo.evaluation.sampling import check_source, draw_samples
-from zoo.evaluation.tables import compared_rows, is_number, number, with_error
+from zoo.evaluation.tables import number
 from zoo.figures._panels import ModelPanels, Panel, plot_panels
 from zoo.figures._style import in_pairs_of_rows, rows_of_classes, to_unit
 from zoo.metrics.mse import MSE
 from zoo.metrics.sample_quality import COVERAGE, DENSITY, FRECHET_DISTANCE
 from zoo.model import Model
-from zoo.report.markup import document, escape, table
+from zoo.report.metric_table import MetricTable
 from zoo.utils.seeds import seeded
 
 _COLUMNS, _ROWS = 10, 2
@@ -50,21 +47,9 @@ class Comparison:
     records: Mapping[str, Mapping[str, Any]]
     contexts: Mapping[str, EvaluationContext]
 
-    def rows(self) -> list[tuple[str, list[Measurement | None]]]:
-        """Return the heading of each number with its measurement for each model, None where it does not apply."""
-        return compared_rows(list(self.records.values()))
-
-    def cells(self) -> list[list[str]]:
-        """Return the rows as text for a table: the heading, then the value for each model with its error."""
-        return [[heading, *map(with_error, found)] for heading, found in self.rows()]
-
-    def marked_cells(self) -> list[list[str]]:
-        """Return the same rows as :meth:`cells`, with an asterisk behind the best value of each."""
-        best = [_best(found) for _, found in self.rows()]
-        return [
-            [heading, *(f"{cell} *" if place in marks else cell for place, cell in enumerate(cells))]
-            for (heading, *cells), marks in zip(self.cells(), best, strict=True)
-        ]
+    def table(self) -> MetricTable:
+        """Return a row for each metric with its number for each model."""
+        return MetricTable.of_models(self.records)
 
     def sorted_by(self, result: str) -> Comparison:
         """Return the models with the best value of a result first, and those without it last.
@@ -72,60 +57,20 @@ class Comparison:
         Raises:
             InputError: nothing of this name was measured, or neither direction of it is better.
         """
-        found = {name: {each.key: each for each in measurements_of(content)} for name, content in self.records.items()}
-        known = list(dict.fromkeys(key for measured in found.values() for key in measured))
-        if result not in known:
-            problem, remedy = unknown_name("result", result, known)
-            raise InputError(problem, where="sort", remedy=remedy)
-        better = next(measured[result].result.better for measured in found.values() if result in measured)
-        if better is None:
-            raise InputError(f"neither more nor less of {result!r} is better", where="sort", remedy="Name another.")
-
-        def place(name: str) -> tuple[bool, float]:
-            value = found[name][result].value if result in found[name] else None
-            if not isinstance(value, (int, float)) or not math.isfinite(value):
-                return True, 0.0
-            return False, -value if better == "higher" else value
-
-        names = sorted(self.records, key=place)
+        every = list(self.records)
+        names = [every[column] for column in self.table().order(result)]
         records = {name: self.records[name] for name in names}
         return Comparison(records, {name: self.contexts[name] for name in names if name in self.contexts})
 
-    def to_csv(self) -> str:
-        """Return a line for each model with every number, its standard error beside it, in full digits."""
-        columns: dict[str, None] = {}
-        lines = []
-        for name, content in self.records.items():
-            line: dict[str, Any] = {"model": name}
-            for each in measurements_of(content):
-                if is_number(each.value):
-                    line[each.key] = each.value
-                    if each.standard_error is not None:
-                        line[f"{each.key}_standard_error"] = each.standard_error
-            columns |= dict.fromkeys(line)
-            lines.append(line)
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-        return text.getvalue()
+    def grouped(self, groups: Mapping[str, Sequence[str]]) -> MetricTable:
+        """Return a row for each metric with its mean and standard deviation for each group of models.
 
-    def to_html(self, title: str) -> str:
-        """Return a page with the table, the best value of each row in bold; it asks no other host for anything."""
-        best = [_best(found) for _, found in self.rows()]
-        rows = [
-            [escape(heading), *(f"<b>{escape(c)}</b>" if n in marks else escape(c) for n, c in enumerate(cells))]
-            for (heading, *cells), marks in zip(self.cells(), best, strict=True)
-        ]
-        shown = table(["Metric", *map(escape, self.records)], rows, title)
-        words = "The best value of each row is bold; ± is one standard error of the mean over the examples."
-        body = f'<main><section><h2>{escape(title)}</h2><p>{words}</p><div class="wide">{shown}</div></section></main>'
-        return document(title, body)
-
-    def to_markdown(self) -> str:
-        """Return the rows as a table in Markdown."""
-        lines = [["metric", *self.records], ["---", *["---:"] * len(self.records)], *self.cells()]
-        return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        Args:
+            groups: by the name of the group, the names of its models.
+        """
+        return MetricTable.of_groups(
+            {group: {name: self.records[name] for name in names} for group, names in groups.items()}
+        )
 
     def draw(self, seed: int = 0) -> MatplotlibFigure:
         """Return a figure with a column for each model: reconstructions, and samples from each source.
@@ -139,20 +84,6 @@ class Comparison:
             with seeded(seed):
                 columns.append(_panels(name, context, self.records[name]))
         return plot_panels(columns)
-
-
-def _best(found: Sequence[Measurement | None]) -> set[int]:
-    """Return the places of the best values of a row: none if neither direction is better, or all are equal."""
-    values = {
-        place: each.value
-        for place, each in enumerate(found)
-        if each is not None and isinstance(each.value, (int, float)) and math.isfinite(each.value)
-    }
-    better = next((each.result.better for each in found if each is not None), None)
-    if better is None or len(set(values.values())) < 2:
-        return set()
-    chosen = max(values.values()) if better == "higher" else min(values.values())
-    return {place for place, value in values.items() if value == chosen}
 
 
 def compare(
@@ -181,7 +112,7 @@ def compare(
         >>> import zoo
         >>> data = zoo.load_data(zoo.load_recipe("digits").data)
         >>> models = {name: zoo.build(name, data_shape=(1, 8, 8)) for name in ("ae-mlp-2d", "vae-mlp-2d")}
-        >>> [heading for heading, _ in compare(models, data, ["active_units", "linear_probe"]).rows()]
+        >>> [row.heading for row in compare(models, data, ["active_units", "linear_probe"]).table().rows]
         ['active units', 'linear probe accuracy']
     """
     contexts = {
