@@ -35,6 +35,7 @@ LAYERS = [
     ["training"],
     ["runs"],
     ["hub"],
+    ["sweeps"],
     ["cli"],
     ["__main__"],
 ]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from zoo.runs.job import train  # as it is called; `zoo.hub.train` gives it the Hub
     from zoo.spec import ModelSpec, Recipe
     from zoo.spec.resolve import load_recipe
+    from zoo.sweeps.sweep import sweep
     from zoo.use.embed import embed
     from zoo.use.impute import impute
     from zoo.use.reconstruct import reconstruct
@@ -63,6 +64,7 @@ _HOMES = {
     "register": "zoo.registry",
     "save": "zoo.checkpoints.checkpoint",
     "score": "zoo.use.score",
+    "sweep": "zoo.sweeps.sweep",
     "train": "zoo.hub.train",
 }
 
@@ -95,6 +97,7 @@ __all__ = [
     "register",
     "save",
     "score",
+    "sweep",
     "train",
 ]
 

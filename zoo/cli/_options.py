@@ -15,6 +15,8 @@ SEED = click.option(
     metavar="INTEGER",
     help="Seed of the draws.",
 )
+IMPORTED = "zoo.imports"
+"""What ``--import`` named, in the ``meta`` of a command's context."""
 COUNT = click.IntRange(1, 2**31 - 1)
 """A number of things that are made one by one."""
 
@@ -24,6 +26,7 @@ def _import(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) 
 
     for name in names:
         import_script(name)
+    ctx.meta[IMPORTED] = names
 
 
 IMPORT = click.Option(

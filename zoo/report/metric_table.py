@@ -148,6 +148,10 @@ class MetricTable:
         rows = (Row(r.key, r.heading, r.better, tuple(r.entries[column] for column in order)) for r in self.rows)
         return MetricTable(tuple(self.columns[column] for column in order), tuple(rows), self.error)
 
+    def only(self, *keys: str) -> MetricTable:
+        """Return the rows of some metrics, those that are there."""
+        return MetricTable(self.columns, tuple(row for row in self.rows if row.key in keys), self.error)
+
     def cells(self, *, mark: str = "{}") -> list[list[str]]:
         """Return the rows as text: the heading, then each number with its error.
 

@@ -78,23 +78,8 @@ def load_recipe(
         3
     """
     overrides = override_texts(overrides)
-    if not isinstance(recipe, (str, Path, Mapping, Recipe)):
-        raise RecipeError(
-            f"expected a recipe's name, its path or its content, got {type(recipe).__name__}",
-            where="recipe",
-            remedy="For example: zoo.load_recipe('digits'); `zoo-cli list recipe` shows names.",
-        )
+    document = recipe_document(recipe, as_written=as_written)
     origin = origin_of(recipe, overrides)
-    if isinstance(recipe, Recipe):
-        # A default counts as chosen once it is written down: `prior`, where the objective uses none.
-        document = recipe.model_dump(mode="json", exclude_unset=True)
-    elif isinstance(recipe, Mapping):
-        document = dict(recipe)
-    else:
-        path = find_recipe(recipe)
-        document = {"name": path.stem, **read_yaml(path)}
-        if not as_written:
-            with_absolute_paths(document, path.parent)
     if data is not None:
         document["data"] = dict(data(document.get("data")))
     before = copy.deepcopy(document)
@@ -106,6 +91,33 @@ def load_recipe(
         _extend_model(document, spec_of)
     _note_changes(document, before, [override.partition("=")[0].strip() for override in overrides])
     return validate(Recipe, document, origin=origin)
+
+
+def recipe_document(recipe: str | Path | Mapping[str, Any] | Recipe, *, as_written: bool = False) -> dict[str, Any]:
+    """Return the content of a recipe as it was written: its presets are not extended, its fields are not checked.
+
+    Args:
+        as_written: leave relative paths of data as they are, rather than let them start from the recipe's folder.
+
+    Raises:
+        RecipeError: there is no such recipe, or it is not valid YAML.
+    """
+    if not isinstance(recipe, (str, Path, Mapping, Recipe)):
+        raise RecipeError(
+            f"expected a recipe's name, its path or its content, got {type(recipe).__name__}",
+            where="recipe",
+            remedy="For example: zoo.load_recipe('digits'); `zoo-cli list recipe` shows names.",
+        )
+    if isinstance(recipe, Recipe):
+        # A default counts as chosen once it is written down: `prior`, where the objective uses none.
+        return recipe.model_dump(mode="json", exclude_unset=True)
+    if isinstance(recipe, Mapping):
+        return dict(recipe)
+    path = find_recipe(recipe)
+    document = {"name": path.stem, **read_yaml(path)}
+    if not as_written:
+        with_absolute_paths(document, path.parent)
+    return document
 
 
 def override_texts(overrides: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:

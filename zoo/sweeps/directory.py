@@ -1,0 +1,141 @@
+"""A sweep's directory: what the sweep is, a run directory for each run, the table and the figure."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from zoo.errors import CheckpointError, RunError
+from zoo.runs.directory import RunDirectory
+from zoo.spec.documents import read_yaml, to_yaml
+from zoo.spec.resolve import validate
+from zoo.sweeps.axes import Choice
+from zoo.sweeps.spec import SweepSpec
+from zoo.utils.files import append_line, check_replaceable, is_partial, write_text
+from zoo.utils.foreign import parsing, read_text
+
+SPEC, TRIALS, RESULTS, TABLE, FIGURE = "sweep.yaml", "trials.jsonl", "sweep.json", "table.csv", "figures/sweep.png"
+_LOCK = "state/lock"
+_LARGEST = 2**26
+
+
+class SweepDirectory:
+    """The files of one sweep.
+
+    - ``sweep.yaml``: the recipe, the fields that vary, the seeds and the search.
+    - ``runs/NAME``: the run directory of each combination and seed.
+    - ``trials.jsonl``: the combinations that a search proposed, a line each.
+    - ``sweep.json``: every number of the runs, with means, deviations and differences; ``table.csv``: the table.
+    - ``figures/sweep.png``.
+    - ``failures/NAME.txt``: what went wrong in a run in an unexpected way.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def exists(self) -> bool:
+        """Whether the directory holds a sweep."""
+        return (self.path / SPEC).is_file()
+
+    def run(self, name: str) -> RunDirectory:
+        """Return the directory of a run."""
+        return RunDirectory(self.path / "runs" / name)
+
+    def check_free(self, *, resume: bool) -> None:
+        """Refuse a path that a sweep cannot have.
+
+        Raises:
+            RunError: it holds a sweep that is not to be resumed, or other files.
+        """
+        if self.exists() and not resume:
+            raise RunError(
+                "a sweep is there already",
+                where=str(self.path),
+                remedy="Continue it with --resume, or choose another --out.",
+            )
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError("a file is in the way", where=str(self.path), remedy="Choose another --out.")
+        # A process that was killed before it wrote the spec leaves `state` and partial files behind.
+        entries = list(self.path.iterdir()) if self.path.is_dir() else []
+        if not self.exists() and [entry for entry in entries if entry.name != "state" and not is_partial(entry)]:
+            raise RunError(
+                "the directory is not empty and holds no sweep",
+                where=str(self.path),
+                remedy="Choose another --out, or empty it yourself.",
+            )
+
+    @contextlib.contextmanager
+    def opened(self, spec: SweepSpec, *, resume: bool) -> Iterator[SweepSpec]:
+        """Lock the directory, write what the sweep is, and yield it.
+
+        Raises:
+            RunError: another sweep is there, or another process works on it.
+        """
+        lock = self.path / _LOCK
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
+        check_replaceable(lock)
+        try:
+            with FileLock(lock, timeout=0):
+                self.check_free(resume=resume)
+                if self.exists():
+                    spec = self.read_spec().continued_by(spec, str(self.path))
+                    for place in (self.path, self.path / "figures", self.path / "failures"):
+                        _remove_partial_in(place)
+                write_text(self.path / SPEC, to_yaml(spec.to_dict()))
+                yield spec
+        except Timeout as error:
+            raise RunError(
+                "another process works on this sweep",
+                where=str(self.path),
+                remedy="Wait for it, or choose another --out.",
+            ) from error
+
+    def read_spec(self) -> SweepSpec:
+        """Return what the sweep is.
+
+        Raises:
+            RecipeError: the file is damaged.
+        """
+        document = read_yaml(self.path / SPEC)
+        return validate(SweepSpec, document, str(self.path / SPEC))
+
+    def read_trials(self) -> list[Choice]:
+        """Return the combinations that a search proposed so far.
+
+        Raises:
+            CheckpointError: the file is damaged.
+        """
+        path = self.path / TRIALS
+        if not path.exists():
+            return []
+        with parsing(path, CheckpointError):
+            whole, _, _ = read_text(path, limit=_LARGEST).rpartition("\n")
+            lines = whole.splitlines()
+            return [Choice(dict(json.loads(line))) for line in lines]
+
+    def add_trial(self, choice: Choice) -> None:
+        """Write down a combination before it is trained, so that a sweep that was killed trains the same ones."""
+        if not (self.path / TRIALS).exists():
+            write_text(self.path / TRIALS, "")
+        append_line(self.path / TRIALS, json.dumps(choice.values))
+
+    def write_results(self, document: Mapping[str, Any], table: str) -> None:
+        """Write the numbers and the table."""
+        write_text(self.path / RESULTS, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        write_text(self.path / TABLE, table)
+
+
+def _remove_partial_in(folder: Path) -> None:
+    """Remove what a killed process left half-written in a folder; each run does so for itself when it is resumed."""
+    for entry in list(folder.iterdir()) if folder.is_dir() else ():
+        if is_partial(entry):
+            shutil.rmtree(entry, ignore_errors=True)

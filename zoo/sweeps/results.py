@@ -1,0 +1,221 @@
+"""The numbers of a sweep: mean and standard deviation of each combination, the best one, differences by seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from zoo.errors import InputError
+from zoo.report.metric_table import Entry, MetricTable, Row
+from zoo.sweeps.axes import Choice
+from zoo.sweeps.directory import SweepDirectory
+from zoo.sweeps.spec import MetricSpec, SweepSpec
+
+RunState = Literal["waiting", "done", "failed"]
+
+
+@dataclass
+class SweepRun:
+    """One run of a sweep.
+
+    Attributes:
+        name: of its directory.
+        choice: the values of the fields that vary.
+        seed: of the run.
+        path: its directory, which ``zoo.load`` opens once the run is done.
+        state: ``done``, ``failed``, or ``waiting`` where the sweep did not come to it.
+        problem: why it failed.
+        record: the content of its ``evaluation.json``, with the number that the sweep ranks by put first.
+    """
+
+    name: str
+    choice: Choice
+    seed: int
+    path: Path
+    state: RunState = "waiting"
+    problem: str | None = None
+    record: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep comes to.
+
+    Attributes:
+        path: its directory.
+        spec: the recipe, the fields that vary, the seeds and the search.
+        runs: each run with its state and its numbers.
+    """
+
+    path: Path
+    spec: SweepSpec
+    runs: list[SweepRun] = field(repr=False)
+
+    def __repr__(self) -> str:
+        """Return one line: where the sweep is, how many runs are done, and the best combination."""
+        done = sum(run.state == "done" for run in self.runs)
+        best = f", best {self.best}" if self.best is not None else ""
+        return f"Sweep({str(self.path)!r}: {done} of {len(self.runs)} runs done{best})"
+
+    @property
+    def failed(self) -> list[SweepRun]:
+        """The runs that failed."""
+        return [run for run in self.runs if run.state == "failed"]
+
+    @cached_property
+    def groups(self) -> dict[str, list[SweepRun]]:
+        """The runs of each combination, by its label."""
+        groups: dict[str, list[SweepRun]] = {}
+        for run in self.runs:
+            groups.setdefault(self.spec.label(run.choice), []).append(run)
+        return groups
+
+    @cached_property
+    def table(self) -> MetricTable:
+        """A row for each metric with its mean and standard deviation over the seeds for each combination."""
+        return MetricTable.of_groups(
+            {
+                label: {str(run.seed): run.record for run in runs if run.state == "done"}
+                for label, runs in self.groups.items()
+            }
+        )
+
+    @cached_property
+    def best(self) -> str | None:
+        """The label of the combination with the best mean, None if no run has the number."""
+        entries = self._ranking.entries if self._ranking is not None else ()
+        found = {
+            label: each.value
+            for label, each in zip(self.table.columns, entries, strict=bool(entries))
+            if each is not None and math.isfinite(each.value)
+        }
+        if not found:
+            return None
+        return (
+            max(found, key=found.__getitem__) if self.metric.better == "higher" else min(found, key=found.__getitem__)
+        )
+
+    @property
+    def metric(self) -> MetricSpec:
+        """The number by which the sweep ranks its runs."""
+        return self.spec.metric
+
+    @property
+    def _ranking(self) -> Row | None:
+        return next((row for row in self.table.rows if row.key == self.metric.name), None)
+
+    @cached_property
+    def differences(self) -> MetricTable:
+        """A row for each metric with its difference from the best combination, seed by seed.
+
+        What all combinations share in a seed, such as the initial weights and the order of the data, cancels in these
+        differences, so that their standard deviation is smaller than that of the numbers themselves.
+        """
+        reference = None if self.best is None else self.table.columns.index(self.best)
+        rows = []
+        for row in self.table.rows if reference is not None else ():
+            of_best = row.entries[reference]  # type: ignore[index]
+            entries = tuple(
+                None if column == reference else _difference(entry, of_best) for column, entry in enumerate(row.entries)
+            )
+            rows.append(Row(row.key, row.heading, None, entries))
+        return MetricTable(self.table.columns, tuple(rows), "standard_deviation")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every number as plain data, as ``sweep.json`` holds them."""
+        columns = {label: column for column, label in enumerate(self.table.columns)}
+        return {
+            "metric": self.metric.model_dump(),
+            "best": self.best,
+            "seeds": list(self.spec.seeds),
+            "search": self.spec.search.model_dump(),
+            "cells": [
+                {
+                    "name": label,
+                    "values": dict(runs[0].choice.values),
+                    "runs": [
+                        {
+                            "seed": run.seed,
+                            "path": f"runs/{run.name}",
+                            "state": run.state,
+                            **({} if run.problem is None else {"problem": run.problem}),
+                        }
+                        for run in runs
+                    ],
+                    "metrics": _facts(self.table, columns[label]),
+                    "differences": _facts(self.differences, columns[label]),
+                }
+                for label, runs in self.groups.items()
+            ],
+        }
+
+    def to_csv(self) -> str:
+        """Return a line for each combination: its values, then mean and standard deviation of each number."""
+        return self.table.to_csv([self.spec.named(runs[0].choice) for runs in self.groups.values()])
+
+
+def _difference(entry: Entry | None, reference: Entry | None) -> Entry | None:
+    """Return the differences of two entries in the seeds that both have."""
+    if entry is None or reference is None:
+        return None
+    ours, theirs = entry.values or {}, reference.values or {}
+    shared = {seed: value - theirs[seed] for seed, value in ours.items() if seed in theirs}
+    return Entry.of_group(shared) if shared else None
+
+
+def _facts(table: MetricTable, column: int) -> dict[str, Any]:
+    return {
+        row.key: {"mean": entry.value, "standard_deviation": entry.error, "by_seed": dict(entry.values or {})}
+        for row in table.rows
+        if (entry := row.entries[column]) is not None
+    }
+
+
+def read_run(directory: SweepDirectory, spec: SweepSpec, run: SweepRun) -> bool:
+    """Read the numbers of a run if it is finished; return whether it is.
+
+    Raises:
+        CheckpointError: a file of the run is damaged.
+        InputError: the run has not measured the number that the sweep ranks by.
+    """
+    there = directory.run(run.name)
+    evaluation = there.read_evaluation() if there.exists() else None
+    if evaluation is None:
+        return False
+    term = spec.metric.term
+    if term is not None:
+        evaluation = _with_term(evaluation, spec.metric, _best_value(there.training.read_metrics(), term))
+    elif spec.metric.name not in evaluation["metrics"]:
+        raise InputError(
+            f"the run has no result {spec.metric.name!r}",
+            where=str(run.path),
+            remedy="Name another --metric, or measure it: --set evaluate.metrics=[…].",
+        )
+    run.state, run.problem, run.record = "done", None, evaluation
+    return True
+
+
+def _best_value(history: Sequence[Mapping[str, Any]], term: str) -> float:
+    """Return a term of the loss after the best epoch, on validation data where there are any."""
+    best = next((each for each in reversed(history) if each.get("best")), history[-1] if history else {})
+    terms = best.get("validation", best.get("train", {}))
+    return float(terms.get(term, math.nan))
+
+
+def _with_term(evaluation: Mapping[str, Any], metric: MetricSpec, value: float) -> dict[str, Any]:
+    """Return a record with the number that the sweep ranks by put first."""
+    details = {
+        "result": metric.name,
+        "title": f"{str(metric.term).replace('_', ' ')}, validation",
+        "better": metric.better,
+        **({} if metric.unit is None else {"unit": metric.unit}),
+    }
+    return {
+        **evaluation,
+        "metrics": {metric.name: value, **evaluation["metrics"]},
+        "details": {metric.name: details, **evaluation.get("details", {})},
+    }

@@ -1,0 +1,277 @@
+"""Many runs of a recipe, as one table and one figure."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from zoo.data.in_memory import as_memory
+from zoo.errors import InputError, TrainingError
+from zoo.hub.locate import locate
+from zoo.report.gallery import save_figure
+from zoo.spec.documents import parse_yaml
+from zoo.spec.recipe import Recipe
+from zoo.spec.resolve import override_texts, recipe_document
+from zoo.sweeps.axes import Axes, Choice, choices_of, parse_grid
+from zoo.sweeps.check import Recipes, check_values
+from zoo.sweeps.directory import FIGURE, SweepDirectory
+from zoo.sweeps.figure import plot_sweep
+from zoo.sweeps.processes import Processes, ThisProcess
+from zoo.sweeps.progress import RunReporter, SweepProgress
+from zoo.sweeps.ray_cluster import RayCluster
+from zoo.sweeps.results import Sweep, SweepRun, read_run
+from zoo.sweeps.search import OptunaSearch
+from zoo.sweeps.spec import SearchSpec, SweepSpec, seeds_of
+from zoo.sweeps.work import Engine, Request
+from zoo.training.loop import InterruptedTrainingError
+
+_GO_ON = "What is done is kept: give the same command with --resume to go on."
+_LOOK_EVERY = 1.0
+"""Seconds between two looks at the runs that are going."""
+
+
+def sweep(
+    recipe: str | Path | Mapping[str, Any] | Recipe,
+    grid: Mapping[str, Any] | Iterable[str] = (),
+    *,
+    seeds: int | Sequence[int] = 1,
+    search: Literal["grid", "optuna"] = "grid",
+    trials: int | None = None,
+    metric: str | None = None,
+    data: Any = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    overrides: Iterable[str] | Mapping[str, Any] = (),
+    engine: Literal["processes", "ray"] = "processes",
+    jobs: int | None = None,
+    cpus: float = 1,
+    gpus: float = 0,
+    quiet: bool = False,
+) -> Sweep:
+    """Train a recipe with each combination of values and each seed, and compare the runs.
+
+    Each run has a directory of its own under ``out``, as :func:`zoo.train` leaves it. A run that fails does not stop
+    the others. Choose it to compare settings with error bars, or with ``search="optuna"`` to look for good ones.
+
+    Args:
+        recipe: a bundled name, a path, or a recipe's content.
+        grid: the fields that vary, with their values, such as ``{"model.objective.beta": [0.5, 1, 2]}``; with a search
+            also ranges, ``{"train.optimizer.lr": "log(1e-4,1e-2)"}``: ``uniform``, ``log``, ``integer`` or
+            ``log_integer``. Or the texts of the command line, ``["model.objective.beta=0.5,1,2"]``.
+        seeds: how many seeds, from that of the recipe on, or the seeds themselves.
+        search: ``"grid"`` trains all combinations, ``"optuna"`` those that optuna proposes.
+        trials: how many combinations a search tries.
+        metric: the number to rank by: a result of the evaluation, such as ``"elbo"``, which is measured on test data;
+            or ``"validation.TERM"``, a term of the loss on validation data after the best epoch. If not given, the
+            bound on log p(x), or where the objective has none, the term that training monitors, on validation data.
+        data: data in memory, as for :func:`zoo.train`.
+        out: the directory of the sweep; if not given, ``sweeps/<name of the recipe>``.
+        resume: go on with the sweep that is there, which may also get more values, seeds and trials; begin it if
+            there is none. Runs that are done are not repeated.
+        overrides: fields to set in all runs.
+        engine: ``"processes"`` on this machine, or ``"ray"`` on the machines of a Ray cluster, which share ``out``.
+        jobs: runs at a time; if not given, one, or with Ray as many as there is room for. With one on this machine it is
+            trained in this process; with more, a script needs ``if __name__ == "__main__":``.
+        cpus: cores for a run, with Ray.
+        gpus: GPUs for a run, with Ray.
+        quiet: show no progress.
+
+    Raises:
+        RecipeError, ComponentError, DataError: a value does not fit; nothing was trained.
+        InputError: an option is wrong, or a package is not installed.
+        RunError: another sweep is there.
+        TrainingError: the sweep was interrupted; what is done is kept.
+
+    Example:
+        >>> import tempfile, zoo
+        >>> small = ["train.epochs=1", "data.subset=100", "evaluate={metrics: [mse], figures: []}"]
+        >>> found = zoo.sweep(
+        ...     "digits", {"model.objective.beta": [0.5, 4]}, overrides=small, out=tempfile.mkdtemp(), quiet=True
+        ... )
+        >>> found.table.columns
+        ('beta=0.5', 'beta=4')
+    """
+    axes, texts = parse_grid(grid), override_texts(overrides)
+    _check_options(search, trials, axes, engine, jobs)
+    document = recipe_document(recipe)
+    if data is not None:
+        document["data"] = as_memory(document.get("data"))
+    directory = SweepDirectory(Path(out) if out is not None else Path("sweeps") / str(document.get("name", "sweep")))
+    directory.check_free(resume=resume)
+    progress = SweepProgress(directory, quiet=quiet)
+    recipes = Recipes(recipe, texts, list(axes), data, locate)
+    chosen = check_values(recipes, axes, metric, progress.note)
+    spec = SweepSpec(
+        recipe=document,
+        overrides=texts,
+        grid=axes,
+        seeds=seeds_of(seeds, _first_seed(document, texts)),
+        search=SearchSpec(name=search, trials=trials),
+        metric=chosen,
+    )
+    if resume and not directory.exists():
+        progress.note(f"There was nothing to resume in {directory.path}: the sweep begins.")
+    with directory.opened(spec, resume=resume) as spec:
+        with _engine(engine, jobs, cpus, gpus, progress) as trainer:
+            found = _Sweeping(spec, directory, recipes, data, trainer, progress).run()
+        directory.write_results(found.to_dict(), found.to_csv())
+        figure = plot_sweep(found)
+        if figure is not None:
+            save_figure(figure, directory.path / FIGURE)
+        return found
+
+
+def _check_options(search: str, trials: int | None, axes: Axes, engine: str, jobs: int | None) -> None:
+    if search not in ("grid", "optuna"):
+        raise InputError(f"expected 'grid' or 'optuna', got {search!r}", where="search")
+    if engine not in ("processes", "ray"):
+        raise InputError(f"expected 'processes' or 'ray', got {engine!r}", where="engine")
+    if jobs is not None and jobs < 1:
+        raise InputError(f"expected at least 1, got {jobs}", where="jobs")
+    if search == "grid":
+        choices_of(axes)
+        if trials is not None:
+            raise InputError("a grid has no trials", where="trials", remedy="Add --search optuna, or leave it out.")
+    elif trials is None or trials < 1:
+        raise InputError("expected the number of trials", where="trials", remedy="For example: --trials 20")
+    elif not axes:
+        raise InputError(
+            "expected a field to search", where="grid", remedy="--grid train.optimizer.lr='log(1e-4,1e-2)'"
+        )
+
+
+def _first_seed(document: Mapping[str, Any], overrides: Sequence[str]) -> int:
+    """Return the seed of the recipe, from which the seeds of the runs are counted."""
+    seed = document.get("seed", 0)
+    for override in overrides:
+        key, _, text = override.partition("=")
+        if key.strip() == "seed":
+            seed = parse_yaml(text, "--set seed")
+    return int(seed)
+
+
+@contextmanager
+def _engine(name: str, jobs: int | None, cpus: float, gpus: float, progress: SweepProgress) -> Iterator[Engine]:
+    """Yield what trains the runs; however the block ends, nothing is left running."""
+    made: Engine
+    if name == "ray":
+        made = RayCluster(jobs, cpus=cpus, gpus=gpus)
+    elif jobs in (None, 1):
+        made = ThisProcess(lambda run: RunReporter(progress, run))
+    else:
+        made = Processes(jobs)
+    try:
+        yield made
+    finally:
+        progress.stop()
+        made.stop()
+
+
+class _Sweeping:
+    """The work of a sweep: rounds of combinations, each trained with every seed."""
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        directory: SweepDirectory,
+        recipes: Recipes,
+        data: Any,
+        engine: Engine,
+        progress: SweepProgress,
+    ) -> None:
+        self.spec, self.directory, self.recipes, self.data = spec, directory, recipes, data
+        self.engine, self.progress = engine, progress
+        self.runs: dict[str, SweepRun] = {}
+
+    def run(self) -> Sweep:
+        """Train all that is not done.
+
+        Raises:
+            TrainingError: the sweep was interrupted.
+        """
+        try:
+            if self.spec.search.name == "grid":
+                self._train(choices_of(self.spec.grid))
+            else:
+                self._search(self.spec.search.trials or 0)
+        except (InterruptedTrainingError, KeyboardInterrupt) as error:
+            done = sum(run.state == "done" for run in self.runs.values())
+            raise TrainingError(
+                f"interrupted, with {done} of {len(self.runs)} runs done",
+                where=str(self.directory.path),
+                remedy=_GO_ON,
+            ) from error
+        return self._result()
+
+    def _result(self) -> Sweep:
+        return Sweep(self.directory.path, self.spec, list(self.runs.values()))
+
+    def _search(self, count: int) -> None:
+        """Train the combinations that were proposed earlier, then further ones, as many at a time as there is room for.
+
+        What optuna knows when it proposes is what was measured in the rounds before: with the same number of jobs, a
+        sweep proposes the same combinations, however fast its runs are.
+        """
+        search = OptunaSearch(self.spec.grid, self.spec.metric.better, self.spec.search.seed)
+        trials = self.directory.read_trials()[:count]
+        at_a_time = max(1, math.ceil(self.engine.slots / len(self.spec.seeds)))
+        if trials:
+            self._train(trials, f"Trials 1 to {len(trials)} of {count}: ")
+        while len(trials) < count:
+            ended = self._result()
+            known = [(choice, self._score(ended, choice)) for choice in trials]
+            proposed = search.propose(known, min(at_a_time, count - len(trials)))
+            for choice in proposed:
+                self.directory.add_trial(choice)
+            first, last = len(trials) + 1, len(trials) + len(proposed)
+            self._train(
+                proposed, f"Trial {first} of {count}: " if first == last else f"Trials {first} to {last} of {count}: "
+            )
+            trials += proposed
+
+    def _score(self, ended: Sweep, choice: Choice) -> float | None:
+        column = ended.table.columns.index(self.spec.label(choice))
+        row = next((row for row in ended.table.rows if row.key == self.spec.metric.name), None)
+        entry = row.entries[column] if row is not None else None
+        failed = any(run.state != "done" for run in ended.groups[self.spec.label(choice)])
+        return None if entry is None or failed else entry.value
+
+    def _train(self, choices: Sequence[Choice], heading: str = "") -> None:
+        """Train combinations with every seed, except what is done; all of them with the first seed first."""
+        waiting: deque[SweepRun] = deque()
+        for seed in self.spec.seeds:
+            for choice in choices:
+                name = self.spec.run_name(choice, seed)
+                if name not in self.runs:
+                    self.runs[name] = run = SweepRun(name, choice, seed, self.directory.run(name).path)
+                    if not read_run(self.directory, self.spec, run):
+                        waiting.append(run)
+        self.progress.plan(len(self.runs), len(self.runs) - len(waiting))
+        if heading or waiting:
+            done = len(choices) * len(self.spec.seeds) - len(waiting)
+            self.progress.note(f"{heading}{len(waiting)} runs to train" + (f", {done} done already" if done else ""))
+        running: dict[str, SweepRun] = {}
+        while waiting or running:
+            while waiting and len(running) < self.engine.slots:
+                run = waiting.popleft()
+                running[run.name] = run
+                self._start(run)
+            for name, outcome in self.engine.finished(_LOOK_EVERY):
+                self._end(running.pop(name), outcome.problem)
+            self.progress.look()
+
+    def _start(self, run: SweepRun) -> None:
+        recipe = self.recipes.make(run.choice, run.seed)
+        self.progress.begin(run, recipe.train.epochs)
+        self.engine.start(Request(run.name, recipe, self.directory.path.resolve(), self.data))
+
+    def _end(self, run: SweepRun, problem: str | None) -> None:
+        if problem is None and not read_run(self.directory, self.spec, run):
+            problem = f"its process ended, and {run.path} holds no evaluation"
+        if problem is not None:
+            run.state, run.problem = "failed", problem
+        self.progress.end(run, self.spec.metric)
