@@ -74,8 +74,8 @@ def sweep(
             there is none. Runs that are done are not repeated.
         overrides: fields to set in all runs.
         engine: ``"processes"`` on this machine, or ``"ray"`` on the machines of a Ray cluster, which share ``out``.
-        jobs: runs at a time; if not given, one, or with Ray as many as there is room for. With one on this machine it is
-            trained in this process; with more, a script needs ``if __name__ == "__main__":``.
+        jobs: runs at a time; if not given, one, or with Ray as many as there is room for. On this machine, one at a
+            time is trained in this process; with more, a script needs ``if __name__ == "__main__":``.
         cpus: cores for a run, with Ray.
         gpus: GPUs for a run, with Ray.
         quiet: show no progress.

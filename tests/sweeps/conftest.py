@@ -1,0 +1,37 @@
+"""A small sweep, trained once without a disturbance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import zoo
+from zoo.sweeps.results import Sweep
+
+GRID = "model.objective.beta=0.5,1,2,4"
+SEEDS = 3
+SMALL = [
+    "train.epochs=2", "data.subset=150", "train.batch_size=32", "model.encoder.widths=[12]",
+    "model.decoder.widths=[12]", "evaluate.metrics=[elbo, mse]", "evaluate.figures=[]", "train.precision=fp32",
+]  # fmt: skip
+COMMAND = [
+    "sweep", "digits", "--grid", GRID, "--seeds", str(SEEDS), *(word for text in SMALL for word in ("--set", text)),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """The sweep over β with three seeds, trained in this process."""
+    out = tmp_path_factory.mktemp("sweeps") / "undisturbed"
+    return zoo.sweep("digits", [GRID], seeds=SEEDS, overrides=SMALL, out=out, quiet=True)
+
+
+def numbers(folder: Path) -> bytes:
+    """Return every number of a sweep, as its file holds them."""
+    return (folder / "sweep.json").read_bytes()
+
+
+def finished(folder: Path) -> list[str]:
+    """Return the names of the runs that are done."""
+    return sorted(path.parent.name for path in folder.glob("runs/*/evaluation.json"))
