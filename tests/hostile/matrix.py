@@ -40,6 +40,7 @@ OPTIONS: dict[str, list[str]] = {
     "count": ["--count", "4"],
     "dry_run": ["--dry-run"],
     "quiet": ["--quiet"],
+    "grid": ["--grid", "model.objective.beta=2"],
 }
 """What is passed where a command has an option of this name; a required option must be here."""
 SUFFIXES = ("", ".csv", ".npz", ".html", ".onnx", ".pt2")

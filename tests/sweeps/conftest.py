@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.context
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,20 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """The sweep over β with three seeds, trained in this process."""
     out = tmp_path_factory.mktemp("sweeps") / "undisturbed"
     return zoo.sweep("digits", [GRID], seeds=SEEDS, overrides=SMALL, out=out, quiet=True)
+
+
+class Forks:
+    """Takes the place of ``multiprocessing.get_context``: forks of this process, which has everything imported.
+
+    A server that forks has to import all of it first.
+    """
+
+    def __init__(self, method: str) -> None:
+        context = multiprocessing.context.ForkContext()
+        self.Process, self.Pipe = context.Process, context.Pipe
+
+    def set_forkserver_preload(self, modules: list[str]) -> None:
+        """Do nothing."""
 
 
 def numbers(folder: Path) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -16,9 +17,9 @@ import torch
 
 import zoo
 from tests.processes import Process
-from tests.sweeps.conftest import COMMAND, GRID, SEEDS, SMALL, finished, numbers
+from tests.sweeps.conftest import COMMAND, GRID, SEEDS, SMALL, Forks, finished, numbers
 from zoo.errors import ComponentError, InputError, RecipeError, RunError, TrainingError
-from zoo.sweeps import processes, work
+from zoo.sweeps import work
 from zoo.sweeps.results import Sweep
 
 TINY = [*SMALL[1:], "train.epochs=1", "data.subset=50"]
@@ -43,7 +44,7 @@ def test_each_run_is_what_train_makes_of_its_values_and_seed(undisturbed: Sweep,
     assert (undisturbed.path / "figures" / "sweep.png").stat().st_size > 10_000
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 200) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 400) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited too long"
@@ -69,19 +70,48 @@ def test_a_sweep_in_processes_that_was_killed_ends_with_the_same_numbers(undistu
     assert found.failed == []
 
 
+LONG = """
+import multiprocessing
+import sys
+
+import zoo
+from tests.sweeps.conftest import SMALL, Forks
+
+multiprocessing.get_context = Forks
+long = [*SMALL, "train.epochs=1000000", "train.checkpoint_every={epochs: 1000000}"]
+zoo.sweep("digits", overrides=long, out=sys.argv[1], jobs=2, quiet=True)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes as Linux shows them")
+def test_the_processes_of_a_sweep_that_was_killed_save_their_state_and_end(tmp_path: Path) -> None:
+    run = tmp_path / "sweep" / "runs" / "digits,seed=0"
+    killed = Process("-c", LONG, tmp_path / "sweep", env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
+    wait_for(lambda: (run / "metrics.jsonl").is_file() or killed.poll() is not None)
+    assert not (run / "state" / "training.safetensors").exists()
+    assert len(processes_of(killed.pid)) == 2
+    killed.kill()
+    killed.communicate()
+    wait_for(lambda: not processes_of(killed.pid), seconds=60)
+    assert (run / "state" / "training.safetensors").is_file()
+
+
+def processes_of(session: int) -> list[int]:
+    """Return the processes of a session that have not ended."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, _, of = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+        except (OSError, ValueError):  # it has just ended
+            continue
+        if int(of) == session and state != "Z":
+            found.append(int(folder.name))
+    return found
+
+
 def test_a_run_that_ends_without_a_word_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The processes are forks of this one, whose training ends itself in two ways."""
-    monkeypatch.setattr(processes.multiprocessing, "get_all_start_methods", lambda: ["fork"])
-    real = processes.multiprocessing.get_context
-
-    class Fork:
-        def __init__(self, method: str) -> None:
-            self.Process, self.Pipe = real("fork").Process, real("fork").Pipe
-
-        def set_forkserver_preload(self, modules: list[str]) -> None:
-            pass
-
-    monkeypatch.setattr(processes.multiprocessing, "get_context", Fork)
+    monkeypatch.setattr(multiprocessing, "get_context", Forks)
     train = work.train
 
     def train_or_end(recipe, **options):

@@ -251,9 +251,9 @@ class _Sweeping:
                     if not read_run(self.directory, self.spec, run):
                         waiting.append(run)
         self.progress.plan(len(self.runs), len(self.runs) - len(waiting))
-        if heading or waiting:
-            done = len(choices) * len(self.spec.seeds) - len(waiting)
-            self.progress.note(f"{heading}{len(waiting)} runs to train" + (f", {done} done already" if done else ""))
+        done = len(choices) * len(self.spec.seeds) - len(waiting)
+        number = f"{len(waiting)} run{'s' if len(waiting) != 1 else ''} to train"
+        self.progress.note(f"{heading}{number}" + (f", {done} done already" if done else ""))
         running: dict[str, SweepRun] = {}
         while waiting or running:
             while waiting and len(running) < self.engine.slots:
