@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import zoo
 from zoo.errors import ComponentError, InputError
+from zoo.utils.seeds import seeded
 
 TINY = {"preset": "vae-mlp-8d", "encoder": {"widths": [8]}, "decoder": {"widths": [8]}}
 IRIS, SPECIES = load_iris(return_X_y=True)
@@ -60,11 +61,33 @@ def test_the_score_of_a_row_does_not_depend_on_the_others(fitted: Any) -> None:
     scores = fitted.score_samples(IRIS[:6])
     assert np.array_equal(scores[2:4], fitted.score_samples(IRIS[2:4]))
     assert fitted.score(IRIS[:6]) == scores.mean()
+
+
+def test_scores_are_densities_of_the_rows_in_their_own_units(fitted: Any) -> None:
     x = fitted.model_.preprocess(IRIS[:6])
-    exact = fitted.model_.log_likelihood(x, num_samples=20_000).numpy()
+    # The density of x = (v − mean) / s, divided by each s.
+    in_units = (
+        fitted.model_.log_likelihood(x, num_samples=20_000).numpy() - np.log(fitted.model_.data.scaling.span).sum()
+    )
     many = tiny(num_samples=2000)
     many.__setstate__({**fitted.__getstate__(), "num_samples": 2000})
-    assert np.allclose(many.score_samples(IRIS[:6]), exact, atol=0.1)
+    found = many.score_samples(IRIS[:6])
+    assert np.allclose(found, in_units, atol=0.1)
+    rows = zoo.score(fitted.model_, IRIS[:6], num_samples=2000)
+    assert np.allclose(found, rows["log_likelihood"], atol=0.1)
+
+
+def test_of_a_row_in_part_the_density_of_what_was_observed_is_scored(fitted: Any) -> None:
+    rows = IRIS[:2].copy()
+    rows[:, 1] = np.nan
+    kept = tiny(missing="keep")
+    kept.__setstate__({**fitted.__getstate__(), "missing": "keep"})
+    observed = torch.tensor([[True, False, True, True]])
+    spans = np.log(fitted.model_.data.scaling.span)[[0, 2, 3]].sum()
+    for row, found in zip(fitted.model_.preprocess(IRIS[:2]), kept.score_samples(rows), strict=True):
+        with seeded(kept._seed_of_draws):  # the same noise, since estimates of rows in part vary much
+            prepared = fitted.model_.log_likelihood(row[None].where(observed, 0.0), mask=observed, num_samples=5)
+        assert found == pytest.approx(float(prepared) - spans, abs=1e-5)
 
 
 def test_samples_and_imputations_repeat_themselves(fitted: Any) -> None:

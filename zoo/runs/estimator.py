@@ -19,6 +19,7 @@ from zoo.posteriors import posterior_mean
 from zoo.runs.quick import train_quickly
 from zoo.spec.model import ModelSpec
 from zoo.spec.resolve import load_model_spec
+from zoo.use.units import log_volume
 from zoo.utils.seeds import seeded
 
 try:
@@ -154,10 +155,11 @@ class Estimator(TransformerMixin, BaseEstimator):
             return self._raw(torch.cat([self.model_.decode(part).mean for part in parts]))
 
     def score_samples(self, X: Any) -> Array:
-        """Return the importance-weighted estimate of log p(x) of each row, (n_samples,) nats, in prepared units.
+        """Return the importance-weighted estimate of log p(x) of each row, (n_samples,) nats.
 
-        Each row is weighed with the same noise, so that its value does not depend on the other rows; rows are therefore
-        weighed one by one. Of standardised data it is the density of the standardised values.
+        It is the density of rows in the units of ``fit``, as of other density estimators of scikit-learn and of
+        :func:`zoo.score`, so that models with different ``scale`` compare. Each row is weighed with the same noise and
+        alone: its value does not depend on the other rows.
         """
         scores = torch.cat([self._drawn(self._log_likelihood, *row) for row in self._prepared(X, 1)])
         values: Array = scores.double().numpy()
@@ -250,7 +252,8 @@ class Estimator(TransformerMixin, BaseEstimator):
         return values.reshape(len(values), -1)
 
     def _log_likelihood(self, row: Tensor, observed: Tensor | None) -> Tensor:
-        return self.model_.log_likelihood(row, mask=observed, num_samples=self.num_samples)
+        estimate = self.model_.log_likelihood(row, mask=observed, num_samples=self.num_samples)
+        return estimate + log_volume(self.model_, observed).sum()  # a single row
 
     def _imputed(self, row: Tensor, observed: Tensor | None) -> Tensor:
         return row if observed is None else self.model_.impute(row, observed, num_samples=self.num_samples)
