@@ -19,7 +19,7 @@ import zoo
 from zoo.errors import InputError, NotApplicableError, TrainingError
 from zoo.exporting import export as module
 from zoo.exporting.export import export
-from zoo.exporting.parts import ExportedDecoder, ExportedEncoder
+from zoo.exporting.parts import ExportedDecoder, ExportedDenoiser, ExportedEncoder
 from zoo.registry.catalogue import list_models
 from zoo.spec.resolve import load_model_spec
 
@@ -48,12 +48,21 @@ def kinds_of(preset: str, *parts: str) -> set[str]:
     return kinds
 
 
+PARTS = {
+    ExportedEncoder: ("encoder", "posterior"),
+    ExportedDecoder: ("decoder", "likelihood"),
+    ExportedDenoiser: ("network", "encoder", "decoder"),
+}
+
+
 def graphs() -> dict[str, list[type]]:
-    """Return the presets whose encoder or decoder has a component that is in no graph before, and those parts."""
+    """Return the presets with a graph that has a component that is in no graph before, and those parts."""
     chosen: dict[str, list[type]] = {}
     seen: set[str] = set()
     for preset in list_models():
-        for part, names in ((ExportedEncoder, ("encoder", "posterior")), (ExportedDecoder, ("decoder", "likelihood"))):
+        for part, names in PARTS.items():
+            if not part.is_part_of(built(preset)):
+                continue
             kinds = {(part.name, kind) for kind in kinds_of(preset, *names)}
             if not kinds <= seen:
                 chosen.setdefault(preset, []).append(part)
@@ -90,16 +99,12 @@ def test_encoder_and_decoder_of_a_preset_agree_with_the_model(
     A component is in one graph or more; graphs of components that others have already are not made again.
     """
     model = built(preset).eval()
-    if not model.has("encoder"):
-        with pytest.raises(NotApplicableError, match="without an encoder"):
-            export(model, tmp_path / "out", "onnx")
-        return
     parts = {part.name for part in GRAPHS[preset]}
     monkeypatch.setattr(module, "PARTS", GRAPHS[preset])
     exported = export(model, tmp_path / "out", "onnx")
-    assert "decoder" not in exported.left_out
+    assert not {"decoder", "denoiser"} & set(exported.left_out)
     assert set(exported.differences) | set(exported.left_out) == parts
-    for batch in (3, 33):
+    for batch in (3, 33) if model.has("encoder") else ():
         low, high = model.data.range or (-1.0, 1.0)
         x = low + (high - low) * torch.rand(batch, *model.data_shape)
         labels = torch.arange(batch) % 10 if model.classes else None
@@ -113,6 +118,27 @@ def test_encoder_and_decoder_of_a_preset_agree_with_the_model(
                 z = model.encode(x, labels).sample()
                 found = session(tmp_path / "out" / "decoder.onnx").run(["data"], {"latents": z.numpy(), **fed})
                 np.testing.assert_allclose(found[0], model.decode(z, labels).mean, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"classes": 3, "objective": {"label_dropout": 0.1}}], ids=["plain", "classes"])
+def test_a_chain_of_exported_steps_ends_with_the_samples_of_the_model(options: Any, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = zoo.build("denoiser-mlp", data_shape=(3,), **options).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)  # as it begins, the network is the identity
+    assert export(model, tmp_path / "out", "onnx").files == ("denoiser.onnx", "preprocessing.json")
+    chain = json.loads((tmp_path / "out" / "preprocessing.json").read_text())["chain"]
+    denoiser = session(tmp_path / "out" / "denoiser.onnx")
+    labels = {"labels": np.arange(5) % 3} if model.classes else {}
+    x = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)).numpy()
+    for t in range(chain["steps"], 0, -1):
+        (clean,) = denoiser.run(["clean"], {"noisy": x.astype("float32"), "step": np.full(5, t), **labels})
+        noise = (x - chain["signal"][t] * clean) / chain["noise"][t]
+        x = chain["signal"][t - 1] * clean + chain["noise"][t - 1] * noise
+    torch.manual_seed(0)
+    with torch.no_grad():
+        expected = model.sample(5, torch.arange(5) % 3 if labels else None, method="ddim")
+    np.testing.assert_allclose(x, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_raw_pixels_go_in_and_out_of_the_graph(tmp_path: Path) -> None:
@@ -184,6 +210,8 @@ def test_what_cannot_be_done_is_refused_in_words(tmp_path: Path) -> None:
         export(model, tmp_path / "out", "onxx")
     with pytest.raises(NotApplicableError, match="does not know how its data were prepared"):
         export(model, tmp_path / "out", "pt2", raw=True)
+    with pytest.raises(NotApplicableError, match="the noise of its chain has the scale of prepared values"):
+        export(zoo.load("denoiser-unet.digits"), tmp_path / "out", "pt2", raw=True)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="not empty"):

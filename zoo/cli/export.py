@@ -27,7 +27,9 @@ from zoo.cli._reference import MODEL, ModelDirectory
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(model: ModelDirectory, format_name: str, raw: bool, out: Path | None, as_json: bool) -> None:
-    """Write the encoder and decoder of MODEL for other programs, for any batch size, checked against the model.
+    """Write encoder and decoder, or the denoiser, of MODEL for other programs, checked against the model.
+
+    The graphs take batches of any size.
 
     Beside them, preprocessing.json says how raw data are prepared. MODEL is a run or checkpoint directory,
     hf://user/name[@revision], or a pretrained name.

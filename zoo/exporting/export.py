@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,6 +14,7 @@ from zoo.errors import NotApplicableError, TrainingError, ZooError
 from zoo.exporting.formats import Format, find_format, traced
 from zoo.exporting.parts import PARTS, ExportedPart, Scale, without_checks
 from zoo.model import Model
+from zoo.objectives.denoising import Denoising
 from zoo.utils.files import replacing_directory
 from zoo.utils.seeds import seeded
 
@@ -43,11 +45,13 @@ class Exported:
 def export(model: Model, directory: str | Path, format: str = "onnx", *, raw: bool = False) -> Exported:
     """Write encoder and decoder for programs without this package, and check that they compute what the model does.
 
-    The directory holds ``encoder`` and ``decoder`` in the format, each for batches of any size, and
+    The directory holds ``encoder`` and ``decoder``, or ``denoiser``, in the format, each for batches of any size, and
     ``preprocessing.json``: how raw data become the encoder's input, and the names of inputs, outputs, columns and
     classes. The encoder returns ``latents``, the mean of q(z|x), and ``stddev`` where the latents are independent
-    given x; the decoder returns ``data``, the mean of p(x|z). A conditional model takes ``labels`` as well. Each file
-    is read again and run at batches of 1, 7 and 64; if it differs from the model by more than 1e-4, nothing is written.
+    given x; the decoder returns ``data``, the mean of p(x|z). The denoiser takes ``noisy`` data and the number ``step``
+    of each, and returns ``clean``, the estimate of the data; the noise of each step is in ``preprocessing.json``. A
+    conditional model takes ``labels`` as well. Each file is read again and run at batches of 1, 7 and 64; if it differs
+    from the model by more than 1e-4, nothing is written.
 
     Args:
         directory: a new or an empty one.
@@ -67,11 +71,6 @@ def export(model: Model, directory: str | Path, format: str = "onnx", *, raw: bo
         >>> export(model, tempfile.mkdtemp(), "pt2").files
         ('encoder.pt2', 'decoder.pt2', 'preprocessing.json')
     """
-    if not (model.has("encoder") and model.has("decoder")):
-        raise NotApplicableError(
-            "the model is a network without an encoder and a decoder, whose samples take many steps",
-            remedy="Run it with this package: `zoo.load(…).sample(n)`.",
-        )
     chosen = find_format(format)
     was_training, device = model.training, model.device
     differences, left_out, names = {}, {}, {}
@@ -79,7 +78,7 @@ def export(model: Model, directory: str | Path, format: str = "onnx", *, raw: bo
         model.eval().cpu()
         try:
             scale = Scale(model) if raw else None
-            for kind in PARTS:
+            for kind in (kind for kind in PARTS if kind.is_part_of(model)):
                 try:
                     part = kind(model, scale)
                 except NotApplicableError as error:
@@ -89,6 +88,12 @@ def export(model: Model, directory: str | Path, format: str = "onnx", *, raw: bo
                 _write(part, chosen, path)
                 names[part.name] = {"inputs": part.inputs, "outputs": part.outputs}
                 differences[part.name] = _checked(part, chosen, path)
+            if not names:
+                reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+                raise NotApplicableError(
+                    f"no part of the model can be exported: {reasons or 'it has none'}",
+                    remedy="Run it with this package: `zoo.load(…).sample(n)`.",
+                )
             (folder / PREPROCESSING).write_text(_description(model, names, raw=raw), encoding="utf-8")
         finally:
             model.train(was_training).to(device)
@@ -140,6 +145,21 @@ def _description(model: Model, names: Mapping[str, Mapping[str, tuple[str, ...]]
         "latent_shape": model.latent_shape,
         "scale_in_graph": raw,
         "graphs": names,
+        **_chain(model),
         "data": model.data.model_dump(mode="json", exclude={"splits", "splitting"}),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _chain(model: Model) -> dict[str, Any]:
+    """Return how much data and noise the states of a denoiser's chain hold, x_t = signal[t] x_0 + noise[t] ε."""
+    if not isinstance(model.objective, Denoising):
+        return {}
+    chain = model.objective.chain
+    return {
+        "chain": {
+            "steps": chain.steps,
+            "signal": chain.alpha_bars.sqrt().tolist(),
+            "noise": chain.noise_shares.sqrt().tolist(),
+        }
+    }

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from zoo.analysis.denoising import denoising_of
 from zoo.errors import NotApplicableError
 from zoo.model import Model
 from zoo.model.inference import Inference
+from zoo.objectives.denoising import Denoising
 from zoo.preparation.described import scaling_of
 from zoo.spec.data_description import DataDescription
 
@@ -35,18 +37,19 @@ class ExportedPart(nn.Module, ABC):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
-    def __init__(self, model: Model, scale: Scale | None, takes: str, outputs: tuple[str, ...]) -> None:
+    def __init__(self, model: Model, scale: Scale | None, takes: tuple[str, ...], outputs: tuple[str, ...]) -> None:
         super().__init__()
         self.model, self.scale, self.outputs = model, scale, outputs
-        self.inputs = (takes, "labels") if model.classes else (takes,)
+        self.inputs = (*takes, "labels") if model.classes else takes
 
+    @staticmethod
     @abstractmethod
-    def forward(self, values: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Return the tensors that ``outputs`` names."""
+    def is_part_of(model: Model) -> bool:
+        """Return whether a model has such a part."""
 
     @abstractmethod
     def example(self, batch: int) -> tuple[Tensor, ...]:
-        """Return random inputs."""
+        """Return random inputs, in the order of ``inputs``; ``forward`` takes them and returns ``outputs``."""
 
 
 class ExportedEncoder(ExportedPart):
@@ -63,7 +66,8 @@ class ExportedEncoder(ExportedPart):
     name = "encoder"
 
     def __init__(self, model: Model, scale: Scale | None = None) -> None:
-        super().__init__(model, scale, "data", ("latents", "stddev") if model.posterior.factorised else ("latents",))
+        outputs = ("latents", "stddev") if model.posterior.factorised else ("latents",)
+        super().__init__(model, scale, ("data",), outputs)
         try:
             _ = self._posterior(*_random_data(model, 2)).mean
         except NotImplementedError as error:
@@ -71,6 +75,11 @@ class ExportedEncoder(ExportedPart):
                 f"the mean of the posterior {model.spec.posterior.name if model.spec.posterior else ''!r} is an "
                 "average of random draws, which no graph of fixed operations computes"
             ) from error
+
+    @staticmethod
+    def is_part_of(model: Model) -> bool:
+        """Return whether the model encodes data."""
+        return model.has("encoder")
 
     def forward(self, values: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the tensors that ``outputs`` names."""
@@ -98,7 +107,12 @@ class ExportedDecoder(ExportedPart):
     name = "decoder"
 
     def __init__(self, model: Model, scale: Scale | None = None) -> None:
-        super().__init__(model, scale, "latents", ("data",))
+        super().__init__(model, scale, ("latents",), ("data",))
+
+    @staticmethod
+    def is_part_of(model: Model) -> bool:
+        """Return whether the model encodes and decodes data."""
+        return model.has("encoder") and model.has("decoder")
 
     def forward(self, values: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the tensor that ``outputs`` names."""
@@ -111,7 +125,47 @@ class ExportedDecoder(ExportedPart):
         return (Inference(self.model, x, *labels).posterior.sample(), *labels)
 
 
-PARTS: tuple[type[ExportedEncoder] | type[ExportedDecoder], ...] = (ExportedEncoder, ExportedDecoder)
+class ExportedDenoiser(ExportedPart):
+    """Noisy data and the number of the step to the estimate of the data, E[x_0|x_t]: one pass of a chain.
+
+    Shapes:
+        noisy (B, *data_shape), step (B,) int64 from 1 to T and, for a conditional model, labels (B,) of class numbers →
+        clean (B, *data_shape).
+
+    Raises:
+        NotApplicableError: a change of scale is asked for; the noise of the chain has the scale of prepared values.
+    """
+
+    name = "denoiser"
+
+    def __init__(self, model: Model, scale: Scale | None = None) -> None:
+        super().__init__(model, scale, ("noisy", "step"), ("clean",))
+        if scale is not None:
+            raise NotApplicableError("the noise of its chain has the scale of prepared values")
+        self.objective = denoising_of(model)
+
+    @staticmethod
+    def is_part_of(model: Model) -> bool:
+        """Return whether the model was trained to remove noise."""
+        return isinstance(model.objective, Denoising)
+
+    def forward(self, noisy: Tensor, step: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Return the tensor that ``outputs`` names."""
+        raw = self.objective.output(self.model, noisy, step, labels)
+        return (self.objective.prediction.clean(noisy, raw, step),)
+
+    def example(self, batch: int) -> tuple[Tensor, ...]:
+        """Return noisy data, steps all over the chain, and labels where it takes them."""
+        x, *labels = _random_data(self.model, batch)
+        step = self.objective.chain.random_times(batch, x.device)
+        return (self.objective.chain.draw(x, step), step, *labels)
+
+
+PARTS: tuple[type[ExportedEncoder] | type[ExportedDecoder] | type[ExportedDenoiser], ...] = (
+    ExportedEncoder,
+    ExportedDecoder,
+    ExportedDenoiser,
+)
 
 
 class Scale(nn.Module):
