@@ -16,10 +16,11 @@ from zoo.data import Data
 from zoo.errors import DataError, NotApplicableError, why_not
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.evaluate import evaluation_context
+from zoo.figures._image_view import plot_grid
 from zoo.figures._style import COLOURS, in_pairs_of_rows, rows_of_classes, show_image, tile
 from zoo.figures.embedding import plot_embedding
 from zoo.figures.interpolation import Interpolation
-from zoo.figures.latent_grid import LatentGrid, plot_grid, prior_grid
+from zoo.figures.latent_grid import LatentGrid, prior_grid
 from zoo.registry import find_component
 from zoo.report.gallery import draw_figures
 

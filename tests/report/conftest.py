@@ -44,6 +44,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "conditional": {"model": "cvae-mlp-2d", "data_shape": (1, 8, 8), "classes": 3},
     "denoiser with a code": {"model": "denoiser-conv-16d", "data_shape": (1, 8, 8), "objective": {"steps": 5}},
     "vector": {"model": "vae-mlp-2d", "data_shape": (4,)},
+    "series": {"model": "vae-series-8d", "data_shape": (2, 20), "latent_dim": 2},
 }
 """Models whose latent space can be explored."""
 

@@ -39,6 +39,13 @@ def test_vectors_keep_every_bit():
     assert np.array_equal(back, values.numpy())
 
 
+def test_rows_and_series_say_how_they_are_shown():
+    rows = sheet_format((2,), (1.0, 3.0), ["weight", "pet=cat"]).describe()
+    assert rows == {"kind": "values", "features": 2, "names": ["weight", "pet=cat"], "low": 0.0, "high": 3.0}
+    series = sheet_format((2, 5), (1.0, 3.0)).describe()
+    assert series == {"kind": "series", "features": 10, "channels": 2, "low": 1.0, "high": 3.0}
+
+
 def test_a_smooth_sheet_of_a_smooth_grid_is_the_smaller_one():
     grid = torch.linspace(0, 1, 40)
     images = (grid[:, None, None, None] * torch.rand(8, 8) + grid[None, :, None, None]).sin()[:, :, None]
@@ -53,7 +60,9 @@ def test_a_smooth_sheet_of_a_smooth_grid_is_the_smaller_one():
         ((3, 500, 8), None),
         ((9,), None),
         ((4, 8, 8), "4 channels"),
-        ((5, 5), "neither"),
+        ((2, 40), None),
+        ((2, 4000), "8,000"),
+        ((2, 5, 5, 5), "neither"),
         ((999,), "999"),
     ],
 )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from zoo.cli._options import SetOption
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
@@ -111,13 +113,15 @@ def _default(field: FieldInfo) -> str | None:
 def field_for(error: click.NoSuchOption) -> str:
     """Return a sentence that names the field of the recipe which an unknown option was meant for, or nothing."""
     context = error.ctx
-    options = {name for parameter in context.command.params for name in parameter.opts} if context else set()
-    if "--set" not in options:
+    parameters = context.command.params if context else []
+    sections = tuple(
+        each for parameter in parameters if isinstance(parameter, SetOption) for each in parameter.sections
+    )
+    if not sections:
         return ""
     from zoo.errors import nearest
 
     wanted = error.option_name.lstrip("-").replace("-", "_").lower()
-    sections = ("train.", "model.", "data.", "seed") if context and context.info_name == "train" else ("data.",)
     paths = [path for path in (*recipe_fields(), "train.optimizer.lr") if path.startswith(sections)]
     last = {path.rpartition(".")[2]: path for path in reversed(paths)}
     path = last.get(wanted) or last.get(nearest(wanted, last, 0.8).partition("'")[2].partition("'")[0])

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any] | click.Command)
 
 LARGEST_SEED = 2**63 - 1
 """The largest seed that torch takes."""
@@ -19,6 +24,25 @@ IMPORTED = "zoo.imports"
 """What ``--import`` named, in the ``meta`` of a command's context."""
 COUNT = click.IntRange(1, 2**31 - 1)
 """A number of things that are made one by one."""
+
+
+class SetOption(click.Option):
+    """Sets fields of a recipe, ``--set KEY=VALUE``.
+
+    Args:
+        sections: beginnings of the paths of the fields that it sets, by which an unknown option such as ``--epochs``
+            finds the field that was meant.
+    """
+
+    def __init__(self, *args: Any, sections: tuple[str, ...], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.sections = sections
+
+
+def set_option(help: str, sections: tuple[str, ...] = ("data.",)) -> Callable[[_Command], _Command]:
+    """Return the option ``--set`` of a command."""
+    made = {"multiple": True, "metavar": "KEY=VALUE", "help": help, "sections": sections}
+    return click.option("--set", "overrides", cls=SetOption, **made)
 
 
 def _import(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> None:

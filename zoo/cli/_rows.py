@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from zoo.cli._model import open_data, open_whole
-from zoo.cli._options import COUNT, SEED
+from zoo.cli._options import COUNT, SEED, set_option
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def row_options(what: str) -> Callable[[C], C]:
     options = (
         click.argument("model", type=MODEL),
         click.option("--data", "dataset", metavar="PATH", help=DATA_OF_ROWS_HELP),
-        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP),
+        set_option(SET_HELP),
         click.option("--split", type=click.Choice(["train", "validation", "test"]), help="[default: all there are]"),
         click.option("--label", help="The class of all examples, by name or number, for a conditional model."),
         click.option("--count", type=COUNT, help="Use the first so many examples of each split."),

@@ -86,7 +86,7 @@ def write_samples(model: Model, samples: Tensor, labels: Tensor | None, out: Pat
     """Write samples in the units of the data where the model knows them, and say in which form."""
     import numpy as np
 
-    from zoo.figures.samples import plot_images
+    from zoo.figures._image_view import plot_images
     from zoo.utils.files import replacing
 
     kind, data = out.suffix.removeprefix("."), model.data

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, DataCache, ModelData, open_data, place_of_results
-from zoo.cli._options import SEED
+from zoo.cli._options import SEED, set_option
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("models", type=MODEL, nargs=-1, required=True, metavar="MODEL MODEL...")
 @click.option("--metric", "metrics", multiple=True, help="Metric, by name or in YAML; repeatable.  [default: all]")
 @click.option("--data", "dataset", help=DATA_HELP)
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@set_option(SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
 @click.option(
     "--group",

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, ModelData, open_data, place_of_results
-from zoo.cli._options import SEED
+from zoo.cli._options import SEED, set_option
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -24,7 +24,7 @@ from zoo.cli._reference import MODEL, ModelDirectory
     help="Metric, by name or in YAML with options; repeatable.  [default: all that fit]",
 )
 @click.option("--data", "dataset", help=DATA_HELP)
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@set_option(SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
 @SEED
 @click.option(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli._model import DATA_HELP, ModelData, open_data
-from zoo.cli._options import LARGEST_SEED
+from zoo.cli._options import LARGEST_SEED, set_option
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -25,13 +25,9 @@ IN_EVERY_PROCESS = True
 @click.argument("model", type=MODEL)
 @click.argument("prior")
 @click.option("--data", "dataset", help=DATA_HELP)
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Set a field of the data (data.root=DIR) or of how a prior without a closed form is trained (epochs=50); "
-    "repeatable.",
+@set_option(
+    "Set a field of the data (data.root=DIR) or of how a prior without a closed form is trained (epochs=50); "
+    "repeatable."
 )
 @click.option(
     "--seed",

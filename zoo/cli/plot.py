@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, open_data, place_of_results
-from zoo.cli._options import SEED
+from zoo.cli._options import SEED, set_option
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -16,7 +16,7 @@ from zoo.cli._reference import MODEL, ModelDirectory
 @click.argument("model", type=MODEL)
 @click.argument("figures", nargs=-1, metavar="[FIGURE]...")
 @click.option("--data", "dataset", help=DATA_HELP)
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@set_option(SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder.  [default: MODEL/figures, or figures for other data]"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, open_data, place_of_results
-from zoo.cli._options import SEED
+from zoo.cli._options import SEED, set_option
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: zoo-cli report runs/digits --out report.html")
 @click.argument("model", type=MODEL)
 @click.option("--data", "dataset", help=DATA_HELP)
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@set_option(SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="File.  [default: MODEL/report.html, or report.html for other data]"

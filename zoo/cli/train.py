@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from zoo.cli._options import set_option
+
 IN_EVERY_PROCESS = True
 """The processes that a launcher starts compute together."""
 
@@ -15,7 +17,7 @@ IN_EVERY_PROCESS = True
     epilog="Example: zoo-cli train digits --set train.epochs=30 --set model.posterior=full_gaussian --out runs/full"
 )
 @click.argument("recipe")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set any field of the recipe; repeatable.")
+@set_option("Set any field of the recipe; repeatable.", sections=("",))
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

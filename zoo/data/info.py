@@ -22,6 +22,7 @@ class DataInfo:
         licence: under which terms it comes.
         facts: what the dataset knows of itself, such as the parameters of a mixture.
         missing: whether some values are missing; they are NaN in the examples, and batches have a mask.
+        title: what people call the data, such as the name of their file; "" where it is ``name``.
         scaling: how stored values become prepared ones, for facts in stored units.
         description: what a model that is trained on them knows of them; None for a bare tensor.
     """
@@ -34,6 +35,7 @@ class DataInfo:
     licence: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
     missing: bool = False
+    title: str = ""
     scaling: Scaling = field(default=Scaling(), compare=False)
     description: DataDescription | None = field(default=None, compare=False)
 

@@ -203,6 +203,7 @@ def prepare(
         scaling=scaling,
         description=description,
         missing=missing,
+        title=collection.title,
     )
     augmentation = _augmentation(spec, geometry, description.shape)
     splits = {

@@ -82,6 +82,7 @@ class Collection:
         label: the column that the labels are from.
         layout: how arrays of images are laid out at their source, which is how samples are returned.
         reading: how image files became examples, so that others are read in the same way.
+        title: what people call these data, such as the name of their file; "": the name of the dataset.
         background: stored value of each channel that padding adds; None: the lower end of ``stored_range``, or 0.
     """
 
@@ -96,6 +97,7 @@ class Collection:
     layout: Literal["channels_first", "channels_last", "no_channels"] = "channels_first"
     reading: ReadingDescription | None = None
     background: tuple[float, ...] | None = None
+    title: str = ""
 
 
 class Dataset(ABC):

@@ -127,6 +127,7 @@ class Arrays(Dataset):
             stored_range=ranges.pop(),
             class_names=class_names,
             layout=self._layout(rows["train"]),
+            title=Path(self._path).name,
         )
 
     def _layout(self, rows: ArrayRows) -> Literal["channels_first", "channels_last", "no_channels"]:

@@ -157,6 +157,7 @@ class ImageFolder(ImageDataset):
             stored_range=(0.0, 255.0),
             class_names=found.class_names,
             layout="no_channels" if form.channels == 1 else "channels_last",
+            title=Path(self._root).name,
             facts={"skipped": dict(skipped.reasons)} if skipped.reasons else {},
             reading=ReadingDescription.model_validate(
                 {

@@ -75,4 +75,5 @@ class ScikitLearn(Dataset):
             licence="" if self._table == "diabetes" else "CC-BY-4.0",
             columns=read.columns,
             label=label,
+            title=self._table,
         )

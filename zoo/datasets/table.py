@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
@@ -148,4 +149,5 @@ class Table(Dataset):
             class_names=first.class_names,
             columns=first.columns,
             label=self._options.label,
+            title=Path(sources["train"].name).name,
         )

@@ -84,10 +84,11 @@ class EvaluationContext:
         if self.model.data_shape != shape:
             raise NotApplicableError(f"the data are not {words}")
 
-    def require_drawable(self) -> None:
-        """Require images, or points in the plane."""
-        if not self.shows_images and self.model.data_shape != (2,):
-            raise NotApplicableError("the data are neither images nor points in the plane")
+    def require_rows(self) -> None:
+        """Require rows of a table, or other vectors, of at least two values."""
+        shape = self.model.data_shape
+        if len(shape) != 1 or shape[0] < 2:
+            raise NotApplicableError("the data are not rows of several values")
 
     def require_examples(self, count: int) -> None:
         """Require at least so many examples."""

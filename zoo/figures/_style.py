@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import matplotlib as mpl
+import numpy as np
 import torch
 from einops import rearrange
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from zoo.analysis.projection import Projection
@@ -158,3 +160,29 @@ def in_pairs_of_rows(above: Tensor, below: Tensor, columns: int) -> Tensor:
     """Arrange two sets of images (N, C, H, W) so that each row of the first is followed by that of the second."""
     pair = torch.stack([rearrange(each, "(r c) ... -> r c ...", c=columns) for each in (above, below)], dim=1)
     return rearrange(pair, "r p c ... -> (r p c) ...")
+
+
+def label_plane(axes: Axes, codes: Tensor, across: Callable[[float], float], down: Callable[[float], float]) -> None:
+    """Put ticks at round values beside what is drawn all over a plane of codes (size², 2), the largest z₂ on top.
+
+    Args:
+        across: the horizontal centre of a column, by its number from the left; a fraction lies between two.
+        down: the vertical centre of a row, by its number from the top.
+    """
+    size = math.isqrt(len(codes))
+    values = codes.view(size, size, 2)
+    places, names = _round_values(values[0, :, 0])
+    axes.set_xticks([across(place) for place in places], names)
+    places, names = _round_values(values[:, 0, 1].flip(0))
+    axes.set_yticks([down(size - 1 - place) for place in places], names)
+    axes.set(xlabel="$z_1$, at quantiles of the prior", ylabel="$z_2$, at quantiles of the prior")
+
+
+def _round_values(values: Tensor) -> tuple[list[float], list[str]]:
+    """Return round numbers within increasing values (size,): their positions among the indices, and their labels."""
+    low, high = values[0].item(), values[-1].item()
+    ticks = np.array(
+        [tick for tick in MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= tick <= high]
+    )
+    places = np.interp(ticks, values.numpy(), np.arange(len(values)))
+    return places.tolist(), [signed(tick) for tick in ticks]

@@ -16,7 +16,9 @@ from zoo.analysis.paths import PathKind, find_path, path_length
 from zoo.analysis.projection import Projection, principal_plane
 from zoo.errors import DataError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import COLOURS, axis_names, new_figure, show_image, tile, to_unit
+from zoo.figures._style import COLOURS, axis_names, new_figure
+from zoo.figures._view import View
+from zoo.figures._views import view_of
 from zoo.registry import register
 
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
@@ -42,8 +44,8 @@ class DecodedPath(NamedTuple):
 class Interpolation(Figure):
     """Decoded paths from one code to another: straight, spherical, and along the decoder's pull-back geodesic.
 
-    A map shows each path among the codes of the data, in two dimensions or on their principal plane; beside the images
-    stands the length of the path in the data space.
+    A map shows each path among the codes of the data, in two dimensions or on their principal plane; beside what is
+    decoded stands the length of the path in the data space.
 
     Args:
         pairs: two classes each, or two examples each; null: from 1 to 7 and from 1 to 4 where there are such
@@ -51,7 +53,7 @@ class Interpolation(Figure):
         between: ``class_examples``, a typical example of each class; ``class_means``, the mean of its codes, which may
             lie among the codes of another class; ``examples``, by their index in the split; null: the first where
             there are labels, else the last.
-        steps: images on a path.
+        steps: examples on a path.
         paths: kinds of path.
         label: the class to decode, for a conditional model.
 
@@ -73,14 +75,14 @@ class Interpolation(Figure):
         self.pairs, self.between, self.steps, self.paths, self.label = pairs, between, steps, paths, label
 
     def check(self, context: EvaluationContext) -> None:
-        """Require images, a model that encodes and decodes them, and two examples."""
-        context.require_images()
+        """Require data that can be drawn, a model that encodes and decodes them, and two examples."""
+        view_of(context)
         context.require_continuous_latents()
         context.require_reconstruction()
         context.require_examples(2)
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
-        """Return a row of panels for each pair: the map, and the images of each path."""
+        """Return a row of panels for each pair: the map, and what each path decodes to."""
         codes = encode_split(context.model, context.split, 5000)
         decode = decoder_of(context.model, self.label)
         ends = self._ends(codes, context)
@@ -94,7 +96,7 @@ class Interpolation(Figure):
                         for kind, path in zip(self.paths, paths, strict=True)
                     ]
                 )
-        return plot_interpolation(found, list(ends), codes, context.model.spec.data_range)
+        return plot_interpolation(found, list(ends), codes, view_of(context))
 
     def _ends(self, codes: Codes, context: EvaluationContext) -> dict[str, tuple[Tensor, Tensor]]:
         """Return the two codes of each pair, by its title."""
@@ -120,21 +122,19 @@ class Interpolation(Figure):
 
 
 def plot_interpolation(
-    pairs: Sequence[Sequence[DecodedPath]],
-    titles: Sequence[str],
-    codes: Codes,
-    data_range: tuple[float, float] | None,
+    pairs: Sequence[Sequence[DecodedPath]], titles: Sequence[str], codes: Codes, view: View
 ) -> MatplotlibFigure:
-    """Plot a row for each pair: its paths on the plane of the codes, and the images on each path."""
-    kinds, steps = len(pairs[0]), len(pairs[0][0].codes)
+    """Plot a row for each pair: its paths on the plane of the codes, and what each path decodes to."""
     flat = codes.means.shape[1] > 1
-    figure = new_figure(0.62 * steps + 1.4 + 2.9 * flat, max(0.62 * kinds + 0.6, 2.7) * len(pairs))
-    ratios = [2.6, 0.62 * steps] if flat else [1]
+    width, height = view.sequences_size(len(pairs[0]), len(pairs[0][0].codes))
+    figure = new_figure(width + 1.4 + 2.9 * flat, max(height + 0.6, 2.7) * len(pairs))
+    ratios = [2.6, width] if flat else [1]
     grid = figure.subplots(len(pairs), len(ratios), squeeze=False, width_ratios=ratios)
     for panels, paths, title in zip(grid, pairs, titles, strict=True):
         if flat:
             _draw_map(panels[0], paths, codes.means, principal_plane(codes.means))
-        _draw_images(panels[-1], paths, data_range)
+        words = [f"{path.kind}\nlength {path.length:.3g}" for path in paths]
+        view.draw_sequences(panels[-1], torch.stack([path.data for path in paths]), words)
         panels[-1].set_title(title)
     if flat:
         handles, names = grid[0, 0].get_legend_handles_labels()
@@ -156,11 +156,3 @@ def _draw_map(axes: Axes, paths: Sequence[DecodedPath], means: Tensor, plane: Pr
         )
     names = axis_names(plane, short=True)
     axes.set(xlabel=names[0], ylabel=names[1])
-
-
-def _draw_images(axes: Axes, paths: Sequence[DecodedPath], data_range: tuple[float, float] | None) -> None:
-    tiling = tile(to_unit(torch.cat([path.data for path in paths]), data_range), columns=len(paths[0].codes))
-    show_image(axes, tiling.image)
-    labels = [f"{path.kind}\nlength {path.length:.3g}" for path in paths]
-    axes.set_yticks([tiling.row_centre(row) for row in range(len(paths))], labels, fontsize="small")
-    axes.tick_params(axis="y", length=0)

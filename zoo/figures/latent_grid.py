@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import torch
-from matplotlib.ticker import MaxNLocator
 from pydantic import PositiveInt
 from torch import Tensor
 from torch.distributions import Distribution, Normal
@@ -15,20 +11,20 @@ from zoo.analysis.decoding import decoder_of
 from zoo.analysis.kl_variation import is_gaussian
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import new_figure, show_image, signed, tile, to_unit
+from zoo.figures._views import view_of
 from zoo.registry import register
 
 _DRAWS = 20_000
-_SMALL = 16
-"""Images with fewer pixels a side are shown larger, with gaps between them."""
 
 
 @register("figure", "latent_grid")
 class LatentGrid(Figure):
-    """Images decoded over the latent plane, at quantiles of the prior: equal steps of probability.
+    """What is decoded over the latent plane, at quantiles of the prior: equal steps of probability.
+
+    Images and series stand at their places; of rows, each value has a panel with its change over the plane as a colour.
 
     Args:
-        size: number of rows and of columns; null: 20, or 12 for images below 16 pixels.
+        size: number of rows and of columns; null: 20 for images, or 12 below 16 pixels, 9 for series, 25 for rows.
         label: the class to decode, for a conditional model.
 
     Source:
@@ -39,8 +35,8 @@ class LatentGrid(Figure):
         self.size, self.label = size, label
 
     def check(self, context: EvaluationContext) -> None:
-        """Require images, and a prior over two latent dimensions, whose quantiles the grid follows."""
-        context.require_images()
+        """Require data that can be drawn, and a prior over two latent dimensions, whose quantiles the grid follows."""
+        view_of(context)
         context.require_continuous_latents()
         if not context.model.has("prior"):
             raise NotApplicableError("the model has no prior")
@@ -49,30 +45,11 @@ class LatentGrid(Figure):
 
     @torch.no_grad()
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
-        """Return one image of size × size decoded images; z₁ grows to the right, z₂ upwards."""
-        model = context.model
-        small = max(model.data_shape[1:]) < _SMALL
-        size = self.size or (12 if small else 20)
+        """Return the figure of the kind of data; z₁ grows to the right, z₂ upwards."""
+        model, view = context.model, view_of(context)
         label = torch.tensor([self.label], device=model.device) if model.classes else None
-        codes = prior_grid(model.inference(labels=label).prior, size)
-        images = to_unit(decoder_of(model, self.label)(codes), model.spec.data_range)
-        return plot_grid(images, codes, gaps=small)
-
-
-def plot_grid(images: Tensor, codes: Tensor, *, gaps: bool) -> MatplotlibFigure:
-    """Plot images (size², C, H, W) of a grid of codes (size², 2), with ticks at round values of the codes."""
-    size = math.isqrt(len(codes))
-    figure = new_figure(5.6, 5.6 * images.shape[-2] / images.shape[-1])
-    axes = figure.subplots()
-    tiling = tile(images, size, gaps=gaps)
-    show_image(axes, tiling.image)
-    across, up = codes.view(size, size, 2)[0, :, 0], codes.view(size, size, 2)[:, 0, 1].flip(0)
-    places, names = _round_values(across)
-    axes.set_xticks([tiling.column_centre(place) for place in places], names)
-    places, names = _round_values(up)
-    axes.set_yticks([tiling.row_centre(size - 1 - place) for place in places], names)
-    axes.set(xlabel="$z_1$, at quantiles of the prior", ylabel="$z_2$, at quantiles of the prior")
-    return figure
+        codes = prior_grid(model.inference(labels=label).prior, self.size or view.grid_size)
+        return view.grid(decoder_of(model, self.label)(codes), codes)
 
 
 def prior_grid(prior: Distribution, size: int) -> Tensor:
@@ -88,13 +65,3 @@ def prior_grid(prior: Distribution, size: int) -> Tensor:
         values = prior.sample(torch.Size([_DRAWS])).view(_DRAWS, 2).cpu().quantile(shares, dim=0)
     columns, rows = values[:, 0].repeat(size), values[:, 1].flip(0).repeat_interleave(size)
     return torch.stack([columns, rows], dim=1)
-
-
-def _round_values(values: Tensor) -> tuple[list[float], list[str]]:
-    """Return round numbers within increasing values (size,): their positions among the indices, and their labels."""
-    low, high = values[0].item(), values[-1].item()
-    ticks = np.array(
-        [tick for tick in MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= tick <= high]
-    )
-    places = np.interp(ticks, values.numpy(), np.arange(len(values)))
-    return places.tolist(), [signed(tick) for tick in ticks]

@@ -1,51 +1,66 @@
-"""Reconstructions below their inputs."""
+"""Reconstructions beside their inputs."""
 
 from __future__ import annotations
 
+import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from zoo.data import Batch
+from zoo.errors import why_not
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import in_pairs_of_rows, new_figure, rows_of_classes, show_image, tile, to_unit
+from zoo.figures._style import rows_of_classes
+from zoo.figures._views import view_of
+from zoo.posteriors import posterior_mean
 from zoo.registry import register
+
+_ROWS_OF_TABLE = 1000
 
 
 @register("figure", "reconstructions")
 class Reconstructions(Figure):
-    """Reconstructions below their inputs; a column for each class where there are labels.
+    """Reconstructions beside their inputs.
+
+    Images stand above their reconstructions, a column for each class where there are labels. Series are points under
+    the line of the reconstruction, with a band of two standard deviations of p(x|z). Of tables, each column has a
+    panel: numbers against their reconstructions, and of categories, which are taken for which.
 
     Args:
-        count: number of columns at most.
-        rows: number of pairs of rows, the number of examples of each class.
+        count: images or series beside each other at most; series at most 5.
+        rows: number of examples of each class.
     """
 
     def __init__(self, *, count: PositiveInt = 10, rows: PositiveInt = 2) -> None:
         self.count, self.rows = count, rows
 
     def check(self, context: EvaluationContext) -> None:
-        """Require images, and a model that reconstructs them."""
-        context.require_images()
+        """Require data that can be drawn, and a model that reconstructs them."""
+        view_of(context)
         context.require_reconstruction()
 
+    @torch.no_grad()
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
-        """Return pairs of rows."""
-        model, split = context.model, context.split
-        chosen, columns = rows_of_classes(split.labels, len(split), self.count, self.rows)
+        """Return the figure of the kind of data."""
+        model, split, view = context.model, context.split, view_of(context)
+        if len(model.data_shape) == 1:
+            chosen, columns = torch.arange(min(len(split), _ROWS_OF_TABLE)), 1
+        else:
+            chosen, columns = rows_of_classes(split.labels, len(split), min(self.count, view.columns), self.rows)
+        names, titles = split.info.class_names, []
+        if split.labels is not None and names and columns > 1:
+            titles = [names[label] for label in split.labels[chosen[:columns]].tolist()]
         batch = context.take(chosen)
-        outputs = model.reconstruct(batch.x, batch.labels)
-        return plot_reconstructions(batch.x, outputs, model.spec.data_range, columns)
+        outputs = model.reconstruct(*batch).cpu()
+        inputs = batch.x if batch.mask is None else batch.x.where(batch.mask, torch.nan)
+        return view.reconstructions(inputs.cpu(), outputs, _spread(context, batch), titles, columns)
 
 
-def plot_reconstructions(
-    inputs: Tensor, outputs: Tensor, data_range: tuple[float, float] | None, columns: int
-) -> MatplotlibFigure:
-    """Plot images (N, C, H, W), row by row, with their reconstructions below each row."""
-    tiling = tile(to_unit(in_pairs_of_rows(inputs, outputs, columns), data_range), columns)
-    height, width, _ = tiling.image.shape
-    figure = new_figure(0.7 * columns + 1, 0.7 * columns * height / width + 0.3)
-    axes = figure.subplots()
-    show_image(axes, tiling.image)
-    names = [name for _ in range(tiling.rows // 2) for name in ("input", "output")]
-    axes.set_yticks([tiling.row_centre(row) for row in range(tiling.rows)], names)
-    axes.tick_params(axis="y", length=0)
-    return figure
+def _spread(context: EvaluationContext, batch: Batch) -> Tensor | None:
+    """Return the standard deviations of p(x|z) at the mean of z, if the model has a likelihood with them."""
+    if not context.model.has("likelihood") or why_not(context.require_latents) is not None:
+        return None
+    inference = context.infer(batch)
+    try:
+        return inference.decode(posterior_mean(inference.posterior)).variance.sqrt().cpu()
+    except NotImplementedError:
+        return None

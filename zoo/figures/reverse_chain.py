@@ -29,7 +29,8 @@ class ReverseChain(Figure):
     def check(self, context: EvaluationContext) -> None:
         """Require a denoiser, of images or of points in the plane."""
         denoising_of(context.model)
-        context.require_drawable()
+        if not context.shows_images:
+            context.require_shape((2,), "images or points in the plane")
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return the states of the chain from left to right."""

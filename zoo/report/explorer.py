@@ -61,7 +61,7 @@ def explorer_data(context: EvaluationContext, budget: int, seed: int = 0) -> dic
     with seeded(seed):
         latent_map = map_of(codes, _draws_of_prior(model) if model.has("prior") else None)
     indices = _spread(len(codes), min(_MOST_POINTS, len(codes)))
-    form = sheet_format(model.data_shape, _data_range(model, split, indices))
+    form = sheet_format(model.data_shape, _data_range(model, split, indices), model.data.value_names)
     grid_budget = int(_GRID_SHARE * budget)
     axes, grids = _grids(model, latent_map, form, grid_budget)
     count = largest_within(

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
 from zoo.errors import NotApplicableError
 from zoo.evaluation.context import evaluating, reason_against
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
@@ -14,6 +16,9 @@ from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
 from zoo.spec.resolve import component_list
 from zoo.utils.files import replacing
+
+_SIGNATURE = 0.18
+"""Inches below a figure for the words on what it shows."""
 
 
 def draw_figures(
@@ -49,9 +54,23 @@ def drawn_figures(
         if reason is None:
             with evaluating(context, seed):
                 drawn = figure.draw(context)
+            _sign(drawn, context)
             yield name, drawn
         elif figures is not None:
             raise NotApplicableError(f"figure {name!r} does not apply: {reason}", where=f"figures[{index}]")
+
+
+def _sign(drawn: MatplotlibFigure, context: EvaluationContext) -> None:
+    """Say below a figure which model and which data it shows."""
+    spec, split = context.model.spec, context.split
+    words = f"{spec.preset or spec.objective.name} · {split.info.title or split.info.name}, {len(split):,} examples"
+    width, height = drawn.get_size_inches()
+    drawn.set_size_inches(width, height + _SIGNATURE)
+    engine = drawn.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        share = _SIGNATURE / (height + _SIGNATURE)
+        engine.set(rect=(0, share, 1, 1 - share))
+    drawn.text(0.995, 0.03 / height, words, ha="right", va="bottom", fontsize="x-small", alpha=0.6)
 
 
 def save_figure(figure: MatplotlibFigure, path: Path) -> None:

@@ -65,7 +65,7 @@ def explore(model: Model, data: Any, *, split: SplitName = "test", seed: int = 0
 
     Raises:
         NotApplicableError: the latent space cannot be explored: there is none, it is discrete, or the data are neither
-            images nor vectors.
+            images nor series nor rows.
         DataError: the data do not fit the model.
 
     Example:

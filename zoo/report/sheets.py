@@ -6,7 +6,7 @@ import base64
 import io
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from zoo.errors import NotApplicableError
 
 _LARGEST_SIDE = 96
-_MOST_VALUES = 128
+_MOST_VALUES, _MOST_STEPS = 128, 4096
 _MOST_PIXELS = 12_000_000
 """Canvases of phones are limited to about sixteen million."""
 
@@ -86,18 +86,30 @@ class ImageFormat(SheetFormat):
 
 
 class ValueFormat(SheetFormat):
-    """Short vectors become little-endian float32, shown as bars.
+    """Short vectors become little-endian float32, shown as bars; series likewise, shown as lines.
 
     Args:
-        data_shape: (features,).
+        data_shape: (features,), or (channels, length) of series.
         data_range: the two ends of the scale.
+        names: of the features; none where they have no names.
     """
 
-    def __init__(self, data_shape: tuple[int, ...], data_range: tuple[float, float]) -> None:
-        self.features, self.low, self.high = data_shape[0], *data_range
+    def __init__(self, data_shape: tuple[int, ...], data_range: tuple[float, float], names: Sequence[str] = ()) -> None:
+        self.shape, self.features, self.names = data_shape, math.prod(data_shape), list(names)
+        self.low, self.high = data_range
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "values", "features": self.features, "low": min(self.low, 0.0), "high": max(self.high, 0.0)}
+        if len(self.shape) == 2:
+            channels = self.shape[0]
+            return {
+                "kind": "series",
+                "features": self.features,
+                "channels": channels,
+                "low": self.low,
+                "high": self.high,
+            }
+        ends = {"low": min(self.low, 0.0), "high": max(self.high, 0.0)}
+        return {"kind": "values", "features": self.features, "names": self.names, **ends}
 
     def most(self) -> int:
         return _MOST_PIXELS // self.features
@@ -120,15 +132,26 @@ def check_sheet(data_shape: tuple[int, ...]) -> None:
     if len(data_shape) == 3:
         if data_shape[0] not in (1, 3):
             raise NotApplicableError(f"the images have {data_shape[0]} channels, not one or three")
+    elif len(data_shape) == 2:
+        if math.prod(data_shape) > _MOST_STEPS:
+            raise NotApplicableError(f"a series has {math.prod(data_shape):,} values, too many for a page")
     elif len(data_shape) != 1:
-        raise NotApplicableError(f"the data are neither images nor vectors, but of shape {list(data_shape)}")
+        raise NotApplicableError(f"the data are neither images nor series nor rows, but of shape {list(data_shape)}")
     elif data_shape[0] > _MOST_VALUES:
         raise NotApplicableError(f"an example has {data_shape[0]:,} values, too many to tell apart as bars")
 
 
-def sheet_format(data_shape: tuple[int, ...], data_range: tuple[float, float]) -> SheetFormat:
-    """Return the format of examples of a shape that :func:`check_sheet` accepts."""
-    return (ImageFormat if len(data_shape) == 3 else ValueFormat)(data_shape, data_range)
+def sheet_format(
+    data_shape: tuple[int, ...], data_range: tuple[float, float], names: Sequence[str] = ()
+) -> SheetFormat:
+    """Return the format of examples of a shape that :func:`check_sheet` accepts.
+
+    Args:
+        names: of the values of a row.
+    """
+    if len(data_shape) == 3:
+        return ImageFormat(data_shape, data_range)
+    return ValueFormat(data_shape, data_range, names)
 
 
 def png_uri(pixels: Tensor) -> str:

@@ -66,12 +66,13 @@ class ValueSheet {
     return this.values.subarray(index * this.format.features, (index + 1) * this.format.features);
   }
 
-  /** The values, if they are few. */
+  /** The values, if they are few and have no names, which stand beside the bars. */
   words(index) {
-    return this.format.features > 8 ? "" : `x = ${[...this.vector(index)].map((value) => written(value, 3)).join(", ")}`;
+    return this.format.features > 8 || this.format.names?.length ? "" : `x = ${[...this.vector(index)].map((value) => written(value, 3)).join(", ")}`;
   }
 
   draw(canvas, index) {
+    if (this.format.names?.length) return this.drawNamed(canvas, index);
     const { features, low, high } = this.format;
     canvas.width = canvas.height = 240;
     const context = canvas.getContext("2d");
@@ -89,7 +90,66 @@ class ValueSheet {
     // The exact values of the bars.
     canvas.dataset.values = [...values].join(" ");
   }
+
+  /** Bars from the left, a line each, with their names. */
+  drawNamed(canvas, index) {
+    const { features, names, low, high } = this.format;
+    const line = 18;
+    canvas.width = 300;
+    canvas.height = features * line + 4;
+    const context = canvas.getContext("2d");
+    const across = (value) => 130 + (165 * (Math.min(Math.max(value, low), high) - low)) / (high - low || 1);
+    const style = getComputedStyle(document.documentElement);
+    context.font = "12px sans-serif";
+    context.textBaseline = "middle";
+    this.vector(index).forEach((value, feature) => {
+      const top = 2 + feature * line;
+      const [left, right] = [across(0), across(value)].sort((a, b) => a - b);
+      context.fillStyle = style.getPropertyValue("--accent");
+      if (Number.isFinite(value)) context.fillRect(left, top + 3, Math.max(1, right - left), line - 6);
+      context.fillStyle = style.getPropertyValue("--ink");
+      context.fillText(names[feature], 0, top + line / 2, 124);
+    });
+    context.fillRect(across(0) - 0.5, 0, 1, canvas.height);
+    canvas.dataset.values = [...this.vector(index)].join(" ");
+  }
 }
 
+/** Many series, shown as lines, a colour for each channel. */
+class SeriesSheet extends ValueSheet {
+  static async open(sheet, format) {
+    const bytes = Uint8Array.from(atob(sheet.source), (character) => character.charCodeAt(0));
+    return new SeriesSheet(new Float32Array(bytes.buffer), format);
+  }
+
+  words() {
+    return "";
+  }
+
+  draw(canvas, index) {
+    const { features, channels, low, high } = this.format;
+    const length = features / channels;
+    canvas.width = 300;
+    canvas.height = 180;
+    const context = canvas.getContext("2d");
+    const values = this.vector(index);
+    const style = getComputedStyle(document.documentElement);
+    const colours = [style.getPropertyValue("--accent"), "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377"];
+    context.lineWidth = 2;
+    for (let channel = 0; channel < channels; channel++) {
+      context.strokeStyle = colours[channel % colours.length];
+      context.beginPath();
+      for (let step = 0; step < length; step++) {
+        const height = 172 - (164 * (values[channel * length + step] - low)) / (high - low || 1);
+        context.lineTo(4 + (292 * step) / Math.max(1, length - 1), height);
+      }
+      context.stroke();
+    }
+    canvas.dataset.values = [...values].join(" ");
+  }
+}
+
+const SHEETS = { image: ImageSheet, values: ValueSheet, series: SeriesSheet };
+
 /** Unpack a sheet of the page's format. */
-const openSheet = (sheet, format) => (format.kind === "image" ? ImageSheet : ValueSheet).open(sheet, format);
+const openSheet = (sheet, format) => SHEETS[format.kind].open(sheet, format);
