@@ -61,7 +61,10 @@ def _applicable(context: Any, figure: str) -> Iterator[tuple[str, Any]]:
 
 def page(pictures: list[str]) -> str:
     """Return the page: pretrained models with their pictures, presets, and recipes."""
-    return "\n\n".join(["# Presets, pretrained models and recipes", *_pretrained(pictures), *_presets(), *_recipes()]) + "\n"
+    return (
+        "\n\n".join(["# Presets, pretrained models and recipes", *_pretrained(pictures), *_presets(), *_recipes()])
+        + "\n"
+    )
 
 
 def _pretrained(pictures: list[str]) -> Iterator[str]:
@@ -69,9 +72,13 @@ def _pretrained(pictures: list[str]) -> Iterator[str]:
     yield "`zoo.load(NAME)` opens one, and every command takes its name as MODEL. They come with the package."
     for name in list_pretrained():
         entry = read_entry(name)
-        facts = [f"{words} {_number(entry.evaluation[key])}" for key, words in _METRICS.items() if key in entry.evaluation]
+        facts = [
+            f"{words} {_number(entry.evaluation[key])}" for key, words in _METRICS.items() if key in entry.evaluation
+        ]
         yield f"### {name} {{ #{name.replace('.', '-')} }}"
-        yield f"{entry.description} Trained by `zoo-cli train {entry.recipe}`" + (f"; {', '.join(facts)}." if facts else ".")
+        yield f"{entry.description} Trained by `zoo-cli train {entry.recipe}`" + (
+            f"; {', '.join(facts)}." if facts else "."
+        )
         own = [picture for picture in pictures if picture.startswith(f"gallery/{name}-")]
         titles = [picture.rpartition("-")[2].removesuffix(".png").replace("_", " ") for picture in own]
         yield "\n".join(

@@ -14,7 +14,12 @@ from mkdocs.structure.pages import Page
 from zoo.registry import KINDS
 
 _LINK = re.compile(r"\]\((?:\.\./)+(zoo(?:/[\w/]+)?)(\.py)?(?:#([\w.]+))?\)")
-_PAGES = {"zoo/spec/recipe": "recipe.md", "zoo/spec/training": "recipe.md#train", "zoo/cli": "commands.md", "zoo/presets": "gallery.md"}
+_PAGES = {
+    "zoo/spec/recipe": "recipe.md",
+    "zoo/spec/training": "recipe.md#train",
+    "zoo/cli": "commands.md",
+    "zoo/presets": "gallery.md",
+}
 _KINDS = {kind.package.replace(".", "/"): f"{kind.name}s.md" for kind in KINDS.values()}
 
 

@@ -176,7 +176,11 @@ def remaining_page(docs: Path) -> str:
     found = [module.name for module in pkgutil.walk_packages(zoo.__path__, "zoo.")]
     public = [name for name in found if "._" not in name and not f"{name}.".startswith(by_kind)]
     modules = [name for name in sorted(public) if not any(f"{known}.".startswith(f"{name}.") for known in named)]
-    page = ["# Other modules", "What the rest of the package is made of, in the order of the alphabet."]
+    page = [
+        "# Modules of the package",
+        "For contributors: what the rest of the package is made of, in the order of the alphabet. Names on this page may "
+        "change in any version; those of the pages above follow the changelog.",
+    ]
     return "\n\n".join([*page, *[f"::: {name}" for name in modules]]) + "\n"
 
 
