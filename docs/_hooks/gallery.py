@@ -81,11 +81,12 @@ def _pretrained(pictures: list[str]) -> Iterator[str]:
         )
         own = [picture for picture in pictures if picture.startswith(f"gallery/{name}-")]
         titles = [picture.rpartition("-")[2].removesuffix(".png").replace("_", " ") for picture in own]
+        shown = [f"![{title} of {name}]({picture})" for title, picture in zip(titles, own, strict=True)]
         yield "\n".join(
             [
                 f"| {' | '.join(titles)} |",
                 f"|{'---|' * len(own)}",
-                f"| {' | '.join(f'![{title} of {name}]({picture})' for title, picture in zip(titles, own, strict=True))} |",
+                f"| {' | '.join(shown)} |",
             ]
         )
 
@@ -93,8 +94,8 @@ def _pretrained(pictures: list[str]) -> Iterator[str]:
 def _presets() -> Iterator[str]:
     yield "## Presets { #presets }"
     yield (
-        "A preset is a complete model: `zoo.build(NAME)`, or `model: NAME` in a recipe. Any part of it can be replaced. "
-        "Names are *objective-architecture-latent*."
+        "A preset is a complete model: `zoo.build(NAME)`, or `model: NAME` in a recipe. Any part of it can be "
+        "replaced. Names are *objective-architecture-latent*."
     )
     rows = ["| preset | what it is | objective | encoder → posterior → decoder | pretrained |", "|---|---|---|---|---|"]
     trained: dict[str, list[str]] = {}
@@ -112,7 +113,7 @@ def _presets() -> Iterator[str]:
 
 def _recipes() -> Iterator[str]:
     yield "## Recipes { #recipes }"
-    yield "A recipe is a model with its data and its training: `zoo-cli train NAME`. [Recipes](../recipes.md) says how to write one."
+    yield "A recipe is a model with its data and its training: `zoo-cli train NAME`. How to write one: [Recipes](../recipes.md)."
     rows = ["| recipe | what it does | model | data | epochs |", "|---|---|---|---|---|"]
     for name in list_recipes():
         recipe = zoo.load_recipe(name)

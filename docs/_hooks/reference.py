@@ -178,8 +178,8 @@ def remaining_page(docs: Path) -> str:
     modules = [name for name in sorted(public) if not any(f"{known}.".startswith(f"{name}.") for known in named)]
     page = [
         "# Modules of the package",
-        "For contributors: what the rest of the package is made of, in the order of the alphabet. Names on this page may "
-        "change in any version; those of the pages above follow the changelog.",
+        "For contributors: what the rest of the package is made of, in the order of the alphabet. Names on this page "
+        "may change in any version; the changelog names changes of those on the pages above.",
     ]
     return "\n\n".join([*page, *[f"::: {name}" for name in modules]]) + "\n"
 

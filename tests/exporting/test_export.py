@@ -61,7 +61,8 @@ def graphs() -> dict[str, list[type]]:
     seen: set[str] = set()
     for preset in list_models():
         for part, names in PARTS.items():
-            if not part.is_part_of(built(preset)):
+            spec = load_model_spec(preset)
+            if spec.objective.name != "denoising" if part is ExportedDenoiser else spec.encoder is None:
                 continue
             kinds = {(part.name, kind) for kind in kinds_of(preset, *names)}
             if not kinds <= seen:
