@@ -113,7 +113,7 @@ def _presets() -> Iterator[str]:
 
 def _recipes() -> Iterator[str]:
     yield "## Recipes { #recipes }"
-    yield "A recipe is a model with its data and its training: `zoo-cli train NAME`. How to write one: [Recipes](../recipes.md)."
+    yield "A recipe is a model with its data and its training: `zoo-cli train NAME`. See [Recipes](../recipes.md)."
     rows = ["| recipe | what it does | model | data | epochs |", "|---|---|---|---|---|"]
     for name in list_recipes():
         recipe = zoo.load_recipe(name)
