@@ -17,7 +17,7 @@ def codes(n: int = 4000) -> torch.Tensor:
 
 
 def test_one_component_is_the_gaussian_with_the_latents_moments() -> None:
-    z, prior = codes(), Mixture(latent_shape=(2,), components=1)
+    z, prior = codes(), Mixture(latent_shape=(2,), classes=0, components=1)
     assert prior.fit(z)
     gaussian = MultivariateNormal(z.mean(0), torch.cov(z.T, correction=0))
     torch.testing.assert_close(prior().log_prob(z), gaussian.log_prob(z), rtol=1e-2, atol=1e-2)
@@ -25,7 +25,7 @@ def test_one_component_is_the_gaussian_with_the_latents_moments() -> None:
 
 @pytest.mark.parametrize("covariance", ["full", "diagonal"])
 def test_the_fit_finds_the_components(covariance: str) -> None:
-    z, prior = codes(), Mixture(latent_shape=(2,), components=2, covariance=covariance)
+    z, prior = codes(), Mixture(latent_shape=(2,), classes=0, components=2, covariance=covariance)
     assert prior.fit(z)
     assert prior.logits.softmax(0).tolist() == pytest.approx([0.5, 0.5], abs=1e-2)
     assert prior.mean[prior.mean[:, 0].argsort()].flatten().tolist() == pytest.approx([-5, 0, 5, 3], abs=0.1)
@@ -33,7 +33,7 @@ def test_the_fit_finds_the_components(covariance: str) -> None:
 
 
 def test_the_order_of_the_components_does_not_matter() -> None:
-    prior, z = Mixture(latent_shape=(2,), components=3), torch.randn(7, 2)
+    prior, z = Mixture(latent_shape=(2,), classes=0, components=3), torch.randn(7, 2)
     with torch.no_grad():
         for parameter in prior.parameters():
             parameter.copy_(torch.randn_like(parameter))
@@ -44,7 +44,7 @@ def test_the_order_of_the_components_does_not_matter() -> None:
 
 
 def test_maps_are_one_event() -> None:
-    prior = Mixture(latent_shape=(2, 3, 3), components=2, covariance="diagonal")
+    prior = Mixture(latent_shape=(2, 3, 3), classes=0, components=2, covariance="diagonal")
     assert prior.fit(torch.randn(100, 2, 3, 3))
     z = prior().sample(torch.Size([5]))
     assert z.shape == (5, 2, 3, 3)

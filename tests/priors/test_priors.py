@@ -17,7 +17,7 @@ from zoo.spec.options import wiring_of
 @pytest.mark.parametrize("name", zoo.list_components("prior"))
 def test_it_is_one_distribution_over_latents(name: str) -> None:
     component = find_component("prior", name)
-    sizes = {"latent_dim": 3, "latent_shape": (3,)}
+    sizes = {"latent_dim": 3, "latent_shape": (3,), "classes": 0}
     wanted = wiring_of(component)
     if not wanted <= sizes.keys():
         pytest.skip(f"it asks for {wanted - sizes.keys()} as well")

@@ -13,6 +13,8 @@ from tests.training.trainers import SMALL, MemoryRecorder, same_tensors
 from zoo.data import Data
 from zoo.model import Model
 from zoo.posteriors import posterior_mean
+from zoo.priors.flow import Flow
+from zoo.priors.gaussian import Gaussian
 from zoo.spec import TrainSpec
 from zoo.training.devices import make_accelerator
 from zoo.training.loop import Trainer
@@ -131,8 +133,12 @@ def test_a_fit_is_as_the_training_but_for_what_names_the_model() -> None:
             "clip_norm": 3.0,
         }
     )
-    assert fit_spec(train, None) == TrainSpec(epochs=7, clip_norm=3.0)
-    assert fit_spec(train, TrainSpec(epochs=2)) == TrainSpec(epochs=2)
+    plain, flow = Gaussian(latent_dim=2, learned=True), Flow(latent_dim=2, condition_dim=0)
+    assert fit_spec(train, None, plain, 1000) == TrainSpec(epochs=7, clip_norm=3.0)
+    assert fit_spec(train, TrainSpec(epochs=2), plain, 1000) == TrainSpec(epochs=2)
+    suited = TrainSpec.model_validate(dict(flow.fit_defaults(1000)))
+    assert fit_spec(train, None, flow, 1000) == suited.model_copy(update={"clip_norm": 3.0})
+    assert fit_spec(train, TrainSpec(epochs=2), flow, 1000) == suited.model_copy(update={"epochs": 2})
 
 
 @pytest.mark.parametrize("prior", [GAUSSIAN, {"name": "pixelcnn", "width": 8, "depth": 1}])

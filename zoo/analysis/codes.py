@@ -1,4 +1,4 @@
-"""The codes of data: posterior means with their labels, and the covariance around each.
+"""The codes of data: posterior means with their labels, draws of the posteriors, and the covariance around each mean.
 
 Latents of any shape are flattened to vectors here, (N, d), so that the analysis of codes needs to know one shape only.
 """
@@ -57,6 +57,51 @@ def encode_split(model: Model, split: Split, count: int | None = None) -> Codes:
         torch.cat(means) if means else torch.zeros(0, model.latent_dim),
         None if labels is None else labels[order.to(labels.device)].cpu(),
     )
+
+
+class Latents(NamedTuple):
+    """Draws of q(z|x) for data.
+
+    Attributes:
+        z: (N, *latent_shape).
+        labels: (N,) int64, or None for a model without classes.
+    """
+
+    z: Tensor
+    labels: Tensor | None
+
+
+@torch.no_grad()
+def draw_latents(
+    model: Model, split: Split, count: int | None = None, *, enough: int = 20_000, most: int = 20, batch_size: int = 512
+) -> Latents:
+    """Return draws of the posteriors of a split on the model's device: what a prior should look like.
+
+    Posterior means are less spread than q(z), the average of the posteriors over the data. Of few examples several
+    latents are drawn each.
+
+    Args:
+        count: of the first so many examples; all if not given.
+        enough: draw at least so many latents, as long as an example has no more than ``most``.
+
+    Example:
+        >>> import zoo
+        >>> from zoo.data import split_of_tensor
+        >>> model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8)).eval()
+        >>> draw_latents(model, split_of_tensor(torch.rand(5, 1, 8, 8)), most=3).z.shape
+        torch.Size([15, 2])
+    """
+    order = None if count is None else torch.arange(min(count, len(split)))
+    examples = len(split) if order is None else len(order)
+    varied = model.has_density and not model.posterior.deterministic
+    draws = max(1, min(most, -(-enough // max(1, examples)))) if varied else 1
+    latents, classes = [], []
+    for x, labels, mask in split.batches(batch_size, order=order, device=model.device):
+        known = labels if model.classes else None
+        latents.append(model.inference_of_batch(x, known, mask).draw(draws, reparameterised=False).z.flatten(0, 1))
+        classes += [] if known is None else [known.repeat(draws)]
+    empty = torch.zeros(0, *model.latent_shape)
+    return Latents(torch.cat(latents) if latents else empty, torch.cat(classes) if classes else None)
 
 
 def class_means(codes: Codes) -> dict[int, Tensor]:

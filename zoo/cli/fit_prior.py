@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,8 +63,8 @@ def command(
     hf://user/name[@revision], or a pretrained name.
     """
     from zoo.checkpoints.checkpoint import load, save
-    from zoo.errors import InputError
-    from zoo.runs.fit_prior import fit_prior
+    from zoo.errors import InputError, ZooWarning
+    from zoo.runs.fit_prior import fit_and_judge
     from zoo.spec.documents import parse_yaml
     from zoo.spec.resolve import apply_override
 
@@ -80,10 +81,12 @@ def command(
         raise InputError(
             f"cannot write into {model.asked}: {reason}", where="--out", remedy="Name a directory: --out DIR"
         )
-    fitted = fit_prior(loaded, data.data, chosen, spec, seed=seed, quiet=quiet)
+    fitted, worse = fit_and_judge(loaded, data.data, chosen, spec, seed=seed, quiet=quiet)
     if os.environ.get("RANK", "0") != "0":  # the first process of several writes
         return
-    renewed = out is None and _measured_anew(model, fitted, data)
+    if worse is not None:
+        warnings.warn(worse, ZooWarning, stacklevel=2)
+    renewed = out is None and _measured_anew(model, fitted, data, worse)
     folder = Path(model) if renewed else save(fitted, out or Path(model))
     name = fitted.spec.fitted_prior.name if fitted.spec.fitted_prior else ""
     if as_json:
@@ -94,8 +97,11 @@ def command(
             click.echo("Its metrics, figures and card are those of the model with this prior")
 
 
-def _measured_anew(model: ModelDirectory, fitted: Model, data: ModelData) -> bool:
+def _measured_anew(model: ModelDirectory, fitted: Model, data: ModelData, worse: str | None) -> bool:
     """Save a model with its new prior into its finished run, and measure, draw and describe the run anew.
+
+    Args:
+        worse: the note on a prior that is worse than that of training.
 
     Returns:
         Whether the directory is a finished run.
@@ -105,7 +111,7 @@ def _measured_anew(model: ModelDirectory, fitted: Model, data: ModelData) -> boo
     from zoo.report.gallery import draw_figures
     from zoo.runs.card import renew_card
     from zoo.runs.directory import RunDirectory
-    from zoo.runs.fit_prior import is_note_on_fit, note_on_fit
+    from zoo.runs.fit_prior import is_note_on_fit
 
     run = RunDirectory(model)
     recorded = run.read_evaluation() if run.exists() else None
@@ -116,7 +122,6 @@ def _measured_anew(model: ModelDirectory, fitted: Model, data: ModelData) -> boo
     context = replace(data, split=split).context(fitted, history=run.training.read_metrics())
     click.echo(f"Evaluating on the {split} split ({len(context.split):,} examples) …", err=True)
     made = record(context, choose_metrics(context, recipe.evaluate.metrics), recorded["split"], recorded["seed"])
-    worse = note_on_fit(fitted, data.data, recorded["seed"])
     kept = [note for note in recorded["notes"] if not is_note_on_fit(note)]
     notes = dict.fromkeys([*kept, *made["notes"], *([worse] if worse else [])])
     evaluation = {**made, "best_epoch": recorded["best_epoch"], "notes": list(notes)}

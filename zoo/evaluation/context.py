@@ -141,6 +141,12 @@ class EvaluationContext:
         """Require a posterior q(z|x) with a density."""
         self.model.require_density()
 
+    def lacks_fitted_bound(self) -> str:
+        """Return why there are no bounds under the fitted prior; "" if there are, or if there is no fitted prior."""
+        if not self.model.has("fitted_prior"):
+            return ""
+        return why_not(self.model.require_fitted_density) or ""
+
     def require_reconstruction(self) -> None:
         """Require that the model encodes data and decodes them again."""
         self.model.require_reconstruction()

@@ -7,9 +7,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
-from zoo.analysis.codes import encode_split
+from zoo.analysis.codes import draw_latents
 from zoo.errors import NotApplicableError
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.measurement import FITTED, PRIOR, Source
@@ -50,7 +49,7 @@ def draw_samples(
 
     Args:
         source: ``PRIOR``: the model's prior, or its own way to sample where it has none. ``FITTED``: its fitted prior;
-            if it has none, a mixture of ten Gaussians that is fitted to the codes of the training data for this
+            if it has none, a mixture of ten Gaussians that is fitted to the latents of the training data for this
             comparison alone.
         labels: (count,) for a conditional model; each class in turn if not given.
         noise: return draws of p(x|z) rather than its mean.
@@ -75,13 +74,19 @@ def _sampler(context: EvaluationContext, source: Source, *, noise: bool) -> Call
     if source == PRIOR or model.has("fitted_prior"):
         return lambda size, labels: model.sample(size, labels, noise=noise, fitted=source == FITTED)
     mixture = _fit_mixture(context)
-    return lambda size, labels: model.sample(size, labels, noise=noise, latents=mixture)
+
+    def draw(size: int, labels: Tensor | None) -> Tensor:
+        latents = mixture(model.inference(labels=labels))
+        return model.sample(size, labels, noise=noise, latents=latents)
+
+    return draw
 
 
-def _fit_mixture(context: EvaluationContext) -> Distribution:
-    """Return a mixture of Gaussians fitted to the codes of the training data, of fewer Gaussians for few codes."""
+def _fit_mixture(context: EvaluationContext) -> Mixture:
+    """Return a mixture of Gaussians fitted to the latents of the training data, of fewer Gaussians for few latents."""
     model = context.model
-    means = encode_split(model, context.require_training_data(), _CODES).means
-    prior = Mixture(latent_shape=model.latent_shape, components=max(1, min(_COMPONENTS, len(means) // 2)))
-    prior.fit(means.unflatten(1, model.latent_shape))
-    return prior()
+    latents = draw_latents(model, context.require_training_data(), _CODES)
+    components = max(1, min(_COMPONENTS, len(latents.z) // 2))
+    prior = Mixture(latent_shape=model.latent_shape, classes=model.classes or 0, components=components)
+    prior.to(model.device).fit(*latents)
+    return prior

@@ -52,9 +52,9 @@ class Metric(ABC):
 
 
 def mean_of(
-    result: Result, values: Tensor, *, source: Source | None = None, examples: int | None = None
+    result: Result, values: Tensor, *, source: Source | None = None, examples: int | None = None, note: str = ""
 ) -> Measurement:
     """Return the mean of values (N,), one for each example, with its standard error."""
     values = values.double()
     error = values.std().item() / len(values) ** 0.5 if len(values) > 1 else None
-    return Measurement(result, values.mean().item(), standard_error=error, source=source, examples=examples)
+    return Measurement(result, values.mean().item(), standard_error=error, source=source, examples=examples, note=note)

@@ -38,7 +38,8 @@ KL = Result(
 class Elbo(Metric):
     """ELBO = E_q[log p(x|z)] − KL(q(z|x) ‖ p(z)), mean over the data, in nats; without the weight β.
 
-    Where the model has a fitted prior, the bound under that prior stands beside it.
+    Where the model has a fitted prior, the bound under that prior stands beside it; a note says so if it has no
+    density.
 
     Args:
         num_samples: draws of z for each x.
@@ -60,8 +61,13 @@ class Elbo(Metric):
     def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
         """Return ``elbo``, ``reconstruction`` = −E log p(x|z), and ``kl``, with those under a fitted prior."""
         reconstruction, kl = self._terms(context, fitted=False)
-        found = [mean_of(ELBO, -(reconstruction + kl)), mean_of(RECONSTRUCTION, reconstruction), mean_of(KL, kl)]
-        if context.model.has("fitted_prior"):
+        lacking = context.lacks_fitted_bound()
+        found = [
+            mean_of(ELBO, -(reconstruction + kl), note=lacking),
+            mean_of(RECONSTRUCTION, reconstruction),
+            mean_of(KL, kl),
+        ]
+        if context.model.has("fitted_prior") and not lacking:
             reconstruction, kl = self._terms(context, fitted=True)
             found += [mean_of(ELBO, -(reconstruction + kl), source=FITTED), mean_of(KL, kl, source=FITTED)]
         return found

@@ -33,7 +33,8 @@ BITS_PER_DIMENSION = Result(
 class LogLikelihood(Metric):
     """log p(x) ≥ E[log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|x)], mean over the data, in nats (estimate).
 
-    Where the model has a fitted prior, the estimate under that prior stands beside it.
+    Where the model has a fitted prior, the estimate under that prior stands beside it; a note says so if it has no
+    density.
 
     Args:
         num_samples: K, draws of z for each x; the estimate rises to log p(x) as K grows.
@@ -55,10 +56,13 @@ class LogLikelihood(Metric):
     @torch.no_grad()
     def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
         """Return ``log_likelihood``, and ``bits_per_dimension`` of code lengths, also under a fitted prior."""
-        found = self._measure(context, None)
-        return [*found, *self._measure(context, FITTED)] if context.model.has("fitted_prior") else found
+        lacking = context.lacks_fitted_bound()
+        found = self._measure(context, None, lacking)
+        if context.model.has("fitted_prior") and not lacking:
+            found += self._measure(context, FITTED)
+        return found
 
-    def _measure(self, context: EvaluationContext, source: Source | None) -> list[Measurement]:
+    def _measure(self, context: EvaluationContext, source: Source | None, note: str = "") -> list[Measurement]:
         model, fitted = context.model, source is not None
         count = min(len(context.split), self.examples or len(context.split))
         estimates, are_codes = [], []
@@ -68,7 +72,7 @@ class LogLikelihood(Metric):
             are_codes.append(torch.full((len(batch.x),), is_code))
         nats = context.collect(estimates)
         examples = None if count == len(context.split) else count
-        found = [mean_of(LOG_LIKELIHOOD, nats, source=source, examples=examples)]
+        found = [mean_of(LOG_LIKELIHOOD, nats, source=source, examples=examples, note=note)]
         values = _stored_values(model)
         if values is not None and bool(context.collect(are_codes).all()):
             bits = -nats.double() / values / math.log(2)

@@ -215,6 +215,12 @@ def _check_prior(role: str, name: str, prior: type[Prior], posterior_name: str, 
             where=f"model.{role}",
             remedy=f"Use the prior {_priors_over(posterior.manifold)}, or another posterior.",
         )
+    if role == "prior" and not prior.has_density:
+        raise ComponentError(
+            f"the prior {name!r} has draws, but no density, which training needs",
+            where="model.prior",
+            remedy="Name it as `fitted_prior`, and train with `standard_gaussian`.",
+        )
     if prior.needs_density and posterior.density != "any":
         raise ComponentError(
             f"the prior {name!r} evaluates q(z|x) at any z, which the posterior {posterior_name!r} cannot",

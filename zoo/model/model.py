@@ -541,7 +541,7 @@ class Model(nn.Module):
                 whose caches hold as many, and 8192 elsewhere.
 
         Raises:
-            ComponentError: the posterior has no density.
+            NotApplicableError: the posterior, or the fitted prior, has no density.
             InputError: a shape or a label is not what the model needs, or values lie outside the likelihood's support.
 
         Source:
@@ -549,6 +549,8 @@ class Model(nn.Module):
             https://arxiv.org/abs/1509.00519
         """
         self.require_density()
+        if fitted:
+            self.require_fitted_density()
         x = self.check_data(x)
         self.check_labels(labels, x.shape[0])
         max_rows = estimates.default_rows(x.device) if max_rows is None else inputs.at_least_one(max_rows, "max_rows")
@@ -702,6 +704,21 @@ class Model(nn.Module):
                 "it has no posterior" if posterior is None else f"its posterior {posterior.name!r} has no density",
                 where="log_likelihood",
                 remedy="Train a model with objective `vae`, or measure `mse`.",
+            )
+
+    def require_fitted_density(self) -> None:
+        """Require a fitted prior with a density, so that there are bounds under it.
+
+        Raises:
+            NotApplicableError: it can only be sampled.
+        """
+        self._check_fitted()
+        if not self.fitted_prior.has_density:
+            name = self.spec.fitted_prior.name if self.spec.fitted_prior else "none"
+            raise NotApplicableError(
+                f"the fitted prior {name!r} has draws, but no density, so that there is no bound under it",
+                where="fitted",
+                remedy="Fit a prior with a density, such as `flow` or `mixture`, or leave `fitted` out.",
             )
 
     def _check_code(self, where: str) -> None:

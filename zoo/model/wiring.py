@@ -82,6 +82,7 @@ class Wiring:
             "data_columns": lambda: () if self.spec.data is None else self.spec.data.columns,
             "data_range": lambda: self.spec.data_range,
             "condition_dim": lambda: self._condition_dim(role),
+            "classes": lambda: (self.spec.classes or 0) if self._sees_labels(role) else 0,
             "output_shape": lambda: self._output_shape(where),
             "features": lambda: self._part("encoder", where, name).features,
             "feature_shape": lambda: self._feature_shape(where),
@@ -112,11 +113,13 @@ class Wiring:
         return self.parts[part]
 
     def _condition_dim(self, role: str) -> int:
+        sees_time = self.uses_time and role in ("encoder", "decoder", "network", "posterior")
+        return self.spec.condition_dim if self._sees_labels(role) or sees_time else 0
+
+    def _sees_labels(self, role: str) -> bool:
         kind = kind_of_role(role)
         seen = self.spec.conditioned is None or kind in self.spec.conditioned or kind == "network"
-        sees_labels = bool(self.spec.classes) and (seen or kind not in ("encoder", "prior", "decoder"))
-        sees_time = self.uses_time and role in ("encoder", "decoder", "network", "posterior")
-        return self.spec.condition_dim if sees_labels or sees_time else 0
+        return bool(self.spec.classes) and (seen or kind not in ("encoder", "prior", "decoder"))
 
     def _output_shape(self, where: str) -> Any:
         if "likelihood" not in self.roles:

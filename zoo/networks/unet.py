@@ -22,13 +22,15 @@ class UNet(Network):
     """Residual convolutions down to small maps and up again, with a skip connection at each size.
 
     Choose it for images of any size from 8×8 up, odd and rectangular ones too, and for series of 8 steps or more: the
-    small maps see the whole image, and the skip connections keep its details. It begins as zero.
+    small maps see the whole image, and the skip connections keep its details. With one size alone it takes maps of any
+    size, such as the latents of an autoencoder. It begins as zero.
 
     Shapes:
         data (B, C, H, W) or (B, C, L), condition (B, condition_dim) or None → as the data.
 
     Args:
-        channels: maps at each size, from the full one down; each further size is half the one before.
+        channels: maps at each size, from the full one down; each further size is half the one before. One number keeps
+            the full size.
         depth: residual blocks at each size on the way down, and as many on the way up.
         activation: the nonlinearity.
         normalisation: what normalises the maps before each convolution of a residual block.
@@ -36,8 +38,8 @@ class UNet(Network):
 
     Raises:
         DataError: data of another shape.
-        ComponentError: data that are neither images of at least 8×8 pixels nor series of at least 8 steps; a condition
-            is missing, unwanted or of another shape.
+        ComponentError: data that are neither images nor series; that are to be halved, with fewer than 8 pixels or steps
+            a side; a condition is missing, unwanted or of another shape.
 
     Source:
         Ronneberger, Fischer & Brox (2015), U-Net. https://arxiv.org/abs/1505.04597
@@ -61,7 +63,7 @@ class UNet(Network):
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         super().__init__()
-        data_channels, size = check_map_shape(tuple(data_shape), "data_shape")
+        data_channels, size = check_map_shape(tuple(data_shape), "data_shape", 8 if len(channels) > 1 else 1)
         dims = len(size)
         self.data_shape, self.condition_dim = tuple(data_shape), condition_dim
         sizes = halvings(size, len(channels) - 1)

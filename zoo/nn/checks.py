@@ -60,11 +60,14 @@ def check_condition(condition: Tensor | None, condition_dim: int, batch: int) ->
         )
 
 
-def check_map_shape(shape: tuple[int, ...], parameter: str) -> tuple[int, tuple[int, ...]]:
+def check_map_shape(shape: tuple[int, ...], parameter: str, least: int = 8) -> tuple[int, tuple[int, ...]]:
     """Return the channels and the size of images (C, H, W) or series (C, L), at least 8 pixels or steps a side.
 
+    Args:
+        least: another size that a side has at least.
+
     Raises:
-        ComponentError: the shape is neither, or a side is shorter than 8.
+        ComponentError: the shape is neither, or a side is shorter.
 
     Example:
         >>> check_map_shape((3, 32, 32), "data_shape"), check_map_shape((1, 100), "data_shape")
@@ -77,10 +80,10 @@ def check_map_shape(shape: tuple[int, ...], parameter: str) -> tuple[int, tuple[
             remedy="Use `mlp`, which takes data of any shape.",
         )
     channels, *size = shape
-    if min(size) < 8:
-        what, least = ("images", "8×8 pixels") if len(size) == 2 else ("series", "8 steps")
+    if min(size) < least:
+        what, sides = ("images", f"{least}×{least} pixels") if len(size) == 2 else ("series", f"{least} steps")
         raise ComponentError(
-            f"expected {what} of at least {least}, got {'×'.join(map(str, size))}",
+            f"expected {what} of at least {sides}, got {'×'.join(map(str, size))}",
             where=parameter,
             remedy="Use `mlp`, which takes data of any shape, or enlarge images by `data.resize`.",
         )

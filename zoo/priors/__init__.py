@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
@@ -18,7 +19,8 @@ class Prior(nn.Module, ABC):
     """A distribution over z with batch shape () or (B,) and event shape ``latent_shape``.
 
     A ``forward`` with a parameter ``inference`` is given the :class:`~zoo.model.inference.Inference` of the batch,
-    through which it can encode, and see the condition of each example. A prior may have draws only, or densities only.
+    through which it can encode, and see the condition of each example. In a model with classes a prior whose constructor
+    asks for ``condition_dim`` or ``classes`` is p(z|y), unless `model.conditioned` leaves the prior out.
 
     The same class serves as the prior that a model is trained with, and as ``fitted_prior``, which is fitted to the
     latents of the training data after training.
@@ -27,11 +29,14 @@ class Prior(nn.Module, ABC):
         discrete: whether log p(z) is with respect to counting rather than volume.
         manifold: the space that latents lie in, which is the posterior's; None: whichever that is.
         needs_density: whether it evaluates log q(z|u) at latents that are not draws of q(z|u).
+        has_density: whether log p(z), or a lower bound on it, can be computed. A prior that can only be sampled serves
+            as ``fitted_prior`` alone.
     """
 
     discrete: ClassVar[bool] = False
     manifold: ClassVar[Manifold | None] = "euclidean"
     needs_density: ClassVar[bool] = False
+    has_density: ClassVar[bool] = True
 
     @abstractmethod
     def forward(self, *args: Any, **kwargs: Any) -> Distribution:
@@ -47,6 +52,15 @@ class Prior(nn.Module, ABC):
         log_prob: Tensor = inference.prior.log_prob(z)
         return -log_prob.mean()
 
+    @classmethod
+    def fit_defaults(cls, examples: int) -> Mapping[str, Any]:
+        """Return fields of a recipe's `fit` that suit this prior, where the user does not set them.
+
+        Args:
+            examples: the number of training examples, by which the number of epochs may go.
+        """
+        return {}
+
 
 class FittablePrior(Prior):
     """A prior that looks at all latents before it is trained: to be fitted in closed form, or to begin in their place.
@@ -55,5 +69,10 @@ class FittablePrior(Prior):
     """
 
     @abstractmethod
-    def fit(self, latents: Tensor) -> bool:
-        """Fit the prior to latents (N, *latent_shape); return whether that is all, so that no training follows."""
+    def fit(self, latents: Tensor, labels: Tensor | None = None) -> bool:
+        """Fit the prior to latents; return whether that is all, so that no training follows.
+
+        Args:
+            latents: (N, *latent_shape), draws of q(z|x) for the training data.
+            labels: (N,) their classes, in a model with classes.
+        """

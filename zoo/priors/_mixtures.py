@@ -1,24 +1,29 @@
-"""Gaussians and mixtures of Gaussians fitted to latents in closed form."""
+"""Mixtures of Gaussians: their density and draws, and their fit to latents."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution, constraints
 
 from zoo.errors import DataError
 
 _FLOOR = 1e-4
 """Added to each variance, as a share of the mean variance of the latents: a component may not shrink to a point."""
+_PSEUDO_COUNT = 0.1
+"""Latents of each class that every component has beside those that it was fitted to: no class rules one out."""
+_LARGEST = 2**22
+"""Numbers of the pairs of latents and components that are whitened at a time."""
 
 
 class GaussianMixture(NamedTuple):
     """The parameters of a mixture of Gaussians.
 
     Attributes:
-        weights: (K,), which sum to 1.
+        weights: (K,), which sum to 1; or (classes, K), the weights of each class.
         means: (K, d).
         covariances: (K, d, d).
     """
@@ -28,13 +33,97 @@ class GaussianMixture(NamedTuple):
     covariances: Tensor
 
 
+class MixtureDistribution(Distribution):
+    """A mixture of Gaussians; or several with the same components, each with its own weights.
+
+    Args:
+        log_weights: (*batch, K), which need not be normalised; batch is () or (B,).
+        means: (K, d).
+        lower: (K, d, d), Cholesky factors of the covariances.
+        shape: event shape, of d numbers.
+
+    Example:
+        >>> log_weights = torch.tensor([[0.0, -9.0], [-9.0, 0.0]])
+        >>> p = MixtureDistribution(log_weights, torch.tensor([[-5.0], [5.0]]), torch.ones(2, 1, 1), (1,))
+        >>> p.log_prob(torch.tensor([[-5.0], [-5.0]])).round()
+        tensor([-1., -10.])
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(self, log_weights: Tensor, means: Tensor, lower: Tensor, shape: tuple[int, ...]) -> None:
+        self.log_weights, self.means, self.lower = log_weights.log_softmax(-1), means, lower
+        super().__init__(log_weights.shape[:-1], torch.Size(shape), validate_args=False)
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Any real values, as one event."""
+        return constraints.independent(constraints.real, len(self.event_shape))
+
+    @property
+    def mean(self) -> Tensor:
+        """E[z], (*batch, *event)."""
+        return (self.log_weights.exp() @ self.means).reshape(self._extended_shape())
+
+    @property
+    def variance(self) -> Tensor:
+        """Var[z] of each latent, (*batch, *event)."""
+        weights = self.log_weights.exp()
+        mean = weights @ self.means
+        # Around the mean rather than the origin, where the difference of two large squares would lose its digits.
+        between = (weights.unsqueeze(-1) * (self.means - mean.unsqueeze(-2)).square()).sum(-2)
+        return (between + weights @ self.lower.square().sum(-1)).reshape(self._extended_shape())
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return log p(z), (*S, *batch) nats, of latents (*S, *batch, *event)."""
+        lead = value.shape[: value.ndim - len(self.event_shape)]
+        flat = value.reshape(-1, self.means.shape[1])
+        rows = max(1, _LARGEST // self.means.numel())
+        densities = torch.cat([gaussian_log_densities(part, self.means, self.lower) for part in flat.split(rows)])
+        return (densities.reshape(*lead, -1) + self.log_weights).logsumexp(-1)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
+        """Draw (*sample_shape, *batch, *event)."""
+        shape = torch.Size(sample_shape)
+        weights = self.log_weights.exp().expand(*shape, *self.log_weights.shape).reshape(-1, len(self.means))
+        chosen = torch.multinomial(weights, 1)[:, 0]
+        noise = torch.randn(len(chosen), self.means.shape[1], dtype=self.means.dtype, device=self.means.device)
+        z = torch.empty_like(noise)
+        for k, (mean, lower) in enumerate(zip(self.means, self.lower, strict=True)):
+            rows = chosen == k  # a factor for each draw would take the memory of many batches
+            z[rows] = mean + noise[rows] @ lower.T
+        return z.reshape(self._extended_shape(shape))
+
+
+def gaussian_log_densities(points: Tensor, means: Tensor, lower: Tensor) -> Tensor:
+    """Return log N(x; μ_k, L_k L_kᵀ), (N, K), of points (N, d)."""
+    centred = (points - means.unsqueeze(1)).mT
+    whitened = torch.linalg.solve_triangular(lower, centred, upper=False)
+    log_determinants = lower.diagonal(dim1=-2, dim2=-1).log().sum(-1, keepdim=True)
+    constant = 0.5 * points.shape[1] * math.log(2 * math.pi)
+    return (-0.5 * whitened.square().sum(1) - log_determinants - constant).T
+
+
 def fit_mixture(
-    latents: Tensor, components: int, *, iterations: int = 200, tolerance: float = 1e-4, seed: int = 0
+    latents: Tensor,
+    components: int,
+    *,
+    labels: Tensor | None = None,
+    classes: int = 0,
+    iterations: int = 200,
+    tolerance: float = 1e-4,
+    seed: int = 0,
 ) -> GaussianMixture:
     """Return a mixture of Gaussians with full covariances, fitted to latents (N, d) by expectation and maximisation.
 
+    With labels each class has its own weights over the same components: p(z|y) = Σ_k π_k(y) N(z; m_k, S_k). Classes
+    that lie apart have components of their own; those that overlap, or have few latents, share them.
+
     Args:
         components: K; 1 gives the mean and the covariance of the latents.
+        labels: (N,) class numbers.
+        classes: how many classes there are; 0: one set of weights.
         iterations: at most.
         tolerance: stop when a step adds less to the mean log-density, in nats.
         seed: of the first centres, chosen from the latents far from each other (k-means++).
@@ -51,15 +140,21 @@ def fit_mixture(
         >>> latents = torch.cat([torch.randn(100, 2) - 9, torch.randn(100, 2) + 9])
         >>> fit_mixture(latents, 2).weights
         tensor([0.5000, 0.5000])
+        >>> labels = torch.arange(200) // 100
+        >>> fit_mixture(latents, 2, labels=labels, classes=2).weights.max(1).values
+        tensor([0.9990, 0.9990])
     """
     _check(latents, components)
     points = latents.double()
+    members = None if labels is None or not classes else one_hot(labels, classes, points)
     floor = _floor(points)
-    responsibilities = _nearest(points, _first_centres(points, components, seed))
+    centres = _first_centres(points, components, seed)
+    responsibilities = one_hot(torch.cdist(points, centres).argmin(1), components, points)
     before = -math.inf
     for _ in range(iterations):
-        weights, means, covariances = _maximise(points, responsibilities, floor)
-        log_joint = weights.log() + _log_densities(points, means, torch.linalg.cholesky(covariances))
+        weights, means, covariances = _maximise(points, responsibilities, members, floor)
+        log_weights = weights.log() if members is None else members @ weights.log()
+        log_joint = log_weights + _log_densities(points, means, torch.linalg.cholesky(covariances))
         evidence = log_joint.logsumexp(1, keepdim=True)
         responsibilities = (log_joint - evidence).exp()
         if evidence.mean().item() - before < tolerance:
@@ -68,25 +163,30 @@ def fit_mixture(
     return GaussianMixture(*(values.to(latents.dtype) for values in (weights, means, covariances)))
 
 
-def _maximise(points: Tensor, responsibilities: Tensor, floor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return weights (K,), means (K, d) and covariances (K, d, d) of responsibilities (N, K)."""
+def one_hot(numbers: Tensor, count: int, like: Tensor) -> Tensor:
+    """Return numbers (N,) as rows (N, count) with a one each, of the type of another tensor."""
+    return torch.nn.functional.one_hot(numbers.long(), count).to(like.dtype)
+
+
+def _maximise(
+    points: Tensor, responsibilities: Tensor, members: Tensor | None, floor: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return weights (K,) or (classes, K), means (K, d) and covariances (K, d, d) of responsibilities (N, K)."""
     counts = responsibilities.sum(0).clamp_min(1e-9)
     means = responsibilities.T @ points / counts[:, None]
     covariances = []
     for k, mean in enumerate(means):
         centred = points - mean
         covariances.append((centred * responsibilities[:, k, None]).T @ centred / counts[k] + floor)
-    return counts / counts.sum(), means, torch.stack(covariances)
+    # Of each class, the components of all classes count a little: a class without latents has their weights.
+    shares = counts if members is None else members.T @ responsibilities + _PSEUDO_COUNT * counts / counts.sum()
+    return shares / shares.sum(-1, keepdim=True), means, torch.stack(covariances)
 
 
 def _log_densities(points: Tensor, means: Tensor, lower: Tensor) -> Tensor:
-    """Return log N(x; μ_k, L_k L_kᵀ), (N, K)."""
-    constant = 0.5 * points.shape[1] * math.log(2 * math.pi)
-    densities = []
-    for mean, factor in zip(means, lower, strict=True):  # one at a time, which bounds the memory
-        whitened = torch.linalg.solve_triangular(factor, (points - mean).T, upper=False)
-        densities.append(-0.5 * whitened.square().sum(0) - factor.diagonal().log().sum() - constant)
-    return torch.stack(densities, 1)
+    """Return log N(x; μ_k, L_k L_kᵀ), (N, K), one component at a time, which bounds the memory."""
+    each = zip(means.split(1), lower.split(1), strict=True)
+    return torch.cat([gaussian_log_densities(points, mean, factor) for mean, factor in each], 1)
 
 
 def _first_centres(points: Tensor, components: int, seed: int) -> Tensor:
@@ -97,11 +197,6 @@ def _first_centres(points: Tensor, components: int, seed: int) -> Tensor:
         chances = nearest if nearest.sum() > 0 else torch.ones_like(nearest)
         centres = torch.cat([centres, points[torch.multinomial(chances, 1, generator=generator)]])
     return centres
-
-
-def _nearest(points: Tensor, centres: Tensor) -> Tensor:
-    chosen = torch.cdist(points, centres).argmin(1)
-    return torch.nn.functional.one_hot(chosen, len(centres)).to(points.dtype)
 
 
 def _floor(points: Tensor) -> Tensor:

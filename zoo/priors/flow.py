@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import torch
 from pydantic import Field, PositiveInt
@@ -15,6 +16,7 @@ from zoo.nn.elementwise import Affine, Spline
 from zoo.nn.flows import Bijection, FlowDistribution, Inverse
 from zoo.nn.masked import Autoregressive
 from zoo.priors import FittablePrior
+from zoo.priors._fitting import enough_steps
 from zoo.registry import register
 from zoo.utils.precision import at_least_float32
 
@@ -118,9 +120,14 @@ class Flow(FittablePrior):
         return FlowDistribution(base, [Inverse(each) for each in reversed(to_noise)], context)
 
     @torch.no_grad()
-    def fit(self, latents: Tensor) -> bool:
+    def fit(self, latents: Tensor, labels: Tensor | None = None) -> bool:
         """Begin with the mean and the spread of the latents (N, d); the rest is fitted by gradients."""
         latents = at_least_float32(latents)
         self.standardise.location.copy_(latents.mean(0))
         self.standardise.log_scale.copy_(latents.std(0, correction=0).clamp_min(1e-6).log())
         return False
+
+    @classmethod
+    def fit_defaults(cls, examples: int) -> Mapping[str, Any]:
+        """Return about 3,000 steps."""
+        return enough_steps(examples, 3000, batch_size=256, lr=2e-3)

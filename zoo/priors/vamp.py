@@ -11,6 +11,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
 
+from zoo.errors import ComponentError
 from zoo.nn.manifolds import Manifold
 from zoo.priors import Prior
 from zoo.registry import register
@@ -31,15 +32,18 @@ class Vamp(Prior):
     posterior, whose average over the data is the best prior. On static MNIST the paper gains 3 nats. The KL divergence
     is estimated from the draws. Pseudo-inputs stay within the range of the data, where that is known.
 
-    In a conditional model the k-th pseudo-input has the label k modulo the number of classes, and p(z) does not depend
-    on the label of the example.
+    In a model with classes the k-th pseudo-input has the label k modulo their number, and p(z|y) is the mixture of the
+    posteriors of those with the label y. With ``conditioned: [encoder, decoder]`` it is one mixture of all of them.
 
     Args:
-        components: K, number of pseudo-inputs.
+        components: K, number of pseudo-inputs; at least one for each class.
         spread: standard deviation of the first pseudo-inputs, before they are mapped into the range of the data.
 
     Shapes:
-        batch shape (), event shape ``latent_shape``.
+        batch shape (), or labels (B,) → batch shape (B,); event shape ``latent_shape``.
+
+    Raises:
+        ComponentError: there are fewer pseudo-inputs than classes.
 
     Source:
         Tomczak & Welling (2018), VAE with a VampPrior, equation 9. https://arxiv.org/abs/1705.07120
@@ -59,10 +63,18 @@ class Vamp(Prior):
         *,
         data_shape: tuple[int, ...],
         data_range: tuple[float, float] | None,
+        classes: int,
         components: PositiveInt = 500,
         spread: float = 1.0,
     ) -> None:
         super().__init__()
+        if components < classes:
+            raise ComponentError(
+                f"expected a pseudo-input for each of the {classes} classes, got {components}",
+                where="components",
+                remedy="Set more `components`, or `conditioned: [encoder, decoder]`.",
+            )
+        self.classes = classes
         self.components, self.data_range = components, data_range
         self.raw_inputs = nn.Parameter(spread * torch.randn(components, *data_shape))
 
@@ -75,33 +87,46 @@ class Vamp(Prior):
         return low + (high - low) * self.raw_inputs.sigmoid()
 
     def forward(self, inference: Inference) -> PosteriorMixture:  # type: ignore[override]
-        """Return the mixture, with batch shape () and event shape ``latent_shape``."""
+        """Return the mixture, with batch shape () or that of the labels, and event shape ``latent_shape``."""
         inputs, classes = self.pseudo_inputs, inference.model.classes
-        labels = torch.arange(self.components, device=inputs.device) % classes if classes else None
+        own = torch.arange(self.components, device=inputs.device) % (classes or 1)
+        labels = own if classes else None
 
         def encode(chosen: Tensor | slice) -> Distribution:
             return inference.encode(inputs[chosen], None if labels is None else labels[chosen])
 
-        return PosteriorMixture(encode, self.components, inference.model.latent_shape)
+        members = None
+        if self.classes:
+            wanted = inference.labels
+            if wanted is None:
+                raise ComponentError("the prior of a model with classes needs labels, got none", where="labels")
+            members = own == wanted[:, None]
+        return PosteriorMixture(encode, self.components, inference.model.latent_shape, members)
 
 
 class PosteriorMixture(Distribution):
-    """An equal mixture of posteriors, each of which is encoded when it is needed.
+    """An equal mixture of posteriors, each of which is encoded when it is needed; or a mixture of some for each example.
 
     Args:
         encode: returns q(z|u_k), with batch shape (n,), of the chosen n components.
         components: K.
         latent_shape: event shape.
+        members: (B, K) bool, which components the mixture of each example has; None: one mixture of all.
     """
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
     def __init__(
-        self, encode: Callable[[Tensor | slice], Distribution], components: int, latent_shape: tuple[int, ...]
+        self,
+        encode: Callable[[Tensor | slice], Distribution],
+        components: int,
+        latent_shape: tuple[int, ...],
+        members: Tensor | None = None,
     ) -> None:
-        self.encode, self.components = encode, components
+        self.encode, self.components, self.members = encode, components, members
         self._all: Distribution | None = None
-        super().__init__(torch.Size(), torch.Size(latent_shape), validate_args=False)
+        batch = () if members is None else members.shape[:1]
+        super().__init__(torch.Size(batch), torch.Size(latent_shape), validate_args=False)
 
     @property
     def support(self) -> constraints.Constraint:
@@ -110,17 +135,27 @@ class PosteriorMixture(Distribution):
 
     @torch.no_grad()
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
-        """Draw (*sample_shape, *latent_shape): a component for each draw, then a draw of its posterior."""
-        shape = torch.Size(sample_shape)
-        chosen = torch.randint(self.components, (shape.numel(),))
+        """Draw (*sample_shape, *batch, *latent_shape): a component for each draw, then a draw of its posterior."""
+        shape = torch.Size(sample_shape) + self.batch_shape
+        if self.members is None:
+            chosen = torch.randint(self.components, (shape.numel(),))
+        else:
+            weights = self.members.float().expand(*shape, self.components)
+            chosen = torch.multinomial(weights.reshape(-1, self.components), 1)[:, 0]
         return self.encode(chosen).sample().reshape(shape + self.event_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return log p(z), (*S,), of latents (*S, *latent_shape)."""
+        """Return log p(z), (*S, *batch), of latents (*S, *batch, *latent_shape)."""
         if self._all is None:
             self._all = self.encode(slice(None))
+        lead = value.shape[: value.ndim - len(self.event_shape)]
         flat = value.reshape(-1, *self.event_shape)
         # All pairs of latents and components at once would take the memory of many batches.
         rows = max(1, _LARGEST // (self.components * self.event_shape.numel()))
-        each = torch.cat([self._all.log_prob(part.unsqueeze(1)).logsumexp(-1) for part in flat.split(rows)])
-        return each.reshape(value.shape[: value.ndim - len(self.event_shape)]) - math.log(self.components)
+        if self.members is None:
+            each = torch.cat([self._all.log_prob(part.unsqueeze(1)).logsumexp(-1) for part in flat.split(rows)])
+            return each.reshape(lead) - math.log(self.components)
+        log_members = torch.where(self.members, 0.0, -math.inf) - self.members.sum(-1, keepdim=True).log()
+        parts = zip(flat.split(rows), log_members.expand(*lead, -1).flatten(0, -2).split(rows), strict=True)
+        each = torch.cat([(self._all.log_prob(z.unsqueeze(1)) + own).logsumexp(-1) for z, own in parts])
+        return each.reshape(lead)

@@ -40,6 +40,7 @@ WIRING: Mapping[str, str] = {
     "features": "number of features that the encoder returns",
     "feature_shape": "shape of the features of one example that the encoder returns",
     "condition_dim": "length of the condition vector, 0 without a condition",
+    "classes": "number of classes whose labels the component sees, 0 without labels",
     "train_examples": "number of training examples",
     **{name: f"the {name} of the model" for name in PART_NAMES},
 }
@@ -93,8 +94,8 @@ KINDS: Mapping[str, Kind] = {
             "Prior",
             "→ distribution over z",
             (
-                *("latent_dim", "latent_shape", "data_shape", "data_range", "condition_dim", "train_examples"),
-                *("encoder", "posterior"),
+                *("latent_dim", "latent_shape", "data_shape", "data_range", "condition_dim", "classes"),
+                *("train_examples", "encoder", "posterior"),
             ),
         ),
         Kind(

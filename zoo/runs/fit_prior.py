@@ -27,7 +27,7 @@ from zoo.spec.resolve import validate
 from zoo.spec.training import TrainSpec
 from zoo.training.devices import make_accelerator
 from zoo.training.loop import Trainer
-from zoo.training.prior_fit import PriorFit, check_can_be_fitted, fit_in_closed_form
+from zoo.training.prior_fit import PriorFit, check_can_be_fitted, fit_in_closed_form, fit_spec
 from zoo.training.progress import Reporter, choose_reporter
 from zoo.training.resolve import make_callbacks, resolve_training
 from zoo.utils.seeds import process_seed, seeded
@@ -55,7 +55,8 @@ def fit_prior(
         data: the training data: a :class:`zoo.data.Data`, one split, or data in memory as :func:`zoo.evaluate` takes
             them, with their labels as a pair (x, y).
         prior: the name of a prior, or a mapping with options, such as ``{"name": "mixture", "components": 5}``.
-        spec: how a prior without a closed form is trained, with the fields of a recipe's `train`.
+        spec: how a prior without a closed form is trained, with the fields of a recipe's `train`; what is left open is
+            as suits the prior.
         seed: of the initial weights, the order of the data and the noise.
         reporter: shows progress in a way of your own; if not given, lines or a bar on standard error.
         quiet: show no progress.
@@ -77,11 +78,29 @@ def fit_prior(
         >>> fitted.sample(3).shape, fitted.spec.fitted_prior.name
         (torch.Size([3, 1, 8, 8]), 'mixture')
     """
+    fitted, note = fit_and_judge(model, data, prior, spec, seed=seed, reporter=reporter, quiet=quiet)
+    if note is not None:
+        warnings.warn(note, ZooWarning, stacklevel=2)
+    return fitted
+
+
+def fit_and_judge(
+    model: Model,
+    data: Any,
+    prior: str | Mapping[str, Any] | ComponentSpec,
+    spec: TrainSpec | Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    reporter: Reporter | None = None,
+    quiet: bool = False,
+) -> tuple[Model, str | None]:
+    """Return what :func:`fit_prior` returns, and a note on it if it is worse than the prior of training."""
     chosen = prior if isinstance(prior, ComponentSpec) else validate(ComponentSpec, prior, "prior")
     _check_latents(model)
     train = evaluation_context(model, data, "train").split
     whole = with_fitted_prior(model, chosen, seed, train_examples=len(train))
     given = spec if isinstance(spec, TrainSpec) else validate(TrainSpec, dict(spec or {}), "spec")
+    given = fit_spec(given, given, whole.fitted_prior, len(train))
     resolved = resolve_training(given, PriorFit(whole), "spec")
     known = all_prepared_for(model.data, data) if isinstance(data, Data) else Data(train.info, train, None, None)
     shown = choose_reporter(reporter, quiet=quiet)
@@ -90,10 +109,7 @@ def fit_prior(
         files = StageFiles(Path(folder), "fit", "fit.jsonl")
         trackers = Trackers(accelerator, shown.note)
         fit_stage(whole, known, resolved, seed, accelerator, files, shown, trackers)
-    note = note_on_fit(whole, known, seed)
-    if note is not None:
-        warnings.warn(note, ZooWarning, stacklevel=2)
-    return whole.to(model.device)
+    return whole.to(model.device), note_on_fit(whole, known, seed)
 
 
 @torch.no_grad()
@@ -106,6 +122,8 @@ def note_on_fit(model: Model, data: Data, seed: int) -> str | None:
         seed: of the latents that are drawn.
     """
     if data.validation is None or not (model.has("prior") and model.has("fitted_prior") and model.has_density):
+        return None
+    if not model.fitted_prior.has_density:
         return None
     fitted, own, count = 0.0, 0.0, 0
     model.eval()

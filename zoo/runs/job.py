@@ -290,7 +290,7 @@ class _Job:
         if directory.is_finished():
             directory.read_best(whole)
             return whole
-        spec = fit_spec(self.recipe.train, self.recipe.fit)
+        spec = fit_spec(self.recipe.train, self.recipe.fit, whole.fitted_prior, len(self.plan.data.train))
         self.reporter.note(f"Fitting the prior {prior.name!r} to the latents of the training data …")
         fit_stage(
             *(whole, self.plan.data, spec, self.recipe.seed, self.accelerator),

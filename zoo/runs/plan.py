@@ -28,7 +28,7 @@ from zoo.spec.options import check_options
 from zoo.spec.recipe import DataSpec, Recipe
 from zoo.spec.training import TrainSpec
 from zoo.training.devices import check_trackers, resolve_device
-from zoo.training.prior_fit import PriorFit, check_can_be_fitted
+from zoo.training.prior_fit import PriorFit, check_can_be_fitted, fit_spec
 from zoo.training.resolve import resolve_training
 from zoo.utils.seeds import seeded
 
@@ -160,7 +160,7 @@ def make_plan(
             "model": finished.spec,
             "data": _with_options(data_spec if initial else _with_scale(data_spec, data)),
             "train": resolve_training(recipe.train, model),
-            "fit": _resolved_fit(recipe, finished),
+            "fit": _resolved_fit(recipe, finished, len(data.train)),
             "init": None if initial is None else initial.resolved,
         }
     )
@@ -170,7 +170,7 @@ def make_plan(
     return Plan(resolved, data, model, noise, notes)
 
 
-def _resolved_fit(recipe: Recipe, model: Model) -> TrainSpec | None:
+def _resolved_fit(recipe: Recipe, model: Model, examples: int) -> TrainSpec | None:
     if recipe.fit is None:
         return None
     if not model.has("fitted_prior"):
@@ -179,7 +179,8 @@ def _resolved_fit(recipe: Recipe, model: Model) -> TrainSpec | None:
             where="fit",
             remedy="Add `model.fitted_prior: NAME`, or leave `fit` out.",
         )
-    return resolve_training(recipe.fit, PriorFit(model), "fit")
+    spec = fit_spec(recipe.train, recipe.fit, model.fitted_prior, examples)
+    return resolve_training(spec, PriorFit(model), "fit")
 
 
 def _is_dataset_option(key: str) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from zoo.analysis.codes import draw_latents
 from zoo.data import Split
 from zoo.errors import ComponentError
 from zoo.model import Model, StepLoss
 from zoo.nn.adversary import Adversary
-from zoo.posteriors import posterior_mean
-from zoo.priors import FittablePrior
+from zoo.priors import FittablePrior, Prior
 from zoo.spec.training import TrainSpec
 from zoo.utils.seeds import seeded
 
@@ -91,21 +91,29 @@ def check_can_be_fitted(model: Model) -> None:
         )
 
 
-def fit_spec(train: TrainSpec, fit: TrainSpec | None) -> TrainSpec:
-    """Return how a prior is fitted: as the recipe says, or as its model was trained.
+def fit_spec(train: TrainSpec, fit: TrainSpec | None, prior: Prior, examples: int) -> TrainSpec:
+    """Return how a prior is fitted: as the recipe says; what it leaves open, as suits the prior.
 
-    What names parts of the model or of its loss does not carry over, nor do callbacks.
+    Without a word in the recipe, what the prior does not mind is as its model was trained, but for what names parts of
+    the model or of its loss, and callbacks.
+
+    Args:
+        examples: the number of training examples.
     """
+    suited = TrainSpec.model_validate(dict(prior.fit_defaults(examples)))
+    defaults = {name: getattr(suited, name) for name in suited.model_fields_set}
     if fit is not None:
-        return fit
+        return fit.model_copy(update={name: v for name, v in defaults.items() if name not in fit.model_fields_set})
     reset = TrainSpec()
     names = ("groups", "turns", "monitor", "callbacks", "keep_every", "keep_epochs")
-    return train.model_copy(update={name: getattr(reset, name) for name in names})
+    return train.model_copy(update={**{name: getattr(reset, name) for name in names}, **defaults})
 
 
 @torch.no_grad()
 def fit_in_closed_form(model: Model, train: Split, batch_size: int, seed: int) -> bool:
-    """Fit a model's prior to the posterior means of the training data; return False if it has no closed form.
+    """Fit a model's prior to draws of the posteriors of the training data; return False if it has no closed form.
+
+    The best prior is the average of the posteriors: a fit to their means would leave out how wide they are.
 
     Args:
         seed: of everything that is drawn: binarised pixels, latents and the fit's own choices.
@@ -114,9 +122,5 @@ def fit_in_closed_form(model: Model, train: Split, batch_size: int, seed: int) -
     if not isinstance(prior, FittablePrior):
         return False
     model.eval()
-    means = []
     with seeded(seed):
-        for x, labels, mask in train.batches(batch_size, device=model.device):
-            inference = model.inference_of_batch(x, labels if model.classes else None, mask)
-            means.append(posterior_mean(inference.posterior))
-        return prior.fit(torch.cat(means))
+        return prior.fit(*draw_latents(model, train, batch_size=batch_size))

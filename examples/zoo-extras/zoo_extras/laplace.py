@@ -32,8 +32,8 @@ class Laplace(FittablePrior):
         return Independent(LaplaceDistribution(self.centre, self.log_scale.exp(), validate_args=False), 1)
 
     @torch.no_grad()
-    def fit(self, latents: Tensor) -> bool:
-        """Fit to latents (N, latent_dim) by maximum likelihood."""
+    def fit(self, latents: Tensor, labels: Tensor | None = None) -> bool:
+        """Fit to latents (N, latent_dim) by maximum likelihood, whatever their labels."""
         centre = latents.median(0).values
         self.centre.copy_(centre)
         self.log_scale.copy_((latents - centre).abs().mean(0).clamp_min(1e-6).log())

@@ -1,0 +1,121 @@
+"""The denoiser of latents: its Gaussian known answer, maps, classes, and what it has no density for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import zoo
+from zoo.errors import ComponentError, NotApplicableError
+from zoo.priors.latent_denoiser import LatentDenoiser
+
+COVARIANCE = torch.tensor([[4.0, 1.5], [1.5, 1.0]])
+
+
+def exact(prior: LatentDenoiser, covariance: torch.Tensor) -> None:
+    """Give the prior the best denoiser of Gaussian latents with a covariance (d, d), in standardised units."""
+
+    def predict(state: torch.Tensor, times: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
+        kept = prior.chain.alpha_bars[times].float()[:, None, None]
+        noisy = kept * covariance + (1 - kept) * torch.eye(len(covariance))
+        clean = (kept.sqrt() * covariance @ torch.linalg.solve(noisy, state[..., None]))[..., 0]
+        return prior.prediction.output(state, clean, times)
+
+    prior.predict = predict
+
+
+def test_with_the_exact_denoiser_draws_have_the_mean_and_covariance_of_the_latents() -> None:
+    torch.manual_seed(0)
+    latents = torch.tensor([5.0, -1.0]) + torch.randn(20_000, 2) @ torch.linalg.cholesky(COVARIANCE).T
+    prior = LatentDenoiser(latent_shape=(2,), condition_dim=0)
+    assert prior.fit(latents) is False
+    exact(prior, torch.corrcoef(latents.T))
+    z = prior().sample((20_000,))
+    torch.testing.assert_close(z.mean(0), latents.mean(0), rtol=0, atol=0.05)
+    torch.testing.assert_close(z.T.cov(), latents.T.cov(), rtol=0.06, atol=0)
+
+
+@pytest.mark.parametrize("predict", ["v", "noise", "clean"])
+def test_it_learns_two_clusters(predict: str) -> None:
+    torch.manual_seed(0)
+    z = torch.tensor([[3.0, 0.0], [-3.0, 1.0]])[torch.arange(2000) % 2] + 0.3 * torch.randn(2000, 2)
+    prior = LatentDenoiser(latent_shape=(2,), condition_dim=0, predict=predict, network={"name": "mlp", "width": 48})
+    prior.fit(z)
+    optimizer = torch.optim.Adam(prior.parameters(), lr=5e-3)
+    for _ in range(250):
+        optimizer.zero_grad()
+        prior.fit_loss(SimpleNamespace(prior=prior()), z[None, torch.randint(2000, (128,))]).backward()
+        optimizer.step()
+    drawn = prior.eval()().sample((2000,))
+    right = drawn[drawn[:, 0] > 0]
+    assert len(right) == pytest.approx(1000, abs=200)
+    torch.testing.assert_close(right.mean(0), torch.tensor([3.0, 0.0]), rtol=0, atol=0.3)
+    assert (drawn[:, 0].abs() > 1.5).float().mean() > 0.9
+
+
+def test_each_channel_of_a_map_is_standardised_by_its_own_moments() -> None:
+    torch.manual_seed(0)
+    spread, centre = torch.tensor([10.0, 0.1]).view(2, 1, 1), torch.tensor([3.0, -5.0]).view(2, 1, 1)
+    prior = LatentDenoiser(latent_shape=(2, 3, 3), condition_dim=0, network={"name": "unet", "channels": [4]})
+    prior.fit(centre + spread * torch.randn(2000, 2, 3, 3))
+    torch.testing.assert_close(prior.location, centre, rtol=0, atol=0.3)
+    torch.testing.assert_close(prior.scale, spread, rtol=0.03, atol=0)
+    assert prior().sample((5,)).shape == (5, 2, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "network"), [((4,), "ResidualMLP"), ((2, 4, 4), "UNet"), ((2, 8, 8), "UNet"), ((3, 12), "UNet")]
+)
+def test_the_network_follows_from_the_shape(shape: tuple[int, ...], network: str) -> None:
+    prior = LatentDenoiser(latent_shape=shape, condition_dim=0, sampling_steps=1)
+    assert type(prior.network).__name__ == network
+    assert prior().sample((2,)).shape == (2, *shape)
+
+
+def test_in_a_model_with_classes_each_has_its_own_draws() -> None:
+    torch.manual_seed(0)
+    denoiser = {"name": "latent_denoiser", "network": {"name": "mlp", "width": 48}}
+    model = zoo.build("cvae-mlp-2d", data_shape=(1, 4, 4), classes=2, fitted_prior=denoiser)
+    prior, labels = model.fitted_prior, torch.arange(512) % 2
+    z = 4.0 * (2 * labels - 1)[:, None] + 0.3 * torch.randn(512, 2)
+    prior.fit(z, labels)
+    optimizer = torch.optim.Adam(prior.parameters(), lr=5e-3)
+    for _ in range(200):
+        optimizer.zero_grad()
+        prior.fit_loss(model.inference(labels=labels, fitted=True), z[None]).backward()
+        optimizer.step()
+    drawn = model.eval().latents(400, labels[:400])
+    assert (drawn[labels[:400] == 0].mean(0) + 4).abs().max() < 0.5
+    assert (drawn[labels[:400] == 1].mean(0) - 4).abs().max() < 0.5
+    assert model.sample(2, labels[:2]).shape == (2, 1, 4, 4)
+
+
+def test_bounds_under_it_are_refused_in_words() -> None:
+    torch.manual_seed(0)
+    model = zoo.build("vae-mlp-2d", data_shape=(1, 4, 4), fitted_prior="latent_denoiser").eval()
+    x = torch.rand(5, 1, 4, 4)
+    reason = "the fitted prior 'latent_denoiser' has draws, but no density, so that there is no bound under it"
+    with pytest.raises(NotApplicableError, match=reason):
+        model.log_likelihood(x, num_samples=2, fitted=True)
+    with pytest.raises(NotApplicableError, match="draws, but no density"):
+        model.inference(fitted=True).prior.log_prob(torch.zeros(1, 2))
+    found = zoo.evaluate(model, x, ["elbo", {"name": "log_likelihood", "num_samples": 2}])
+    assert "elbo_fitted" not in found
+    assert "log_likelihood_fitted" not in found
+    assert found.measurements["elbo"].note == found.measurements["log_likelihood"].note == reason
+
+
+def test_as_the_prior_of_training_it_is_refused() -> None:
+    with pytest.raises(ComponentError, match=r"model\.prior: the prior 'latent_denoiser' has draws, but no density"):
+        zoo.build("vae-mlp-2d", prior="latent_denoiser")
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [("nothing", "unknown network 'nothing'"), ({"name": "mlp", "widht": 3}, "width"), ("unet", "series of shape")],
+)
+def test_a_network_that_cannot_work_is_refused(network: object, message: str) -> None:
+    with pytest.raises(ComponentError, match=message):
+        zoo.build("vae-mlp-2d", fitted_prior={"name": "latent_denoiser", "network": network})
