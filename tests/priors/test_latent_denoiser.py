@@ -10,7 +10,9 @@ import torch
 import zoo
 from zoo.errors import ComponentError, NotApplicableError
 from zoo.priors.latent_denoiser import LatentDenoiser
+from zoo.spec.component import ComponentSpec
 
+NARROW = ComponentSpec(name="mlp", width=48)
 COVARIANCE = torch.tensor([[4.0, 1.5], [1.5, 1.0]])
 
 
@@ -41,7 +43,7 @@ def test_with_the_exact_denoiser_draws_have_the_mean_and_covariance_of_the_laten
 def test_it_learns_two_clusters(predict: str) -> None:
     torch.manual_seed(0)
     z = torch.tensor([[3.0, 0.0], [-3.0, 1.0]])[torch.arange(2000) % 2] + 0.3 * torch.randn(2000, 2)
-    prior = LatentDenoiser(latent_shape=(2,), condition_dim=0, predict=predict, network={"name": "mlp", "width": 48})
+    prior = LatentDenoiser(latent_shape=(2,), condition_dim=0, predict=predict, network=NARROW)
     prior.fit(z)
     optimizer = torch.optim.Adam(prior.parameters(), lr=5e-3)
     for _ in range(250):
@@ -58,7 +60,7 @@ def test_it_learns_two_clusters(predict: str) -> None:
 def test_each_channel_of_a_map_is_standardised_by_its_own_moments() -> None:
     torch.manual_seed(0)
     spread, centre = torch.tensor([10.0, 0.1]).view(2, 1, 1), torch.tensor([3.0, -5.0]).view(2, 1, 1)
-    prior = LatentDenoiser(latent_shape=(2, 3, 3), condition_dim=0, network={"name": "unet", "channels": [4]})
+    prior = LatentDenoiser(latent_shape=(2, 3, 3), condition_dim=0, network=ComponentSpec(name="unet", channels=[4]))
     prior.fit(centre + spread * torch.randn(2000, 2, 3, 3))
     torch.testing.assert_close(prior.location, centre, rtol=0, atol=0.3)
     torch.testing.assert_close(prior.scale, spread, rtol=0.03, atol=0)

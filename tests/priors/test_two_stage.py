@@ -9,7 +9,7 @@ from torch.distributions import MultivariateNormal
 import zoo
 from zoo.priors.two_stage import TwoStage
 
-COVARIANCE = torch.tensor([[2.0, 0.9, 0.0], [0.9, 0.6, 0.1], [0.0, 0.1, 0.05]])
+COVARIANCE = torch.tensor([[2.0, 0.9, 0.0], [0.9, 0.6, 0.05], [0.0, 0.05, 0.05]])
 MEAN = torch.tensor([1.0, -3.0, 0.5])
 
 

@@ -38,7 +38,7 @@ class UNet(Network):
 
     Raises:
         DataError: data of another shape.
-        ComponentError: data that are neither images nor series; that are to be halved, with fewer than 8 pixels or steps
+        ComponentError: data that are neither images nor series, or too small to halve, with fewer than 8 pixels or steps
             a side; a condition is missing, unwanted or of another shape.
 
     Source:

@@ -19,8 +19,8 @@ class Prior(nn.Module, ABC):
     """A distribution over z with batch shape () or (B,) and event shape ``latent_shape``.
 
     A ``forward`` with a parameter ``inference`` is given the :class:`~zoo.model.inference.Inference` of the batch,
-    through which it can encode, and see the condition of each example. In a model with classes a prior whose constructor
-    asks for ``condition_dim`` or ``classes`` is p(z|y), unless `model.conditioned` leaves the prior out.
+    through which it can encode, and see the condition of each example. In a model with classes, a prior whose
+    constructor asks for ``condition_dim`` or ``classes`` is p(z|y), unless `model.conditioned` leaves the prior out.
 
     The same class serves as the prior that a model is trained with, and as ``fitted_prior``, which is fitted to the
     latents of the training data after training.

@@ -40,8 +40,9 @@ class LatentDenoiser(FittablePrior):
 
     Choose it as ``fitted_prior`` for the best samples, of latents that are vectors or maps: with a posterior
     ``gaussian_map`` or ``point_map`` this is latent diffusion. Each channel of a map, or each number of a vector, is
-    standardised by its mean and deviation over the training data. The network learns E‖r(z_t, t) − v‖², with
-    v = √ᾱ_t ε − √(1−ᾱ_t) z, over a chain of ``steps`` steps from latents to noise. In a model with classes it is p(z|y).
+    standardised by its mean and deviation over the training data. The network minimises E‖r(z_t, t) − v‖², with
+    v = √ᾱ_t ε − √(1−ᾱ_t) z, over a chain of ``steps`` steps from latents to noise. In a model with classes it is
+    p(z|y).
 
     It has draws, but no density: metrics such as the ELBO cannot be computed under it, and it cannot be the ``prior``
     that a model is trained with.

@@ -43,9 +43,8 @@ class TwoStage(FittablePrior):
     a correction. The linear maps begin as those of the best linear VAE, in closed form, so that draws have the mean and
     the covariance of the latents before any step; the corrections begin as zero. In a model with classes it is p(z|y).
 
-    The density is an estimate by importance weighting, as that of the first VAE is: in expectation it is below log p(z),
-    and its exponential is p(z). So bounds under this prior are bounds, which more draws tighten. As ``prior`` it is a
-    VAE with two levels.
+    The density is an importance-weighted estimate: in expectation it is below log p(z), and its exponential is p(z). So
+    bounds under this prior remain bounds, and more draws tighten them. As ``prior`` it makes a VAE with two levels.
 
     Args:
         widths: units of the hidden layers of both networks; [] leaves the best linear VAE.
@@ -223,7 +222,7 @@ class TwoStageDistribution(Distribution):
         return (-0.5 * ((y - mean) / gamma).square() - _HALF_LOG_TAU).sum(-1) - y.shape[-1] * gamma.log()
 
     def _standardised(self, value: Tensor) -> tuple[Tensor, Tensor | None, torch.Size]:
-        """Return latents as rows (N, d), their conditions (N, condition_dim) or None, and the shape of the densities."""
+        """Return latents as rows (N, d), the condition of each row or None, and the shape of the densities."""
         lead = value.shape[: value.ndim - len(self.event_shape)]
         scale = at_least_float32(self.prior.scale)
         y = (value.reshape(-1, len(scale)) - self.prior.location) / scale

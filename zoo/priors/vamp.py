@@ -105,7 +105,7 @@ class Vamp(Prior):
 
 
 class PosteriorMixture(Distribution):
-    """An equal mixture of posteriors, each of which is encoded when it is needed; or a mixture of some for each example.
+    """An equal mixture of posteriors, or of some of them for each example; each is encoded when it is needed.
 
     Args:
         encode: returns q(z|u_k), with batch shape (n,), of the chosen n components.
