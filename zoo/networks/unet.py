@@ -38,8 +38,8 @@ class UNet(Network):
 
     Raises:
         DataError: data of another shape.
-        ComponentError: data that are neither images nor series, or too small to halve, with fewer than 8 pixels or steps
-            a side; a condition is missing, unwanted or of another shape.
+        ComponentError: data that are neither images nor series, or too small to be halved, with fewer than 8 pixels or
+            steps a side; a condition is missing, unwanted or of another shape.
 
     Source:
         Ronneberger, Fischer & Brox (2015), U-Net. https://arxiv.org/abs/1505.04597
