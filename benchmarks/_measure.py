@@ -18,8 +18,13 @@ from torch import Tensor
 import zoo
 from zoo.spec import DataSpec
 
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
+"""How seconds are counted. On a busy machine and with one thread, seconds of the processor vary far less."""
 
-def interleaved(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+
+def interleaved(
+    works: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
     """Return the seconds of each piece of work in each round; a round does every piece once, so all meet the same load.
 
     One round more, which is not counted, comes first.
@@ -27,12 +32,12 @@ def interleaved(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for round_ in range(rounds + 1):
         for name, work in works.items():
-            began = time.perf_counter()
+            began = clock()
             work()
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
             if round_:
-                seconds[name].append(time.perf_counter() - began)
+                seconds[name].append(clock() - began)
     return seconds
 
 

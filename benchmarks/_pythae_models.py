@@ -61,6 +61,11 @@ def _model(name: str, latents: int, draws: int, components: int) -> Any:
         return models.Adversarial_AE(models.Adversarial_AE_Config(**squared, deterministic_posterior=True))
     if name == "vae-gan":
         return models.VAEGAN(models.VAEGANConfig(**squared, reconstruction_layer=1))
+    if name == "vq-vae":
+        return models.VQVAE(models.VQVAEConfig(input_dim=(1, 28, 28), latent_dim=latents, use_ema=True))
+    if name == "iaf-vae":
+        made = {"n_made_blocks": 2, "n_hidden_in_made": 1, "hidden_size": 128}
+        return models.VAE_IAF(models.VAE_IAF_Config(**common, **made))
     return models.VAMP(models.VAMPConfig(**common, number_components=components))
 
 

@@ -78,6 +78,14 @@ CONTESTS: Mapping[str, Contest] = {
         "decodes a second time, so that no adversarial gradient reaches the encoder",
     ),
     "vamp-vae": Contest({"prior": {"name": "vamp", "components": COMPONENTS}}),
+    "vq-vae": Contest(
+        {"posterior": {"name": "vector_quantized", "codes": 512}, "prior": "uniform_codes"},
+        "one code for an image; the zoo also standardises what is quantised and restarts codes that are hardly used",
+    ),
+    "iaf-vae": Contest(
+        {"posterior": {"name": "autoregressive_flow", "steps": 2, "widths": [128]}},
+        "pythae's maps do not see the image, so that they have fewer weights",
+    ),
 }
 
 

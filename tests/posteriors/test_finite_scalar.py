@@ -43,6 +43,13 @@ def test_every_level_is_reached_and_even_numbers_of_them_have_an_offset(levels: 
     assert middle.indices.item() == levels[0] // 2
 
 
+def test_thousands_of_levels_end_at_the_outermost_ones() -> None:
+    made = posterior([2001])
+    choice = made.choose(torch.tensor([[-50.0], [0.0], [50.0]]))
+    assert choice.vectors.squeeze().tolist() == [-1, 0, 1]
+    assert choice.indices.squeeze().tolist() == [0, 1000, 2000]
+
+
 def test_the_gradient_passes_the_rounding_and_follows_the_bounded_value() -> None:
     made = posterior([8, 5])
     vectors = torch.randn(20, 2, requires_grad=True)

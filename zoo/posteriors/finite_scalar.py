@@ -65,6 +65,10 @@ class FiniteScalar(CodebookQuantiser):
 
     levels: Tensor
     radix: Tensor
+    half_width: Tensor
+    width: Tensor
+    offset: Tensor
+    shift: Tensor
 
     def __init__(
         self,
@@ -85,34 +89,32 @@ class FiniteScalar(CodebookQuantiser):
         self.register_buffer("levels", torch.tensor(chosen), persistent=False)
         radix = torch.tensor([1, *chosen[:-1]]).cumprod(0)
         self.register_buffer("radix", radix, persistent=False)
+        # Computed once: with few numbers at a place, small operations are most of the work.
+        # Stretched a little, so that the outermost levels of odd numbers of them are reached before infinity, and not by
+        # half a step, beyond which there are no levels.
+        width = torch.minimum((self.levels - 1) * (1 + _STRETCH), self.levels - 0.5) / 2
+        offset = torch.where(self.levels % 2 == 0, 0.5, 0.0)
+        constants = {"half_width": self.levels // 2, "width": width, "offset": offset}
+        for name, value in {**constants, "shift": torch.atanh(offset / width)}.items():
+            self.register_buffer(name, value, persistent=False)
 
     def choose(self, vectors: Tensor) -> Choice:
         """Round vectors (N, D)."""
-        bounded = self._bounded(vectors)
+        bounded = torch.tanh(vectors + self.shift) * self.width - self.offset
         digits = bounded.detach().round()
-        z = straight_through(digits, bounded) / self._half()
-        return Choice(self._numbers(digits), z)
+        return Choice(self._numbers(digits + self.half_width), straight_through(digits, bounded) / self.half_width)
 
     def indices_of(self, vectors: Tensor) -> Tensor:
         """Return the code numbers (N, 1) of vectors (N, D)."""
-        return self._numbers((vectors * self._half()).round())
+        digits = (vectors * self.half_width).round() + self.half_width
+        return self._numbers(digits.clamp_min(0).minimum(self.levels - 1))
 
     def vectors_of(self, indices: Tensor) -> Tensor:
         """Return the vectors (N, D) of code numbers (N, 1)."""
         digits = indices // self.radix % self.levels
-        return (digits - self._half()) / self._half()
-
-    def _half(self) -> Tensor:
-        return self.levels // 2
-
-    def _bounded(self, vectors: Tensor) -> Tensor:
-        """Map real numbers to within half a step of the outermost levels."""
-        # Stretched a little, so that the outermost levels of odd numbers of them are reached before infinity.
-        width = (self.levels - 1) * (1 + _STRETCH) / 2
-        offset = torch.where(self.levels % 2 == 0, 0.5, 0.0)
-        return torch.tanh(vectors + torch.atanh(offset / width)) * width - offset
+        return (digits - self.half_width) / self.half_width
 
     def _numbers(self, digits: Tensor) -> Tensor:
-        """Return the code numbers (N, 1) of rounded values (N, D), which are integers around 0."""
-        positive = torch.minimum((digits + self._half()).long().clamp_min(0), self.levels - 1)
-        return (positive * self.radix).sum(1, keepdim=True)
+        """Return the code numbers (N, 1) of digits (N, D), which are integers from 0 to L_i − 1."""
+        # Sums of integers below 2⁵³ are exact.
+        return (digits.double() @ self.radix.double()[:, None]).long()
