@@ -74,6 +74,20 @@ def test_latents_are_drawn_anew_in_each_step_with_the_model_in_evaluation_mode(d
     assert not model.encoder.training
 
 
+def test_a_prior_is_fitted_to_the_latents_of_evaluation_also_under_mixed_precision(digits: Data) -> None:
+    """Rounded features would have other codes, where the vectors of two codes lie close together."""
+    model = model_with(GAUSSIAN, "ae-mlp-2d")
+    x = digits.train.examples(64)
+    fit, expected = PriorFit(model), model.encode(x).mean
+    seen: list[torch.Tensor] = []
+    model.fitted_prior.fit_loss = lambda inference, z: (seen.append(z), z.sum())[1]
+    with torch.autocast("cpu", torch.bfloat16):
+        fit(x)
+        rounded = model.encode(x).mean
+    assert torch.equal(seen[0][0], expected)
+    assert not torch.equal(rounded, expected)
+
+
 @pytest.mark.parametrize("index", [0, 3])
 def test_a_fit_continues_from_any_state_to_the_same_bytes(digits: Data, index: int) -> None:
     options: dict[str, Any] = {"checkpoint_every": {"steps": 2}, "ema": 0.9, "clip_norm": 1.0}

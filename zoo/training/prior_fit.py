@@ -12,6 +12,7 @@ from zoo.model import Model, StepLoss
 from zoo.nn.adversary import Adversary
 from zoo.priors import FittablePrior, Prior
 from zoo.spec.training import TrainSpec
+from zoo.utils.precision import full_precision
 from zoo.utils.seeds import seeded
 
 
@@ -19,7 +20,7 @@ class PriorFit(nn.Module):
     """A model's fitted prior as something to train: its loss is that of the prior on latents of the data.
 
     The latents are drawn anew in each step, with the model in evaluation mode and without gradients, so that the prior
-    sees dynamic binarisation and the noise of the posterior. The state of the training holds only the prior.
+    sees dynamic binarisation and the noise of the posterior; in full precision, whatever the precision of the fit is. The state of the training holds only the prior.
 
     Args:
         model: with a ``fitted_prior``; no other part of it changes.
@@ -46,7 +47,9 @@ class PriorFit(nn.Module):
         """Return the prior's loss on latents of a batch, −log p(z) in nats unless the prior says otherwise."""
         (model,) = self._models
         inference = model.inference_of_batch(x, labels, mask)
-        with torch.no_grad():
+        # As in evaluation also in precision: rounding chooses between codes whose vectors lie close together, so that a
+        # prior that is fitted to the codes of bf16 features does not know those that the model uses.
+        with torch.no_grad(), full_precision(x):
             z = inference.draw(reparameterised=False).z
         loss = self.prior.fit_loss(inference.under_fitted_prior(), z)
         return StepLoss(loss, {}, {})
