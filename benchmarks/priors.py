@@ -1,8 +1,8 @@
 """Samples of an autoencoder and of a VAE from their prior, and from priors fitted after training.
 
-Each model is a bundled recipe of MNIST, trained once; each prior is fitted to its latents, and samples are compared with
-as many test images in the features of a small classifier of the dataset. What is done is kept in the folder of the runs:
-a command that was stopped goes on where it was.
+Each model is a bundled recipe of MNIST, trained once. Each prior is fitted to its latents, and samples are compared
+with as many test images, in the features of a small classifier of the dataset. What is done is kept in the folder of
+the runs: a command that was stopped goes on where it was.
 
 python -m benchmarks priors --data DIR --runs FOLDER --plot samples.png
 """
