@@ -20,7 +20,8 @@ class PriorFit(nn.Module):
     """A model's fitted prior as something to train: its loss is that of the prior on latents of the data.
 
     The latents are drawn anew in each step, with the model in evaluation mode and without gradients, so that the prior
-    sees dynamic binarisation and the noise of the posterior; in full precision, whatever the precision of the fit is. The state of the training holds only the prior.
+    sees dynamic binarisation and the noise of the posterior; they are drawn in full precision, whatever that of the fit
+    is. The state of the training holds only the prior.
 
     Args:
         model: with a ``fitted_prior``; no other part of it changes.
