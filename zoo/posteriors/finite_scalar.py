@@ -89,9 +89,9 @@ class FiniteScalar(CodebookQuantiser):
         self.register_buffer("levels", torch.tensor(chosen), persistent=False)
         radix = torch.tensor([1, *chosen[:-1]]).cumprod(0)
         self.register_buffer("radix", radix, persistent=False)
-        # Computed once: with few numbers at a place, small operations are most of the work.
-        # Stretched a little, so that the outermost levels of odd numbers of them are reached before infinity, and not by
-        # half a step, beyond which there are no levels.
+        # Computed once: with few numbers at a place, small operations are most of the work. The range is stretched a
+        # little, so that the outermost levels of odd numbers of them are reached before infinity, but by less than half
+        # a step, beyond which there are no levels.
         width = torch.minimum((self.levels - 1) * (1 + _STRETCH), self.levels - 0.5) / 2
         offset = torch.where(self.levels % 2 == 0, 0.5, 0.0)
         constants = {"half_width": self.levels // 2, "width": width, "offset": offset}
