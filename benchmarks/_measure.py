@@ -17,6 +17,8 @@ from torch import Tensor
 
 import zoo
 from zoo.spec import DataSpec
+from zoo.training.progress import Silent
+from zoo.training.state import Position
 
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
 """How seconds are counted. On a busy machine and with one thread, seconds of the processor vary far less."""
@@ -39,6 +41,20 @@ def interleaved(
             if round_:
                 seconds[name].append(clock() - began)
     return seconds
+
+
+class ProcessorTime(Silent):
+    """Measures the time of the processor from the first step to the last checkpoint; give it as the reporter."""
+
+    began = seconds = 0.0
+
+    def start(self, position: Position, total_steps: int, epochs: int, batch_size: int) -> None:
+        """Training begins."""
+        self.began = time.process_time()
+
+    def stop(self) -> None:
+        """Training is over."""
+        self.seconds = time.process_time() - self.began
 
 
 def images_like_mnist(train: int, validation: int, root: Path | None = None) -> tuple[Tensor, Tensor]:

@@ -133,29 +133,33 @@ def pythae_model(network: str, latent_dim: int) -> Any:
 def train_by_pythae(
     network: str, latent_dim: int, train: Tensor, validation: Tensor, *, batch_size: int, epochs: int, device: str
 ) -> float:
-    """Train pythae's VAE in pythae's trainer on float32 images; return the best loss in validation."""
+    """Train pythae's VAE in pythae's trainer on float32 images; return the last loss in validation."""
     model = pythae_model(network, latent_dim)
     with quiet(), tempfile.TemporaryDirectory() as folder:
-        from pythae.data.datasets import BaseDataset
-        from pythae.trainers import BaseTrainer, BaseTrainerConfig
-
-        config = BaseTrainerConfig(
-            output_dir=folder,
+        trainer = pythae_trainer(
+            *(model, train, validation, folder),
             num_epochs=epochs,
             per_device_train_batch_size=batch_size,
             per_device_eval_batch_size=512,
             learning_rate=LEARNING_RATE,
             no_cuda=device == "cpu",
+            # The trainer starts each model from the same seed; a round should not repeat the one before.
+            seed=int(torch.randint(2**31, ())),
         )
-        # The trainer starts each model from the same seed; a round should not repeat the one before.
-        config.seed = int(torch.randint(2**31, ()))
-        sets = [BaseDataset(part, torch.zeros(len(part))) for part in (train, validation)]
-        trainer = BaseTrainer(model, sets[0], sets[1], config)
         losses: list[float] = []
         inner = trainer.eval_step
         trainer.eval_step = lambda epoch: losses.append(inner(epoch)) or losses[-1]  # type: ignore[func-returns-value]
         trainer.train()
     return losses[-1]
+
+
+def pythae_trainer(model: Any, train: Tensor, validation: Tensor, folder: str, **settings: Any) -> Any:
+    """Return pythae's trainer of a model on float32 images, with its own defaults where ``settings`` say nothing."""
+    from pythae.data.datasets import BaseDataset
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    sets = [BaseDataset(part, torch.zeros(len(part))) for part in (train, validation)]
+    return BaseTrainer(model, sets[0], sets[1], BaseTrainerConfig(output_dir=folder, **settings))
 
 
 @register("encoder", "pythae_conv")

@@ -98,6 +98,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--batch", type=int, default=128, help="examples a step (%(default)s)")
     parser.add_argument("--steps", type=int, default=20, help="steps of a turn (%(default)s)")
     parser.add_argument("--turns", type=int, default=15, help="turns that are counted, at least 2 (%(default)s)")
+    parser.add_argument(
+        "--precision", choices=["fp32", "auto"], default="fp32", help="of the zoo; pythae has fp32 alone (%(default)s)"
+    )
     parser.add_argument("--data", type=Path, help="folder of MNIST")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
@@ -129,7 +132,7 @@ def in_turns(name: str, images: Tensor, options: argparse.Namespace) -> dict[str
             name, images.float() / 255, folder, batch=options.batch, latents=LATENTS, draws=DRAWS, components=COMPONENTS
         )
         after_step = taking_turns(seconds, "pythae", peer_turn, options)
-        train(CONTESTS[name].spec, stored(images, folder), options.batch, after_step)
+        train(CONTESTS[name].spec, stored(images, folder), options, after_step)
     return {who: values[2:] for who, values in seconds.items()}
 
 
@@ -147,7 +150,9 @@ def stored(images: Tensor, folder: str) -> Data:
     return zoo.load_data(DataSpec.model_validate(spec))
 
 
-def train(spec: Mapping[str, Any], data: Data, batch: int, should_stop: Callable[[], str | None]) -> None:
+def train(
+    spec: Mapping[str, Any], data: Data, options: argparse.Namespace, should_stop: Callable[[], str | None]
+) -> None:
     """Let the zoo's trainer make steps, without recording anything, until ``should_stop`` gives a reason."""
     torch.manual_seed(0)
     fixed = {
@@ -159,7 +164,7 @@ def train(spec: Mapping[str, Any], data: Data, batch: int, should_stop: Callable
         "decoder": {"widths": [512]},
     }
     model = zoo.build("vae-mlp-2d", **{**fixed, **spec})
-    training = TrainSpec(batch_size=batch, epochs=10_000, precision="fp32", device="cpu")
+    training = TrainSpec(batch_size=options.batch, epochs=10_000, precision=options.precision, device="cpu")
     training = resolve_training(training, model)
     trainer = Trainer(model, data, training, 0, make_accelerator(training), should_stop=should_stop)
     with contextlib.suppress(InterruptedTrainingError):
