@@ -2,9 +2,9 @@
 
 Both train a VAE 784-512-d and back on the same 55,000 images, and validate on the other 5,000 after each epoch. The
 trainer of pythae has its own defaults (batches of 64, Adam at the constant rate 1e-4), and in a second run the batch
-size and the rate of the zoo's recipe. The zoo trains as the bundled recipe ``mnist`` does, in which the rate rises and falls once over the
-whole run: runs of 1, 2, 3, 5 and 8 epochs are made until one reaches the ELBO of pythae's last epoch. ELBOs are of the
-10,000 test images, with one draw each, and take no part of the time.
+size and the rate of the zoo's recipe. The zoo trains as the bundled recipe ``mnist`` does, in which the rate rises and
+falls once over the whole run: runs of 1, 2, 3, 5 and 8 epochs are made until one reaches the ELBO of pythae's last
+epoch. ELBOs are of the 10,000 test images, with one draw each, and take no part of the time.
 
     python -m benchmarks seconds --data DIR
     python -m benchmarks seconds --data DIR --latents 16 --epochs 5
