@@ -105,15 +105,16 @@ def main(arguments: list[str]) -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of MNIST")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs and of what comes of them")
-    parser.add_argument("--only", nargs="+", choices=[row.preset for row in ROWS], help="(all)")
+    parser.add_argument("--only", nargs="+", choices=[row.preset for row in ROWS], help="train these alone (all)")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="epochs of each preset (%(default)s)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     found: dict[Row, dict[str, float]] = {}
     for row in ROWS:
-        if options.only and row.preset not in options.only:
+        figures = finished(row, options)
+        if figures is None and options.only and row.preset not in options.only:
             continue
-        found[row] = measured(row, options)
+        found[row] = figures or made(row, options)
         write_text(options.out / "table.md", table(found, options.epochs))
         print(f"{row.preset}: {found[row]}", flush=True)
     draw(list(found), options)
@@ -128,22 +129,28 @@ def command(row: Row, epochs: int) -> str:
     return shlex.join(["zoo-cli", "train", RECIPE, *(word for each in settings for word in ("--set", each))])
 
 
-def measured(row: Row, options: argparse.Namespace) -> dict[str, float]:
-    """Return the figures of a row, from its file where it is there."""
+def asked(row: Row, epochs: int) -> dict[str, Any]:
+    """Return what the figures of a row depend on."""
+    return {"command": command(row, epochs), "metrics": {name: dict(each) for name, each in METRICS.items()}}
+
+
+def finished(row: Row, options: argparse.Namespace) -> dict[str, float] | None:
+    """Return the figures of a row that was made before, by the same command."""
+    file: Path = options.out / row.preset / "figures.json"
+    stored = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return stored["figures"] if stored.get("asked") == asked(row, options.epochs) else None
+
+
+def made(row: Row, options: argparse.Namespace) -> dict[str, float]:
+    """Train a row, and return its figures."""
     folder: Path = options.out / row.preset
-    file = folder / "figures.json"
-    asked = {"command": command(row, options.epochs), "metrics": {name: dict(each) for name, each in METRICS.items()}}
-    if file.exists():
-        stored = json.loads(file.read_text(encoding="utf-8"))
-        if stored["asked"] == asked:
-            figures: dict[str, float] = stored["figures"]
-            return figures
     watch = ProcessorTime()
     overrides = [f"model.preset={row.preset}", *row.settings, f"data.root={options.data}", "train.device=cpu"]
     overrides += [f"train.epochs={options.epochs}", "evaluate.metrics=[]", "evaluate.figures=[]"]
     run = zoo.train(RECIPE, out=folder / "run", overwrite=True, overrides=overrides, reporter=watch)
     figures = {**evaluated(run.model, zoo.load_data(run.recipe.data)), "seconds": watch.seconds}
-    write_text(file, json.dumps({"asked": asked, "figures": figures}, indent=2) + "\n")
+    stored = {"asked": asked(row, options.epochs), "figures": figures}
+    write_text(folder / "figures.json", json.dumps(stored, indent=2) + "\n")
     return figures
 
 
