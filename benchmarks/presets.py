@@ -91,11 +91,21 @@ COLUMNS = {
     "log_likelihood": "log p(x)",
     "active_units": "active units",
     "mse": "MSE",
-    "frechet_distance_prior": "Fréchet distance, prior",
-    "frechet_distance_fitted": "Fréchet distance, fitted",
+    "frechet_distance_prior": "Fréchet distance",
+    "coverage_prior": "coverage",
+    "frechet_distance_fitted": "Fréchet distance, fitted prior",
+    "coverage_fitted": "coverage, fitted prior",
     "seconds": "seconds",
 }
-FORMATS = {"active_units": ".0f", "mse": ".4f", "seconds": ".0f"}
+FORMATS = {
+    "active_units": ".0f",
+    "mse": ".4f",
+    "seconds": ".0f",
+    "frechet_distance_prior": ".0f",
+    "frechet_distance_fitted": ".0f",
+    "coverage_prior": ".2f",
+    "coverage_fitted": ".2f",
+}
 
 
 def main(arguments: list[str]) -> None:
