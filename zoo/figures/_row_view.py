@@ -19,7 +19,7 @@ from zoo.spec.data_description import DataDescription
 
 _MOST_VALUES, _MOST_PANELS, _MOST_CATEGORIES = 12, 16, 12
 """Values in a strip, panels of a figure, categories of an axis."""
-_BINS = 30
+_FEWEST_BINS, _MOST_BINS = 8, 30
 _PER_ROW = 4
 _STRIP = 0.2
 """Inches of a value in a strip."""
@@ -153,7 +153,8 @@ def draw_marginals(axes: Axes, data: Column, samples: Column) -> None:
     known = sets[0][1] if len(sets[0][1]) else sets[1][1]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
     margin = 0.15 * (high - low) or 0.5
-    edges = np.linspace(low - margin, high + margin, _BINS + 1).tolist()
+    bins = int(np.clip(2 * math.sqrt(len(known)), _FEWEST_BINS, _MOST_BINS))
+    edges = np.linspace(low - margin, high + margin, bins + 1).tolist()
     for name, values, colour in sets:
         weights = np.full(len(values), 1 / max(1, len(values)))
         axes.hist(values, bins=edges, weights=weights, histtype="step", color=colour, linewidth=1.3, label=name)

@@ -137,7 +137,7 @@ class Explorer {
     const words = document.createElement("span");
     item.className = kind;
     item.append(canvas, words);
-    sheet.draw(canvas, index);
+    sheet.draw(canvas, index, true);
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", kind === "frame" ? `Decoded at ${caption}` : caption);
     words.textContent = caption;

@@ -71,8 +71,12 @@ class ValueSheet {
     return this.format.features > 8 || this.format.names?.length ? "" : `x = ${[...this.vector(index)].map((value) => written(value, 3)).join(", ")}`;
   }
 
-  draw(canvas, index) {
-    if (this.format.names?.length) return this.drawNamed(canvas, index);
+  /** Show the bars of one vector, with their names unless they would be too small to read. */
+  draw(canvas, index, small = false) {
+    if (this.format.names?.length && !small) {
+      this.drawNamed(canvas, index);
+      return;
+    }
     const { features, low, high } = this.format;
     canvas.width = canvas.height = 240;
     const context = canvas.getContext("2d");
@@ -97,6 +101,7 @@ class ValueSheet {
     const line = 18;
     canvas.width = 300;
     canvas.height = features * line + 4;
+    canvas.style.imageRendering = "auto"; // letters are not pixels
     const context = canvas.getContext("2d");
     const across = (value) => 130 + (165 * (Math.min(Math.max(value, low), high) - low)) / (high - low || 1);
     const style = getComputedStyle(document.documentElement);
@@ -131,6 +136,7 @@ class SeriesSheet extends ValueSheet {
     const length = features / channels;
     canvas.width = 300;
     canvas.height = 180;
+    canvas.style.imageRendering = "auto";
     const context = canvas.getContext("2d");
     const values = this.vector(index);
     const style = getComputedStyle(document.documentElement);
