@@ -71,7 +71,8 @@ def _command_text(command: click.Command, context: click.Context) -> Iterator[st
     usage = " ".join(command.collect_usage_pieces(context))
     yield f"```text\nzoo-cli {context.info_name} {usage}\n```"
     records = [record for parameter in command.params if (record := parameter.get_help_record(context)) is not None]
-    rows = [f"| `{_cell(names)}` | {_cell(meaning)} |" for names, meaning in records]
+    escaped = [(names, meaning.replace("[", r"\[")) for names, meaning in records]  # a bracket would begin a link
+    rows = [f"| `{_cell(names)}` | {_cell(meaning)} |" for names, meaning in escaped]
     yield "\n".join(["| option | what it does |", "|---|---|", *rows])
     if command.epilog:
         lead, _, example = command.epilog.partition(": ")

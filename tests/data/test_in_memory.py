@@ -374,3 +374,22 @@ def test_real_data_sets_of_hugging_face() -> None:
     assert len(zoo.load_data(both).validation) == 5
     stream = source.to_iterable_dataset()
     assert len(zoo.load_data(stream, test=0, validation=0).train) == 40
+
+
+def test_rows_of_an_array_may_be_series_of_one_channel(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(40, 12)).astype("float32")
+    np.save(tmp_path / "rows.npy", rows)
+    held = zoo.load_data(rows, series=True)
+    read = zoo.load_data({"name": "arrays", "path": str(tmp_path / "rows.npy"), "series": True})
+    for data in (held, read):
+        assert data.info.data_shape == (1, 12)
+        model = zoo.build("vae-series-8d", data_shape=(1, 12), data=data.info.description, data_range=None).eval()
+        x = model.preprocess(rows[:5])
+        assert x.shape == (5, 1, 12)
+        assert np.allclose(model.postprocess(x), rows[:5], atol=1e-5)
+        assert model.preprocess(rows[0]).shape == (1, 1, 12)
+        assert model.preprocess(rows[:5, None]).shape == (5, 1, 12)
+    mask = rows[0] > 0
+    filled = zoo.impute(model, rows[:4], mask=mask, num_samples=2)["x"]
+    assert filled.shape == (4, 12)
+    assert np.allclose(filled[:, mask], rows[:4][:, mask], atol=1e-5)

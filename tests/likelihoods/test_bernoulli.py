@@ -30,7 +30,7 @@ def test_greyscale_data_are_taken_as_a_cross_entropy_with_a_caution():
     likelihood.check_values(grey)
     assert not likelihood.is_exact(grey)
     assert not likelihood.is_code_length(grey)
-    assert likelihood.caution(grey).startswith("greyscale pixels under a Bernoulli likelihood")
+    assert likelihood.caution(grey).startswith("pixels between black and white under a Bernoulli likelihood")
     assert likelihood.is_code_length(binary)
     assert likelihood.caution(binary) is None
 

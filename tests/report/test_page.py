@@ -85,7 +85,7 @@ def test_the_page_holds_what_a_report_should(page, run):
     figures = {words.partition(":")[0] for words in (image["alt"] for image in reader.all("img"))}
     assert figures >= {"Loss", "Reconstructions", "Samples", "Latent grid", "Embedding"}
     assert all(len(image["alt"]) > 20 for image in reader.all("img"))
-    assert "greyscale pixels" in "".join(reader.texts["p"])
+    assert "pixels between black and white" in "".join(reader.texts["p"])
 
 
 def test_the_same_run_gives_the_same_bytes(page, run, context):

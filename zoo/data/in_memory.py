@@ -143,7 +143,7 @@ def _collection(found: Mapping[str, Given], memory: Memory, note: Callable[[str]
     if any(given.missing for given in found.values()):
         return _rows_with_gaps(found, note)
     channels_last = _is_channels_last(train, memory.channels_last)
-    as_series = memory.series and len(train.shape) == 2
+    as_series = memory.series and len(train.shape) <= 2
     bounds, as_bytes = _range(list(found.values()), memory.value_range, is_image=len(train.shape) > 1 and not as_series)
     dtype = torch.uint8 if as_bytes else torch.float32
     arrange = _Arrange(dtype, channels_last=channels_last, as_series=as_series)
@@ -156,7 +156,7 @@ def _collection(found: Mapping[str, Given], memory: Memory, note: Callable[[str]
         splits={name: Stored(examples[name], labels.get(name)) for name in found},
         stored_range=bounds,
         class_names=class_names,
-        layout="channels_first" if as_series else _layout(train, channels_last=channels_last),
+        layout=_layout(train, channels_last=channels_last, as_series=as_series),
         reading=ReadingDescription.model_validate({"channels": train.channels}) if train.channels else None,
     )
 
@@ -265,7 +265,7 @@ class _Arrange:
         values = values.to(self._dtype, copy=True)
         if values.ndim == 4 and self._channels_last:
             return values.permute(0, 3, 1, 2).contiguous()
-        return (values.unsqueeze(1) if values.ndim == 3 and not self._as_series else values).contiguous()
+        return (values.unsqueeze(1) if values.ndim == (2 if self._as_series else 3) else values).contiguous()
 
 
 class _Arranged(Indexable):
@@ -283,10 +283,10 @@ class _Arranged(Indexable):
         return self._arrange(values), labels
 
 
-def _layout(given: Given, *, channels_last: bool) -> Layout:
+def _layout(given: Given, *, channels_last: bool, as_series: bool) -> Layout:
     if given.channels is not None:
         return "no_channels" if given.channels == 1 else "channels_last"
-    if len(given.shape) == 2:
+    if len(given.shape) == (1 if as_series else 2):
         return "no_channels"
     return "channels_last" if channels_last else "channels_first"
 

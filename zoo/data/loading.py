@@ -296,7 +296,7 @@ def _describe(
     bounds = collection.stored_range
     stored = collection.splits["train"].examples
     dtype = (stored[:1] if isinstance(stored, Tensor) else stored.read([0])[0]).dtype
-    layout = collection.layout if len(shape) == 3 else "channels_first"
+    layout = collection.layout if len(shape) in (2, 3) else "channels_first"
     names = classes_of(collection)
     counts = None if train.labels is None else torch.bincount(train.labels, minlength=len(names)).tolist()
     return DataDescription(

@@ -19,6 +19,10 @@ from zoo.errors import DataError
 from zoo.utils.foreign import kind_of
 
 _FORMATS = "Formats: .npy, .npz, .safetensors."
+_TEXT = (
+    "Rows of a table are read by the dataset `table`. Of images or series, save an array: "
+    "`np.save('x.npy', np.loadtxt('x.csv', delimiter=','))`."
+)
 _LARGEST = 2**60
 """More numbers than any file can hold."""
 _WILDCARD = re.compile(r"[*?[]")
@@ -54,7 +58,8 @@ class ArrayFiles:
         elif self._suffix in _NAMES:
             self.names = self._names()
         else:
-            raise DataError(f"{self._files[0]} has the suffix {self._suffix!r}", where="path", remedy=_FORMATS)
+            remedy = _TEXT if self._suffix in (".csv", ".tsv", ".txt", ".parquet") else _FORMATS
+            raise DataError(f"{self._files[0]} has the suffix {self._suffix!r}", where="path", remedy=remedy)
 
     def rows(self, name: str) -> ArrayRows:
         """Return one array, of which only the shape and type are read."""

@@ -25,7 +25,7 @@ class Values:
         channels_last: whether images are stored (N, H, W, C); None: (N, C, H, W), and a shape that looks like the other
             is refused.
         bounds: smallest and largest value; None: no bounds are stated.
-        series: whether arrays (N, C, T) are series, and no images (N, H, W).
+        series: whether arrays (N, C, T) or (N, T) are series, and no images (N, H, W) or vectors.
     """
 
     channels_last: bool | None
@@ -97,7 +97,7 @@ class Values:
             )
         if values.ndim == 4 and self.channels_last:
             return values.permute(0, 3, 1, 2).contiguous()
-        return values.unsqueeze(1) if values.ndim == 3 and not self.series else values
+        return values.unsqueeze(1) if values.ndim == (2 if self.series else 3) else values
 
     def outside(self, values: Tensor) -> bool:
         """Return whether some value is out of bounds."""

@@ -40,15 +40,16 @@ class Arrays(Dataset):
             None: ``y`` where it is there.
         channels_last: whether images are stored (N, H, W, C). None: (N, C, H, W), and a shape that looks like the other
             order, such as (N, 28, 28, 1), is refused.
-        series: whether arrays (N, A, B) are series of A channels and B steps, and no images of A × B pixels.
+        series: whether arrays (N, A, B) are series of A channels and B steps, and no images of A × B pixels; and arrays
+            (N, T) series of one channel, and no vectors.
         value_range: smallest and largest value that an example can hold;
             None: 0 and 255 for bytes, 0 and 1 for booleans, no range for other numbers.
         in_memory_limit_mb: up to this many megabytes (10⁶ bytes) on disk, all files together, the examples are held
             in memory; above, ``.npy`` and ``.safetensors`` files are streamed.
 
     Shapes:
-        vectors (N, D); images (N, H, W), which become (N, 1, H, W), or (N, C, H, W); series (N, C, T). Labels (N,):
-        whole numbers or texts, numbered from 0 in their sorted order.
+        vectors (N, D); images (N, H, W), which become (N, 1, H, W), or (N, C, H, W); series (N, C, T), or (N, T),
+        which become (N, 1, T). Labels (N,): whole numbers or texts, numbered from 0 in their sorted order.
 
     Raises:
         DataError: a file or a name in it is missing, files differ in the shape or type of their rows, values are
@@ -131,8 +132,8 @@ class Arrays(Dataset):
         )
 
     def _layout(self, rows: ArrayRows) -> Literal["channels_first", "channels_last", "no_channels"]:
-        if len(rows.shape) == 3:
-            return "channels_first" if self._values.series else "no_channels"
+        if len(rows.shape) == (2 if self._values.series else 3):
+            return "no_channels"
         return "channels_last" if self._values.channels_last else "channels_first"
 
     def _read(self, rows: ArrayRows, name: str, streamed: bool) -> Tensor | Indexable:

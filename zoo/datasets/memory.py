@@ -25,7 +25,8 @@ class Memory(Dataset):
             other order, such as (N, 28, 28, 3), is refused.
         value_range: smallest and largest value that an example can hold. None: 0 and 255 for bytes and for whole
             numbers of images, 0 and 1 for truth values and for images within these bounds, no range for other numbers.
-        series: whether arrays (N, A, B) are series of A channels and B steps, and no images of A × B pixels.
+        series: whether arrays (N, A, B) are series of A channels and B steps, and no images of A × B pixels; and arrays
+            (N, T) series of one channel, and no vectors.
         in_memory_limit_mb: up to this many megabytes (10⁶ bytes), the items of a data set are read once and kept;
             above, they are read anew each time.
         label: of a DataFrame, as of the dataset ``table``; so are the next options.

@@ -46,7 +46,7 @@ class Bernoulli(Likelihood):
         if self.is_exact(x):
             return None
         return (
-            "greyscale pixels under a Bernoulli likelihood: the metrics in nats are cross-entropies, "
+            "pixels between black and white under a Bernoulli likelihood: the metrics in nats are cross-entropies, "
             "and compare only with others of that kind (`data.binarise` makes pixels binary)."
         )
 

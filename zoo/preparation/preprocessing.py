@@ -146,7 +146,7 @@ def formed(values: Tensor, data: DataDescription, form: Form | None = None) -> A
         return _pictures(values, data)
     if len(data.shape) == 3 and layout == "channels_last":
         values = values.movedim(1, -1)
-    elif len(data.shape) == 3 and layout == "no_channels":
+    elif len(data.shape) in (2, 3) and layout == "no_channels":
         values = values.squeeze(1)
     if form == "tensor":
         return values.contiguous()

@@ -141,12 +141,14 @@ def _arranged(values: Tensor, stored: StoredDescription) -> Tensor:
         last, none = (height, width, channels), (height, width)
         layouts = [shape, last] if stored.layout == "channels_first" else [last, shape]
         layouts += [none] if channels == 1 else []
+    elif len(shape) == 2 and shape[0] == 1:
+        layouts = [shape, shape[1:]]
     for layout in layouts:
         # Several examples before one: a batch (3, 8, 8) of grey images is no colour image.
         for batch in (values, values[None]) if values.ndim else ():
             if tuple(batch.shape[1:]) == tuple(layout) and batch.ndim == len(layout) + 1:
-                if len(shape) == 3 and tuple(layout) != shape:
-                    return batch.movedim(-1, 1) if len(layout) == 3 else batch.unsqueeze(1)
+                if tuple(layout) != shape:
+                    return batch.movedim(-1, 1) if len(layout) == len(shape) else batch.unsqueeze(1)
                 return batch
     expected = ", ".join(("B", *map(str, shape)))
     raise InputError(

@@ -63,6 +63,7 @@ class Masks:
             )
         values = values.bool()
         layouts = [shape, shape[1:], (*shape[1:], shape[0])] if len(shape) == 3 else [shape]
+        layouts += [shape[1:]] if len(shape) == 2 and shape[0] == 1 else []
         lengths = {split.positions.max().item() + 1 for split in source.splits.values()}
         for layout in layouts:
             if tuple(values.shape) == layout:
