@@ -20,7 +20,7 @@ from zoo.utils.foreign import kind_of
 
 _FORMATS = "Formats: .npy, .npz, .safetensors."
 _TEXT = (
-    "Rows of a table are read by the dataset `table`. Of images or series, save an array: "
+    f"{_FORMATS} Rows of a table are read by the dataset `table`. Of images or series, save an array: "
     "`np.save('x.npy', np.loadtxt('x.csv', delimiter=','))`."
 )
 _LARGEST = 2**60
