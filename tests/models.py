@@ -11,6 +11,8 @@ from torch import Tensor
 import zoo
 from zoo.errors import ComponentError, RecipeError
 from zoo.model import Model
+from zoo.registry import find_component
+from zoo.spec.model import kind_of_role
 from zoo.spec.resolve import merge
 
 IMAGE = (1, 8, 8)
@@ -24,6 +26,8 @@ SIZES: Mapping[str, Mapping[str, Any]] = {
         "mixture": {"components": 3},
         "pixelcnn": {"width": 8, "depth": 2},
         "transformer": {"width": 8, "depth": 1, "heads": 2},
+        "two_stage": {"widths": [8], "num_samples": 4},
+        "latent_denoiser": {"network": {"name": "mlp", "width": 8}, "sampling_steps": 4},
     },
     "posterior": {
         "vector_quantized": {"codes": 16},
@@ -101,8 +105,14 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 """Models into which components are put, one at a time; the first in which one can work is taken."""
 
 
-def small(kind: str, name: str) -> dict[str, Any]:
-    return {"name": name, **SIZES.get(kind, {}).get(name, {})}
+def small(role: str, name: str) -> dict[str, Any]:
+    return {"name": name, **SIZES.get(kind_of_role(role), {}).get(name, {})}
+
+
+def trained_components(*kinds: str) -> list[tuple[str, str]]:
+    """Return every component of some kinds by (kind, name), but for priors that can only be fitted after training."""
+    pairs = [(kind, name) for kind in kinds for name in zoo.list_components(kind)]
+    return [(kind, name) for kind, name in pairs if getattr(find_component(kind, name), "has_density", True)]
 
 
 def spec_with(setting: str, **components: str) -> dict[str, Any]:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 import zoo
-from tests.models import batch, model_with
+from tests.models import batch, model_with, trained_components
 from zoo.errors import why_not
 from zoo.model import Model
 
 KINDS = ("encoder", "posterior", "prior", "decoder", "likelihood", "network", "objective", "regulariser", "corruption")
-COMPONENTS = [(kind, name) for kind in KINDS for name in zoo.list_components(kind)]
+COMPONENTS = trained_components(*KINDS)
 every_component = pytest.mark.parametrize(
     ("kind", "name"), COMPONENTS, ids=[f"{kind}-{name}" for kind, name in COMPONENTS]
 )

@@ -69,6 +69,17 @@ def test_a_finished_run_is_measured_and_described_with_its_prior(cli, run, tmp_p
     assert zoo.load(again).has("fitted_prior")
 
 
+def test_the_prior_is_judged_once(cli, run, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("zoo.runs.fit_prior.note_on_fit", lambda *_: calls.append(1) or "the fitted prior is worse")
+    again = shutil.copytree(run, tmp_path / "run")
+    done = cli("fit-prior", again, "mixture", "--quiet")
+    assert len(calls) == 1, done.err
+    assert "are those of the model with this prior" in done.out, done.err
+    assert done.err.count("the fitted prior is worse") == 1
+    assert "the fitted prior is worse" in json.loads((again / "evaluation.json").read_text())["notes"]
+
+
 def test_a_card_that_was_edited_is_kept_with_a_word(cli, run, tmp_path):
     again = shutil.copytree(run, tmp_path / "run")
     (again / "README.md").write_text("Mine.")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import zoo
-from tests.models import batch, model_with
+from tests.models import batch, model_with, trained_components
 from zoo.data import Data, split_of_tensor
 from zoo.evaluation.context import EvaluationContext, reason_against
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, measure
@@ -20,7 +20,7 @@ from zoo.registry import find_component
 from zoo.report.gallery import choose_figures
 
 KINDS = ("posterior", "prior", "objective", "decoder", "network")
-COMPONENTS = [(kind, name) for kind in KINDS for name in zoo.list_components(kind)]
+COMPONENTS = [*trained_components(*KINDS), ("fitted_prior", "mixture"), ("fitted_prior", "latent_denoiser")]
 METRICS: Mapping[str, Mapping[str, Any]] = {
     "log_likelihood": {"num_samples": 3, "examples": 6},
     "elbo": {"num_samples": 2},

@@ -7,6 +7,7 @@ import torch
 from torch.distributions import MultivariateNormal
 
 import zoo
+from zoo.errors import ComponentError, InputError
 from zoo.priors.mixture import Mixture
 
 
@@ -62,3 +63,54 @@ def test_a_fitted_prior_is_sampled_from_saved_and_asked_for(tmp_path) -> None:
     torch.testing.assert_close(
         restored.inference(fitted=True).prior.log_prob(z), model.inference(fitted=True).prior.log_prob(z)
     )
+
+
+def labelled(n: int = 6000) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return two clusters: class 0 lies in the first, class 1 in both, and of class 2 there is nothing."""
+    torch.manual_seed(0)
+    labels = torch.arange(n) % 2
+    second = (labels == 1) & (torch.rand(n) < 0.25)
+    return torch.tensor([[-5.0, 0.0], [5.0, 0.0]])[second.long()] + torch.randn(n, 2), labels
+
+
+def test_classes_share_the_gaussians_and_have_their_own_weights() -> None:
+    z, labels = labelled()
+    prior = Mixture(latent_shape=(2,), classes=3, components=2)
+    assert prior.fit(z, labels)
+    order = prior.mean[:, 0].argsort()
+    weights = prior.logits.softmax(-1)[:, order]
+    assert weights[0].tolist() == pytest.approx([1, 0], abs=1e-3)
+    assert weights[1].tolist() == pytest.approx([0.75, 0.25], abs=0.02)
+    assert weights[2].tolist() == pytest.approx([0.875, 0.125], abs=0.02), "a class without latents is as all are"
+
+
+def test_a_conditional_mixture_is_that_of_each_class() -> None:
+    """Known answer: log p(z|y) by torch's own mixture with the weights of the class."""
+    z, labels = labelled(600)
+    model = zoo.build("cvae-mlp-2d", data_shape=(1, 4, 4), classes=3, fitted_prior={"name": "mixture", "components": 2})
+    prior = model.fitted_prior
+    prior.fit(z, labels)
+    p = model.inference(labels=labels, fitted=True).prior
+    assert p.batch_shape == (600,)
+    points = torch.randn(4, 600, 2)
+    components = MultivariateNormal(prior.mean, scale_tril=prior._factors())
+    each = components.log_prob(points[..., None, :]) + prior.logits[labels].log_softmax(-1)
+    torch.testing.assert_close(p.log_prob(points), each.logsumexp(-1))
+    labels = labels.repeat(10)
+    drawn = model.eval().latents(6000, labels)
+    assert (drawn[labels == 0, 0] > 0).sum() <= 5
+    assert float((drawn[labels == 1, 0] > 0).float().mean()) == pytest.approx(0.25, abs=0.04)
+    torch.testing.assert_close(drawn[labels == 1].mean(0), p.mean[1], rtol=0, atol=0.3)
+    torch.testing.assert_close(drawn[labels == 1].var(0), p.variance[1], rtol=0.1, atol=0)
+
+
+def test_a_prior_by_class_without_labels_is_refused() -> None:
+    model = zoo.build("cvae-mlp-2d", data_shape=(1, 4, 4), classes=3, prior={"name": "mixture", "components": 2})
+    with pytest.raises(InputError, match="labels"):
+        model.latents(3)
+    with pytest.raises(ComponentError, match="the prior of a model with classes needs labels, got none"):
+        model.latent_prior()
+    unconditional = zoo.build(
+        "cvae-mlp-2d", data_shape=(1, 4, 4), classes=3, prior="mixture", conditioned=["encoder", "decoder"]
+    )
+    assert unconditional.inference(labels=torch.tensor([0, 2])).prior.batch_shape == ()

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from torch.distributions import Independent, Normal
 
 import zoo
 from tests import linear_gaussian
@@ -72,11 +73,39 @@ def test_pseudo_inputs_stay_in_the_range_of_the_data_and_are_learned() -> None:
     assert model.latent_prior.raw_inputs.grad.abs().sum() > 0
 
 
-def test_a_conditional_model_gives_each_pseudo_input_a_label() -> None:
-    model = make(5, classes=3)
-    labels = torch.tensor([0, 1, 2, 0])
+def test_each_class_has_the_mixture_of_the_posteriors_of_its_pseudo_inputs() -> None:
+    model, labels, z = make(7, classes=3).eval(), torch.tensor([0, 1, 2, 0]), torch.randn(5, 4, 2)
+    inputs, own = model.latent_prior.pseudo_inputs, torch.arange(7) % 3
+    p = model.inference(labels=labels).prior
+    found = p.log_prob(z)
+    assert p.batch_shape == (4,)
+    for row, label in enumerate(labels):
+        q = model.encode(inputs[own == label], own[own == label])
+        expected = q.log_prob(z[:, row, None]).logsumexp(-1) - math.log(int((own == label).sum()))
+        torch.testing.assert_close(found[:, row], expected)
     assert model.inference(torch.rand(4, 1, 4, 4), labels).draw().kl().isfinite().all()
     assert model.sample(4, labels).shape == (4, 1, 4, 4)
+
+
+def test_draws_of_a_class_come_from_its_pseudo_inputs() -> None:
+    model = make(4, classes=2, latent_dim=1).eval()
+    centres = torch.tensor([-9.0, 9.0, -8.0, 8.0])[:, None]
+    inference = model.inference(labels=torch.tensor([0, 1]))
+    inference.encode = lambda x, labels: Independent(Normal(centres[: len(x)], 0.1), 1)
+    p = inference.prior
+    p.encode = lambda chosen: Independent(Normal(centres[chosen], 0.1), 1)
+    z = p.sample((500,))
+    assert z.shape == (500, 2, 1)
+    assert (z[:, 0] < 0).all()
+    assert (z[:, 1] > 0).all()
+    assert len(z.round().unique()) == 4
+
+
+def test_without_labels_in_the_prior_it_is_one_mixture_of_all() -> None:
+    model = make(2, classes=3, conditioned=["encoder", "decoder"])
+    assert model.inference(labels=torch.tensor([0, 1])).prior.batch_shape == ()
+    with pytest.raises(ComponentError, match="a pseudo-input for each of the 3 classes, got 2"):
+        make(2, classes=3)
 
 
 def test_a_posterior_without_a_density_everywhere_is_refused() -> None:

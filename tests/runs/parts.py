@@ -61,6 +61,11 @@ MODELS: dict[str, Mapping[str, Any]] = {
     "ms-ssim vae": _small("ms-ssim-vae-conv-10d", "conv"),
     "deep features": _small("dfc-vae-conv-10d", "conv"),
     "mixture fitted": merge({**MLP, "preset": "ae-mlp-2d"}, {"fitted_prior": {"name": "mixture", "components": 3}}),
+    "latent denoiser fitted": merge(
+        {**MLP, "preset": "cvae-mlp-2d"},
+        {"fitted_prior": {"name": "latent_denoiser", "network": {"name": "mlp", "width": 16}, "sampling_steps": 5}},
+    ),
+    "two-stage vae fitted": merge(MLP, {"fitted_prior": {"name": "two_stage", "widths": [16]}}),
     "codes": {**MAPS, "fitted_prior": {"name": "pixelcnn"}},
     "codes, flat decoder": {**MAPS, "decoder": {"name": "mlp", "widths": [32]}},
     "hierarchy": {**MLP, **LEVELS, "decoder": "top_down"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +62,7 @@ def command(
     hf://user/name[@revision], or a pretrained name.
     """
     from zoo.checkpoints.checkpoint import load, save
-    from zoo.errors import InputError, ZooWarning
+    from zoo.errors import InputError
     from zoo.runs.fit_prior import fit_and_judge
     from zoo.spec.documents import parse_yaml
     from zoo.spec.resolve import apply_override
@@ -85,7 +84,7 @@ def command(
     if os.environ.get("RANK", "0") != "0":  # the first process of several writes
         return
     if worse is not None:
-        warnings.warn(worse, ZooWarning, stacklevel=2)
+        click.echo(f"Note: {worse}", err=True)
     renewed = out is None and _measured_anew(model, fitted, data, worse)
     folder = Path(model) if renewed else save(fitted, out or Path(model))
     name = fitted.spec.fitted_prior.name if fitted.spec.fitted_prior else ""

@@ -1,0 +1,100 @@
+"""Every prior is fitted to every kind of latents, or refused in words; what is fitted is at least as good as p(z)."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+import torch
+
+import zoo
+from tests.models import batch, small, spec_with
+from zoo.data import Data, Split, split_of_tensor
+from zoo.errors import ComponentError, ZooWarning
+from zoo.priors._fitting import enough_steps
+
+SETTINGS = ("vectors", "points", "classes", "maps", "point maps", "codes", "levels", "sphere", "ball", "sparse")
+WORKS = {
+    "mixture": {"vectors", "points", "classes", "maps", "point maps", "levels", "sparse"},
+    "flow": {"vectors", "points", "classes", "levels", "sparse"},
+    "two_stage": {"vectors", "points", "classes", "maps", "point maps", "levels", "sparse"},
+    "latent_denoiser": {"vectors", "points", "classes", "maps", "point maps", "levels", "sparse"},
+    "class_gaussian": {"classes"},
+    "vamp": {"vectors", "classes", "maps", "levels", "sphere", "ball"},
+    "pixelcnn": {"codes"},
+    "transformer": {"codes"},
+}
+"""The kinds of latents that some priors are for."""
+SHORT = {"epochs": 1, "batch_size": 32, "device": "cpu", "precision": "fp32"}
+
+
+def fitted_or_refusal(model: zoo.Model, data: Split, name: str) -> zoo.Model | ComponentError:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ZooWarning)
+        try:
+            return zoo.fit_prior(model, data, small("prior", name), SHORT, quiet=True)
+        except ComponentError as refusal:
+            return refusal
+
+
+@pytest.mark.parametrize("name", zoo.list_components("prior"))
+def test_it_is_fitted_to_a_kind_of_latents_or_refused_in_words(name: str) -> None:
+    fitted = set()
+    for setting in SETTINGS:
+        torch.manual_seed(0)
+        model = zoo.build(spec_with(setting)).eval()
+        x, labels = batch(model, 64)
+        found = fitted_or_refusal(model, split_of_tensor(x, labels), name)
+        if isinstance(found, ComponentError):
+            assert found.where, setting
+            assert found.remedy or name in str(found), setting
+            continue
+        fitted.add(setting)
+        chosen = None if labels is None else labels[:3]
+        z = found.latents(3, chosen)
+        assert z.shape == (3, *model.latent_shape), setting
+        assert z.isfinite().all(), setting
+        assert found.sample(3, chosen).shape == (3, *model.data_shape), setting
+    if name in WORKS:
+        assert fitted == WORKS[name]
+
+
+@pytest.fixture(scope="module")
+def digits() -> Data:
+    return zoo.load_data("digits")
+
+
+@pytest.mark.parametrize(
+    ("prior", "spec"),
+    [
+        ("mixture", {}),
+        ({"name": "two_stage", "widths": [32], "num_samples": 32}, {"epochs": 40}),
+        ({"name": "flow", "steps": 2, "widths": [32]}, {"epochs": 40}),
+    ],
+)
+def test_the_bound_under_a_fitted_prior_is_at_least_that_under_the_prior_of_training(
+    prior: Any, spec: Any, digits: Data
+) -> None:
+    """The average of the posteriors is the best prior; a fit to their means is worse than p(z) in two dimensions."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = zoo.fit_prior(zoo.load("vae-mlp-2d.digits"), digits, prior, spec, quiet=True)
+    found = zoo.evaluate(model, digits, [{"name": "elbo", "num_samples": 50}], split="validation")
+    assert found["elbo_fitted"] >= found["elbo"]
+
+
+def test_a_mixture_that_is_fitted_to_the_means_alone_is_worse(digits: Data) -> None:
+    """Why a fit sees draws: the same mixture, fitted to posterior means, loses to p(z)."""
+    model = zoo.fit_prior(zoo.load("vae-mlp-2d.digits"), digits, "mixture", quiet=True)
+    train: Split = digits.train
+    model.fitted_prior.fit(model.encode(train.examples(len(train))).mean.detach())
+    found = zoo.evaluate(model, digits, [{"name": "elbo", "num_samples": 50}], split="validation")
+    assert found["elbo_fitted"] < found["elbo"]
+
+
+@pytest.mark.parametrize("examples", [10, 1000, 50_000])
+def test_a_fit_takes_about_as_many_steps_whatever_the_number_of_examples(examples: int) -> None:
+    fields = enough_steps(examples, 3000, batch_size=256, lr=1e-3)
+    per_epoch = max(1, examples // fields["batch_size"])
+    assert 3000 <= fields["epochs"] * per_epoch < 3000 + per_epoch
