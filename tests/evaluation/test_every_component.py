@@ -32,6 +32,7 @@ FIGURES: Mapping[str, Mapping[str, Any]] = {
     "kl_variation": {"num_samples": [5]},
     "latent_grid": {"size": 3},
     "samples": {"count": 4},
+    "samples_by_prior": {"count": 4},
     "traversals": {"steps": 3},
     "reverse_chain": {"count": 2, "panels": 3},
 }
