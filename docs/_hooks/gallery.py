@@ -81,6 +81,8 @@ def _pretrained(pictures: list[str]) -> Iterator[str]:
         )
         own = [picture for picture in pictures if picture.startswith(f"gallery/{name}-")]
         titles = [picture.rpartition("-")[2].removesuffix(".png").replace("_", " ") for picture in own]
+        if not own:
+            continue
         shown = [f"![{title} of {name}]({picture})" for title, picture in zip(titles, own, strict=True)]
         yield "\n".join(
             [

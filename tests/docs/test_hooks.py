@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
+
+import zoo
+from zoo.cli import cli
 
 pytest.importorskip("mkdocs", reason="the extra docs is not installed")
 HOOKS = Path(__file__).parent.parent.parent / "docs" / "_hooks"
@@ -61,3 +66,21 @@ def test_the_fonts_of_mathematics_are_shipped() -> None:
     named = {part.partition(")")[0] for part in style.split("url(")[1:]}
     assert named == {f"fonts/{path.name}" for path in (folder / "fonts").iterdir()}
     assert (folder / "LICENSE").is_file()
+
+
+def test_the_gallery_lists_every_preset_pretrained_model_and_recipe() -> None:
+    page = hook("gallery").page([f"gallery/{name}-samples.png" for name in zoo.list_pretrained()])
+    for name in (*zoo.list_models(), *zoo.list_recipes()):
+        assert f"| `{name}` |" in page
+    for name in zoo.list_pretrained():
+        assert f"![samples of {name}](gallery/{name}-samples.png)" in page
+    assert page.count("\n") > 50
+
+
+def test_the_reference_of_commands_has_every_command_and_no_bracket_that_begins_a_link() -> None:
+    page = hook("reference").commands_page()
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        assert f"## `zoo-cli {name}`" in page
+    cells = [line.rpartition("` |")[2] for line in page.splitlines() if line.startswith("| `")]
+    assert not [cell for cell in cells if re.search(r"(?<!\\)\[", cell)]

@@ -224,10 +224,26 @@ def _spec(
 
 
 def _named(dataset: str) -> dict[str, Any]:
-    """Return the dataset of this name, or that reads a file or folder of this name."""
-    from zoo.data.loading import looks_like_path, spec_for_path
+    """Return the dataset of this name, or that reads a file or folder of this name.
 
-    return (spec_for_path(dataset) if looks_like_path(dataset) else None) or {"name": dataset}
+    Raises:
+        InputError: it looks like a path, and nothing reads it.
+    """
+    from zoo.data.loading import looks_like_path, spec_for_path
+    from zoo.errors import InputError
+
+    if not looks_like_path(dataset):
+        return {"name": dataset}
+    found = spec_for_path(dataset)
+    if found is None:
+        exists = Path(dataset).expanduser().exists()
+        raise InputError(
+            "no dataset reads this file" if exists else "there is no such file, folder or dataset",
+            where=f"--data {dataset}",
+            remedy="Name a folder of images (also for a single image), a table (.csv, .tsv, .parquet), arrays (.npy, "
+            ".npz, .safetensors), or a dataset, which `zoo-cli list dataset` lists.",
+        )
+    return found
 
 
 def _learned_again(recipe: DataSpec, folder: str, known: DataDescription) -> DataDescription:
