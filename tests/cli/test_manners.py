@@ -41,6 +41,10 @@ class Pixels(Encoder):
         (["evaluate", "vae-mlp-2d.digits", "--data", "no/such.png"], "there is no such file, folder or dataset"),
         (["embed", "vae-mlp-2d.digits", "--data", __file__, "--out", "x.csv"], "no dataset reads this file"),
         (["sample", "vae-mlp-2d.digits", "--cuont", "3"], "'--count'"),
+        (
+            ["train", "digits", "--set", "model.encoder=zzz", "--out", "x"],
+            "`--import FILE.py`, or `imports` in the recipe",
+        ),
         (["list", "vae"], "zoo-cli list 'vae*'"),
     ],
 )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -318,3 +320,21 @@ def test_a_split_with_labels_that_the_model_has_not_is_refused_before_the_first_
     assert done.status == 2
     assert "expected 3, the classes of arrays (0, 1, 2), got 2" in done.err
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+def test_samples_of_a_table_with_dates_are_written_as_they_are_read(cli, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "seen": pd.to_datetime("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, 60), unit="D"),
+            "size": rng.normal(size=60),
+        }
+    )
+    data = zoo.load_data(frame)
+    zoo.save(
+        zoo.build("vae-table-8d", data_shape=(2,), data_range=None, data=data.info.description), tmp_path / "model"
+    )
+    assert cli("sample", tmp_path / "model", "--count", "3", "--out", tmp_path / "rows.csv").status == 0
+    head, *rows = (tmp_path / "rows.csv").read_text().splitlines()
+    assert head == "seen,size"
+    assert all(re.fullmatch(r"20\d\d-\d\d-\d\d,-?[\d.e-]+", row) for row in rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,9 +120,20 @@ def _classes(model: Model, labels: Tensor) -> Any:
 
 
 def _write_csv(path: Path, values: Any, columns: tuple[str, ...], classes: Any) -> None:
+    import numpy as np
+
+    from zoo.use.files import cells
+
     names = list(columns) or [f"x{number}" for number in range(values.shape[1])]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*names, *(["class"] if classes is not None else [])])
-        for number, row in enumerate(values.tolist()):
-            writer.writerow([*row, *([classes[number]] if classes is not None else [])])
+        # Of mixed columns the array holds objects, among them dates.
+        parts = [np.array(values[:, place].tolist()) for place in range(values.shape[1])]
+        dated = [isinstance(part[0], date) if len(part) else False for part in parts]
+        shown = [
+            cells(part.astype("datetime64[us]") if is_date else part)
+            for part, is_date in zip(parts, dated, strict=True)
+        ]
+        shown += [] if classes is None else [classes.tolist()]
+        writer.writerows(zip(*shown, strict=True))

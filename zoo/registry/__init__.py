@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zoo.errors import ComponentError, ZooWarning, unknown_name
+from zoo.errors import ComponentError, ZooWarning, nearest, unknown_name
 from zoo.registry.imports import PluginError, entry_points, import_plugin
 from zoo.utils.foreign import reason
 
@@ -249,7 +249,10 @@ def find_source(kind: str, name: str, where: str | None = None) -> Source:
     find_kind(kind)
     known = _sources_of(kind, name)
     if not known:
-        problem, remedy = unknown_name(kind, name, sources(kind))
+        names = sources(kind)
+        problem, remedy = unknown_name(kind, name, names)
+        if not nearest(name, sorted(names)):
+            remedy += " One of your own is imported first: `--import FILE.py`, or `imports` in the recipe."
         raise ComponentError(problem, where=where, remedy=remedy)
     if len(known) > 1:
         owners = " and ".join(str(source) for source in known)

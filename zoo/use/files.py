@@ -86,7 +86,7 @@ def _write_table(stream: RowStream, path: Path, delimiter: str) -> None:
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
         writer.writerow([name for each in stream.all_quantities for name in each.columns])
         for block in stream.blocks:
-            columns = [_cells(column) for _, column in _columns(stream, block)]
+            columns = [cells(column) for _, column in _columns(stream, block)]
             writer.writerows(zip(*columns, strict=True))
 
 
@@ -95,7 +95,7 @@ def _columns(stream: RowStream, block: Block) -> Iterator[tuple[str, Array]]:
         yield from flat(each, block[each.name])
 
 
-def _cells(column: Array) -> list[Any]:
+def cells(column: Array) -> list[Any]:
     """Return numbers with as many digits as their type has, and nothing for what is missing."""
     if column.dtype.kind == "f":
         # Shortest texts that give the same number again, which for float32 are not those of Python's floats.
