@@ -24,6 +24,7 @@ from zoo.figures._style import new_figure
 from zoo.figures.correlations import correlations, plot_correlations
 from zoo.figures.pairs import plot_pairs
 from zoo.registry import find_component
+from zoo.report.comparison import compare
 from zoo.report.gallery import drawn_figures
 
 EVERYWHERE = {"samples", "reconstructions", "latent_grid", "traversals", "interpolation", "embedding"}
@@ -133,6 +134,12 @@ def test_a_figure_says_below_its_panels_which_model_and_data_it_shows(context: E
         assert bounds.x0 <= box.x0 <= box.x1 <= bounds.x1
         assert bounds.y0 <= box.y0
         assert all(axes.get_tightbbox().y0 >= box.y1 - 1 for axes in figure.axes)
+
+
+def test_a_comparison_says_below_its_panels_which_data_it_shows() -> None:
+    data = zoo.load_data("digits")
+    figure = compare({"one": zoo.build("ae-mlp-2d", data_shape=(1, 8, 8))}, data, ["mse"]).draw()
+    assert figure.texts[-1].get_text() == "digits, 270 examples"
 
 
 def test_a_file_is_named_in_the_figures_of_its_data(tmp_path: Path) -> None:

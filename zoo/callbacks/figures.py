@@ -12,7 +12,7 @@ from zoo.errors import NotApplicableError
 from zoo.evaluation.context import reason_against
 from zoo.evaluation.evaluate import SplitName, evaluation_context
 from zoo.registry import register
-from zoo.report.gallery import choose_figures
+from zoo.report.gallery import choose_figures, sign
 from zoo.spec.component import ComponentSpec
 
 Figures = Annotated[tuple[str | ComponentSpec, ...], Field(strict=False, min_length=1)]
@@ -55,4 +55,6 @@ class DrawFigures(Callback):
         """Draw the figures if this epoch is a multiple of ``every``."""
         if training.epoch % self.every == 0:
             for name, figure in self._chosen:
-                training.show(f"{name}-epoch-{training.epoch:04d}", figure.draw(self._context))
+                drawn = figure.draw(self._context)
+                sign(drawn, self._context)
+                training.show(f"{name}-epoch-{training.epoch:04d}", drawn)

@@ -28,6 +28,7 @@ from zoo.figures._style import in_pairs_of_rows, rows_of_classes, to_unit
 from zoo.metrics.mse import MSE
 from zoo.metrics.sample_quality import COVERAGE, DENSITY, FRECHET_DISTANCE
 from zoo.model import Model
+from zoo.report.gallery import words_for_data, write_below
 from zoo.report.metric_table import MetricTable
 from zoo.utils.seeds import seeded
 
@@ -83,7 +84,9 @@ class Comparison:
             context.require_images()
             with seeded(seed):
                 columns.append(_panels(name, context, self.records[name]))
-        return plot_panels(columns)
+        figure = plot_panels(columns)
+        write_below(figure, words_for_data(next(iter(self.contexts.values()))))
+        return figure
 
 
 def compare(

@@ -54,16 +54,26 @@ def drawn_figures(
         if reason is None:
             with evaluating(context, seed):
                 drawn = figure.draw(context)
-            _sign(drawn, context)
+            sign(drawn, context)
             yield name, drawn
         elif figures is not None:
             raise NotApplicableError(f"figure {name!r} does not apply: {reason}", where=f"figures[{index}]")
 
 
-def _sign(drawn: MatplotlibFigure, context: EvaluationContext) -> None:
+def sign(drawn: MatplotlibFigure, context: EvaluationContext) -> None:
     """Say below a figure which model and which data it shows."""
-    spec, split = context.model.spec, context.split
-    words = f"{spec.preset or spec.objective.name} · {split.info.title or split.info.name}, {len(split):,} examples"
+    spec = context.model.spec
+    write_below(drawn, f"{spec.preset or spec.objective.name} · {words_for_data(context)}")
+
+
+def words_for_data(context: EvaluationContext) -> str:
+    """Return what is shown, such as ``birds.csv, 90 examples``."""
+    split = context.split
+    return f"{split.info.title or split.info.name}, {len(split):,} examples"
+
+
+def write_below(drawn: MatplotlibFigure, words: str) -> None:
+    """Write a line below a figure, in room of its own."""
     width, height = drawn.get_size_inches()
     drawn.set_size_inches(width, height + _SIGNATURE)
     engine = drawn.get_layout_engine()
