@@ -7,7 +7,7 @@ from torch.distributions import Normal
 
 from tests import two_levels
 from tests.two_levels import PRECISION, B, C, W, raw
-from zoo.posteriors.ladder import _product
+from zoo.posteriors._top_down import product_of_gaussians
 
 
 def test_exact_messages_make_it_the_true_posterior() -> None:
@@ -35,7 +35,7 @@ def test_exact_messages_make_it_the_true_posterior() -> None:
 
 
 def test_the_product_adds_precisions() -> None:
-    q = _product(
+    q = product_of_gaussians(
         torch.tensor([1.0, -2.0]), torch.tensor([0.5, 3.0]), torch.tensor([0.2, 0.4]), torch.tensor([1.5, 0.7])
     )
     z = torch.linspace(-3, 3, 7)[:, None]
@@ -48,6 +48,6 @@ def test_the_product_adds_precisions() -> None:
 
 
 def test_a_message_that_says_nothing_leaves_the_prior() -> None:
-    q = _product(torch.tensor([5.0]), torch.tensor([1e6]), torch.tensor([0.2]), torch.tensor([1.5]))
+    q = product_of_gaussians(torch.tensor([5.0]), torch.tensor([1e6]), torch.tensor([0.2]), torch.tensor([1.5]))
     torch.testing.assert_close(q.base_dist.loc, torch.tensor([0.2]), atol=1e-5, rtol=0)
     torch.testing.assert_close(q.base_dist.scale, torch.tensor([1.5]))

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from zoo.errors import InputError
 
-PathKind = Literal["linear", "spherical", "geodesic"]
+PathKind = Literal["linear", "spherical", "shortest", "geodesic"]
 Decode = Callable[[Tensor], Tensor]
 
 
 def find_path(kind: PathKind, start: Tensor, end: Tensor, steps: int, decode: Decode) -> Tensor:
-    """Return a path, (steps, d), of a kind given by name.
+    """Return a path, (steps, d), of a kind given by name, among all vectors, where the shortest path is the line.
 
     Args:
         decode: maps codes (N, d) to data (N, *data_shape); only the geodesic uses it.
@@ -28,7 +28,7 @@ def find_path(kind: PathKind, start: Tensor, end: Tensor, steps: int, decode: De
         raise InputError(f"expected one of {', '.join(get_args(PathKind))}, got {kind!r}", where="kind")
     if kind == "geodesic":
         return geodesic_path(decode, start, end, steps)
-    return linear_path(start, end, steps) if kind == "linear" else spherical_path(start, end, steps)
+    return spherical_path(start, end, steps) if kind == "spherical" else linear_path(start, end, steps)
 
 
 def linear_path(start: Tensor, end: Tensor, steps: int) -> Tensor:

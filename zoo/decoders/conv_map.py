@@ -7,20 +7,16 @@ from typing import Annotated
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from zoo.decoders import Decoder
-from zoo.errors import ComponentError
+from zoo.decoders._maps import MapDecoder
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import BlockOptions
-from zoo.nn.checks import check_batch, check_condition, check_map_shape
-from zoo.nn.doubling import doubling_stages
-from zoo.nn.maps import halvings, keep_size
+from zoo.nn.checks import check_batch, check_condition
 from zoo.nn.normalisations import NormalisationName
-from zoo.nn.spectral import normalise_spectra
 from zoo.registry import register
 
 
 @register("decoder", "conv_map")
-class ConvMapDecoder(Decoder):
+class ConvMapDecoder(MapDecoder):
     """A convolution over the latent map, then transposed convolutions that double it at each stage.
 
     Choose it where the latents of an image or a series are themselves a map, such as quantised codes: each place of
@@ -70,45 +66,12 @@ class ConvMapDecoder(Decoder):
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
         spectral_norm: bool = False,
     ) -> None:
-        super().__init__()
-        outputs, size = check_map_shape(tuple(output_shape), "output_shape")
-        self.latent_shape, self.condition_dim = tuple(latent_shape), condition_dim
-        _check_places(self.latent_shape, size, len(channels))
         options = BlockOptions(activation, normalisation, dropout, condition_dim)
-        first = keep_size(self.latent_shape[0], channels[0], dims=len(size), bias=options.bias)
-        self.blocks, self.output = doubling_stages(first, channels, depth, options, outputs, size)
-        if spectral_norm:
-            normalise_spectra(self)
+        super().__init__(tuple(latent_shape), output_shape, channels, depth, options, spectral_norm=spectral_norm)
+        self.latent_shape = tuple(latent_shape)
 
     def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map latents (B, *latent_shape) to raw parameters (B, *output_shape)."""
         check_batch(z, self.latent_shape, "latents")
         check_condition(condition, self.condition_dim, z.shape[0])
-        raw: Tensor = self.output(self.blocks(z, condition))
-        return raw
-
-
-def _check_places(latent_shape: tuple[int, ...], size: tuple[int, ...], stages: int) -> None:
-    places = latent_shape[1:]
-    if len(places) != len(size):
-        kind = "maps of shape (D, h, w)" if len(size) == 2 else "maps of shape (D, l)"
-        raise ComponentError(
-            f"expected latent {kind}, got latents of shape {latent_shape}",
-            where="latent_shape",
-            remedy="Use the decoder `conv`, or a posterior over maps with the encoder `conv` and `hidden: null`.",
-        )
-    sizes = halvings(size, max(stages, max(size).bit_length()))
-    if places != sizes[stages]:
-        fitting = [str(index) for index, each in enumerate(sizes) if each == places and index]
-        raise ComponentError(
-            f"expected latent maps of {_by(sizes[stages])} places, at which {stages} halvings of {_by(size)} end, "
-            f"got {_by(places)}",
-            where="channels",
-            remedy=f"Give `channels` {fitting[0]} entries, as the encoder has."
-            if fitting
-            else "Give encoder and decoder the same number of `channels`.",
-        )
-
-
-def _by(size: tuple[int, ...]) -> str:
-    return "×".join(map(str, size))
+        return self.raw_parameters(z, condition)

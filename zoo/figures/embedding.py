@@ -15,14 +15,12 @@ from zoo.analysis.codes import encode_split, posterior_covariance
 from zoo.analysis.projection import principal_plane
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import axis_names, class_colour, class_marker, first_of_each_class, ink, new_figure
+from zoo.figures._points import scatter_classes
+from zoo.figures._style import axis_names, class_colour, first_of_each_class, ink, new_figure
 from zoo.registry import register
 
 _TAIL, _REACH = 0.01, 0.5
 """A point is an outlier if it lies farther beyond the outer hundredth of the points than half of their spread."""
-
-_MOST_CLASSES, _ROWS = 30, 15
-"""Classes that a legend can tell apart, and those of a column."""
 
 
 @register("figure", "embedding")
@@ -78,9 +76,8 @@ def plot_embedding(
     points = plane(codes)
     figure = new_figure(5.6, 4.6)
     axes = figure.subplots()
-    classes: list[int] = [] if labels is None else labels.unique().tolist()
+    scatter_classes(figure, axes, points, labels, class_names)
     places = torch.zeros(len(points), dtype=torch.long) if labels is None else torch.bucketize(labels, labels.unique())
-    _scatter(axes, points, places)
     titles = []
     if chosen is not None and covariances is not None:
         for index, covariance in zip(chosen.tolist(), plane.covariances(covariances), strict=True):
@@ -92,22 +89,7 @@ def plot_embedding(
     axes.set_title("; ".join(titles), fontsize="small")
     names = axis_names(plane)
     axes.set(xlabel=names[0], ylabel=names[1])
-    if 0 < len(classes) <= _MOST_CLASSES:
-        for place, label in enumerate(classes):
-            name = class_names[label] if class_names else str(label)
-            axes.plot([], [], class_marker(place), linestyle="", markersize=6, color=class_colour(place), label=name)
-        figure.legend(title="class", loc="outside right center", ncols=1 + (len(classes) - 1) // _ROWS)
     return figure
-
-
-def _scatter(axes: Axes, points: Tensor, places: Tensor) -> None:
-    """Draw points (N, 2) of classes (N,), in an order in which no class hides the others."""
-    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(0))
-    for marker in sorted({class_marker(place) for place in places.unique().tolist()}):
-        shown = [index for index in order.tolist() if class_marker(int(places[index])) == marker]
-        colours = [class_colour(int(places[index])) for index in shown]
-        across, up = points[shown].T.numpy()
-        axes.scatter(across, up, s=7, c=colours, marker=marker, alpha=0.6, linewidths=0)
 
 
 def _leave_out_outliers(axes: Axes, points: Tensor) -> int:

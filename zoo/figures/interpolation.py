@@ -12,9 +12,10 @@ from torch import Tensor
 
 from zoo.analysis.codes import Codes, class_means, encode_split, typical_examples
 from zoo.analysis.decoding import decoder_of
-from zoo.analysis.paths import PathKind, find_path, path_length
+from zoo.analysis.paths import Decode, PathKind, find_path, path_length
 from zoo.analysis.projection import Projection, principal_plane
-from zoo.errors import DataError
+from zoo.analysis.spaces import FlatSpace, LatentSpace, space_of
+from zoo.errors import DataError, NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
 from zoo.figures._style import COLOURS, axis_names, new_figure
 from zoo.figures._view import View
@@ -28,7 +29,7 @@ class DecodedPath(NamedTuple):
     """A path in the latent space and what it decodes to.
 
     Attributes:
-        kind: linear, spherical or geodesic.
+        kind: such as linear, spherical or geodesic.
         codes: (S, d).
         data: (S, *data_shape).
         length: in the data space, in units of the data.
@@ -44,8 +45,10 @@ class DecodedPath(NamedTuple):
 class Interpolation(Figure):
     """Decoded paths from one code to another: straight, spherical, and along the decoder's pull-back geodesic.
 
-    A map shows each path among the codes of the data, in two dimensions or on their principal plane; beside what is
-    decoded stands the length of the path in the data space.
+    Where latents are points of a sphere or of a hyperbolic ball, paths stay there: in place of the straight line there
+    is the shortest path of that space, a great circle or a hyperbolic line. A map shows each path among the codes of
+    the data, in two dimensions or on their principal plane; beside what is decoded stands the length of the path in the
+    data space.
 
     Args:
         pairs: two classes each, or two examples each; null: from 1 to 7 and from 1 to 4 where there are such
@@ -54,7 +57,9 @@ class Interpolation(Figure):
             lie among the codes of another class; ``examples``, by their index in the split; null: the first where
             there are labels, else the last.
         steps: examples on a path.
-        paths: kinds of path.
+        paths: kinds of path: ``linear``, ``spherical`` (at equal angles around the origin), ``shortest`` in the latent
+            space (a straight line, a great circle or a hyperbolic line) and ``geodesic`` (shortest in the data space);
+            null: all that the latent space has.
         label: the class to decode, for a conditional model.
 
     Source:
@@ -69,7 +74,7 @@ class Interpolation(Figure):
         pairs: list[Pair] | None = None,
         between: Literal["class_examples", "class_means", "examples"] | None = None,
         steps: Annotated[int, Field(ge=2)] = 11,
-        paths: list[PathKind] = ["linear", "spherical", "geodesic"],  # noqa: B006 - only read
+        paths: list[PathKind] | None = None,
         label: int = 0,
     ) -> None:
         self.pairs, self.between, self.steps, self.paths, self.label = pairs, between, steps, paths, label
@@ -80,31 +85,38 @@ class Interpolation(Figure):
         context.require_continuous_latents()
         context.require_reconstruction()
         context.require_examples(2)
+        space = space_of(context.model)
+        leaving = [kind for kind in self.paths or () if kind in ("linear", "spherical")]
+        if leaving and not isinstance(space, FlatSpace):
+            raise NotApplicableError(
+                f"{leaving[0]} paths leave the space in which the latents lie; choose `shortest` or `geodesic`"
+            )
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a row of panels for each pair: the map, and what each path decodes to."""
         codes = encode_split(context.model, context.split, 5000)
-        decode = decoder_of(context.model, self.label)
-        ends = self._ends(codes, context)
+        decode, space = decoder_of(context.model, self.label), space_of(context.model)
+        ends = self._ends(codes, space, context)
+        usual: list[PathKind] = ["linear", "spherical"] if isinstance(space, FlatSpace) else ["shortest"]
         found = []
         for start, end in ends.values():
-            paths = [find_path(kind, start, end, self.steps, decode) for kind in self.paths]
-            with torch.no_grad():
-                found.append(
-                    [
-                        DecodedPath(kind, path, decode(path), path_length(decode, path))
-                        for kind, path in zip(self.paths, paths, strict=True)
-                    ]
-                )
+            paths = []
+            for kind in self.paths or [*usual, "geodesic"]:
+                path = _path_in(space, kind, start, end, self.steps, decode)
+                name = space.shortest_path_name if kind == "shortest" else kind
+                with torch.no_grad():
+                    paths.append(DecodedPath(name, path, decode(path), path_length(decode, path)))
+            found.append(paths)
         return plot_interpolation(found, list(ends), codes, view_of(context))
 
-    def _ends(self, codes: Codes, context: EvaluationContext) -> dict[str, tuple[Tensor, Tensor]]:
+    def _ends(self, codes: Codes, space: LatentSpace, context: EvaluationContext) -> dict[str, tuple[Tensor, Tensor]]:
         """Return the two codes of each pair, by its title."""
         several = codes.labels is not None and len(codes.labels.unique()) > 1
         between = self.between or ("class_examples" if several else "examples")
         of_classes = between != "examples"
         if between == "class_means":
-            places = class_means(codes)
+            # The mean of points of a sphere lies inside it.
+            places = {label: space.points(space.coordinates(mean)) for label, mean in class_means(codes).items()}
         elif between == "class_examples":
             chosen = typical_examples(codes)
             places = {label: codes.means[example] for label, example in chosen.items()}
@@ -119,6 +131,14 @@ class Interpolation(Figure):
                 kind = "class" if of_classes else "example"
                 raise DataError(f"there is no {kind} {number} among those shown", where="interpolation.pairs")
         return {title.format(names[a], names[b]): (places[a], places[b]) for a, b in pairs}
+
+
+def _path_in(space: LatentSpace, kind: PathKind, start: Tensor, end: Tensor, steps: int, decode: Decode) -> Tensor:
+    """Return a path (steps, d) that stays in the latent space."""
+    if kind == "shortest":
+        return space.shortest_path(start, end, steps)
+    ends = space.coordinates(start), space.coordinates(end)
+    return space.points(find_path(kind, *ends, steps, lambda each: decode(space.points(each))))
 
 
 def plot_interpolation(

@@ -9,6 +9,7 @@ from torch.distributions import Distribution, Normal
 
 from zoo.analysis.decoding import decoder_of
 from zoo.analysis.kl_variation import is_gaussian
+from zoo.analysis.spaces import LatentSpace, space_of
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
 from zoo.figures._views import view_of
@@ -22,6 +23,9 @@ class LatentGrid(Figure):
     """What is decoded over the latent plane, at quantiles of the prior: equal steps of probability.
 
     Images and series stand at their places; of rows, each value has a panel with its change over the plane as a colour.
+
+    In the hyperbolic disc, z₁ and z₂ are the coordinates of the vector from the origin to a point, whose length is the
+    distance.
 
     Args:
         size: number of rows and of columns; null: 20 for images, or 12 below 16 pixels, 9 for series, 25 for rows.
@@ -42,26 +46,33 @@ class LatentGrid(Figure):
             raise NotApplicableError("the model has no prior")
         if context.model.latent_dim != 2:
             raise NotApplicableError(f"the model has {context.model.latent_dim} latent dimensions, not 2")
+        if not space_of(context.model).has_coordinates:
+            raise NotApplicableError("the latents are points of a circle, which fill no plane")
 
     @torch.no_grad()
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return the figure of the kind of data; z₁ grows to the right, z₂ upwards."""
         model, view = context.model, view_of(context)
         label = torch.tensor([self.label], device=model.device) if model.classes else None
-        codes = prior_grid(model.inference(labels=label).prior, self.size or view.grid_size)
-        return view.grid(decoder_of(model, self.label)(codes), codes)
+        space = space_of(model)
+        codes = prior_grid(model.inference(labels=label).prior, self.size or view.grid_size, space)
+        return view.grid(decoder_of(model, self.label)(space.points(codes)), codes)
 
 
-def prior_grid(prior: Distribution, size: int) -> Tensor:
-    """Return (size², 2) codes at quantiles of the prior's marginals, row by row, the largest z₂ first.
+def prior_grid(prior: Distribution, size: int, space: LatentSpace | None = None) -> Tensor:
+    """Return the coordinates (size², 2) at quantiles of the prior's marginals, row by row, the largest z₂ first.
 
     Quantiles of a Gaussian are exact; those of another prior are estimated from draws.
+
+    Args:
+        space: in which the latents lie; None: the plane, whose coordinates are the latents themselves.
     """
     shares = (torch.arange(size) + 0.5) / size
     if is_gaussian(prior):
         steps = Normal(0.0, 1.0).icdf(shares)[:, None]
         values = prior.mean.view(2).cpu() + prior.stddev.view(2).cpu() * steps
     else:
-        values = prior.sample(torch.Size([_DRAWS])).view(_DRAWS, 2).cpu().quantile(shares, dim=0)
+        draws = prior.sample(torch.Size([_DRAWS])).view(_DRAWS, 2).cpu()
+        values = (draws if space is None else space.coordinates(draws)).quantile(shares, dim=0)
     columns, rows = values[:, 0].repeat(size), values[:, 1].flip(0).repeat_interleave(size)
     return torch.stack([columns, rows], dim=1)

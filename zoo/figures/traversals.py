@@ -9,7 +9,9 @@ from torch import Tensor
 
 from zoo.analysis.codes import encode_split
 from zoo.analysis.decoding import decoder_of
+from zoo.analysis.spaces import space_of
 from zoo.analysis.traversals import Traversals, traverse
+from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
 from zoo.figures._style import new_figure, signed
 from zoo.figures._view import View
@@ -29,7 +31,8 @@ class TraversalRows(Figure):
 
     Images stand beside each other, series are lines whose colour goes with the dimension, and of rows the change of
     each value is a colour. The dimension that changes the data most comes first. Dimensions that hardly change them are
-    not used by the model and left out.
+    not used by the model and left out. In hyperbolic space a dimension is one of the vector from the origin to the
+    code, whose length is the distance.
 
     Args:
         example: the index of the example in the split.
@@ -52,14 +55,17 @@ class TraversalRows(Figure):
         context.require_continuous_latents()
         context.require_reconstruction()
         context.require_examples(self.example + 1)
+        if not space_of(context.model).has_coordinates:
+            raise NotApplicableError("a point of a sphere leaves it when one coordinate alone moves")
 
     @torch.no_grad()
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a row for each dimension."""
         means = encode_split(context.model, context.split, max(5000, self.example + 1)).means
-        decode = decoder_of(context.model, self.label)
+        decode, space = decoder_of(context.model, self.label), space_of(context.model)
+        means = space.coordinates(means)
         moved = traverse(means[self.example], means, steps=self.steps, count=_MOST_DECODED)
-        decoded = rearrange(decode(moved.codes.flatten(0, 1)), "(d s) ... -> d s ...", s=self.steps)
+        decoded = rearrange(decode(space.points(moved.codes.flatten(0, 1))), "(d s) ... -> d s ...", s=self.steps)
         changes = (decoded[:, -1] - decoded[:, 0]).square().flatten(1).mean(1).sqrt()
         order = changes.argsort(descending=True, stable=True)
         used = order[changes[order] >= _LEAST_CHANGE * changes.max()][: self.count]

@@ -160,19 +160,19 @@ class Wiring:
         return role in wiring_of(find_component("posterior", posterior.name, where="model.posterior"))
 
     def _check_latent_dim(self) -> None:
-        """Refuse a prior over vectors that was constructed before a posterior over latents of another shape."""
+        """Refuse a prior that was constructed before a posterior over latents of another shape."""
         prior, posterior = self.parts.get("prior"), self.parts.get("posterior")
         if prior is None or posterior is None or self.spec.latent_dim is None:
             return
         shape = self.latent_shape("model.prior")
-        if (
-            shape != (self.spec.latent_dim,)
-            and {"latent_dim", "latent_shape"} & wiring_of(type(prior))
-            and "prior" in wiring_of(type(posterior))
-        ):
+        own = getattr(prior, "latent_shape", None)
+        if own is None and self._is_asked_by_posterior("prior"):
+            own = (self.spec.latent_dim,)
+        if own not in (None, shape) and {"latent_dim", "latent_shape"} & wiring_of(type(prior)):
             raise ComponentError(
-                f"the prior has {self.spec.latent_dim} latents, the posterior latents of shape {shape}",
+                f"the prior has latents of shape {own}, the posterior latents of shape {shape}",
                 where="model.prior",
+                remedy="Choose a posterior that asks for this prior, or another prior.",
             )
 
     def _train_examples(self, where: str) -> int:

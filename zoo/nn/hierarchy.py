@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, NamedTuple, TypeAlias
 
@@ -37,19 +38,49 @@ class Place(NamedTuple):
     state: Tensor | None
 
 
-class TopDownTrunk(nn.Module):
+class Trunk(nn.Module, ABC):
     """The deterministic way down a hierarchy, which the prior, the posterior and the decoder share.
 
     Levels are numbered from the top, 0, and stand in one vector in that order. A state passes down beside the latents:
-    state_{l+1} = network([state_l, z_l]). With ``widths`` empty the state is all latents above.
+    state_{l+1} follows from state_l and z_l. Latents and states are vectors for whoever uses them, also where a trunk
+    sees them as maps.
 
     Args:
         sizes: length of each level's latents, top first.
-        widths: units of the layers of each level's network; the last is the length of the state.
-        activation: the nonlinearity after each of them.
-
-    Attributes:
         state_dims: length of the state above each level, 0 at the top.
+    """
+
+    origin: Tensor
+
+    def __init__(self, sizes: Sequence[int], state_dims: Sequence[int]) -> None:
+        super().__init__()
+        self.sizes, self.state_dims = tuple(sizes), tuple(state_dims)
+        self.register_buffer("origin", torch.zeros(()), persistent=False)
+
+    @abstractmethod
+    def step(self, index: int, state: Tensor | None, z: Tensor) -> Tensor:
+        """Return the state below a level, (…, state_dim), from the state above it and its latents."""
+
+    @abstractmethod
+    def head(self, index: int) -> Head:
+        """Return a new layer from the state above a level to the mean and the raw scale of its latents, (…, 2 d_l)."""
+
+    def state(self, z: Tensor) -> Tensor | None:
+        """Return the state above the last level, (…, state_dim), of latents (…, d); None where there is one level."""
+        state = None
+        for index, part in enumerate(z.split(self.sizes, dim=-1)[:-1]):
+            state = self.step(index, state, part)
+        return state
+
+
+class TopDownTrunk(Trunk):
+    """Fully connected networks on the way down: state_{l+1} = network([state_l, z_l]).
+
+    Args:
+        sizes: length of each level's latents, top first.
+        widths: units of the layers of each level's network; the last is the length of the state. [] makes the state
+            all latents above.
+        activation: the nonlinearity after each of them.
 
     Source:
         Child (2021), Very Deep VAEs Generalize Autoregressive Models, section 4. https://arxiv.org/abs/2011.10650
@@ -60,20 +91,15 @@ class TopDownTrunk(nn.Module):
         ((0, 16), torch.Size([5, 16]))
     """
 
-    origin: Tensor
-
     def __init__(
         self, sizes: Sequence[int], widths: Sequence[int] = (), *, activation: ActivationName = "relu"
     ) -> None:
-        super().__init__()
-        self.sizes = tuple(sizes)
-        above = itertools.accumulate(self.sizes[:-1], initial=0)
-        self.state_dims = tuple(widths[-1] if widths and before else before for before in above)
+        above = itertools.accumulate(sizes[:-1], initial=0)
+        super().__init__(sizes, [widths[-1] if widths and before else before for before in above])
         self.networks = nn.ModuleList(
             linear_chain(state + size, widths, 1, BlockOptions(activation))
             for state, size in zip(self.state_dims[:-1], self.sizes[:-1], strict=True)
         )
-        self.register_buffer("origin", torch.zeros(()), persistent=False)
 
     def step(self, index: int, state: Tensor | None, z: Tensor) -> Tensor:
         """Return the state below a level, (…, state_dim), from the state above it and its latents."""
@@ -83,12 +109,9 @@ class TopDownTrunk(nn.Module):
         output: Tensor = self.networks[index](inputs)
         return output
 
-    def state(self, z: Tensor) -> Tensor | None:
-        """Return the state above the last level, (…, state_dim), of latents (…, d); None where there is one level."""
-        state = None
-        for index, part in enumerate(z.split(self.sizes, dim=-1)[:-1]):
-            state = self.step(index, state, part)
-        return state
+    def head(self, index: int) -> Head:
+        """Return a new layer from the state above a level to the mean and the raw scale of its latents, (…, 2 d_l)."""
+        return Head(self.state_dims[index], 2 * self.sizes[index])
 
 
 class Hierarchy(nn.Module):
@@ -110,17 +133,16 @@ class Hierarchy(nn.Module):
         (torch.Size([5, 6]), torch.Size([5]))
     """
 
-    def __init__(self, trunk: TopDownTrunk, floor: float = 1e-4) -> None:
+    def __init__(self, trunk: Trunk, floor: float = 1e-4) -> None:
         super().__init__()
         self.trunk, self.floor = trunk, floor
-        self.heads = nn.ModuleList(
-            Head(state, 2 * size) for state, size in zip(trunk.state_dims[1:], trunk.sizes[1:], strict=True)
-        )
-        for head, size in zip(self.heads, trunk.sizes[1:], strict=True):
-            assert isinstance(head, Head)
+        heads = [trunk.head(index) for index in range(1, len(trunk.sizes))]
+        for head in heads:
             nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias[:size])
-            nn.init.constant_(head.bias[size:], math.log(math.expm1(1 - floor)))
+            half = head.out_features // 2
+            nn.init.zeros_(head.bias[:half])
+            nn.init.constant_(head.bias[half:], math.log(math.expm1(1 - floor)))
+        self.heads = nn.ModuleList(heads)
 
     def level(self, index: int, state: Tensor | None, like: Tensor) -> Independent:
         """Return p(z_l | z_>l) of a level, with the batch shape of the state; () at the top."""

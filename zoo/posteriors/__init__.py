@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import torch
@@ -89,6 +90,7 @@ class Posterior(nn.Module, ABC):
         latent_shape: shape of the latents of one example; ``(latent_dim,)`` if a class does not set it.
         sparse: whether most latents of an example are exactly zero, so that those that are not can be counted.
         bounds: between which numbers all latents lie, or None.
+        curvature: c > 0 of a hyperbolic space of curvature −c; 0 for other spaces.
     """
 
     density: ClassVar[Density] = "any"
@@ -101,6 +103,7 @@ class Posterior(nn.Module, ABC):
     latent_shape: tuple[int, ...]
     sparse: bool = False
     bounds: tuple[float, float] | None = None
+    curvature: float = 0.0
 
     @abstractmethod
     def forward(self, h: Tensor) -> Distribution:
@@ -109,6 +112,14 @@ class Posterior(nn.Module, ABC):
     def losses(self, q: Distribution) -> dict[str, Tensor]:
         """Return losses (B,) of the posterior's own that are added to the objective, weighted by its options."""
         return {}
+
+    def coarse_to_fine(self, q: Distribution) -> Sequence[Tensor]:
+        """Return latents (B, *latent_shape) with ever more of what q(z|x) says of x, the last of them with all of it.
+
+        The levels of a hierarchy and the codebooks of a residual quantiser say more and more of x, one after the other;
+        what is still missing is what is most likely without it. Latents of one level have no such order: ().
+        """
+        return ()
 
     def check(self, spec: ModelSpec, model: Model) -> None:
         """Refuse parts that the posterior cannot work with.
@@ -134,6 +145,12 @@ class Quantiser(Posterior):
     discrete: ClassVar[bool] = True
     codes: int
     grid: tuple[int, ...]
+
+    def code_maps(self, indices: Tensor) -> Sequence[Tensor]:
+        """Return the code numbers (B, *grid) of each codebook where they stand, (B, h, w); () if they are no maps."""
+        if len(self.grid) == 2 and len(self.latent_shape) == 3:
+            return (indices,)
+        return indices.unbind(1) if len(self.grid) == 3 else ()
 
     @property
     def codebook_places(self) -> tuple[int, ...]:

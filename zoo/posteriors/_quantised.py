@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -133,6 +134,20 @@ class PlaceQuantiser(Quantiser):
         batch = indices.shape[: indices.ndim - len(self.grid)]
         flat = rearrange(indices.reshape(-1, self.codebooks, self.places), "b m p -> (b p) m")
         return self._to_maps(self.vectors_of(flat), batch)
+
+    def _partial_sums(self, q: Distribution, stages: Sequence[Callable[[Tensor], Tensor]]) -> Sequence[Tensor]:
+        """Return the sums (B, D, *places) of what the first code numbers stand for, from one of them to all.
+
+        Args:
+            q: of codes, (B,).
+            stages: for each codebook a map from its code numbers (N,) to vectors (N, D).
+        """
+        if not isinstance(q, QuantisedVectors) or self.codebooks == 1:
+            return ()
+        indices = q.codes.sample()
+        flat = rearrange(indices.reshape(-1, self.codebooks, self.places), "b m p -> (b p) m").unbind(1)
+        parts = [look_up(numbers) for look_up, numbers in zip(stages, flat, strict=True)]
+        return [self._to_maps(total, indices.shape[:1]) for total in itertools.accumulate(parts)]
 
     def _to_grid(self, indices: Tensor, batch: torch.Size) -> Tensor:
         return rearrange(indices, "(b p) m -> b m p", p=self.places).reshape(*batch, *self.grid)

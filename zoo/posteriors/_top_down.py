@@ -10,7 +10,8 @@ from torch.distributions import Distribution, Independent, Normal
 
 from zoo.errors import ComponentError
 from zoo.nn.hierarchy import Choice, Hierarchy, TopDownDistribution
-from zoo.posteriors import Level, PosteriorDraw
+from zoo.nn.map_hierarchy import TopDownMapTrunk
+from zoo.posteriors import Level, Posterior, PosteriorDraw
 from zoo.utils.precision import full_precision
 
 
@@ -43,6 +44,28 @@ class TopDownPosterior(TopDownDistribution):
             log_q = torch.stack([place.q.log_prob(place.z) for place in places]).sum(0)
         return PosteriorDraw(z, log_q, (), carry)
 
+    def coarse_to_fine(self) -> list[Tensor]:
+        """Return the means (B, d) of which the first levels follow x and those below only what their prior expects."""
+        return [self._means(levels) for levels in range(1, len(self.hierarchy.trunk.sizes) + 1)]
+
+    def _means(self, levels: int) -> Tensor:
+        """Return z (B, d) where each level is the mean given those above, and for the first levels given x."""
+
+        def choose(index: int, state: Tensor | None, p: Independent) -> Independent:
+            return self.choose(index, state, p) if index < levels else p
+
+        with full_precision(self.like):
+            places = list(self.hierarchy.descend(lambda index, q: q.mean, choose, self.like))
+        return torch.cat([place.z for place in places], dim=-1)
+
+
+class HierarchicalPosterior(Posterior):
+    """A posterior over several levels."""
+
+    def coarse_to_fine(self, q: Distribution) -> Sequence[Tensor]:
+        """Return latents (B, d) of which ever more levels, from the top, follow x, and the others their prior."""
+        return q.coarse_to_fine() if isinstance(q, TopDownPosterior) else ()
+
 
 def hierarchy_of(prior: object) -> Hierarchy:
     """Return the Gaussians of a hierarchical prior.
@@ -57,6 +80,40 @@ def hierarchy_of(prior: object) -> Hierarchy:
             remedy="Set `prior: top_down`, or a posterior with one level, such as `diagonal_gaussian`.",
         )
     return hierarchy
+
+
+def map_trunk_of(prior: object) -> TopDownMapTrunk:
+    """Return the way down of a hierarchical prior over maps.
+
+    Raises:
+        ComponentError: the prior has no levels, or levels of vectors.
+    """
+    trunk = hierarchy_of(prior).trunk
+    if not isinstance(trunk, TopDownMapTrunk):
+        raise ComponentError(
+            f"expected a prior over several levels of maps, got {type(prior).__name__}, whose levels are vectors",
+            remedy="Set `prior: top_down_map`, or the posterior `top_down` or `ladder`.",
+        )
+    return trunk
+
+
+def corrected(messages: Sequence[tuple[Tensor, Tensor]]) -> Choice:
+    """Return the choice of the ladder: each level's prior times the Gaussian message (mean, scale) of x, top first."""
+
+    def choose(index: int, state: Tensor | None, p: Independent) -> Independent:
+        mean, scale = messages[index]
+        if state is None:
+            return gaussian(mean, scale)
+        return product_of_gaussians(mean, scale, p.base_dist.loc, p.base_dist.scale)
+
+    return choose
+
+
+def product_of_gaussians(mean: Tensor, scale: Tensor, prior_mean: Tensor, prior_scale: Tensor) -> Independent:
+    """Return the Gaussian that is proportional to the product of two."""
+    total = (scale.square() + prior_scale.square()).sqrt()  # ONNX has no hypot
+    share = (prior_scale / total).square()
+    return gaussian(prior_mean + share * (mean - prior_mean), scale * (prior_scale / total))
 
 
 def gaussian(mean: Tensor, scale: Tensor) -> Independent:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
-from torch.distributions import Independent
 
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import BlockOptions, linear_block
-from zoo.posteriors import Head, Posterior, positive
-from zoo.posteriors._top_down import TopDownPosterior, gaussian, hierarchy_of
+from zoo.posteriors import Head, positive
+from zoo.posteriors._top_down import HierarchicalPosterior, TopDownPosterior, corrected, hierarchy_of
 from zoo.registry import register
 from zoo.utils.precision import full_precision
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @register("posterior", "ladder")
-class Ladder(Posterior):
+class Ladder(HierarchicalPosterior):
     r"""Ladder posterior: q(z_l | z_>l, x) ∝ N(z_l; μ̂_l, σ̂_l²) p(z_l | z_>l), each level's prior times a message of x.
 
     The messages (μ̂_l, σ̂_l) come from a chain of layers upwards from the features, one layer a level; at the top q is
@@ -70,15 +69,7 @@ class Ladder(Posterior):
 
     def forward(self, h: Tensor, inference: Inference) -> TopDownPosterior:  # type: ignore[override]
         """Map features (B, F) to distributions with batch shape (B,) and event shape (latent_dim,)."""
-        messages = self._messages(h)
-
-        def choose(index: int, state: Tensor | None, p: Independent) -> Independent:
-            mean, scale = messages[index]
-            if state is None:
-                return gaussian(mean, scale)
-            return _product(mean, scale, p.base_dist.loc, p.base_dist.scale)
-
-        return TopDownPosterior(hierarchy_of(inference.model.latent_prior), choose, h)
+        return TopDownPosterior(hierarchy_of(inference.model.latent_prior), corrected(self._messages(h)), h)
 
     def _messages(self, h: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return the mean and the scale (B, d_l) that x says of each level, top first."""
@@ -92,10 +83,3 @@ class Ladder(Posterior):
                 if index < len(self.layers):
                     up = self.layers[index](up)
         return messages[::-1]
-
-
-def _product(mean: Tensor, scale: Tensor, prior_mean: Tensor, prior_scale: Tensor) -> Independent:
-    """Return the Gaussian that is proportional to the product of two."""
-    total = (scale.square() + prior_scale.square()).sqrt()  # ONNX has no hypot
-    share = (prior_scale / total).square()
-    return gaussian(prior_mean + share * (mean - prior_mean), scale * (prior_scale / total))

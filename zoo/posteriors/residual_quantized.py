@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
+from torch.distributions import Distribution
 
 from zoo.errors import InputError
 from zoo.posteriors._quantised import Choice, CodebookQuantiser, squared_distance, straight_through
@@ -126,6 +128,10 @@ class ResidualQuantized(CodebookQuantiser):
         """Return the sums (N, D) of the vectors of code numbers (N, L)."""
         vectors = [book.look_up(numbers) for book, numbers in zip(self.books, indices.unbind(1), strict=True)]
         return sum(vectors[1:], vectors[0])
+
+    def coarse_to_fine(self, q: Distribution) -> Sequence[Tensor]:
+        """Return the sums (B, D, *places) of the vectors of the first codebooks, from one of them to all."""
+        return self._partial_sums(q, [book.look_up for book in self.books])
 
     def _kept(self, device: torch.device) -> Tensor:
         """Return 1 for each codebook that this step uses and 0 for the others, (L,)."""

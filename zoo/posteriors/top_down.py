@@ -10,8 +10,8 @@ from torch.distributions import Independent
 
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import BlockOptions, linear_chain
-from zoo.posteriors import Head, Posterior, positive
-from zoo.posteriors._top_down import TopDownPosterior, gaussian, hierarchy_of, joined
+from zoo.posteriors import Head, positive
+from zoo.posteriors._top_down import HierarchicalPosterior, TopDownPosterior, gaussian, hierarchy_of, joined
 from zoo.registry import register
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @register("posterior", "top_down")
-class TopDown(Posterior):
+class TopDown(HierarchicalPosterior):
     r"""Hierarchical posterior q(z_L|x) Π_l q(z_l | z_>l, x), which follows the prior ``top_down`` from the top down.
 
     Each level is a diagonal Gaussian whose parameters a network computes from the features of x and from the state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 import torch
@@ -139,6 +140,23 @@ class TwoLevelQuantized(Quantiser):
             for book, part, places in zip(self.books, parts, (self.top, self.bottom), strict=True)
         )
         return torch.cat([self._enlarge(top), bottom], dim=1).reshape(*indices.shape[:-1], *self.latent_shape)
+
+    def code_maps(self, indices: Tensor) -> Sequence[Tensor]:
+        """Return the code numbers (B, h, w) of the top map and of the bottom map; () for series."""
+        if len(self.bottom) != 2:
+            return ()
+        parts = indices.split(self.codebook_places, dim=1)
+        return [part.unflatten(1, places) for part, places in zip(parts, (self.top, self.bottom), strict=True)]
+
+    def coarse_to_fine(self, q: Distribution) -> Sequence[Tensor]:
+        """Return the vectors of the top codes, with the mean vector of the bottom codebook everywhere, then of both."""
+        if not isinstance(q, QuantisedVectors):
+            return ()
+        top, bottom = q.mean.chunk(2, dim=1)
+        book = self.books[1]
+        assert isinstance(book, EmaCodebook)
+        mean = book.mean_vector().to(bottom).reshape(-1, *[1] * len(self.bottom)).expand_as(bottom)
+        return torch.cat([top, mean], dim=1), q.mean
 
     def _quantise(self, level: int, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return code numbers (B, n), their vectors (B, D, *places) and the squared distances (B,) of one map."""

@@ -108,6 +108,11 @@ class EmaCodebook(nn.Module):
         """Return the vectors (…, D) of code numbers (…)."""
         return F.embedding(indices, self.vectors)
 
+    def mean_vector(self) -> Tensor:
+        """Return the mean of the vectors, (D,), each weighted by its use; before training, of all alike."""
+        weights = torch.where(self.counts.sum() > 0, self.counts, torch.ones_like(self.counts))
+        return (weights / weights.sum()) @ self.vectors
+
     @torch.no_grad()
     def begin_at(self, vectors: Tensor, counts: float = 1.0) -> None:
         """Begin training from the codebook ``vectors`` (K, D), each as if it had been used ``counts`` times."""

@@ -95,7 +95,7 @@ KINDS: Mapping[str, Kind] = {
             "→ distribution over z",
             (
                 *("latent_dim", "latent_shape", "data_shape", "data_range", "condition_dim", "classes"),
-                *("train_examples", "encoder", "posterior"),
+                *("train_examples", "feature_shape", "encoder", "posterior"),
             ),
         ),
         Kind(

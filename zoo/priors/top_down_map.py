@@ -1,0 +1,64 @@
+"""A prior over maps of latents of several sizes, each drawn given those above it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+from zoo.nn.activations import ActivationName
+from zoo.nn.hierarchy import Hierarchy, TopDownDistribution
+from zoo.nn.map_hierarchy import TopDownMapTrunk, level_sizes
+from zoo.priors import Prior
+from zoo.registry import register
+
+
+@register("prior", "top_down_map")
+class TopDownMap(Prior):
+    """Hierarchical prior p(z_L) p(z_{L−1} | z_L) … over maps, from small ones at the top to large ones, each Gaussian.
+
+    Choose it for images and series with the posterior ``top_down_map`` or ``ladder_map``: levels at the top see the
+    whole image and hold its layout, levels at the bottom are as large as the encoder's features and hold details at
+    their places. Each size is half of the one below it, rounded up. ``latent_dim`` is the number of channels of each
+    level. The maps of all levels stand flattened in one vector, top first, so that metrics, figures and bounds see the
+    latents of any other model; it has latent_dim · Σ_l h_l w_l numbers. For vectors choose ``top_down``.
+
+    Lower levels tend to take over the whole task; ``free_bits`` of the objective ``vae`` keeps each one in use.
+
+    Args:
+        levels: how many sizes of maps there are, with one level each; or how many levels of each size, top first, such
+            as ``[1, 2, 2]``.
+        width: channels of the state that passes down beside the latents.
+        depth: convolutions of each level's network that keep the size of the map.
+        activation: the nonlinearity after each of them.
+
+    Raises:
+        ComponentError: the encoder returns vectors.
+
+    Source:
+        Child (2021), Very Deep VAEs Generalize Autoregressive Models, section 4. https://arxiv.org/abs/2011.10650
+
+    Example:
+        >>> prior = TopDownMap(feature_shape=(64, 7, 7), latent_dim=4, levels=3)
+        >>> prior().sample((5,)).shape  # 4 · (2 · 2 + 4 · 4 + 7 · 7)
+        torch.Size([5, 276])
+    """
+
+    def __init__(
+        self,
+        *,
+        feature_shape: tuple[int, ...],
+        latent_dim: int,
+        levels: PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)] = 3,
+        width: PositiveInt = 32,
+        depth: PositiveInt = 1,
+        activation: ActivationName = "silu",
+    ) -> None:
+        super().__init__()
+        sizes = level_sizes(tuple(feature_shape), levels)
+        trunk = TopDownMapTrunk(latent_dim, sizes, width, depth, activation=activation)
+        self.hierarchy, self.latent_shape = Hierarchy(trunk), (sum(trunk.sizes),)
+
+    def forward(self) -> TopDownDistribution:
+        """Return p(z) with event shape (latent_dim · Σ_l h_l w_l,)."""
+        return TopDownDistribution(self.hierarchy)
