@@ -20,7 +20,12 @@ IMAGE = (1, 8, 8)
 
 SIZES: Mapping[str, Mapping[str, Any]] = {
     "encoder": {"mlp": {"widths": [16]}, "conv": {"channels": [4, 6]}},
-    "decoder": {"mlp": {"widths": [16]}, "conv": {"channels": [6, 4], "hidden": 8}, "conv_map": {"channels": [6, 4]}},
+    "decoder": {
+        "mlp": {"widths": [16]},
+        "conv": {"channels": [6, 4], "hidden": 8},
+        "conv_map": {"channels": [6, 4]},
+        "top_down_map": {"channels": [6, 4]},
+    },
     "prior": {
         "vamp": {"components": 5},
         "mixture": {"components": 3},
@@ -28,6 +33,7 @@ SIZES: Mapping[str, Mapping[str, Any]] = {
         "transformer": {"width": 8, "depth": 1, "heads": 2},
         "two_stage": {"widths": [8], "num_samples": 4},
         "latent_denoiser": {"network": {"name": "mlp", "width": 8}, "sampling_steps": 4},
+        "top_down_map": {"levels": 2, "width": 8},
     },
     "posterior": {
         "vector_quantized": {"codes": 16},
@@ -37,6 +43,8 @@ SIZES: Mapping[str, Mapping[str, Any]] = {
         "finite_scalar": {"levels": [5, 4]},
         "gumbel": {"codes": 8},
         "jump_relu": {"bandwidth": 0.5},
+        "top_down_map": {"width": 8},
+        "ladder_map": {"width": 8},
     },
     "network": {"unet": {"channels": [4, 8]}},
     "regulariser": {
@@ -80,6 +88,13 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
         "decoder": "conv_map",
     },
     "levels": {**VECTORS, "latent_dim": 4, "posterior": "top_down", "prior": "top_down", "decoder": "top_down"},
+    "map levels": {
+        **VECTORS,
+        "encoder": "conv",
+        "posterior": "top_down_map",
+        "prior": "top_down_map",
+        "decoder": "top_down_map",
+    },
     "sphere": {**VECTORS, "latent_dim": 3, "posterior": "von_mises_fisher", "prior": "uniform_sphere"},
     "ball": {**VECTORS, "posterior": "wrapped_normal", "prior": "wrapped_normal"},
     "table": {**VECTORS, "data_shape": (6,)},
@@ -118,7 +133,7 @@ def trained_components(*kinds: str) -> list[tuple[str, str]]:
 def spec_with(setting: str, **components: str) -> dict[str, Any]:
     """Return a setting with some components replaced, each in a small size; a regulariser is added."""
     spec = dict(SETTINGS[setting])
-    for kind in ("encoder", "decoder", "prior"):
+    for kind in ("encoder", "posterior", "decoder", "prior"):
         if isinstance(spec.get(kind), str):
             spec[kind] = small(kind, spec[kind])
     changes: dict[str, Any] = {}

@@ -1,6 +1,7 @@
 """Laws that every registered decoder obeys."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from zoo.errors import ComponentError, DataError
 from zoo.nn.maps import halvings
 from zoo.posteriors.point import Point
 from zoo.priors.top_down import TopDown
+from zoo.priors.top_down_map import TopDownMap
 from zoo.registry import find_component, list_components
 from zoo.spec.options import check_options, construct, option_names
 
@@ -31,17 +33,25 @@ def build(name: str, shape: tuple[int, ...] = SHAPE, condition_dim: int = 0, **o
     torch.manual_seed(0)
     component = find_component("decoder", name)
     known = {option: value for option, value in options.items() if option in option_names(component)}
-    wiring = {"latent_dim": 5, "output_shape": shape, "condition_dim": condition_dim}
-    wiring["latent_shape"] = latent_shape(name, shape)
-    wiring["prior"] = TopDown(latent_dim=5, activation="tanh")
+    latent = latent_shape(name, shape)
+    wiring = {"latent_dim": math.prod(latent), "latent_shape": latent}
+    wiring |= {"output_shape": shape, "condition_dim": condition_dim}
+    wiring["prior"] = map_prior(shape) if name == "top_down_map" else TopDown(latent_dim=5, activation="tanh")
     wiring["encoder"] = MLPEncoder(data_shape=shape, condition_dim=condition_dim, widths=[])
     wiring["posterior"] = Point(features=7, latent_dim=5)
     return construct(component, check_options(component, known, "decoder"), wiring, "decoder")
 
 
 def latent_shape(name: str, shape: tuple[int, ...] = SHAPE) -> tuple[int, ...]:
-    """Return vectors for every decoder but the one of maps, for which two stages halve the output."""
+    """Return vectors for every decoder but those of maps, for which two stages halve the output."""
+    if name == "top_down_map":
+        return map_prior(shape).latent_shape
     return (5, *halvings(shape[1:], 2)[-1]) if name == "conv_map" else (5,)
+
+
+def map_prior(shape: tuple[int, ...]) -> TopDownMap:
+    """Return two levels of maps, of which the last is as large as two halvings of the output."""
+    return TopDownMap(feature_shape=(3, *halvings(shape[1:], 2)[-1]), latent_dim=1, levels=2, activation="tanh")
 
 
 def latents(name: str, count: int, shape: tuple[int, ...] = SHAPE) -> torch.Tensor:

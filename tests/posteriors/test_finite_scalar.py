@@ -74,3 +74,43 @@ def test_levels_of_the_source_are_the_default(dim: int, codes: int) -> None:
 def test_levels_that_are_not_one_for_each_channel_are_refused(levels: list[int] | None, dim: int, message: str) -> None:
     with pytest.raises(ComponentError, match=message):
         posterior(levels, dim)
+
+
+@pytest.mark.parametrize("levels", [[5], [4], [3, 2]])
+def test_further_codes_divide_the_step_into_as_many_parts(levels: list[int]) -> None:
+    """All sums of codes are an even grid, with a step that is L² times finer after two further codes."""
+    made = posterior(levels, codebooks=3)
+    numbers = torch.cartesian_prod(*[torch.arange(made.codes)] * 3)
+    vectors = made.vectors_of(numbers)
+    assert torch.equal(made.indices_of(vectors), numbers)
+    for channel, count in enumerate(levels):
+        values = vectors[:, channel].mul(1e6).round().div(1e6).unique()
+        assert len(values) == count**3
+        step = 1 / (count // 2) / count**2
+        torch.testing.assert_close(values.diff(), torch.full((count**3 - 1,), step), atol=3e-6, rtol=0)
+
+
+@pytest.mark.parametrize("count", [2, 5, 8])
+@pytest.mark.parametrize("codebooks", [1, 2, 3])
+def test_the_error_is_at_most_half_of_the_finest_step(count: int, codebooks: int) -> None:
+    made = posterior([count], codebooks=codebooks)
+    v = torch.linspace(-4, 4, 2001)[:, None]
+    wanted = (torch.tanh(v + made.shift) * made.width - made.offset) / (count // 2)
+    error = (made.choose(v).vectors - wanted).abs().max().item()
+    half_step = 0.5 / (count // 2) / count ** (codebooks - 1)
+    assert error <= half_step + 1e-3, "the stretch of the outermost levels is not quantised"
+    assert error > 0.9 * half_step
+
+
+def test_the_first_codes_are_those_of_one_codebook_and_a_coarse_reconstruction() -> None:
+    torch.manual_seed(0)
+    whole, h = posterior([5, 4], codebooks=2).eval(), torch.randn(3, 6, 4)
+    single = posterior([5, 4]).eval()
+    single.load_state_dict(whole.state_dict())
+    q, one = whole(h), single(h)
+    assert (whole.grid, q.codes.sample().shape) == ((2, 4), (3, 2, 4))
+    assert torch.equal(q.codes.sample()[:, 0], one.codes.sample())
+    first, last = whole.coarse_to_fine(q)
+    torch.testing.assert_close(first, one.mean)
+    torch.testing.assert_close(last, q.mean)
+    assert single.coarse_to_fine(one) == ()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import torch
-from pydantic import Field
+from einops import rearrange
+from pydantic import Field, PositiveInt
 from torch import Tensor
+from torch.distributions import Distribution
 
 from zoo.errors import ComponentError
-from zoo.posteriors._quantised import Choice, CodebookQuantiser, straight_through
+from zoo.posteriors._quantised import Choice, CodebookQuantiser, QuantisedVectors, straight_through
 from zoo.registry import register
 
 _LEVELS: Mapping[int, tuple[int, ...]] = {
@@ -37,12 +39,18 @@ class FiniteScalar(CodebookQuantiser):
     with :math:`o_i = ½` for even L_i and 0 for odd ones, and s_i such that v = 0 gives z = 0. Gradients pass straight
     through the rounding. Under the prior ``uniform_codes`` the KL divergence is n Σ log L_i nats for n places.
 
+    With several ``codebooks`` this is residual FSQ: each further code divides the step of the one before into L_i
+    parts, so that after M of them the step is :math:`L_i^{M−1}` times finer. Choose it for fine reconstructions with
+    few codes at a time; the prior ``transformer`` models them, coarse before fine.
+
     Shapes:
-        features (B, C, *places) → z (B, latent_dim, *places), code numbers (B, *places) below Π L_i.
+        features (B, C, *places) → z (B, latent_dim, *places), code numbers (B, *places) below Π L_i, or (B, codebooks,
+        *places).
 
     Args:
         levels: L_i, one number for each of the ``latent_dim`` channels; if not given, those of the source for 3 to 6
             channels, which make about 2⁸, 2¹⁰, 2¹² and 2¹⁶ codes. At least 5 levels each are advised.
+        codebooks: M, codes at each place, each for what the ones before it have left.
         standardise: whether each channel of v is standardised over the batch, which keeps the encoder from making all
             of them alike.
 
@@ -52,6 +60,9 @@ class FiniteScalar(CodebookQuantiser):
     Source:
         Mentzer et al. (2023), Finite Scalar Quantization: VQ-VAE Made Simple, section 3 and table 1.
         https://arxiv.org/abs/2309.15505
+
+        Lee et al. (2022), Autoregressive Image Generation using Residual Quantization, section 3.1 (codes for what is
+        left). https://arxiv.org/abs/2203.01941
 
         Łańcucki et al. (2020), Robust Training of Vector Quantized Bottleneck Models, section III (standardised
         channels). https://arxiv.org/abs/2005.08520
@@ -76,6 +87,7 @@ class FiniteScalar(CodebookQuantiser):
         feature_shape: tuple[int, ...],
         latent_dim: int,
         levels: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)] | None = None,
+        codebooks: PositiveInt = 1,
         standardise: bool = True,
     ) -> None:
         chosen = list(levels or _LEVELS.get(latent_dim, ()))
@@ -85,7 +97,7 @@ class FiniteScalar(CodebookQuantiser):
                 where="levels",
                 remedy="Give the number of levels of each channel, such as `levels: [8, 6, 5]` for `latent_dim: 3`.",
             )
-        super().__init__(feature_shape, latent_dim, math.prod(chosen), 1, 0.0, standardise)
+        super().__init__(feature_shape, latent_dim, math.prod(chosen), codebooks, 0.0, standardise)
         self.register_buffer("levels", torch.tensor(chosen), persistent=False)
         radix = torch.tensor([1, *chosen[:-1]]).cumprod(0)
         self.register_buffer("radix", radix, persistent=False)
@@ -101,20 +113,53 @@ class FiniteScalar(CodebookQuantiser):
     def choose(self, vectors: Tensor) -> Choice:
         """Round vectors (N, D)."""
         bounded = torch.tanh(vectors + self.shift) * self.width - self.offset
-        digits = bounded.detach().round()
-        return Choice(self._numbers(digits + self.half_width), straight_through(digits, bounded) / self.half_width)
+        digits = self._digits(bounded.detach())
+        return Choice(self._numbers(digits), straight_through(self._sums(digits)[-1], bounded) / self.half_width)
 
     def indices_of(self, vectors: Tensor) -> Tensor:
-        """Return the code numbers (N, 1) of vectors (N, D)."""
-        digits = (vectors * self.half_width).round() + self.half_width
-        return self._numbers(digits.clamp_min(0).minimum(self.levels - 1))
+        """Return the code numbers (N, M) of vectors (N, D)."""
+        return self._numbers([self._clamped(each) for each in self._digits(vectors * self.half_width)])
 
     def vectors_of(self, indices: Tensor) -> Tensor:
-        """Return the vectors (N, D) of code numbers (N, 1)."""
-        digits = indices // self.radix % self.levels
-        return (digits - self.half_width) / self.half_width
+        """Return the vectors (N, D) of code numbers (N, M)."""
+        return self._sums(self._digits_of(indices))[-1] / self.half_width
 
-    def _numbers(self, digits: Tensor) -> Tensor:
-        """Return the code numbers (N, 1) of digits (N, D), which are integers from 0 to L_i − 1."""
+    def coarse_to_fine(self, q: Distribution) -> Sequence[Tensor]:
+        """Return the vectors (B, D, *places) of the first codes, from one of them to all; () of one code a place."""
+        if not isinstance(q, QuantisedVectors) or self.codebooks == 1:
+            return ()
+        indices = q.codes.sample()
+        flat = rearrange(indices.reshape(-1, self.codebooks, self.places), "b m p -> (b p) m")
+        sums = self._sums(self._digits_of(flat))
+        return [self._to_maps(vectors / self.half_width, indices.shape[:1]) for vectors in sums]
+
+    def _digits(self, values: Tensor) -> list[Tensor]:
+        """Return the rounded values (N, D) of each code: integers around 0, of values and then of what is left."""
+        digits = [values.round()]
+        for _ in range(self.codebooks - 1):
+            # What is left is within half a step, which the levels of the next code divide.
+            values = (values - digits[-1]) * self.levels - self.offset
+            digits.append(self._clamped(values.round()))
+        return digits
+
+    def _sums(self, digits: Sequence[Tensor]) -> list[Tensor]:
+        """Return what the first digits (N, D) stand for, from one of them to all, in steps of the first."""
+        sums, step = [digits[0]], torch.ones_like(self.width)
+        for each in digits[1:]:
+            step = step / self.levels
+            sums.append(sums[-1] + (each + self.offset) * step)
+        return sums
+
+    def _clamped(self, digits: Tensor) -> Tensor:
+        return digits.maximum(-self.half_width).minimum(self.levels - 1 - self.half_width)
+
+    def _numbers(self, digits: Sequence[Tensor]) -> Tensor:
+        """Return the code numbers (N, M) of the digits (N, D) of M codes."""
         # Sums of integers below 2⁵³ are exact.
-        return (digits.double() @ self.radix.double()[:, None]).long()
+        radix = self.radix.double()[:, None]
+        numbers = [((each + self.half_width).double() @ radix).long() for each in digits]
+        return numbers[0] if len(numbers) == 1 else torch.cat(numbers, 1)
+
+    def _digits_of(self, indices: Tensor) -> list[Tensor]:
+        """Return the digits (N, D) of each of the code numbers (N, M)."""
+        return [each // self.radix % self.levels - self.half_width for each in indices.split(1, dim=1)]
