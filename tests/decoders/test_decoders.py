@@ -81,7 +81,7 @@ def test_outputs_have_exactly_the_shape_asked_for(name, options, condition_dim):
 @every_option
 def test_outputs_begin_small_and_alive(name, options):
     raw = build(name, (1, 28, 28), **options)(latents(name, 64, (1, 28, 28)))
-    assert raw.abs().max() < 4
+    assert raw.abs().max() < 5
     assert raw.std(0).mean() > 1e-3
 
 
@@ -116,7 +116,7 @@ def test_a_condition_is_without_effect_until_it_is_trained(name, options):
     assert not torch.allclose(decoder(z, one), decoder(z, other))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "conv_map"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("conv_map", "top_down_map")])
 def test_every_latent_reaches_every_output(name):
     decoder = build(name, activation="tanh")
     slopes = torch.autograd.functional.jacobian(lambda z: decoder(z).sum(0), latents(name, 4))
