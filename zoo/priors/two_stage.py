@@ -26,8 +26,8 @@ _SMALLEST = 1e-4
 """The smallest γ, in units of the latents' standard deviations."""
 _FIRST = 0.3
 """The γ that learning begins with, where the latents vary as much in every direction."""
-_LARGEST = 2**18
-"""Numbers of second latents whose densities are computed at a time."""
+_LARGEST = 2**24
+"""Numbers in the widest layer that are computed at a time."""
 
 
 @register("prior", "two_stage")
@@ -82,6 +82,7 @@ class TwoStage(FittablePrior):
         super().__init__()
         self.latent_shape, self.condition_dim, self.num_samples = tuple(latent_shape), condition_dim, num_samples
         size = math.prod(latent_shape)
+        self.widest = max(2 * size, *widths) if widths else 2 * size
         options = BlockOptions(activation, condition_dim=condition_dim)
         self.encoder, self.decoder = (Correction(size, out, widths, options) for out in (2 * size, size))
         self.log_gamma = nn.Parameter(torch.tensor(math.log(_FIRST)))
@@ -192,7 +193,7 @@ class TwoStageDistribution(Distribution):
         """Return an estimate of log p(z), (*S, *batch) nats: log of the mean of p(z, u) / q(u|z) over draws of u."""
         count = self.prior.num_samples
         # Blocks bound the memory: each latent has as many rows as there are draws.
-        rows = max(1, _LARGEST // count)
+        rows = max(1, _LARGEST // (count * self.prior.widest))
         y, rows_of_condition, lead = self._standardised(value)
         conditions = [None] * -(-len(y) // rows) if rows_of_condition is None else rows_of_condition.split(rows)
         estimates = []
