@@ -9,6 +9,7 @@ import torch
 
 import zoo
 from zoo.errors import ComponentError, NotApplicableError
+from zoo.evaluation.evaluate import choose_metrics, evaluation_context, record
 from zoo.priors.latent_denoiser import LatentDenoiser
 from zoo.spec.component import ComponentSpec
 
@@ -107,6 +108,8 @@ def test_bounds_under_it_are_refused_in_words() -> None:
     assert "elbo_fitted" not in found
     assert "log_likelihood_fitted" not in found
     assert found.measurements["elbo"].note == found.measurements["log_likelihood"].note == reason
+    context = evaluation_context(model, x)
+    assert reason in record(context, choose_metrics(context, ["elbo"]), "test")["notes"]
 
 
 def test_as_the_prior_of_training_it_is_refused() -> None:

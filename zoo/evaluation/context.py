@@ -142,8 +142,8 @@ class EvaluationContext:
         self.model.require_density()
 
     def lacks_fitted_bound(self) -> str:
-        """Return why there are no bounds under the fitted prior; "" if there are, or if there is no fitted prior."""
-        if not self.model.has("fitted_prior"):
+        """Return why there are no bounds under the fitted prior; "" if there are, or none at all."""
+        if not (self.model.has("fitted_prior") and self.model.has_density):
             return ""
         return why_not(self.model.require_fitted_density) or ""
 

@@ -130,7 +130,7 @@ def record(context: EvaluationContext, chosen: Iterable[ChosenMetric], split: st
     """Return the content of ``evaluation.json``: the numbers, what they mean, and all that repeats them."""
     chosen = list(chosen)
     measured = _measured(context, chosen, seed)
-    collapsed = collapse_note(context)
+    notes = [collapse_note(context), context.lacks_fitted_bound()]
     return {
         "dataset": context.split.info.name,
         "split": split,
@@ -139,7 +139,7 @@ def record(context: EvaluationContext, chosen: Iterable[ChosenMetric], split: st
         "metrics": {each.key: each.value for _, each in measured},
         "details": {each.key: describe(each, metric) for metric, each in measured},
         "settings": [{"name": each.spec.name, **each.spec.options} for each in chosen],
-        "notes": [] if collapsed is None else [collapsed],
+        "notes": [note for note in notes if note],
     }
 
 

@@ -46,7 +46,7 @@ class SamplesByPrior(Figure):
             # The same seed for each: where two priors are alike, so are the samples.
             with seeded(0):
                 panels[_title(context, source)] = draw_samples(context, source, count, labels=labels)
-        figure = new_figure(9, 9 / len(panels) * model.data_shape[1] / model.data_shape[2] + 0.4)
+        figure = new_figure(9, 9 / len(panels) * model.data_shape[1] / model.data_shape[2] + 0.8)
         for axes, (title, images) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
             show_image(axes, tile(to_unit(images, model.spec.data_range), self.columns).image)
             axes.set_title(title)
