@@ -32,7 +32,7 @@ OWN = "prior"
 PRIORS: Mapping[str, Mapping[str, Any] | None] = {
     OWN: None,
     "mixture": {"name": "mixture", "components": 50},
-    "flow": {"name": "flow", "steps": 4, "widths": [128]},
+    "flow": {"name": "flow"},
     "two_stage": {"name": "two_stage"},
     "latent_denoiser": {"name": "latent_denoiser"},
 }
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs and of what was measured")
     parser.add_argument("--models", nargs="+", default=list(MODELS), help="recipes (%(default)s)")
     parser.add_argument("--priors", nargs="+", choices=list(PRIORS), default=list(PRIORS), help="(all)")
-    parser.add_argument("--epochs", type=int, default=10, help="of the fit of a prior (%(default)s)")
+    parser.add_argument("--epochs", type=int, help="of the fit of a prior (as many as the prior asks for)")
     parser.add_argument("--examples", type=int, default=5000, help="samples that are compared (%(default)s)")
     parser.add_argument("--plot", type=Path, help="a picture of the samples")
     parser.add_argument("--out", type=Path, help="JSON file to write")
@@ -84,12 +84,7 @@ def measured(
         return (model if prior == OWN else zoo.load(folder)), json.loads(results.read_text(encoding="utf-8"))
     chosen, seconds = PRIORS[prior], 0.0
     if chosen is not None:
-        fit = {
-            "epochs": options.epochs,
-            "batch_size": 256,
-            "optimizer": {"name": "adam", "lr": 2e-3},
-            "schedule": {"name": "one_cycle"},
-        }
+        fit = {} if options.epochs is None else {"epochs": options.epochs}
         began = time.perf_counter()
         model = zoo.fit_prior(model, data, chosen, fit)
         seconds = time.perf_counter() - began
