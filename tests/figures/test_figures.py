@@ -64,6 +64,13 @@ def test_every_figure_draws_every_model_or_says_why_not(name: str, preset: str, 
     assert all(parameter.grad is None for parameter in shown.model.parameters())
 
 
+def test_a_figure_that_is_named_again_does_not_replace_the_first(data: Data, tmp_path: Path) -> None:
+    twice = [{"name": "samples", "count": 4}, {"name": "samples", "count": 9}, "loss"]
+    paths = draw_figures(context(data), tmp_path, twice)
+    assert [path.name for path in paths] == ["samples.png", "samples-2.png", "loss.png"]
+    assert paths[0].read_bytes() != paths[1].read_bytes()
+
+
 @pytest.mark.parametrize("image_format", ["svg", "pdf"])
 def test_other_formats_repeat_themselves_too(image_format: str, data: Data, tmp_path: Path) -> None:
     for folder in ("first", "second"):

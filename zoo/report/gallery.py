@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -48,14 +49,20 @@ def drawn_figures(
     *,
     seed: int = 0,
 ) -> Iterator[tuple[str, MatplotlibFigure]]:
-    """Yield the named figures, or all that apply, as :func:`draw_figures` saves them, with their names."""
+    """Yield the named figures, or all that apply, as :func:`draw_figures` saves them, with their names.
+
+    A figure that is named again, with other options, is called ``NAME-2``.
+    """
+    drawn_before: Counter[str] = Counter()
     for index, (name, figure) in enumerate(choose_figures(figures)):
         reason = reason_against(figure, context)
         if reason is None:
             with evaluating(context, seed):
                 drawn = figure.draw(context)
             sign(drawn, context)
-            yield name, drawn
+            drawn_before[name] += 1
+            count = drawn_before[name]
+            yield (name if count == 1 else f"{name}-{count}"), drawn
         elif figures is not None:
             raise NotApplicableError(f"figure {name!r} does not apply: {reason}", where=f"figures[{index}]")
 
