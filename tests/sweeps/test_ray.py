@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from tests.sweeps.conftest import COMMAND, finished, numbers
 from tests.sweeps.test_sweep import wait_for
 from zoo.sweeps.results import Sweep
 
-pytest.importorskip("ray", reason="ray is not installed: pip install 'latent-zoo[sweep]'")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="ray is not installed: pip install 'latent-zoo[sweep]'"
+)
 
 CLUSTER = """
 import sys

@@ -59,6 +59,11 @@ def test_a_combination_has_the_mean_and_the_deviation_of_its_seeds():
     assert repr(found) == "Sweep('x': 7 of 9 runs done, best width=2)"
 
 
+def test_a_combination_that_failed_with_some_seeds_is_best_only_if_all_did():
+    assert sweep_of({1: (5.0, 5.0, 5.0), 2: (1.0, 1.0)}).best == "width=1"
+    assert sweep_of({1: (5.0,), 2: (1.0, 1.0)}).best == "width=2"
+
+
 def test_differences_are_taken_seed_by_seed():
     """The seeds differ more than the combinations: 3 − 2, 5 − 3 and 4 − 4 have the mean 1 and the deviation 1."""
     first, second, third = sweep_of(VALUES).differences.row("mse", "test").entries

@@ -257,3 +257,15 @@ def test_data_in_memory_are_swept(tmp_path: Path) -> None:
     assert found.best in ("latent_dim=1", "latent_dim=3")
     with pytest.raises(RunError, match="another sweep"):
         zoo.sweep({**recipe, "name": "others"}, {"model.latent_dim": [1, 3]}, metric="mse", resume=True, **options)
+
+
+def test_a_combination_without_the_number_is_in_the_table_and_not_ranked(tmp_path: Path) -> None:
+    """An autoencoder has no bound on log p(x)."""
+    grid = ["model={preset: vae-mlp-2d},{preset: ae-mlp-2d}"]
+    small = [text for text in TINY if not text.startswith("model.") and "metrics" not in text]
+    options = {"overrides": [*small, "evaluate.metrics=[mse]"], "out": tmp_path / "s", "quiet": True}
+    found = zoo.sweep("digits", grid, **options)
+    first, _ = found.table.columns
+    assert found.best == first
+    assert [entry is None for entry in found.table.row("validation.elbo", "test").entries] == [False, True]
+    assert None not in found.table.row("mse", "test").entries

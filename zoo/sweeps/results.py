@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from zoo.errors import InputError
 from zoo.report.metric_table import Entry, MetricTable, Row
 from zoo.sweeps.axes import Choice
 from zoo.sweeps.directory import SweepDirectory
@@ -86,15 +85,19 @@ class Sweep:
 
     @cached_property
     def best(self) -> str | None:
-        """The label of the combination with the best mean, None if no run has the number."""
+        """The label of the combination with the best mean, None if no run has the number.
+
+        One that has it for all of its seeds comes before one that failed with some.
+        """
         entries = self._ranking.entries if self._ranking is not None else ()
-        found = {
-            label: each.value
-            for label, each in zip(self.table.columns, entries, strict=bool(entries))
-            if each is not None and math.isfinite(each.value)
-        }
+        found, whole = {}, set()
+        for label, entry in zip(self.table.columns, entries, strict=bool(entries)):
+            if entry is not None and math.isfinite(entry.value):
+                found[label] = entry.value
+                whole |= {label} if len(entry.values or ()) == len(self.groups[label]) else set()
         if not found:
             return None
+        found = {label: value for label, value in found.items() if label in (whole or found)}
         return (
             max(found, key=found.__getitem__) if self.metric.better == "higher" else min(found, key=found.__getitem__)
         )
@@ -178,32 +181,28 @@ def _facts(table: MetricTable, column: int) -> dict[str, Any]:
 def read_run(directory: SweepDirectory, spec: SweepSpec, run: SweepRun) -> bool:
     """Read the numbers of a run if it is finished; return whether it is.
 
+    A run to which the number does not apply that the sweep ranks by, such as an autoencoder among VAEs, is without it.
+
     Raises:
         CheckpointError: a file of the run is damaged.
-        InputError: the run has not measured the number that the sweep ranks by.
     """
     there = directory.run(run.name)
     evaluation = there.read_evaluation() if there.exists() else None
     if evaluation is None:
         return False
     term = spec.metric.term
-    if term is not None:
-        evaluation = _with_term(evaluation, spec.metric, _best_value(there.training.read_metrics(), term))
-    elif spec.metric.name not in evaluation["metrics"]:
-        raise InputError(
-            f"the run has no result {spec.metric.name!r}",
-            where=str(run.path),
-            remedy="Name another --metric, or measure it: --set evaluate.metrics=[…].",
-        )
+    value = None if term is None else _best_value(there.training.read_metrics(), term)
+    if value is not None:
+        evaluation = _with_term(evaluation, spec.metric, value)
     run.state, run.problem, run.record = "done", None, evaluation
     return True
 
 
-def _best_value(history: Sequence[Mapping[str, Any]], term: str) -> float:
-    """Return a term of the loss after the best epoch, on validation data where there are any."""
+def _best_value(history: Sequence[Mapping[str, Any]], term: str) -> float | None:
+    """Return a term of the loss after the best epoch, on validation data where there are any; None: it has no such."""
     best = next((each for each in reversed(history) if each.get("best")), history[-1] if history else {})
-    terms = best.get("validation", best.get("train", {}))
-    return float(terms.get(term, math.nan))
+    terms: Mapping[str, float] = best.get("validation", best.get("train", {}))
+    return terms.get(term)
 
 
 def _with_term(evaluation: Mapping[str, Any], metric: MetricSpec, value: float) -> dict[str, Any]:
