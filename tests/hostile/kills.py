@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -47,18 +47,39 @@ RECIPE: dict[str, Any] = {
 """A small run with every kind of file: kept checkpoints, a second stage, metrics, a figure."""
 
 
+SWEPT: dict[str, Any] = {
+    "name": "swept",
+    "model": {"preset": "vae-mlp-2d", "encoder": {"widths": [4]}, "decoder": {"widths": [4]}},
+    "data": RECIPE["data"],
+    "train": {**STEPS, "epochs": 1},
+    "evaluate": {"metrics": ["mse"], "figures": []},
+}
+
+
+class Job(Protocol):
+    """What is killed: it fills a folder, or goes on with what is there."""
+
+    def __call__(self, folder: Path, *, resume: bool = False) -> None:
+        """Work to the end."""
+
+
 def train(folder: Path, *, resume: bool = False) -> None:
-    """Train to the end."""
+    """Train one run."""
     zoo.train(RECIPE, out=folder, resume=resume)
 
 
-def counted(folder: Path) -> int:
-    """Train undisturbed, and return how many changes the run makes."""
+def sweep(folder: Path, *, resume: bool = False) -> None:
+    """Train two runs, and compare them."""
+    zoo.sweep(SWEPT, {"model.latent_dim": [1, 2]}, out=folder, resume=resume)
+
+
+def counted(job: Job, folder: Path) -> int:
+    """Work undisturbed, and return how many changes that makes."""
     note = folder.with_suffix(".count")
 
     def work() -> None:
         changes = Changes(folder).install()
-        train(folder)
+        job(folder)
         note.write_text(str(changes.count))
 
     if forked(work, folder.with_suffix(".log")) != 0:
@@ -66,36 +87,36 @@ def counted(folder: Path) -> int:
     return int(note.read_text())
 
 
-def resumed(folder: Path) -> str:
-    """Resume a killed run to its end; return what went wrong."""
+def resumed(job: Job, folder: Path) -> str:
+    """Go on with a killed job to its end; return what went wrong."""
     log = folder.with_suffix(".log")
-    return "" if forked(lambda: train(folder, resume=True), log) == 0 else log.read_text()
+    return "" if forked(lambda: job(folder, resume=True), log) == 0 else log.read_text()
 
 
-def killed_at(folder: Path, number: int) -> str:
-    """Train until the change of a number, kill it there, and resume; return what went wrong."""
+def killed_at(job: Job, folder: Path, number: int) -> str:
+    """Work until the change of a number, kill it there, and resume; return what went wrong."""
 
     def work() -> None:
         Changes(folder, kill_at(number)).install()
-        train(folder)
+        job(folder)
 
     status = forked(work, folder.with_suffix(".log"))
     if status != -signal.SIGKILL:
         return f"it ended with {status}: {folder.with_suffix('.log').read_text()}"
-    return resumed(folder)
+    return resumed(job, folder)
 
 
-def killed_after(folder: Path, seconds: float) -> str:
-    """Train for some seconds, kill it, and resume; return what went wrong."""
+def killed_after(job: Job, folder: Path, seconds: float) -> str:
+    """Work for some seconds, kill it, and resume; return what went wrong."""
     child = os.fork()
     if child == 0:
         os.dup2(os.open(folder.with_suffix(".log"), os.O_WRONLY | os.O_CREAT, 0o600), 2)
-        train(folder)
+        job(folder)
         os._exit(0)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return resumed(folder)
+    return resumed(job, folder)
 
 
 def failures(cases: list[tuple[str, Callable[[Path], str]]], whole: Path, root: Path) -> Iterator[tuple[str, str]]:
@@ -115,14 +136,16 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="kill at every N-th change")
     parser.add_argument("--first", type=int, default=1, help="the first change to kill at")
     parser.add_argument("--random", type=int, default=0, help="kill at so many random moments instead")
+    parser.add_argument("--sweep", action="store_true", help="kill a sweep of two runs rather than a run")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    job: Job = sweep if options.sweep else train
     torch.set_num_threads(1)  # a fork hangs in torch's threads, which it does not inherit
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        train(root / "warm")  # what is imported and cached here is there in every forked process
+        job(root / "warm")  # what is imported and cached here is there in every forked process
         began = time.monotonic()
-        changes = counted(root / "whole")
+        changes = counted(job, root / "whole")
         duration = time.monotonic() - began
         sys.stdout.write(f"undisturbed: {changes} changes, {duration:.1f} s\n")
         moments = random.Random(options.seed)
@@ -130,10 +153,10 @@ def main() -> None:
         if options.random:
             for number in range(options.random):
                 seconds = moments.uniform(0, 1.1) * duration
-                cases.append((f"moment {number}", lambda folder, seconds=seconds: killed_after(folder, seconds)))
+                cases.append((f"moment {number}", lambda folder, seconds=seconds: killed_after(job, folder, seconds)))
         else:
             for number in range(options.first, changes + 1, options.every):
-                cases.append((f"change {number}", lambda folder, number=number: killed_at(folder, number)))
+                cases.append((f"change {number}", lambda folder, number=number: killed_at(job, folder, number)))
         wrong = 0
         for done, (case, problem) in enumerate(failures(cases, root / "whole", root), start=1):
             wrong += bool(problem)

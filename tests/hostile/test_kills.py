@@ -17,3 +17,13 @@ def test_a_run_that_is_killed_at_changes_of_the_file_system_resumes_to_the_same_
     count = int(done.stdout.splitlines()[-1].split()[0])
     assert count >= 10
     assert done.stdout.endswith(f"{count} of {count} killed runs ended with the same bytes\n")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at files as Linux names them")
+def test_a_sweep_that_is_killed_at_changes_of_the_file_system_resumes_to_the_same_bytes() -> None:
+    """At every seventieth of some 350; at all of them by hand: ``python -m tests.hostile.kills --sweep``."""
+    done = run("-m", "tests.hostile.kills", "--sweep", "--first", "9", "--every", "70", timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    count = int(done.stdout.splitlines()[-1].split()[0])
+    assert count >= 4
+    assert done.stdout.endswith(f"{count} of {count} killed runs ended with the same bytes\n")

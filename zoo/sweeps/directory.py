@@ -86,10 +86,10 @@ class SweepDirectory:
         try:
             with FileLock(lock, timeout=0):
                 self.check_free(resume=resume)
+                for place in (self.path, self.path / "figures", self.path / "failures"):
+                    _remove_partial_in(place)
                 if self.exists():
                     spec = self.read_spec().continued_by(spec, str(self.path))
-                    for place in (self.path, self.path / "figures", self.path / "failures"):
-                        _remove_partial_in(place)
                 write_text(self.path / SPEC, to_yaml(spec.to_dict()))
                 yield spec
         except Timeout as error:
