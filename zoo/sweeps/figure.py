@@ -30,7 +30,7 @@ def plot_sweep(sweep: Sweep) -> MatplotlibFigure | None:
         return None
     places = _places(sweep)
     rate, distortion = (_row(sweep.table, result.name) for result in (KL, RECONSTRUCTION))
-    paired = any(any(row.entries) for row in sweep.differences.rows) and len(sweep.spec.seeds) > 1
+    paired = _row(sweep.differences, sweep.metric.name) is not None and len(sweep.spec.seeds) > 1
     panels = 1 + paired + (rate is not None and distortion is not None)
     figure = new_figure(4.2 * panels, 3.6)
     axes = list(figure.subplots(1, panels, squeeze=False)[0])
@@ -38,8 +38,7 @@ def plot_sweep(sweep: Sweep) -> MatplotlibFigure | None:
     assert ranking is not None  # there is a best
     _draw_values(axes.pop(0), sweep, places, ranking, ranking.heading)
     if paired:
-        row = _row(sweep.differences, sweep.metric.name)
-        assert row is not None
+        row = _with_zero(_row(sweep.differences, sweep.metric.name), sweep)
         panel = axes.pop(0)
         _draw_values(panel, sweep, places, row, f"difference from {sweep.best}, by seed")
         panel.axhline(0, color=ink(), linewidth=0.8, linestyle=":")
@@ -50,6 +49,15 @@ def plot_sweep(sweep: Sweep) -> MatplotlibFigure | None:
 
 def _row(table: MetricTable, key: str) -> Row | None:
     return next((row for row in table.rows if row.key == key and any(row.entries)), None)
+
+
+def _with_zero(row: Row | None, sweep: Sweep) -> Row:
+    """Return differences with that of the best combination from itself."""
+    assert row is not None  # some combinations differ
+    nothing = Entry(0.0, None, dict.fromkeys(map(str, sweep.spec.seeds), 0.0))
+    columns = zip(sweep.table.columns, row.entries, strict=True)
+    entries = tuple(nothing if label == sweep.best else entry for label, entry in columns)
+    return Row(row.key, row.heading, row.better, entries)
 
 
 def _places(sweep: Sweep) -> Sequence[float] | None:
@@ -118,6 +126,7 @@ def _draw_rates(axes: Axes, sweep: Sweep, rate: Row, distortion: Row) -> None:
         if len(sweep.groups) <= _MOST_LABELS:
             axes.annotate(label, (x.value, y.value), xytext=(6, 6), textcoords="offset points", fontsize="x-small")
     axes.plot(*zip(*sorted(means), strict=True), "-", color="0.6", linewidth=0.8, zorder=1)
+    axes.margins(x=0.18, y=0.12)  # room for the labels
     _draw_equal_bounds(axes)
     axes.set(xlabel=f"rate: {rate.heading}", ylabel=f"distortion: {distortion.heading}")
 

@@ -116,7 +116,7 @@ class Sweep:
         """A row for each metric with its difference from the best combination, seed by seed.
 
         What all combinations share in a seed, such as the initial weights and the order of the data, cancels in these
-        differences, so that their standard deviation is smaller than that of the numbers themselves.
+        differences.
         """
         reference = None if self.best is None else self.table.columns.index(self.best)
         rows = []
