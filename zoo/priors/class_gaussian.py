@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 from torch import nn
@@ -12,6 +13,7 @@ from torch.distributions import Independent, Normal
 from zoo.errors import ComponentError
 from zoo.nn.head import Head, positive
 from zoo.priors import Prior
+from zoo.priors._fitting import enough_steps
 from zoo.registry import register
 
 if TYPE_CHECKING:
@@ -67,3 +69,8 @@ class ClassGaussian(Prior):
         mean, raw_scale = self.head(inference.condition_of("prior")).chunk(2, dim=-1)
         scale = positive(raw_scale + self.offset, self.floor)
         return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
+
+    @classmethod
+    def fit_defaults(cls, examples: int) -> Mapping[str, Any]:
+        """Return about 1,000 steps."""
+        return enough_steps(examples, 1000, batch_size=256, lr=1e-2)
