@@ -70,6 +70,16 @@ MODELS: dict[str, Mapping[str, Any]] = {
     "codes, flat decoder": {**MAPS, "decoder": {"name": "mlp", "widths": [32]}},
     "hierarchy": {**MLP, **LEVELS, "decoder": "top_down"},
     "hierarchy, free bits": {**MLP, **LEVELS, "objective": {"name": "vae", "free_bits": 0.5}},
+    "hierarchy of maps": {
+        **_small("ladder-vae-conv-4d", "conv"),
+        "posterior": {"width": 8},
+        "prior": {"levels": [1, 2], "width": 8},
+    },
+    "residual scalars": {
+        **MAPS,
+        "latent_dim": 2,
+        "posterior": {"name": "finite_scalar", "levels": [5, 4], "codebooks": 2},
+    },
     "hierarchy under iwae": {
         **MLP,
         **LEVELS,
