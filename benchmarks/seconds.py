@@ -2,9 +2,10 @@
 
 Both train a VAE 784-512-d and back on the same 55,000 images, and validate on the other 5,000 after each epoch. The
 trainer of pythae has its own defaults (batches of 64, Adam at the constant rate 1e-4), and in a second run the batch
-size and the rate of the zoo's recipe. The zoo trains as the bundled recipe ``mnist`` does, in which the rate rises and
-falls once over the whole run: runs of 1, 2, 3, 5 and 8 epochs are made until one reaches the ELBO of pythae's last
-epoch. ELBOs are of the 10,000 test images, with one draw each, and take no part of the time.
+size and the rate of the bundled recipe ``mnist``. The zoo trains that recipe, in which the rate rises and falls once
+over the whole run, with a peak of 8e-3, which suits a short run better than the recipe's 3e-3: runs of 1, 2, 3, 5 and 8
+epochs are made until one reaches the ELBO of pythae's last epoch. ELBOs are of the 10,000 test images, with one draw
+each, and take no part of the time.
 
     python -m benchmarks seconds --data DIR
     python -m benchmarks seconds --data DIR --latents 16 --epochs 5
@@ -29,6 +30,7 @@ from benchmarks import _peers
 from benchmarks._measure import ProcessorTime, write
 
 BUDGETS = (1, 2, 3, 5, 8)
+RATE = 8e-3
 VALIDATION = 0.0834
 
 
@@ -64,7 +66,7 @@ def main(arguments: list[str]) -> None:
     recipe = zoo.load_recipe("mnist").train
     settings = {
         "pythae, its defaults": {},
-        "pythae, the zoo's batch and rate": {
+        "pythae, batch and rate of the recipe": {
             "per_device_train_batch_size": recipe.batch_size,
             "learning_rate": recipe.optimizer.options["lr"],
         },
@@ -122,6 +124,7 @@ def of_zoo(test: Tensor, options: argparse.Namespace, epochs: int) -> Trained:
         "data.root": str(options.data),
         "data.validation": VALIDATION,
         "train.epochs": epochs,
+        "train.optimizer.lr": RATE,
         "train.device": "cpu",
         "evaluate.metrics": [],
         "evaluate.figures": [],
