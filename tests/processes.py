@@ -27,10 +27,22 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import zoo
+
+_PACKAGE = Path(zoo.__file__).parent
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["pytest", "torch._dynamo", "zoo.runs.job", "zoo.cli.train", "matplotlib.pyplot", __name__]
-)
+    [
+        "pytest", "torch._dynamo", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin",
+        *("zoo.cli.train", "zoo.cli.evaluate", "zoo.cli.report", "zoo.hub", "zoo.hub.train", "zoo.runs.job"),
+        # A run ends with every metric and figure there is. Their registry must not have looked for packages here, since
+        # a child may have another PYTHONPATH.
+        *(f"zoo.{kind}.{file.stem}" for kind in ("metrics", "figures") for file in _PACKAGE.glob(f"{kind}/[a-z]*.py")),
+        "zoo.objectives.vae", "zoo.encoders.mlp", "zoo.decoders.mlp", "zoo.posteriors.diagonal_gaussian",
+        "zoo.priors.standard_gaussian", "zoo.likelihoods.bernoulli", "zoo.datasets.digits",
+        __name__,
+    ]
+)  # fmt: skip
 
 _STARTED: set[BaseProcess] = set()
 

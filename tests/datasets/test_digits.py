@@ -22,10 +22,3 @@ def test_the_file_is_the_one_that_published_figures_were_measured_on():
     assert torch.bincount(stored.labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     content = stored.examples.numpy().tobytes() + stored.labels.numpy().tobytes()
     assert hashlib.sha256(content).hexdigest() == "65e5b4619795efb40c1082f4c350c049e4ad552200d369b6ae99e21eef5e72c5"
-
-
-def test_digits_import_no_torchvision(run_python):
-    code = (
-        "import sys; from zoo.datasets.digits import Digits; Digits().load(print); print('torchvision' in sys.modules)"
-    )
-    assert run_python(code) == "False"

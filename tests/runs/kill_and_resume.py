@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.processes import Process
 
 SETTINGS = [
-    "train.epochs=25",
+    "train.epochs=15",
     "train.checkpoint_every={steps: 7}",
     # What ends a run is there too, but briefly: kills should fall into all of its stages.
     "evaluate.metrics=[elbo, mse]",
