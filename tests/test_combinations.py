@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import zoo
-from tests.models import SETTINGS, batch, spec_with
+from tests.models import SETTINGS, batch, seed, spec_with
 from zoo.errors import ComponentError, RecipeError
 
 OTHERS = ("objective", "prior", "decoder", "regulariser")
@@ -25,7 +25,7 @@ PAIRS = [
 def test_a_pair_trains_or_is_refused(posterior: str, kind: str, name: str) -> None:
     refusals = []
     for setting in SETTINGS:
-        torch.manual_seed(0)
+        seed(0)
         try:
             model = zoo.build(spec_with(setting, posterior=posterior, **{kind: name}))
             break

@@ -10,8 +10,8 @@ Each document has a working directory and a namespace of its own; its blocks run
 - ``json``: parsed. ``text`` and ``bibtex``: shown only.
 
 A block that must not run (it installs something) is marked: ``<!-- skip: next "why" -->``. A ``zoo-cli train`` that
-does not say how long is shortened to one epoch. Documents that begin alike, with the training of a bundled recipe, share
-the run: it does not depend on the folder that it is made in.
+does not say how long is shortened to one epoch. Documents that begin with the same bundled recipe share its run, which
+does not depend on the folder that it is made in.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import zoo
-from tests.models import batch, model_with, trained_components
+from tests.models import batch, model_with, seed, trained_components
 from zoo.errors import why_not
 from zoo.model import Model
 
@@ -26,8 +26,8 @@ def model_of(kind: str, name: str) -> Model:
     return model
 
 
-def loss_of(model: Model, seed: int = 3) -> Tensor:
-    torch.manual_seed(seed)
+def loss_of(model: Model, number: int = 3) -> Tensor:
+    seed(number)
     return model(*batch(model)).total
 
 
@@ -80,7 +80,7 @@ def test_training_lowers_the_loss(kind: str, name: str) -> None:
     before = mean_loss(model)
     for step in range(60):
         optimizer.zero_grad()
-        loss_of(model, seed=step).backward()
+        loss_of(model, step).backward()
         optimizer.step()
         if step in (14, 29) and mean_loss(model) < before:
             return  # most need no more
@@ -90,7 +90,7 @@ def test_training_lowers_the_loss(kind: str, name: str) -> None:
 @torch.no_grad()
 def mean_loss(model: Model) -> float:
     model.eval()
-    losses = [loss_of(model, seed=100 + k).item() for k in range(8)]
+    losses = [loss_of(model, 100 + k).item() for k in range(8)]
     model.train()
     return sum(losses) / len(losses)
 
@@ -105,22 +105,21 @@ def test_the_loss_does_not_change_when_the_batch_is_repeated(kind: str, name: st
     model = model_of(kind, name).eval()
     x, labels = batch(model)
     repeated = x.repeat(2, *[1] * (x.ndim - 1)), None if labels is None else labels.repeat(2)
-    noise = torch.default_generator  # torch.manual_seed notes where it was called from, which takes longer than a loss
     once, twice = ([] for _ in range(2))
-    for seed in range(40):
-        noise.manual_seed(seed)
-        before = noise.get_state()
+    for number in range(40):
+        seed(number)
+        before = torch.get_rng_state()
         once.append(model(x, labels).total)
-        drew_nothing = torch.equal(noise.get_state(), before)
+        drew_nothing = torch.equal(torch.get_rng_state(), before)
         twice.append(model(*repeated).total)
         if drew_nothing:
-            break  # without noise, every other seed gives the same
+            break  # every other seed would give the same
     difference = torch.stack(twice) - torch.stack(once)
     error = difference.std(correction=min(1, len(difference) - 1)) / len(difference) ** 0.5
     assert difference.mean().abs() <= 4 * error + 1e-4 * torch.stack(once).abs().mean()
 
 
 def drawn(model: Model, n: int = 4) -> Tensor:
-    torch.manual_seed(2)
+    seed(2)
     labels = torch.arange(n) % model.classes if model.classes else None
     return model.sample(n, labels)
