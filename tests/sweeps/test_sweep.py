@@ -92,7 +92,11 @@ def test_the_processes_of_a_sweep_that_was_killed_save_their_state_and_end(tmp_p
     assert len(processes_of(killed.pid)) == 2
     killed.kill()
     killed.communicate()
-    wait_for(lambda: not processes_of(killed.pid), seconds=60)
+    try:
+        wait_for(lambda: not processes_of(killed.pid), seconds=60)
+    finally:
+        for number in processes_of(killed.pid):
+            os.kill(number, signal.SIGKILL)
     assert (run / "state" / "training.safetensors").is_file()
 
 
