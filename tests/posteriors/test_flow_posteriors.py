@@ -27,18 +27,17 @@ def flow_of(name: str) -> FlowDistribution | None:
     return q if isinstance(q, FlowDistribution) else None
 
 
-FLOWS = [name for name in NAMES if flow_of(name) is not None]
+@pytest.mark.parametrize("name", ["planar", "radial", "sylvester", "autoregressive_flow"])
+def test_these_are_flows(name: str) -> None:
+    assert flow_of(name) is not None
 
 
-def test_there_are_flows() -> None:
-    assert {"planar", "radial", "sylvester", "autoregressive_flow"} <= set(FLOWS)
-
-
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_map_is_another_one_for_another_example(name: str) -> None:
     """Without this, a flow posterior has no smaller gap than its Gaussian start, under another prior."""
     q = flow_of(name)
-    assert q is not None
+    if q is None:
+        return  # no flow: there are no maps
     z = torch.randn(5, 1, 3).expand(5, 3, 3)
     for bijection in q.maps:
         y, _ = bijection(z, q.context)
