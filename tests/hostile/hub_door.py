@@ -33,7 +33,7 @@ class HubDoor:
     def __init__(self, folder: Path, model: Path) -> None:
         self._cache = folder / "hub" / "cache"
         self._server = HubServer(accounts={TOKEN: Account("ada")}).start()
-        self._redirect(folder / "hub")
+        speak_to(self._server, folder / "hub")
         zoo.push(model, REPO)
         self._server.requests.clear()
         self._pull()
@@ -62,23 +62,28 @@ class HubDoor:
         with urllib.request.urlopen(request) as answer:
             return bytes(answer.read())
 
-    def _redirect(self, home: Path) -> None:
-        """Let the client speak to this Hub, and wait for nothing, until the process ends."""
-        url = self._server.url
-        os.environ |= {"HF_ENDPOINT": url, "HF_TOKEN": TOKEN, "NO_PROXY": "127.0.0.1"}
-        for name, value in {
-            "ENDPOINT": url,
-            "HUGGINGFACE_CO_URL_TEMPLATE": url + "/{repo_id}/resolve/{revision}/{filename}",
-            "HF_HOME": str(home),
-            "HF_HUB_CACHE": str(self._cache),
-            "HF_TOKEN_PATH": str(home / "token"),
-            "HF_HUB_OFFLINE": False,
-            "HF_HUB_DISABLE_XET": True,
-        }.items():
-            setattr(constants, name, value)
-        disable_progress_bars()
-        for module in WAITING:
-            _stop_waiting(module)
+
+def speak_to(server: HubServer, home: Path) -> None:
+    """Let the client speak to a server on this machine, and wait for nothing, until the process ends.
+
+    Args:
+        home: where its cache is.
+    """
+    url = server.url
+    os.environ |= {"HF_ENDPOINT": url, "HF_TOKEN": TOKEN, "NO_PROXY": "127.0.0.1"}
+    for name, value in {
+        "ENDPOINT": url,
+        "HUGGINGFACE_CO_URL_TEMPLATE": url + "/{repo_id}/resolve/{revision}/{filename}",
+        "HF_HOME": str(home),
+        "HF_HUB_CACHE": str(home / "cache"),
+        "HF_TOKEN_PATH": str(home / "token"),
+        "HF_HUB_OFFLINE": False,
+        "HF_HUB_DISABLE_XET": True,
+    }.items():
+        setattr(constants, name, value)
+    disable_progress_bars()
+    for module in WAITING:
+        _stop_waiting(module)
 
 
 def _stop_waiting(module: str) -> None:

@@ -17,11 +17,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+import huggingface_hub
 import torch
+from huggingface_hub import constants
 
 import zoo
 from tests.hostile.changes import GROWING, Changes, React, fail_from, forked
 from tests.hostile.conftest import QUICK
+from tests.hostile.hub_door import TOKEN, speak_to
+from tests.hub.server import Account, HubServer
 from zoo.cli import cli, main
 
 SETTINGS = [word for setting in QUICK for word in ("--set", setting)]
@@ -38,6 +42,7 @@ ARGUMENTS: dict[str, list[str]] = {
 OPTIONS: dict[str, list[str]] = {
     "metrics": ["--metric", "mse"],
     "count": ["--count", "4"],
+    "to": ["--to", "pulled"],
     "dry_run": ["--dry-run"],
     "quiet": ["--quiet"],
     "grid": ["--grid", "model.objective.beta=2"],
@@ -45,8 +50,6 @@ OPTIONS: dict[str, list[str]] = {
 """What is passed where a command has an option of this name; a required option must be here."""
 SUFFIXES = ("", ".csv", ".npz", ".html", ".onnx", ".pt2")
 """What ``--out`` may end in; the first that a command takes is used."""
-NEED_A_SERVER = {"pull"}
-"""`tests/hub` has their faults."""
 
 
 class Ended(NamedTuple):
@@ -60,7 +63,7 @@ class Ended(NamedTuple):
 
 def commands() -> list[str]:
     """Return the names of all commands."""
-    return [name for name in cli.list_commands(click.Context(cli)) if name not in NEED_A_SERVER]
+    return cli.list_commands(click.Context(cli))
 
 
 def words_of(name: str, suffix: str) -> list[str]:
@@ -100,9 +103,7 @@ def tried(
         out, err = Path(temporary) / "out", Path(temporary) / "err"
 
         def work() -> None:
-            os.chdir(folder)
-            os.dup2(os.open(out, os.O_WRONLY | os.O_CREAT, 0o600), 1)
-            os.dup2(os.open(err, os.O_WRONLY | os.O_CREAT, 0o600), 2)
+            enter(folder, out, err)
             if streams is not None:
                 streams()
             if react is not None:
@@ -112,6 +113,14 @@ def tried(
 
         status = forked(work)
         return Ended(status, out.read_text(), err.read_text(), contents(folder))
+
+
+def enter(folder: Path, out: Path, err: Path) -> None:
+    """Let this process work in a folder, with the Hub's cache in it, and print into two files."""
+    os.chdir(folder)
+    constants.HF_HOME, constants.HF_HUB_CACHE = str(folder / "home"), str(folder / "home" / "cache")
+    os.dup2(os.open(out, os.O_WRONLY | os.O_CREAT, 0o600), 1)
+    os.dup2(os.open(err, os.O_WRONLY | os.O_CREAT, 0o600), 2)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -201,11 +210,16 @@ def bad_streams(words: list[str], good: Ended, start: Path, *, quick: bool) -> I
 
 
 def started(root: Path) -> Path:
-    """Return a folder with a finished run, in which commands are given; what is loaded meanwhile stays loaded."""
+    """Return a folder with a finished run, in which commands are given; what is loaded meanwhile stays loaded.
+
+    The run is on a Hub of this machine, too, which answers as long as the process lives.
+    """
     os.environ.setdefault("XDG_CACHE_HOME", str(root / "cache"))
-    os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
     (root / "start").mkdir()
-    zoo.train("digits", out=root / "start" / "run", overrides=QUICK)
+    run = zoo.train("digits", out=root / "start" / "run", overrides=QUICK)
+    speak_to(HubServer(accounts={TOKEN: Account("ada")}).start(), root / "home")
+    zoo.push(run, *ARGUMENTS["repo"])
+    huggingface_hub.close_session()  # a fork must not speak through the connection of another
     return root / "start"
 
 

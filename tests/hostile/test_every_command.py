@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.hostile.matrix import NEED_A_SERVER, commands
+from tests.hostile.matrix import commands
 from tests.processes import run
 
 
@@ -16,9 +16,3 @@ def test_a_command_that_cannot_write_ends_in_one_message(command: str) -> None:
     """A full disk at the first change; at all of them by hand: ``python -m tests.hostile.matrix``."""
     done = run("-m", "tests.hostile.matrix", "--most", "1", "--quick", command, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_no_command_is_left_out_but_those_that_need_a_server() -> None:
-    from zoo.cli import cli
-
-    assert set(commands()) | NEED_A_SERVER == set(cli.list_commands(None))  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ def export(model: Model, directory: str | Path, format: str = "onnx", *, raw: bo
 def _write(part: ExportedPart, chosen: Format, path: Path) -> None:
     try:
         chosen.write(traced(part, part.example(2)), path, part.inputs, part.outputs)
-    except ZooError:
+    except (ZooError, OSError, MemoryError):
         raise
     except Exception as error:  # exporters raise what their parts raise
         first = (str(error).strip() or type(error).__name__).splitlines()[0]

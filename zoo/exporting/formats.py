@@ -75,8 +75,12 @@ class Pt2(Format):
     def write(self, program: ExportedProgram, path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         """Write the graph and its weights, in one file."""
         names = {"inputs.json": json.dumps(list(inputs)), "outputs.json": json.dumps(list(outputs))}
+        # Written here: torch's own writer does not say why a disk refuses.
+        content = io.BytesIO()
         with _quiet():
-            torch.export.save(program, path, extra_files=names)
+            torch.export.save(program, content, extra_files=names)
+        with path.open("wb") as file:
+            file.write(content.getbuffer())
 
     def open(self, path: Path) -> Run:
         """Return a function that runs it in this process."""

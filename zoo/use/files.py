@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
 
 from zoo.errors import InputError
 from zoo.use.pictures import as_images, grid
@@ -144,31 +143,34 @@ def _write_parquet(stream: RowStream, path: Path) -> None:
 def _write_npz(stream: RowStream, path: Path) -> None:
     """Write each quantity into a file of its own as it comes, and then all of them into the archive."""
     texts: dict[str, list[Array]] = {}
-    files: dict[str, Any] = {}
-    start = 0
+    types: dict[str, np.dtype[Any]] = {}
+    places = {each.name: path.with_name(f"{number}.npy") for number, each in enumerate(stream.all_quantities)}
     for block in _at_least_one(stream):
-        for each in stream.all_quantities:
-            values = block[each.name]
+        for name, place in places.items():
+            values = block[name]
             if values.dtype.kind in "OU":
-                texts.setdefault(each.name, []).append(_as_text(values))
+                texts.setdefault(name, []).append(_as_text(values))
                 continue
-            if each.name not in files:
-                place = path.with_name(f"{len(files)}.npy")
-                files[each.name] = open_memmap(place, "w+", values.dtype, (stream.count, *values.shape[1:]))
-            files[each.name][start : start + len(values)] = values
-        start += len(next(iter(block.values())))
+            # Written rather than mapped: a full disk ends a process that writes into a mapped file. Opened for each
+            # block: a table may have more columns than a process may open files.
+            with place.open("ab") as file:
+                if name not in types:
+                    types[name] = values.dtype
+                    np.lib.format.write_array_header_1_0(file, _header(values.dtype, stream.count, values.shape[1:]))
+                file.write(np.ascontiguousarray(values, types[name]).tobytes())
     with zipfile.ZipFile(path, "w") as archive:
-        for each in stream.all_quantities:
-            entry = zipfile.ZipInfo(f"{each.name}.npy", _LONG_AGO)
-            with archive.open(entry, "w", force_zip64=True) as inside:
-                if each.name in texts:
-                    np.lib.format.write_array(inside, np.concatenate(texts[each.name]), allow_pickle=False)
-                else:
-                    place = Path(files[each.name].filename)
-                    files.pop(each.name).flush()
-                    with place.open("rb") as file:
-                        shutil.copyfileobj(file, inside)
-                    place.unlink()
+        for name, place in places.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy", _LONG_AGO), "w", force_zip64=True) as inside:
+                if name in texts:
+                    np.lib.format.write_array(inside, np.concatenate(texts[name]), allow_pickle=False)
+                    continue
+                with place.open("rb") as file:
+                    shutil.copyfileobj(file, inside)
+                place.unlink()
+
+
+def _header(dtype: np.dtype[Any], count: int, shape: tuple[int, ...]) -> dict[str, Any]:
+    return {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (count, *shape)}
 
 
 def _as_text(values: Array) -> Array:
