@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,9 @@ from torch.nn.utils import parametrize
 
 import zoo
 from tests.hostile.conftest import ZooCli, assert_one_message
+from tests.hostile.matrix import commands, words_of
 from zoo.checkpoints.weights import read_tensors, write_tensors
+from zoo.cli import cli
 from zoo.errors import CheckpointError, InputError, UnusableModelWarning, ZooError
 from zoo.model import Model
 from zoo.utils.files import append_line, replacing, replacing_together, write_text
@@ -76,27 +77,30 @@ def test_a_writer_replaces_files_alone(make: Callable, write: Callable, tmp_path
     assert not [each for each in tmp_path.iterdir() if each.name.endswith(".partial")]
 
 
-COMMANDS = {
-    "sample": (["sample", MODEL, "--count", 4, "--out"], "out.png"),
-    "values": (["sample", MODEL, "--count", 4, "--out"], "out.npy"),
-    "evaluate": (["evaluate", MODEL, "--metric", "mse", "--out"], "out.json"),
-}
+SUFFIXES = {"sample": ".npy", "evaluate": ".json", "report": ".html", "embed": ".parquet", "score": ".csv",
+            "impute": ".npz", "reconstruct": ".png"}  # fmt: skip
+"""Kinds of files that commands write; other commands write folders."""
+WITH_OUT = [name for name in commands() if any(each.name == "out" for each in cli.get_command(None, name).params)]  # type: ignore[arg-type, union-attr]
 
 
 @pytest.mark.parametrize("make", IN_THE_WAY.values(), ids=list(IN_THE_WAY))
-@pytest.mark.parametrize(("command", "name"), COMMANDS.values(), ids=list(COMMANDS))
+@pytest.mark.parametrize("command", [*WITH_OUT, "sample a picture", "score an archive"])
 def test_the_out_of_a_command_replaces_files_alone(
-    command: list, name: str, make: Callable, tmp_path: Path, zoo_cli: ZooCli
+    command: str, make: Callable, run: Path, tmp_path: Path, zoo_cli: ZooCli
 ) -> None:
-    path = tmp_path / name
+    command, _, other = command.partition(" ")
+    suffix = {"a picture": ".png", "an archive": ".npz"}.get(other) or SUFFIXES.get(command, "")
+    path = tmp_path / f"out{suffix}"
     make(path)
     mode = path.lstat().st_mode
-    if make is make_pipe:
-        threading.Thread(target=lambda: os.open(path, os.O_RDONLY), daemon=True).start()
-    assert_one_message(zoo_cli(*command, path), f"{path}: it is ", status=(2,))
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK) if make is make_pipe else None
+    assert_one_message(zoo_cli(*words_of(command, suffix)), f"out{suffix}", status=(1, 2))
     assert path.lstat().st_mode == mode
-    if make is make_pipe:
-        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))  # lets the reader go
+    assert not (tmp_path / "elsewhere").exists()
+    assert not (tmp_path / "precious").exists() or (tmp_path / "precious").read_text() == "mine"
+    assert not list(tmp_path.rglob("*.partial"))
+    if reader is not None:
+        os.close(reader)
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "ü" * 120, "a b\nc"])

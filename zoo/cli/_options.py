@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from zoo.utils.files import check_replaceable
 
 _Command = TypeVar("_Command", bound=Callable[..., Any] | click.Command)
 
@@ -22,6 +26,27 @@ SEED = click.option(
 )
 IMPORTED = "zoo.imports"
 """What ``--import`` named, in the ``meta`` of a command's context."""
+
+
+class OutPath(click.Path):
+    """A file or directory to write, refused before anything is computed for it where neither can be."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a path that a file may replace, or a directory.
+
+        Raises:
+            InputError: it is a device, a pipe, or a link that leads to no directory.
+        """
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.is_dir():
+            check_replaceable(path)
+        return path
+
+
+OUT = OutPath()
 COUNT = click.IntRange(1, 2**31 - 1)
 """A number of things that are made one by one."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from zoo.cli._model import open_data, open_whole
-from zoo.cli._options import COUNT, SEED, set_option
+from zoo.cli._options import COUNT, OUT, SEED, set_option
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def row_options(what: str) -> Callable[[C], C]:
         click.option("--split", type=click.Choice(["train", "validation", "test"]), help="[default: all there are]"),
         click.option("--label", help="The class of all examples, by name or number, for a conditional model."),
         click.option("--count", type=COUNT, help="Use the first so many examples of each split."),
-        click.option("--out", type=click.Path(path_type=Path), required=True, help=f"Where the {what} go."),
+        click.option("--out", type=OUT, required=True, help=f"Where the {what} go."),
         SEED,
         click.option("--quiet", is_flag=True, help="Show no progress."),
         click.option("--json", "as_json", is_flag=True, help="Print facts as JSON."),

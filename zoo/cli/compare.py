@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, DataCache, ModelData, open_data, place_of_results
-from zoo.cli._options import SEED, set_option
+from zoo.cli._options import OUT, SEED, set_option
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--sort", help="Result to sort the models or groups by, the best first, such as elbo.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=OUT,
     default=Path("comparison"),
     show_default=True,
     help="A folder for records, table and picture; or a table alone, .csv or .html.",

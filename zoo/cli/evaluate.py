@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, ModelData, open_data, place_of_results
-from zoo.cli._options import SEED, set_option
+from zoo.cli._options import OUT, SEED, set_option
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -29,7 +29,7 @@ from zoo.cli._reference import MODEL, ModelDirectory
 @SEED
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=OUT,
     help="Write the metrics to this JSON file.  [default: add to evaluation.json of a run, if data and seed are its]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

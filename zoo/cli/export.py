@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from zoo.cli._options import OUT
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -22,7 +23,7 @@ from zoo.cli._reference import MODEL, ModelDirectory
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=OUT,
     help="A new directory.  [default: the name of MODEL and the format, in the working directory]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli._model import DATA_HELP, ModelData, open_data
-from zoo.cli._options import LARGEST_SEED, set_option
+from zoo.cli._options import LARGEST_SEED, OUT, set_option
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ IN_EVERY_PROCESS = True
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=OUT,
     help="Directory that the model is written to.  [default: MODEL, if that is a directory of your own]",
 )
 @click.option("--quiet", is_flag=True, help="Show no progress.")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, open_data, place_of_results
-from zoo.cli._options import SEED, set_option
+from zoo.cli._options import OUT, SEED, set_option
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -18,9 +18,7 @@ from zoo.cli._reference import MODEL, ModelDirectory
 @click.option("--data", "dataset", help=DATA_HELP)
 @set_option(SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder.  [default: MODEL/figures, or figures for other data]"
-)
+@click.option("--out", type=OUT, help="Folder.  [default: MODEL/figures, or figures for other data]")
 @click.option("--format", "image_format", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True)
 @SEED
 def command(

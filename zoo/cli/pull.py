@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zoo.cli._options import OUT
+
 if TYPE_CHECKING:
     from zoo.hub.pull import Pulled
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: zoo-cli pull ada/digits-vae --revision v1 --to models/digits")
 @click.argument("repo", metavar="USER/NAME")
 @click.option("--revision", help="Branch, tag or commit.  [default: main]")
-@click.option("--to", type=click.Path(path_type=Path), help="A new or empty directory.  [default: the cache]")
+@click.option("--to", type=OUT, help="A new or empty directory.  [default: the cache]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(repo: str, revision: str | None, to: Path | None, as_json: bool) -> None:
     """Fetch USER/NAME from the Hugging Face Hub, check it, and print its location and description.

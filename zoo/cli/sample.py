@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli._options import COUNT, SEED
+from zoo.cli._options import COUNT, OUT, SEED
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @SEED
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=OUT,
     default=Path("samples.png"),
     show_default=True,
     help="A picture (.png, .svg, .pdf), or the values in units of the data (.npy; .npz with classes; .csv for tables).",

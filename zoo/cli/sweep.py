@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli._options import COUNT, IMPORTED
+from zoo.cli._options import COUNT, IMPORTED, OUT
 
 if TYPE_CHECKING:
     from zoo.sweeps.results import Sweep
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     help="Try all combinations, or those that optuna proposes.",
 )
 @click.option("--trials", type=COUNT, help="How many combinations a search tries.")
-@click.option("--out", type=click.Path(path_type=Path), help="Directory of the sweep.  [default: sweeps/NAME]")
+@click.option("--out", type=OUT, help="Directory of the sweep.  [default: sweeps/NAME]")
 @click.option("--resume", is_flag=True, help="Go on with the sweep that is there, also with more values or seeds.")
 @click.option("--jobs", type=COUNT, help="Runs at a time.  [default: 1; with Ray, as many as there is room for]")
 @click.option(

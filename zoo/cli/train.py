@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from zoo.cli._options import set_option
+from zoo.cli._options import OUT, set_option
 
 IN_EVERY_PROCESS = True
 """The processes that a launcher starts compute together."""
@@ -20,7 +20,7 @@ IN_EVERY_PROCESS = True
 @set_option("Set any field of the recipe; repeatable.", sections=("",))
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=OUT,
     help="Run directory.  [default: runs/NAME; to resume runs/x/recipe.yaml, runs/x]",
 )
 @click.option("--resume", is_flag=True, help="Continue the run that is there.")
