@@ -32,6 +32,7 @@ from zoo.model.assembly import assemble
 from zoo.registry import SCRIPT, find_source
 from zoo.spec.model import ModelSpec, kind_of_role
 from zoo.spec.resolve import validate
+from zoo.utils.arguments import checked
 from zoo.utils.files import replacing_together
 from zoo.utils.foreign import parsing, read_text, reason
 from zoo.utils.seeds import seeded
@@ -43,6 +44,7 @@ FORMAT_VERSION = 2
 _LARGEST_CONFIG = 2**22
 
 
+@checked
 def save(model: nn.Module, directory: str | Path) -> Path:
     """Save a model so that :func:`zoo.load` rebuilds it exactly; return the directory.
 

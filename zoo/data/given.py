@@ -116,7 +116,7 @@ def _items_of(data: Any, y: Any, name: str) -> Items | None:
     if isinstance(data, (list, tuple)):
         pictures = bool(data) and all(map(is_picture, data))
         return ItemsOfDataset(data, None, "list of images") if pictures else None
-    if not (hasattr(data, "__getitem__") and hasattr(data, "__len__")) or isinstance(data, (str, bytes, Mapping)):
+    if not (hasattr(data, "__getitem__") and hasattr(data, "__len__")) or isinstance(data, (str, bytes, Mapping, type)):
         return None
     if hasattr(data, "column_names") and hasattr(data, "features"):
         return ItemsOfColumns(data, label)

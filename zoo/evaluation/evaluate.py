@@ -23,6 +23,7 @@ from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
 from zoo.spec.resolve import component_list
+from zoo.utils.arguments import Seed, checked
 from zoo.utils.distributed import SINGLE_PROCESS, ProcessGroup
 
 if TYPE_CHECKING:
@@ -42,12 +43,13 @@ class ChosenMetric:
     spec: ComponentSpec
 
 
+@checked
 def evaluate(
     model: Model,
     data: Any,
     metrics: MetricChoice | None = None,
     *,
-    seed: int = 0,
+    seed: Seed = 0,
     split: SplitName = "test",
     features: Callable[[Tensor], Tensor] | None = None,
 ) -> Evaluation:

@@ -15,6 +15,7 @@ from zoo.exporting.formats import Format, find_format, traced
 from zoo.exporting.parts import PARTS, ExportedPart, Scale, without_checks
 from zoo.model import Model
 from zoo.objectives.denoising import Denoising
+from zoo.utils.arguments import checked
 from zoo.utils.files import replacing_directory
 from zoo.utils.seeds import seeded
 
@@ -42,6 +43,7 @@ class Exported:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
+@checked
 def export(model: Model, directory: str | Path, format: str = "onnx", *, raw: bool = False) -> Exported:
     """Write encoder and decoder for programs without this package, and check that they compute what the model does.
 

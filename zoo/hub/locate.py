@@ -17,8 +17,10 @@ from zoo.model.assembly import assemble
 from zoo.registry.catalogue import pretrained_files
 from zoo.spec import ModelSpec
 from zoo.spec.resolve import load_model_spec
+from zoo.utils.arguments import checked
 
 
+@checked
 def build(model: str | Mapping[str, Any] | ModelSpec, *, pretrained: str | None = None, **overrides: Any) -> Model:
     """Build a model from a preset's name, a mapping or a spec, with fresh weights or trained ones.
 
@@ -50,6 +52,7 @@ def build(model: str | Mapping[str, Any] | ModelSpec, *, pretrained: str | None 
     return load(f"{model}.{pretrained}")
 
 
+@checked
 def load(model: str | Path, *, device: str | torch.device = "cpu", **hub: Any) -> Model:
     """Load a model in evaluation mode: of a directory, of the Hugging Face Hub, or a pretrained one.
 

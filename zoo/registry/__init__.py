@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from zoo.errors import ComponentError, ZooWarning, nearest, unknown_name
 from zoo.registry.imports import PluginError, entry_points, import_plugin
+from zoo.utils.arguments import checked
 from zoo.utils.foreign import reason
 
 DISTRIBUTION = "latent-zoo"
@@ -212,6 +213,7 @@ def find_kind(kind: str) -> Kind:
     return KINDS[kind]
 
 
+@checked
 def list_components(kind: str | None = None, pattern: str = "*") -> Any:
     """List the names of a kind, or without a kind a dict of all kinds, without importing any component.
 

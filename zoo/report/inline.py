@@ -17,6 +17,7 @@ from zoo.report.markup import document, escape
 from zoo.report.page import explorer_section
 from zoo.report.words import capitalised, typeset
 from zoo.spec.recipe import Recipe
+from zoo.utils.arguments import Seed, checked
 from zoo.utils.files import write_text
 
 _EXPLORER_BUDGET, _FIGURES_BUDGET = 2_000_000, 2_000_000
@@ -52,7 +53,8 @@ class Page:
         )
 
 
-def explore(model: Model, data: Any, *, split: SplitName = "test", seed: int = 0, height: int = 760) -> Page:
+@checked
+def explore(model: Model, data: Any, *, split: SplitName = "test", seed: Seed = 0, height: int = 760) -> Page:
     """Return the explorer of a model's latent space, which a notebook shows: move over the map to decode.
 
     Choose it to look around in a notebook; ``zoo-cli report`` writes the explorer with metrics and figures into a file.

@@ -20,6 +20,7 @@ from zoo.spec.resolve import load_model_spec
 from zoo.spec.training import TrainSpec
 from zoo.tables.frames import is_frame
 from zoo.training.progress import Reporter
+from zoo.utils.arguments import Seed, checked
 
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 3000, 15, 200
 _FEW, _BATCH_OF_FEW = 2000, 32
@@ -27,6 +28,7 @@ _STATES = 20
 _MADE_HERE = {"name", "seed", "model", "data", "train", "evaluate"}
 
 
+@checked
 def fit(
     x: Any,
     model: str | Mapping[str, Any] | ModelSpec = "vae-mlp-8d",
@@ -34,7 +36,7 @@ def fit(
     *,
     epochs: int | None = None,
     batch_size: int | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     data: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
     evaluation: Mapping[str, Any] | None = None,

@@ -30,18 +30,20 @@ from zoo.training.loop import Trainer
 from zoo.training.prior_fit import PriorFit, check_can_be_fitted, fit_in_closed_form, fit_spec
 from zoo.training.progress import Reporter, choose_reporter
 from zoo.training.resolve import make_callbacks, resolve_training
+from zoo.utils.arguments import Seed, checked
 from zoo.utils.seeds import process_seed, seeded
 
 _NOTE = "the fitted prior"
 
 
+@checked
 def fit_prior(
     model: Model,
     data: Any,
     prior: str | Mapping[str, Any] | ComponentSpec,
     spec: TrainSpec | Mapping[str, Any] | None = None,
     *,
-    seed: int = 0,
+    seed: Seed = 0,
     reporter: Reporter | None = None,
     quiet: bool = False,
 ) -> Model:

@@ -10,16 +10,18 @@ from zoo.model import Model
 from zoo.posteriors import Quantiser, posterior_mean
 from zoo.use.rows import Block, Quantity, Rows, RowStream
 from zoo.use.source import Rowwise, Source
+from zoo.utils.arguments import Count, Seed, checked
 
 
+@checked
 def embed(
     model: Model,
     data: Any,
     *,
     split: SplitName | None = None,
     label: str | int | None = None,
-    count: int | None = None,
-    seed: int = 0,
+    count: Count | None = None,
+    seed: Seed = 0,
 ) -> Rows:
     """Return the latents of each example: the mean of q(z|x), or the numbers of its codes where they are discrete.
 

@@ -17,22 +17,24 @@ from zoo.use.masks import Masks
 from zoo.use.rows import Array, Block, Quantity, Rows, RowStream
 from zoo.use.source import Rowwise, Source
 from zoo.use.units import InUnits
+from zoo.utils.arguments import Count, Seed, checked
 
 MISSING = Quantity("missing", meaning="number of values that were missing")
 _OTHERWISE = Quantity("example_missing", meaning=MISSING.meaning)
 """The same, of a table with a column of that name."""
 
 
+@checked
 def impute(
     model: Model,
     data: Any,
     *,
     mask: Any = None,
-    num_samples: int = 100,
+    num_samples: Count = 100,
     split: SplitName | None = None,
     label: str | int | None = None,
-    count: int | None = None,
-    seed: int = 0,
+    count: Count | None = None,
+    seed: Seed = 0,
 ) -> Rows:
     """Return each example with its missing values replaced by their estimated means E[x | observed].
 

@@ -10,16 +10,18 @@ from zoo.model import Model
 from zoo.use.rows import Block, Rows, RowStream
 from zoo.use.source import Rowwise, Source
 from zoo.use.units import InUnits
+from zoo.utils.arguments import Count, Seed, checked
 
 
+@checked
 def reconstruct(
     model: Model,
     data: Any,
     *,
     split: SplitName | None = None,
     label: str | int | None = None,
-    count: int | None = None,
-    seed: int = 0,
+    count: Count | None = None,
+    seed: Seed = 0,
 ) -> Rows:
     """Return each example encoded and decoded again, in the units, size and columns of the data.
 

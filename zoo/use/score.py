@@ -14,6 +14,7 @@ from zoo.posteriors import posterior_mean
 from zoo.use.rows import Block, Quantity, Rows, RowStream
 from zoo.use.source import Rowwise, Source
 from zoo.use.units import log_volume
+from zoo.utils.arguments import Count, Seed, checked
 
 _DRAWS = 16
 """Draws of z for the terms: they are means, which need fewer of them than the estimate of log p(x)."""
@@ -25,17 +26,18 @@ KL = Quantity("kl", meaning="KL(q(z|x) ‖ p(z))", unit="nats")
 SQUARED_ERROR = Quantity("squared_error", meaning="mean squared error of the reconstruction, of prepared values")
 
 
+@checked
 def score(
     model: Model,
     data: Any,
     *,
-    num_samples: int = 200,
+    num_samples: Count = 200,
     fitted: bool = False,
     by_value: bool = False,
     split: SplitName | None = None,
     label: str | int | None = None,
-    count: int | None = None,
-    seed: int = 0,
+    count: Count | None = None,
+    seed: Seed = 0,
 ) -> Rows:
     """Return how probable each example is, in nats, with the terms of the bound: improbable ones are anomalies.
 
