@@ -269,7 +269,9 @@ def test_a_class_is_sampled_by_its_name(cli, run, label, status) -> None:
     if status == 0:
         with np.load("x.npz") as file:
             assert set(file["y"]) == {"wombat" if label == "2" else label}
-            assert (file["x"].shape, file["x"].dtype) == ((4, 6, 6), np.uint8)
+            assert (file["x"].shape, file["x"].dtype) == ((4, 6, 6), np.float32)
+        assert cli("sample", run("animals"), "--noise", "--count", 4, "--out", "drawn.npy").status == 0
+        assert np.load("drawn.npy").dtype == np.uint8
     else:
         assert "Available: cat, dog, wombat" in done.err
 

@@ -66,7 +66,9 @@ def good(run: Run, tmp_path: Path) -> Callable[[str], dict[str, Any]]:
 
 def parameters(function: Callable[..., Any]) -> list[str]:
     each = inspect.signature(function).parameters.values()
-    return [parameter.name for parameter in each if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)]
+    return [
+        parameter.name for parameter in each if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    ]
 
 
 def cases() -> Iterator[tuple[str, str]]:
@@ -75,7 +77,7 @@ def cases() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("name", "parameter"), list(cases()), ids=" ".join)
+@pytest.mark.parametrize(("name", "parameter"), list(cases()))
 def test_an_argument_of_a_wrong_type_is_named(
     name: str, parameter: str, good: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,8 +83,12 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
-def write_samples(model: Model, samples: Tensor, labels: Tensor | None, out: Path) -> str:
-    """Write samples in the units of the data where the model knows them, and say in which form."""
+def write_samples(model: Model, samples: Tensor, labels: Tensor | None, out: Path, *, rounded: bool) -> str:
+    """Write samples in the units of the data where the model knows them, and say in which form.
+
+    Args:
+        rounded: write bytes where the data are bytes, as for draws; means of bytes have fractions.
+    """
     import numpy as np
 
     from zoo.figures._image_view import plot_images
@@ -96,7 +100,7 @@ def write_samples(model: Model, samples: Tensor, labels: Tensor | None, out: Pat
             columns = round(len(samples) ** 0.5)
             plot_images(samples, columns, model.spec.data_range).savefig(temporary, format=kind, dpi=150)
         return f" of shape {tuple(model.data_shape)}"
-    values = model.postprocess(samples, "array") if data.is_known else samples.numpy()
+    values = model.postprocess(samples, "array", rounded=rounded) if data.is_known else samples.numpy()
     classes = None if labels is None else _classes(model, labels)
     with replacing(out) as temporary:
         if kind == "csv":

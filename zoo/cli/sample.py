@@ -71,7 +71,7 @@ def command(
     if fitted is not None:
         given["fitted"] = fitted
     samples = loaded.sample(count, labels, noise=noise, **given)
-    what = write_samples(loaded, samples, labels, out)
+    what = write_samples(loaded, samples, labels, out, rounded=noise)
     click.echo(f"Drew {count} samples{what} into {out}")
 
 

@@ -41,7 +41,10 @@ def _of_objects(labels: Array, name: str) -> Array:
     if kinds and all(issubclass(kind, str) for kind in kinds):
         return labels.astype(str)
     if kinds and all(issubclass(kind, (int, np.integer, bool, np.bool_)) for kind in kinds):
-        return labels.astype(np.int64)
+        try:
+            return labels.astype(np.int64)
+        except OverflowError as error:
+            raise DataError(f"expected labels of 64 bits: {error}", where=name) from error
     raise DataError(
         f"expected whole numbers or texts as labels, got {', '.join(sorted(kind.__name__ for kind in kinds))}",
         where=name,

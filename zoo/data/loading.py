@@ -51,6 +51,7 @@ from zoo.spec.data_description import (
 )
 from zoo.spec.options import check_options, construct
 from zoo.spec.resolve import validate
+from zoo.utils.arguments import checked
 from zoo.utils.memory import check_memory
 
 _DTYPES: Mapping[torch.dtype, Literal["uint8", "float32", "float64"]] = {
@@ -65,6 +66,7 @@ _BYTES_WHILE_RESIZED = 9
 def _silent(_: str) -> None: ...
 
 
+@checked
 def load_data(
     spec: Any,
     *,

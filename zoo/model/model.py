@@ -277,13 +277,14 @@ class Model(nn.Module):
         """
         return preprocess(raw, self.data).to(self.device)
 
-    def postprocess(self, x: Tensor, form: Form | None = None) -> Any:
+    def postprocess(self, x: Tensor, form: Form | None = None, *, rounded: bool = True) -> Any:
         """Return samples, reconstructions or imputations in the units, size, layout and columns of the data.
 
         Args:
             x: (B, *data_shape).
             form: ``array``, ``tensor``, ``pandas``, ``polars``, or ``images`` of Pillow; None: a DataFrame of pandas
                 where the model knows columns, else an array, of bytes where the data are.
+            rounded: False: keep the fractions of what is stored as bytes, which a mean of bytes has.
 
         Raises:
             InputError: the model does not know its data, or these cannot take the form.
@@ -295,7 +296,7 @@ class Model(nn.Module):
             >>> made.shape, made.dtype
             ((3, 1, 8, 8), dtype('uint8'))
         """
-        return postprocess(x, self.data, form)
+        return postprocess(x, self.data, form, rounded=rounded)
 
     # What is computed.
 

@@ -54,7 +54,7 @@ def preprocess(raw: Any, data: DataDescription) -> Tensor:
     return StaticDraw(data.splitting.split_seed, "binarise/raw")(prepared, _positions(stored))
 
 
-def postprocess(prepared: Tensor, data: DataDescription, form: Form | None = None) -> Any:
+def postprocess(prepared: Tensor, data: DataDescription, form: Form | None = None, *, rounded: bool = True) -> Any:
     """Return prepared examples in the units, size, layout and columns of the model's data.
 
     Values outside the stored range, such as draws of a Gaussian likelihood, are clipped to it. Bytes are rounded, and
@@ -64,6 +64,7 @@ def postprocess(prepared: Tensor, data: DataDescription, form: Form | None = Non
         prepared: (B, *data.shape), such as samples or reconstructions, on any device.
         form: ``array`` of NumPy; ``tensor``; ``pandas`` or ``polars`` for a DataFrame with the columns; ``images`` of
             Pillow in a list. None: a DataFrame of pandas where the model knows columns, else an array.
+        rounded: False: keep the fractions of what is stored as bytes, which a mean of bytes has.
 
     Raises:
         InputError: the model does not know its data, the shape is not that of prepared examples, or the data cannot
@@ -75,14 +76,15 @@ def postprocess(prepared: Tensor, data: DataDescription, form: Form | None = Non
         >>> postprocess(torch.tensor([[[[0.0, 0.2, 1.5]]]]), data)
         array([[[  0,  51, 255]]], dtype=uint8)
     """
-    return formed(stored_values(prepared, data), data, form)
+    return formed(stored_values(prepared, data, rounded=rounded), data, form)
 
 
-def stored_values(prepared: Tensor, data: DataDescription) -> Tensor:
+def stored_values(prepared: Tensor, data: DataDescription, *, rounded: bool = True) -> Tensor:
     """Return prepared examples as the data set would store them, (B, *stored.shape), on the CPU.
 
     Args:
         prepared: (B, *data.shape).
+        rounded: False: keep the fractions of what is stored as bytes.
 
     Raises:
         InputError: the model does not know its data, or the shape is not that of prepared examples.
@@ -110,7 +112,7 @@ def stored_values(prepared: Tensor, data: DataDescription) -> Tensor:
         values = geometry_of(data).undo(values, (stored.shape[1], stored.shape[2]))
     if stored.range is not None:
         values = values.clamp(*stored.range)
-    return values.round().clamp(0, 255).to(torch.uint8) if stored.dtype == "uint8" else values.float()
+    return values.round().clamp(0, 255).to(torch.uint8) if stored.dtype == "uint8" and rounded else values.float()
 
 
 def check_known(data: DataDescription, what: str) -> None:

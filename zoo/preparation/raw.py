@@ -89,11 +89,12 @@ def are_pictures(raw: Any) -> bool:
     return all(isinstance(each, (str, Path)) or is_picture(each) for each in raw)
 
 
-def tensor_of_numbers(raw: Any, columns: Sequence[str] = ()) -> Tensor:
+def tensor_of_numbers(raw: Any, columns: Sequence[str] = (), where: str = "raw") -> Tensor:
     """Return an array or nested list of numbers as a tensor, of a type that torch has.
 
     Args:
         columns: names of its columns, for messages.
+        where: what messages call it.
 
     Raises:
         InputError: it holds something else than real numbers, or rows of different lengths.
@@ -103,13 +104,18 @@ def tensor_of_numbers(raw: Any, columns: Sequence[str] = ()) -> Tensor:
         torch.int64
     """
     try:
-        array = np.asarray(raw)
-    except (TypeError, ValueError) as error:  # rows of different lengths, objects of any kind
-        raise InputError(f"cannot be made an array: {error}", where="raw", remedy=_FORMS) from error
+        array = np.asarray(raw.detach().cpu() if isinstance(raw, Tensor) else raw)
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+        OverflowError,
+    ) as error:  # rows of different lengths, objects of any kind
+        raise InputError(f"cannot be made an array: {error}", where=where, remedy=_FORMS) from error
     if array.dtype.kind == "O" and array.ndim:
-        array = _numbers(array, columns)
+        array = _numbers(array, columns, where)
     if array.dtype.kind not in "buif":
-        raise InputError(f"expected numbers, got {type(raw).__name__} of {array.dtype}", where="raw", remedy=_FORMS)
+        raise InputError(f"expected numbers, got {type(raw).__name__} of {array.dtype}", where=where, remedy=_FORMS)
     kind, size = array.dtype.kind, array.dtype.itemsize
     if (kind == "u" and size > 1) or (kind == "f" and size > 8):  # torch lacks these types
         array = array.astype(np.int64 if kind == "u" and size < 8 else np.float64)
@@ -117,7 +123,7 @@ def tensor_of_numbers(raw: Any, columns: Sequence[str] = ()) -> Tensor:
     return torch.from_numpy(np.require(array, requirements=("C", "W")))
 
 
-def _numbers(array: npt.NDArray[Any], columns: Sequence[str]) -> npt.NDArray[Any]:
+def _numbers(array: npt.NDArray[Any], columns: Sequence[str], where: str) -> npt.NDArray[Any]:
     """Return objects as numbers, as which a DataFrame of mixed columns hands out its rows."""
     try:
         return array.astype(np.float64)
@@ -129,7 +135,7 @@ def _numbers(array: npt.NDArray[Any], columns: Sequence[str]) -> npt.NDArray[Any
             except (TypeError, ValueError):
                 name = f" in column {columns[place]!r}" if columns else f" in column {place}"
                 break
-        raise InputError(f"expected numbers, got others{name}: {error}", where="raw", remedy=_FORMS) from error
+        raise InputError(f"expected numbers, got others{name}: {error}", where=where, remedy=_FORMS) from error
 
 
 def _arranged(values: Tensor, stored: StoredDescription) -> Tensor:

@@ -6,6 +6,8 @@ import functools
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from zoo.utils.arguments import checked
+
 _PACKAGE = Path(__file__).parent.parent
 
 
@@ -30,6 +32,7 @@ def pretrained_files() -> dict[str, Path]:
     return {file.stem: file for file in sorted((_PACKAGE / "pretrained").glob("*.yaml"))}
 
 
+@checked
 def list_models(pattern: str = "*") -> list[str]:
     """List the presets whose names match a shell wildcard.
 
@@ -41,11 +44,13 @@ def list_models(pattern: str = "*") -> list[str]:
     return [name for name in preset_files() if fnmatchcase(name, pattern)]
 
 
+@checked
 def list_recipes(pattern: str = "*") -> list[str]:
     """List the bundled recipes whose names match a shell wildcard."""
     return [name for name in recipe_files() if fnmatchcase(name, pattern)]
 
 
+@checked
 def list_pretrained(pattern: str = "*") -> list[str]:
     """List the pretrained models whose names match a shell wildcard: a preset, a point, and what it was trained on.
 

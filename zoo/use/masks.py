@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import DataError, InputError
+from zoo.preparation.raw import tensor_of_numbers
 from zoo.use.rows import Array
 from zoo.use.source import Source
 from zoo.utils.foreign import open_regular, parsing
@@ -54,7 +55,7 @@ class Masks:
     """
 
     def __init__(self, mask: Any, source: Source, shape: tuple[int, ...]) -> None:
-        values = torch.from_numpy(np.array(mask.cpu() if isinstance(mask, Tensor) else mask))
+        values = tensor_of_numbers(mask, where="mask")
         if values.dtype != torch.bool and not bool(((values == 0) | (values == 1)).all()):
             raise InputError(
                 f"expected truth values, or 0 and 1, got {values.dtype} up to {float(values.max()):g}",

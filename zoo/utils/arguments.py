@@ -106,6 +106,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return True
     if issubclass(kind, os.PathLike):
         return isinstance(value, os.PathLike)
+    if getattr(kind, "_is_protocol", False):
+        return True
     return isinstance(value, kind) and not (kind is Sequence and isinstance(value, (str, bytes)))
 
 
