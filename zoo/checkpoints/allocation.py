@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from zoo.errors import CheckpointError
-from zoo.utils.allocation import MemoryLimit
+from zoo.utils.allocation import MOST_TENSORS, MemoryLimit
 from zoo.utils.text import readable_size
 
 
@@ -17,7 +17,7 @@ class WeightsLimit(MemoryLimit):
 
     Args:
         weights: size of the file of weights in bytes.
-        tensors: the largest number of tensors, since each costs memory besides its numbers.
+        tensors: the largest number of tensors.
 
     Raises:
         CheckpointError: the limit is passed.
@@ -34,7 +34,7 @@ class WeightsLimit(MemoryLimit):
     FACTOR, SLACK = 16, 64 * 2**20
     """Factor over the file of weights, and bytes besides, for constants and for what is needed in passing."""
 
-    def __init__(self, weights: int, tensors: int = 20_000) -> None:
+    def __init__(self, weights: int, tensors: int = MOST_TENSORS) -> None:
         super().__init__(self.FACTOR * weights + self.SLACK, tensors)
         self.weights = weights
 

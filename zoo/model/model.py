@@ -32,6 +32,7 @@ from zoo.priors import Prior
 from zoo.spec.data_description import DataDescription
 from zoo.spec.model import ModelSpec
 from zoo.spec.options import wiring_of
+from zoo.utils.memory import check_memory
 from zoo.utils.precision import at_least_float32
 from zoo.utils.seeds import seeded
 
@@ -477,9 +478,10 @@ class Model(nn.Module):
             options: further options of the objective's ``sample``, such as ``steps`` of a denoiser, or ``fitted``.
 
         Raises:
-            InputError: an option is unknown; the message names those there are.
+            InputError: an option is unknown, and the message names those there are; or n examples do not fit the memory.
         """
         n = inputs.at_least_one(n, "n")
+        check_memory(4 * n * math.prod(self.data_shape), f"{n:,} samples", where="n", remedy="Draw fewer at a time.")
         known = [*inspect.signature(self.objective.sample).parameters][3:]
         for name in options:
             if name not in known:

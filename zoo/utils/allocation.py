@@ -21,10 +21,16 @@ _FACTORIES = frozenset(
 """What makes a tensor from sizes alone, so that it costs nothing to ask on the meta device how large it would be."""
 
 _UNCOUNTABLE = 2**63
+MOST_TENSORS = 20_000
+"""Tensors that a model may consist of; each takes memory and time besides its numbers, also to load it again."""
 
 
 class MemoryLimit(TorchFunctionMode):
-    """A context in which tensors are refused that would not fit into the memory of the machine.
+    """A context in which tensors are refused that would not fit into the memory of the machine, or are too many.
+
+    Args:
+        limit: bytes; None: the memory of the machine.
+        tensors: how many of them.
 
     Raises:
         ComponentError: the limit is passed.
@@ -36,7 +42,7 @@ class MemoryLimit(TorchFunctionMode):
         zoo.errors.ComponentError: the model asks for 40 PB of memory, ...
     """
 
-    def __init__(self, limit: int | None = None, tensors: int | None = None) -> None:
+    def __init__(self, limit: int | None = None, tensors: int = MOST_TENSORS) -> None:
         super().__init__()
         self.limit = available_memory() if limit is None else limit
         self.tensors = tensors
@@ -48,7 +54,7 @@ class MemoryLimit(TorchFunctionMode):
             self.asked += _size(func, args, kwargs or {})
             if self.limit is not None and self.asked > self.limit:
                 self.refuse(f"the model asks for {readable_size(self.asked)} of memory")
-            if self.tensors is not None and self.made > self.tensors:
+            if self.made > self.tensors:
                 self.refuse(f"the model asks for more than {self.tensors:,} tensors")
         return func(*args, **(kwargs or {}))
 
