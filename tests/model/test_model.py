@@ -58,9 +58,9 @@ def test_nothing_that_only_looks_keeps_a_gradient(vae: Model) -> None:
         ),
         (lambda m: m.decode(torch.randn(5, 3)), r"expected latents of shape \(…, B, 2\), got \(5, 3\)"),
         (lambda m: m.decode(torch.randn(2)), "expected latents of shape"),
-        (lambda m: m.sample(0), "n: expected a whole number of at least 1, got 0"),
-        (lambda m: m.sample(2.5), "n: expected a whole number of at least 1, got 2.5"),
-        (lambda m: m.sample("4"), "n: expected a whole number of at least 1, got '4'"),
+        (lambda m: m.sample(0), "n: expected a whole number from 1 to 2147483647, got 0"),
+        (lambda m: m.sample(2.5), "n: expected a whole number from 1 to 2147483647, got 2.5"),
+        (lambda m: m.sample("4"), "n: expected a whole number from 1 to 2147483647, got '4'"),
         (lambda m: m.log_likelihood(torch.rand(2, 1, 8, 8), num_samples=2.5), "num_samples: expected a whole number"),
         (lambda m: m.log_likelihood(torch.rand(2, 1, 8, 8), max_rows=0), "max_rows: expected a whole number"),
         (

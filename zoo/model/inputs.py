@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InputError
+from zoo.utils.text import excerpt
 
 
 def check_tensor(value: object, where: str) -> None:
@@ -122,16 +123,18 @@ def check_values(x: Tensor, bounds: tuple[float, float] | None) -> None:
         )
 
 
-def at_least_one(value: object, where: str) -> int:
+def at_least_one(value: object, where: str, most: float = 2**31 - 1) -> int:
     """Return a number of examples, draws or rows as an int.
 
     Raises:
-        InputError: it is not a whole number, or less than 1.
+        InputError: it is not a whole number, less than 1, or more than anything could be made one by one.
     """
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         number = 0
     if number < 1:
-        raise InputError(f"expected a whole number of at least 1, got {value!r}", where=where)
+        raise InputError(f"expected a whole number of at least 1, got {excerpt(value)}", where=where)
+    if number > most:
+        raise InputError(f"expected at most {most:,}, got {excerpt(value)}", where=where)
     return number

@@ -32,6 +32,7 @@ from zoo.priors import Prior
 from zoo.spec.data_description import DataDescription
 from zoo.spec.model import ModelSpec
 from zoo.spec.options import wiring_of
+from zoo.utils.arguments import Count, Seed, checked
 from zoo.utils.memory import check_memory
 from zoo.utils.precision import at_least_float32
 from zoo.utils.seeds import seeded
@@ -378,6 +379,7 @@ class Model(nn.Module):
             InputError: a shape or a label is not what the model needs.
             ComponentError: the model is a network without a code.
         """
+        inputs.check_tensor(x, "x")
         self._check_code("encode")
         inference = self.inference(x, labels, mask)
         self._check_range(inference)
@@ -438,6 +440,7 @@ class Model(nn.Module):
         Raises:
             InputError: a shape, a type, a label or a value is not what the model needs.
         """
+        inputs.check_tensor(x, "x")
         inference = self.inference(x, labels, mask)
         self._check_range(inference)
         total, terms, _ = self.objective.loss(self, inference)
@@ -459,14 +462,16 @@ class Model(nn.Module):
         Raises:
             InputError: a shape, a type, a label or a value is not what the model needs.
         """
+        inputs.check_tensor(x, "x")
         self._check_code("encode")
         inference = self.inference(x, labels, mask)
         self._check_range(inference)
         return inference.decode(posterior_mean(inference.posterior)).mean
 
     @torch.no_grad()
+    @checked
     def sample(
-        self, n: int, labels: Tensor | None = None, *, noise: bool = False, seed: int | None = None, **options: Any
+        self, n: Count, labels: Tensor | None = None, *, noise: bool = False, seed: Seed | None = None, **options: Any
     ) -> Tensor:
         """Draw n examples, (n, *data_shape), without tracking gradients.
 
@@ -478,7 +483,7 @@ class Model(nn.Module):
             options: further options of the objective's ``sample``, such as ``steps`` of a denoiser, or ``fitted``.
 
         Raises:
-            InputError: an option is unknown, and the message names those there are; or n examples do not fit the memory.
+            InputError: an option is unknown (the message names those there are), or n examples do not fit the memory.
         """
         n = inputs.at_least_one(n, "n")
         check_memory(4 * n * math.prod(self.data_shape), f"{n:,} samples", where="n", remedy="Draw fewer at a time.")
@@ -520,13 +525,14 @@ class Model(nn.Module):
         return z.to(self.device)
 
     @torch.no_grad()
+    @checked
     def log_likelihood(
         self,
         x: Tensor,
         labels: Tensor | None = None,
         *,
         mask: Tensor | None = None,
-        num_samples: int = 1000,
+        num_samples: Count = 1000,
         fitted: bool = False,
         max_rows: int | None = None,
     ) -> Tensor:
@@ -556,7 +562,7 @@ class Model(nn.Module):
             self.require_fitted_density()
         x = self.check_data(x)
         self.check_labels(labels, x.shape[0])
-        max_rows = estimates.default_rows(x.device) if max_rows is None else inputs.at_least_one(max_rows, "max_rows")
+        max_rows = self._rows_at_once(max_rows)
         num_samples = inputs.at_least_one(num_samples, "num_samples")
         if self.posterior.deterministic:
             num_samples = 1
@@ -574,13 +580,14 @@ class Model(nn.Module):
         return torch.cat(blocks)
 
     @torch.no_grad()
+    @checked
     def impute(
         self,
         x: Tensor,
         mask: Tensor | None = None,
         labels: Tensor | None = None,
         *,
-        num_samples: int = 100,
+        num_samples: Count = 100,
         max_rows: int | None = None,
     ) -> Tensor:
         """Return data (B, *data_shape) whose unobserved values are replaced by their estimated means E[x | observed].
@@ -599,7 +606,7 @@ class Model(nn.Module):
             section 3.3. https://arxiv.org/abs/1812.02633
         """
         self._check_code("encode")
-        max_rows = estimates.default_rows(x.device) if max_rows is None else inputs.at_least_one(max_rows, "max_rows")
+        max_rows = self._rows_at_once(max_rows)
         num_samples = inputs.at_least_one(num_samples, "num_samples")
         mask = ~self.check_data(x).isnan() if mask is None else mask
         self._check_range(self.inference(x, labels, mask))
@@ -609,6 +616,12 @@ class Model(nn.Module):
             means = estimates.expected_data(inference, num_samples, max(1, max_rows // len(x[rows])))
             imputed[rows] = torch.where(mask[rows], x[rows], means)
         return imputed
+
+    def _rows_at_once(self, max_rows: int | None) -> int:
+        """Return how many latents are decoded at a time."""
+        if max_rows is None:
+            return estimates.default_rows(self.device)
+        return inputs.at_least_one(max_rows, "max_rows", math.inf)
 
     # Conditions.
 
