@@ -83,8 +83,11 @@ def test_an_argument_of_a_wrong_type_is_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     values = list(WRONG.items())[len(parameter) % 3 :: 3] if name in SLOW else list(WRONG.items())
+    takes_functions = "Callable" in str(inspect.signature(getattr(zoo, name)).parameters[parameter].annotation)
     found = []
     for what, value in values:
+        if takes_functions and callable(value):
+            continue
         try:
             getattr(zoo, name)(**{**good(name), parameter: value})
         except ZooError as error:

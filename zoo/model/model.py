@@ -621,7 +621,7 @@ class Model(nn.Module):
         """Return how many latents are decoded at a time."""
         if max_rows is None:
             return estimates.default_rows(self.device)
-        return inputs.at_least_one(max_rows, "max_rows", math.inf)
+        return min(inputs.at_least_one(max_rows, "max_rows", math.inf), 2**31 - 1)
 
     # Conditions.
 

@@ -163,6 +163,7 @@ _registered: dict[tuple[str, str, str], type] = {}
 """Classes by kind, name and owner: what two packages claim is kept, and refused when it is asked for."""
 
 
+@checked
 def register(kind: str, name: str) -> Callable[[C], C]:
     """Make a class available as the component ``name`` of ``kind``: the one door for every component.
 

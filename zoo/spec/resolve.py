@@ -21,6 +21,7 @@ from zoo.spec.origin import Origin, join_lines
 from zoo.spec.paths import with_absolute_paths
 from zoo.spec.problems import describe_problems
 from zoo.spec.recipe import Recipe
+from zoo.utils.arguments import checked
 from zoo.utils.text import excerpt
 
 _LONGEST_OVERRIDE = 200
@@ -47,6 +48,7 @@ def load_model_spec(
     return validate(ModelSpec, merge(document, overrides or {}), "model")
 
 
+@checked
 def load_recipe(
     recipe: str | Path | Mapping[str, Any] | Recipe,
     overrides: Iterable[str] | Mapping[str, Any] = (),

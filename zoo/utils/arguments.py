@@ -95,6 +95,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, str) and value in get_args(hint)
     if hint is None or hint is type(None):
         return value is None
+    if hint is str:
+        return isinstance(value, str) and "\0" not in value  # no name of anything, and no path
     if hint is int:
         return isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if hint is float:
@@ -127,10 +129,11 @@ def _words(hint: Any) -> str:
     names |= {Mapping: "a mapping", Sequence: "a list"}
     if isinstance(kind, type) and issubclass(kind, os.PathLike):
         return "a path"
-    return names.get(kind) or f"a {getattr(kind, '__name__', kind)}"
+    name = str(getattr(kind, "__name__", kind))
+    return names.get(kind) or f"a {name.lower() if name[1:].islower() else name}"
 
 
 def _shown(value: Any) -> str:
     if value is None or isinstance(value, (str, bytes, numbers.Number, list, tuple, set, dict)):
         return excerpt(value)
-    return f"a {type(value).__name__}"
+    return type(value).__name__
