@@ -264,13 +264,14 @@ def test_runs_on_different_folders_are_not_compared_on_one_of_them(cli, made, ru
     ("label", "status"), [("dog", 0), ("2", 0), ("wombat", 0), ("7", 2), ("dgo", 2), ("-1", 2), ("Dog", 2)]
 )
 def test_a_class_is_sampled_by_its_name(cli, run, label, status) -> None:
-    done = cli("sample", run("animals"), "--label", label, "--count", 4, "--out", "x.npz")
+    path = run("animals")
+    done = cli("sample", path, "--label", label, "--count", 4, "--out", "x.npz")
     assert done.status == status
     if status == 0:
         with np.load("x.npz") as file:
             assert set(file["y"]) == {"wombat" if label == "2" else label}
             assert (file["x"].shape, file["x"].dtype) == ((4, 6, 6), np.float32)
-        assert cli("sample", run("animals"), "--noise", "--count", 4, "--out", "drawn.npy").status == 0
+        assert cli("sample", path, "--noise", "--count", 4, "--out", "drawn.npy").status == 0
         assert np.load("drawn.npy").dtype == np.uint8
     else:
         assert "Available: cat, dog, wombat" in done.err

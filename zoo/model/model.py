@@ -279,6 +279,7 @@ class Model(nn.Module):
         """
         return preprocess(raw, self.data).to(self.device)
 
+    @checked
     def postprocess(self, x: Tensor, form: Form | None = None, *, rounded: bool = True) -> Any:
         """Return samples, reconstructions or imputations in the units, size, layout and columns of the data.
 
