@@ -16,6 +16,8 @@ from zoo.nn.head import Head
 from zoo.nn.hierarchy import Trunk
 from zoo.nn.maps import Size, halve, halvings, keep_size
 
+_MOST_LEVELS = 1000
+
 
 class FlatMapHead(Head):
     """A head that is the same at every place of a map, for maps that are flattened to vectors.
@@ -138,7 +140,7 @@ def level_sizes(feature_shape: tuple[int, ...], levels: int | Sequence[int]) -> 
         levels: how many sizes there are, with one level each; or how many levels of each size, top first.
 
     Raises:
-        ComponentError: the features are no maps.
+        ComponentError: the features are no maps, or there are more levels than a model can be built with.
 
     Example:
         >>> level_sizes((64, 7, 7), 3), level_sizes((64, 7, 7), [1, 2])
@@ -149,6 +151,9 @@ def level_sizes(feature_shape: tuple[int, ...], levels: int | Sequence[int]) -> 
             f"expected features that are maps, got features of shape {tuple(feature_shape)}",
             remedy="Use the encoder `conv` with `hidden: null`, or levels of vectors: `prior: top_down`.",
         )
+    total = levels if isinstance(levels, int) else sum(levels)
+    if total > _MOST_LEVELS:
+        raise ComponentError(f"expected at most {_MOST_LEVELS:,} levels, got {total:,}")
     counts = [1] * levels if isinstance(levels, int) else list(levels)
     sizes = halvings(feature_shape[1:], len(counts) - 1)[::-1]
     return [size for size, count in zip(sizes, counts, strict=True) for _ in range(count)]
