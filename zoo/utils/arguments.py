@@ -92,7 +92,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin in (Union, types.UnionType):
         return any(_fits(value, each) for each in get_args(hint))
     if origin is Literal:
-        return isinstance(value, str) and value in get_args(hint)
+        return isinstance(value, str)  # the function itself names the nearest
     if hint is None or hint is type(None):
         return value is None
     if hint is str:
