@@ -74,7 +74,7 @@ def test_a_model_without_a_density_gives_its_reconstruction_alone(digits):
     [
         ("denoiser-unet.digits", {}, "neither has a likelihood nor reconstructs data"),
         ("vae-mlp-2d.digits", {"fitted": True}, "has no fitted prior"),
-        ("vae-mlp-2d.digits", {"num_samples": 0}, "expected at least 1 draw, got 0"),
+        ("vae-mlp-2d.digits", {"num_samples": 0}, "expected a whole number from 1 to 2147483647, got 0"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_in_words(name, options, message):
