@@ -52,7 +52,6 @@ def build(model: str | Mapping[str, Any] | ModelSpec, *, pretrained: str | None 
     return load(f"{model}.{pretrained}")
 
 
-@checked
 def load(model: str | Path, *, device: str | torch.device = "cpu", **hub: Any) -> Model:
     """Load a model in evaluation mode: of a directory, of the Hugging Face Hub, or a pretrained one.
 
