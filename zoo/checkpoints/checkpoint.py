@@ -184,7 +184,7 @@ def load(directory: str | Path, *, device: str | torch.device = "cpu") -> Model:
 def _placed(model: Model, device: str | torch.device) -> Model:
     try:
         return model.to(device=torch.device(device))
-    except (RuntimeError, AssertionError, TypeError) as error:  # torch without CUDA asserts
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:  # torch without CUDA asserts
         first_line = str(error).strip().partition("\n")[0]
         raise InputError(
             f"the weights cannot be put on {str(device)!r}: {first_line}",
