@@ -100,6 +100,14 @@ def test_the_figure_shows_values_differences_and_where_measured_rates():
     assert {text.get_text() for text in rates.texts} == {"width=1", "width=2"}
 
 
+def test_rates_that_are_not_finite_are_left_out_of_the_figure():
+    found = sweep_of({1: (3.0, 5.0, 4.0), 2: (2.0, 3.0, 4.0)}, rates=True)
+    for run in found.runs:
+        run.record = {**run.record, "metrics": {**run.record.get("metrics", {}), "kl": math.inf}}
+    rates = plot_sweep(found).axes[2]
+    assert all(len(line.get_xdata()) == 0 for line in rates.lines if line.get_linestyle() != ":")
+
+
 def test_a_sweep_may_get_more_values_seeds_and_trials_and_nothing_else():
     before = spec(search=SearchSpec(name="optuna", trials=3))
     more = before.model_copy(

@@ -147,6 +147,14 @@ def test_a_run_that_fails_does_not_stop_the_others_and_is_trained_again(tmp_path
     assert [run.state for run in again.runs] == ["failed", "done"]
 
 
+def test_without_validation_data_the_number_says_that_it_is_of_training_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = zoo.sweep("digits", overrides=[*TINY, "data.validation=0"], out=tmp_path / "s")
+    assert "training" in found.table.row("validation.elbo", "test").heading
+    assert "There are no validation data" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("grid", "options", "message"),
     [
@@ -160,7 +168,7 @@ def test_a_run_that_fails_does_not_stop_the_others_and_is_trained_again(tmp_path
         ("model.latent_dim=2", {"metric": "validation.elbow"}, "Did you mean 'elbo'"),
         ("model.latent_dim=2", {"trials": 3}, "a grid has no trials"),
         ("model.latent_dim=2", {"search": "optuna"}, "expected the number of trials"),
-        ("model.latent_dim=2", {"jobs": 0}, "jobs: expected at least 1"),
+        ("model.latent_dim=2", {"jobs": 0}, "jobs: expected a whole number from 1"),
         ("model.latent_dim=2", {"seeds": [1, 1]}, "different seeds"),
     ],
 )  # fmt: skip

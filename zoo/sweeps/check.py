@@ -103,6 +103,8 @@ def check_values(recipes: Recipes, axes: Axes, metric: str | None, note: Callabl
     for choice in one_at_a_time(axes):
         plan = recipes.plan(choice, note_once)
         found = found or _metric(plan, metric)
+        if found.term is not None and plan.data.validation is None:
+            note_once("There are no validation data: the runs are ranked by a term of the loss on training data.")
     assert found is not None
     return found
 

@@ -125,7 +125,8 @@ def _draw_rates(axes: Axes, sweep: Sweep, rate: Row, distortion: Row) -> None:
         means.append((x.value, y.value))
         if len(sweep.groups) <= _MOST_LABELS:
             axes.annotate(label, (x.value, y.value), xytext=(6, 6), textcoords="offset points", fontsize="x-small")
-    axes.plot(*zip(*sorted(means), strict=True), "-", color="0.6", linewidth=0.8, zorder=1)
+    means.sort()
+    axes.plot([mean[0] for mean in means], [mean[1] for mean in means], "-", color="0.6", linewidth=0.8, zorder=1)
     axes.margins(x=0.18, y=0.12)  # room for the labels
     _draw_equal_bounds(axes)
     axes.set(xlabel=f"rate: {rate.heading}", ylabel=f"distortion: {distortion.heading}")

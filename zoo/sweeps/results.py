@@ -191,25 +191,29 @@ def read_run(directory: SweepDirectory, spec: SweepSpec, run: SweepRun) -> bool:
     if evaluation is None:
         return False
     term = spec.metric.term
-    value = None if term is None else _best_value(there.training.read_metrics(), term)
+    split, value = ("", None) if term is None else _best_value(there.training.read_metrics(), term)
     if value is not None:
-        evaluation = _with_term(evaluation, spec.metric, value)
+        evaluation = _with_term(evaluation, spec.metric, split, value)
     run.state, run.problem, run.record = "done", None, evaluation
     return True
 
 
-def _best_value(history: Sequence[Mapping[str, Any]], term: str) -> float | None:
-    """Return a term of the loss after the best epoch, on validation data where there are any; None: it has no such."""
+def _best_value(history: Sequence[Mapping[str, Any]], term: str) -> tuple[str, float | None]:
+    """Return a term of the loss after the best epoch, and the split that it is of: training without validation data.
+
+    The value is None if the loss has no such term.
+    """
     best = next((each for each in reversed(history) if each.get("best")), history[-1] if history else {})
-    terms: Mapping[str, float] = best.get("validation", best.get("train", {}))
-    return terms.get(term)
+    split = "validation" if "validation" in best else "train"
+    terms: Mapping[str, float] = best.get(split, {})
+    return split, terms.get(term)
 
 
-def _with_term(evaluation: Mapping[str, Any], metric: MetricSpec, value: float) -> dict[str, Any]:
+def _with_term(evaluation: Mapping[str, Any], metric: MetricSpec, split: str, value: float) -> dict[str, Any]:
     """Return a record with the number that the sweep ranks by put first."""
     details = {
         "result": metric.name,
-        "title": f"{str(metric.term).replace('_', ' ')}, validation",
+        "title": f"{str(metric.term).replace('_', ' ')}, {'validation' if split == 'validation' else 'training'}",
         "better": metric.better,
         **({} if metric.unit is None else {"unit": metric.unit}),
     }

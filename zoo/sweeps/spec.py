@@ -149,6 +149,6 @@ def seeds_of(seeds: int | Sequence[int], first: int) -> tuple[int, ...]:
         ((5, 6, 7), (2, 7))
     """
     found = tuple(range(first, first + seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not found or len(set(found)) < len(found) or not all(isinstance(seed, int) and seed >= 0 for seed in found):
+    if not found or not all(isinstance(seed, int) and seed >= 0 for seed in found) or len(set(found)) < len(found):
         raise RunError(f"expected a number of seeds, or different seeds, got {excerpt(seeds)}", where="seeds")
     return found

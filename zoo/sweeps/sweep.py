@@ -28,26 +28,28 @@ from zoo.sweeps.search import OptunaSearch
 from zoo.sweeps.spec import SearchSpec, SweepSpec, seeds_of
 from zoo.sweeps.work import Engine, Request
 from zoo.training.loop import InterruptedTrainingError
+from zoo.utils.arguments import Count, checked
 
 _GO_ON = "What is done is kept: give the same command with --resume to go on."
 _LOOK_EVERY = 1.0
 """Seconds between two looks at the runs that are going."""
 
 
+@checked
 def sweep(
     recipe: str | Path | Mapping[str, Any] | Recipe,
     grid: Mapping[str, Any] | Iterable[str] = (),
     *,
-    seeds: int | Sequence[int] = 1,
+    seeds: Count | Sequence[int] = 1,
     search: Literal["grid", "optuna"] = "grid",
-    trials: int | None = None,
+    trials: Count | None = None,
     metric: str | None = None,
     data: Any = None,
     out: str | Path | None = None,
     resume: bool = False,
     overrides: Iterable[str] | Mapping[str, Any] = (),
     engine: Literal["processes", "ray"] = "processes",
-    jobs: int | None = None,
+    jobs: Count | None = None,
     cpus: float = 1,
     gpus: float = 0,
     quiet: bool = False,
@@ -67,7 +69,8 @@ def sweep(
         trials: how many combinations a search tries.
         metric: the number to rank by: a result of the evaluation, such as ``"elbo"``, which is measured on test data;
             or ``"validation.TERM"``, a term of the loss on validation data after the best epoch. If not given, the
-            bound on log p(x), or where the objective has none, the term that training monitors, on validation data.
+            bound on log p(x), or where the objective has none, the term that training monitors, on validation data, or
+            without such on training data.
         data: data in memory, as for :func:`zoo.train`.
         out: the directory of the sweep; if not given, ``sweeps/<name of the recipe>``.
         resume: go on with the sweep that is there, which may also get more values, seeds and trials; begin it if
@@ -96,7 +99,7 @@ def sweep(
         ('beta=0.5', 'beta=4')
     """
     axes, texts = parse_grid(grid), override_texts(overrides)
-    _check_options(search, trials, axes, engine, jobs)
+    _check_options(search, trials, axes)
     document = recipe_document(recipe)
     if data is not None:
         document["data"] = as_memory(document.get("data"))
@@ -125,18 +128,12 @@ def sweep(
         return found
 
 
-def _check_options(search: str, trials: int | None, axes: Axes, engine: str, jobs: int | None) -> None:
-    if search not in ("grid", "optuna"):
-        raise InputError(f"expected 'grid' or 'optuna', got {search!r}", where="search")
-    if engine not in ("processes", "ray"):
-        raise InputError(f"expected 'processes' or 'ray', got {engine!r}", where="engine")
-    if jobs is not None and jobs < 1:
-        raise InputError(f"expected at least 1, got {jobs}", where="jobs")
+def _check_options(search: str, trials: int | None, axes: Axes) -> None:
     if search == "grid":
         choices_of(axes)
         if trials is not None:
             raise InputError("a grid has no trials", where="trials", remedy="Add --search optuna, or leave it out.")
-    elif trials is None or trials < 1:
+    elif trials is None:
         raise InputError("expected the number of trials", where="trials", remedy="For example: --trials 20")
     elif not axes:
         raise InputError(

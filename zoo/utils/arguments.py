@@ -8,7 +8,7 @@ import numbers
 import os
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
@@ -126,7 +126,7 @@ def _words(hint: Any) -> str:
         return "one of " + ", ".join(repr(each) for each in get_args(hint))
     kind = origin or hint
     names = {int: "a whole number", float: "a number", bool: "True or False", str: "a text", type(None): "None"}
-    names |= {Mapping: "a mapping", Sequence: "a list"}
+    names |= {Mapping: "a mapping", Sequence: "a list", Iterable: "a list"}
     if isinstance(kind, type) and issubclass(kind, os.PathLike):
         return "a path"
     name = str(getattr(kind, "__name__", kind))
