@@ -56,6 +56,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of MNIST")
     parser.add_argument("--latents", type=int, default=2, help="latent dimensions (%(default)s)")
     parser.add_argument("--epochs", type=int, default=15, help="epochs of pythae (%(default)s)")
+    parser.add_argument("--rate", type=float, default=RATE, help="peak rate of the zoo (%(default)s)")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -124,7 +125,7 @@ def of_zoo(test: Tensor, options: argparse.Namespace, epochs: int) -> Trained:
         "data.root": str(options.data),
         "data.validation": VALIDATION,
         "train.epochs": epochs,
-        "train.optimizer.lr": RATE,
+        "train.optimizer.lr": options.rate,
         "train.device": "cpu",
         "evaluate.metrics": [],
         "evaluate.figures": [],

@@ -56,7 +56,7 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Put trained MODELs side by side: figures, reconstructions, samples from both priors. Trains nothing.
+    """Put trained MODELs side by side: metrics, reconstructions, samples from both priors. Trains nothing.
 
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """

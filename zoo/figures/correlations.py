@@ -23,8 +23,8 @@ _MOST_NAMES = 40
 class Correlations(Figure):
     """The correlation matrix of the columns of a table: of data, of samples, and their difference.
 
-    A category counts as 1 where a row has it. Missing values are left out pair by pair. Below the difference stands its
-    root mean square, which is about 1/√n for samples from the distribution of the data.
+    A category counts as 1 where a row has it. Missing values are left out pair by pair. The title of the difference has
+    its root mean square, which is about √(2/n) for n samples from the distribution of the data and weak correlations.
 
     Args:
         count: rows at most.

@@ -105,12 +105,8 @@ def tensor_of_numbers(raw: Any, columns: Sequence[str] = (), where: str = "raw")
     """
     try:
         array = np.asarray(raw.detach().cpu() if isinstance(raw, Tensor) else raw)
-    except (
-        TypeError,
-        ValueError,
-        RuntimeError,
-        OverflowError,
-    ) as error:  # rows of different lengths, objects of any kind
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        # Rows of different lengths, objects of any kind.
         raise InputError(f"cannot be made an array: {error}", where=where, remedy=_FORMS) from error
     if array.dtype.kind == "O" and array.ndim:
         array = _numbers(array, columns, where)

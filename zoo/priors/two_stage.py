@@ -40,8 +40,9 @@ class TwoStage(FittablePrior):
     .. math:: E_{q(u|z)}[log N(z; m(u), γ²)] − KL(q(u|z) ‖ N(0, I)).
 
     The latents are standardised first, so that γ is in units of their deviations. Both networks are a linear map plus
-    a correction. The linear maps begin as those of the best linear VAE, in closed form, so that draws have the mean and
-    the covariance of the latents before any step; the corrections begin as zero. In a model with classes it is p(z|y).
+    a correction. The linear maps begin as those of a linear VAE with γ² = 0.09, in closed form: before any step, draws
+    have the mean of the latents and their covariance in every direction with a variance above γ². The corrections begin
+    as zero. In a model with classes it is p(z|y).
 
     The density is an importance-weighted estimate: in expectation it is below log p(z), and its exponential is p(z). So
     bounds under this prior remain bounds, and more draws tighten them. As ``prior`` it makes a VAE with two levels.

@@ -57,8 +57,8 @@ def fit_prior(
         data: the training data: a :class:`zoo.data.Data`, one split, or data in memory as :func:`zoo.evaluate` takes
             them, with their labels as a pair (x, y).
         prior: the name of a prior, or a mapping with options, such as ``{"name": "mixture", "components": 5}``.
-        spec: how a prior without a closed form is trained, with the fields of a recipe's `train`; what is left open is
-            as suits the prior.
+        spec: how a prior without a closed form is trained, with the fields of a recipe's `train`; those that are not
+            set have defaults that suit the prior.
         seed: of the initial weights, the order of the data and the noise.
         reporter: shows progress in a way of your own; if not given, lines or a bar on standard error.
         quiet: show no progress.

@@ -146,8 +146,8 @@ class Recipe(StrictModel):
     train: TrainSpec = TrainSpec()
     fit: TrainSpec | None = Field(
         default=None,
-        description="How `model.fitted_prior` is trained after the model, if it has no closed form. What is left "
-        "open is as suits the prior; null: that, and the rest as `train`.",
+        description="How `model.fitted_prior` is trained after the model, if it has no closed form. Fields that "
+        "are not set have defaults that suit the prior; null: those, and the rest as in `train`.",
     )
     evaluate: EvaluateSpec = EvaluateSpec()
 

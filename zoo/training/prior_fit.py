@@ -96,10 +96,10 @@ def check_can_be_fitted(model: Model) -> None:
 
 
 def fit_spec(train: TrainSpec, fit: TrainSpec | None, prior: Prior, examples: int) -> TrainSpec:
-    """Return how a prior is fitted: as the recipe says; what it leaves open, as suits the prior.
+    """Return how a prior is fitted: as the recipe's `fit` says, else by the prior's defaults.
 
-    Without a word in the recipe, what the prior does not mind is as its model was trained, but for what names parts of
-    the model or of its loss, and callbacks.
+    Without `fit`, fields for which the prior has no default are those that the model was trained with, except callbacks
+    and fields that name parts of the model or of its loss.
 
     Args:
         examples: the number of training examples.
