@@ -63,7 +63,7 @@ def test_the_grid_covers_the_sphere_evenly() -> None:
     torch.testing.assert_close(grid.norm(dim=1), torch.ones(len(grid)))
     assert grid.mean(0).abs().max() < 1e-2
     torch.testing.assert_close(grid.square().mean(0), torch.full((3,), 1 / 3), atol=0.02, rtol=0)
-    assert longitude_and_latitude(grid).abs().amax(0).tolist() < [math.pi, math.pi / 2]
+    assert (longitude_and_latitude(grid).abs().amax(0) < torch.tensor([math.pi, math.pi / 2])).all()
 
 
 @pytest.mark.parametrize("curvature", [1.0, 0.25])
@@ -143,6 +143,14 @@ def test_interpolation_names_and_draws_the_shortest_path_of_the_space(data: Data
     z = torch.tensor(path.get_xydata())
     space = space_of(shown.model)
     torch.testing.assert_close(z.float(), space.shortest_path(z[0], z[-1], 5).float(), atol=1e-4, rtol=0)
+
+
+def test_every_path_that_is_asked_for_is_on_the_map(data: Data) -> None:
+    kinds = ["linear", "spherical", "shortest", "geodesic"]
+    drawn = Interpolation(steps=3, pairs=[[0, 1]], between="examples", paths=kinds).draw(context(data, "vae-mlp-2d"))
+    codes, *paths = drawn.axes[0].lines
+    assert len(paths) == len(kinds)
+    assert len(codes.get_xdata()) > 3
 
 
 def test_the_latent_grid_of_the_disc_has_equal_shares_of_the_prior(data: Data) -> None:

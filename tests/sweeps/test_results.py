@@ -85,6 +85,29 @@ def test_files_hold_the_same_numbers():
     assert lines == [["1", "4.0", "1.0"], ["2", "3.0", "1.0"], ["3", "9.0", ""]]
 
 
+def test_a_field_that_is_called_like_a_metric_keeps_its_values_in_the_table():
+    changed = spec(grid={"model.objective.mse": [1, 2]})
+    runs = [
+        SweepRun(
+            f"{value}", Choice({"model.objective.mse": value}), 0, Path("x"), "done", None, {"metrics": {"mse": 9.0}}
+        )
+        for value in (1, 2)
+    ]
+    head, *lines = csv.reader(io.StringIO(Sweep(Path("x"), changed, runs).to_csv()))
+    assert head == ["model.objective.mse", "mse"]
+    assert lines == [["1", "9.0"], ["2", "9.0"]]
+
+
+def test_a_run_with_many_fields_has_a_name_that_a_file_system_takes():
+    many = spec(grid={f"model.encoder.a_field_with_the_number_{n}": [0, 1] for n in range(20)})
+    first, second = (
+        many.run_name(Choice({**dict.fromkeys(many.grid, 0), "model.encoder.a_field_with_the_number_19": last}), 0)
+        for last in (0, 1)
+    )
+    assert first != second
+    assert len(first) < 220
+
+
 def test_a_sweep_without_a_number_has_no_best_and_no_figure():
     assert sweep_of({1: (math.nan,)}).best is None
     assert plot_sweep(sweep_of({1: ()})) is None

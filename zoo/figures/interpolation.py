@@ -23,6 +23,7 @@ from zoo.figures._views import view_of
 from zoo.registry import register
 
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
+_STYLES = ("-", "--", "-.", ":")
 
 
 class DecodedPath(NamedTuple):
@@ -32,7 +33,7 @@ class DecodedPath(NamedTuple):
         kind: such as linear, spherical or geodesic.
         codes: (S, d).
         data: (S, *data_shape).
-        length: in the data space, in units of the data.
+        length: in the data space, of prepared values.
     """
 
     kind: str
@@ -164,14 +165,14 @@ def plot_interpolation(
 
 def _draw_map(axes: Axes, paths: Sequence[DecodedPath], means: Tensor, plane: Projection) -> None:
     axes.plot(*plane(means).T.numpy(), ".", color="0.75", markersize=1.5, zorder=0, rasterized=True)
-    for index, (path, style) in enumerate(zip(paths, ("-", "--", "-."), strict=False)):
+    for index, path in enumerate(paths):
         axes.plot(
             *plane(path.codes).T.numpy(),
-            style,
+            _STYLES[index % len(_STYLES)],
             marker=".",
             markersize=3,
             linewidth=1,
-            color=COLOURS[index],
+            color=COLOURS[index % len(COLOURS)],
             label=path.kind,
         )
     names = axis_names(plane, short=True)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_LONGEST = 40
-"""Letters of a value."""
+_LONGEST, _LONGEST_LABEL = 40, 180
+"""Letters of a value, and of several: file systems allow 255 bytes, and names of runs have the seed behind it."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
@@ -74,10 +74,13 @@ def value_label(value: Any) -> str:
 
 
 def values_label(values: Mapping[str, Any]) -> str:
-    """Return several values with their names, as a file's name may have them.
+    """Return several values with their names, as a file's name may have them; the end of many becomes a hash.
 
     Example:
         >>> values_label({"beta": 0.5, "seed": 1})
         'beta=0.5,seed=1'
     """
-    return ",".join(f"{name}={value_label(value)}" for name, value in values.items())
+    text = ",".join(f"{name}={value_label(value)}" for name, value in values.items())
+    if len(text) <= _LONGEST_LABEL:
+        return text
+    return f"{text[:_LONGEST_LABEL]}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"

@@ -157,8 +157,14 @@ class Sweep:
         }
 
     def to_csv(self) -> str:
-        """Return a line for each combination: its values, then mean and standard deviation of each number."""
-        return self.table.to_csv([self.spec.named(runs[0].choice) for runs in self.groups.values()])
+        """Return a line for each combination: its values, then mean and standard deviation of each number.
+
+        A field has its short name, or its path where a metric has that name.
+        """
+        metrics = {row.key for row in self.table.rows}
+        names = {path: path if short in metrics else short for path, short in self.spec.short_names.items()}
+        choices = (runs[0].choice for runs in self.groups.values())
+        return self.table.to_csv([{names[path]: value for path, value in each.values.items()} for each in choices])
 
 
 def _difference(entry: Entry | None, reference: Entry | None) -> Entry | None:
