@@ -174,7 +174,7 @@ CASES = {
         'model: !!python/object/apply:os.system ["touch made-by-a-tag"]\ndata: digits\n', 1, "", "tag", "plain data"
     ),
     "object in a tag": in_file("model: !!binary aGk=\ndata: digits\n", 1, "", "tag", "plain data"),
-    "key twice": in_file("model: vae-mlp-2d\ndata: digits\ndata: mnist\n", 3, "", "'data' stands twice"),
+    "key twice": in_file("model: vae-mlp-2d\ndata: digits\ndata: mnist\n", 3, "", "'data' appears twice"),
     "key that is no word": in_file(GOOD + "3: x\n", 3, "", "expected a word as the key, got 3"),
     "two documents": in_file(GOOD + "---\nseed: 1\n", 3, "", "another document"),
     "empty file": in_file("", None, "", "expected a mapping of fields, got nothing"),

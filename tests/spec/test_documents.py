@@ -72,7 +72,7 @@ def test_a_tag_is_refused(tag):
 
 def test_a_key_may_stand_once_in_each_mapping():
     assert parse_yaml("{a: {x: 1}, b: {x: 2}}", "a document") == {"a": {"x": 1}, "b": {"x": 2}}
-    with pytest.raises(RecipeError, match=r"line 3: .*'x' stands twice"):
+    with pytest.raises(RecipeError, match=r"line 3: .*'x' appears twice"):
         parse_yaml("a:\n  x: 1\n  x: 2\n", "a document")
 
 

@@ -36,7 +36,7 @@ def test_an_array_is_a_list():
     [
         ("a.b", "expected KEY=V1,V2"),
         ("a=", "--grid a: expected values"),
-        ("a=1,2,1", "the value 1 stands twice"),
+        ("a=1,2,1", "the value 1 is given twice"),
         ("a=[1", "--grid a: not valid YAML"),
         ("a=log(1)", "expected two numbers"),
         ("a=log(0,1)", "expected positive bounds"),

@@ -48,8 +48,8 @@ class Interpolation(Figure):
 
     Where latents are points of a sphere or of a hyperbolic ball, paths stay there: in place of the straight line there
     is the shortest path of that space, a great circle or a hyperbolic line. A map shows each path among the codes of
-    the data, in two dimensions or on their principal plane; beside what is decoded stands the length of the path in the
-    data space.
+    the data, in two dimensions or on their principal plane; the length of the path in the data space is written
+    beside what it decodes to.
 
     Args:
         pairs: two classes each, or two examples each; null: from 1 to 7 and from 1 to 4 where there are such

@@ -22,7 +22,7 @@ _DRAWS = 20_000
 class LatentGrid(Figure):
     """What is decoded over the latent plane, at quantiles of the prior: equal steps of probability.
 
-    Images and series stand at their places; of rows, each value has a panel with its change over the plane as a colour.
+    Images and series are drawn at their codes; of rows, each value has a panel that shows it over the plane in colour.
 
     In the hyperbolic disc, z₁ and z₂ are the coordinates of the vector from the origin to a point, whose length is the
     distance.

@@ -24,7 +24,7 @@ _FEWEST = 3
 class Pairs(Figure):
     """Each pair of numeric columns of a table: data as points below the diagonal, samples above it.
 
-    On the diagonal stand the distributions of both. Choose it to see whether samples keep the shape in which two
+    The diagonal shows the distributions of both. Choose it to see whether samples keep the shape in which two
     columns depend on each other; ``correlations`` shows all columns at once.
 
     Args:

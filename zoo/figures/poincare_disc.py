@@ -33,7 +33,7 @@ _LINES = (-2.0, -1.0, 0.0, 1.0, 2.0)
 class PoincareDisc(Figure):
     """The hyperbolic disc: centres of the posteriors of the data, coloured by class, and images decoded all over it.
 
-    Distances grow towards the edge, which is infinitely far away: circles stand at distances of 1, 2, 3, … from the
+    Distances grow towards the edge, which is infinitely far away: circles mark distances of 1, 2, 3, … from the
     centre, in units of 1 / √c. The arcs are hyperbolic lines, shortest paths, that cross an axis of the disc at right
     angles at such distances. Images shrink towards the edge as everything does.
 
@@ -57,7 +57,7 @@ class PoincareDisc(Figure):
         dimensions = context.model.latent_dim
         if dimensions != 2:
             raise NotApplicableError(
-                f"hyperbolic space of {dimensions} dimensions is no disc; the figure `embedding` projects its codes "
+                f"hyperbolic space of {dimensions} dimensions is not a disc; the figure `embedding` projects its codes "
                 "on their principal plane"
             )
 

@@ -16,7 +16,7 @@ from zoo.registry import register
 
 @register("figure", "reconstruction_levels")
 class ReconstructionLevels(Figure):
-    """Images, and below them reconstructions from ever more of the latents, coarse to fine; the last from all of them.
+    """Images, and below them reconstructions from more and more of the latents, coarse to fine.
 
     In a hierarchy the first levels follow the image, and each level below is what its prior expects given those. Of
     residual codebooks the first are used, and of codes on two maps first the coarse ones, with the mean vector of the

@@ -21,9 +21,9 @@ _ROWS_OF_TABLE = 1000
 class Reconstructions(Figure):
     """Reconstructions beside their inputs.
 
-    Images stand above their reconstructions, a column for each class where there are labels. Series are points under
-    the line of the reconstruction, with a band of two standard deviations of p(x|z). Of tables, each column has a
-    panel: numbers against their reconstructions, and of categories, which are taken for which.
+    Images are drawn above their reconstructions, a column for each class where there are labels. Series are points
+    under the line of the reconstruction, with a band of two standard deviations of p(x|z). Of tables, each column has
+    a panel: numbers against their reconstructions, and for categories, which are reconstructed as which.
 
     Args:
         count: images or series beside each other at most; series at most 5.

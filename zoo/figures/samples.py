@@ -15,9 +15,9 @@ from zoo.registry import register
 class Samples(Figure):
     """Samples of the model, of tables and series beside data.
 
-    Images stand in a grid, a row for each class of a conditional model. Series are lines over the band that holds 90 %
-    of the values at each step. Of tables, each column has a panel with the distributions of data and samples. Points in
-    the plane are drawn as points.
+    Images are drawn in a grid, a row for each class of a conditional model. Series are lines over the band that holds
+    90 % of the values at each step. Of tables, each column has a panel with the distributions of data and samples.
+    Points in the plane are drawn as points.
 
     Args:
         count: number of images, or a hundredth of the number of series or rows.

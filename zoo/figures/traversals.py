@@ -29,7 +29,7 @@ _MOST_DECODED = 128
 class TraversalRows(Figure):
     """The code of one example, moved along one dimension in each row, through the range of the codes of the data.
 
-    Images stand beside each other, series are lines whose colour goes with the dimension, and of rows the change of
+    Images are drawn side by side, series are lines whose colour goes with the dimension, and of rows the change of
     each value is a colour. The dimension that changes the data most comes first. Dimensions that hardly change them are
     not used by the model and left out. In hyperbolic space a dimension is one of the vector from the origin to the
     code, whose length is the distance.

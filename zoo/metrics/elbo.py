@@ -38,7 +38,7 @@ KL = Result(
 class Elbo(Metric):
     """ELBO = E_q[log p(x|z)] − KL(q(z|x) ‖ p(z)), mean over the data, in nats; without the weight β.
 
-    Where the model has a fitted prior, the bound under that prior stands beside it; a note says so if it has no
+    Where the model has a fitted prior, the bound under that prior is reported too, or a note if that prior has no
     density.
 
     Args:

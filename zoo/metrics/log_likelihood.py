@@ -33,8 +33,8 @@ BITS_PER_DIMENSION = Result(
 class LogLikelihood(Metric):
     """log p(x) ≥ E[log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|x)], mean over the data, in nats (estimate).
 
-    Where the model has a fitted prior, the estimate under that prior stands beside it; a note says so if it has no
-    density.
+    Where the model has a fitted prior, the estimate under that prior is reported too, or a note if that prior has
+    no density.
 
     Args:
         num_samples: K, draws of z for each x; the estimate rises to log p(x) as K grows.

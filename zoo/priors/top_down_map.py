@@ -20,7 +20,7 @@ class TopDownMap(Prior):
     Choose it for images and series with the posterior ``top_down_map`` or ``ladder_map``: levels at the top see the
     whole image and hold its layout, levels at the bottom are as large as the encoder's features and hold details at
     their places. Each size is half of the one below it, rounded up. ``latent_dim`` is the number of channels of each
-    level. The maps of all levels stand flattened in one vector, top first, so that metrics, figures and bounds see the
+    level. The maps of all levels are flattened into one vector, top first, so that metrics, figures and bounds see the
     latents of any other model; it has latent_dim · Σ_l h_l w_l numbers. For vectors choose ``top_down``.
 
     Lower levels tend to take over the whole task; ``free_bits`` of the objective ``vae`` keeps each one in use.

@@ -255,7 +255,7 @@ def find_source(kind: str, name: str, where: str | None = None) -> Source:
         names = sources(kind)
         problem, remedy = unknown_name(kind, name, names)
         if not nearest(name, sorted(names)):
-            remedy += " One of your own is imported first: `--import FILE.py`, or `imports` in the recipe."
+            remedy += " Import a component of your own first: `--import FILE.py`, or `imports` in the recipe."
         raise ComponentError(problem, where=where, remedy=remedy)
     if len(known) > 1:
         owners = " and ".join(str(source) for source in known)

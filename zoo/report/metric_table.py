@@ -85,7 +85,7 @@ class MetricTable:
 
     Attributes:
         columns: the names of the models or groups.
-        error: what stands behind ±.
+        error: what ± means.
     """
 
     columns: tuple[str, ...]

@@ -59,7 +59,7 @@ class _Loader(yaml.SafeLoader):
                 problem = f"expected a word as the key, got {excerpt(key)}"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             if key in seen:
-                problem = f"the key {excerpt(key)} stands twice"
+                problem = f"the key {excerpt(key)} appears twice"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep=deep)

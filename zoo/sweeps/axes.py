@@ -138,7 +138,7 @@ def _axis(given: Any, where: str) -> Values | Range:
     labels = [value_label(value) for value in values]
     for label in labels:
         if labels.count(label) > 1:
-            raise RecipeError(f"the value {label} stands twice", where=where)
+            raise RecipeError(f"the value {label} is given twice", where=where)
     return list(values)
 
 
@@ -178,7 +178,7 @@ def choices_of(axes: Axes) -> list[Choice]:
 
 
 def one_at_a_time(axes: Axes) -> list[Choice]:
-    """Return combinations in which each value of each field stands at least once, of a range its bounds.
+    """Return combinations in which each value of each field appears at least once; of a range, its bounds.
 
     Example:
         >>> [choice.values for choice in one_at_a_time({"a": [1, 2], "b": [3, 4]})]

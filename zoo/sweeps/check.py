@@ -110,7 +110,7 @@ def check_values(recipes: Recipes, axes: Axes, metric: str | None, note: Callabl
 
 
 def _metric(plan: Plan, name: str | None) -> MetricSpec:
-    """Return the number to rank by; of its own accord, a bound on log p(x) on validation data.
+    """Return the number to rank by; by default, a bound on log p(x) on validation data.
 
     The loss of two runs does not compare where the sweep varies a weight of it, and test data are not to choose with.
     """

@@ -142,7 +142,7 @@ def seeds_of(seeds: int | Sequence[int], first: int) -> tuple[int, ...]:
     """Return so many seeds from a first one on, or those that are listed.
 
     Raises:
-        RunError: there is none, or one stands twice.
+        RunError: there is none, or one is given twice.
 
     Example:
         >>> seeds_of(3, first=5), seeds_of([2, 7], first=0)
