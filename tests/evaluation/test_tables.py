@@ -47,5 +47,16 @@ def test_a_number_with_and_without_a_source_stands_in_both_parts() -> None:
     ]
 
 
-def test_lists_are_left_out() -> None:
-    assert metrics_table(record_of(Measurement(RECALL, [0.1, 0.2])), "title") == "title"
+def test_a_short_list_is_written_out_and_a_long_one_by_its_range() -> None:
+    of_levels = Measurement(Result("kl_per_level", unit="nats", title="KL per level"), [0.3237, 1.5])
+    of_steps = Measurement(Result("loss_by_step"), [float(value) for value in range(20, 0, -1)])
+    lines = metrics_table(record_of(of_levels, of_steps, Measurement(UNITS, 5)), "title").splitlines()
+    assert [line.split() for line in lines[1:]] == [
+        ["active", "units", "5"],
+        ["KL", "per", "level", "0.3237,", "1.5000", "nats"],
+        ["loss", "by", "step", "1.0000", "to", "20.00,", "20", "values"],
+    ]
+
+
+def test_a_list_without_entries_is_left_out() -> None:
+    assert metrics_table(record_of(Measurement(RECALL, [])), "title") == "title"

@@ -10,6 +10,8 @@ from zoo.evaluation.record import measurements_of
 
 MISSING = "–"
 _NAME_WIDTH = 28
+_LONGEST_LIST = 8
+"""Entries of a list that are written one by one; of a longer one, the smallest and the largest are."""
 
 
 def number(value: float, digits: int | None = None) -> str:
@@ -62,16 +64,21 @@ def by_result(measurements: Iterable[Measurement]) -> dict[str, list[Measurement
 
 
 def metrics_table(record: Mapping[str, Any], title: str) -> str:
-    """Return the numbers of a record as lines of text, those of several sources as a table below the others."""
+    """Return the metrics of a record as lines of text, those of several sources as a table below the others.
+
+    Lists, such as the nats of each level, stand below the numbers.
+    """
     plain: list[str] = []
+    lists: list[str] = []
     sourced: dict[tuple[Source, ...], list[list[Measurement]]] = {}
     for group in by_result(measurements_of(record)).values():
         shown = [each for each in group if is_number(each.value)]
         plain += [_line(each) for each in shown if each.source is None]
+        lists += [_line_of_list(each) for each in group if isinstance(each.value, list) and each.value]
         sources = tuple(each.source for each in shown if each.source is not None)
         if sources:
             sourced.setdefault(sources, []).append([each for each in shown if each.source is not None])
-    lines = [title, *plain]
+    lines = [title, *plain, *lists]
     for sources, groups in sourced.items():
         lines.append(f"  {'':<{_NAME_WIDTH}}" + "".join(f"{source.title:>16}" for source in sources))
         lines += [
@@ -90,6 +97,17 @@ def _line(measurement: Measurement) -> str:
     )
 
 
+def _line_of_list(measurement: Measurement) -> str:
+    """Return a line with the entries of a list, or with their number and range if there are many."""
+    values: list[float] = measurement.value  # type: ignore[assignment]
+    unit = measurement.result.unit or ""
+    if len(values) <= _LONGEST_LIST:
+        entries = ", ".join(number(value) for value in values)
+    else:
+        entries = f"{number(min(values))} to {number(max(values))}, {len(values):,} values"
+    return f"  {_heading(measurement):<{_NAME_WIDTH}}      {entries} {unit}".rstrip()
+
+
 def row_heading(measurement: Measurement) -> str:
     """Return the heading of a row: what is measured, of which source, in which unit.
 
@@ -100,6 +118,11 @@ def row_heading(measurement: Measurement) -> str:
         >>> row_heading(Measurement(Result("elbo", unit="nats", title="ELBO"), -24.4))
         'ELBO [nats]'
     """
+    text, unit = _heading(measurement), measurement.result.unit
+    return f"{text} [{unit}]" if unit else text
+
+
+def _heading(measurement: Measurement) -> str:
+    """Return what is measured, and of which source."""
     result, source = measurement.result, measurement.source
-    text = result.heading if source is None else f"{result.heading}, {source.title}"
-    return f"{text} [{result.unit}]" if result.unit else text
+    return result.heading if source is None else f"{result.heading}, {source.title}"
