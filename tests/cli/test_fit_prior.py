@@ -93,7 +93,11 @@ def test_a_card_that_was_edited_is_kept_with_a_word(cli, run, tmp_path):
         (["mixture", "--data", "{subset: 100}"], "fitted to other data than the run's\nName a directory: --out"),
         (["mixtur", "--out", "x"], "unknown prior 'mixtur'\nDid you mean 'mixture'"),
         (["{name: mixture, componets: 3}", "--out", "x"], "Did you mean 'components'"),
-        (["mixture", "--out", "x", "--set", "epoch=3"], "spec.epoch: unknown field\nDid you mean 'epochs'"),
+        (
+            ["mixture", "--out", "x", "--set", "epoch=3"],
+            "Error: --set epoch=3: epoch: unknown field\nDid you",
+        ),
+        (["mixture", "--out", "x", "--set", "optimizer.lr=-1"], "Error: --set optimizer.lr=-1: optimizer.lr: "),
     ],
 )
 def test_what_cannot_be_done_is_one_message(cli, run, words, message):

@@ -42,6 +42,10 @@ def test_a_kind_is_listed_with_a_sentence_each(kind, cli):
     assert json.loads(cli("list", kind, "--json").out) == names
 
 
+def test_escapes_of_a_docstring_are_not_listed(cli):
+    assert "log |det f′(z)|" in cli("list", "prior").out
+
+
 def test_names_are_listed_by_pattern(cli):
     assert json.loads(cli("list", "model", "vae-mlp-*", "--json").out) == list_models("vae-mlp-*")
     assert json.loads(cli("list", "posterior", "*l_gaussian", "--json").out) == ["diagonal_gaussian", "full_gaussian"]

@@ -253,3 +253,10 @@ def test_the_script_ends_with_status_2_and_no_traceback(override, tmp_path):
     assert result.stderr.startswith("Error: ")
     assert "Traceback" not in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_in_place_of_a_recipe_is_named_in_a_recipe(cli, tmp_path):
+    (tmp_path / "plants.csv").write_text("height,weight\n1.5,3\n")
+    done = cli("train", tmp_path / "plants.csv")
+    assert done.status == 2
+    assert "data: {name: table, path: plants.csv}" in done.err

@@ -164,6 +164,7 @@ def test_without_validation_data_the_number_says_that_it_is_of_training_data(
         ("model.posterior=diagonal_gaussian,ful_gaussian", {}, "Did you mean 'full_gaussian'"),
         ("train.optimizer.lr=log(1e-4,1e-2)", {}, "--search optuna"),
         ("model.latent_dim=2", {"metric": "eblo"}, "Did you mean 'elbo'"),
+        ("model.latent_dim=2", {"metric": "codebook_perplexity"}, "Add 'codebook' to `evaluate.metrics`"),
         ("model.latent_dim=2", {"metric": "kl"}, "neither more nor less"),
         ("model.latent_dim=2", {"metric": "validation.elbow"}, "Did you mean 'elbo'"),
         ("model.latent_dim=2", {"trials": 3}, "a grid has no trials"),

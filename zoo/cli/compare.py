@@ -165,9 +165,13 @@ def _digest(data: ModelData) -> str:
 
 
 def _notes(compared: Comparison, data: dict[str, ModelData]) -> list[str]:
-    """Return what a reader must know of single models."""
-    said = {name: [*record.get("notes", ()), data[name].note] for name, record in compared.records.items()}
-    return [f"{name}: {note}" for name, notes in said.items() for note in notes if note]
+    """Return what a reader must know of single models; what is said of several is said once."""
+    models: dict[str, list[str]] = {}
+    for name, record in compared.records.items():
+        for note in (*record.get("notes", ()), data[name].note):
+            if note:
+                models.setdefault(note, []).append(name)
+    return [f"{'; '.join(names)}: {note}" for note, names in models.items()]
 
 
 def _examples(compared: Comparison) -> int:

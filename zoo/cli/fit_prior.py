@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +82,8 @@ def command(
         raise InputError(
             f"cannot write into {model.asked}: {reason}", where="--out", remedy="Name a directory: --out DIR"
         )
-    fitted, worse = fit_and_judge(loaded, data.data, chosen, spec, seed=seed, quiet=quiet)
+    with _located([override for override in overrides if override not in about_data]):
+        fitted, worse = fit_and_judge(loaded, data.data, chosen, spec, seed=seed, quiet=quiet)
     if os.environ.get("RANK", "0") != "0":  # the first process of several writes
         return
     if worse is not None:
@@ -94,6 +97,21 @@ def command(
         click.echo(f"Fitted the prior {name!r}, and saved it with the model in {folder}/")
         if renewed:
             click.echo("Its metrics, figures and card are those of the model with this prior")
+
+
+@contextlib.contextmanager
+def _located(overrides: Sequence[str]) -> Iterator[None]:
+    """Let an error about how the prior is trained name the override that it is about."""
+    from zoo.errors import InputError
+    from zoo.spec.origin import Origin
+
+    try:
+        yield
+    except InputError as error:
+        if error.where and error.where.startswith("spec."):
+            error.where = error.where.removeprefix("spec.")
+            Origin("fit-prior", overrides=tuple(overrides)).locate(error)
+        raise
 
 
 def _measured_anew(model: ModelDirectory, fitted: Model, data: ModelData, worse: str | None) -> bool:

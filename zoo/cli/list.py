@@ -101,6 +101,6 @@ def _summary(kind: str, name: str) -> str:
         return f"two owners: {' and '.join(str(owner) for owner in owners)}"
     origin = "" if owners[0].distribution == "latent-zoo" else f" [{owners[0].distribution}]"
     try:
-        return describe_component(owners[0]).summary + origin
+        return describe_component(owners[0]).summary.replace("\\|", "|") + origin
     except ValueError as error:
         return f"broken: {error}".splitlines()[0]

@@ -15,6 +15,7 @@ from zoo.errors import RecipeError
 from zoo.utils.foreign import parsing, read_text, reason
 from zoo.utils.text import excerpt
 
+_TABLES = {".csv", ".tsv", ".txt", ".parquet"}
 _LARGEST = 2**22
 """Bytes of a document."""
 _DEEPEST = 64
@@ -205,7 +206,10 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         document = parse_yaml(read_text(path, limit=_LARGEST), str(path))
     if not isinstance(document, dict):
         found = "nothing" if document is None else "a list" if isinstance(document, list) else excerpt(document)
-        raise RecipeError(f"expected a mapping of fields, got {found}", where=str(path))
+        remedy = None
+        if Path(path).suffix.lower() in _TABLES:
+            remedy = f"A file of data is named in a recipe: `data: {{name: table, path: {Path(path).name}}}`."
+        raise RecipeError(f"expected a mapping of fields, got {found}", where=str(path), remedy=remedy)
     return document
 
 

@@ -13,6 +13,7 @@ from zoo.data.in_memory import as_memory
 from zoo.errors import InputError, ZooError, unknown_name
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split
 from zoo.evaluation.measurement import FITTED, PRIOR, TRAINING_DATA, Measurement, Result
+from zoo.registry import usable_components
 from zoo.runs.initial import Locate, import_parts, spec_of_model
 from zoo.runs.plan import Plan, make_plan
 from zoo.spec.recipe import Recipe
@@ -125,11 +126,21 @@ def _metric(plan: Plan, name: str | None) -> MetricSpec:
     results = _results(plan)
     if name not in results:
         problem, remedy = unknown_name("result", name, results)
+        measuring = _metric_of(name)
+        if measuring is not None:
+            problem = f"the runs do not measure {name!r}"
+            remedy = f"Add {measuring!r} to `evaluate.metrics`. {remedy}"
         remedy += " A term of the loss on validation data is named validation.TERM, such as validation.loss."
         raise InputError(problem, where="--metric", remedy=remedy)
     if results[name].better is None:
         raise InputError(f"neither more nor less of {name!r} is better", where="--metric", remedy="Name another.")
     return MetricSpec(name=name, better=results[name].better, unit=results[name].unit)  # type: ignore[arg-type]
+
+
+def _metric_of(result: str) -> str | None:
+    """Return the name of a metric that has a result of this name, whether or not the runs measure it."""
+    metrics = usable_components("metric").items()
+    return next((name for name, metric in metrics if any(each.name == result for each in metric.results)), None)  # type: ignore[attr-defined]
 
 
 def _check_term(plan: Plan, term: str) -> None:
