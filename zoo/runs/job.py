@@ -41,6 +41,7 @@ from zoo.training.prior_fit import fit_spec
 from zoo.training.progress import Reporter, choose_reporter
 from zoo.training.resolve import make_callbacks
 from zoo.training.state import Position
+from zoo.utils.arguments import checked
 from zoo.utils.distributed import ProcessGroup
 from zoo.utils.files import remove_partial
 from zoo.utils.seeds import process_seed
@@ -83,6 +84,7 @@ class Run:
         return [(key, value) for key, value in metrics.items() if isinstance(value, (int, float))]
 
 
+@checked
 def train(
     recipe: str | Path | Mapping[str, Any] | Recipe,
     *,

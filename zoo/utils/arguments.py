@@ -109,7 +109,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if issubclass(kind, os.PathLike):
         return isinstance(value, os.PathLike)
     if getattr(kind, "_is_protocol", False):
-        return True
+        return all(hasattr(value, name) for name in vars(kind) if not name.startswith("_"))
     return isinstance(value, kind) and not (kind is Sequence and isinstance(value, (str, bytes)))
 
 
