@@ -94,11 +94,11 @@ def test_an_argument_of_a_wrong_type_is_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     values = list(WRONG.items())[len(parameter) % 3 :: 3] if name in SLOW else list(WRONG.items())
-    takes_functions = "Callable" in str(inspect.signature(getattr(zoo, name)).parameters[parameter].annotation)
+    annotation = str(inspect.signature(getattr(zoo, name)).parameters[parameter].annotation)
     found = []
     for what, value in values:
-        if takes_functions and callable(value):
-            continue
+        if ("Callable" in annotation and callable(value)) or ("None" in annotation and value is None):
+            continue  # it is of a right type, and a training that is as long as None says may take minutes
         try:
             getattr(zoo, name)(**{**good(name), parameter: value})
         except ZooError as error:

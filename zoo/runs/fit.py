@@ -20,7 +20,7 @@ from zoo.spec.resolve import load_model_spec
 from zoo.spec.training import TrainSpec
 from zoo.tables.frames import is_frame
 from zoo.training.progress import Reporter
-from zoo.utils.arguments import Seed, checked
+from zoo.utils.arguments import Count, Seed, checked
 
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 3000, 15, 200
 _FEW, _BATCH_OF_FEW = 2000, 32
@@ -34,8 +34,8 @@ def fit(
     model: str | Mapping[str, Any] | ModelSpec = "vae-mlp-8d",
     y: Any = None,
     *,
-    epochs: int | None = None,
-    batch_size: int | None = None,
+    epochs: Count | None = None,
+    batch_size: Count | None = None,
     seed: Seed = 0,
     data: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
