@@ -82,7 +82,7 @@ def test_only_discrete_columns_give_a_code_length():
     grey = x.clone()
     grey[0, 0] = 0.5
     assert not discrete.is_code_length(grey)
-    assert discrete.caution(grey).startswith("greyscale")
+    assert discrete.caution(grey).startswith("pixels between black and white")
     assert discrete.caution(x) is None
 
 

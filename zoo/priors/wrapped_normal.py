@@ -47,13 +47,12 @@ class WrappedNormalPrior(Prior):
 
     def __init__(self, *, latent_dim: int, posterior: Posterior, scale: Annotated[float, Field(gt=0)] = 1.0) -> None:
         super().__init__()
-        curvature = getattr(posterior, "curvature", None)
-        if curvature is None:
+        if posterior.manifold != "ball":
             raise ComponentError(
                 f"expected a posterior in the Poincaré ball, got {type(posterior).__name__}",
                 remedy="Set `posterior: wrapped_normal`, or another prior.",
             )
-        self.curvature, self.scale = float(curvature), scale
+        self.curvature, self.scale = float(posterior.curvature), scale
         self.register_buffer("origin", torch.zeros(latent_dim), persistent=False)
 
     def forward(self) -> WrappedNormal:
