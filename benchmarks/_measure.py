@@ -43,6 +43,36 @@ def interleaved(
     return seconds
 
 
+def add_turn_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a benchmark whose sides make forward and backward passes in turns."""
+    parser.add_argument("--steps", type=int, default=1, help="steps of a turn (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=51, help="rounds that are counted (%(default)s)")
+    parser.add_argument(
+        "--clock",
+        choices=list(CLOCKS),
+        default="wall",
+        help="cpu: seconds of the processor, for a busy machine (%(default)s)",
+    )
+    parser.add_argument("--device", default="cpu", help="where to run (%(default)s)")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+
+
+def beside_peer(
+    name: str, works: Mapping[str, Callable[[], object]], peer: str, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Measure the turns of "zoo" and of a peer, print how long they take, and return that.
+
+    Args:
+        options: those of :func:`add_turn_options`.
+    """
+    seconds = interleaved(works, options.rounds, CLOCKS[options.clock])
+    times = {who: spread([1e3 * s / options.steps for s in values]) for who, values in seconds.items()}
+    ratio = ratios(seconds, peer, "zoo")
+    title = f"{name}: {times['zoo']['median']:.2f} ms, {peer} {times[peer]['median']:.2f} ms"
+    print_ratios(title, {f"{peer} / zoo": ratio})
+    return {"milliseconds_of_a_step": times, "time_ratio": ratio}
+
+
 class ProcessorTime(Silent):
     """Measures the time of the processor from the first step to the last checkpoint; give it as the reporter."""
 

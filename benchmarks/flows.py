@@ -12,14 +12,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from benchmarks._measure import CLOCKS, interleaved, print_ratios, ratios, spread, write
+from benchmarks._measure import add_turn_options, beside_peer, write
 from zoo.posteriors.autoregressive_flow import AutoregressiveFlow
 from zoo.priors.flow import Flow
 
@@ -38,16 +37,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--maps", type=int, default=4, help="maps of a flow (%(default)s)")
     parser.add_argument("--width", type=int, default=64, help="units of the hidden layer (%(default)s)")
     parser.add_argument("--features", type=int, default=256, help="features that a posterior sees (%(default)s)")
-    parser.add_argument("--steps", type=int, default=1, help="steps of a turn (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=51, help="rounds that are counted (%(default)s)")
-    parser.add_argument(
-        "--clock",
-        choices=list(CLOCKS),
-        default="wall",
-        help="cpu: seconds of the processor, for a busy machine (%(default)s)",
-    )
-    parser.add_argument("--device", default="cpu", help="where to run (%(default)s)")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
+    add_turn_options(parser)
     options = parser.parse_args(arguments)
     zuko = import_zuko()
     torch.manual_seed(0)
@@ -59,11 +49,7 @@ def main(arguments: list[str]) -> None:
         for who, flow in (("zoo", ours), (PEER, theirs)):
             given = features if name.startswith("posterior") else latents
             works[who] = turn(flow.to(options.device).train(), given, options.steps)
-        seconds = interleaved(works, options.rounds, CLOCKS[options.clock])
-        times = {who: spread([1e3 * s / options.steps for s in v]) for who, v in seconds.items()}
-        figures[name] = {"milliseconds_of_a_step": times, "time_ratio": ratios(seconds, PEER, "zoo")}
-        title = f"{name}: {times['zoo']['median']:.2f} ms, {PEER} {times[PEER]['median']:.2f} ms"
-        print_ratios(title, {f"{PEER} / zoo": figures[name]["time_ratio"]})
+        figures[name] = beside_peer(name, works, PEER, options)
     settings = {name: str(value) for name, value in vars(options).items()}
     write({"settings": settings, "flows": figures}, options.out)
 

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks._measure import CLOCKS, interleaved, print_ratios, ratios, spread, write
+from benchmarks._measure import add_turn_options, beside_peer, write
 from zoo.posteriors._quantised import CodebookQuantiser
 from zoo.posteriors.finite_scalar import FiniteScalar
 from zoo.posteriors.product_quantized import ProductQuantized
@@ -41,16 +40,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--dim", type=int, default=16, help="channels of the vectors (%(default)s)")
     parser.add_argument("--codes", type=int, default=128, help="codes of a codebook (%(default)s)")
     parser.add_argument("--codebooks", type=int, default=4, help="codebooks of residual and product (%(default)s)")
-    parser.add_argument("--steps", type=int, default=1, help="steps of a turn (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=51, help="rounds that are counted (%(default)s)")
-    parser.add_argument(
-        "--clock",
-        choices=list(CLOCKS),
-        default="wall",
-        help="cpu: seconds of the processor, for a busy machine (%(default)s)",
-    )
-    parser.add_argument("--device", default="cpu", help="where to run (%(default)s)")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
+    add_turn_options(parser)
     options = parser.parse_args(arguments)
     figures: dict[str, Any] = {}
     for name, make in CONTESTS.items():
@@ -59,14 +49,7 @@ def main(arguments: list[str]) -> None:
         dim = len(LEVELS) if name == "finite_scalar" else options.dim
         vectors = torch.randn(options.batch, options.side**2, dim, device=options.device)
         works = {"zoo": turn(ours, vectors, options.steps), PEER: turn(theirs, vectors, options.steps)}
-        seconds = interleaved(works, options.rounds, CLOCKS[options.clock])
-        figures[name] = {
-            "milliseconds_of_a_step": {who: spread([1e3 * s / options.steps for s in v]) for who, v in seconds.items()},
-            "time_ratio": ratios(seconds, PEER, "zoo"),
-        }
-        times = figures[name]["milliseconds_of_a_step"]
-        title = f"{name}: {times['zoo']['median']:.2f} ms, {PEER} {times[PEER]['median']:.2f} ms"
-        print_ratios(title, {f"{PEER} / zoo": figures[name]["time_ratio"]})
+        figures[name] = beside_peer(name, works, PEER, options)
     settings = {name: str(value) for name, value in vars(options).items()}
     write({"settings": settings, "quantisers": figures}, options.out)
 
