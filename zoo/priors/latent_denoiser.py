@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
-from torch.distributions import Distribution, constraints
 
 from zoo.diffusion.chain import NoiseChain, Variance
 from zoo.diffusion.parameterisations import Parameterisation
@@ -17,6 +16,7 @@ from zoo.diffusion.schedules import noise_schedule
 from zoo.errors import NotApplicableError
 from zoo.nn.conditions import TimeEmbedding
 from zoo.priors import FittablePrior
+from zoo.priors._conditioned import ConditionedDistribution
 from zoo.priors._fitting import enough_steps
 from zoo.registry import find_component, register
 from zoo.spec.component import ComponentSpec
@@ -147,7 +147,7 @@ class LatentDenoiser(FittablePrior):
         return enough_steps(examples, 4000, batch_size=256, lr=2e-3, ema=0.995)
 
 
-class DenoisedLatents(Distribution):
+class DenoisedLatents(ConditionedDistribution):
     """The distribution of what a chain of denoising steps ends with; it has draws, but no density.
 
     Args:
@@ -155,23 +155,15 @@ class DenoisedLatents(Distribution):
         condition: (B, condition_dim), or None.
     """
 
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
-
     def __init__(self, prior: LatentDenoiser, condition: Tensor | None) -> None:
-        self.prior, self.condition = prior, condition
-        batch = () if condition is None else condition.shape[:1]
-        super().__init__(torch.Size(batch), torch.Size(prior.latent_shape), validate_args=False)
-
-    @property
-    def support(self) -> constraints.Constraint:
-        """Any real values, as one event."""
-        return constraints.independent(constraints.real, len(self.event_shape))
+        super().__init__(prior.latent_shape, condition)
+        self.prior = prior
 
     @torch.no_grad()
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         """Draw (*sample_shape, *batch, *event)."""
         shape = torch.Size(sample_shape) + self.batch_shape
-        condition = None if self.condition is None else self.condition.expand(*shape, -1).flatten(0, -2)
+        condition = self.condition_of_rows(shape)
         location = at_least_float32(self.prior.location)
         noise = torch.randn(shape.numel(), *self.event_shape, dtype=location.dtype, device=location.device)
         starts = range(0, len(noise), _ROWS)

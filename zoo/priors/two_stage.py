@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
-from torch.distributions import Distribution, constraints
 
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import BlockOptions, Chain, linear_chain
 from zoo.nn.head import Head
 from zoo.priors import FittablePrior
+from zoo.priors._conditioned import ConditionedDistribution
 from zoo.priors._fitting import enough_steps
 from zoo.registry import register
 from zoo.utils.precision import at_least_float32, full_precision
@@ -161,7 +161,7 @@ class Correction(nn.Module):
         return mapped + self.output(self.hidden(h.to(self.output.weight.dtype), condition))
 
 
-class TwoStageDistribution(Distribution):
+class TwoStageDistribution(ConditionedDistribution):
     """The distribution of z = location + scale · (m(u) + γ ε), where u and ε are Gaussian.
 
     Args:
@@ -169,17 +169,9 @@ class TwoStageDistribution(Distribution):
         condition: (B, condition_dim), or None.
     """
 
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
-
     def __init__(self, prior: TwoStage, condition: Tensor | None) -> None:
-        self.prior, self.condition = prior, condition
-        batch = () if condition is None else condition.shape[:1]
-        super().__init__(torch.Size(batch), torch.Size(prior.latent_shape), validate_args=False)
-
-    @property
-    def support(self) -> constraints.Constraint:
-        """Any real values, as one event."""
-        return constraints.independent(constraints.real, len(self.event_shape))
+        super().__init__(prior.latent_shape, condition)
+        self.prior = prior
 
     @torch.no_grad()
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
@@ -188,7 +180,7 @@ class TwoStageDistribution(Distribution):
         scale = at_least_float32(prior.scale)
         u = torch.randn(shape.numel(), len(scale), dtype=scale.dtype, device=scale.device)
         noise = torch.randn_like(u)
-        mean = self._apply(prior.decoder, u, self._rows(shape))
+        mean = self._apply(prior.decoder, u, self.condition_of_rows(shape))
         return (prior.location + scale * (mean + prior.gamma * noise)).reshape(shape + self.event_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -229,11 +221,7 @@ class TwoStageDistribution(Distribution):
         lead = value.shape[: value.ndim - len(self.event_shape)]
         scale = at_least_float32(self.prior.scale)
         y = (value.reshape(-1, len(scale)) - self.prior.location) / scale
-        return y, self._rows(lead), lead
-
-    def _rows(self, lead: torch.Size) -> Tensor | None:
-        """Return the condition of each row of latents with leading dimensions (*S, B)."""
-        return None if self.condition is None else self.condition.expand(*lead, -1).flatten(0, -2)
+        return y, self.condition_of_rows(lead), lead
 
     def _log_volume(self) -> Tensor:
         """Return the log of the factor by which standardising shrinks a volume."""
