@@ -9,11 +9,10 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from zoo.decoders._fully_connected import FullyConnectedDecoder
-from zoo.errors import ComponentError
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import BlockOptions
 from zoo.nn.checks import check_batch, check_condition
-from zoo.nn.hierarchy import Hierarchy
+from zoo.nn.hierarchy import hierarchy_of
 from zoo.nn.normalisations import NormalisationName
 from zoo.registry import register
 
@@ -73,13 +72,7 @@ class TopDownDecoder(FullyConnectedDecoder):
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
         spectral_norm: bool = False,
     ) -> None:
-        hierarchy = getattr(prior, "hierarchy", None)
-        if not isinstance(hierarchy, Hierarchy):
-            raise ComponentError(
-                f"expected a prior with levels, got {type(prior).__name__}",
-                remedy="Set `prior: top_down`, or `decoder: mlp`.",
-            )
-        trunk = hierarchy.trunk
+        trunk = hierarchy_of(prior, "Set `prior: top_down`, or `decoder: mlp`.").trunk
         options = BlockOptions(activation, normalisation, dropout, condition_dim)
         inputs = trunk.state_dims[-1] + trunk.sizes[-1]
         super().__init__(inputs, output_shape, widths, depth, options, spectral_norm=spectral_norm)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, constraints
 
+from zoo.errors import ComponentError
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import BlockOptions, linear_chain
 from zoo.nn.flows import EstimatedMoments
@@ -171,6 +172,24 @@ class Hierarchy(nn.Module):
             yield Place(q, p, z, state)
             if index < last:
                 state = self.trunk.step(index, state, z)
+
+
+def hierarchy_of(prior: object, remedy: str | None = None) -> Hierarchy:
+    """Return the Gaussians of a hierarchical prior.
+
+    Args:
+        remedy: of the error; if not given, that of a posterior.
+
+    Raises:
+        ComponentError: the prior has none.
+    """
+    hierarchy = getattr(prior, "hierarchy", None)
+    if not isinstance(hierarchy, Hierarchy):
+        raise ComponentError(
+            f"expected a prior with levels, got {type(prior).__name__}",
+            remedy=remedy or "Set `prior: top_down`, or a posterior with one level, such as `diagonal_gaussian`.",
+        )
+    return hierarchy
 
 
 class TopDownDistribution(EstimatedMoments):

@@ -13,7 +13,7 @@ from zoo.errors import ComponentError
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import Block, BlockOptions, Chain, same_size_block
 from zoo.nn.head import Head
-from zoo.nn.hierarchy import Trunk
+from zoo.nn.hierarchy import Trunk, hierarchy_of
 from zoo.nn.maps import Size, halve, halvings, keep_size
 
 _MOST_LEVELS = 1000
@@ -114,6 +114,21 @@ class TopDownMapTrunk(Trunk):
     def _shape(self, part: Tensor, index: int) -> Size:
         places = self.places[index]
         return part.shape[-1] // math.prod(places), *places
+
+
+def map_trunk_of(prior: object) -> TopDownMapTrunk:
+    """Return the way down of a hierarchical prior over maps.
+
+    Raises:
+        ComponentError: the prior has no levels, or levels of vectors.
+    """
+    trunk = hierarchy_of(prior).trunk
+    if not isinstance(trunk, TopDownMapTrunk):
+        raise ComponentError(
+            f"expected a prior over several levels of maps, got {type(prior).__name__}, whose levels are vectors",
+            remedy="Set `prior: top_down_map`, or the posterior `top_down` or `ladder`.",
+        )
+    return trunk
 
 
 def way_up(feature_shape: tuple[int, ...], trunk: TopDownMapTrunk, width: int, options: BlockOptions) -> Chain:

@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
-from zoo.errors import ComponentError
 from zoo.nn.hierarchy import Choice, Hierarchy, TopDownDistribution
-from zoo.nn.map_hierarchy import TopDownMapTrunk
 from zoo.posteriors import Level, Posterior, PosteriorDraw
 from zoo.utils.precision import full_precision
 
@@ -65,36 +63,6 @@ class HierarchicalPosterior(Posterior):
     def coarse_to_fine(self, q: Distribution) -> Sequence[Tensor]:
         """Return latents (B, d) of which ever more levels, from the top, follow x, and the others their prior."""
         return q.coarse_to_fine() if isinstance(q, TopDownPosterior) else ()
-
-
-def hierarchy_of(prior: object) -> Hierarchy:
-    """Return the Gaussians of a hierarchical prior.
-
-    Raises:
-        ComponentError: the prior has none.
-    """
-    hierarchy = getattr(prior, "hierarchy", None)
-    if not isinstance(hierarchy, Hierarchy):
-        raise ComponentError(
-            f"expected a prior with levels, got {type(prior).__name__}",
-            remedy="Set `prior: top_down`, or a posterior with one level, such as `diagonal_gaussian`.",
-        )
-    return hierarchy
-
-
-def map_trunk_of(prior: object) -> TopDownMapTrunk:
-    """Return the way down of a hierarchical prior over maps.
-
-    Raises:
-        ComponentError: the prior has no levels, or levels of vectors.
-    """
-    trunk = hierarchy_of(prior).trunk
-    if not isinstance(trunk, TopDownMapTrunk):
-        raise ComponentError(
-            f"expected a prior over several levels of maps, got {type(prior).__name__}, whose levels are vectors",
-            remedy="Set `prior: top_down_map`, or the posterior `top_down` or `ladder`.",
-        )
-    return trunk
 
 
 def corrected(messages: Sequence[tuple[Tensor, Tensor]]) -> Choice:

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import BlockOptions, linear_block
+from zoo.nn.hierarchy import hierarchy_of
 from zoo.posteriors import Head, positive
-from zoo.posteriors._top_down import HierarchicalPosterior, TopDownPosterior, corrected, hierarchy_of
+from zoo.posteriors._top_down import HierarchicalPosterior, TopDownPosterior, corrected
 from zoo.registry import register
 from zoo.utils.precision import full_precision
 

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import BlockOptions
-from zoo.nn.map_hierarchy import FlatMapHead, way_up
+from zoo.nn.hierarchy import hierarchy_of
+from zoo.nn.map_hierarchy import FlatMapHead, map_trunk_of, way_up
 from zoo.posteriors import positive
-from zoo.posteriors._top_down import HierarchicalPosterior, TopDownPosterior, corrected, hierarchy_of, map_trunk_of
+from zoo.posteriors._top_down import HierarchicalPosterior, TopDownPosterior, corrected
 from zoo.registry import register
 
 if TYPE_CHECKING:

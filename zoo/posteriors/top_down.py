@@ -10,8 +10,9 @@ from torch.distributions import Independent
 
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import BlockOptions, linear_chain
+from zoo.nn.hierarchy import hierarchy_of
 from zoo.posteriors import Head, positive
-from zoo.posteriors._top_down import HierarchicalPosterior, TopDownPosterior, gaussian, hierarchy_of, joined
+from zoo.posteriors._top_down import HierarchicalPosterior, TopDownPosterior, gaussian, joined
 from zoo.registry import register
 
 if TYPE_CHECKING:

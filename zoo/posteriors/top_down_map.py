@@ -10,16 +10,15 @@ from torch.distributions import Independent
 
 from zoo.nn.activations import ActivationName
 from zoo.nn.blocks import Block, BlockOptions
-from zoo.nn.map_hierarchy import FlatMapHead, way_up
+from zoo.nn.hierarchy import hierarchy_of
+from zoo.nn.map_hierarchy import FlatMapHead, map_trunk_of, way_up
 from zoo.nn.maps import keep_size
 from zoo.posteriors import positive
 from zoo.posteriors._top_down import (
     HierarchicalPosterior,
     TopDownPosterior,
     gaussian,
-    hierarchy_of,
     joined,
-    map_trunk_of,
 )
 from zoo.registry import register
 
