@@ -56,23 +56,22 @@ def main(arguments: list[str]) -> None:
 
 def import_zuko() -> Any:
     """Import zuko, and undo what its import does to torch: it switches off the validation of all distributions."""
-    validates, constraints = Distribution._validate_args, Distribution.arg_constraints
+    constraints = Distribution.arg_constraints
     import zuko
 
     Distribution.arg_constraints = constraints
-    Distribution.set_default_validate_args(validates)
+    Distribution.set_default_validate_args(__debug__)  # the default of torch
     return zuko
 
 
 @contextlib.contextmanager
 def as_in_zuko() -> Iterator[None]:
     """Switch validation off while zuko works, as its users have it."""
-    validates = Distribution._validate_args
     Distribution.set_default_validate_args(False)
     try:
         yield
     finally:
-        Distribution.set_default_validate_args(validates)
+        Distribution.set_default_validate_args(__debug__)
 
 
 def turn(flow: nn.Module, given: Tensor, steps: int) -> Callable[[], None]:

@@ -24,10 +24,10 @@ import torch
 
 import zoo
 from benchmarks._measure import ProcessorTime
+from zoo.drawing.style import new_figure, show_image, tile, to_unit
 from zoo.errors import NotApplicableError
 from zoo.evaluation.evaluate import evaluation_context
 from zoo.evaluation.sampling import draw_samples, source_named
-from zoo.figures._style import new_figure, show_image, tile, to_unit
 from zoo.model import Model
 from zoo.report.gallery import save_figure
 from zoo.utils.files import write_text

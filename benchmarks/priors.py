@@ -21,7 +21,7 @@ import torch
 import zoo
 from benchmarks._measure import write
 from zoo.data import Data
-from zoo.figures._style import new_figure, show_image, tile, to_unit
+from zoo.drawing.style import new_figure, show_image, tile, to_unit
 from zoo.model import Model
 from zoo.spec import DataSpec
 from zoo.utils.files import write_text

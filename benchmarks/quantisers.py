@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks._measure import add_turn_options, beside_peer, write
-from zoo.posteriors._quantised import CodebookQuantiser
 from zoo.posteriors.finite_scalar import FiniteScalar
 from zoo.posteriors.product_quantized import ProductQuantized
 from zoo.posteriors.residual_quantized import ResidualQuantized
@@ -26,6 +25,7 @@ from zoo.posteriors.vector_quantized import VectorQuantized
 
 LEVELS = (8, 6, 5)
 PEER = "vector-quantize-pytorch"
+Quantiser = VectorQuantized | ResidualQuantized | ProductQuantized | FiniteScalar
 
 
 def main(arguments: list[str]) -> None:
@@ -73,7 +73,7 @@ def turn(quantiser: nn.Module, vectors: Tensor, steps: int) -> Callable[[], None
 class Ours(nn.Module):
     """A posterior of the zoo without its linear layer, called as the peer's quantisers are."""
 
-    def __init__(self, posterior: CodebookQuantiser) -> None:
+    def __init__(self, posterior: Quantiser) -> None:
         super().__init__()
         self.posterior = posterior
 

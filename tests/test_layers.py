@@ -19,7 +19,7 @@ LAYERS = [
     ["utils"],
     ["registry"],
     ["spec"],
-    ["nn", "divergences", "diffusion", "quantisation", "tables"],
+    ["nn", "divergences", "diffusion", "quantisation", "formats", "tables"],
     ["corruptions", "encoders", "decoders", "networks", "posteriors", "priors", "likelihoods", "datasets"],
     ["preparation"],
     ["model"],
@@ -27,7 +27,7 @@ LAYERS = [
     ["regularisers", "objectives"],
     ["data"],
     ["analysis"],
-    ["evaluation"],
+    ["evaluation", "drawing"],
     ["metrics", "figures"],
     ["use", "exporting"],
     ["report"],
@@ -90,15 +90,18 @@ def test_every_module_has_a_layer():
     assert present - LEVELS.keys() == set(), "state their layer in LAYERS"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_a_module_imports_only_from_lower_layers(path):
+def upward_imports(path: Path) -> list[str]:
     here = home(name_of(path))
-    upward = [
+    return [
         f"line {line}: {module}"
         for module, line in imports_of(path)
         if home(module) != here and LEVELS.get(home(module), len(LAYERS)) >= LEVELS.get(here, 0)
     ]
-    assert upward == []
+
+
+def test_a_module_imports_only_from_lower_layers():
+    found = {name_of(path): upward_imports(path) for path in FILES}
+    assert {name: imports for name, imports in found.items() if imports} == {}
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
@@ -112,6 +115,44 @@ def test_a_component_imports_no_sibling(kind):
         if module in names
     ]
     assert siblings == []
+
+
+PROGRAMS = sorted(
+    path
+    for folder in ("zoo", "benchmarks", "examples")
+    for path in (PACKAGE.parent / folder).rglob("*.py")
+    if "tests" not in path.parts
+)
+"""What a user may import or copy. A checkout has all three folders."""
+
+
+def private_imports(path: Path, package: str) -> Iterator[str]:
+    """Yield the imports of modules or names that begin with an underscore, of other packages of this project."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            owner, _, private = name.partition("._")
+            ours = owner.split(".")[0] in ("zoo", "benchmarks")
+            if ours and private and not private.startswith("_") and owner != package:
+                yield f"line {node.lineno}: {name}"
+
+
+def test_a_private_module_is_used_only_inside_its_package():
+    places = [(path, ".".join(path.relative_to(PACKAGE.parent).parent.parts)) for path in PROGRAMS]
+    found = {str(path): list(private_imports(path, package)) for path, package in places}
+    assert {path: imports for path, imports in found.items() if imports} == {}
+
+
+def test_a_private_import_from_another_package_is_found(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text("def f():\n    from zoo.cli import _rows\n    import zoo.figures._points\n    from torch import _C")
+    assert list(private_imports(path, "zoo.cli")) == ["line 3: zoo.figures._points"]
+    assert len(list(private_imports(path, "zoo.report"))) == 2
 
 
 def test_imports_inside_functions_count_and_those_for_types_do_not():

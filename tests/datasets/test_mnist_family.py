@@ -98,7 +98,7 @@ def test_a_truncated_gzip_is_damage(name, tmp_path):
 
 
 def test_a_gzip_of_endless_zeros_is_damage(name, tmp_path, monkeypatch):
-    monkeypatch.setattr("zoo.datasets._idx._LARGEST", 100_000)
+    monkeypatch.setattr("zoo.formats.idx._LARGEST", 100_000)
     raw = tmp_path / FAMILY[name] / "raw"
     write_mnist(raw)
     pack(raw)

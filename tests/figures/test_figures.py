@@ -13,11 +13,11 @@ from torch.distributions import Independent, Normal, Uniform
 
 import zoo
 from zoo.data import Data
+from zoo.drawing.image_view import plot_grid
+from zoo.drawing.style import COLOURS, in_pairs_of_rows, rows_of_classes, show_image, tile
 from zoo.errors import DataError, NotApplicableError, why_not
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.evaluate import evaluation_context
-from zoo.figures._image_view import plot_grid
-from zoo.figures._style import COLOURS, in_pairs_of_rows, rows_of_classes, show_image, tile
 from zoo.figures.embedding import plot_embedding
 from zoo.figures.interpolation import Interpolation
 from zoo.figures.latent_grid import LatentGrid, prior_grid

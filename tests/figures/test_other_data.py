@@ -15,12 +15,12 @@ from matplotlib.figure import Figure as MatplotlibFigure
 
 import zoo
 from zoo.analysis.columns import Column, columns_of
+from zoo.drawing.row_view import draw_marginals
+from zoo.drawing.series_view import SeriesView
+from zoo.drawing.style import new_figure
 from zoo.errors import why_not
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.evaluate import evaluation_context
-from zoo.figures._row_view import draw_marginals
-from zoo.figures._series_view import SeriesView
-from zoo.figures._style import new_figure
 from zoo.figures.correlations import correlations, plot_correlations
 from zoo.figures.pairs import plot_pairs
 from zoo.registry import find_component
@@ -74,14 +74,17 @@ def zoo_fields(data: Any, preset: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module", params=sorted(APPLY))
-def context(request: pytest.FixtureRequest) -> EvaluationContext:
-    found = shown(request.param)
-    object.__setattr__(found, "kind", request.param)
-    return found
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
-def test_figures_of_models_apply_and_draw(context: EvaluationContext) -> None:
-    kind = context.kind  # type: ignore[attr-defined]
+@pytest.fixture(scope="module")
+def context(kind: str) -> EvaluationContext:
+    return shown(kind)
+
+
+def test_figures_of_models_apply_and_draw(kind: str, context: EvaluationContext) -> None:
     usable = {
         name
         for name in zoo.list_components("figure")

@@ -102,9 +102,9 @@ def test_images_stand_on_the_disc_smaller_towards_its_edge() -> None:
 @pytest.mark.parametrize(
     ("figure", "preset", "options", "reason"),
     [
-        (SphereMap(), "svae-mlp-3d", {"latent_dim": 5}, "the sphere lies in 5 dimensions"),
+        (SphereMap(), "svae-mlp-3d", {"latent_dim": 5}, "expected 3 latent dimensions, got 5"),
         (SphereMap(), "vae-mlp-2d", {}, "the latents are not points of a sphere"),
-        (PoincareDisc(), "pvae-mlp-2d", {"latent_dim": 4}, "hyperbolic space of 4 dimensions is not a disc"),
+        (PoincareDisc(), "pvae-mlp-2d", {"latent_dim": 4}, "expected 2 latent dimensions, got 4"),
         (PoincareDisc(), "vae-mlp-2d", {}, "the latents are not points of a hyperbolic space"),
         (TraversalRows(), "svae-mlp-3d", {}, "a point of a sphere leaves it"),
         (LatentGrid(), "svae-mlp-3d", {"latent_dim": 2}, "points of a circle, which fill no plane"),

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from matplotlib.colors import to_rgba
 
-from zoo.figures._style import new_figure, show_image
+from zoo.drawing.style import new_figure, show_image
 from zoo.report.dark import INK, PAPER, darken
 
 

@@ -24,8 +24,9 @@ def check_format(model: Model, out: Path) -> None:
         InputError: the message names the kinds that can.
     """
     from zoo.errors import InputError
+    from zoo.spec.data_description import is_image_shape
 
-    image = len(model.data_shape) == 3 and model.data_shape[0] in (1, 3)
+    image = is_image_shape(model.data_shape)
     kinds = [*(_PICTURES if image else ()), *_ARRAYS, *(_TABLES if len(model.data_shape) == 1 else ())]
     if out.suffix.removeprefix(".") not in kinds:
         raise InputError(
@@ -91,7 +92,7 @@ def write_samples(model: Model, samples: Tensor, labels: Tensor | None, out: Pat
     """
     import numpy as np
 
-    from zoo.figures._image_view import plot_images
+    from zoo.drawing.image_view import plot_images
     from zoo.utils.files import replacing
 
     kind, data = out.suffix.removeprefix("."), model.data

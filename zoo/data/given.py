@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, IterableDataset
 from zoo.data.items import Items, ItemsOfBatches, ItemsOfColumns, ItemsOfDataset, ReadItems, read_items, read_once
 from zoo.data.labels import labels_of
 from zoo.datasets import Indexable
-from zoo.datasets._array_rows import Array
 from zoo.errors import DataError, InputError
+from zoo.formats.array_rows import Array
 from zoo.preparation.pictures import is_picture
 from zoo.preparation.raw import stored_examples, tensor_of_numbers
 from zoo.spec.data_description import DataDescription

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from zoo.data.labels import labels_of
 from zoo.datasets import Collection, Stored
-from zoo.datasets._array_labels import Labels, class_numbers
 from zoo.datasets.table import Table
 from zoo.errors import DataError
+from zoo.formats.labels import Labels, class_numbers
 from zoo.preparation.raw import tensor_of_numbers
 from zoo.registry import find_component
 from zoo.spec.data_description import DataDescription

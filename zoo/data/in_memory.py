@@ -12,10 +12,10 @@ from torch import Tensor
 from zoo.data.given import Given, read_given
 from zoo.data.given_frames import collect_frames
 from zoo.datasets import Collection, Indexable, Stored
-from zoo.datasets._array_labels import Labels, class_numbers
-from zoo.datasets._names import split_named
 from zoo.datasets.memory import Memory
 from zoo.errors import DataError
+from zoo.formats.labels import Labels, class_numbers
+from zoo.formats.names import split_named
 from zoo.registry import find_component
 from zoo.spec import DataSpec
 from zoo.spec.data_description import ColumnDescription, DataDescription, ReadingDescription

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from zoo.data.labels import labels_of
 from zoo.datasets import ImageFormat, Indexable
-from zoo.datasets._array_rows import Array
 from zoo.errors import DataError, ZooWarning, unknown_name
+from zoo.formats.array_rows import Array
 from zoo.preparation.pictures import is_picture
 from zoo.preparation.raw import stored_examples, tensor_of_numbers
 from zoo.spec.data_description import DataDescription

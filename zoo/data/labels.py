@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from zoo.datasets._array_labels import check_form
-from zoo.datasets._array_rows import Array
 from zoo.errors import DataError
+from zoo.formats.array_rows import Array
+from zoo.formats.labels import check_form
 
 
 def labels_of(y: Any, count: int, examples: str, name: str = "y") -> Array:

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from torch import Tensor
 
-from zoo.datasets._image_format import ImageFormat
-from zoo.datasets._target_size import Fit, TargetSize
+from zoo.formats.image_format import ImageFormat
+from zoo.formats.target_size import Fit, TargetSize
 from zoo.spec.data_description import ColumnDescription, DataDescription, ReadingDescription
 from zoo.spec.paths import absolute_path
 

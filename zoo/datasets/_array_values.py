@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from zoo.datasets import Indexable
-from zoo.datasets._array_rows import Array, ArrayRows
 from zoo.errors import DataError
+from zoo.formats.array_rows import Array, ArrayRows
 
 _NARROW = 0.02
 """Values that use at most this share of their range were probably meant to have another range."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.datasets._idx import damaged
+from zoo.formats.idx import damaged
 
 _IMAGE_SHAPE = (3, 32, 32)
 

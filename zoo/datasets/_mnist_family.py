@@ -17,8 +17,8 @@ from zoo.datasets._download import (
     find_torchvision_dataset,
     resolve_root,
 )
-from zoo.datasets._idx import damaged, read_idx
 from zoo.errors import DataError
+from zoo.formats.idx import damaged, read_idx
 from zoo.utils.files import replacing
 
 _PREFIXES = {"train": "train", "test": "t10k"}

@@ -11,12 +11,12 @@ import numpy as np
 from torch import Tensor
 
 from zoo.datasets import SPLITS, Collection, Dataset, Indexable, Stored
-from zoo.datasets._array_file import ArrayFiles
-from zoo.datasets._array_labels import Labels, check_form, class_numbers
-from zoo.datasets._array_rows import ArrayRows
 from zoo.datasets._array_values import StreamedRows, Values
-from zoo.datasets._names import listed, split_named
 from zoo.errors import DataError, ZooWarning, nearest, unknown_name
+from zoo.formats.array_file import ArrayFiles
+from zoo.formats.array_rows import ArrayRows
+from zoo.formats.labels import Labels, check_form, class_numbers
+from zoo.formats.names import listed, split_named
 from zoo.registry import register
 from zoo.spec.paths import absolute_path
 

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from zoo.datasets import Collection, ImageDataset, Stored, TargetSize
-from zoo.datasets._image_file import opened, upright_size
-from zoo.datasets._image_format import Frames, ImageFormat
-from zoo.datasets._image_pixels import SIXTEEN_BITS
-from zoo.datasets._image_reader import (
+from zoo.errors import DataError, ZooWarning
+from zoo.formats.image_file import opened, upright_size
+from zoo.formats.image_format import Frames, ImageFormat
+from zoo.formats.image_pixels import SIXTEEN_BITS
+from zoo.formats.image_reader import (
     ImagePlace,
     ImageReader,
     OnError,
@@ -23,8 +24,7 @@ from zoo.datasets._image_reader import (
     expand_frames,
     first_size,
 )
-from zoo.datasets._image_tree import FoundSplit, find_images
-from zoo.errors import DataError, ZooWarning
+from zoo.formats.image_tree import FoundSplit, find_images
 from zoo.registry import register
 from zoo.spec.data_description import ReadingDescription
 

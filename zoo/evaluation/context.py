@@ -14,6 +14,7 @@ from zoo.data import Batch, Split
 from zoo.errors import NotApplicableError, why_not
 from zoo.model import Inference, Model
 from zoo.posteriors import Quantiser
+from zoo.spec.data_description import is_image_shape
 from zoo.utils.distributed import SINGLE_PROCESS, ProcessGroup
 from zoo.utils.seeds import process_seed, seeded
 
@@ -45,8 +46,7 @@ class EvaluationContext:
     @property
     def shows_images(self) -> bool:
         """Whether an example is an image with one or three channels."""
-        shape = self.model.data_shape
-        return len(shape) == 3 and shape[0] in (1, 3)
+        return is_image_shape(self.model.data_shape)
 
     def batches(self, batch_size: int, count: int | None = None) -> Iterator[Batch]:
         """Yield this process's share of the split, or of its first ``count`` examples, on the model's device.

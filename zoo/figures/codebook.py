@@ -10,8 +10,8 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from zoo.analysis.codebook import code_counts, perplexities
+from zoo.drawing.style import COLOURS, ink, new_figure, show_image, tile, to_unit
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import COLOURS, ink, new_figure, show_image, tile, to_unit
 from zoo.registry import register
 
 

@@ -10,10 +10,10 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from zoo.drawing.row_view import short_name
+from zoo.drawing.style import new_figure
 from zoo.evaluation.sampling import SourceName, check_source, draw_samples, source_named
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._row_view import short_name
-from zoo.figures._style import new_figure
 from zoo.registry import register
 
 _MOST_NAMES = 40

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import PositiveInt
 
 from zoo.analysis.denoising import StepLosses, check_best_is_known, denoising_of, losses_by_step, mixture_oracle
+from zoo.drawing.style import COLOURS, ink, new_figure
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import COLOURS, ink, new_figure
 from zoo.registry import register
 
 

@@ -7,8 +7,8 @@ from pydantic import PositiveInt
 
 from zoo.analysis.denoising import check_best_is_known, denoising_of, mixture_oracle
 from zoo.analysis.denoising_field import Field, denoising_field
+from zoo.drawing.style import COLOURS, ink, new_figure
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import COLOURS, ink, new_figure
 from zoo.registry import register
 
 

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from zoo.analysis.codes import encode_split, posterior_covariance
 from zoo.analysis.projection import principal_plane
+from zoo.drawing.points import scatter_classes
+from zoo.drawing.style import axis_names, class_colour, first_of_each_class, ink, new_figure
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._points import scatter_classes
-from zoo.figures._style import axis_names, class_colour, first_of_each_class, ink, new_figure
 from zoo.registry import register
 
 _TAIL, _REACH = 0.01, 0.5

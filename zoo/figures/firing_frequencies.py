@@ -9,8 +9,8 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from zoo.analysis.firing import firing_counts
+from zoo.drawing.style import COLOURS, ink, new_figure
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import COLOURS, ink, new_figure
 from zoo.registry import register
 
 

@@ -15,11 +15,11 @@ from zoo.analysis.decoding import decoder_of
 from zoo.analysis.paths import Decode, PathKind, find_path, path_length
 from zoo.analysis.projection import Projection, principal_plane
 from zoo.analysis.spaces import FlatSpace, LatentSpace, space_of
+from zoo.drawing.style import COLOURS, axis_names, new_figure
+from zoo.drawing.view import View
+from zoo.drawing.views import view_of
 from zoo.errors import DataError, NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import COLOURS, axis_names, new_figure
-from zoo.figures._view import View
-from zoo.figures._views import view_of
 from zoo.registry import register
 
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
@@ -82,7 +82,7 @@ class Interpolation(Figure):
 
     def check(self, context: EvaluationContext) -> None:
         """Require data that can be drawn, a model that encodes and decodes them, and two examples."""
-        view_of(context)
+        view_of(context.model)
         context.require_continuous_latents()
         context.require_reconstruction()
         context.require_examples(2)
@@ -108,7 +108,7 @@ class Interpolation(Figure):
                 with torch.no_grad():
                     paths.append(DecodedPath(name, path, decode(path), path_length(decode, path)))
             found.append(paths)
-        return plot_interpolation(found, list(ends), codes, view_of(context))
+        return plot_interpolation(found, list(ends), codes, view_of(context.model))
 
     def _ends(self, codes: Codes, space: LatentSpace, context: EvaluationContext) -> dict[str, tuple[Tensor, Tensor]]:
         """Return the two codes of each pair, by its title."""

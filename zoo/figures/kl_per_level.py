@@ -9,9 +9,9 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from zoo.drawing.style import COLOURS, ink, new_figure
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import COLOURS, ink, new_figure
 from zoo.registry import register
 
 

@@ -23,9 +23,9 @@ from zoo.analysis.kl_variation import (
     gaussian_variation,
     kl_variation,
 )
+from zoo.drawing.style import COLOURS, ink, new_figure
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import COLOURS, ink, new_figure
 from zoo.posteriors import posterior_mean
 from zoo.registry import register
 

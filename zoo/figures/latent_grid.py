@@ -10,9 +10,9 @@ from torch.distributions import Distribution, Normal
 from zoo.analysis.decoding import decoder_of
 from zoo.analysis.kl_variation import is_gaussian
 from zoo.analysis.spaces import LatentSpace, space_of
+from zoo.drawing.views import view_of
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._views import view_of
 from zoo.registry import register
 
 _DRAWS = 20_000
@@ -40,7 +40,7 @@ class LatentGrid(Figure):
 
     def check(self, context: EvaluationContext) -> None:
         """Require data that can be drawn, and a prior over two latent dimensions, whose quantiles the grid follows."""
-        view_of(context)
+        view_of(context.model)
         context.require_continuous_latents()
         if not context.model.has("prior"):
             raise NotApplicableError("the model has no prior")
@@ -52,7 +52,7 @@ class LatentGrid(Figure):
     @torch.no_grad()
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return the figure of the kind of data; z₁ grows to the right, z₂ upwards."""
-        model, view = context.model, view_of(context)
+        model, view = context.model, view_of(context.model)
         label = torch.tensor([self.label], device=model.device) if model.classes else None
         space = space_of(model)
         codes = prior_grid(model.inference(labels=label).prior, self.size or view.grid_size, space)

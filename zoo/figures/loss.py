@@ -7,9 +7,9 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
+from zoo.drawing.style import COLOURS, new_figure
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import COLOURS, new_figure
 from zoo.registry import register
 
 _COLUMNS = 4

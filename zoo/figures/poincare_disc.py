@@ -8,16 +8,14 @@ from collections.abc import Sequence
 import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
-from pydantic import PositiveInt
 from torch import Tensor
 
-from zoo.analysis.codes import Codes, encode_split
-from zoo.analysis.decoding import decoder_of
-from zoo.analysis.spaces import Ball, space_of
-from zoo.errors import NotApplicableError
-from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._points import place_images, scatter_classes
-from zoo.figures._style import ink, new_figure, to_unit
+from zoo.analysis.codes import Codes
+from zoo.analysis.spaces import Ball, LatentSpace
+from zoo.drawing.points import place_images, scatter_classes
+from zoo.drawing.style import ink, new_figure
+from zoo.figures import MatplotlibFigure
+from zoo.figures._space_map import Decode, SpaceMap
 from zoo.registry import register
 
 _RINGS = 5
@@ -30,7 +28,7 @@ _LINES = (-2.0, -1.0, 0.0, 1.0, 2.0)
 
 
 @register("figure", "poincare_disc")
-class PoincareDisc(Figure):
+class PoincareDisc(SpaceMap):
     """The hyperbolic disc: centres of the posteriors of the data, coloured by class, and images decoded all over it.
 
     Distances grow towards the edge, which is infinitely far away: circles mark distances of 1, 2, 3, … from the
@@ -46,35 +44,21 @@ class PoincareDisc(Figure):
         section 2 and figure 4. https://arxiv.org/abs/1901.06033
     """
 
-    def __init__(self, *, count: PositiveInt = 5000, label: int = 0) -> None:
-        self.count, self.label = count, label
+    manifold = "ball"
+    space_name = "a hyperbolic space"
+    dimensions = 2
 
-    def check(self, context: EvaluationContext) -> None:
-        """Require latents in the Poincaré ball of two dimensions."""
-        context.require_latents()
-        if context.model.posterior.manifold != "ball":
-            raise NotApplicableError("the latents are not points of a hyperbolic space")
-        dimensions = context.model.latent_dim
-        if dimensions != 2:
-            raise NotApplicableError(
-                f"hyperbolic space of {dimensions} dimensions is not a disc; the figure `embedding` projects its codes "
-                "on their principal plane"
-            )
-
-    @torch.no_grad()
-    def draw(self, context: EvaluationContext) -> MatplotlibFigure:
-        """Return the disc with the codes, and for images a second one with what is decoded."""
-        model, split = context.model, context.split
-        space = space_of(model)
+    def plot(
+        self, codes: Codes, class_names: Sequence[str], space: LatentSpace, decode: Decode | None
+    ) -> MatplotlibFigure:
+        """Plot centres, and beside them images on rings as far out as most codes lie."""
         assert isinstance(space, Ball)
-        codes = encode_split(model, split, self.count)
-        # Beyond the codes of nearly all data, the decoder has never been.
+        # The decoder was not trained on points beyond the codes of nearly all data.
         reach = space.coordinates(codes.means).norm(dim=1).quantile(0.99).item() * math.sqrt(space.curvature)
         step = max(0.1, min(reach, _FARTHEST)) / _RINGS
-        places, images = disc_grid(step, _RINGS, space), None
-        if context.shows_images:
-            images = to_unit(decoder_of(model, self.label)(places), model.spec.data_range)
-        return plot_disc(codes, split.info.class_names, places, images, curvature=space.curvature, step=step)
+        places = disc_grid(step, _RINGS, space)
+        images = None if decode is None else decode(places)
+        return plot_disc(codes, class_names, places, images, curvature=space.curvature, step=step)
 
 
 def disc_grid(step: float, rings: int, space: Ball) -> Tensor:

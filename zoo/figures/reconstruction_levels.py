@@ -8,9 +8,9 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from zoo.drawing.style import first_of_each_class, new_figure, show_image, tile, to_unit
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import first_of_each_class, new_figure, show_image, tile, to_unit
 from zoo.registry import register
 
 

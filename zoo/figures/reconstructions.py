@@ -7,10 +7,10 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from zoo.data import Batch
+from zoo.drawing.style import rows_of_classes
+from zoo.drawing.views import view_of
 from zoo.errors import why_not
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import rows_of_classes
-from zoo.figures._views import view_of
 from zoo.posteriors import posterior_mean
 from zoo.registry import register
 
@@ -35,13 +35,13 @@ class Reconstructions(Figure):
 
     def check(self, context: EvaluationContext) -> None:
         """Require data that can be drawn, and a model that reconstructs them."""
-        view_of(context)
+        view_of(context.model)
         context.require_reconstruction()
 
     @torch.no_grad()
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return the figure of the kind of data."""
-        model, split, view = context.model, context.split, view_of(context)
+        model, split, view = context.model, context.split, view_of(context.model)
         if len(model.data_shape) == 1:
             chosen, columns = torch.arange(min(len(split), _ROWS_OF_TABLE)), 1
         else:

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from zoo.analysis.denoising import denoising_of
 from zoo.diffusion.reverse import visited_steps
+from zoo.drawing.style import COLOURS, new_figure, show_image, tile, to_unit
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import COLOURS, new_figure, show_image, tile, to_unit
 from zoo.registry import register
 
 

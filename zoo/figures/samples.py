@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from pydantic import PositiveInt
 
+from zoo.drawing.views import view_of
 from zoo.evaluation.sampling import SourceName, check_source, draw_samples, source_named
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._views import view_of
 from zoo.registry import register
 
 
@@ -29,12 +29,12 @@ class Samples(Figure):
 
     def check(self, context: EvaluationContext) -> None:
         """Require data that can be drawn, and what the source needs."""
-        view_of(context)
+        view_of(context.model)
         check_source(context, self.source)
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return the figure of the kind of data."""
-        model, view = context.model, view_of(context)
+        model, view = context.model, view_of(context.model)
         count = min(100 * self.count, len(context.split)) if view.noisy_samples else self.count
         labels = torch.arange(count) * model.classes // count if model.classes else None
         if model.classes and view.noisy_samples and context.split.labels is not None:

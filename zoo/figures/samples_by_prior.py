@@ -6,10 +6,10 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from zoo.drawing.style import new_figure, show_image, tile, to_unit
 from zoo.evaluation.measurement import FITTED, PRIOR, Source
 from zoo.evaluation.sampling import check_source, draw_samples
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import new_figure, show_image, tile, to_unit
 from zoo.registry import register
 from zoo.utils.seeds import seeded
 

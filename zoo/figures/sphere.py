@@ -7,15 +7,14 @@ from collections.abc import Sequence
 
 import torch
 from matplotlib.axes import Axes
-from pydantic import PositiveInt
 from torch import Tensor
 
-from zoo.analysis.codes import Codes, encode_split
-from zoo.analysis.decoding import decoder_of
-from zoo.errors import NotApplicableError
-from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._points import place_images, scatter_classes
-from zoo.figures._style import new_figure, to_unit
+from zoo.analysis.codes import Codes
+from zoo.analysis.spaces import LatentSpace
+from zoo.drawing.points import place_images, scatter_classes
+from zoo.drawing.style import new_figure
+from zoo.figures import MatplotlibFigure
+from zoo.figures._space_map import Decode, SpaceMap
 from zoo.registry import register
 
 _ROWS = 9
@@ -23,7 +22,7 @@ _IMAGE_HEIGHT = 15.0
 
 
 @register("figure", "sphere")
-class SphereMap(Figure):
+class SphereMap(SpaceMap):
     """A map of the sphere: mean directions of the data, coloured by class, and images decoded all over it.
 
     The Mollweide projection keeps areas, so that equally many draws of the uniform prior fall on equal areas of the
@@ -37,30 +36,16 @@ class SphereMap(Figure):
         Davidson et al. (2018), Hyperspherical Variational Auto-Encoders, figure 2. https://arxiv.org/abs/1804.00891
     """
 
-    def __init__(self, *, count: PositiveInt = 5000, label: int = 0) -> None:
-        self.count, self.label = count, label
+    manifold = "sphere"
+    space_name = "a sphere"
+    dimensions = 3
 
-    def check(self, context: EvaluationContext) -> None:
-        """Require latents on the sphere in three dimensions, of which there are maps."""
-        context.require_latents()
-        if context.model.posterior.manifold != "sphere":
-            raise NotApplicableError("the latents are not points of a sphere")
-        dimensions = context.model.latent_dim
-        if dimensions != 3:
-            raise NotApplicableError(
-                f"the sphere lies in {dimensions} dimensions, and maps show the one in 3; the figure `embedding` "
-                "projects its codes on their principal plane"
-            )
-
-    @torch.no_grad()
-    def draw(self, context: EvaluationContext) -> MatplotlibFigure:
-        """Return a map with the codes, and for images a second one with what is decoded."""
-        model, split = context.model, context.split
-        codes = encode_split(model, split, self.count)
-        places, images = sphere_grid(_ROWS), None
-        if context.shows_images:
-            images = to_unit(decoder_of(model, self.label)(places), model.spec.data_range)
-        return plot_sphere(codes, split.info.class_names, places, images)
+    def plot(
+        self, codes: Codes, class_names: Sequence[str], space: LatentSpace, decode: Decode | None
+    ) -> MatplotlibFigure:
+        """Plot mean directions, and below them images in rows of equal latitude."""
+        places = sphere_grid(_ROWS)
+        return plot_sphere(codes, class_names, places, None if decode is None else decode(places))
 
 
 def sphere_grid(rows: int) -> Tensor:

@@ -11,11 +11,11 @@ from zoo.analysis.codes import encode_split
 from zoo.analysis.decoding import decoder_of
 from zoo.analysis.spaces import space_of
 from zoo.analysis.traversals import Traversals, traverse
+from zoo.drawing.style import new_figure, signed
+from zoo.drawing.view import View
+from zoo.drawing.views import view_of
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
-from zoo.figures._style import new_figure, signed
-from zoo.figures._view import View
-from zoo.figures._views import view_of
 from zoo.registry import register
 
 _LEAST_CHANGE = 0.05
@@ -51,7 +51,7 @@ class TraversalRows(Figure):
 
     def check(self, context: EvaluationContext) -> None:
         """Require data that can be drawn, a model that encodes and decodes them, and the example."""
-        view_of(context)
+        view_of(context.model)
         context.require_continuous_latents()
         context.require_reconstruction()
         context.require_examples(self.example + 1)
@@ -71,7 +71,7 @@ class TraversalRows(Figure):
         used = order[changes[order] >= _LEAST_CHANGE * changes.max()][: self.count]
         shown = Traversals(moved.codes[used], moved.dimensions[used], moved.values[used])
         unused = int((changes < _LEAST_CHANGE * changes.max()).sum())
-        return plot_traversals(shown, decoded[used], view_of(context), unused)
+        return plot_traversals(shown, decoded[used], view_of(context.model), unused)
 
 
 def plot_traversals(shown: Traversals, decoded: Tensor, view: View, unused: int = 0) -> MatplotlibFigure:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from zoo.drawing.style import to_unit
 from zoo.errors import NotApplicableError, why_not
 from zoo.evaluation.context import EvaluationContext
-from zoo.figures._style import to_unit
 from zoo.report.markup import escape, table
 from zoo.report.sheets import data_uri
 from zoo.report.words import capitalised, typeset

@@ -9,6 +9,8 @@ from typing import Any
 from matplotlib.figure import Figure as MatplotlibFigure
 
 from zoo.data import Data, Split
+from zoo.drawing.panels import Panel, plot_panels
+from zoo.drawing.style import in_pairs_of_rows, rows_of_classes, to_unit
 from zoo.errors import DataError, NotApplicableError, why_not
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.evaluate import (
@@ -23,8 +25,6 @@ from zoo.evaluation.measurement import FITTED, PRIOR, Measurement, Source
 from zoo.evaluation.record import measurements_of
 from zoo.evaluation.sampling import check_source, draw_samples
 from zoo.evaluation.tables import number
-from zoo.figures._panels import ModelPanels, Panel, plot_panels
-from zoo.figures._style import in_pairs_of_rows, rows_of_classes, to_unit
 from zoo.metrics.mse import MSE
 from zoo.metrics.sample_quality import COVERAGE, DENSITY, FRECHET_DISTANCE
 from zoo.model import Model
@@ -79,12 +79,14 @@ class Comparison:
         Raises:
             NotApplicableError: the data are not images.
         """
-        columns = []
+        rows: dict[str, dict[str, Panel]] = {"reconstructions": {}}
+        rows |= {f"samples\n{source.title}": {} for source in (PRIOR, FITTED)}
         for name, context in self.contexts.items():
             context.require_images()
             with seeded(seed):
-                columns.append(_panels(name, context, self.records[name]))
-        figure = plot_panels(columns)
+                for title, panel in _panels(context, self.records[name]).items():
+                    rows[title][name] = panel
+        figure = plot_panels(list(self.contexts), {title: panels for title, panels in rows.items() if panels})
         write_below(figure, words_for_data(next(iter(self.contexts.values()))))
         return figure
 
@@ -158,23 +160,24 @@ def _check_same(contexts: Mapping[str, EvaluationContext]) -> None:
         raise DataError(f"expected the same examples for all models, got others ({found})", where="compare")
 
 
-def _panels(name: str, context: EvaluationContext, record: Mapping[str, Any]) -> ModelPanels:
+def _panels(context: EvaluationContext, record: Mapping[str, Any]) -> dict[str, Panel]:
+    """Return what is shown of a model, by the titles of the rows."""
     data_range = context.split.info.data_range
     measured = {each.key: each for each in measurements_of(record)}
-    reconstructions = None
+    panels = {}
     if why_not(context.require_reconstruction) is None:
         chosen, columns = rows_of_classes(context.split.labels, len(context.split), _COLUMNS, _ROWS)
         batch = context.take(chosen)
         outputs = context.model.reconstruct(batch.x, batch.labels)
         pairs = to_unit(in_pairs_of_rows(batch.x, outputs, columns), data_range)
         error = measured.get(MSE.name)
-        reconstructions = Panel(pairs, columns, "" if error is None else _words(error))
-    samples = {}
+        caption = "" if error is None else _words(error)
+        panels["reconstructions"] = Panel(pairs, columns, caption, row_names=("in", "out"))
     for source in (PRIOR, FITTED):
         if why_not(check_source, context, source) is None:
             drawn = to_unit(draw_samples(context, source, _COLUMNS * _COLUMNS // 2), data_range)
-            samples[source.title] = Panel(drawn, _COLUMNS, _caption(measured, source))
-    return ModelPanels(name, reconstructions, samples)
+            panels[f"samples\n{source.title}"] = Panel(drawn, _COLUMNS, _caption(measured, source))
+    return panels
 
 
 def _caption(measured: Mapping[str, Measurement], source: Source) -> str:

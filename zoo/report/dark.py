@@ -21,7 +21,7 @@ def darken(figure: MatplotlibFigure) -> None:
     """Turn black into light ink and white into dark paper, in place; images and all other colours stay.
 
     Example:
-        >>> from zoo.figures._style import new_figure
+        >>> from zoo.drawing.style import new_figure
         >>> figure = new_figure(2, 2)
         >>> axes = figure.subplots()
         >>> darken(figure)

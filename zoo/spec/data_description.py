@@ -19,6 +19,11 @@ _LARGEST_EXAMPLE = 2**26
 """Values of one example; a configuration from a stranger cannot ask for more memory than this takes."""
 
 
+def is_image_shape(shape: Sequence[int]) -> bool:
+    """Return whether examples of a shape are images that can be shown: (C, H, W) with one or three channels."""
+    return len(shape) == 3 and shape[0] in (1, 3)
+
+
 def _read_values(value: Any) -> Any:
     if isinstance(value, dict) and set(value) == {"float32"} and isinstance(value["float32"], str):
         try:
@@ -269,8 +274,7 @@ class DataDescription(StrictModel):
     @property
     def is_image(self) -> bool:
         """Whether stored examples are images of one or three channels."""
-        shape = self.stored.shape if self.stored else self.shape
-        return len(shape) == 3 and shape[0] in (1, 3)
+        return is_image_shape(self.stored.shape if self.stored else self.shape)
 
     @property
     def class_names(self) -> tuple[str, ...]:

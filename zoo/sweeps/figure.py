@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
 
-from zoo.figures._style import class_colour, ink, new_figure
+from zoo.drawing.style import class_colour, ink, new_figure
 from zoo.metrics.elbo import KL, RECONSTRUCTION
 from zoo.report.metric_table import Entry, MetricTable, Row
 from zoo.sweeps.results import Sweep

@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure as MatplotlibFigure
 from torch import Tensor
 
-from zoo.figures._style import new_figure, show_image, tile
+from zoo.drawing.style import new_figure, show_image, tile
 from zoo.preparation.preprocessing import formed
 from zoo.spec.data_description import DataDescription
 from zoo.use.rows import Array

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as MatplotlibFigure
 from torch import Tensor
 
-from zoo.figures import MatplotlibFigure
-from zoo.figures._style import in_pairs_of_rows, label_plane, new_figure, show_image, tile, to_unit
-from zoo.figures._view import View
+from zoo.drawing.style import in_pairs_of_rows, label_plane, new_figure, show_image, tile, to_unit
+from zoo.drawing.view import View
 
 _SMALL = 16
 """Images with fewer pixels a side are shown larger in a grid, with gaps between them."""

@@ -11,8 +11,8 @@ from PIL import Image
 
 from tests.datasets.image_files import HEIGHT, WIDTH, load, pixels, save
 from zoo.datasets import TargetSize
-from zoo.datasets._image_format import ImageFormat
 from zoo.errors import DataError, ZooWarning
+from zoo.formats.image_format import ImageFormat
 
 COLOURS = Image.fromarray(pixels(0))
 

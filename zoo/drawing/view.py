@@ -6,9 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as MatplotlibFigure
 from torch import Tensor
-
-from zoo.figures import MatplotlibFigure
 
 
 class View(ABC):

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.datasets._array_rows import Array
 from zoo.errors import DataError
+from zoo.formats.array_rows import Array
 
 _LARGEST = 4_000_000_000
 _EXACT = 2**53

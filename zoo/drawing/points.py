@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from torch import Tensor
 
-from zoo.figures import MatplotlibFigure
-from zoo.figures._style import class_colour, class_marker
+from zoo.drawing.style import class_colour, class_marker
 
 _MOST_CLASSES, _ROWS = 30, 15
 """Classes that a legend can tell apart, and those of a column."""

@@ -11,10 +11,10 @@ from typing import Literal, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from zoo.datasets._image_file import UnreadableImageError, frame_count, opened, upright_size
-from zoo.datasets._image_format import ImageFormat
-from zoo.datasets._names import listed
 from zoo.errors import DataError
+from zoo.formats.image_file import UnreadableImageError, frame_count, opened, upright_size
+from zoo.formats.image_format import ImageFormat
+from zoo.formats.names import listed
 
 OnError = Literal["raise", "skip"]
 R = TypeVar("R")

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure as MatplotlibFigure
 from torch import Tensor
 
 from zoo.analysis.columns import Column, columns_of
-from zoo.figures import MatplotlibFigure
-from zoo.figures._style import COLOURS, ink, new_figure
-from zoo.figures._view import View
+from zoo.drawing.style import COLOURS, ink, new_figure
+from zoo.drawing.view import View
 from zoo.spec.data_description import DataDescription
 
 _MOST_VALUES, _MOST_PANELS, _MOST_CATEGORIES = 12, 16, 12

@@ -13,9 +13,9 @@ from typing import IO, Any
 import numpy as np
 from safetensors import safe_open
 
-from zoo.datasets._array_rows import Array, ArrayRows, Piece, naming_file
-from zoo.datasets._names import is_system_name
 from zoo.errors import DataError
+from zoo.formats.array_rows import Array, ArrayRows, Piece, naming_file
+from zoo.formats.names import is_system_name
 from zoo.utils.foreign import kind_of
 
 _FORMATS = "Formats: .npy, .npz, .safetensors."

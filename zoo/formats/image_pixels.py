@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.datasets._image_file import orientation
-from zoo.datasets._target_size import TargetSize
+from zoo.formats.image_file import orientation
+from zoo.formats.target_size import TargetSize
 
 SIXTEEN_BITS = (0.0, 65535.0)
 _REDUCING_GAP = 3

@@ -9,11 +9,11 @@ import matplotlib as mpl
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as MatplotlibFigure
 from torch import Tensor
 
-from zoo.figures import MatplotlibFigure
-from zoo.figures._style import COLOURS, ink, label_plane, new_figure
-from zoo.figures._view import View
+from zoo.drawing.style import COLOURS, ink, label_plane, new_figure
+from zoo.drawing.view import View
 from zoo.preparation.described import scaling_of
 from zoo.preparation.preprocessing import stored_values
 from zoo.spec.data_description import DataDescription

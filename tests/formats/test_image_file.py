@@ -11,8 +11,8 @@ from PIL import Image
 
 from tests.datasets.image_files import load, pixels, save
 from zoo.datasets import TargetSize
-from zoo.datasets import _image_file as image_file
 from zoo.errors import DataError
+from zoo.formats import image_file
 
 TARGET = TargetSize(16, 16)
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from zoo.drawing.image_view import ImageView
+from zoo.drawing.row_view import RowView
+from zoo.drawing.series_view import SeriesView
+from zoo.drawing.view import View
 from zoo.errors import NotApplicableError
-from zoo.figures import EvaluationContext
-from zoo.figures._image_view import ImageView
-from zoo.figures._row_view import RowView
-from zoo.figures._series_view import SeriesView
-from zoo.figures._view import View
+from zoo.model import Model
+from zoo.spec.data_description import is_image_shape
 
 
-def view_of(context: EvaluationContext) -> View:
+def view_of(model: Model) -> View:
     """Return how the examples of a model are drawn.
 
     Raises:
         NotApplicableError: they are neither images of one or three channels, nor series, nor rows.
     """
-    model = context.model
-    if context.shows_images:
+    if is_image_shape(model.data_shape):
         return ImageView(model.data_shape, model.spec.data_range)
     if len(model.data_shape) == 2:
         return SeriesView(model.data)

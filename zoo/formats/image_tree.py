@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.datasets._names import SPLIT_NAMES, is_system_name, listed, split_of_folder
 from zoo.errors import DataError
+from zoo.formats.names import SPLIT_NAMES, is_system_name, listed, split_of_folder
 
 SUFFIXES = frozenset(
     {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.datasets._image_file import UnreadableImageError, check_memory, decode, frame_count, opened
-from zoo.datasets._image_pixels import SIXTEEN_BITS, is_deep, is_known_mode, prepare_pixels, smallest_side
-from zoo.datasets._target_size import TargetSize
+from zoo.formats.image_file import UnreadableImageError, check_memory, decode, frame_count, opened
+from zoo.formats.image_pixels import SIXTEEN_BITS, is_deep, is_known_mode, prepare_pixels, smallest_side
+from zoo.formats.target_size import TargetSize
 
 Frames = Literal["refuse", "first", "all"]
 _MODES = {1: "L", 3: "RGB"}

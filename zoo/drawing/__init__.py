@@ -1,0 +1,1 @@
+"""How data and figures are drawn: style, points, panels, and a view for each kind of data."""
