@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Laplace, MultivariateNormal, Normal
 
-from zoo.divergences import StandardNormal, aggregate_log_densities, kl_divergence
+from zoo.divergences import StandardNormal, aggregate_log_densities, kl_divergence, log_prob_of_pairs
 from zoo.errors import ComponentError
 
 DIMENSIONS = st.integers(1, 6)
@@ -227,3 +227,25 @@ def test_the_aggregate_density_is_the_weighted_sum_of_the_posteriors(weights: fl
         assert joint[row].exp().item() == pytest.approx((shares[row] * densities.prod(1)).sum().item(), rel=1e-5)
         expected = (shares[row, :, None] * densities).sum(0)
         assert torch.allclose(single[row].exp(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("event", [(3,), (2, 4, 4)])
+def test_densities_of_pairs_are_those_of_every_point_under_every_distribution(event: tuple[int, ...]) -> None:
+    """Scales down to 1e-4 and means up to 10: a quadratic form in float32 would be wrong by whole nats."""
+    torch.manual_seed(0)
+    mean = (10 * torch.randn(5, *event)).requires_grad_()
+    scale = torch.logspace(-4, 0, 5).reshape(5, *(1 for _ in event)).expand(5, *event).clone().requires_grad_()
+    z = torch.cat([mean.detach() + scale.detach() * torch.randn_like(mean), torch.zeros(1, *event)]).requires_grad_()
+    q = Independent(Normal(mean, scale), len(event))
+    pairs, every = log_prob_of_pairs(q, z), q.log_prob(z.unsqueeze(1))
+    torch.testing.assert_close(pairs, every, rtol=1e-5, atol=1e-3)
+    near = torch.arange(5)
+    parameters = (mean, scale, z)
+    ours = torch.autograd.grad(pairs[near, near].sum(), parameters, retain_graph=True)
+    theirs = torch.autograd.grad(every[near, near].sum(), parameters)
+    torch.testing.assert_close(ours, theirs, rtol=2e-3, atol=1e-3)
+
+
+def test_densities_of_pairs_of_other_families_are_their_own() -> None:
+    q, z = Independent(Laplace(torch.randn(4, 3), 1.0), 1), torch.randn(6, 3)
+    torch.testing.assert_close(log_prob_of_pairs(q, z), q.log_prob(z.unsqueeze(1)))

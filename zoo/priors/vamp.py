@@ -11,6 +11,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
 
+from zoo.divergences import log_prob_of_pairs
 from zoo.errors import ComponentError
 from zoo.nn.manifolds import Manifold
 from zoo.priors import Prior
@@ -153,9 +154,9 @@ class PosteriorMixture(Distribution):
         # All pairs of latents and components at once would take the memory of many batches.
         rows = max(1, _LARGEST // (self.components * self.event_shape.numel()))
         if self.members is None:
-            each = torch.cat([self._all.log_prob(part.unsqueeze(1)).logsumexp(-1) for part in flat.split(rows)])
+            each = torch.cat([log_prob_of_pairs(self._all, part).logsumexp(-1) for part in flat.split(rows)])
             return each.reshape(lead) - math.log(self.components)
         log_members = torch.where(self.members, 0.0, -math.inf) - self.members.sum(-1, keepdim=True).log()
         parts = zip(flat.split(rows), log_members.expand(*lead, -1).flatten(0, -2).split(rows), strict=True)
-        each = torch.cat([(self._all.log_prob(z.unsqueeze(1)) + own).logsumexp(-1) for z, own in parts])
+        each = torch.cat([(log_prob_of_pairs(self._all, z) + own).logsumexp(-1) for z, own in parts])
         return each.reshape(lead)
