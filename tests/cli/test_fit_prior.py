@@ -27,6 +27,8 @@ def test_the_prior_is_saved_with_the_model_in_another_directory(cli, run, tmp_pa
     assert "Fitted the prior 'mixture'" in done.out
     assert zoo.load(tmp_path / "fitted").spec.fitted_prior.options["components"] == 2
     assert zoo.load(run).spec.fitted_prior is None
+    plotted = cli("plot", tmp_path / "fitted", "samples_by_prior")
+    assert plotted.status == 0, "it finds the data of the run"
 
 
 def test_a_prior_without_a_closed_form_is_trained_as_asked(cli, run, tmp_path):

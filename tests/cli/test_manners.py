@@ -36,6 +36,8 @@ class Pixels(Encoder):
         (["train", "digits", "--batch-size", "3"], "`--set train.batch_size=…`"),
         (["train", "digits", "--lr", "3"], "`--set train.optimizer.lr=…`"),
         (["train", "digits", "--latent-dim", "3"], "`--set model.latent_dim=…`"),
+        (["train", "digits", "epochs=3"], "`--set train.epochs=3`"),
+        (["train", "digits", "model.latent_dim=3"], "`--set model.latent_dim=3`"),
         (["evaluate", "x", "--binarise", "none"], "`--set data.binarise=…`"),
         (["train", "digits", "--figures", "loss"], "`--set evaluate.figures=…`"),
         (["evaluate", "vae-mlp-2d.digits", "--data", "no/such.png"], "there is no such file, folder or dataset"),

@@ -287,6 +287,25 @@ def test_samples_of_a_table_are_in_its_units(cli, run) -> None:
     assert Path("rows.csv").read_text().splitlines()[0] == "x0,x1,x2"
     assert abs(rows.mean(0) - TABLE.mean(0)).max() < 50
     assert abs(rows[:, 2].std() / 100 - 1) < 0.5
+    assert cli("sample", path, "--count", 30, "--out", "rows.png").status == 0
+    assert Path("rows.png").stat().st_size > 1000
+
+
+def test_tables_are_compared_in_a_figure(cli, run, tmp_path) -> None:
+    path = run("table")
+    other = zoo.save(zoo.load(path), tmp_path / "other")
+    (other / "recipe.yaml").write_text((Path(path) / "recipe.yaml").read_text())
+    done = cli("compare", path, other, "--metric", "mse", "--out", tmp_path / "comparison")
+    assert done.status == 0, done.err
+    assert (tmp_path / "comparison" / "comparison.png").is_file()
+
+
+def test_a_table_for_a_model_of_images_is_refused_with_both_shapes(cli, tmp_path) -> None:
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n3,4\n")
+    for command in ("embed", "score", "evaluate"):
+        done = cli(command, "vae-mlp-2d.digits", "--data", tmp_path / "rows.csv", "--out", tmp_path / "out.csv")
+        assert done.status == 2
+        assert "expected examples of shape (1, 8, 8), as the model takes them, got (2,)" in done.err
 
 
 def test_a_class_without_training_examples_is_not_sampled_silently(cli, tmp_path, monkeypatch) -> None:

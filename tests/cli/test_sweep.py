@@ -45,6 +45,16 @@ def test_the_table_marks_the_best_and_shows_differences_by_seed(cli, tmp_path, m
     again = cli(*words, "--resume", "--json")
     assert json.loads(again.out) == json.loads((tmp_path / "sweeps" / "digits" / "sweep.json").read_text())
     assert "0 runs to train, 4 done already" in again.err
+    compared = cli("compare", "sweeps/digits", "--metric", "mse", "--group", "model.objective.beta")
+    assert compared.out.splitlines()[1].split() == ["beta=0.5", "beta=4.0"], compared.err
+
+
+def test_a_result_that_the_runs_do_not_have_lists_those_that_they_have(cli, tmp_path):
+    """No run measures a prior that is fitted after training where the recipe has none."""
+    words = ["--grid", "model.objective.beta=1,4", *SETTINGS, "--out", tmp_path / "s", "--metric"]
+    done = cli("sweep", "digits", *words, "mse_fitted")
+    assert (done.status, "unknown result 'mse_fitted'" in done.err) == (2, True)
+    assert "Available: elbo, mse, reconstruction. " in done.err
 
 
 def test_a_failed_run_is_named_at_the_end_with_its_message(cli, tmp_path):

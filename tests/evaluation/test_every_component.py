@@ -70,6 +70,7 @@ def test_every_metric_measures_the_model_or_says_why_not(kind: str, name: str) -
     for key, each in found.measurements.items():
         values = each.value if isinstance(each.value, list) else [each.value]
         assert all(math.isfinite(value) for value in values), key
+        assert each.source in each.result.sources, f"{key} is measured from a source that the metric does not declare"
 
 
 LATENT = [(kind, name) for kind, name in COMPONENTS if kind not in ("objective", "decoder")]

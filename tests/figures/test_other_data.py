@@ -179,11 +179,12 @@ def panel() -> Axes:
 def test_marginals_are_shares_of_the_known_rows() -> None:
     axes = panel()
     data = Column("pet", np.array([0.0, 1, 1, np.nan, 1]), "category", ("cat", "dog"))
-    draw_marginals(axes, data, data._replace(values=np.array([0.0, 0, 0, 1])))
+    draw_marginals(axes, {"data": data, "samples": data._replace(values=np.array([0.0, 0, 0, 1]))})
     heights = [bar.get_height() for bar in axes.patches]
     assert heights == pytest.approx([0.75, 0.25, 0.25, 0.75]), "dogs, which are more in the data, come first"
     axes = panel()
-    draw_marginals(axes, Column("x", np.array([0.0, 1, np.nan])), Column("x", np.array([0.5, 0.5, 1e9])))
+    given, drawn = Column("x", np.array([0.0, 1, np.nan])), Column("x", np.array([0.5, 0.5, 1e9]))
+    draw_marginals(axes, {"data": given, "samples": drawn})
     tops = [max(patch.get_path().vertices[:, 1]) for patch in axes.patches]
     assert tops == pytest.approx([0.5, 2 / 3]), "an extreme sample counts, and lies outside"
     assert axes.get_xlim()[1] < 2
@@ -234,7 +235,8 @@ def test_series_are_drawn_in_their_units_with_a_band_of_two_deviations() -> None
 
 def test_the_band_of_samples_holds_nine_tenths_of_the_values() -> None:
     values = torch.arange(101.0)[:, None, None].expand(-1, 1, 3)
-    figure = SeriesView(zoo.build("vae-series-8d", data_shape=(1, 3)).data).samples(values, values)
+    view = SeriesView(zoo.build("vae-series-8d", data_shape=(1, 3)).data)
+    figure = view.samples({"data": values, "samples": values})
     band = figure.axes[1].collections[0].get_paths()[0].vertices[:, 1]
     assert (band.min(), band.max()) == pytest.approx((5.0, 95.0))
     assert re.search("step", figure.axes[0].get_xlabel())

@@ -64,6 +64,13 @@ def test_a_combination_that_failed_with_some_seeds_is_best_only_if_all_did():
     assert sweep_of({1: (5.0,), 2: (1.0, 1.0)}).best == "width=2"
 
 
+@pytest.mark.parametrize("values", [{1: (5.0, 5.0, 5.0), 2: (1.0, 1.0)}, {1: (5.0,), 2: (1.0, 1.0)}, VALUES])
+def test_the_table_marks_the_combination_that_is_called_the_best(values):
+    found = sweep_of(values)
+    assert {found.table.columns[column] for column in found.table.row("mse", "test").best()} == {found.best}
+    assert found.table.columns[found.table.order("mse")[0]] == found.best
+
+
 def test_differences_are_taken_seed_by_seed():
     """The seeds differ more than the combinations: 3 − 2, 5 − 3 and 4 − 4 have the mean 1 and the deviation 1."""
     first, second, third = sweep_of(VALUES).differences.row("mse", "test").entries
@@ -118,8 +125,8 @@ def test_the_figure_shows_values_differences_and_where_measured_rates():
     assert [axes.get_ylabel() for axes in figure.axes] == ["mse", "difference from width=2, by seed"]
     rates = plot_sweep(sweep_of({1: (3.0, 5.0, 4.0), 2: (2.0, 3.0, 4.0)}, rates=True)).axes[2]
     line = next(line for line in rates.lines if line.get_linestyle() == "-" and len(line.get_xdata()) == 2)
-    assert [*line.get_xdata()] == [2.5, 5.0]
-    assert [*line.get_ydata()] == [12.0, 11.0]
+    assert [*line.get_xdata()] == [5.0, 2.5], "in the order of the widths"
+    assert [*line.get_ydata()] == [11.0, 12.0]
     assert {text.get_text() for text in rates.texts} == {"width=1", "width=2"}
 
 

@@ -10,7 +10,7 @@ import sys
 
 import click
 
-from zoo.cli._fields import field_for
+from zoo.cli._fields import field_for, set_for
 from zoo.errors import OtherProcessError, ZooError, ZooWarning, cut, printable
 
 FAILED, BAD_INPUT = 1, 2
@@ -57,7 +57,7 @@ def failure(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, click.ClickException):
         shown = io.StringIO()
         error.show(shown)
-        hint = field_for(error) if isinstance(error, click.NoSuchOption) else ""
+        hint = field_for(error) if isinstance(error, click.NoSuchOption) else set_for(error)
         return f"{shown.getvalue().rstrip()}{hint}", error.exit_code
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
         return "Stopped.", FAILED

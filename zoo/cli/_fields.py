@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -112,17 +113,34 @@ def _default(field: FieldInfo) -> str | None:
 
 def field_for(error: click.NoSuchOption) -> str:
     """Return a sentence that names the field of the recipe which an unknown option was meant for, or nothing."""
-    context = error.ctx
-    parameters = context.command.params if context else []
-    sections = tuple(
-        each for parameter in parameters if isinstance(parameter, SetOption) for each in parameter.sections
-    )
+    sections = _sections(error.ctx)
     if not sections:
         return ""
+    path = _path_of(error.option_name.lstrip("-").replace("-", "_").lower(), sections)
+    return f"\nA field of the recipe is set with `--set {path}=…`." if path else ""
+
+
+def set_for(error: click.ClickException) -> str:
+    """Return a sentence that puts ``--set`` before an unexpected argument KEY=VALUE, or nothing."""
+    if not isinstance(error, click.UsageError) or not _sections(error.ctx):
+        return ""
+    found = re.search(r"unexpected extra arguments? \(([\w.]+)=([^\s)]*)", error.message)
+    if found is None:
+        return ""
+    path = _path_of(found[1], _sections(error.ctx)) or found[1]
+    return f"\nA field of the recipe is set with `--set {path}={found[2]}`."
+
+
+def _path_of(name: str, sections: tuple[str, ...]) -> str | None:
+    """Return the path of the field whose last part is a name, or is like it."""
     from zoo.errors import nearest
 
-    wanted = error.option_name.lstrip("-").replace("-", "_").lower()
     paths = [path for path in (*recipe_fields(), "train.optimizer.lr") if path.startswith(sections)]
     last = {path.rpartition(".")[2]: path for path in reversed(paths)}
-    path = last.get(wanted) or last.get(nearest(wanted, last, 0.8).partition("'")[2].partition("'")[0])
-    return f"\nA field of the recipe is set with `--set {path}=…`." if path else ""
+    return last.get(name) or last.get(nearest(name, last, 0.8).partition("'")[2].partition("'")[0])
+
+
+def _sections(context: click.Context | None) -> tuple[str, ...]:
+    """Return the sections of the recipe that ``--set`` of a command sets; none without that option."""
+    parameters = context.command.params if context else []
+    return tuple(each for parameter in parameters if isinstance(parameter, SetOption) for each in parameter.sections)

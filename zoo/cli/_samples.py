@@ -23,11 +23,11 @@ def check_format(model: Model, out: Path) -> None:
     Raises:
         InputError: the message names the kinds that can.
     """
-    from zoo.errors import InputError
-    from zoo.spec.data_description import is_image_shape
+    from zoo.drawing.views import view_of
+    from zoo.errors import InputError, why_not
 
-    image = is_image_shape(model.data_shape)
-    kinds = [*(_PICTURES if image else ()), *_ARRAYS, *(_TABLES if len(model.data_shape) == 1 else ())]
+    drawn = why_not(view_of, model) is None
+    kinds = [*(_PICTURES if drawn else ()), *_ARRAYS, *(_TABLES if len(model.data_shape) == 1 else ())]
     if out.suffix.removeprefix(".") not in kinds:
         raise InputError(
             f"expected a file of one of the kinds {', '.join(f'.{kind}' for kind in kinds)} for samples of shape "
@@ -92,14 +92,13 @@ def write_samples(model: Model, samples: Tensor, labels: Tensor | None, out: Pat
     """
     import numpy as np
 
-    from zoo.drawing.image_view import plot_images
+    from zoo.drawing.views import view_of
     from zoo.utils.files import replacing
 
     kind, data = out.suffix.removeprefix("."), model.data
     if kind in _PICTURES:
         with replacing(out) as temporary:
-            columns = round(len(samples) ** 0.5)
-            plot_images(samples, columns, model.spec.data_range).savefig(temporary, format=kind, dpi=150)
+            view_of(model).samples({"samples": samples.cpu()}).savefig(temporary, format=kind, dpi=150)
         return f" of shape {tuple(model.data_shape)}"
     values = model.postprocess(samples, "array", rounded=rounded) if data.is_known else samples.numpy()
     classes = None if labels is None else _classes(model, labels)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     type=OUT,
     default=Path("comparison"),
     show_default=True,
-    help="A folder for records, table and picture; or a table alone, .csv or .html.",
+    help="A folder for records, table and figure; or a table alone, .csv or .html.",
 )
 @click.option("--format", "image_format", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True)
 @SEED
@@ -58,13 +58,14 @@ def command(
 ) -> None:
     """Put trained MODELs side by side: metrics, reconstructions, samples from both priors. Trains nothing.
 
-    MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
+    MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name; the directory of a sweep
+    stands for all of its finished runs.
     """
     from zoo.checkpoints.checkpoint import load
     from zoo.report.comparison import compare
     from zoo.spec.documents import parse_yaml
 
-    names = _names(models)
+    names = _names([each for model in models for each in _runs_of(model)])
     loaded, cache = {name: load(folder) for name, folder in names.items()}, DataCache()
     data = {name: open_data(names[name], model, dataset, overrides, split, cache) for name, model in loaded.items()}
     _check_same(data)
@@ -93,6 +94,24 @@ def command(
     for note in _notes(compared, data):
         click.echo(f"Note: {note}")
     click.echo(f"\nWrote {', '.join(str(file) for file in files)}")
+
+
+def _runs_of(model: ModelDirectory) -> list[ModelDirectory]:
+    """Return the finished runs of a sweep's directory, or the model itself.
+
+    Raises:
+        InputError: no run of the sweep is finished.
+    """
+    from zoo.errors import InputError
+    from zoo.sweeps.directory import SweepDirectory
+
+    sweep = SweepDirectory(model)
+    if not sweep.exists():
+        return [model]
+    runs = [str(run.path) for run in sweep.finished_runs()]
+    if not runs:
+        raise InputError("no run of the sweep is finished", where=model.asked, remedy="Finish it with --resume.")
+    return [ModelDirectory(run, run) for run in runs]
 
 
 def _names(models: Sequence[ModelDirectory]) -> dict[str, ModelDirectory]:
@@ -179,7 +198,8 @@ def _examples(compared: Comparison) -> int:
 
 
 def _write(compared: Comparison, table: MetricTable, out: Path, image_format: str, seed: int, title: str) -> list[Path]:
-    """Write the records, the table, and of images the picture, or a table alone; return the files."""
+    """Write the records, the table and the figure, or a table alone; return the files."""
+    from zoo.errors import NotApplicableError
     from zoo.report.gallery import save_figure
     from zoo.utils.files import write_text
 
@@ -189,7 +209,11 @@ def _write(compared: Comparison, table: MetricTable, out: Path, image_format: st
     files = [out / "comparison.json", out / "comparison.md"]
     write_text(files[0], json.dumps(dict(compared.records), indent=2, ensure_ascii=False) + "\n")
     write_text(files[1], table.to_markdown())
-    if all(context.shows_images for context in compared.contexts.values()):
-        files.append(out / f"comparison.{image_format}")
-        save_figure(compared.draw(seed), files[-1])
+    try:
+        figure = compared.draw(seed)
+    except NotApplicableError as refusal:
+        click.echo(f"Note: there is no figure: {refusal.problem}", err=True)
+        return files
+    files.append(out / f"comparison.{image_format}")
+    save_figure(figure, files[-1])
     return files

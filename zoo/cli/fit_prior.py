@@ -58,14 +58,14 @@ def command(
 ) -> None:
     """Fit PRIOR to the latents that MODEL has of its training data, and save it with the model.
 
-    Without --out a finished run gets the prior, and is measured, drawn and described anew.
+    Without --out a finished run gets the prior, and its metrics, figures and model card are made again.
 
     PRIOR is a name (`zoo-cli list prior`), or a mapping with options. MODEL is a run or checkpoint directory,
     hf://user/name[@revision], or a pretrained name.
     """
     from zoo.checkpoints.checkpoint import load, save
     from zoo.errors import InputError
-    from zoo.runs.fit_prior import fit_and_judge
+    from zoo.runs.fit_prior import fit_and_judge, keep_recipe
     from zoo.spec.documents import parse_yaml
     from zoo.spec.resolve import apply_override
 
@@ -90,6 +90,8 @@ def command(
         click.echo(f"Note: {worse}", err=True)
     renewed = out is None and _measured_anew(model, fitted, data, worse)
     folder = Path(model) if renewed else save(fitted, out or Path(model))
+    if out is not None:
+        keep_recipe(model, folder, fitted)
     name = fitted.spec.fitted_prior.name if fitted.spec.fitted_prior else ""
     if as_json:
         click.echo(json.dumps({"model": str(folder), "fitted_prior": name}, indent=2))

@@ -183,7 +183,7 @@ def prepare(
     stores = {name: _store(collection, part, geometry, spec.workers) for name, part in parts.items()}
     expansion = expansion_for(collection.columns, like)
     warn_of_unknown(expansion, collection.columns, stores.values())
-    if like is not None and expansion is None:
+    if like is not None and (expansion is None or not like.columns):
         _check_shape(tuple(geometry(torch.zeros(1, *shape)).shape[1:]), like)
     if like is None:
         scaling, data_range = _scaling(spec, collection, stores["train"], expansion)
@@ -220,10 +220,9 @@ def prepare(
 
 
 def _check_shape(found: tuple[int, ...], like: DataDescription) -> None:
-    values = {len(like.scaling.shift), len(like.scaling.span)} - {1}
-    if found != like.shape and values:  # each value has a scaling of its own
+    if found != like.shape:
         raise DataError(
-            f"the model needs examples of shape {like.shape}, the data have {found}",
+            f"expected examples of shape {like.shape}, as the model takes them, got {found}",
             where="data",
             remedy="Use the data that the model was trained on, or `data.resize` and `data.pad`.",
         )

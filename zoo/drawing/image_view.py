@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
@@ -71,21 +71,20 @@ class ImageView(View):
             above.spines[:].set_visible(False)
         return figure
 
-    def samples(self, samples: Tensor, data: Tensor) -> MatplotlibFigure:
-        """Return a square grid of samples."""
-        return plot_images(samples, round(len(samples) ** 0.5), self.data_range)
+    def samples(self, sets: Mapping[str, Tensor]) -> MatplotlibFigure:
+        """Return a square grid of each set, beside each other."""
+        tiled = [tile(to_unit(each, self.data_range), round(len(each) ** 0.5)).image for each in sets.values()]
+        figure = new_figure(5 * len(tiled), 5 * max(image.shape[0] / image.shape[1] for image in tiled))
+        panels = figure.subplots(1, len(tiled), squeeze=False)[0]
+        for axes, name, image in zip(panels, sets, tiled, strict=True):
+            show_image(axes, image)
+            if len(sets) > 1:
+                axes.set_title(name)
+        return figure
 
     def grid(self, decoded: Tensor, codes: Tensor) -> MatplotlibFigure:
         """Return images all over the plane, with gaps if they are small."""
         return plot_grid(to_unit(decoded, self.data_range), codes, gaps=self.small)
-
-
-def plot_images(images: Tensor, columns: int, data_range: tuple[float, float] | None) -> MatplotlibFigure:
-    """Plot images (N, C, H, W) in a grid, row by row."""
-    tiled = tile(to_unit(images, data_range), columns).image
-    figure = new_figure(5, 5 * tiled.shape[0] / tiled.shape[1])
-    show_image(figure.subplots(), tiled)
-    return figure
 
 
 def plot_grid(images: Tensor, codes: Tensor, *, gaps: bool) -> MatplotlibFigure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,16 +89,17 @@ class RowView(View):
         figure.supylabel("reconstruction", fontsize="medium")
         return figure
 
-    def samples(self, samples: Tensor, data: Tensor) -> MatplotlibFigure:
-        """Return a panel for each column with the distributions of data and samples; two values as points."""
-        if self.data.shape == (2,) and not any(column.categories for column in columns_of(data[:1], self.data)):
-            return plot_points(data, samples, self.names)
-        pairs = list(zip(columns_of(data, self.data), columns_of(samples, self.data), strict=True))[:_MOST_PANELS]
-        figure, panels = _panels(len(pairs))
-        for axes, (given, drawn) in zip(panels, pairs, strict=True):
-            draw_marginals(axes, given, drawn)
+    def samples(self, sets: Mapping[str, Tensor]) -> MatplotlibFigure:
+        """Return a panel for each column with its distribution in each set; two values as points."""
+        columns = {name: columns_of(values, self.data)[:_MOST_PANELS] for name, values in sets.items()}
+        first = next(iter(columns.values()))
+        if self.data.shape == (2,) and not any(column.categories for column in first):
+            return plot_points(sets, self.names)
+        figure, panels = _panels(len(first))
+        for place, axes in enumerate(panels):
+            draw_marginals(axes, {name: each[place] for name, each in columns.items()})
         handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside upper right", ncols=len(names), fontsize="small")
+        figure.legend(handles, names, loc="outside upper right", ncols=min(4, len(names)), fontsize="small")
         figure.supylabel("share of the rows", fontsize="small")
         return figure
 
@@ -124,33 +125,41 @@ class RowView(View):
         return figure
 
 
-def plot_points(data: Tensor, samples: Tensor, names: Sequence[str]) -> MatplotlibFigure:
-    """Plot data and samples (N, 2) beside each other on the same axes."""
-    figure = new_figure(7, 3.6)
-    panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    for axes, points, title, colour in zip(panels, (data, samples), ("data", "samples"), COLOURS, strict=False):
-        axes.plot(*points.T.numpy(), ".", markersize=2, alpha=0.5, color=colour)
+def plot_points(sets: Mapping[str, Tensor], names: Sequence[str]) -> MatplotlibFigure:
+    """Plot sets of points (N, 2) beside each other on the same axes."""
+    figure = new_figure(3.5 * len(sets), 3.6)
+    panels = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
+    for place, (axes, (title, points)) in enumerate(zip(panels, sets.items(), strict=True)):
+        axes.plot(*points.T.numpy(), ".", markersize=2, alpha=0.5, color=COLOURS[place % len(COLOURS)])
         axes.set(title=title, xlabel=names[0], aspect="equal")
     panels[0].set_ylabel(names[1])
     return figure
 
 
-def draw_marginals(axes: Axes, data: Column, samples: Column) -> None:
-    """Draw the distributions of a column in data and in samples over each other."""
-    axes.set_title(short_name(data.name), fontsize="small")
+def draw_marginals(axes: Axes, columns: Mapping[str, Column]) -> None:
+    """Draw the distributions of one column in several sets over each other, such as data and samples.
+
+    Args:
+        columns: by the name of the set; the first decides the range of the axis.
+    """
+    first = next(iter(columns.values()))
+    axes.set_title(short_name(first.name), fontsize="small")
     axes.tick_params(labelsize="x-small")
-    sets = [("data", data.values, COLOURS[0]), ("samples", samples.values, COLOURS[1])]
-    sets = [(name, values[np.isfinite(values)], colour) for name, values, colour in sets]
-    if data.categories:
-        order = np.argsort(-np.bincount(sets[0][1].astype(int), minlength=len(data.categories)), kind="stable")
-        order = order[:_MOST_CATEGORIES]
+    sets = [
+        (name, column.values[np.isfinite(column.values)], COLOURS[place % len(COLOURS)])
+        for place, (name, column) in enumerate(columns.items())
+    ]
+    if first.categories:
+        order = np.argsort(-np.bincount(sets[0][1].astype(int), minlength=len(first.categories)), kind="stable")
+        order, width = order[:_MOST_CATEGORIES], 0.8 / len(sets)
         for place, (name, values, colour) in enumerate(sets):
-            counts = np.bincount(values.astype(int), minlength=len(data.categories)) / max(1, len(values))
-            axes.bar(np.arange(len(order)) + 0.4 * place - 0.2, counts[order], 0.4, color=colour, label=name)
-        _name_categories(axes.xaxis, [data.categories[code] for code in order])
+            counts = np.bincount(values.astype(int), minlength=len(first.categories)) / max(1, len(values))
+            at = np.arange(len(order)) + width * (place + 0.5) - 0.4
+            axes.bar(at, counts[order], width, color=colour, label=name)
+        _name_categories(axes.xaxis, [first.categories[code] for code in order])
         return
     # A few extremes of the samples would squeeze the rest into one bar.
-    known = sets[0][1] if len(sets[0][1]) else sets[1][1]
+    known = next((values for _, values, _ in sets if len(values)), sets[0][1])
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
     margin = 0.15 * (high - low) or 0.5
     bins = int(np.clip(2 * math.sqrt(len(known)), _FEWEST_BINS, _MOST_BINS))
@@ -158,7 +167,7 @@ def draw_marginals(axes: Axes, data: Column, samples: Column) -> None:
     for name, values, colour in sets:
         weights = np.full(len(values), 1 / max(1, len(values)))
         axes.hist(values, bins=edges, weights=weights, histtype="step", color=colour, linewidth=1.3, label=name)
-    if data.kind == "date":
+    if first.kind == "date":
         name_dates(axes.xaxis)
 
 

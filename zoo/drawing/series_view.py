@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -109,14 +109,14 @@ class SeriesView(View):
         figure.legend(handles, names, loc="outside upper right", ncols=len(names), fontsize="small")
         return figure
 
-    def samples(self, samples: Tensor, data: Tensor) -> MatplotlibFigure:
-        """Return data and samples beside each other: a few lines over the band that holds 90 % of the values."""
-        samples, data = self._in_units(samples), self._in_units(data)
-        channels, length = data.shape[1:]
-        figure = new_figure(8, 2.4 * channels + 0.9)
-        grid = figure.subplots(channels, 2, squeeze=False, sharex=True, sharey="row")
+    def samples(self, sets: Mapping[str, Tensor]) -> MatplotlibFigure:
+        """Return the sets beside each other: a few lines over the band that holds 90 % of the values."""
+        shown = {name: self._in_units(values) for name, values in sets.items()}
+        channels, length = next(iter(shown.values())).shape[1:]
+        figure = new_figure(4 * len(shown), 2.4 * channels + 0.9)
+        grid = figure.subplots(channels, len(shown), squeeze=False, sharex=True, sharey="row")
         steps, shares = np.arange(length), torch.tensor([0.05, 0.5, 0.95])
-        for column, (name, values) in enumerate((("data", data), ("samples", samples))):
+        for column, (name, values) in enumerate(shown.items()):
             for channel in range(channels):
                 axes = grid[channel, column]
                 low, middle, high = values[:, channel].quantile(shares, dim=0).numpy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
@@ -17,7 +17,7 @@ class View(ABC):
         noun: what an example is called.
         columns: examples beside each other in a grid, at most.
         grid_size: rows and columns of a grid over the latent plane.
-        noisy_samples: whether samples are draws of p(x|z), to be compared with data, rather than its means.
+        noisy_samples: whether samples are draws of p(x|z), shown beside data, rather than its means, shown alone.
     """
 
     noun: str
@@ -53,8 +53,8 @@ class View(ABC):
         """
 
     @abstractmethod
-    def samples(self, samples: Tensor, data: Tensor) -> MatplotlibFigure:
-        """Return a figure of samples (N, *data_shape) beside data."""
+    def samples(self, sets: Mapping[str, Tensor]) -> MatplotlibFigure:
+        """Return a figure that compares sets of examples (N, *data_shape), by name, such as data and samples."""
 
     @abstractmethod
     def grid(self, decoded: Tensor, codes: Tensor) -> MatplotlibFigure:

@@ -232,7 +232,7 @@ def _check_fit(model: Model, split: Split, *, needs_labels: bool) -> None:
         raise DataError("the split is empty", where="data")
     if split.info.data_shape != model.data_shape:
         raise DataError(
-            f"the model needs examples of shape {model.data_shape}, the data have {split.info.data_shape}",
+            f"expected examples of shape {model.data_shape}, as the model takes them, got {split.info.data_shape}",
             where="data",
             remedy="Use the data that the model was trained on, or `data.resize` and `data.pad`.",
         )

@@ -37,6 +37,8 @@ class Result:
         unit: ``nats``, ``bits``, …; None for a count or a ratio.
         better: the better direction, or None where neither is.
         title: its name in tables; the name as words if not given.
+        sources: where the compared examples come from, for each of which the result is measured; None for a result that
+            has no source.
 
     Example:
         >>> Result("bits_per_dimension", "Code length of a value.", unit="bits", better="lower").heading
@@ -48,6 +50,7 @@ class Result:
     unit: str | None = None
     better: Better | None = None
     title: str = ""
+    sources: tuple[Source | None, ...] = (None,)
 
     @property
     def heading(self) -> str:

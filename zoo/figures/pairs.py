@@ -71,7 +71,7 @@ def plot_pairs(data: list[Column], samples: list[Column]) -> MatplotlibFigure:
             axes = grid[row, column]
             axes.tick_params(labelsize="x-small")
             if row == column:
-                draw_marginals(axes, data[row], samples[row])
+                draw_marginals(axes, {"data": data[row], "samples": samples[row]})
                 axes.set_title("")
                 axes.set_yticks([])
             else:

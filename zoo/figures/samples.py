@@ -40,4 +40,7 @@ class Samples(Figure):
         if model.classes and view.noisy_samples and context.split.labels is not None:
             labels = context.split.labels[:count].cpu()  # as frequent as in the data
         samples = draw_samples(context, self.source, count, labels=labels, noise=view.noisy_samples)
-        return view.samples(samples, context.split.examples(torch.arange(min(count, len(context.split)))))
+        sets = {"samples": samples}
+        if view.noisy_samples:
+            sets = {"data": context.split.examples(torch.arange(count))} | sets
+        return view.samples(sets)

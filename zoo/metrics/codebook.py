@@ -21,7 +21,13 @@ PERPLEXITY = Result(
     better="higher",
 )
 PERPLEXITY_OF_EACH = Result("codebook_perplexities", "Effective number of codes of each codebook.", better="higher")
-RATE = Result("code_rate", "Nats to encode the codes of an example with the prior.", unit="nats", better="lower")
+RATE = Result(
+    "code_rate",
+    "Nats to encode the codes of an example with the prior.",
+    unit="nats",
+    better="lower",
+    sources=(PRIOR, FITTED),
+)
 
 
 @register("metric", "codebook")

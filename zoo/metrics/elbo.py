@@ -19,6 +19,7 @@ ELBO = Result(
     unit="nats",
     better="higher",
     title="ELBO",
+    sources=(None, FITTED),
 )
 RECONSTRUCTION = Result(
     "reconstruction",
@@ -31,6 +32,7 @@ KL = Result(
     "Information in the code about an example: KL divergence of q(z|x) from the prior, the other term of the ELBO.",
     unit="nats",
     title="KL divergence",
+    sources=(None, FITTED),
 )
 
 

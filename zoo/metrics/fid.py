@@ -14,6 +14,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from zoo.errors import NotApplicableError, ZooError, why_not
+from zoo.evaluation.measurement import FITTED, PRIOR
 from zoo.evaluation.sampling import SourceName, check_source, draw_samples, source_named
 from zoo.metrics import EvaluationContext, Measurement, Metric, Result
 from zoo.registry import register
@@ -23,6 +24,7 @@ FID = Result(
     "Squared distance of Gaussians fitted to Inception features of examples and of samples.",
     better="lower",
     title="FID",
+    sources=(PRIOR, FITTED),
 )
 _PACKAGES = ("torchmetrics", "torch_fidelity")
 

@@ -20,12 +20,14 @@ LOG_LIKELIHOOD = Result(
     unit="nats",
     better="higher",
     title="log-likelihood",
+    sources=(None, FITTED),
 )
 BITS_PER_DIMENSION = Result(
     "bits_per_dimension",
     "The same estimate as the length of a code for each value of an example; not of log-densities.",
     unit="bits",
     better="lower",
+    sources=(None, FITTED),
 )
 
 

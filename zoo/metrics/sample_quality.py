@@ -14,22 +14,26 @@ from zoo.analysis.feature_classifier import FEATURES
 from zoo.analysis.quality import density_coverage, frechet_distance, precision_recall
 from zoo.data import Split
 from zoo.errors import NotApplicableError, why_not
-from zoo.evaluation.measurement import TRAINING_DATA, Source
+from zoo.evaluation.measurement import FITTED, PRIOR, TRAINING_DATA, Source
 from zoo.evaluation.sampling import SourceName, check_source, draw_samples, source_named
 from zoo.metrics import EvaluationContext, Measurement, Metric, Result
 from zoo.registry import register
 from zoo.utils.seeds import epoch_order
 
+_SOURCES = (TRAINING_DATA, PRIOR, FITTED)
 FRECHET_DISTANCE = Result(
     "frechet_distance",
     "Squared distance of Gaussians fitted to the features of examples and of samples; compare with training data.",
     better="lower",
     title="Fréchet distance",
+    sources=_SOURCES,
 )
-PRECISION = Result("precision", "Share of samples that lie where examples are.", better="higher")
-RECALL = Result("recall", "Share of examples that lie where samples are.", better="higher")
-DENSITY = Result("density", "Number of examples around a sample; 1 is as dense as the data.", better="higher")
-COVERAGE = Result("coverage", "Share of examples with a sample nearby.", better="higher")
+PRECISION = Result("precision", "Share of samples that lie where examples are.", better="higher", sources=_SOURCES)
+RECALL = Result("recall", "Share of examples that lie where samples are.", better="higher", sources=_SOURCES)
+DENSITY = Result(
+    "density", "Number of examples around a sample; 1 is as dense as the data.", better="higher", sources=_SOURCES
+)
+COVERAGE = Result("coverage", "Share of examples with a sample nearby.", better="higher", sources=_SOURCES)
 
 _MANIFOLD_NEIGHBOURS, _DENSITY_NEIGHBOURS = 3, 5
 """k in the two papers."""

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from matplotlib.figure import Figure as MatplotlibFigure
 
 from zoo.data import Data, Split
 from zoo.drawing.panels import Panel, plot_panels
 from zoo.drawing.style import in_pairs_of_rows, rows_of_classes, to_unit
+from zoo.drawing.views import view_of
 from zoo.errors import DataError, NotApplicableError, why_not
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.evaluate import (
@@ -34,6 +36,8 @@ from zoo.utils.seeds import seeded
 
 _COLUMNS, _ROWS = 10, 2
 """Images in a row of a panel, and pairs of rows of reconstructions."""
+_MOST_SAMPLES = 5000
+"""Examples, and samples of each model, whose distributions are compared."""
 
 
 @dataclass(frozen=True)
@@ -74,21 +78,42 @@ class Comparison:
         )
 
     def draw(self, seed: int = 0) -> MatplotlibFigure:
-        """Return a figure with a column for each model: reconstructions, and samples from each source.
+        """Return a figure of all models.
+
+        Of images, a column for each model with reconstructions and samples from each source. Of tables and series, the
+        distribution of the data with those of samples of each model.
 
         Raises:
-            NotApplicableError: the data are not images.
+            NotApplicableError: the data cannot be drawn, or the models take them in different scales.
         """
+        shown = [context.shows_images for context in self.contexts.values()]
+        figure = self._draw_images(seed) if all(shown) else self._draw_distributions(seed)
+        write_below(figure, words_for_data(next(iter(self.contexts.values()))))
+        return figure
+
+    def _draw_images(self, seed: int) -> MatplotlibFigure:
         rows: dict[str, dict[str, Panel]] = {"reconstructions": {}}
         rows |= {f"samples\n{source.title}": {} for source in (PRIOR, FITTED)}
         for name, context in self.contexts.items():
-            context.require_images()
             with seeded(seed):
                 for title, panel in _panels(context, self.records[name]).items():
                     rows[title][name] = panel
-        figure = plot_panels(list(self.contexts), {title: panels for title, panels in rows.items() if panels})
-        write_below(figure, words_for_data(next(iter(self.contexts.values()))))
-        return figure
+        return plot_panels(list(self.contexts), {title: panels for title, panels in rows.items() if panels})
+
+    def _draw_distributions(self, seed: int) -> MatplotlibFigure:
+        first, *others = self.contexts.values()
+        if any(other.model.data.scaling != first.model.data.scaling for other in others):
+            raise NotApplicableError("the models take the data in different scales")
+        view, count = view_of(first.model), min(_MOST_SAMPLES, len(first.split))
+        sets = {"data": first.split.examples(torch.arange(count)).cpu()}
+        for name, context in self.contexts.items():
+            sources = {name: PRIOR}
+            if context.model.has("fitted_prior"):
+                sources[f"{name}, {FITTED.title}"] = FITTED
+            for title, source in sources.items():
+                with seeded(seed):
+                    sets[title] = draw_samples(context, source, count, noise=True)
+        return view.samples(sets)
 
 
 def compare(

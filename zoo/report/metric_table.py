@@ -34,27 +34,32 @@ class Entry:
         value: the number; of a group, the mean.
         error: its standard error; of a group, the standard deviation between its models.
         values: of a group, the number of each model that has it, by the name of the model.
+        complete: whether every model of the group has the number.
     """
 
     value: float
     error: float | None = None
     values: Mapping[str, float] | None = None
+    complete: bool = True
 
     @classmethod
-    def of_group(cls, values: Mapping[str, float]) -> Entry:
+    def of_group(cls, values: Mapping[str, float], size: int | None = None) -> Entry:
         """Return the mean of several models with the standard deviation between them.
+
+        Args:
+            size: the number of models of the group, with those that lack the number.
 
         Example:
             >>> entry = Entry.of_group({"a": 1.0, "b": 3.0})
             >>> entry.value, round(entry.error, 4), Entry.of_group({"a": 1.0}).error
             (2.0, 1.4142, None)
         """
-        numbers = [float(value) for value in values.values()]
+        numbers, complete = [float(value) for value in values.values()], size in (None, len(values))
         if len(numbers) == 1:
-            return cls(next(iter(values.values())), None, dict(values))
+            return cls(next(iter(values.values())), None, dict(values), complete)
         finite = all(map(math.isfinite, numbers))
         mean, error = (statistics.fmean(numbers), statistics.stdev(numbers)) if finite else (math.nan, math.nan)
-        return cls(mean, error, dict(values))
+        return cls(mean, error, dict(values), complete)
 
 
 @dataclass(frozen=True)
@@ -66,17 +71,31 @@ class Row:
     better: Better | None
     entries: tuple[Entry | None, ...]
 
-    def best(self) -> set[int]:
-        """Return the columns with the best value: none if neither direction is better, or all are equal."""
-        values = {
-            column: entry.value
+    def ranked(self) -> list[int]:
+        """Return the columns with a finite value, the best first.
+
+        A group in which every model has the number comes before one in which some lack it, such as runs that failed.
+        """
+        sign = -1 if self.better == "higher" else 1
+        places = {
+            column: (not entry.complete, sign * entry.value)
             for column, entry in enumerate(self.entries)
             if entry is not None and math.isfinite(entry.value)
         }
-        if self.better is None or len(set(values.values())) < 2:
+        return sorted(places, key=places.__getitem__)
+
+    def best(self) -> set[int]:
+        """Return the columns with the best value: none if neither direction is better, or all are equal."""
+        ranked = self.ranked()
+        entries = {column: entry for column in ranked if (entry := self.entries[column]) is not None}
+        if self.better is None or len({entry.value for entry in entries.values()}) < 2:
             return set()
-        chosen = max(values.values()) if self.better == "higher" else min(values.values())
-        return {column for column, value in values.items() if value == chosen}
+        first = entries[ranked[0]]
+        return {
+            column
+            for column, entry in entries.items()
+            if (entry.complete, entry.value) == (first.complete, first.value)
+        }
 
 
 @dataclass(frozen=True)
@@ -97,7 +116,7 @@ class MetricTable:
         """Return the table of models, each given by the content of its ``evaluation.json``."""
         return _table(
             {name: {name: record} for name, record in records.items()},
-            lambda found: Entry(*next(iter(found.values()))),
+            lambda found, _: Entry(*next(iter(found.values()))),
             "standard_error",
         )
 
@@ -110,7 +129,7 @@ class MetricTable:
         """
         return _table(
             groups,
-            lambda found: Entry.of_group({name: value for name, (value, _) in found.items()}),
+            lambda found, size: Entry.of_group({name: value for name, (value, _) in found.items()}, size),
             "standard_deviation",
         )
 
@@ -135,13 +154,8 @@ class MetricTable:
         row = self.row(key, where)
         if row.better is None:
             raise InputError(f"neither more nor less of {key!r} is better", where=where, remedy="Name another.")
-        sign = -1 if row.better == "higher" else 1
-
-        def place(column: int) -> tuple[bool, float]:
-            entry = row.entries[column]
-            return (True, 0.0) if entry is None or not math.isfinite(entry.value) else (False, sign * entry.value)
-
-        return sorted(range(len(self.columns)), key=place)
+        ranked = row.ranked()
+        return [*ranked, *(column for column in range(len(self.columns)) if column not in ranked)]
 
     def in_order(self, order: Sequence[int]) -> MetricTable:
         """Return the table with its columns in another order."""
@@ -254,7 +268,7 @@ def _table(groups: Mapping[str, Mapping[str, Mapping[str, Any]]], entry: Any, er
             key,
             row_heading(each),
             each.result.better,
-            tuple(entry(found[key][group]) if group in found[key] else None for group in groups),
+            tuple(entry(found[key][group], len(groups[group])) if group in found[key] else None for group in groups),
         )
         for key, each in first.items()
     )

@@ -96,7 +96,9 @@ def _examples(data: Data) -> Tensor:
 
 def notes_on(model: Model, data: Data) -> list[str]:
     """Return what a reader of the model's metrics should know about the data."""
-    caution = model.likelihood.caution(data.train.examples(_LOOK_AT)) if model.has("likelihood") else None
+    caution = None
+    if model.has("likelihood") and model.objective.unit == "nats":  # a squared error is no log-density
+        caution = model.likelihood.caution(data.train.examples(_LOOK_AT))
     notes = [] if caution is None else [caution]
     untrained = model.data.untrained_classes
     if model.classes and untrained:

@@ -19,6 +19,7 @@ from zoo.evaluation.evaluate import evaluation_context
 from zoo.model import Model
 from zoo.model.assembly import assemble
 from zoo.model.wiring import asked_for
+from zoo.runs.directory import RunDirectory
 from zoo.runs.recorder import RunRecorder
 from zoo.runs.stage import StageFiles, run_stage
 from zoo.runs.trackers import Trackers
@@ -112,6 +113,19 @@ def fit_and_judge(
         trackers = Trackers(accelerator, shown.note)
         fit_stage(whole, known, resolved, seed, accelerator, files, shown, trackers)
     return whole.to(model.device), note_on_fit(whole, known, seed)
+
+
+def keep_recipe(source: str | Path, folder: Path, model: Model) -> None:
+    """Write the recipe of a model with a fitted prior beside it, so that later commands find its data.
+
+    Args:
+        source: the directory of the model that the prior was fitted for; nothing is written if it has no recipe.
+        folder: the directory of the model with the prior.
+    """
+    known = RunDirectory(source)
+    if known.exists():
+        recipe = known.read_recipe().model_copy(update={"model": model.spec})
+        RunDirectory(folder).write_recipe(recipe)
 
 
 @torch.no_grad()

@@ -10,9 +10,11 @@ from typing import Any
 import torch
 
 from zoo.data.in_memory import as_memory
-from zoo.errors import InputError, ZooError, unknown_name
+from zoo.errors import InputError, ZooError, unknown_name, why_not
+from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split
-from zoo.evaluation.measurement import FITTED, PRIOR, TRAINING_DATA, Measurement, Result
+from zoo.evaluation.measurement import FITTED, PRIOR, Measurement, Result
+from zoo.evaluation.sampling import check_source
 from zoo.registry import usable_components
 from zoo.runs.initial import Locate, import_parts, spec_of_model
 from zoo.runs.plan import Plan, make_plan
@@ -125,7 +127,9 @@ def _metric(plan: Plan, name: str | None) -> MetricSpec:
         return MetricSpec(name=name, better=better, unit=model.unit_of(term))  # type: ignore[arg-type]
     results = _results(plan)
     if name not in results:
-        problem, remedy = unknown_name("result", name, results)
+        problem, remedy = unknown_name(
+            "result", name, [key for key, each in results.items() if each.better is not None]
+        )
         measuring = _metric_of(name)
         if measuring is not None:
             problem = f"the runs do not measure {name!r}"
@@ -159,12 +163,21 @@ def _check_term(plan: Plan, term: str) -> None:
 
 
 def _results(plan: Plan) -> dict[str, Result]:
-    """Return what the runs measure, by name; some metrics compare several sources of samples."""
+    """Return what the runs measure, by name."""
     context = evaluation_context(plan.model, plan.data, final_split(plan.data))
     declared = [
         result
         for each in choose_metrics(context, plan.recipe.evaluate.metrics, "evaluate.metrics")
         for result in each.metric.results
     ]
-    sources = (None, TRAINING_DATA, PRIOR, FITTED)
-    return {Measurement(result, 0, source=source).key: result for result in declared for source in sources}
+    return {
+        Measurement(result, 0, source=source).key: result
+        for result in declared
+        for source in result.sources
+        if source != FITTED or plan.recipe.model.fitted_prior is not None or _compares_fitted(context, result)
+    }
+
+
+def _compares_fitted(context: EvaluationContext, result: Result) -> bool:
+    """Return whether a prior is fitted for the metric, to compare the model's samples with samples from it."""
+    return PRIOR in result.sources and why_not(check_source, context, FITTED) is None

@@ -47,6 +47,12 @@ class SweepDirectory:
         """Return the directory of a run."""
         return RunDirectory(self.path / "runs" / name)
 
+    def finished_runs(self) -> list[RunDirectory]:
+        """Return the directories of the runs that are trained and evaluated, by name."""
+        folder = self.path / "runs"
+        runs = [RunDirectory(path) for path in sorted(folder.iterdir())] if folder.is_dir() else []
+        return [run for run in runs if run.exists() and run.is_finished()]
+
     def check_free(self, *, resume: bool) -> None:
         """Refuse a path that a sweep cannot have.
 

@@ -43,7 +43,7 @@ def plot_sweep(sweep: Sweep) -> MatplotlibFigure | None:
         _draw_values(panel, sweep, places, row, f"difference from {sweep.best}, by seed")
         panel.axhline(0, color=ink(), linewidth=0.8, linestyle=":")
     if rate is not None and distortion is not None:
-        _draw_rates(axes.pop(0), sweep, rate, distortion)
+        _draw_rates(axes.pop(0), sweep, rate, distortion, places)
     return figure
 
 
@@ -108,13 +108,15 @@ def _draw_mean(axes: Axes, index: int, sweep: Sweep, x: float, y: float, **error
         axes.plot(x, y, "o", markersize=13, markerfacecolor="none", markeredgecolor=ink(), zorder=4)
 
 
-def _draw_rates(axes: Axes, sweep: Sweep, rate: Row, distortion: Row) -> None:
+def _draw_rates(axes: Axes, sweep: Sweep, rate: Row, distortion: Row, places: Sequence[float] | None) -> None:
     """Draw the distortion −E log p(x|z) against the rate, the KL divergence, with lines of equal ELBO.
+
+    A grey line joins the combinations where one field varies over numbers, in the order of its values.
 
     Source:
         Alemi et al. (2018), Fixing a Broken ELBO. https://arxiv.org/abs/1711.00464
     """
-    means = []
+    means: dict[int, tuple[float, float]] = {}
     for n, (label, x, y) in enumerate(zip(sweep.groups, rate.entries, distortion.entries, strict=True)):
         if x is None or y is None or not (math.isfinite(x.value) and math.isfinite(y.value)):
             continue
@@ -122,11 +124,12 @@ def _draw_rates(axes: Axes, sweep: Sweep, rate: Row, distortion: Row) -> None:
         pairs = [(a, b) for a, b in runs if a is not None and b is not None]
         axes.plot(*zip(*pairs, strict=True), ".", color=class_colour(n), markersize=4, alpha=0.6)
         _draw_mean(axes, n, sweep, x.value, y.value, xerr=x.error, yerr=y.error)
-        means.append((x.value, y.value))
+        means[n] = x.value, y.value
         if len(sweep.groups) <= _MOST_LABELS:
             axes.annotate(label, (x.value, y.value), xytext=(6, 6), textcoords="offset points", fontsize="x-small")
-    means.sort()
-    axes.plot([mean[0] for mean in means], [mean[1] for mean in means], "-", color="0.6", linewidth=0.8, zorder=1)
+    if places is not None:
+        line = [means[n] for n in sorted(means, key=places.__getitem__)]
+        axes.plot([x for x, _ in line], [y for _, y in line], "-", color="0.6", linewidth=0.8, zorder=1)
     axes.margins(x=0.18, y=0.12)  # room for the labels
     _draw_equal_bounds(axes)
     axes.set(xlabel=f"rate: {rate.heading}", ylabel=f"distortion: {distortion.heading}")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from zoo.sweeps.axes import Choice
 from zoo.sweeps.directory import SweepDirectory
 from zoo.sweeps.spec import MetricSpec, SweepSpec
 
+_NO_NUMBERS: Mapping[str, Any] = {"metrics": {}}
 RunState = Literal["waiting", "done", "failed"]
 
 
@@ -78,7 +78,7 @@ class Sweep:
         """A row for each metric with its mean and standard deviation over the seeds for each combination."""
         return MetricTable.of_groups(
             {
-                label: {str(run.seed): run.record for run in runs if run.state == "done"}
+                label: {str(run.seed): run.record if run.state == "done" else _NO_NUMBERS for run in runs}
                 for label, runs in self.groups.items()
             }
         )
@@ -87,29 +87,16 @@ class Sweep:
     def best(self) -> str | None:
         """The label of the combination with the best mean, None if no run has the number.
 
-        One that has it for all of its seeds comes before one that failed with some.
+        A combination that has the number for all of its seeds comes before one that lacks it for some, as in the table.
         """
-        entries = self._ranking.entries if self._ranking is not None else ()
-        found, whole = {}, set()
-        for label, entry in zip(self.table.columns, entries, strict=bool(entries)):
-            if entry is not None and math.isfinite(entry.value):
-                found[label] = entry.value
-                whole |= {label} if len(entry.values or ()) == len(self.groups[label]) else set()
-        if not found:
-            return None
-        found = {label: value for label, value in found.items() if label in (whole or found)}
-        return (
-            max(found, key=found.__getitem__) if self.metric.better == "higher" else min(found, key=found.__getitem__)
-        )
+        row = next((row for row in self.table.rows if row.key == self.metric.name), None)
+        ranked = [] if row is None else replace(row, better=self.metric.better).ranked()
+        return self.table.columns[ranked[0]] if ranked else None
 
     @property
     def metric(self) -> MetricSpec:
         """The number by which the sweep ranks its runs."""
         return self.spec.metric
-
-    @property
-    def _ranking(self) -> Row | None:
-        return next((row for row in self.table.rows if row.key == self.metric.name), None)
 
     @cached_property
     def differences(self) -> MetricTable:
