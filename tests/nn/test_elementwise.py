@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from zoo.nn.elementwise import Affine, Elementwise, Spline
+from zoo.nn.elementwise import Affine, Elementwise, Gate, Spline
 
 FUNCTIONS = pytest.mark.parametrize(
-    "function", [Affine(), Spline(5, bound=3.0), Spline(1)], ids=["affine", "spline", "one bin"]
+    "function", [Affine(), Gate(), Spline(5, bound=3.0), Spline(1)], ids=["affine", "gate", "spline", "one bin"]
 )
 
 
@@ -17,7 +19,7 @@ def raw_parameters(function: Elementwise, count: int, size: float = 1.0) -> torc
     return size * torch.randn(count, function.parameters, dtype=torch.float64)
 
 
-@FUNCTIONS
+@pytest.mark.parametrize("function", [Affine(), Spline(5, bound=3.0)], ids=["affine", "spline"])
 def test_zeros_make_it_the_identity(function: Elementwise) -> None:
     z = torch.linspace(-6, 6, 50, dtype=torch.float64)
     y, log_slope = function(z, raw_parameters(function, 50, 0.0))
@@ -43,6 +45,15 @@ def test_it_is_increasing(function: Elementwise) -> None:
     z = torch.linspace(-5, 5, 1001, dtype=torch.float64)[:, None]
     y, _ = function(z.expand(-1, 20), raw_parameters(function, 20, 3.0).expand(1001, -1, -1))
     assert (y.diff(dim=0) > 0).all()
+
+
+def test_a_gate_mixes_the_variable_with_a_value_and_never_expands_or_closes() -> None:
+    """σ = sigmoid(s + 2) of algorithm 1, but for the smallest slope e^−bound, and 1 where s is large."""
+    z, target = torch.tensor(3.0, dtype=torch.float64), torch.tensor(-1.0, dtype=torch.float64)
+    for s, slope in [(0.0, 1 / (1 + math.exp(-2))), (-2.0, 0.5), (1e3, 1.0), (-1e3, math.exp(-20))]:
+        y, log_slope = Gate(bound=20.0)(z, torch.stack([target, target.new_tensor(s)]))
+        assert log_slope.exp().item() == pytest.approx(slope, rel=1e-6)
+        assert y.item() == pytest.approx(slope * 3 - (1 - slope), rel=1e-6)
 
 
 def test_a_spline_passes_through_its_knots_and_is_the_identity_outside() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
 import pytest
 import torch
 
 import zoo
 from tests import linear_gaussian
+from zoo.nn.elementwise import Gate
 from zoo.nn.masked import Autoregressive
 from zoo.posteriors.autoregressive_flow import AutoregressiveFlow
 from zoo.posteriors.diagonal_gaussian import DiagonalGaussian
@@ -14,9 +18,10 @@ from zoo.posteriors.diagonal_gaussian import DiagonalGaussian
 LINEAR = {"name": "autoregressive_flow", "steps": 1, "widths": []}
 
 
-def test_one_linear_step_reaches_the_true_posterior_of_the_linear_gaussian_model() -> None:
+@pytest.mark.parametrize("update", ["gate", "scale"])
+def test_one_linear_step_reaches_the_true_posterior_of_the_linear_gaussian_model(update: str) -> None:
     x = linear_gaussian.data(128)
-    model = linear_gaussian.build(LINEAR, num_samples=16)
+    model = linear_gaussian.build({**LINEAR, "update": update}, num_samples=16)
     linear_gaussian.fit(model, x)
     assert linear_gaussian.gap(model, x) == pytest.approx(0.0, abs=0.01)
 
@@ -29,12 +34,16 @@ def test_without_that_step_the_gap_is_that_of_the_diagonal_posterior() -> None:
     assert linear_gaussian.gap(model, x) == pytest.approx(0.318, abs=0.02)
 
 
-def test_training_begins_with_the_diagonal_posterior() -> None:
-    flow, diagonal = AutoregressiveFlow(features=8, latent_dim=5), DiagonalGaussian(features=8, latent_dim=5)
+@pytest.mark.parametrize("update", ["gate", "scale"])
+def test_training_begins_with_the_diagonal_posterior(update: Literal["gate", "scale"]) -> None:
+    """That of the same head: as it is, or with both open gates multiplying it."""
+    flow = AutoregressiveFlow(features=8, latent_dim=5, update=update)
+    diagonal = DiagonalGaussian(features=8, latent_dim=5)
     diagonal.load_state_dict({name: flow.state_dict()[name] for name in diagonal.state_dict()})
+    slope = 1.0 if update == "scale" else Gate()(torch.zeros(()), torch.zeros(2))[1].exp().item() ** 2
     h, z = torch.randn(4, 8), torch.randn(4, 5)
-    torch.testing.assert_close(flow(h).log_prob(z), diagonal(h).log_prob(z))
-    torch.testing.assert_close(flow(h).mean, diagonal(h).mean)
+    torch.testing.assert_close(flow(h).log_prob(slope * z) + 5 * math.log(slope), diagonal(h).log_prob(z))
+    torch.testing.assert_close(flow(h).mean, slope * diagonal(h).mean)
 
 
 def test_the_shape_of_the_density_depends_on_the_features() -> None:

@@ -15,7 +15,7 @@ class Elementwise(Protocol):
     """An increasing function of one number.
 
     Attributes:
-        parameters: how many numbers it takes; with zeros it is the identity.
+        parameters: how many numbers it takes; with zeros it is the identity, or a multiple of it.
 
     Shapes:
         z (…), raw (…, ``parameters``) → y (…) and log ∂y/∂z (…).
@@ -56,6 +56,42 @@ class Affine:
     def _split(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         shift, log_scale = raw.unbind(-1)
         return shift, self.bound * torch.tanh(log_scale / self.bound)
+
+
+class Gate:
+    r"""y = σ z + (1 − σ) m: a gate σ mixes the variable with a value that replaces it.
+
+    σ = e^−bound + (1 − e^−bound) sigmoid(s + ``openness``), so that the map never expands, and remains invertible in
+    float32. The value m is damped where the gate is open. Choose it over :class:`Affine` for maps that follow one
+    another in a posterior, whose training it makes faster. With s = m = 0 it is a multiple of z.
+
+    Source:
+        Kingma et al. (2016), Improved Variational Inference with Inverse Autoregressive Flow, algorithm 1.
+        https://arxiv.org/abs/1606.04934
+
+    Example:
+        >>> Gate(bound=10.0, openness=0.0)(torch.tensor(2.0), torch.tensor([4.0, 0.0]))
+        (tensor(3.0000), tensor(-0.6931))
+    """
+
+    parameters = 2
+
+    def __init__(self, bound: float = 3.0, openness: float = 2.0) -> None:
+        self.smallest, self.openness = math.exp(-bound), openness
+
+    def __call__(self, z: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Return y and log σ."""
+        target, gate = self._split(raw)
+        return torch.lerp(target, z, gate), gate.log()
+
+    def inverse(self, y: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z and −log σ."""
+        target, gate = self._split(raw)
+        return target + (y - target) / gate, -gate.log()
+
+    def _split(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        target, logit = raw.unbind(-1)
+        return target, self.smallest + (1 - self.smallest) * torch.sigmoid(logit + self.openness)
 
 
 class Spline:

@@ -143,7 +143,7 @@ class Autoregressive(nn.Module):
     Choose :meth:`forward` where one pass must be enough to draw (an inverse autoregressive posterior) or to evaluate a
     density (a masked autoregressive prior, where z is the data and y the noise). :meth:`inverse` takes a pass for each
     group of variables: D, or 2 for a coupling layer, whose first half depends on nothing but the context. It begins as
-    the identity.
+    the identity, or with a gate as a multiple of it.
 
     Shapes:
         z (…, D), context (…, context_dim) or None → y (…, D) and log |det ∂y/∂z| (…), both in float32 or better.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from zoo.nn.activations import ActivationName
-from zoo.nn.elementwise import Affine
+from zoo.nn.elementwise import Affine, Gate
 from zoo.nn.flows import Bijection, FlowDistribution
 from zoo.nn.masked import Autoregressive
 from zoo.posteriors import Head, Posterior
@@ -20,20 +20,24 @@ from zoo.registry import register
 class AutoregressiveFlow(Posterior):
     r"""Inverse autoregressive flow: a diagonal Gaussian sent through maps in which each latent moves with those before.
 
-    z_0 ~ N(μ, diag(σ²)), then at each step z_i ← z_i exp(s_i) + m_i, where m_i and s_i depend on the latents before
-    z_i and on the features of x, by a masked network (MADE). The order is reversed from step to step. Choose it over
-    ``full_gaussian`` in many dimensions, or where the posterior of one x is skewed or curved: a step costs two matrix
-    products, and one linear step (``widths: []``) already reaches every Gaussian whose correlations do not depend on x.
+    z ~ N(μ, diag(σ²)), then at each step z_i ← g_i z_i + (1 − g_i) m_i, where the gate g_i = sigmoid(s_i + 2) and the
+    value m_i depend on the latents before z_i and on the features of x, by a masked network (MADE). The order is
+    reversed from step to step. Choose it over ``full_gaussian`` in many dimensions, or where the posterior of one x is
+    skewed or curved: a step costs two matrix products, and one linear step (``widths: []``) already reaches every
+    Gaussian whose correlations do not depend on x.
 
     A draw and its log-density take one pass through the steps. The density at any other z is exact as well, but takes
     d passes a step, which the doubly reparameterised gradient of ``iwae`` and the prior ``vamp`` need. Training begins
-    with the diagonal posterior.
+    with a diagonal posterior. Its KL divergence has no closed form: with as many latents as data need, or more, the
+    noise of the estimate can cost more than the flow gains, and a higher learning rate than usual helps.
 
     Args:
         steps: number of maps.
         widths: units of the hidden layers of each step's network; none makes m and s linear in z and in the features.
         activation: the nonlinearity after each hidden layer.
-        bound: largest \|s_i\| of a step, which keeps each step invertible in float32.
+        update: how a step moves a latent: by the ``gate``, or by a ``scale``, z_i ← z_i exp(s_i) + m_i, which can
+            expand as well, and learns more slowly.
+        bound: largest absolute log-slope of a step, which keeps each step invertible in float32.
         floor: the smallest σ.
 
     Source:
@@ -56,6 +60,7 @@ class AutoregressiveFlow(Posterior):
         steps: PositiveInt = 2,
         widths: list[PositiveInt] = [128],  # noqa: B006 - only read
         activation: ActivationName = "relu",
+        update: Literal["gate", "scale"] = "gate",
         bound: Annotated[float, Field(gt=0, le=10)] = 3.0,
         floor: Annotated[float, Field(gt=0)] = 1e-4,
     ) -> None:
@@ -67,7 +72,7 @@ class AutoregressiveFlow(Posterior):
             Autoregressive(
                 latent_dim,
                 widths,
-                Affine(bound),
+                Gate(bound) if update == "gate" else Affine(bound),
                 context_dim=features,
                 order=natural if step % 2 == 0 else natural[::-1],
                 activation=activation,
