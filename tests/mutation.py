@@ -1,24 +1,36 @@
-"""Mutation testing: change one operator or number of a module at a time, and see whether its tests notice.
+"""Mutation testing: change one operator, number or condition at a time, and see whether the tests notice.
 
+    python -m tests.mutation zoo/checkpoints tests/checkpoints
     python -m tests.mutation zoo/divergences.py tests/test_divergences.py
 
-Each mutant is a forked process, in which torch is loaded already and the package is not. Mutants that survive are
-printed with their line: a test is missing, or the change makes no difference, which `docs/reliability.md` explains.
+The tests are collected once and run once, which tells those that reach each line. Every mutant is then a forked
+process in which the code of one function is exchanged, and in which the tests that reach it run until one fails. A
+change outside of functions needs the package anew, and takes longer. Mutants that survive are printed with their
+line: a test is missing, or ``tests/survivors.txt`` explains why the change makes no difference that a test should see.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
+import gc
 import importlib.machinery
 import os
+import pickle
+import resource
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+import traceback
+import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
@@ -28,20 +40,51 @@ SWAPS: dict[type, type] = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn,
     ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
 }  # fmt: skip
+NAMES = {"min": "max", "max": "min", "sum": "mean", "mean": "sum", "any": "all", "all": "any"}
+MEMORY = 24 * 2**30
+"""The most address space that a mutant may take: one that checks no sizes would take the machine's."""
+EXPLAINED = Path(__file__).with_name("survivors.txt")
 
 
-def mutants(source: str) -> Iterator[tuple[int, str, ast.Module]]:
-    """Yield the line, what is changed, and the changed module, one change at a time."""
-    tree = ast.parse(source)
+class Mutant(NamedTuple):
+    """One change of a module."""
+
+    path: Path
+    lines: range
+    """The lines of its statement up to the change."""
+    text: str
+    what: str
+    tree: ast.Module
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.lines[-1]}: {self.what}: {self.text}"
+
+
+def mutants(path: Path) -> Iterator[Mutant]:
+    """Yield the mutants of a module."""
+    source = path.read_text(encoding="utf-8")
+    lines, tree = source.splitlines(), ast.parse(source)
     inert = {id(part) for node in ast.walk(tree) for part in _inert(node)}
+    begins: dict[int, int] = {}
+    for node in ast.walk(tree):  # parents come before their children
+        if isinstance(node, (ast.stmt, ast.match_case)):
+            begins[id(node)] = getattr(node, "lineno", 0)
+        for child in ast.iter_child_nodes(node):
+            begins[id(child)] = begins.get(id(node), 0)
     for index, node in enumerate(ast.walk(tree)):
         if id(node) in inert:
             continue
         for what, change in _changes(node):
             mutant = copy.deepcopy(tree)
-            twin = next(found for number, found in enumerate(ast.walk(mutant)) if number == index)
-            change(twin)
-            yield getattr(node, "lineno", 0), what, ast.fix_missing_locations(mutant)
+            change(next(found for number, found in enumerate(ast.walk(mutant)) if number == index))
+            line = node.lineno  # type: ignore[attr-defined]
+            yield Mutant(
+                path,
+                range(begins[id(node)], line + 1),
+                lines[line - 1].strip(),
+                what,
+                ast.fix_missing_locations(mutant),
+            )
 
 
 def _inert(node: ast.AST) -> Iterator[ast.AST]:
@@ -52,83 +95,322 @@ def _inert(node: ast.AST) -> Iterator[ast.AST]:
             yield from ast.walk(value)
     if isinstance(node, (ast.JoinedStr, ast.Raise)):
         yield from ast.walk(node)
+    if isinstance(node, ast.keyword) and node.arg == "stacklevel":
+        yield from ast.walk(node)
 
 
-def _changes(node: ast.AST) -> Iterator[tuple[str, Any]]:
+def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], None]]]:
     if isinstance(node, (ast.BinOp, ast.AugAssign, ast.BoolOp)) and type(node.op) in SWAPS:
         new = SWAPS[type(node.op)]
         yield f"{type(node.op).__name__} → {new.__name__}", lambda twin: setattr(twin, "op", new())
     if isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPS:
         other = SWAPS[type(node.ops[0])]
         yield f"{type(node.ops[0]).__name__} → {other.__name__}", lambda twin: twin.ops.__setitem__(0, other())
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Not)):
-        plus = ast.UAdd if isinstance(node.op, ast.USub) else None
-        if plus is not None and not isinstance(node.operand, ast.Constant):
-            yield "−x → x", lambda twin: setattr(twin, "op", plus())
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
+        yield "−x → x", lambda twin: setattr(twin, "op", ast.UAdd())
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         yield f"{node.value} → {node.value + 1}", lambda twin: setattr(twin, "value", twin.value + 1)
     if isinstance(node, ast.Constant) and type(node.value) is bool:
         yield f"{node.value} → {not node.value}", lambda twin: setattr(twin, "value", not twin.value)
-    if isinstance(node, (ast.If, ast.IfExp)):
-        yield (
-            "if x → if not x",
-            lambda twin: setattr(twin, "test", ast.UnaryOp(op=ast.Not(), operand=twin.test)),
+    if isinstance(node, (ast.If, ast.IfExp, ast.While)) and not isinstance(node.test, ast.Constant):
+        yield "if x → if not x", lambda twin: setattr(twin, "test", ast.UnaryOp(op=ast.Not(), operand=twin.test))
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        # A name of a library, such as ``torch.sum``, or a method; Python has no mean.
+        if name in NAMES and not (isinstance(node.func, ast.Name) and name in ("sum", "mean")):
+            field = "attr" if isinstance(node.func, ast.Attribute) else "id"
+            yield f"{name} → {NAMES[name]}", lambda twin: setattr(twin.func, field, NAMES[name])
+
+
+def _parts(code: types.CodeType) -> list[types.CodeType]:
+    return [part for part in code.co_consts if isinstance(part, types.CodeType)]
+
+
+def _itself(code: types.CodeType) -> types.CodeType:
+    """Return the code without the functions and classes in it."""
+    return code.replace(co_consts=tuple(part for part in code.co_consts if not isinstance(part, types.CodeType)))
+
+
+def exchanged(
+    before: types.CodeType, after: types.CodeType, live: dict[types.CodeType, list[types.FunctionType]]
+) -> dict[types.CodeType, types.CodeType] | None:
+    """Return what to exchange for a mutant, or ``None`` when functions alone cannot make it."""
+    if before == after:
+        return {}
+    if before in live:
+        return {before: after} if before.co_freevars == after.co_freevars else None
+    if _itself(before) != _itself(after) or len(_parts(before)) != len(_parts(after)):
+        return None
+    found: dict[types.CodeType, types.CodeType] = {}
+    for old, new in zip(_parts(before), _parts(after), strict=True):
+        part = exchanged(old, new, live)
+        if part is None:
+            return None
+        found |= part
+    return found
+
+
+class Trial:
+    """A plug-in of pytest that runs the tests for each mutant, rather than once."""
+
+    def __init__(self, modules: list[Path], options: argparse.Namespace, report: Any) -> None:
+        self.modules, self.options, self.report = modules, options, report
+        self.seconds: dict[str, float] = {}
+        self.reach: dict[tuple[Path, int], list[str]] = {}
+        self.later: list[tuple[int, list[str]]] = []
+        self.alive: list[int] = []
+        self.failed = "pytest did not begin: do the tests pass without a mutant?"
+
+    def pytest_collection(self) -> None:
+        """Look for no smaller example: that a test fails is enough."""
+        from hypothesis import Phase, settings
+
+        settings.register_profile("mutation", settings(), phases=(Phase.explicit, Phase.generate))
+        settings.load_profile("mutation")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Try every mutant in a process of its own."""
+        self.measure(session)
+        if not self.failed:
+            self.failed = "pytest broke off"
+            self.try_all(session)
+            self.failed = ""
+        return True
+
+    def measure(self, session: pytest.Session) -> None:
+        """Run the tests as they are; note how long each takes, and which lines it reaches."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "reach"
+            child = os.fork()
+            if child == 0:
+                with _ending():
+                    self._measure(session, file)
+            os.waitpid(child, 0)
+            if not file.exists():
+                self.failed = "a test fails without a mutant"
+                return
+            self.seconds, self.reach, self.failed = pickle.loads(file.read_bytes())
+
+    def _measure(self, session: pytest.Session, file: Path) -> None:
+        import coverage
+
+        watch = coverage.Coverage(
+            data_file=None, config_file=False, include=[str(path.resolve()) for path in self.modules]
         )
+        watch.start()
+        seconds, failed = {}, ""
+        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+            watch.switch_context(item.nodeid)
+            begin = time.monotonic()
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            seconds[item.nodeid] = time.monotonic() - begin
+            if session.testsfailed:
+                failed = f"{item.nodeid} fails without a mutant"
+                break
+        watch.stop()
+        data = watch.get_data()
+        reach = {}
+        for path in self.modules:
+            for line, contexts in data.contexts_by_lineno(str(path.resolve())).items():
+                reach[path, line] = [context for context in contexts if context]
+        file.write_bytes(pickle.dumps((seconds, reach, failed)))
+
+    def tests_of(self, mutant: Mutant) -> list[str]:
+        """Return the tests that reach a mutant: those of the module's own file first, then the fast ones."""
+        names = {name for line in mutant.lines for name in self.reach.get((mutant.path, line), ())}
+        own = f"test_{mutant.path.stem}.py"
+        return self._bounded(sorted(names, key=lambda name: (own not in name, self.seconds[name])))
+
+    def tests_of_module(self, mutant: Mutant) -> list[str]:
+        """Return the tests that reach anything of a module."""
+        names = {name for (path, _), found in self.reach.items() if path == mutant.path for name in found}
+        own = f"test_{mutant.path.stem}.py"
+        return self._bounded(sorted(names, key=lambda name: (own not in name, self.seconds[name])))
+
+    def _bounded(self, names: list[str]) -> list[str]:
+        kept, total = [], 0.0
+        for name in names:
+            total += self.seconds[name]
+            if kept and total > self.options.seconds:
+                break
+            kept.append(name)
+        return kept
+
+    def try_all(self, session: pytest.Session) -> None:
+        """Try the mutants of functions; keep the others for later."""
+        items = {item.nodeid: item for item in session.items}
+        functions = [found for found in gc.get_objects() if type(found) is types.FunctionType]
+        gc.freeze()
+        for path in self.modules:
+            whole = str(path.resolve())
+            live: dict[types.CodeType, list[types.FunctionType]] = {}
+            for function in functions:
+                if os.path.realpath(function.__code__.co_filename) == whole:
+                    live.setdefault(function.__code__, []).append(function)
+            before = compile(ast.parse(path.read_text(encoding="utf-8")), whole, "exec")
+            for number, mutant in enumerate(self.options.found):
+                if mutant.path != path:
+                    continue
+                change = exchanged(before, compile(mutant.tree, whole, "exec"), live)
+                if change is None:
+                    self.later.append((number, self.tests_of_module(mutant)))
+                elif not change:
+                    self.alive.append(number)
+                else:
+                    names = self.tests_of(mutant)
+
+                    def work(change: Any = change, live: Any = live, names: list[str] = names) -> bool:
+                        for old, new in change.items():
+                            for function in live[old]:
+                                function.__code__ = new
+                        chosen = [items[name] for name in names]
+                        for item, following in zip(chosen, [*chosen[1:], None], strict=True):
+                            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                            if session.testsfailed:
+                                return False
+                        return True
+
+                    if survives(work, 10 + 5 * sum(self.seconds[name] for name in names)):
+                        self.alive.append(number)
+                        self.report(f"{mutant}{'' if names else '  [no test reaches it]'}")
 
 
-def survives(module: Path, mutant: ast.Module, tests: list[str], seconds: float) -> bool:
-    """Whether the tests pass with a mutant in the place of a module."""
+@contextlib.contextmanager
+def _ending() -> Iterator[None]:
+    """End the process after this, without what pytest does at its end."""
+    try:
+        yield
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(0)
+
+
+def survives(work: Callable[[], bool], seconds: float) -> bool:
+    """Whether the tests pass in a process of their own."""
     child = os.fork()
     if child == 0:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        plain = importlib.machinery.SourceFileLoader.get_code
-
-        def get_code(loader: Any, fullname: str) -> Any:
-            if Path(loader.path).resolve() == module.resolve():
-                return compile(mutant, str(module), "exec")
-            return plain(loader, fullname)
-
-        importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+        os.setsid()
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         status = 1
         try:
-            status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests])
+            status = 0 if work() else 1
         finally:
-            os._exit(int(status))
+            os._exit(status)
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status) == 0
-        time.sleep(0.02)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return False
+    pause = 0.002
+    try:
+        while time.monotonic() < end:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                return os.waitstatus_to_exitcode(status) == 0
+            time.sleep(pause)
+            pause = min(2 * pause, 0.05)
+        os.waitpid(child, os.WNOHANG)
+        return False
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(child, 0)
+
+
+def run_anew(mutant: Mutant, names: list[str], arguments: list[str]) -> bool:
+    """Import the package with a mutant in the place of a module, and return whether the tests pass."""
+    plain, whole = importlib.machinery.SourceFileLoader.get_code, mutant.path.resolve()
+
+    def get_code(loader: Any, fullname: str) -> Any:
+        if Path(loader.path).resolve() == whole:
+            return compile(mutant.tree, str(whole), "exec")
+        return plain(loader, fullname)
+
+    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    _silence()
+    return pytest.main(["-x", *arguments, *names]) == 0
+
+
+def _silence() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+
+
+def explanations() -> dict[tuple[str, str, str], str]:
+    """Read why mutants survive: by path, change, and the text of the line."""
+    found = {}
+    for line in EXPLAINED.read_text(encoding="utf-8").splitlines():
+        if line.count(" | ") >= 3 and not line.startswith("#"):
+            path, what, text, reason = line.split(" | ", 3)
+            found[path, what, text] = reason
+    return found
 
 
 def main() -> None:
-    """Try all mutants of a module, and print those that survive."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("module", type=Path)
-    parser.add_argument("tests", nargs="+")
+    """Try all mutants of modules, and print those that survive."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="+", help="modules or folders of the package, then test files or folders")
     parser.add_argument("--every", type=int, default=1, help="try every N-th mutant alone")
-    parser.add_argument("--seconds", type=float, default=300, help="longest time of the tests; a mutant may hang")
+    parser.add_argument("--only", default="", help="try the mutants of lines with this text alone")
+    parser.add_argument("--seconds", type=float, default=20, help="longest time of the tests for one mutant")
+    parser.add_argument("-k", default="", help="as of pytest")
     options = parser.parse_args()
+    modules = [
+        found
+        for path in map(Path, options.paths)
+        if path.parts[0] != "tests"
+        for found in (sorted(path.rglob("*.py")) if path.is_dir() else [path])
+    ]
+    tests = [path for path in options.paths if Path(path).parts[0] == "tests"]
+    options.found = [mutant for path in modules for mutant in mutants(path) if options.only in mutant.text]
+    options.found = options.found[:: options.every]
     import torch.distributions
 
     del torch
-    lines = options.module.read_text().splitlines()
-    if not survives(options.module, ast.parse(options.module.read_text()), options.tests, options.seconds):
-        sys.exit("the tests fail without a mutant")
-    found = list(mutants(options.module.read_text()))[:: options.every]
-    alive = 0
-    for line, what, mutant in found:
-        if survives(options.module, mutant, options.tests, options.seconds):
-            alive += 1
-            sys.stdout.write(f"{options.module}:{line}: {what}: {lines[line - 1].strip()}\n")
-            sys.stdout.flush()
-    sys.stdout.write(f"{options.module}: {len(found)} mutants, {alive} survive\n")
+    screen = os.fdopen(os.dup(1), "w")
+
+    def report(text: str) -> None:
+        screen.write(text + "\n")
+        screen.flush()
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = ["-q", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", f"--basetemp={folder}/tmp"]
+        file = Path(folder) / "found"
+        child = os.fork()
+        if child == 0:
+            trial = Trial(modules, options, report)
+            with _ending():
+                _silence()
+                pytest.main([*arguments, *(["-k", options.k] if options.k else []), *tests], plugins=[trial])
+                file.write_bytes(pickle.dumps((trial.later, trial.alive, trial.failed)))
+        os.waitpid(child, 0)
+        if not file.exists():
+            sys.exit("pytest ended without a result: do the tests pass without a mutant?")
+        later, alive, failed = pickle.loads(file.read_bytes())
+        if failed:
+            sys.exit(failed)
+        for number, names in later:
+            mutant = options.found[number]
+            if not names or survives(lambda m=mutant, n=names: run_anew(m, n, arguments), 60 + 5 * options.seconds):
+                alive.append(number)
+                report(f"{mutant}{'' if names else '  [no test reaches it]'}")
+    known, left = explanations(), 0
+    for path in modules:
+        of_path = [number for number, mutant in enumerate(options.found) if mutant.path == path]
+        survivors = [options.found[number] for number in of_path if number in alive]
+        open_ones = [found for found in survivors if (str(path), found.what, found.text) not in known]
+        left += len(open_ones)
+        if of_path:
+            report(
+                f"{path}: {len(of_path)} mutants, {len(survivors)} survive, "
+                f"of which {len(survivors) - len(open_ones)} are explained"
+            )
+    report(
+        f"{len(options.found)} mutants, {len(options.found) - len(alive)} killed, {len(alive) - left} explained, "
+        f"{left} neither"
+    )
+    sys.exit(left > 0)
 
 
 if __name__ == "__main__":

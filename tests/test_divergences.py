@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Laplace, MultivariateNormal, Normal
 
-from zoo.divergences import StandardNormal, aggregate_log_densities, kl_divergence, log_prob_of_pairs
+from zoo.divergences import (
+    StandardNormal,
+    aggregate_log_densities,
+    is_diagonal,
+    kl_divergence,
+    log_prob_of_pairs,
+)
 from zoo.errors import ComponentError
 
 DIMENSIONS = st.integers(1, 6)
@@ -221,6 +227,7 @@ def test_the_aggregate_density_is_the_weighted_sum_of_the_posteriors(weights: fl
     torch.manual_seed(0)
     q, z = Independent(Normal(torch.randn(4, 2), torch.rand(4, 2) + 0.5), 1), torch.randn(3, 2)
     joint, single = aggregate_log_densities(q, z, weights)
+    assert joint.shape == (3,)
     shares = torch.as_tensor(weights).exp().expand(3, 4)
     for row in range(3):
         densities = q.base_dist.log_prob(z[row]).exp()  # (4, 2)
@@ -249,3 +256,24 @@ def test_densities_of_pairs_are_those_of_every_point_under_every_distribution(ev
 def test_densities_of_pairs_of_other_families_are_their_own() -> None:
     q, z = Independent(Laplace(torch.randn(4, 3), 1.0), 1), torch.randn(6, 3)
     torch.testing.assert_close(log_prob_of_pairs(q, z), q.log_prob(z.unsqueeze(1)))
+
+
+def test_gaussians_of_other_batch_shapes_are_compared_pair_by_pair() -> None:
+    generator = torch.Generator().manual_seed(0)
+    means, lowers = torch.randn(4, 2, generator=generator).double(), [random_lower(2, generator) for _ in range(4)]
+    q = MultivariateNormal(means[:3, None], scale_tril=torch.stack(lowers[:3])[:, None])
+    p = MultivariateNormal(means[2:], scale_tril=torch.stack(lowers[2:]))
+    found = kl_divergence(q, p, method="closed_form")
+    assert found.shape == (3, 2)
+    for row in range(3):
+        for column in range(2):
+            one = MultivariateNormal(means[row], scale_tril=lowers[row])
+            other = MultivariateNormal(means[2 + column], scale_tril=lowers[2 + column])
+            assert torch.allclose(found[row, column], formula(one, other))
+
+
+@pytest.mark.parametrize("dimensions", [0, 1, 2])
+def test_independent_gaussians_are_diagonal_where_dimensions_are_of_the_event(dimensions: int) -> None:
+    normal = Normal(torch.zeros(3, 2), 1.0)
+    assert is_diagonal(Independent(normal, dimensions)) == (dimensions > 0)
+    assert not is_diagonal(Independent(Laplace(torch.zeros(3, 2), 1.0), dimensions))

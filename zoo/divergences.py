@@ -181,8 +181,7 @@ def _kl_full_diagonal(q: MultivariateNormal, p: Independent) -> Tensor:
 
 def _kl(lower: Tensor, diagonal: Tensor, difference: Tensor, other: Tensor) -> Tensor:
     """KL of N(μ, L Lᵀ) against N(μ*, L* L*ᵀ), of L with its diagonal, μ* − μ, and L*."""
-    batch = torch.broadcast_shapes(lower.shape[:-2], difference.shape[:-1], other.shape[:-2])
-    d = lower.shape[-1]
+    *batch, d = difference.shape  # the difference of the means has the batch shape of both distributions
     right = torch.cat([lower.expand(*batch, d, d), difference.expand(*batch, d).unsqueeze(-1)], dim=-1)
     whitened = torch.linalg.solve_triangular(other.expand(*batch, d, d), right, upper=False)
     log_scales = other.diagonal(dim1=-2, dim2=-1).log().sum(-1) - diagonal.log().sum(-1)

@@ -15,6 +15,7 @@ from torch.nn.utils import parametrize
 import zoo
 from tests.hostile.conftest import ZooCli, assert_one_message
 from tests.hostile.matrix import commands, words_of
+from zoo.checkpoints import checkpoint
 from zoo.checkpoints.weights import read_tensors, write_tensors
 from zoo.cli import cli
 from zoo.errors import CheckpointError, InputError, UnusableModelWarning, ZooError
@@ -223,6 +224,14 @@ def _with_a_stranger() -> Model:
     return model
 
 
+def _with_whole_numbers() -> Model:
+    model = trained()
+    layer = model.encoder.blocks[0].layer  # type: ignore[index, union-attr]
+    del layer.bias
+    layer.register_buffer("bias", torch.zeros(128, dtype=torch.int64))
+    return model
+
+
 def _of_another_spec() -> Model:
     model = trained()
     model.spec = model.spec.model_copy(update={"latent_dim": 7})
@@ -230,8 +239,10 @@ def _of_another_spec() -> Model:
 
 
 @pytest.mark.parametrize(
-    "make", [_parametrised, _replaced, _with_a_stranger, _of_another_spec, lambda: nn.Linear(2, 2), lambda: None],
-    ids=["parametrised", "replaced", "with a stranger", "of another spec", "a layer", "None"],
+    "make",
+    [_parametrised, _replaced, _with_a_stranger, _with_whole_numbers, _of_another_spec, lambda: nn.Linear(2, 2),
+     lambda: None],
+    ids=["parametrised", "replaced", "with a stranger", "with whole numbers", "of another spec", "a layer", "None"],
 )  # fmt: skip
 def test_what_would_not_load_is_refused_and_the_old_checkpoint_stays(make: Callable, tmp_path: Path) -> None:
     zoo.save(trained(), tmp_path)
@@ -281,6 +292,26 @@ def test_a_value_too_large_for_32_bits_is_named(tmp_path: Path) -> None:
         next(model.parameters()).view(-1)[0] = 1e300
     with pytest.warns(UnusableModelWarning, match="not finite"):
         zoo.save(model, tmp_path)
+
+
+def test_a_model_is_compared_with_a_new_one_once_for_each_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8))
+    zoo.save(model, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "assemble", lambda _: pytest.fail("built again"))
+        zoo.save(model, tmp_path)
+    model.spec = model.spec.model_copy(update={"latent_dim": 7})
+    with pytest.raises(CheckpointError, match="has shape"):
+        zoo.save(model, tmp_path)
+
+
+def test_loading_draws_no_random_numbers(tmp_path: Path) -> None:
+    zoo.save(zoo.build("vae-mlp-2d", data_shape=(1, 8, 8)), tmp_path)
+    before = torch.get_rng_state()
+    zoo.load(tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_saving_draws_no_random_numbers(tmp_path: Path) -> None:

@@ -129,8 +129,9 @@ def _tensors_to_save(model: Model, config: str, folder: Path) -> dict[str, Tenso
 
 
 def _in_type_of(form: TensorForm | None, tensor: Tensor) -> Tensor:
-    both_float = form is not None and form.dtype.is_floating_point and tensor.is_floating_point()
-    return tensor.to(form.dtype) if form is not None and both_float else tensor
+    if form is None or not (form.dtype.is_floating_point and tensor.is_floating_point()):
+        return tensor
+    return tensor.to(form.dtype)
 
 
 def describe(spec: ModelSpec) -> dict[str, Any]:

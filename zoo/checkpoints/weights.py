@@ -124,8 +124,7 @@ def _separate(tensors: Mapping[str, Tensor]) -> Iterable[tuple[str, Tensor]]:
     used: set[int] = set()
     for name, tensor in tensors.items():
         own = tensor.detach().cpu().contiguous()
-        storage = own.untyped_storage()
-        if storage.data_ptr() in used or storage.nbytes() != own.numel() * own.itemsize:
+        if own.untyped_storage().data_ptr() in used:
             own = own.clone()
         used.add(own.untyped_storage().data_ptr())
         yield name, own
