@@ -19,6 +19,7 @@ import gc
 import importlib.machinery
 import os
 import pickle
+import re
 import resource
 import signal
 import sys
@@ -43,6 +44,7 @@ SWAPS: dict[type, type] = {
 NAMES = {"min": "max", "max": "min", "sum": "mean", "mean": "sum", "any": "all", "all": "any"}
 MEMORY = 24 * 2**30
 """The most address space that a mutant may take: one that checks no sizes would take the machine's."""
+UNREACHED = "  [no test reaches it]"
 EXPLAINED = Path(__file__).with_name("survivors.txt")
 
 
@@ -95,7 +97,7 @@ def _inert(node: ast.AST) -> Iterator[ast.AST]:
             yield from ast.walk(value)
     if isinstance(node, (ast.JoinedStr, ast.Raise)):
         yield from ast.walk(node)
-    if isinstance(node, ast.keyword) and node.arg == "stacklevel":
+    if isinstance(node, ast.keyword) and node.arg in ("stacklevel", "validate_args"):  # the latter costs time alone
         yield from ast.walk(node)
 
 
@@ -273,7 +275,7 @@ class Trial:
 
                     if survives(work, 10 + 5 * sum(self.seconds[name] for name in names)):
                         self.alive.append(number)
-                        self.report(f"{mutant}{'' if names else '  [no test reaches it]'}")
+                        self.report(f"{mutant}{'' if names else UNREACHED}")
 
 
 @contextlib.contextmanager
@@ -337,6 +339,11 @@ def _silence() -> None:
     os.dup2(nowhere, 2)
 
 
+def _without_place(line: str) -> str:
+    """Return what names a mutant, also after lines were added above it."""
+    return re.sub(r":\d+:", ":", line.removesuffix(UNREACHED), count=1)
+
+
 def explanations() -> dict[tuple[str, str, str], str]:
     """Read why mutants survive: by path, change, and the text of the line."""
     found = {}
@@ -353,6 +360,7 @@ def main() -> None:
     parser.add_argument("paths", nargs="+", help="modules or folders of the package, then test files or folders")
     parser.add_argument("--every", type=int, default=1, help="try every N-th mutant alone")
     parser.add_argument("--only", default="", help="try the mutants of lines with this text alone")
+    parser.add_argument("--again", type=Path, help="try the mutants that this saved output names alone")
     parser.add_argument("--seconds", type=float, default=20, help="longest time of the tests for one mutant")
     parser.add_argument("-k", default="", help="as of pytest")
     options = parser.parse_args()
@@ -365,6 +373,9 @@ def main() -> None:
     tests = [path for path in options.paths if Path(path).parts[0] == "tests"]
     options.found = [mutant for path in modules for mutant in mutants(path) if options.only in mutant.text]
     options.found = options.found[:: options.every]
+    if options.again:
+        named = {_without_place(line) for line in options.again.read_text(encoding="utf-8").splitlines()}
+        options.found = [mutant for mutant in options.found if _without_place(str(mutant)) in named]
     import torch.distributions
 
     del torch
@@ -394,7 +405,7 @@ def main() -> None:
             mutant = options.found[number]
             if not names or survives(lambda m=mutant, n=names: run_anew(m, n, arguments), 60 + 5 * options.seconds):
                 alive.append(number)
-                report(f"{mutant}{'' if names else '  [no test reaches it]'}")
+                report(f"{mutant}{'' if names else UNREACHED}")
     known, left = explanations(), 0
     for path in modules:
         of_path = [number for number, mutant in enumerate(options.found) if mutant.path == path]

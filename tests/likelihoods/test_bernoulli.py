@@ -48,3 +48,8 @@ def test_data_outside_the_support_are_refused_with_what_to_do():
         with pytest.raises(DataError, match=r"Bernoulli expects data in \[0, 1\], got data") as refusal:
             likelihood.check_range(wrong)
         assert "gaussian" in refusal.value.remedy
+
+
+def test_the_log_probability_is_exact_for_zero_and_one_alone():
+    likelihood = Bernoulli(data_shape=(1,))
+    assert [likelihood.is_exact(torch.tensor([[x]])) for x in (0.0, 1.0, 0.5, 2.0, -1.0)] == [True] * 2 + [False] * 3

@@ -76,3 +76,9 @@ def test_the_error_of_stirlings_formula():
     expected = (exact + 1).lgamma() - (exact + 0.5) * exact.log() + exact - 0.5 * math.log(2 * math.pi)
     torch.testing.assert_close(stirling_error(n).double(), expected, rtol=1e-5, atol=3e-6)
     torch.testing.assert_close(stirling_error(exact), expected, rtol=0, atol=2e-9)
+
+
+@pytest.mark.parametrize("n", [0.1, 1.0, 9.99, 10.0, 10.01, 10.5, 11.0, 20.0, 1e3])
+def test_the_error_of_stirlings_formula_is_exact_to_twelve_digits_on_both_sides_of_ten(n):
+    expected = math.lgamma(n + 1) - (n + 0.5) * math.log(n) + n - 0.5 * math.log(2 * math.pi)
+    assert stirling_error(torch.tensor(n, dtype=torch.float64)).item() == pytest.approx(expected, abs=1.5e-12)

@@ -29,3 +29,16 @@ def test_values_are_inside_or_outside(support, inside, outside, words):
 def test_all_grey_levels_are_found_after_rounding_to_float32():
     levels = torch.arange(256, dtype=torch.uint8).float() / 255
     assert Support(0, 1, 1 / 255).contains(levels).all()
+
+
+@pytest.mark.parametrize(
+    ("support", "inside", "outside"),
+    [
+        (Support(0.25, 1.25, 0.5), [0.25, 0.75, 1.25], [0.5, 1.0, 1.75]),
+        (Support(step=0.4), [-0.8, 0.0, 0.4, 400.0], [-1.0, 0.2, math.inf]),
+    ],
+    ids=str,
+)
+def test_levels_are_counted_from_the_low_end_or_from_zero(support, inside, outside):
+    assert support.contains(torch.tensor(inside)).all()
+    assert not support.contains(torch.tensor(outside)).any()

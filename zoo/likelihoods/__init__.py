@@ -104,7 +104,7 @@ class Likelihood(nn.Module, ABC):
             return None
         log_probs: Tensor = p.base_dist.log_prob(x if mask is None else observed(x, mask))
         dims = len(self.data_shape)
-        if log_probs.ndim < dims or log_probs.shape[log_probs.ndim - dims :] != self.data_shape:
+        if log_probs.shape[log_probs.ndim - dims :] != self.data_shape:
             return None
         return log_probs if mask is None else torch.where(mask, log_probs, 0.0)
 

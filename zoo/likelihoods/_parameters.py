@@ -111,4 +111,4 @@ def log_softplus(raw: Tensor) -> Tensor:
         >>> log_softplus(torch.tensor([-1e4, 0.0]))
         tensor([-1.0000e+04, -3.6651e-01])
     """
-    return torch.where(raw < -15, raw, F.softplus(raw.clamp(min=-15)).log())
+    return torch.where(raw <= -15, raw, F.softplus(raw.clamp(min=-15)).log())
