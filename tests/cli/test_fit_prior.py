@@ -112,4 +112,4 @@ def test_what_cannot_be_done_is_one_message(cli, run, words, message):
 def test_a_model_that_came_with_the_package_is_not_written_into(cli):
     done = cli("fit-prior", "vae-mlp-2d.digits", "mixture")
     assert done.status == 2
-    assert "cannot write into vae-mlp-2d.digits: it is no directory of your own" in done.err
+    assert "cannot write into vae-mlp-2d.digits: it is not your own directory" in done.err

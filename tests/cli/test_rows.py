@@ -88,7 +88,7 @@ def test_the_data_of_a_recipe_are_used_in_all_their_splits(cli, tmp_path):
     [
         (["embed", MODEL, "--data", "new.npz", "--out", "new.npz"], "new.npz is the data themselves"),
         (["embed", "model", "--data", "new.npz", "--out", "model/codes.csv"], "is inside the run"),
-        (["embed", MODEL, "--data", "new.npz", "--out", "x.png"], "embeddings are no images"),
+        (["embed", MODEL, "--data", "new.npz", "--out", "x.png"], "embeddings are not images"),
         (["embed", MODEL, "--data", "new.npz", "--out", "x.csv", "--label", "3"], "the model is not conditional"),
         (["reconstruct", MODEL, "--data", "new.npz", "--out", "x.csv"], "too much for a table"),
         (["reconstruct", MODEL, "--out", "x.png"], "at most 400 examples in one picture"),

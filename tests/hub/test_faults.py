@@ -212,7 +212,7 @@ def test_what_is_not_there(digits: HubServer, run: Run, monkeypatch: pytest.Monk
     text = failure(lambda: zoo.pull("ada/digits", revision="v9"), HubInputError)
     assert text.startswith("hf://ada/digits@v9: there is no such branch, tag or commit")
     digits.repositories["ada/digits"].edit({"config.json": None})
-    with pytest.raises(InputError, match=r"it has no config.json, so it is no model of latent-zoo"):
+    with pytest.raises(InputError, match=r"it has no config.json, so it is not a model of latent-zoo"):
         zoo.pull("ada/digits")
     digits.repositories["ada/digits"].edit({"model.safetensors": None, "pytorch_model.bin": b"x"})
     with pytest.raises(InputError, match=r"no config.json and no model.safetensors(.|\n)*never from a pickle"):

@@ -185,7 +185,7 @@ def test_a_pull_goes_to_every_form_of_a_directory(
     ("place", "says"),
     [
         ("", "expected a directory, got an empty name"),
-        ("file", "it is no directory"),
+        ("file", "it is not a directory"),
         ("dangling", "a link that leads nowhere"),
         ("full", "the directory is not empty"),
     ],

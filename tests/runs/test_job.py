@@ -156,7 +156,7 @@ def test_resuming_on_more_or_fewer_data_is_refused(tmp_path: Path) -> None:
     before = contents(tmp_path / "run")
     for rows in (300, 100):
         np.save(tmp_path / "x.npy", pixels[:rows])
-        with pytest.raises(RunError, match="data: the run was begun with 153, 17, 30 examples") as refusal:
+        with pytest.raises(RunError, match="data: expected 153, 17, 30 examples") as refusal:
             job(tmp_path / "run", data, "train.epochs=3", resume=True)
         assert "--out" in str(refusal.value)
     assert {name: content for name, content in contents(tmp_path / "run").items() if name != "recipe.yaml"} == {

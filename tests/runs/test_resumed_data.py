@@ -87,7 +87,7 @@ def test_other_data_of_the_same_number_are_noticed(folder: Path, change: Any) ->
     np.savez(folder / "data.npz", **change(X.copy(), Y.copy()))
     before = (folder / "run" / "recipe.yaml").read_bytes()
     with pytest.raises(
-        RunError, match=r"^data: the .*train.* examples or labels are others than the run was begun with"
+        RunError, match=r"^data: the .*train.* examples or labels differ from those that the run was started with"
     ):
         train(folder, "data.npz", "train.epochs=2", resume=True)
     assert (folder / "run" / "recipe.yaml").read_bytes() == before

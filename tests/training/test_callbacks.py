@@ -359,7 +359,7 @@ def test_a_callback_that_is_registered_is_named_by_recipes(digits: Data) -> None
 
 @pytest.mark.parametrize(
     ("returned", "words"),
-    [(3, "got int"), ([1.0], "got list"), ({"t": torch.zeros(2)}, "a Tensor, which is no JSON value")],
+    [(3, "got int"), ([1.0], "got list"), ({"t": torch.zeros(2)}, "a Tensor, which is not a JSON value")],
 )
 def test_what_a_record_cannot_hold_is_refused_with_the_key(returned: object, words: str) -> None:
     class Odd(Callback):

@@ -135,7 +135,7 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path, model, digits):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("x.png", r"things are no images, and cannot be a picture\nUse .csv, .tsv, .parquet, .npz"),
+        ("x.png", r"things are not images and cannot be a picture\nUse .csv, .tsv, .parquet, .npz"),
         ("x", "cannot be a folder of images"),
         ("x.xlsx", "expected a file of a known kind, got '.xlsx'"),
     ],

@@ -48,13 +48,13 @@ _LARGEST_CONFIG = 2**22
 def save(model: nn.Module, directory: str | Path) -> Path:
     """Save a model so that :func:`zoo.load` rebuilds it exactly; return the directory.
 
-    Before anything is written, the model is built anew from its spec and compared: what :func:`zoo.load` would refuse
+    Before anything is written, the model is built again from its spec and compared: what :func:`zoo.load` would refuse
     is refused here. Weights in float64 or 16 bits are saved in the type that a new model has, float32 as a rule. A
     compiled model, or one wrapped for several devices, is saved as the model inside. Both files are complete before
     either replaces an old one.
 
     Raises:
-        TypeError: ``model`` is no model of this package.
+        TypeError: ``model`` is not a model of this package.
         CheckpointError: the model cannot be rebuilt from its spec, or weights that are not finite would replace
             others.
         InputError: something else than a file is in the place of one.

@@ -114,13 +114,13 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, facts: Mapping[str,
     try:
         save_file(dict(_separate(tensors)), path, metadata=dict(facts) if facts else None)
     except SafetensorError as error:
-        # The library's class says nothing of its cause but in words.
+        # The library tells causes apart only in the text of its messages.
         found = _SYSTEM_ERROR.match(str(error).replace("\n", " "))
         raise OSError(int(found[2]) if found else None, found[1].strip() if found else str(error), str(path)) from error
 
 
 def _separate(tensors: Mapping[str, Tensor]) -> Iterable[tuple[str, Tensor]]:
-    """Yield tensors that lie in memory of their own, since the format knows no others."""
+    """Yield tensors that do not share memory, as the format requires."""
     used: set[int] = set()
     for name, tensor in tensors.items():
         own = tensor.detach().cpu().contiguous()
@@ -131,10 +131,10 @@ def _separate(tensors: Mapping[str, Tensor]) -> Iterable[tuple[str, Tensor]]:
 
 
 def check_weights(path: Path) -> int:
-    """Refuse what is no safetensors file by its first bytes, before any of it is read; return its size in bytes.
+    """Refuse a file that is not safetensors by its first bytes, before it is read; return its size in bytes.
 
     Raises:
-        CheckpointError: it is no file, its header is longer than the file or than any model needs, or it does not fit
+        CheckpointError: it is not a file, its header is too long for the file or for any model, or it does not fit
             into memory.
     """
     with parsing(path, CheckpointError, remedy=_COPY_AGAIN), open_regular(path) as file:

@@ -33,7 +33,7 @@ _DISK: dict[int, tuple[str, str]] = {
     errno.EEXIST: ("something else is there already", "Choose another place."),
     errno.ENOTEMPTY: ("the directory is not empty", "Choose another place."),
     errno.ENOENT: ("there is no such file or directory", "Check the name."),
-    errno.ELOOP: ("its links lead in a circle", "Name a file that is none of them."),
+    errno.ELOOP: ("its links lead in a circle", "Name a file without such links."),
     errno.EMFILE: ("too many files are open", "Raise the limit with `ulimit -n`."),
     errno.ENFILE: ("too many files are open on this machine", "Close other programs."),
     errno.EIO: ("the disk fails", "Check the disk and its connection."),

@@ -1,4 +1,4 @@
-"""What a recipe names that is no component: optimisers, schedules, trackers, and its fields."""
+"""What a recipe names besides components: optimisers, schedules, trackers, and its fields."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def command(
     loaded = load(model)
     data = open_data(model, loaded, dataset, about_data)
     if out is None and not (model.own and data.own_data):
-        reason = "the prior is fitted to other data than the run's" if model.own else "it is no directory of your own"
+        reason = "the prior is fitted to other data than the run's" if model.own else "it is not your own directory"
         raise InputError(
             f"cannot write into {model.asked}: {reason}", where="--out", remedy="Name a directory: --out DIR"
         )
@@ -117,7 +117,7 @@ def _located(overrides: Sequence[str]) -> Iterator[None]:
 
 
 def _measured_anew(model: ModelDirectory, fitted: Model, data: ModelData, worse: str | None) -> bool:
-    """Save a model with its new prior into its finished run, and measure, draw and describe the run anew.
+    """Save a model with its new prior into its finished run, and make its metrics, figures and card again.
 
     Args:
         worse: the note on a prior that is worse than that of training.

@@ -33,7 +33,7 @@ class Given:
     Attributes:
         examples: (N, …): booleans, bytes, int64 or float32; images are laid out as they were given.
         labels: (N,) whole numbers or texts, or None.
-        kind: what they were, in words.
+        kind: what they were, for messages.
         low: the smallest value.
         high: the largest value.
         whole: whether all values are whole numbers by their type.
@@ -107,7 +107,7 @@ def read_given(
 
 
 def _items_of(data: Any, y: Any, name: str) -> Items | None:
-    """Return what reads the items of a data set one by one; None if the data are none."""
+    """Return what reads the items of a data set one by one; None if the data are not a data set."""
     label = y if isinstance(y, str) else None
     if isinstance(data, DataLoader):
         return _of_loader(data, label, name)

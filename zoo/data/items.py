@@ -44,7 +44,7 @@ class Items(ABC):
     """A data set whose items are found by number.
 
     Attributes:
-        kind: what it is, in words.
+        kind: what it is, for messages.
         class_names: what its labels number, where it says so.
     """
 
@@ -87,7 +87,7 @@ class ItemsOfDataset(Items):
 
 
 class ItemsOfBatches(Items):
-    """The items of a DataLoader with a function of its own that makes batches of them."""
+    """The items of a DataLoader with a custom ``collate_fn``."""
 
     def __init__(self, source: Any, collate: Callable[[list[Any]], Any], label: str | None, kind: str) -> None:
         super().__init__(source, kind)
@@ -279,7 +279,7 @@ def read_items(
         inputs, labels = items.take(range(start, min(start + _AT_ONCE, len(items))))
         gathered.add(convert(inputs), labels)
     if not gathered.kept:
-        note(f"The items take more than {limit // 1_000_000:,} MB, and are read anew each time.")
+        note(f"The items take more than {limit // 1_000_000:,} MB, and are read again each time.")
     return gathered.finish(_OnDemand(items, convert), items.class_names, convert.channels)
 
 

@@ -431,7 +431,7 @@ def _binarisation(spec: DataSpec, name: str, part: Part, data_range: tuple[float
         )
     if spec.binarise == "threshold":
         return Threshold()
-    # Evaluation must repeat itself, so only training examples are drawn anew.
+    # Evaluation must repeat itself, so only training examples are drawn again.
     if spec.binarise == "dynamic" and name == "train":
         return DynamicDraw()
     return StaticDraw(spec.split_seed, f"binarise/{part.stored}")

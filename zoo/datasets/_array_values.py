@@ -107,7 +107,7 @@ class Values:
         return float(low) < self.bounds[0] or float(high) > self.bounds[1]
 
     def doubt(self, values: Tensor | Indexable, rows: ArrayRows) -> str | None:
-        """Return why the range is probably wrong, in words; None if it looks right or is not known."""
+        """Return why the range is probably wrong; None if it looks right or is not known."""
         bounds = self.range_of(rows)
         if bounds is None or not isinstance(values, Tensor):
             return None

@@ -31,7 +31,7 @@ def read_batch(path: Path, classes: int) -> tuple[Tensor, Tensor]:
         images = torch.frombuffer(bytearray(pixels.content), dtype=torch.uint8).reshape(-1, *_IMAGE_SHAPE)
     except OSError as error:
         raise damaged(path, f"it cannot be read ({error})") from error
-    except Exception as error:  # bytes that are no pickle make the unpickler raise nearly anything
+    except Exception as error:  # bytes that are not a pickle make the unpickler raise nearly anything
         raise damaged(path, f"expected a batch of CIFAR images ({type(error).__name__}: {error})") from error
     if len(images) != len(labels) or pixels.shape != (len(labels), math.prod(_IMAGE_SHAPE)):
         raise damaged(path, f"it has {len(labels):,} labels for {len(images):,} images")

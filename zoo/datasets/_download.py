@@ -36,7 +36,7 @@ def resolve_root(root: str | None, download: bool) -> Path:
     """Return the folder of a dataset: ``root``, or one in the user's cache.
 
     Raises:
-        DataError: ``root`` is no folder, or is absent and nothing is to be downloaded.
+        DataError: ``root`` is not a folder, or is absent and may not be downloaded.
     """
     if root is None:
         return user_cache_path("latent-zoo", appauthor=False) / "datasets"

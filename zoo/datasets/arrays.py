@@ -53,7 +53,7 @@ class Arrays(Dataset):
 
     Raises:
         DataError: a file or a name in it is missing, files differ in the shape or type of their rows, values are
-            not finite numbers or lie outside ``value_range``, labels are no classes or not as many as the examples,
+            not finite numbers or lie outside ``value_range``, labels are not classes or not as many as the examples,
             or an ``.npz`` file is larger than the limit.
 
     Example:

@@ -28,7 +28,7 @@ class Memory(Dataset):
         series: whether arrays (N, A, B) are series of A channels and B steps, and no images of A × B pixels; and arrays
             (N, T) series of one channel, and no vectors.
         in_memory_limit_mb: up to this many megabytes (10⁶ bytes), the items of a data set are read once and kept;
-            above, they are read anew each time.
+            above, they are read again each time.
         label: of a DataFrame, as of the dataset ``table``; so are the next options.
         columns: the type of columns by name.
         others: whether columns that ``columns`` does not name are inferred or left out.

@@ -35,7 +35,7 @@ class Table(Dataset):
     Args:
         path: a ``.csv``, ``.tsv``, ``.txt`` or ``.parquet`` file; the folder of a data set that Hugging Face's
             ``datasets`` saved; or ``hf://datasets/USER/NAME``, which is downloaded.
-        label: the column that holds the classes; it is no value of the rows.
+        label: the column that holds the classes; it is not one of the values of a row.
         columns: the type of columns by name: ``numeric``, ``integer``, ``boolean``, ``categorical``, ``date``;
             ``hash``, categories into which a hash puts the texts; ``ignore``.
         others: whether columns that ``columns`` does not name are inferred or left out.

@@ -27,7 +27,7 @@ class MapDecoder(Decoder):
         spectral_norm: divide the weight of each layer by its largest singular value.
 
     Raises:
-        ComponentError: what is decoded is no map, or not of the size at which as many halvings of the data end; an
+        ComponentError: what is decoded is not a map, or not of the size at which as many halvings of the data end; an
             output that is neither an image nor a series of at least 8 pixels or steps a side.
     """
 

@@ -23,7 +23,7 @@ def collapse_note(context: EvaluationContext) -> str | None:
     """Return what it means, and what helps, if a model makes no use of its latents or codes; None if it does.
 
     Looked at are the first thousand examples. A latent counts as active if the variance of its posterior mean over the
-    data is above 0.01. Levels of a hierarchy and latents behind a flow, which have units of their own and no mean in
+    data is above 0.01. Levels of a hierarchy and latents behind a flow, which have other units and no mean in
     closed form, are judged by their KL divergence; discrete codes by the effective number of codes, exp of the entropy
     of their frequencies. A posterior without a density, whose latents have no unit, is not judged.
     """

@@ -75,8 +75,8 @@ def evaluate(
         NotApplicableError: a metric that was named does not apply to the model or the data.
         ComponentError: a metric is unknown, or one of its options is wrong.
         InputError: there is no split of this name.
-        RecipeError: ``metrics`` is no list of metrics.
-        TypeError: ``model`` is no model of this package.
+        RecipeError: ``metrics`` is not a list of metrics.
+        TypeError: ``model`` is not a model of this package.
 
     Example:
         >>> import torch, zoo

@@ -116,7 +116,7 @@ def find_files(path: str, where: str) -> list[Path]:
 
 
 def _kind_of(place: Path) -> str | None:
-    """Return what a path is that is neither a file nor a folder, such as a pipe, whose reading could block forever."""
+    """Name what a path is if it is neither a file nor a folder, such as a pipe, which could block forever."""
     try:
         return None if place.is_dir() else kind_of(place.stat().st_mode)
     except (OSError, ValueError):  # nothing is there, or no file can have this name

@@ -83,7 +83,7 @@ class ArrayRows:
         return next((piece for piece in self.pieces if piece.load is not None), None)
 
     def locate(self, index: int) -> str:
-        """Return which example of which file a row is, in words."""
+        """Name the file and the example that a row is."""
         number = int(np.searchsorted(self._starts, index, side="right")) - 1
         piece = self.pieces[number]
         return f"example {index - self._starts[number]} of {piece.name + ' in ' if piece.name else ''}{piece.path}"

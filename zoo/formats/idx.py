@@ -25,7 +25,7 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
     each dimension as a big-endian 32-bit integer.
 
     Raises:
-        DataError: the file cannot be read, is no IDX file of that kind, or is shorter or longer than it says.
+        DataError: the file cannot be read, is not an IDX file of that kind, or is shorter or longer than it says.
 
     Source:
         LeCun, Cortes & Burges, The MNIST database of handwritten digits, "File formats".

@@ -147,7 +147,7 @@ class _Search:
     def _inside(self, folder: Path) -> tuple[Path, _Listing]:
         """Return the folder that holds the splits, classes or images, and what is in it.
 
-        That is the folder itself, unless its images all lie in one folder that is no class: ``images``, or one that
+        That is the folder itself, unless its images all lie in one folder that is not a class: ``images``, or one that
         holds splits.
         """
         listing = _list(folder)

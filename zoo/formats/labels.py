@@ -96,7 +96,7 @@ def _flat(labels: Labels) -> Array:
 
 
 def _check_whole(values: Array, name: str) -> None:
-    """Refuse numbers that are no class: missing, with a fraction, or too large to be distinguished."""
+    """Refuse numbers that are not classes: missing, with a fraction, or too large to be distinguished."""
     if values.dtype.kind in "bi":
         return
     largest = _EXACT if values.dtype.kind == "f" else np.iinfo(np.int64).max

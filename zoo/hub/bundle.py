@@ -20,7 +20,7 @@ from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe
 
 _FACTS = {"library_name": "latent-zoo", "license": NO_LICENCE, "tags": ["latent-zoo"]}
-"""What a card must say so that the model is found, which one written by hand may lack."""
+"""What a card must say so that the model is found, which a card that a person wrote may lack."""
 
 
 @dataclass(frozen=True)

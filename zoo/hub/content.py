@@ -64,7 +64,7 @@ def check_present(names: Iterable[str], where: str) -> None:
     if absent:
         pickles = any(name.endswith((".bin", ".pt", ".pth", ".pkl", ".ckpt")) for name in present)
         raise CheckpointError(
-            f"it has no {' and no '.join(absent)}, so it is no model of latent-zoo",
+            f"it has no {' and no '.join(absent)}, so it is not a model of latent-zoo",
             where=where,
             remedy="Weights are read from safetensors alone, never from a pickle."
             if pickles

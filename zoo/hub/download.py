@@ -57,7 +57,7 @@ def fetch(
     Raises:
         HubError: the Hub cannot be reached or refuses, or what arrived is not what was sent.
         HubInputError: there is no such repository, revision or file.
-        ZooError: what arrived is no model of the zoo, or is not safe.
+        ZooError: what was downloaded is not a model of the zoo, or is not safe.
     """
     api, cache = connect(token), RepositoryCache.of(address, cache_dir)
     cached = cache.last_known()

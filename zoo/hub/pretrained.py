@@ -32,7 +32,7 @@ def read_entry(name: str) -> Entry:
     """Return what the index says of a pretrained model.
 
     Raises:
-        InputError: there is none of this name.
+        InputError: no pretrained model has this name.
     """
     files = pretrained_files()
     if name not in files:
@@ -45,7 +45,7 @@ def locate_pretrained(name: str) -> Path:
     """Return the directory of a pretrained model; one on the Hub is fetched.
 
     Raises:
-        InputError: there is none of this name.
+        InputError: no pretrained model has this name.
         HubError: it is on the Hub, which cannot be reached.
         CheckpointError: the weights are not those of the index.
 

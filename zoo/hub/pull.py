@@ -66,7 +66,7 @@ def pull(
     Raises:
         HubError: the Hub cannot be reached or refuses, or what arrived is not what was sent.
         HubInputError: there is no such repository, revision or file.
-        CheckpointError, RecipeError, ComponentError: it is no model of the zoo, is not safe, or needs a package
+        CheckpointError, RecipeError, ComponentError: it is not a model of the zoo, is not safe, or needs a package
             that is not installed.
         RunError: the directory is not empty, or no directory.
         OSError: it cannot be written to.
@@ -93,7 +93,7 @@ def _free_directory(to: str | Path) -> Path:
     elif target.is_symlink() and not target.exists():
         problem = "it is a link that leads nowhere"
     elif target.exists() and not target.is_dir():
-        problem = "it is no directory"
+        problem = "it is not a directory"
     elif target.exists() and any(target.iterdir()):
         problem = "the directory is not empty"
     if problem is not None:
@@ -130,7 +130,7 @@ def _copy(cached: CachedModel, target: Path) -> Path:
 
 
 def _copy_files(cached: CachedModel, folder: Path) -> None:
-    # The configuration last: without it, a directory is no model.
+    # The configuration last: without it, a directory does not count as a model.
     for name in sorted(cached.names, key=lambda name: name == CONFIG):
         (folder / name).parent.mkdir(exist_ok=True)
         with replacing(folder / name) as temporary:

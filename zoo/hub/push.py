@@ -148,8 +148,8 @@ def _difference(api: HfApi, address: Address, listing: Listing, bundle: Bundle) 
     if not ours:
         del wanted[CARD]
         warnings.warn(
-            f"{address}: README.md was written or edited by a person and stays as it is; delete it there to have "
-            "it written anew",
+            f"{address}: README.md was edited by a person and is left unchanged; delete it there to have it "
+            "written again",
             ZooWarning,
             stacklevel=4,
         )

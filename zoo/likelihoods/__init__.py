@@ -118,7 +118,7 @@ class Likelihood(nn.Module, ABC):
     def is_code_length(self, x: Tensor) -> bool:
         """Return whether −log₂ p(x|z) is a code length of these data in bits, so that bits per dimension make sense.
 
-        It is none of data with missing values, since not every value is encoded.
+        It is not a code length for data with missing values, since not every value is encoded.
         """
         return self.discrete and self.is_exact(x) and not bool(x.isnan().any())
 

@@ -88,7 +88,7 @@ class Inference:
         return self.model.prior_distribution(self)
 
     def afresh(self) -> Inference:
-        """Return the same knowledge of the batch, from which everything is computed anew."""
+        """Return an inference of the same batch with nothing computed yet."""
         return Inference(self.model, self.x, self.labels, self.mask, fitted=self.fitted, corrupts=self.corrupts)
 
     def under_fitted_prior(self) -> Inference:

@@ -98,7 +98,7 @@ class Spline:
     """A monotonic rational-quadratic spline on [−bound, bound], and the identity outside.
 
     Choose it over :class:`Affine` where one variable has several modes given those before it: each of its bins bends
-    the density anew. Both directions cost the same.
+    the density again. Both directions cost the same.
 
     Args:
         bins: K, number of pieces.

@@ -17,7 +17,7 @@ class MapHead(nn.Conv2d):
         channels: of the output.
 
     Raises:
-        ComponentError: the features are no maps.
+        ComponentError: the features are not maps.
     """
 
     def __init__(self, feature_shape: tuple[int, ...], channels: int) -> None:

@@ -155,7 +155,7 @@ def level_sizes(feature_shape: tuple[int, ...], levels: int | Sequence[int]) -> 
         levels: how many sizes there are, with one level each; or how many levels of each size, top first.
 
     Raises:
-        ComponentError: the features are no maps, or there are more levels than a model can be built with.
+        ComponentError: the features are not maps, or there are more levels than a model can be built with.
 
     Example:
         >>> level_sizes((64, 7, 7), 3), level_sizes((64, 7, 7), [1, 2])

@@ -101,7 +101,7 @@ class Denoising(Objective):
             )
         if spec.mask_input:
             raise ComponentError(
-                "the objective 'denoising' takes no mask, so that there is none to show the encoder",
+                "the objective 'denoising' takes no mask, so there is no mask to show the encoder",
                 where="model.mask_input",
                 remedy="Leave it out, or use objective `vae` or `iwae`.",
             )
@@ -233,7 +233,7 @@ class Denoising(Objective):
         Args:
             noise: end with a draw of p(x_0|x_1) rather than with its mean.
             steps: visit so many of the T steps, evenly spread; all if not given.
-            method: ``ancestral`` draws each step anew; ``ddim`` is deterministic given x_T and bears few steps.
+            method: ``ancestral`` adds noise in each step; ``ddim`` is deterministic given x_T and needs fewer steps.
             variance: σ_t² of ``ancestral``; as the objective says if not given.
             guidance: w of classifier-free guidance, u + w (c − u) with the outputs c for the label and u for
                 none: 1 is the plain conditional model, more is nearer to the class and less varied. Needs

@@ -147,7 +147,7 @@ class Quantiser(Posterior):
     grid: tuple[int, ...]
 
     def code_maps(self, indices: Tensor) -> Sequence[Tensor]:
-        """Return the code numbers (B, *grid) of each codebook where they stand, (B, h, w); () if they are no maps."""
+        """Return the code numbers (B, *grid) of each codebook where they stand, (B, h, w); () if they are not maps."""
         if len(self.grid) == 2 and len(self.latent_shape) == 3:
             return (indices,)
         return indices.unbind(1) if len(self.grid) == 3 else ()

@@ -199,7 +199,7 @@ class RelaxedCodes(Independent):
     """Independent categorical codes whose draws are relaxed: their KL divergences count, but no draw has a density."""
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Refuse: a relaxed draw is no code.
+        """Refuse, because a relaxed draw is not a code.
 
         Raises:
             ComponentError: says what to use instead.

@@ -32,7 +32,7 @@ class HamiltonianDistribution(EstimatedMoments):
 
     .. math:: \log q = \log q(z_0) + \log N(\rho_0; 0, I / β_0) − \frac d2 \log β_0 − \log N(\rho_K; 0, I)
 
-    makes E[p(x, z_K) / q] = p(x) for any ε and β_0. It is no density of z alone: it is known at its own draws only.
+    makes E[p(x, z_K) / q] = p(x) for any ε and β_0. It is not a density of z alone: it is known only at its own draws.
 
     Args:
         start: the Gaussian that z_0 is drawn from, with batch shape (B,) and event shape (d,).
@@ -78,7 +78,7 @@ class HamiltonianDistribution(EstimatedMoments):
             ComponentError: always.
         """
         raise ComponentError(
-            "the posterior `hamiltonian` knows log q(z|x) of its own draws only",
+            "the posterior `hamiltonian` knows log q(z|x) only at its own draws",
             where="log_prob",
             remedy="Draw with `model.inference(x).draw(K)`, whose `log_q` belongs to the draws.",
         )

@@ -118,7 +118,7 @@ class ResidualQuantized(CodebookQuantiser):
             if not len(left):
                 return indices[places]
         raise InputError(
-            f"expected sums of one code of each of {self.codebooks} codebooks, got vectors that are none, or that are "
+            f"expected sums of one code of each of {self.codebooks} codebooks, got other vectors, or vectors that are "
             "hard to take apart",
             where="z",
             remedy="A distribution that `encode` returns holds the numbers of its codes, as `codes`.",

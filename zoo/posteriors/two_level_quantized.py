@@ -48,7 +48,7 @@ class TwoLevelQuantized(Quantiser):
         initialisation: how the first batch starts a codebook: ``batch``, random vectors of it, or ``kmeans``.
 
     Raises:
-        ComponentError: the features are no maps, or ``latent_dim`` is odd.
+        ComponentError: the features are not maps, or ``latent_dim`` is odd.
 
     Source:
         Razavi, van den Oord & Vinyals (2019), Generating Diverse High-Fidelity Images with VQ-VAE-2, section 3.1.

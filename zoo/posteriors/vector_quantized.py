@@ -23,7 +23,7 @@ class VectorQuantized(CodebookQuantiser):
 
     .. math:: k = argmin_j ‖z_e − e_j‖, \quad z = e_k, \quad ∂z/∂z_e = I, \quad loss = β ‖z_e − sg(e_k)‖²,
 
-    summed over places and averaged over examples. The codebook is no parameter: it follows the :math:`z_e` by moving
+    summed over places and averaged over examples. The codebook is not a parameter: it follows the :math:`z_e` by moving
     averages while the model is in training mode.
 
     Shapes:

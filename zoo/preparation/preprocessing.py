@@ -156,7 +156,7 @@ def formed(values: Tensor, data: DataDescription, form: Form | None = None) -> A
     if form == "array":
         return array
     if array.ndim != 2:
-        raise InputError(f"examples of shape {array.shape[1:]} are no rows of a table", where="form")
+        raise InputError(f"expected rows of a table, got examples of shape {array.shape[1:]}", where="form")
     return frame_of({f"x{place}": array[:, place] for place in range(array.shape[1])}, form)
 
 
@@ -164,7 +164,7 @@ def _pictures(values: Tensor, data: DataDescription) -> list[Any]:
     stored = data.stored
     assert stored is not None
     if not data.is_image:
-        raise InputError(f"examples of shape {stored.shape} are no images", where="form")
+        raise InputError(f"expected images, got examples of shape {stored.shape}", where="form")
     from PIL import Image
 
     low, high = stored.range or (float(values.min()), float(values.max()))

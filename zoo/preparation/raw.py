@@ -146,7 +146,7 @@ def _arranged(values: Tensor, stored: StoredDescription) -> Tensor:
     elif len(shape) == 2 and shape[0] == 1:
         layouts = [shape, shape[1:]]
     for layout in layouts:
-        # Several examples before one: a batch (3, 8, 8) of grey images is no colour image.
+        # Several examples before one: (3, 8, 8) is a batch of grey images, not a colour image.
         for batch in (values, values[None]) if values.ndim else ():
             if tuple(batch.shape[1:]) == tuple(layout) and batch.ndim == len(layout) + 1:
                 if tuple(layout) != shape:

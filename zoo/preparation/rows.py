@@ -79,7 +79,7 @@ def formed_rows(stored: Tensor, data: DataDescription, form: str) -> Any:
         plain = all(values.dtype.kind in "fiu" for values in columns.values())
         return np.stack([values if plain else values.astype(object) for values in columns.values()], axis=1)
     if form == "images":
-        raise InputError("rows of a table are no images", where="form")
+        raise InputError("expected data that are images, got rows of a table", where="form")
     return frame_of(columns, form, data.columns)
 
 

@@ -190,7 +190,7 @@ class StaticDraw(Binarisation):
 
 @dataclass(frozen=True)
 class DynamicDraw(Binarisation):
-    """1 with the value as its probability, drawn anew each time from torch's global CPU generator.
+    """1 with the value as its probability, drawn each time from torch's global CPU generator.
 
     Source:
         Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders, appendix D.

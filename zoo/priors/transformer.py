@@ -40,7 +40,7 @@ class TransformerPrior(AutoregressivePrior):
         dropout: the share of values that training sets to zero after attention and MLP.
 
     Raises:
-        ComponentError: ``width`` is no multiple of ``heads``.
+        ComponentError: ``width`` is not a multiple of ``heads``.
 
     Source:
         Vaswani et al. (2017), Attention Is All You Need, section 3. https://arxiv.org/abs/1706.03762

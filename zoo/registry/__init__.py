@@ -194,7 +194,7 @@ def register(kind: str, name: str) -> Callable[[C], C]:
         _check_contract(role, name, component)
         key = kind, name, _owner(component.__module__)
         known = _registered.get(key)
-        # A cell or a module that runs again defines the same class anew.
+        # A cell or a module that runs again defines the same class again.
         if known is not None and _place(known) != _place(component):
             raise ComponentError(
                 f"two classes for the {kind} {name!r}: {_place(known)} and {_place(component)}",

@@ -64,7 +64,7 @@ class AuxiliaryK(Regulariser):
         self.dead_after = dead_after
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse posteriors without a count of silent latents, and decoders that are no sum over latents."""
+        """Refuse posteriors without a count of silent latents, and decoders that are not sums over latents."""
         parts = (
             ("posterior", spec.posterior, SparsePosterior, "a sparse posterior such as `top_k`"),
             ("decoder", spec.decoder, Dictionary, "the decoder `dictionary`"),

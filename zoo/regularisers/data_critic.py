@@ -25,7 +25,7 @@ class DataCritic(Regulariser):
     r"""VAE-GAN: a critic of data, whose hidden layer is also the space in which reconstructions are compared.
 
     With the objective ``vae`` and ``reconstruction_weight: 0`` it is the VAE-GAN. Choose it for samples that look
-    sharp; its loss is no bound and has no unit, and says little about how far training has come. With D the critic, D_l
+    sharp; its loss is not a bound, has no unit and says little about the progress of training. With D the critic, D_l
     its layer l, x̃ = G(E(x)) and z_p ~ p(z), the players are
 
     - the critic, which minimises −½ log D(x) − ¼ log(1 − D(x̃)) − ¼ log(1 − D(G(z_p))): data and what the model makes

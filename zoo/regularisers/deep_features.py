@@ -30,8 +30,8 @@ class DeepFeatures(Regulariser):
 
     The term is ½‖F(x) − F(x̃)‖². With the objective ``vae`` and ``reconstruction_weight: 0`` it takes the place of the
     log-likelihood (deep feature consistent VAE). F is the encoder of a pretrained model that comes with the package, so
-    nothing is downloaded; it does not change, and is saved with the model. The term is no log-density: the loss has no
-    unit, and is no bound. Choose ``data_critic`` for features that are learned together with the model.
+    nothing is downloaded; it does not change, and is saved with the model. The term is not a log-density: the loss
+    has no unit and is not a bound. Choose ``data_critic`` for features that are learned together with the model.
 
     Args:
         weight: of the term; beside a KL term in nats, the smaller it is, the fewer latents stay active.

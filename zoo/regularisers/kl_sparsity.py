@@ -59,7 +59,7 @@ class KlSparsity(Regulariser):
         self.target = target
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse latents that are no shares between 0 and 1."""
+        """Refuse latents that are not between 0 and 1."""
         if model.posterior.bounds != (0.0, 1.0):
             raise ComponentError(
                 "regulariser 'kl_sparsity' compares latents between 0 and 1 with a share, but those of the posterior "

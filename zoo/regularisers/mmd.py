@@ -27,7 +27,7 @@ class Mmd(Regulariser):
     push the latents away from the prior and is refused. It needs draws only, so it works with any prior.
 
     The unbiased estimate Σ_{i≠j} [k(z_i, z_j) + k(p_i, p_j)] / (B (B − 1)) − 2 Σ_{i,j} k(z_i, p_j) / B² may be slightly
-    negative. It has no unit. Of several processes, each compares the examples of its own share.
+    negative. It has no unit. With several processes, each compares the examples of its own share.
 
     Args:
         weight: λ of WAE, or α + λ − 1 of InfoVAE.

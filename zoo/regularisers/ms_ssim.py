@@ -22,7 +22,7 @@ class MsSsim(Regulariser):
 
     With the objective ``vae`` and ``reconstruction_weight: 0`` it takes the place of the log-likelihood (MS-SSIM VAE);
     with the objective ``autoencoder`` it does so, too, or stands beside the squared error. Choose it where edges and
-    texture matter more than each pixel's value. It is no log-density: the loss has no unit, and is no bound. Beside a
+    texture matter more than single pixels. It is not a log-density: the loss has no unit, and is not a bound. Beside a
     KL term in nats it needs a weight of about the size of a log-likelihood; at weight 1 the latents
     collapse.
 

@@ -41,7 +41,7 @@ class TotalCorrelation(Regulariser):
     - ``weighted``: w = 1 / (N B). The gradient is useful, but the value is too large, even where the latents are
       independent.
 
-    Of several processes, each compares the examples of its own share.
+    With several processes, each compares the examples of its own share.
 
     Args:
         weight: β − 1, beside ``vae`` at β = 1.

@@ -80,7 +80,7 @@ def words_for_data(context: EvaluationContext) -> str:
 
 
 def write_below(drawn: MatplotlibFigure, words: str) -> None:
-    """Write a line below a figure, in room of its own."""
+    """Write a line below a figure, in space added for it."""
     width, height = drawn.get_size_inches()
     drawn.set_size_inches(width, height + _SIGNATURE)
     engine = drawn.get_layout_engine()

@@ -43,7 +43,7 @@ def write_card(
 
 
 def renew_card(folder: Path, recipe: Recipe, info: DataInfo, evaluation: dict[str, Any]) -> bool:
-    """Write ``README.md`` of a run anew, with the figures it has, unless a person edited it or took it away.
+    """Write ``README.md`` of a run again, with its figures, unless a person edited or removed it.
 
     Returns:
         Whether it was written.

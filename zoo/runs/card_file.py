@@ -1,4 +1,4 @@
-"""The file of a model card: YAML metadata, Markdown, and a line by which an edit by hand is known."""
+"""The file of a model card: YAML metadata, Markdown, and a line that shows whether a person edited it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Card:
         """Read a card, also one that a person wrote.
 
         Raises:
-            RecipeError: the metadata are no YAML mapping.
+            RecipeError: the metadata are not a YAML mapping.
         """
         content = _MARK.sub("", _plain(content))
         found = _METADATA.match(content)
@@ -49,7 +49,7 @@ class Card:
             return cls({}, content.strip())
         metadata = parse_yaml(found[1], where)
         if not isinstance(metadata, dict):
-            raise RecipeError("the metadata are no mapping", where=where)
+            raise RecipeError("expected the metadata to be a mapping", where=where)
         return cls(metadata, content[found.end() :].strip())
 
 

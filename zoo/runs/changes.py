@@ -92,7 +92,7 @@ def read_changes(folder: Path) -> list[Change]:
 
 
 def notes_on_changes(folder: Path) -> list[str]:
-    """Return in words what was changed in a run."""
+    """Describe what was changed in a run."""
     return [
         f"Resumed after epoch {change.epoch} with `{change.field}` {excerpt(change.after)} in place of "
         f"{excerpt(change.before)}."

@@ -97,7 +97,7 @@ def _examples(data: Data) -> Tensor:
 def notes_on(model: Model, data: Data) -> list[str]:
     """Return what a reader of the model's metrics should know about the data."""
     caution = None
-    if model.has("likelihood") and model.objective.unit == "nats":  # a squared error is no log-density
+    if model.has("likelihood") and model.objective.unit == "nats":  # a squared error is not a log-density
         caution = model.likelihood.caution(data.train.examples(_LOOK_AT))
     notes = [] if caution is None else [caution]
     untrained = model.data.untrained_classes

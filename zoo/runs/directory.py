@@ -168,12 +168,12 @@ class RunDirectory:
         save(model, self.path)
 
     def write_last(self, model: Model) -> None:
-        """Write the weights as training left them, as a checkpoint of its own."""
+        """Write the last weights of training as a separate checkpoint."""
         self._check_present()
         save(model, self.path / "last")
 
     def write_kept(self, model: Model, epoch: int) -> None:
-        """Write a checkpoint of its own of an epoch, ``checkpoints/epoch-0005``."""
+        """Write a separate checkpoint of an epoch, ``checkpoints/epoch-0005``."""
         self._check_present()
         save(model, self.path / CHECKPOINTS / f"epoch-{epoch:04d}")
 

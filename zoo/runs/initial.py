@@ -56,7 +56,7 @@ def import_parts(recipe: object, overrides: Iterable[str]) -> None:
     """Import what a recipe of the user's own lists under ``imports``, before its components are looked up.
 
     Raises:
-        RecipeError: it is no list of names.
+        RecipeError: it is not a list of names.
         InputError: there is no such file or module, or it fails to import.
     """
     document: Any = recipe.to_dict() if isinstance(recipe, Recipe) else recipe
@@ -95,7 +95,7 @@ class Initial:
         return self.model.data if self.resolved.data == "keep" and self.model.data.is_known else None
 
     def describe(self, data: Data, *, conditional: bool) -> Data:
-        """Return data of which is known what the initial model knows of its own, with the splits of the new ones.
+        """Return the data with what the initial model knows of its own data, and with the splits of the new data.
 
         Raises:
             DataError: examples have another shape, or a conditional model does not know their classes.
@@ -108,14 +108,14 @@ class Initial:
                 f"the model needs examples of shape {known.shape}, the data have {new.shape}",
                 where="data",
                 remedy="Bring them to that shape, such as with `data.resize`, or learn what there is to know of the "
-                "data anew: `init: {model: …, data: learn}`, with `reinitialise` for what differs.",
+                "data again: `init: {model: …, data: learn}`, with `reinitialise` for what differs.",
             )
         strange = [name for name in new.class_names if name not in known.class_names]
         if conditional and strange:
             raise DataError(
                 f"the model knows the classes {', '.join(known.class_names[:10])}, and the data have {strange[0]!r}",
                 where="data",
-                remedy="Leave out examples of other classes, or learn what there is to know of the data anew, "
+                remedy="Leave out examples of other classes, or learn the classes from the new data, "
                 "`init: {model: …, data: learn}` with `reinitialise: [label_embedding.*]`.",
             )
         counts = {each.name: each.examples for each in new.classes}

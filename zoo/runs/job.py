@@ -123,7 +123,7 @@ def train(
 
     Raises:
         RecipeError, ComponentError, DataError: the recipe or what it names is wrong.
-        InputError: a callback or tracker is none.
+        InputError: an object is not a callback or a tracker.
         RunError: another run is in the way, or the run that is there belongs to another recipe.
         TrainingError: the loss is no longer finite, a callback failed, or training was interrupted; a later ``resume``
             continues from the last saved state.
@@ -196,7 +196,7 @@ def _opened(
                 raise RunError(
                     f"{done} epochs are done, more than the {plan.recipe.train.epochs} of the recipe",
                     where=str(directory.path),
-                    remedy="Ask for at least as many, or begin anew with another --out.",
+                    remedy="Ask for at least as many, or start again with another --out.",
                 )
             if directory.is_finished() and not directory.training.has_state():
                 directory.training.check_state_is_not_lost(0)
@@ -278,7 +278,7 @@ class _Job:
             torch.set_rng_state(self.plan.noise)
 
     def _prepare(self, position: Position) -> None:
-        """Remove what a run that continues will write anew."""
+        """Remove what a run that continues will write again."""
         if not position.finished:
             self.directory.remove_evaluation()
             self.directory.fit.clear()

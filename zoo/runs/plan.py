@@ -69,7 +69,7 @@ class Plan:
         data lie and how they are read.
 
         Args:
-            splits: the data that the run was begun with; None where that was not recorded.
+            splits: the data that the run was started with; None where that was not recorded.
             changes: the fields that the user chose to change, as ``KEY=VALUE``.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Which data a run was begun with, by their content, so that resuming it on others is noticed."""
+"""Which data a run was started with, by their content, so that a resume with other data is refused."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Splits = Mapping[str, SplitDescription]
 
 
 def write_splits(folder: Path, splits: Splits) -> None:
-    """Write down the data that a run is begun with."""
+    """Record the data that a run is started with."""
     document = {name: split.model_dump(mode="json") for name, split in splits.items()}
     write_text(folder / DATA, json.dumps(document, indent=2) + "\n")
 
 
 def read_splits(folder: Path) -> dict[str, SplitDescription] | None:
-    """Return the data that a run was begun with, or None for a run of version 0.1.
+    """Return the data that a run was started with, or None for a run of version 0.1.
 
     Raises:
         CheckpointError: the file is damaged.
@@ -38,24 +38,24 @@ def read_splits(folder: Path) -> dict[str, SplitDescription] | None:
 
 
 def check_same_data(before: Splits, now: Splits) -> None:
-    """Refuse to go on with other data than a run was begun with, wherever they lie.
+    """Refuse to continue with other data than a run was started with, wherever they are stored.
 
     Raises:
         RunError: a split has other examples, or more or fewer.
     """
     if {name: split.examples for name, split in before.items()} != {name: s.examples for name, s in now.items()}:
         raise RunError(
-            f"the run was begun with {_counted(before)} examples to train, validate and test on, got {_counted(now)}: "
+            f"expected {_counted(before)} examples to train, validate and test on, got {_counted(now)}: "
             "the splits differ, and examples that were trained on may be tested on",
             where="data",
-            remedy="Restore the data that the run was begun with, or choose another --out.",
+            remedy="Restore the data that the run was started with, or choose another --out.",
         )
     changed = [name for name, split in before.items() if now[name].digest != split.digest]
     if changed:
         raise RunError(
-            f"the {' and '.join(changed)} examples or labels are others than the run was begun with, though as many",
+            f"the {' and '.join(changed)} examples or labels differ from those that the run was started with",
             where="data",
-            remedy="Restore the data that the run was begun with, or choose another --out.",
+            remedy="Restore the data that the run was started with, or choose another --out.",
         )
 
 

@@ -61,7 +61,7 @@ class StageFiles:
             path.unlink(missing_ok=True)
 
     def write_best(self, module: nn.Module) -> None:
-        """Write the best weights so far, for a stage whose weights are no checkpoint of their own."""
+        """Write the best weights so far, for a stage whose weights are not a checkpoint."""
         self._run_fields()
         save_weights(own_tensors(module), self.best)
 
@@ -152,7 +152,7 @@ class StageFiles:
             write_text(self.metrics, kept)
 
     def check_state_is_not_lost(self, first: int) -> None:
-        """Refuse to begin anew without a word where training has been: its state is missing.
+        """Refuse to start again where training has been, when its state is missing.
 
         Args:
             first: the epoch after which a state is written for the first time.
@@ -165,7 +165,7 @@ class StageFiles:
             raise RunError(
                 f"{recorded} epochs are recorded, but the state that training continues from is gone",
                 where=str(self.state),
-                remedy="Bring it back, or begin anew with --overwrite.",
+                remedy="Bring it back, or start again with --overwrite.",
             )
 
     def _lines(self) -> list[str]:

@@ -18,7 +18,7 @@ _IMAGE_OPTIONS: Mapping[str, dict[str, Any]] = {"tensorboard": {"dataformats": "
 class Trackers:
     """Sends numbers and figures to the trackers of an accelerator.
 
-    A tracker that fails is left out from then on, with a note: its service may be unreachable, which is no reason to
+    A tracker that fails is left out from then on, with a note: its service may be unreachable, which is not a reason to
     lose a training.
     """
 
@@ -27,12 +27,12 @@ class Trackers:
         self._failed: set[int] = set()
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Begin a tracked run; settings that are no single value are left out."""
+        """Begin a tracked run; settings that are not single values are left out."""
         plain = {key: value for key, value in settings.items() if isinstance(value, (str, int, float))}
         self._accelerator.init_trackers(name, config=plain)
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
-        """Log numbers; those of a mapping under ``NAME/KEY``, and what is no number not at all."""
+        """Log numbers, those of a mapping under ``NAME/KEY``; anything else is left out."""
         numbers = dict(_numbers(values))
         if numbers:
             self._each(lambda tracker: tracker.log(numbers, step=step))

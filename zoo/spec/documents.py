@@ -45,7 +45,7 @@ class _Loader(yaml.SafeLoader):
             raise
         except Exception as error:  # `!!bool maybe` is a KeyError, `!!int ''` an IndexError, …
             kind = node.tag.rpartition(":")[2]
-            problem = f"{excerpt(node.value)} is no value of the type {kind}"
+            problem = f"expected a value of the type {kind}, got {excerpt(node.value)}"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -183,7 +183,7 @@ def parse_yaml(text: str, where: str) -> Any:
         mark = error.problem_mark or error.context_mark
         line = f"{where}, line {mark.line + 1}" if mark and "\n" in text else where
         raise RecipeError(f"not valid YAML: {error.problem or error.context}", where=line) from error
-    except Exception as error:  # texts that are no YAML make the parser raise nearly anything
+    except Exception as error:  # texts that are not YAML make the parser raise nearly anything
         raise RecipeError(f"not valid YAML: {reason(error)}", where=where) from error
 
 

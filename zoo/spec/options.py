@@ -22,7 +22,7 @@ def option_schema(component: type) -> type[BaseModel]:
     """Return the pydantic model of a component's options, made from its constructor's signature.
 
     Raises:
-        ComponentError: a type in the signature is none that a value of a recipe can be checked against.
+        ComponentError: a value of a recipe cannot be checked against a type in the signature.
     """
     constructor = component.__init__  # type: ignore[misc]
     try:

@@ -60,7 +60,7 @@ class Problems(NamedTuple):
 def describe_problems(
     error: ValidationError, schema: type[BaseModel], where: str = "", also_valid: Iterable[str] = ()
 ) -> Problems:
-    """Return the first problems in words; an untrusted document may have a million.
+    """Describe the first problems; an untrusted document may have a million.
 
     Args:
         where: the path of what was validated.

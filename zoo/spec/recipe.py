@@ -25,7 +25,7 @@ class DataSpec(ComponentSpec):
 
     binarise: Literal["none", "threshold", "static", "dynamic"] = Field(
         default="none",
-        description="Pixels to 0 or 1: above a half; drawn once with the pixel as probability; drawn anew each time.",
+        description="Pixels to 0 or 1: above a half; drawn once with the pixel as probability; drawn again each time.",
     )
     scale: Literal["unit", "symmetric", "standardise", "none"] | None = Field(
         default=None,
@@ -161,6 +161,6 @@ class Recipe(StrictModel):
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts and scalars, ready for YAML or JSON.
 
-        What a model knows of its data is left out: it is no choice but follows from the data, and is in the checkpoint.
+        What a model knows of its data is left out: it follows from the data and is in the checkpoint.
         """
         return self.model_dump(mode="json", exclude={"model": {"data"}})

@@ -178,7 +178,7 @@ def component_list(components: Iterable[str | Mapping[str, Any] | ComponentSpec]
     """Return a list of components that were named or given as mappings with their options.
 
     Raises:
-        RecipeError: it is no list, or an entry names no component.
+        RecipeError: it is not a list, or an entry names no component.
     """
     remedy = f'For example: {where.rpartition(".")[2]}=["name", {{"name": "name", "option": 3}}].'
     if isinstance(components, (str, Mapping, ComponentSpec)) or not isinstance(components, Iterable):

@@ -51,7 +51,7 @@ class ThisProcess:
 
 
 class Processes:
-    """Trains several runs at a time, each in a process of its own, so that one that crashes ends alone.
+    """Trains several runs at a time, each in its own process, so that a crash ends only one run.
 
     If this process ends, however that happens, the others save their state and end.
 
@@ -112,7 +112,7 @@ def _outcome(process: BaseProcess, receiver: Connection) -> Outcome:
 
 
 def _work(request: Request, sender: Connection, threads: int | None) -> None:
-    """Train a run in a process of its own, and say how it ended."""
+    """Train a run in its own process, and report how it ended."""
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # a terminal's Ctrl-C is for the sweep, which then ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -24,7 +24,7 @@ class SweepProgress:
     """
 
     def __init__(self, directory: SweepDirectory, *, quiet: bool) -> None:
-        # A notebook gives what is written to standard error a red ground; its output is no terminal.
+        # A notebook shows standard error on red, and its output is not a terminal.
         self.console = Console(stderr="ipykernel" not in sys.modules, force_jupyter=False, quiet=quiet)
         self._directory = directory
         self._bars: Progress | None = None
@@ -41,7 +41,7 @@ class SweepProgress:
         self._total, self._ended = total, ended
 
     def begin(self, run: SweepRun, epochs: int) -> None:
-        """Show that a run has begun."""
+        """Show that a run has started."""
         self._began[run.name] = time.monotonic()
         if self.console.is_terminal and not self.console.quiet:
             if self._bars is None:

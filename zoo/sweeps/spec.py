@@ -73,7 +73,7 @@ class SweepSpec(StrictModel):
         return {self.short_names[key]: value for key, value in choice.values.items()}
 
     def label(self, choice: Choice) -> str:
-        """Return a combination in words, such as ``beta=0.5``; the recipe's name where nothing varies."""
+        """Return the label of a combination, such as ``beta=0.5``; the recipe's name where nothing varies."""
         return values_label(self.named(choice)) or str(self.recipe.get("name", "recipe"))
 
     def run_name(self, choice: Choice, seed: int) -> str:
@@ -84,7 +84,7 @@ class SweepSpec(StrictModel):
         """Return the sweep with the values, seeds and trials that another one has in addition.
 
         Raises:
-            RunError: the other one is no continuation; the message names the first field that differs.
+            RunError: the other one does not continue it; the message names the first field that differs.
         """
         ours, theirs = _comparable(self), _comparable(other)
         key = next((key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)), None)

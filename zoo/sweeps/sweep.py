@@ -56,7 +56,7 @@ def sweep(
 ) -> Sweep:
     """Train a recipe with each combination of values and each seed, and compare the runs.
 
-    Each run has a directory of its own under ``out``, as :func:`zoo.train` leaves it. A run that fails does not stop
+    Each run has its own directory under ``out``, as :func:`zoo.train` leaves it. A run that fails does not stop
     the others. Choose it to compare settings with error bars, or with ``search="optuna"`` to look for good ones.
 
     Args:

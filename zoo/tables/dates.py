@@ -18,7 +18,7 @@ def are_dates(texts: Iterable[str], date_format: str | None) -> bool:
 
 
 def day_of(text: str, date_format: str | None) -> float | None:
-    """Return a date as days since 1970-01-01, with the time as a fraction; None if it is no date.
+    """Return a date as days since 1970-01-01, with the time as a fraction; or None if it is not a date.
 
     Args:
         date_format: as of ``strptime``; None: as in ISO 8601.

@@ -85,7 +85,7 @@ class DelimitedSource(Source):
         return ColumnValues(values, "text", "text")
 
     def _rows(self, file: io.TextIOBase) -> Iterator[list[str]]:
-        """Yield the rows of values; an empty line is none, except in a table of one column.
+        """Yield the rows of values; empty lines are skipped, except in a table of one column.
 
         Raises:
             DataError: a row has more or fewer values than the header; names its line.
@@ -195,7 +195,7 @@ class DelimitedSource(Source):
 
 
 class _Text:
-    """The file, opened as text; what is wrong with its encoding is said in words."""
+    """The file, opened as text; an error names what is wrong with its encoding."""
 
     def __init__(self, source: DelimitedSource) -> None:
         self._source = source

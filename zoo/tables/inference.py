@@ -22,7 +22,7 @@ BOOLEAN_WORDS = {
 }
 _PAIRS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
 _FEW, _MOSTLY_DISTINCT = 10, 0.5
-"""From this many rows on, texts are no categories of which more than this share occur only there."""
+"""From this many rows on, texts are not categories if more than this share of them occur only once."""
 
 
 def style_of_file(scans: Iterable[ColumnScan], options: TableOptions) -> NumberStyle | None:
@@ -85,7 +85,7 @@ def plan_column(scan: ColumnScan, options: TableOptions, of_file: NumberStyle | 
 
 
 def _style(scan: ColumnScan, of_file: NumberStyle | None) -> NumberStyle | None:
-    """Return how the numbers of a column are written, None where they are none.
+    """Return how the numbers of a column are written, or None if they are not numbers.
 
     Raises:
         DataError: 1,234 may be read in two ways.

@@ -59,9 +59,9 @@ CODE = re.compile(r"0\d+")
 
 
 def parsed_or_none(texts: Array, style: NumberStyle) -> Array | None:
-    """Return texts (N,) as float64, or None if one of them is no number of this style."""
+    """Return texts (N,) as float64, or None if one of them is not a number of this style."""
     if style is PLAIN and len(texts):
-        # Python's own parser is much faster than an expression; it also takes 1_000 and nan, which are no numbers here.
+        # Python's parser is much faster than a regular expression, but it also takes 1_000 and nan.
         try:
             values = texts.astype("float64")
         except ValueError:

@@ -22,7 +22,7 @@ class ColumnScan:
         many: whether there are more.
         styles: in which styles all of its texts are numbers.
         whole: whether its numbers are whole; fractions: whether some are written with a fraction, such as 3.0.
-        odd: the first text that is no number in any style, and its row from 1.
+        odd: the first text that is not a number in any style, and its row from 1.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""How training calls its callbacks: in the first process, under noise of their own, each error with its key."""
+"""Calls callbacks in the first process, with a separate random state; an error names the key of its callback."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class CallbackRunner:
         return tensors
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Give each callback its state back; one that was not there when the state was saved begins anew."""
+        """Give each callback its state back; one that was not there when the state was saved starts without one."""
         for key, callback in self._callbacks.items():
             own = {name.removeprefix(f"{key}."): t for name, t in tensors.items() if name.startswith(f"{key}.")}
             if own:
@@ -124,7 +124,7 @@ def _plain(added: object, key: str) -> dict[str, Any]:
             json.dumps({name: scalar})
         except (TypeError, ValueError) as error:
             raise TrainingError(
-                f"on_epoch returned {name!r}, a {type(value).__name__}, which is no JSON value",
+                f"on_epoch returned {name!r}, a {type(value).__name__}, which is not a JSON value",
                 where=_where(key),
                 remedy="Return numbers, texts, or lists and dicts of them: `tensor.tolist()`.",
             ) from error

@@ -126,10 +126,10 @@ class Trainer:
         before, now = state.position.examples, self.position.examples
         if before and before != now:
             raise RunError(
-                f"the run was begun with {_counted(before)} examples to train, validate and test on, got "
+                f"expected {_counted(before)} examples to train, validate and test on, got "
                 f"{_counted(now)}: the splits differ, and examples that were trained on may be tested on",
                 where="data",
-                remedy="Restore the data that the run was begun with, or choose another --out.",
+                remedy="Restore the data that the run was started with, or choose another --out.",
             )
         rows = restore_state(state, self.trained, self.stepper.turns, self.average, self.callbacks, self.group)
         self.position = state.position

@@ -19,7 +19,7 @@ from zoo.utils.seeds import seeded
 class PriorFit(nn.Module):
     """A model's fitted prior as something to train: its loss is that of the prior on latents of the data.
 
-    The latents are drawn anew in each step, with the model in evaluation mode and without gradients, so that the prior
+    The latents are drawn again in each step, with the model in evaluation mode and without gradients, so that the prior
     sees dynamic binarisation and the noise of the posterior; they are drawn in full precision, whatever that of the fit
     is. The state of the training holds only the prior.
 

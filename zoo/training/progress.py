@@ -59,7 +59,7 @@ def choose_reporter(reporter: Reporter | None, *, quiet: bool) -> Reporter:
         return Silent()
     if reporter is not None:
         return reporter
-    # A notebook gives what is written to standard error a red ground; its output is no terminal, so lines are printed.
+    # A notebook shows standard error on red, and its output is not a terminal, so lines are printed.
     in_notebook = "ipykernel" in sys.modules
     return ConsoleReporter(Console(stderr=not in_notebook, force_jupyter=False))
 

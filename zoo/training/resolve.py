@@ -37,7 +37,7 @@ def make_callbacks(spec: TrainSpec, objects: Mapping[str, Callback] | None = Non
     """Return the callbacks of a recipe and those given as objects, by key.
 
     Raises:
-        InputError: an object is no callback, or its key cannot be used or is taken.
+        InputError: an object is not a callback, or its key cannot be used or is taken.
         ComponentError: a callback refuses its options.
     """
     made: dict[str, Callback] = {}

@@ -67,7 +67,7 @@ def check(stream: RowStream, path: Path) -> None:
         raise InputError(f"{what} too much for a table, which {suffix} is", where="--out", remedy=f"Use {known}.")
     if (suffix in _GRIDS or not suffix) and not stream.images:
         kind = "a picture" if suffix else "a folder of images"
-        raise InputError(f"{stream.what} are no images, and cannot be {kind}", where="--out", remedy=f"Use {known}.")
+        raise InputError(f"{stream.what} are not images and cannot be {kind}", where="--out", remedy=f"Use {known}.")
     if suffix and suffix not in kinds:
         raise InputError(f"expected a file of a known kind, got {suffix!r}", where="--out", remedy=f"Use {known}.")
     if suffix in _GRIDS and stream.count > MOST_IN_GRID:
@@ -141,7 +141,7 @@ def _write_parquet(stream: RowStream, path: Path) -> None:
 
 
 def _write_npz(stream: RowStream, path: Path) -> None:
-    """Write each quantity into a file of its own as it comes, and then all of them into the archive."""
+    """Write each quantity into its own file as it is computed, and then all of them into the archive."""
     texts: dict[str, list[Array]] = {}
     types: dict[str, np.dtype[Any]] = {}
     places = {each.name: path.with_name(f"{number}.npy") for number, each in enumerate(stream.all_quantities)}

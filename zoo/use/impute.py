@@ -141,7 +141,7 @@ def _stored(rows: Rowwise, data: DataDescription) -> Tensor:
     """Return the examples as they are stored, without padding, (B, *stored.shape), on the CPU."""
     own = rows.split.info.description
     if own is None or own.binarise != "none" or not (data.columns or own.stored == data.stored):
-        return stored_values(rows.batch.x, data)  # pixels that were drawn, or values that were prepared by hand
+        return stored_values(rows.batch.x, data)  # pixels that were drawn, or values that the user prepared
     stored = rows.split.stored(rows.indices).cpu()
     size = data.stored.shape if data.stored else ()
     return geometry_of(data).undo(stored, (size[1], size[2])) if len(size) == 3 else stored

@@ -144,7 +144,7 @@ def check_replaceable(path: str | Path) -> None:
         )
     kind = kind_of(mode)
     if kind is not None:
-        raise InputError(f"it is {kind}, which a file cannot replace", where=str(path), remedy="Choose another name.")
+        raise InputError(f"expected a path for a file, got {kind}", where=str(path), remedy="Choose another name.")
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -39,7 +39,7 @@ class TooLargeError(OSError):
 
 
 def kind_of(mode: int) -> str | None:
-    """Return what a path leads to in words, None for a regular file."""
+    """Name what a path leads to, such as a pipe; None for a regular file."""
     return None if stat.S_ISREG(mode) else next((name for test, name in _KINDS if test(mode)), "no regular file")
 
 

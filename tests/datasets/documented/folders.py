@@ -123,7 +123,7 @@ LAYOUTS = {
         folder("dog/2020/1.png", "dog/2021/1.png"), says=("not clear which are the classes", "root: {folder}/data/dog")
     ),
     "a class folder without images": Case(folder("a/1.png", "b/1.png", "c/"), (2, 0, 0), ("a", "b"), says=("c/",)),
-    "text files and folders that are no split": Case(
+    "text files and folders that are not splits": Case(
         folder("train/a/1.png", "train/b/1.png", "masks/1.png", "train/a/1.txt", "readme.md"),
         (2, 0, 0),
         ("a", "b"),
