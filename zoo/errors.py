@@ -1,4 +1,4 @@
-"""What the zoo raises when it refuses: what was wrong, where, and what to do about it."""
+"""The errors of the package: each says what was wrong, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ZooError(Exception):
         super().__init__(problem)
 
     def __str__(self) -> str:
-        """Return the message, cut to a readable length, without characters that a terminal would obey."""
+        """Return the message, cut to a readable length, without control characters."""
         where, problem, remedy = (
             cut(str(part or ""), _LONGEST_PART) for part in (self.where, self.problem, self.remedy)
         )
@@ -38,7 +38,7 @@ class ZooError(Exception):
 
 
 class InputError(ZooError, ValueError):
-    """What was asked for cannot be done as it was asked."""
+    """A request is not valid."""
 
     exit_status = 2
 
@@ -54,13 +54,13 @@ class ComponentError(InputError):
 class NotApplicableError(ComponentError):
     """A metric, a figure or an operation does not apply to a model or its data; the problem says why.
 
-    Checks raise it, so that the reason is worded once. Code that was asked for something by name lets it pass; code
-    that takes whatever applies asks :func:`why_not`.
+    Checks raise it, so that the reason is worded once. Code that handles a request by name does not catch it; code that
+    uses everything that applies calls :func:`why_not`.
     """
 
 
 class DataError(InputError):
-    """Data cannot be had, or are not what the model or the recipe needs."""
+    """Data cannot be read or found, or are not what the model or the recipe needs."""
 
 
 class CheckpointError(InputError):
@@ -72,7 +72,7 @@ class RunError(InputError):
 
 
 class TrainingError(ZooError):
-    """Training could not go on; the last good checkpoint is kept."""
+    """Training could not continue; the last good checkpoint is kept."""
 
 
 class OtherProcessError(TrainingError):
@@ -80,7 +80,7 @@ class OtherProcessError(TrainingError):
 
 
 class ZooWarning(UserWarning):
-    """Something was left out, such as a broken plug-in, or looks like a mistake, and the rest goes on."""
+    """Something was left out, such as a broken plug-in, or looks like a mistake; the rest continues."""
 
 
 def why_not(check: Callable[..., object], *arguments: object) -> str | None:
@@ -101,7 +101,7 @@ def why_not(check: Callable[..., object], *arguments: object) -> str | None:
 
 
 class UnusableModelWarning(ZooWarning):
-    """A model was opened or saved whose weights are not all finite: its outputs mean nothing."""
+    """A model with weights that are NaN or infinite was loaded or saved; its outputs are meaningless."""
 
 
 def printable(text: str) -> str:
@@ -135,7 +135,7 @@ def cut(text: str, length: int) -> str:
 
 @contextlib.contextmanager
 def located(where: str) -> Iterator[None]:
-    """Put the file or object that is being worked on before the place that an error names."""
+    """Prefix the place that an error names with the current file or object."""
     try:
         yield
     except ZooError as error:
@@ -146,11 +146,11 @@ def located(where: str) -> Iterator[None]:
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """Return ``"Did you mean 'x'? "`` for the known name nearest to ``name``, or an empty string.
 
-    Capitals do not count, and what a name begins with before a hyphen, or ends with behind a dot, is nearer than any
-    likeness.
+    Upper and lower case are the same. A name that begins with ``name-`` or ends with ``.name`` comes before similar
+    names.
 
     Args:
-        likeness: the least that counts as near, from 0 to 1 for the same name.
+        likeness: the smallest similarity of a suggestion, from 0 to 1 for the same name.
 
     Example:
         >>> nearest("AdamW", ["adam", "adamw"]), nearest("ae", ["vae", "ae-mlp"]), nearest("colour", ["conv"])
@@ -165,6 +165,6 @@ def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> tuple[str, str]:
-    """Word the problem and the remedy for a name that is not among the known ones."""
+    """Return the problem and the remedy for a name that is not among the known ones."""
     names = sorted(known)
     return f"unknown {what} {name!r}", f"{nearest(name, names)}Available: {', '.join(names) or 'none'}."

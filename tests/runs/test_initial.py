@@ -159,8 +159,8 @@ def test_a_run_goes_on_with_another_rate_by_choice_alone(made, tmp_path):
     ("changes", "resume", "message"),
     [
         (["train.optimizer.lr=1e-4"], False, "has nothing to change"),
-        (["model.latent_dim=3"], True, "cannot go on with another value"),
-        (["train.optimizer.name=sgd"], True, "cannot go on with another value"),
+        (["model.latent_dim=3"], True, "cannot continue with another value"),
+        (["train.optimizer.name=sgd"], True, "cannot continue with another value"),
     ],
 )
 def test_what_cannot_be_changed_is_refused(made, tmp_path, changes, resume, message):

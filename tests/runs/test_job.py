@@ -167,7 +167,7 @@ def test_resuming_on_more_or_fewer_data_is_refused(tmp_path: Path) -> None:
 def test_resuming_where_nothing_is_begins(tmp_path: Path) -> None:
     seen = Notes()
     assert job(tmp_path / "new", "train.epochs=1", resume=True, reporter=seen).metrics[0]["epoch"] == 1
-    assert f"There was nothing to resume in {tmp_path / 'new'}: the run begins." in seen.notes
+    assert f"Nothing to resume in {tmp_path / 'new'}: a new run starts." in seen.notes
     seen = Notes()
     job(tmp_path / "new", "train.epochs=1", resume=True, reporter=seen)
     assert not [note for note in seen.notes if "resume" in note]

@@ -52,7 +52,7 @@ def test_a_mask_for_each_example_goes_by_its_row(model, digits):
     ("mask", "message"),
     [
         (np.ones((4, 4), bool), r"expected a mask of shape \(1, 8, 8\)"),
-        (np.full((8, 8), 7), "expected truth values, or 0 and 1"),
+        (np.full((8, 8), 7), "expected booleans, or 0 and 1"),
         (np.ones((3, 8, 8), bool), r"with one for each of 1797 examples, got \(3, 8, 8\)"),
     ],
 )

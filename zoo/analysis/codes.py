@@ -35,7 +35,7 @@ def encode_split(model: Model, split: Split, count: int | None = None) -> Codes:
     """Return the codes of a split on the CPU.
 
     Args:
-        count: encode only the first so many examples; all if not given.
+        count: encode only this many examples, from the start; all if not given.
 
     Raises:
         ComponentError: the model has no latent space.
@@ -81,8 +81,8 @@ def draw_latents(
     latents are drawn each.
 
     Args:
-        count: of the first so many examples; all if not given.
-        enough: draw at least so many latents, as long as an example has no more than ``most``.
+        count: use only this many examples, from the start; all if not given.
+        enough: draw at least this many latents, as long as an example has no more than ``most``.
 
     Example:
         >>> import zoo

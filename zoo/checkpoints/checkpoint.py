@@ -211,7 +211,7 @@ class _NoDraws(TorchFunctionMode):
 
 
 def _blank_model(spec: ModelSpec, weights: int) -> Model:
-    """Return a model whose weights are still to come, and whose size so many bytes of weights account for.
+    """Return a model without its weights, after checking that its size fits the number of bytes of its weights.
 
     Raises:
         CheckpointError: the model is far larger, or cannot be built.

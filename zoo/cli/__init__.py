@@ -1,4 +1,4 @@
-"""``zoo-cli``: one file a command. Commands import what is heavy only when they run."""
+"""``zoo-cli``: one file per command. Commands import heavy packages only when they run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Name the command that was probably meant in place of one that there is not."""
+        """Suggest the command that was probably meant by an unknown name."""
         known = self.list_commands(ctx)
         if args and not args[0].startswith("-") and args[0] not in known:
             hint = nearest(args[0], known)
@@ -59,7 +59,7 @@ _WHOLE = 10_000
 
 
 def _is_further_process() -> bool:
-    """Whether a launcher started this process beside a first one."""
+    """Whether a launcher started this process in addition to the first one."""
     return os.environ.get("RANK", "0") != "0" and os.environ.get("WORLD_SIZE", "1") != "1"
 
 
@@ -69,16 +69,16 @@ def cli() -> None:
     """Train, evaluate and draw latent-variable models from YAML recipes.
 
     \b
-    Begin with:
+    Start with:
       zoo-cli train digits        a VAE on handwritten digits, no download
       zoo-cli list                what there is
     """
 
 
 def main() -> None:
-    """Run ``zoo-cli``; exit with 0 when done, 1 when it failed, 2 when the input was wrong."""
+    """Run ``zoo-cli``; exit with 0 for success, 1 for a failure, 2 for wrong input."""
     if sys.stderr is None or not sys.stderr.isatty():
-        # The bars of the Hub's client are for a terminal. It reads this when it is imported.
+        # The Hub's client shows bars only for a terminal. It reads this variable when it is imported.
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

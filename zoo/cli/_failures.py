@@ -28,7 +28,7 @@ _DISK: dict[int, tuple[str, str]] = {
     errno.EPERM: ("permission denied", "Check who may read and write there, or name another place."),
     errno.EROFS: ("the file system is read-only", "Write to another place."),
     errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter one."),
-    errno.EISDIR: ("it is a directory, and a file is expected", "Name a file."),
+    errno.EISDIR: ("expected a file, got a directory", "Name a file."),
     errno.ENOTDIR: ("a file is in the way of a directory", "Choose another place."),
     errno.EEXIST: ("something else is there already", "Choose another place."),
     errno.ENOTEMPTY: ("the directory is not empty", "Choose another place."),
@@ -46,7 +46,7 @@ _DISK: dict[int, tuple[str, str]] = {
 def failure(error: BaseException) -> tuple[str, int] | None:
     """Return the message and the exit status of an expected failure, None for a fault of the program.
 
-    An empty message is a failure that has been reported, or that nobody is there to read of.
+    An empty message is a failure that has been reported, or that nobody can read.
     """
     if isinstance(error, OtherProcessError):
         return "", error.exit_status
@@ -64,7 +64,7 @@ def failure(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, BrokenPipeError):
         return "", FAILED
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _ALLOCATION.search(str(error))):
-        return f"the machine has not enough memory for this ({_first_line(error)})\n{_SMALLER}", FAILED
+        return f"the machine does not have enough memory for this ({_first_line(error)})\n{_SMALLER}", FAILED
     if isinstance(error, OSError):
         return _of_the_system(error), FAILED
     if type(error).__name__ == "SafetensorError":
@@ -88,7 +88,7 @@ def report_failure(error: BaseException) -> int | None:
 
 
 def say(message: str) -> None:
-    """Print a message to standard error; whoever has closed it does not want to read it."""
+    """Print a message to standard error, unless it is closed."""
     if sys.stderr is not None:
         try:
             click.echo(printable(cut(message, _LONGEST)), err=True)
@@ -97,7 +97,7 @@ def say(message: str) -> None:
 
 
 def finish(status: int) -> int:
-    """Bring what was printed to its reader, while a failure can still be reported; return the exit status."""
+    """Flush the output while a failure can still be reported; return the exit status."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
@@ -114,7 +114,7 @@ def finish(status: int) -> int:
 
 
 def _abandon(stream: object) -> None:
-    """Send what a stream still holds to nowhere: Python would fail to write it once more when it exits."""
+    """Discard what a stream still holds, because Python would fail to write it again at exit."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())  # type: ignore[attr-defined]

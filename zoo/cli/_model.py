@@ -1,4 +1,4 @@
-"""What commands share that take a MODEL and data: finding the data, and preparing them as in training."""
+"""Shared by commands that take a MODEL and data: finding the data, and preparing them as in training."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ModelData:
         split: the split that is evaluated.
         title: its name in records; ``all`` for data without splits.
         own_data: whether they are the data that the model was trained and tested on.
-        note: what a reader must know; empty if there is nothing.
+        note: a note for readers; empty if there is none.
     """
 
     spec: DataSpec
@@ -211,7 +211,7 @@ def _spec(
         document |= named
     if not document:
         raise DataError(
-            "no data are named, and there is no recipe.yaml beside the model",
+            "no data are named, and the model has no recipe.yaml",
             where=folder,
             remedy="Name a dataset: --data digits",
         )

@@ -1,4 +1,4 @@
-"""What the commands share that give a row for each example: their options, the data, and the file that is written."""
+"""Shared by commands that write a row for each example: options, data, and the output file."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def row_options(what: str) -> Callable[[C], C]:
         set_option(SET_HELP),
         click.option("--split", type=click.Choice(["train", "validation", "test"]), help="[default: all there are]"),
         click.option("--label", help="The class of all examples, by name or number, for a conditional model."),
-        click.option("--count", type=COUNT, help="Use the first so many examples of each split."),
+        click.option("--count", type=COUNT, help="Use only this many examples of each split, from its start."),
         click.option("--out", type=OUT, required=True, help=f"Where the {what} go."),
         SEED,
         click.option("--quiet", is_flag=True, help="Show no progress."),

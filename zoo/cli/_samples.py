@@ -61,7 +61,7 @@ def labels_of(model: Model, label: str | None, count: int) -> Tensor | None:
     number = model.data.class_number(label, "--label") if model.data.classes else _number(label, model.classes)
     if number in untrained:
         raise InputError(
-            f"the class {label!r} had no training examples, so the model has learned nothing of it",
+            f"the class {label!r} had no training examples: the model has not learned it",
             where="--label",
             remedy="Choose another class, or train on examples of it.",
         )

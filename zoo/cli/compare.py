@@ -56,7 +56,7 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Put trained MODELs side by side: metrics, reconstructions, samples from both priors. Trains nothing.
+    """Put trained MODELs side by side: metrics, reconstructions, samples from both priors.
 
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name; the directory of a sweep
     stands for all of its finished runs.
@@ -184,7 +184,7 @@ def _digest(data: ModelData) -> str:
 
 
 def _notes(compared: Comparison, data: dict[str, ModelData]) -> list[str]:
-    """Return what a reader must know of single models; what is said of several is said once."""
+    """Return the notes on the models; a note on several models is given once."""
     models: dict[str, list[str]] = {}
     for name, record in compared.records.items():
         for note in (*record.get("notes", ()), data[name].note):

@@ -43,7 +43,7 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure MODEL on data; write and print the metrics.
+    """Evaluate MODEL on data; print the metrics and write them to a file.
 
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """

@@ -56,7 +56,7 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Fit PRIOR to the latents that MODEL has of its training data, and save it with the model.
+    """Fit PRIOR to the latents of MODEL's training data, and save it with the model.
 
     Without --out a finished run gets the prior, and its metrics, figures and model card are made again.
 

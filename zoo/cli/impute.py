@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def command(mask: Path | None, num_samples: int, **options: Any) -> None:
     """Write each example with its missing values replaced by their means E[x | observed].
 
-    What was observed is kept as it is, bit for bit. --out is as for `zoo-cli reconstruct`. MODEL is a run or checkpoint
+    Observed values are kept exactly as they are. --out is as for `zoo-cli reconstruct`. MODEL is a run or checkpoint
     directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.use.impute import imputations

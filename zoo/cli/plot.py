@@ -31,7 +31,7 @@ def command(
     image_format: str,
     seed: int,
 ) -> None:
-    """Draw FIGUREs of MODEL, or all that fit; `zoo-cli list figure` shows what there is.
+    """Draw FIGUREs of MODEL, or all that apply; `zoo-cli list figure` lists them.
 
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """

@@ -30,9 +30,9 @@ def command(
     out: Path | None,
     seed: int,
 ) -> None:
-    """Write one HTML page on MODEL: its latent space to explore, its figures of merit, pictures and recipe.
+    """Write one HTML page on MODEL: its latent space to explore, its metrics, figures and recipe.
 
-    The page asks no other host for anything, so it can be mailed, kept, or put on any web server. MODEL
+    The page contacts no other host, so it can be mailed, kept, or put on any web server. MODEL
     is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.checkpoints.checkpoint import load

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--fitted", is_flag=True, help="Take the fitted prior as p(z).")
 @click.option("--by-value", is_flag=True, help="Add what each column or pixel adds to log p(x|z).")
 def command(num_samples: int, fitted: bool, by_value: bool, **options: Any) -> None:
-    """Write how probable each example is, in nats, and what that is made of; improbable examples are anomalies.
+    """Write how probable each example is, in nats, with the terms of its bound; improbable examples are anomalies.
 
     log_likelihood is the importance-weighted estimate of log p(x) of the data as they are stored; elbo, reconstruction
     and kl are the terms of its lower bound. A model without a density, such as an autoencoder, gives the reconstruction

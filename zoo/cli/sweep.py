@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     help="A field with the values to try; repeatable: all combinations. With a search also a range: uniform(LOW,HIGH), "
     "log(LOW,HIGH), integer(LOW,HIGH), log_integer(LOW,HIGH).",
 )
-@click.option("--seeds", type=COUNT, default=1, show_default=True, help="Train each combination with so many seeds.")
+@click.option("--seeds", type=COUNT, default=1, show_default=True, help="Number of seeds for each combination.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a field in all runs; repeatable.")
 @click.option("--metric", help="What to rank by: a result such as elbo, or validation.TERM.  [default: the bound on "
     "log p(x), or the monitored term, on validation data]")  # fmt: skip
@@ -137,6 +137,6 @@ def _report_failures(found: Sweep) -> None:
         raise TrainingError(
             f"{count} of {len(found.runs)} runs failed\n{messages}",
             where=str(found.path),
-            remedy="Once the cause is mended, the same command with --resume trains "
+            remedy="Fix the cause, then repeat the command with --resume to train "
             f"{'it' if count == 1 else 'them'} again.",
         )

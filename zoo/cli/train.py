@@ -29,7 +29,7 @@ IN_EVERY_PROCESS = True
     "changes",
     multiple=True,
     metavar="KEY=VALUE",
-    help="With --resume: go on with another value of a field of the optimiser or schedule, such as "
+    help="With --resume: continue with another value of a field of the optimiser or schedule, such as "
     "train.optimizer.lr=1e-4; it is recorded. Repeatable.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the run that is there.")

@@ -1,4 +1,4 @@
-"""Other data than a model was trained on, prepared as its training data were."""
+"""Prepares other data in the same way as the training data of a model."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def classes_of(collection: Collection) -> tuple[str, ...]:
 
 
 def trained_numbers(like: DataDescription, names: tuple[str, ...], collection: Collection) -> Tensor | None:
-    """Return the number that a model gives to each class of other data (C,), or None where that has no sense.
+    """Return the number that a model gives to each class of other data (C,), or None where it does not apply.
 
     It has none where the data are of other classes; a conditional model refuses those.
     """
@@ -166,7 +166,7 @@ def _numbers(known: tuple[str, ...], names: tuple[str, ...], labels: Tensor) -> 
 
 
 def prepared_for(data: DataDescription, split: Split) -> Split:
-    """Return a split as the model that knows ``data`` was trained: scaled and numbered alike, whoever prepared it.
+    """Return a split prepared like the training data that ``data`` describes: with the same scaling and class numbers.
 
     A split of a bare tensor is taken to be prepared already.
     """

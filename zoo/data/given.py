@@ -1,4 +1,4 @@
-"""What a user has in memory, read: arrays, tensors, and the items of data sets."""
+"""Reads what a user has in memory: arrays, tensors, and the items of data sets."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def _is_array_like(data: Any) -> bool:
 
 
 def _is_streaming(data: Any) -> bool:
-    """Whether it is a data set of Hugging Face that is only iterated over."""
+    """Whether it is an iterable data set of Hugging Face."""
     return type(data).__module__.partition(".")[0] == "datasets" and not hasattr(data, "__len__")
 
 

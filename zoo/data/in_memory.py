@@ -1,4 +1,4 @@
-"""The one door for data in memory: whatever form they have, they become a collection as a data set stores it."""
+"""Converts data in memory, in any accepted form, to a collection as a data set returns it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Range = tuple[float, float]
 
 
 def is_in_memory(data: Any) -> bool:
-    """Whether data are given themselves, rather than by the name or the spec of a dataset.
+    """Whether the data themselves are given, rather than the name or the spec of a dataset.
 
     Example:
         >>> is_in_memory(torch.zeros(3, 2)), is_in_memory("digits"), is_in_memory({"name": "digits"})

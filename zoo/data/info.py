@@ -1,4 +1,4 @@
-"""What is known of prepared data."""
+"""A description of prepared data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo.spec.data_description import DataDescription
 
 @dataclass(frozen=True)
 class DataInfo:
-    """What is known of prepared data, the same for all of its splits.
+    """The description of prepared data, the same for all splits.
 
     Attributes:
         name: the dataset's registered name.

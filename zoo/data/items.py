@@ -41,7 +41,7 @@ class ReadItems:
 
 
 class Items(ABC):
-    """A data set whose items are found by number.
+    """A map-style data set.
 
     Attributes:
         kind: what it is, for messages.
@@ -349,7 +349,7 @@ def _check_finite(values: Tensor, first: int) -> None:
 
 
 def _warn_of_chance(items: Items, convert: _Converter) -> None:
-    """Warn if an item is another one each time that it is read: it is kept as it was read once."""
+    """Warn if an item changes each time that it is read, because it is kept as it was first read."""
     once, again = (convert(items.take([0])[0]) for _ in range(2))
     if once.shape != again.shape or not torch.equal(once, again):
         warnings.warn(

@@ -114,7 +114,7 @@ class Split:
         return self._store.device
 
     def examples(self, indices: Tensor | Sequence[int] | int) -> Tensor:
-        """Return prepared examples (B, *data_shape): those at ``indices``, or the first so many.
+        """Return prepared examples (B, *data_shape): those at ``indices``, or the first ones of a given number.
 
         Raises:
             DataError: there is no such example.
@@ -263,7 +263,7 @@ class Split:
 
 
 def _positions(indices: Tensor | Sequence[int] | int, size: int) -> Tensor:
-    """Return ``indices``, or those of the first so many, as (M,) int64."""
+    """Return ``indices``, or those of the first examples of a given number, as (M,) int64."""
     try:
         chosen = indices if isinstance(indices, Tensor) else torch.from_numpy(np.asarray(indices))
     except (TypeError, ValueError, RuntimeError):

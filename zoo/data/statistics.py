@@ -1,4 +1,4 @@
-"""What is measured on the training split before it is prepared."""
+"""Statistics of the training split, computed before it is prepared."""
 
 from __future__ import annotations
 

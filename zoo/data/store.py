@@ -198,7 +198,7 @@ class StreamedStore(Store):
 
 
 class _Reader(Dataset[_Read]):
-    """Reads whole batches, so that a worker passes on one tensor and not many.
+    """Reads whole batches, so that a worker passes on one tensor instead of many.
 
     Positions are an array, because every tensor that is passed between processes needs a file. Expected errors are
     returned, not raised: raised in a worker, they would carry the traceback of the worker.

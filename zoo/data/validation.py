@@ -1,4 +1,4 @@
-"""Checks of what a dataset returns: a mistake there is hard to trace in a loss."""
+"""Checks of what a dataset returns, because a mistake there is hard to find later in a loss."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class Dataset(ABC):
 
     @classmethod
     def options_for(cls, path: str) -> dict[str, Any] | None:
-        """Return the options with which the dataset reads a file or folder, or None if it does not read such.
+        """Return the options with which the dataset reads a file or folder, or None if it does not read such files.
 
         It decides which dataset reads a bare path, such as ``--data photos``.
 
@@ -150,7 +150,7 @@ class Dataset(ABC):
 
     @classmethod
     def in_words(cls, options: Mapping[str, Any]) -> str:
-        """Return what the data are, for a reader to whom the name of the dataset does not say it; else nothing.
+        """Return a description of the data if the name of the dataset does not say what they are; otherwise "".
 
         Args:
             options: as in a recipe.
@@ -173,7 +173,7 @@ class Dataset(ABC):
 
 
 class ImageDataset(Dataset):
-    """A dataset that can bring images to one size while it reads them, which spares memory where they are larger."""
+    """A dataset that can resize images while it reads them, which saves memory if they are larger."""
 
     @abstractmethod
     def load(self, note: Callable[[str], None], target: TargetSize | None = None) -> Collection:

@@ -222,7 +222,7 @@ def _check_rest(splits: Mapping[str, Stored], class_names: Sequence[str]) -> Non
 def _mention_stretching(
     places: Sequence[ImagePlace], form: ImageFormat, root: str, note: Callable[[str], None]
 ) -> None:
-    """Note that proportions change much, which is seldom meant."""
+    """Note that proportions change a lot, which is rarely intended."""
     target = form.target
     if target is None or target.fit != "stretch":
         return

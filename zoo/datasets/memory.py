@@ -24,7 +24,7 @@ class Memory(Dataset):
         channels_last: whether images are laid out (N, H, W, C). None: (N, C, H, W), and a shape that looks like the
             other order, such as (N, 28, 28, 3), is refused.
         value_range: smallest and largest value that an example can hold. None: 0 and 255 for bytes and for whole
-            numbers of images, 0 and 1 for truth values and for images within these bounds, no range for other numbers.
+            numbers of images, 0 and 1 for booleans and for images within these bounds, no range for other numbers.
         series: whether arrays (N, A, B) are series of A channels and B steps, and no images of A × B pixels; and arrays
             (N, T) series of one channel, and no vectors.
         in_memory_limit_mb: up to this many megabytes (10⁶ bytes), the items of a data set are read once and kept;
@@ -102,7 +102,7 @@ class Memory(Dataset):
         return f"data that were given in memory: a {options.get('kind', 'table')}{shape}"
 
     def load(self, note: Callable[[str], None]) -> Collection:
-        """Refuse: only who holds the data can give them."""
+        """Refuse, because only the user has the data."""
         shape = f" of shape {tuple(self._shape)}" if self._shape else ""
         raise DataError(
             f"the data were given in memory ({self._kind}{shape}), and a recipe does not hold them",

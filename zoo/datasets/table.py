@@ -23,7 +23,7 @@ _HASH = "hash"
 class Table(Dataset):
     """Rows of mixed columns from CSV, TSV or Parquet files, or from data sets of Hugging Face.
 
-    Choose it for measurements and records: numbers beside categories, truth values and dates, some of them missing.
+    Choose it for measurements and records: numbers beside categories, booleans and dates, some of them missing.
     What a column means is inferred and can be stated; the likelihood ``columns`` follows from it. Numbers and dates are
     standardised, categories become a 1 among zeros. Missing values stay missing: the likelihood leaves them out, and
     the encoder is shown which were observed. Texts that are neither categories nor dates are refused.

@@ -1,4 +1,4 @@
-"""A decoder that goes on where the networks of a hierarchical prior end."""
+"""A decoder that continues the networks of a hierarchical prior."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A convolutional decoder that goes on where the networks of a hierarchical prior over maps end."""
+"""A convolutional decoder that continues the networks of a hierarchical prior over maps."""
 
 from __future__ import annotations
 

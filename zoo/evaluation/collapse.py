@@ -20,7 +20,7 @@ _FEWEST_CODES, _SHARE_OF_CODES = 1.5, 0.01
 
 
 def collapse_note(context: EvaluationContext) -> str | None:
-    """Return what it means, and what helps, if a model makes no use of its latents or codes; None if it does.
+    """Return a warning with remedies if a model does not use its latents or codes; None if it does.
 
     Looked at are the first thousand examples. A latent counts as active if the variance of its posterior mean over the
     data is above 0.01. Levels of a hierarchy and latents behind a flow, which have other units and no mean in

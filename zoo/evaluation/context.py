@@ -91,7 +91,7 @@ class EvaluationContext:
             raise NotApplicableError("the data are not rows of several values")
 
     def require_examples(self, count: int) -> None:
-        """Require at least so many examples."""
+        """Require at least this many examples."""
         if len(self.split) < count:
             raise NotApplicableError(f"it needs at least {count} examples, the split has {len(self.split)}")
 

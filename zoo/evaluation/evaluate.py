@@ -1,4 +1,4 @@
-"""Measure a model on data."""
+"""Evaluates a model on data."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def evaluation_context(
     processes: ProcessGroup = SINGLE_PROCESS,
     needs_labels: bool = True,
 ) -> EvaluationContext:
-    """Return a model with the split that it is measured on, once it is clear that they fit each other.
+    """Return a model with the split to evaluate it on, after checking that they fit each other.
 
     Args:
         needs_labels: whether data without labels are refused for a conditional model.

@@ -15,7 +15,7 @@ _LONGEST_LIST = 8
 
 
 def number(value: float, digits: int | None = None) -> str:
-    """Write a number with a sensible number of digits, or with so many significant ones.
+    """Write a number with a sensible number of digits, or with the given number of significant ones.
 
     Example:
         >>> number(-141.4213), number(0.04142), number(10000), number(1e-7), number(0.4963, 2)

@@ -25,7 +25,7 @@ class CodebookUse(Figure):
     Args:
         count: number of examples whose codes are shown.
         codebooks: number of codebooks whose maps are shown, the first ones.
-        examples: count codes in at most so many examples, the first of the split.
+        examples: count codes in at most this many examples, the first of the split.
     """
 
     def __init__(self, *, count: PositiveInt = 10, codebooks: PositiveInt = 4, examples: PositiveInt = 2000) -> None:

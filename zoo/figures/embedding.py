@@ -31,7 +31,7 @@ class Embedding(Figure):
     axes, where they would squeeze the other points.
 
     Args:
-        count: show at most so many examples.
+        count: show at most this many examples.
         ellipses: number of examples whose posterior is drawn, evenly of each class.
     """
 

@@ -22,7 +22,7 @@ class FiringFrequencies(Figure):
     that are nearly dead. A line marks the mean, L0 over the number of latents.
 
     Args:
-        examples: count in at most so many examples, the first of the split.
+        examples: count in at most this many examples, the first of the split.
         bins: of the histogram.
     """
 
@@ -41,7 +41,7 @@ class FiringFrequencies(Figure):
 
 
 def plot_firing(counts: Tensor, examples: int, bins: int = 40) -> MatplotlibFigure:
-    """Plot the frequencies of latents from the number of examples, of so many, for which each fires, (M,)."""
+    """Plot the frequencies of latents from the number of examples for which each fires, (M,), and their total."""
     figure = new_figure(6, 3)
     axes = figure.subplots()
     alive = counts[counts > 0] / examples

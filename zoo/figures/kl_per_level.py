@@ -22,7 +22,7 @@ class KlPerLevelBars(Figure):
     A line on each bar reaches from the 10 % to the 90 % quantile of the examples. A level near zero is not used.
 
     Args:
-        examples: the first so many of the split.
+        examples: how many examples to use, from the start of the split.
         num_samples: draws of z for each x.
 
     Source:
@@ -54,7 +54,7 @@ class KlPerLevelBars(Figure):
 
 
 def plot_levels(divergences: Tensor, sizes: Sequence[int]) -> MatplotlibFigure:
-    """Plot the KL divergences (L, N) of levels with so many latents each."""
+    """Plot the KL divergences (L, N) of levels with given numbers of latents."""
     count = len(sizes)
     figure = new_figure(1.4 + 0.95 * max(count, 3), 3.2)
     axes = figure.subplots()

@@ -36,7 +36,7 @@ class PoincareDisc(SpaceMap):
     angles at such distances. Images shrink towards the edge as everything does.
 
     Args:
-        count: show at most so many examples.
+        count: show at most this many examples.
         label: the class to decode, for a conditional model.
 
     Source:
@@ -62,7 +62,7 @@ class PoincareDisc(SpaceMap):
 
 
 def disc_grid(step: float, rings: int, space: Ball) -> Tensor:
-    """Return points (N, 2) on rings at distances of ``step`` / √c, so many that neighbours are a step apart too."""
+    """Return points (N, 2) on rings at distances of ``step`` / √c, with neighbours on a ring a step apart too."""
     points = [torch.zeros(1, 2)]
     for ring in range(1, rings + 1):
         radius = step * ring

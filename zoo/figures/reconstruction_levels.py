@@ -63,7 +63,7 @@ class ReconstructionLevels(Figure):
 def plot_levels(
     rows: Sequence[Tensor], shown: Sequence[int], levels: int, data_range: tuple[float, float] | None
 ) -> MatplotlibFigure:
-    """Plot rows of images (N, C, H, W): the data, then reconstructions from so many of the levels."""
+    """Plot rows of images (N, C, H, W): the data, then reconstructions from more and more levels."""
     columns = len(rows[0])
     tiling = tile(to_unit(torch.cat(list(rows)), data_range), columns)
     height, width, _ = tiling.image.shape

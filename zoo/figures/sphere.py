@@ -29,7 +29,7 @@ class SphereMap(SpaceMap):
     map. Its left and right edges are the same line. The north pole is z₃ = 1, and the centre of the map z₁ = 1.
 
     Args:
-        count: show at most so many examples.
+        count: show at most this many examples.
         label: the class to decode, for a conditional model.
 
     Source:

@@ -37,7 +37,7 @@ class TraversalRows(Figure):
     Args:
         example: the index of the example in the split.
         steps: examples in a row.
-        count: show at most so many dimensions.
+        count: show at most this many dimensions.
         label: the class to decode, for a conditional model.
 
     Source:

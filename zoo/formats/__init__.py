@@ -1,1 +1,1 @@
-"""Files of arrays and of images, their labels, and names that mean something to every reader of data."""
+"""Formats of stored data: files of arrays and images, labels, and the usual names of splits."""

@@ -164,7 +164,7 @@ class _OpenFiles(threading.local):
 
 
 def _read_rest(file: _File, memory: memoryview) -> None:
-    """Continue a read that returned fewer bytes than requested, which happens for gigabytes."""
+    """Continue a read that returned fewer bytes than requested, which happens with gigabytes."""
     while len(memory):
         count = file.readinto(memory)
         if not count:

@@ -1,4 +1,4 @@
-"""Which images a folder holds: in which split, of which class, and what else lies there."""
+"""Finds the images of a folder with their splits and classes, and what else is there."""
 
 from __future__ import annotations
 

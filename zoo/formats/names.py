@@ -1,4 +1,4 @@
-"""Names that mean something wherever data lie: those of splits, and those of files that systems leave behind."""
+"""Names with a meaning in any folder or file of data: those of splits, and of files that systems leave behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is pushed: the files that make a model, and nothing else of the directory that they lie in."""
+"""The files that are pushed: those of a model, and nothing else in its directory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Bundle:
 
 
 def collect(folder: Path, repo: str, workshop: Path, *, licence: str | None = None) -> Bundle:
-    """Gather what a checkpoint or run directory has to show, checked by loading it.
+    """Collect the files of a checkpoint or run directory that are pushed, and check the model by loading it.
 
     Args:
         repo: where it goes, which its card says.

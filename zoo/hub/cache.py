@@ -29,7 +29,7 @@ _CHECKSUM = re.compile(r"[0-9a-f]{64}|[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class RepositoryCache:
-    """What the cache holds of one repository.
+    """The cached files of one repository.
 
     Attributes:
         root: the cache of all repositories; nothing outside of it is written or removed.
@@ -128,7 +128,7 @@ class RepositoryCache:
             raise ZooError(f"{pointer.parent} leads out of the cache", where=str(self.address), remedy="Remove it.")
         try:
             pointer.symlink_to(os.path.relpath(blob, pointer.parent))
-        except FileExistsError:  # another process was faster
+        except FileExistsError:  # another process has done it
             return
         except OSError:  # a file system without links
             with replacing(pointer) as temporary:

@@ -1,4 +1,4 @@
-"""The client of the Hub as the zoo uses it: it says who is asking, and retries what fails for a moment."""
+"""The client of the Hub with our user agent, and retries of transient failures."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _no_hub(api: HfApi, address: Address, problem: str) -> HubError:
 
 
 def with_retries(call: Callable[[], T], *, attempts: int = 4) -> T:
-    """Call, and call again after a pause if the failure is transient, as the client does for files but not for this.
+    """Call, and retry after a pause if the failure is transient, which the client does only for files.
 
     Raises:
         Exception: what the last attempt raised, or the first that no waiting helps against.

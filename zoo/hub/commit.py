@@ -1,4 +1,4 @@
-"""One commit, made once: also when its answer is lost, or when somebody else is faster."""
+"""Makes a commit exactly once, even if the answer is lost or somebody else commits at the same time."""
 
 from __future__ import annotations
 

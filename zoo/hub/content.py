@@ -1,4 +1,4 @@
-"""Which files of a repository are the zoo's, and whether what they hold is what it should be."""
+"""Which files of a repository belong to a model of the zoo, and checks of their content."""
 
 from __future__ import annotations
 

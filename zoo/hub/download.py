@@ -75,9 +75,9 @@ def fetch(
 
 
 def _ask(api: HfApi, address: Address, cached: Path | None) -> Listing | None:
-    """Return what the Hub has; None where it does not answer and the cached copy can be used instead."""
+    """Return what the Hub has; None if it does not answer and there is a cached copy to use."""
     try:
-        # With a copy at hand nobody waits for a server that is down.
+        # With a cached copy, do not wait for a server that is down.
         return list_files(api, address, attempts=1 if cached else 4)
     except Exception as error:
         if cached is None or not is_transient(error):

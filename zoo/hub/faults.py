@@ -1,4 +1,4 @@
-"""Failures of the Hub as one message that says what happened and what to do, and never holds a token."""
+"""Turns failures of the Hub into one message that says what happened and what to do, without tokens."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def describe(error: BaseException, where: str, endpoint: str) -> ZooError | None
 
 
 def _answered(error: Any, where: str, endpoint: str) -> ZooError:
-    """Word an answer of the server that is an error."""
+    """Return the message for an error answer of the server."""
     from huggingface_hub import errors as client
 
     status = error.response.status_code

@@ -1,4 +1,4 @@
-"""From what a user calls a model to the model: a preset or a spec is built, a directory or a name is loaded."""
+"""Build a model from a preset or a spec, or load it from a directory or by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shelf of pretrained models: an index file each, weights inside the package or on the Hub."""
+"""Pretrained models: one index file each, with weights in the package or on the Hub."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from zoo.spec.resolve import validate
 
 
 class Entry(StrictModel):
-    """What the index says of one pretrained model."""
+    """The index entry of a pretrained model."""
 
     description: str = Field(description="One sentence on the model.")
     source: str = Field(description="A folder beside the index file, or hf://user/name@commit.")
@@ -29,7 +29,7 @@ class Entry(StrictModel):
 
 
 def read_entry(name: str) -> Entry:
-    """Return what the index says of a pretrained model.
+    """Return the index entry of a pretrained model.
 
     Raises:
         InputError: no pretrained model has this name.

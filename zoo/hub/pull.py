@@ -40,7 +40,7 @@ class Pulled:
 
     @property
     def spec(self) -> ModelSpec:
-        """What it is made of."""
+        """The component of each role."""
         return self.model.spec
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push did, or would do.
+    """The result of a push, or of a dry run.
 
     Attributes:
         address: ``hf://user/name``, which :func:`zoo.load` and every command take.
@@ -125,7 +125,7 @@ def _folder(model: Run | Model | str | Path, workshop: Path) -> Path:
 
 
 def _open_repository(api: HfApi, address: Address, private: bool | None) -> Listing:
-    """Return what the branch holds, after making the repository and the branch where they are not there."""
+    """Return what the branch holds, after creating the repository and the branch if they do not exist."""
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:

@@ -1,4 +1,4 @@
-"""Which models of the zoo there are on the Hub."""
+"""Search for models of this package on the Hub."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.hub.faults import hub_errors
 
 @dataclass(frozen=True)
 class HubModel:
-    """A model on the Hub, in the line of a list."""
+    """A model on the Hub, as a search lists it."""
 
     name: str
     likes: int

@@ -25,7 +25,7 @@ _CHUNK = 2**20
 _ATTEMPTS = 4
 """Attempts in a row that bring no further byte."""
 _SLOWEST, _PATIENCE = 1000, 60.0
-"""Bytes a second over so many seconds, below which a transfer counts as stalled."""
+"""Bytes per second, and the seconds over which they are averaged; below, a transfer counts as stalled."""
 _SHOWN = 2**23
 """Bytes from which a transfer shows a progress bar."""
 

@@ -70,14 +70,14 @@ class Joint(Distribution):
 class Columns(Likelihood):
     r"""One likelihood for each column, or group of columns, of a table: log p(x|z) = Σ_g log p_g(x_g|z).
 
-    Choose it for tables of mixed types: real numbers beside counts, truth values and categories. The result is a
+    Choose it for tables of mixed types: real numbers beside counts, booleans and categories. The result is a
     log-density with respect to volume in the real columns, which are standardised, and counting in the others; it is a
     code length only if all of them are discrete.
 
     Args:
         columns: the groups in the order of the table's columns, such as ``[{likelihood: gaussian, width: 3},
             {likelihood: {name: categorical, levels: 4, values: one_hot}, width: 4}]``. []: they follow from the types
-            of the columns, where the data have some: numbers and dates have the likelihood ``numeric``, truth values
+            of the columns, where the data have some: numbers and dates have the likelihood ``numeric``, booleans
             ``bernoulli``, categories ``categorical``; else every value has the likelihood ``numeric``.
         numeric: the likelihood of numbers and dates, where ``columns`` is []; ``student_t`` is less led by outliers.
             null: ``gaussian``, whose deviation is learned for each column of a table.

@@ -1,4 +1,4 @@
-"""Metrics: numbers that say how good a model is, in nats where they are log-densities."""
+"""Metrics: numbers that measure a model; log-densities are in nats."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def check_labelled_codes(context: EvaluationContext, least: int) -> None:
-    """Check that there are at least so many codes of labelled examples to learn from.
+    """Check that there are at least this many codes of labelled examples to learn from.
 
     Raises:
         NotApplicableError: there are not, or the encoder is given the labels that the codes should predict.

@@ -39,7 +39,7 @@ class InceptionDistance(Metric):
 
     Args:
         sources: where samples come from; a source that does not apply to the model is left out.
-        examples: compare at most so many samples and examples; values for different numbers do not compare.
+        examples: compare at most this many samples and examples; values for different numbers do not compare.
         layer: the layer whose features are compared, by its width.
 
     Source:

@@ -22,7 +22,7 @@ RMSE = Result(
 )
 ACCURACY = Result(
     "imputation_accuracy",
-    "Share of categories and truth values that were hidden and filled in correctly.",
+    "Share of categories and booleans that were hidden and filled in correctly.",
     better="higher",
 )
 
@@ -37,7 +37,7 @@ class Imputation(Metric):
     Args:
         share: of the observed values, those that are hidden.
         num_samples: draws of z for each row, as in ``model.impute``.
-        examples: measure at most so many rows, the first of the split; null for all.
+        examples: measure at most this many rows, the first of the split; null for all.
 
     Source:
         Mattei & Frellsen (2019), MIWAE: Deep Generative Modelling and Imputation of Incomplete Data Sets, section 4.2.

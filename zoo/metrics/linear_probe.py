@@ -27,7 +27,7 @@ class LinearProbe(Metric):
     cross-validation.
 
     Args:
-        train_examples: learn from at most so many training examples, the first ones.
+        train_examples: learn from at most this many training examples, the first ones.
 
     Source:
         Alain & Bengio (2017), Understanding intermediate layers using linear classifier probes.

@@ -40,7 +40,7 @@ class LogLikelihood(Metric):
 
     Args:
         num_samples: K, draws of z for each x; the estimate rises to log p(x) as K grows.
-        examples: measure at most so many examples, the first of the split; null for all.
+        examples: measure at most this many examples, the first of the split; null for all.
 
     Source:
         Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders. https://arxiv.org/abs/1509.00519

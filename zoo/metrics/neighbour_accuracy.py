@@ -29,7 +29,7 @@ class NeighbourAccuracy(Metric):
 
     Args:
         neighbours: k.
-        train_examples: use at most so many training examples, the first ones.
+        train_examples: use at most this many training examples, the first ones.
 
     Source:
         Cover & Hart (1967), Nearest Neighbor Pattern Classification. https://doi.org/10.1109/TIT.1967.1053964

@@ -51,7 +51,7 @@ class SampleQuality(Metric):
 
     Args:
         sources: where samples come from; a source that does not apply to the model is left out.
-        examples: compare at most so many samples and examples, a fixed random choice.
+        examples: compare at most this many samples and examples, a fixed random choice.
         noise: compare draws of p(x|z) rather than its means; for binary data.
 
     Source:

@@ -21,7 +21,7 @@ def default_rows(device: torch.device) -> int:
 
 
 def in_blocks(size: int, rows: int) -> Iterator[slice]:
-    """Yield the slices of so many rows that make up a batch."""
+    """Yield slices of ``size`` rows that cover a batch."""
     return (slice(start, start + rows) for start in range(0, size, rows))
 
 

@@ -1,4 +1,4 @@
-"""What is known of a batch, and what follows from it: features, q(z|x), p(z) and latents."""
+"""A batch and what a model computes from it: features, q(z|x), p(z) and latents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Inference:
-    """A model together with what is known: data, labels, and which values were observed.
+    """A model together with the data of a batch, its labels, and the mask of observed values.
 
     Each property is computed once, when it is first asked for. Objectives, the likelihood estimate and the metrics all
     go through it, so a bound and its estimate cannot disagree about labels, masks or the prior.
@@ -62,7 +62,7 @@ class Inference:
 
     @once
     def encoder_input(self) -> Tensor:
-        """What the encoder sees: the data, corrupted if so, and which values were observed if the model shows it."""
+        """The input of the encoder: the data, corrupted if the model does so, and the mask if the encoder takes it."""
         assert self.x is not None
         x = self._corrupted() if self.corrupts else self.x
         if not self.model.spec.mask_input:
@@ -92,7 +92,7 @@ class Inference:
         return Inference(self.model, self.x, self.labels, self.mask, fitted=self.fitted, corrupts=self.corrupts)
 
     def under_fitted_prior(self) -> Inference:
-        """Return the same knowledge with the fitted prior as p(z); the features and q(z|x) are not computed again."""
+        """Return the same inference with the fitted prior as p(z); the features and q(z|x) are not computed again."""
         other = Inference(self.model, self.x, self.labels, self.mask, fitted=True, corrupts=self.corrupts)
         vars(other).update({name: vars(self)[name] for name in ("features", "posterior") if name in vars(self)})
         return other

@@ -127,7 +127,7 @@ def at_least_one(value: object, where: str, most: float = 2**31 - 1) -> int:
     """Return a number of examples, draws or rows as an int.
 
     Raises:
-        InputError: it is not a whole number, less than 1, or more than anything could be made one by one.
+        InputError: it is not a whole number, less than 1, or too large.
     """
     try:
         number = operator.index(value)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LatentSamples:
-    """K draws of z for each of B examples, and what the model says of them.
+    """K draws of z for each of B examples, with their densities under the model.
 
     Get them from :meth:`zoo.model.inference.Inference.draw`. Each property is computed once, when it is first asked
     for, in nats and in float32 or better.
@@ -68,7 +68,7 @@ class LatentSamples:
 
     @once
     def generated(self) -> Distribution:
-        """p(x|z) at :attr:`prior_draws`, with batch shape (B,): what the model makes up."""
+        """p(x|z) at :attr:`prior_draws`, with batch shape (B,): samples of the model."""
         return self.inference.decode(self.prior_draws)
 
     @once

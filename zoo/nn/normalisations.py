@@ -16,7 +16,7 @@ class BatchNorm(nn.BatchNorm2d):
     """Batch normalisation of vectors (B, C), series (B, C, L) or images (B, C, H, W) that also takes a single value.
 
     One value has no variance, and PyTorch's own layers raise an error there. If the last batch of an epoch is a single
-    example, it is normalised by the running statistics and leaves them unchanged, so training goes on.
+    example, it is normalised by the running statistics and leaves them unchanged, so training continues.
 
     Source:
         Ioffe & Szegedy (2015), Batch Normalization. https://arxiv.org/abs/1502.03167

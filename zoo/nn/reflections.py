@@ -41,7 +41,7 @@ class Reflections:
         return z
 
     def columns(self, count: int) -> Tensor:
-        """Return the first so many columns of H, (*batch, count, d): orthonormal vectors, one in each row."""
+        """Return the first ``count`` columns of H, (*batch, count, d): orthonormal vectors, one in each row."""
         first = self.directions[0]
         identity = torch.eye(first.shape[-1], dtype=first.dtype, device=first.device)[:count]
         rows = identity.expand(*first.shape[:-1], -1, -1)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 
 def log_area(dimensions: int) -> float:
-    """Return the logarithm of the area of the unit sphere in so many dimensions, 2 π^{m/2} / Γ(m/2).
+    """Return the logarithm of the area of the unit sphere in a number of dimensions, 2 π^{m/2} / Γ(m/2).
 
     Example:
         >>> math.isclose(log_area(3), math.log(4 * math.pi))

@@ -232,7 +232,7 @@ class Denoising(Objective):
 
         Args:
             noise: end with a draw of p(x_0|x_1) rather than with its mean.
-            steps: visit so many of the T steps, evenly spread; all if not given.
+            steps: how many of the T steps to take, evenly spread; all if not given.
             method: ``ancestral`` adds noise in each step; ``ddim`` is deterministic given x_T and needs fewer steps.
             variance: σ_t² of ``ancestral``; as the objective says if not given.
             guidance: w of classifier-free guidance, u + w (c − u) with the outputs c for the label and u for

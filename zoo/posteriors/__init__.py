@@ -175,7 +175,7 @@ class SparsePosterior(Posterior):
 
     @abstractmethod
     def dead(self, after: int) -> Tensor:
-        """Return the numbers (D,) of the latents that have not fired for at least so many training examples."""
+        """Return the numbers (D,) of the latents that have not fired for at least this many training examples."""
 
     @abstractmethod
     def activations_of(self, h: Tensor, latents: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ class SparseActivations(SparsePosterior):
             return F.linear(at_least_float32(h), weight, bias).relu()
 
     def dead(self, after: int) -> Tensor:
-        """Return the latents (D,) that have not fired for at least so many training examples."""
+        """Return the latents (D,) that have not fired for at least this many training examples."""
         return (self.silent >= after).nonzero().squeeze(1)
 
     @property

@@ -143,7 +143,7 @@ class ResidualQuantized(CodebookQuantiser):
         return (levels <= last).float()
 
     def _search(self, vectors: Tensor, beams: int) -> Tensor:
-        """Return, for each vector, the codes of the best sum that a search with so many beams finds, (N, L)."""
+        """Return, for each vector, the codes of the best sum that a beam search finds, (N, L)."""
         residuals = vectors[:, None]
         indices = torch.empty(vectors.shape[0], 1, 0, dtype=torch.long, device=vectors.device)
         for book in self.books:

@@ -21,7 +21,7 @@ class Augmentation:
     """Changes each image of a batch on its own, and keeps size and type.
 
     What happens to a batch depends on the seed and on which examples it holds in which order, so that it is the same in
-    whatever process it is read, and an interrupted epoch goes on as it would have; with the order, it is new in each
+    whatever process it is read, and an interrupted epoch continues unchanged; with the order, it is new in each
     epoch. No other random numbers are moved.
 
     Args:

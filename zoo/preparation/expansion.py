@@ -1,4 +1,4 @@
-"""From the columns of a table to the values that a model sees: a category becomes a 1 among zeros."""
+"""Converts the columns of a table to the values that a model sees; categories become one-hot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raw data to what a model was trained on, and back."""
+"""Converts raw data to what a model was trained on, and back."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _positions(stored: Tensor) -> Tensor:
 
 
 def formed(values: Tensor, data: DataDescription, form: Form | None = None) -> Any:
-    """Return stored examples (B, *stored.shape) in a form in which people have them; see :func:`postprocess`."""
+    """Return stored examples (B, *stored.shape) in one of the usual forms; see :func:`postprocess`."""
     if data.columns:
         return formed_rows(values, data, form or "pandas")
     form = form or "array"

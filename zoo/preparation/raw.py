@@ -1,4 +1,4 @@
-"""Raw data in the forms in which people have them, as tensors of stored examples."""
+"""Converts raw data, in the usual forms, to tensors of stored examples."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def stored_examples(raw: Any, data: DataDescription) -> Tensor:
 
 
 def looks_prepared(values: Tensor, data: DataDescription) -> bool:
-    """Whether a tensor cannot be raw data of a model but may be prepared ones, as its own methods take them.
+    """Whether a tensor cannot be raw data of a model, but may be prepared data as its methods take them.
 
     It is so where examples are stored as bytes and the tensor holds fractions or negative numbers, or has the size that
     they are brought to; in doubt, values are taken to be raw.
@@ -120,7 +120,7 @@ def tensor_of_numbers(raw: Any, columns: Sequence[str] = (), where: str = "raw")
 
 
 def _numbers(array: npt.NDArray[Any], columns: Sequence[str], where: str) -> npt.NDArray[Any]:
-    """Return objects as numbers, as which a DataFrame of mixed columns hands out its rows."""
+    """Return objects as numbers; a DataFrame with mixed columns gives rows of objects."""
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:

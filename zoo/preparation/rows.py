@@ -57,7 +57,7 @@ def rows_of_frame(frame: Any, data: DataDescription) -> Tensor:
 
 
 def formed_rows(stored: Tensor, data: DataDescription, form: str) -> Any:
-    """Return stored rows (N, C) as a DataFrame of the values that people have, or as an array or tensor.
+    """Return stored rows (N, C) as a DataFrame of the original values, or as an array or tensor.
 
     Arrays hold numbers where all columns are numbers, else objects; tensors hold the stored numbers.
 

@@ -1,8 +1,8 @@
-"""Where components are found by kind and name: built-in ones, those of installed packages, and your own.
+"""The registry finds components by kind and name: built-in ones, those of installed packages, and your own.
 
 A built-in component is a file, ``zoo/<kind>s/<name>.py``. A third-party one is an entry point of the group
-``zoo.<kind>``. One of your own is a class in a script or a notebook. All three enter by the decorator
-:func:`register`, and none of them is imported before it is asked for by name, so listing costs no torch.
+``zoo.<kind>``. Your own is a class in a script or a notebook. All three use the decorator
+:func:`register`. A component is imported only when it is used, so listing components does not import torch.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Kind:
     Attributes:
         package: where the built-in components are, one file each.
         interface: the class that every component of this kind extends.
-        contract: what a component of this kind maps to what.
+        contract: what a component of this kind maps, and to what.
         wiring: the constructor parameters that the model fills in for this kind, a subset of :data:`WIRING`.
     """
 
@@ -127,7 +127,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("dataset", "zoo.datasets", "Dataset", "→ train, validation and test data in a stated range"),
         Kind("metric", "zoo.metrics", "Metric", "model and data → named metrics"),
         Kind("figure", "zoo.figures", "Figure", "model and data → a figure"),
-        Kind("callback", "zoo.callbacks", "Callback", "training → what watches it, adds to its record, or ends it"),
+        Kind("callback", "zoo.callbacks", "Callback", "training → observes it, adds to its record, or ends it"),
     )
 }
 
@@ -160,19 +160,19 @@ class Source:
 
 
 _registered: dict[tuple[str, str, str], type] = {}
-"""Classes by kind, name and owner: what two packages claim is kept, and refused when it is asked for."""
+"""Classes by kind, name and owner. A name that two packages claim is an error only when it is used."""
 
 
 @checked
 def register(kind: str, name: str) -> Callable[[C], C]:
-    """Make a class available as the component ``name`` of ``kind``: the one door for every component.
+    """Make a class available as the component ``name`` of ``kind``.
 
-    The class extends the interface of its kind. Its constructor is its schema: keyword-only, typed, every
-    option with a default; wiring such as ``data_shape`` or ``latent_dim`` is asked for by name, without one.
+    The class extends the interface of its kind. Its constructor is its schema: arguments are keyword-only and typed.
+    Options have a default. Wiring such as ``data_shape`` or ``latent_dim`` has none: the model passes it by name.
 
     Raises:
         ComponentError: the kind is unknown, the class does not fulfil the contract, or another class of the
-            same package has the name. A name that another package has is refused when it is asked for.
+            same package has the name. A name that another package has is an error when it is used.
 
     Example:
         >>> import torch, zoo
@@ -207,7 +207,7 @@ def register(kind: str, name: str) -> Callable[[C], C]:
 
 
 def find_kind(kind: str) -> Kind:
-    """Return the kind called ``kind``, or raise :class:`ComponentError` with the names there are."""
+    """Return the kind called ``kind``, or raise :class:`ComponentError` with the known kinds."""
     if kind not in KINDS:
         problem, remedy = unknown_name("kind", kind, KINDS)
         raise ComponentError(problem, remedy=remedy)
@@ -216,7 +216,7 @@ def find_kind(kind: str) -> Kind:
 
 @checked
 def list_components(kind: str | None = None, pattern: str = "*") -> Any:
-    """List the names of a kind, or without a kind a dict of all kinds, without importing any component.
+    """List the names of a kind, or a dict of all kinds if none is given, without importing any component.
 
     Example:
         >>> import zoo
@@ -229,7 +229,7 @@ def list_components(kind: str | None = None, pattern: str = "*") -> Any:
 
 
 def sources(kind: str) -> dict[str, list[Source]]:
-    """Return every name of ``kind`` with its sources; a name with two of them is refused when asked for."""
+    """Return every name of ``kind`` with its sources; a name with two sources is an error when it is used."""
     find_kind(kind)
     registered = (name for registered_kind, name, _ in _registered if registered_kind == kind)
     return {name: _sources_of(kind, name) for name in dict.fromkeys((*_installed(kind), *registered))}
@@ -255,7 +255,7 @@ def find_source(kind: str, name: str, where: str | None = None) -> Source:
         names = sources(kind)
         problem, remedy = unknown_name(kind, name, names)
         if not nearest(name, sorted(names)):
-            remedy += " Import a component of your own first: `--import FILE.py`, or `imports` in the recipe."
+            remedy += " Import your own component first: `--import FILE.py`, or `imports` in the recipe."
         raise ComponentError(problem, where=where, remedy=remedy)
     if len(known) > 1:
         owners = " and ".join(str(source) for source in known)
@@ -286,7 +286,7 @@ def find_component(kind: str, name: str, where: str | None = None) -> type:
             if source.distribution in (DISTRIBUTION, SCRIPT):
                 importlib.import_module(source.module)
             else:
-                KINDS[kind].load_interface()  # what the plug-in stands on does not count as its own time
+                KINDS[kind].load_interface()  # the time of this import does not count as the plug-in's own
                 import_plugin(source.module)
         except Exception as error:
             # Classes of a module that did not finish its import are forgotten: asking again fails again.
@@ -304,7 +304,7 @@ def find_component(kind: str, name: str, where: str | None = None) -> type:
             ) from error
     if key not in _registered:
         raise ComponentError(
-            f"{source} announces the {kind} {name!r} but does not register it",
+            f"{source} declares the {kind} {name!r} but does not register it",
             where=where,
             remedy=f"Its class needs the decorator @zoo.register({kind!r}, {name!r}).",
         )
@@ -312,9 +312,9 @@ def find_component(kind: str, name: str, where: str | None = None) -> type:
 
 
 def usable_components(kind: str) -> dict[str, type]:
-    """Import and return every component of a kind that can be had; warn of each that cannot, by name.
+    """Import and return every component of a kind, with a warning for each that cannot be imported.
 
-    For work that takes all there is (every metric, the schema), where a broken plug-in should harm nobody else.
+    Use it where all components are needed (every metric, the schema); a broken plug-in does not affect the rest.
     """
     found = {}
     for name in list_components(kind):
@@ -340,7 +340,7 @@ def _check_contract(kind: Kind, name: str, component: type) -> None:
             raise ComponentError(
                 f"the constructor's parameter {parameter.name!r} is not keyword-only",
                 where=where,
-                remedy="Write it as `def __init__(self, *, option: type = default)`: it is the option's schema.",
+                remedy="Write it as `def __init__(self, *, option: type = default)`.",
             )
         if parameter.annotation is inspect.Parameter.empty:
             raise ComponentError(
@@ -351,7 +351,7 @@ def _check_contract(kind: Kind, name: str, component: type) -> None:
 
 
 def constructor_parameters(component: type) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a class's constructor by name, without ``self``; a class that defines none has none."""
+    """Return the parameters of a class's constructor by name, without ``self``; {} without a constructor."""
     # A class without a constructor inherits that of `object`, and an abstract one that of `Protocol`; neither takes
     # anything, though their signatures say `*args, **kwargs`.
     constructor = component.__init__  # type: ignore[misc]

@@ -116,7 +116,7 @@ def _explorer(context: EvaluationContext, budget: int, seed: int) -> str:
 
 
 def explorer_section(context: EvaluationContext, budget: int, seed: int) -> str:
-    """Return the section of a page that holds the explorer and its data, of so many characters for images."""
+    """Return the section of a page that holds the explorer and its data, within a budget of characters."""
     from importlib import resources
 
     template = resources.files("zoo.report").joinpath("assets", "explorer.html").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The model card: what a model is, how to use it, what it was trained on, how good it is, and what it is not for."""
+"""The model card: description, use, training data, metrics and limitations of a model."""
 
 from __future__ import annotations
 
@@ -262,12 +262,12 @@ def _error(measurement: Measurement) -> str:
 def _limits(spec: ModelSpec, recipe: Recipe | None, evaluation: dict[str, Any] | None) -> str:
     data = f"`{recipe.data.name}`" if recipe else "its training data"
     lines = [
-        f"- It knows {data} alone: what it makes of other data, or of the same prepared in another way, means nothing.",
-        "- Its samples are of its training data's kind, and carry its gaps and its bias.",
-        "- Nobody has examined it for decisions about people.",
+        f"- It was trained only on {data}: results for other data, or data prepared in another way, mean nothing.",
+        "- Its samples resemble its training data, with their gaps and bias.",
+        "- It has not been evaluated for decisions about people.",
     ]
     if evaluation is None:
-        lines.append("- It comes without an evaluation.")
+        lines.append("- It has no evaluation.")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""What a model card says of a model's data: how to give it raw data and get them back, and what they are."""
+"""The part of a model card on data: what they are, and how to pass raw data and get them back."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def facts_of_data(spec: ModelSpec) -> Iterator[str]:
     data = spec.data
     if data is None or data.stored is None:
         return
-    yield f"The model takes and gives back {_form(data)}, {_scaling(data)}."
+    yield f"The model takes and returns {_form(data)}, {_scaling(data)}."
     if data.columns:
         yield f"Columns: {_listed(data.column_names)}."
     if data.classes:

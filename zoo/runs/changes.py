@@ -1,4 +1,4 @@
-"""What a resumed run goes on with otherwise than it began, by choice, and the record of it."""
+"""Fields that a user changes when a run is resumed, and the record of the changes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def check_changes(changes: Iterable[str], *, resume: bool) -> None:
             raise RunError("a run that begins has nothing to change", where=f"--change {key}", remedy="Use --set.")
         if not (is_changeable(key) or (is_changeable(f"{key}.") and not key.endswith(".name"))):
             raise RunError(
-                "a run cannot go on with another value of this field",
+                "a run cannot continue with another value of this field",
                 where=f"--change {key}",
                 remedy=f"What can be changed begins with {', '.join(_CHANGEABLE)}. For others begin a new run, "
                 "perhaps with `init: MODEL`.",

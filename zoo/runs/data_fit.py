@@ -1,4 +1,4 @@
-"""What a model takes from the data that it is trained on, and whether the two fit each other."""
+"""Fits the spec of a model to its training data, and checks that the two fit each other."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _examples(data: Data) -> Tensor:
 
 
 def notes_on(model: Model, data: Data) -> list[str]:
-    """Return what a reader of the model's metrics should know about the data."""
+    """Return notes on the data, for readers of the model's metrics."""
     caution = None
     if model.has("likelihood") and model.objective.unit == "nats":  # a squared error is not a log-density
         caution = model.likelihood.caution(data.train.examples(_LOOK_AT))
@@ -105,7 +105,7 @@ def notes_on(model: Model, data: Data) -> list[str]:
         where = [name for name, split in _splits(data).items() if name != "train" and _has_any(split, model, untrained)]
         also = f", but examples in the {' and '.join(where)} split, which the metrics include" if where else ""
         notes.append(
-            f"the classes {_shown(untrained)} have no training examples{also}: the model has learned nothing of them, "
+            f"the classes {_shown(untrained)} have no training examples{also}: the model has not learned them "
             "and does not sample them"
         )
     return notes

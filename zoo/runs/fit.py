@@ -1,4 +1,4 @@
-"""A model fitted to data in memory, in one line."""
+"""Fit a model to data in memory with one call."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def fit(
     quiet: bool = False,
     **fields: Any,
 ) -> Run:
-    """Fit a model to data in memory: train it, evaluate the best epoch, and leave all of it in a run directory.
+    """Fit a model to data in memory: train it, evaluate the best epoch, and write everything into a run directory.
 
     Choose it in a notebook or a script; :func:`zoo.train` takes a whole recipe instead. The shape, range and scaling of
     the model follow from the data: bytes, and whole numbers from 0 to 255 of images, are scaled to [0, 1]; numbers

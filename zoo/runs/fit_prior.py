@@ -158,8 +158,8 @@ def note_on_fit(model: Model, data: Data, seed: int) -> str | None:
     name = model.spec.fitted_prior.name if model.spec.fitted_prior else ""
     return (
         f"{_NOTE} {name!r} explains the latents of the validation data worse than the prior of training does: "
-        f"log p(z) is {fitted / count:.2f} nats under it, {own / count:.2f} under that. Samples are drawn from it all "
-        "the same, unless `fitted=False` (`--no-fitted`) says otherwise"
+        f"log p(z) is {fitted / count:.2f} nats under it, {own / count:.2f} under that. Samples are still "
+        "drawn from it, unless you pass `fitted=False` (`--no-fitted`)"
     )
 
 

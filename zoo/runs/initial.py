@@ -1,4 +1,4 @@
-"""The trained model that a run begins with, and what training leaves as it is."""
+"""The trained model that a run starts from, and the tensors that training leaves unchanged."""
 
 from __future__ import annotations
 
@@ -105,10 +105,10 @@ class Initial:
             return data
         if known.shape != new.shape:
             raise DataError(
-                f"the model needs examples of shape {known.shape}, the data have {new.shape}",
+                f"expected examples of shape {known.shape}, as the model takes them, got {new.shape}",
                 where="data",
-                remedy="Bring them to that shape, such as with `data.resize`, or learn what there is to know of the "
-                "data again: `init: {model: …, data: learn}`, with `reinitialise` for what differs.",
+                remedy="Resize them, for example with `data.resize`, or learn the description of the data again: "
+                "`init: {model: …, data: learn}`, with `reinitialise` for the parts that differ.",
             )
         strange = [name for name in new.class_names if name not in known.class_names]
         if conditional and strange:
@@ -175,7 +175,7 @@ def read_initial(recipe: Recipe, locate: Locate) -> Initial | None:
 
 
 def freeze(model: Model, recipe: Recipe) -> None:
-    """Let training leave alone what the recipe freezes.
+    """Freeze the parameters that the recipe names.
 
     Raises:
         RecipeError: a pattern matches nothing, or nothing is left to train.
@@ -236,5 +236,5 @@ def _different(names: list[str], own: Mapping[str, Tensor], trained: Mapping[str
     return RecipeError(
         f"the model differs from {initial}: {'; '.join(words)}{more}",
         where="init",
-        remedy=f"Let them begin with fresh weights, `reinitialise: [{', '.join(parts)}]`, or make the model the same.",
+        remedy=f"Give them fresh weights with `reinitialise: [{', '.join(parts)}]`, or make the model the same.",
     )

@@ -1,4 +1,4 @@
-"""The main job: a recipe is trained, evaluated and drawn, and all of it is left in a run directory.
+"""Training a recipe: train the model, evaluate it, draw figures, and write everything into a run directory.
 
 Started by a launcher, each of several processes does this: they compute together, and the first one alone writes.
 """
@@ -70,7 +70,7 @@ class Run:
     rank: int = 0
 
     def __repr__(self) -> str:
-        """Return one line: where the run is, how long it was, and the numbers that were measured first."""
+        """Return one line: the directory, the number of epochs and the first metrics."""
         metrics = ", ".join(f"{key} {value:.4g}" for key, value in self._numbers()[:3])
         epochs = f"{len(self.metrics)} epoch{'s' if len(self.metrics) != 1 else ''}"
         return f"Run({str(self.path)!r}: {epochs}{', ' if metrics else ''}{metrics})"
@@ -111,7 +111,7 @@ def train(
         resume: continue the run that is there; begin it if there is none.
         overwrite: replace the run that is there.
         overrides: fields to set, such as ``["train.epochs=3"]``, or a mapping such as ``{"train.epochs": 3}``.
-        changes: fields of the optimiser or the schedule that a resumed run goes on with, such as
+        changes: fields of the optimiser or the schedule that a resumed run continues with, such as
             ``{"train.optimizer.lr": 1e-4}``; they are recorded in the run.
         callbacks: objects that watch training, by a key of your choice, beside those of the recipe. They are not in
             recipe.yaml: give them again to resume.
@@ -158,7 +158,7 @@ def train(
         job = _Job(plan, directory, reporter, accelerator, group, callbacks or {})
     with _opened(directory, plan, group, resume=resume, overwrite=overwrite, changes=changes) as continues:
         if resume and not continues:
-            reporter.note(f"There was nothing to resume in {directory.path}: the run begins.")
+            reporter.note(f"Nothing to resume in {directory.path}: a new run starts.")
         return job.run(continues=continues)
 
 
@@ -272,7 +272,7 @@ class _Job:
         return Run(directory.path, self.recipe, model.cpu(), metrics, evaluation, figures, self.group.rank)
 
     def _begin_noise(self) -> None:
-        """Let training's noise begin where that of the initial weights ended; each further process has its own."""
+        """Continue the random state of the initial weights; each further process has its own."""
         torch.manual_seed(process_seed(self.recipe.seed, self.group.rank))
         if self.group.count == 1:
             torch.set_rng_state(self.plan.noise)
@@ -324,7 +324,7 @@ class _Job:
         self.group.first(describe)
 
     def _training_notes(self, model: Model) -> list[str]:
-        """Return what a reader of the metrics should know of how training ended."""
+        """Return notes on how training ended, for readers of the metrics."""
         position, epochs = self.trainer.position, self.recipe.train.epochs
         notes = notes_on_changes(self.directory.path)
         if model.has("fitted_prior"):

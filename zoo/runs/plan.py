@@ -1,4 +1,4 @@
-"""What a recipe comes to: its data are loaded, its model checked, every default written down, before any work."""
+"""Resolves a recipe before training: loads its data, builds and checks its model, fills in every default."""
 
 from __future__ import annotations
 
@@ -92,11 +92,11 @@ class Plan:
             key = different[0]
             by_choice = is_changeable(key)
             raise RunError(
-                f"the run there was made with another recipe: {key} is {theirs.get(key)!r} there, "
+                f"the existing run was made with another recipe: {key} is {theirs.get(key)!r} there, "
                 f"{ours.get(key)!r} here" + (f" ({len(different)} fields differ)" if len(different) > 1 else ""),
                 where=where,
                 remedy="Resume it with its own recipe.yaml, or choose another --out."
-                + (f" To go on with another value by choice: --change {key}=…" if by_choice else ""),
+                + (f" To continue with the new value: --change {key}=…" if by_choice else ""),
             )
         return [Change(key, theirs.get(key), ours.get(key)) for key in chosen]
 
@@ -148,7 +148,7 @@ def make_plan(
         initial.put_into(model, recipe.reinitialise)
     freeze(model, recipe)
     check_data(model, data)
-    # What would otherwise be refused only when training is over.
+    # Otherwise this would be refused only after training.
     finished = assemble(spec).eval() if spec.fitted_prior is not None else model
     if finished.has("fitted_prior"):
         check_can_be_fitted(finished)

@@ -1,4 +1,4 @@
-"""What a run leaves behind while it trains: its files, the progress that a person sees, and what trackers are sent."""
+"""Records a run during training: writes its files, shows progress, and feeds trackers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOT_TRACKED = ("epoch", "step", "best")
 
 
 class RunRecorder:
-    """Writes a stage's files as training hands them over.
+    """Writes the files of a stage during training.
 
     Args:
         files: of the stage.

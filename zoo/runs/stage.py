@@ -1,4 +1,4 @@
-"""The files of one stage of a run: its state, from which ``--resume`` continues, and an object an epoch."""
+"""The files of one stage of a run: the state for ``--resume``, and one JSON object per epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Experiment trackers of a run: those of accelerate by name, and objects of the user's own."""
+"""Experiment trackers of a run: those of accelerate, by name, and objects that the user passes."""
 
 from __future__ import annotations
 

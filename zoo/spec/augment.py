@@ -22,7 +22,8 @@ class AugmentSpec(StrictModel):
     )
     rotate: float = Field(default=0.0, ge=0, le=180, description="Turn by up to this many degrees, either way.")
     crop: NonNegativeInt = Field(
-        default=0, description="Add so many pixels of background on each side and cut out the size at a random place."
+        default=0,
+        description="Add this many pixels of background on each side, then crop to the size at a random place.",
     )
     erase: float = Field(
         default=0.0, ge=0, le=1, description="Probability that a rectangle of 2 to 33 % of the image is blanked."

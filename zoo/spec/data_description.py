@@ -142,7 +142,7 @@ class ColumnDescription(StrictModel):
         default=(),
         strict=False,
         description="categorical: the categories, in the order of their numbers. boolean: how false and true are "
-        "written; empty for truth values.",
+        "written; empty for booleans.",
     )
     hashed: bool = Field(default=False, description="Whether texts were put into the categories #0, #1, … by a hash.")
     given_as: Literal["float", "integer", "boolean", "text", "category", "date", "datetime"] | None = Field(

@@ -42,7 +42,7 @@ def option_schema(component: type) -> type[BaseModel]:
         raise ComponentError(
             f"an option's type cannot be checked: {str(error).splitlines()[0]}",
             where=f"{component.__module__}.{component.__qualname__}",
-            remedy="Options are plain data: numbers, texts, truth values, lists and mappings of them, pydantic models; "
+            remedy="Options are plain data: numbers, texts, booleans, lists and mappings of them, pydantic models; "
             "their types are imported where the class is, not under TYPE_CHECKING.",
         ) from error
 

@@ -49,7 +49,7 @@ class DataSpec(ComponentSpec):
         default=None, description="Random changes of training images, new in each epoch; null: none."
     )
     subset: PositiveInt | None = Field(
-        default=None, description="Use only so many training examples, drawn by the seed."
+        default=None, description="Use only this many training examples, chosen by the seed."
     )
     validation: float = Field(
         default=0.1, ge=0, lt=1, description="Share of the training data held out, where the dataset has no such split."

@@ -170,7 +170,7 @@ def _override_text(key: str, value: Any) -> str:
         raise RecipeError(
             f"expected plain data, got {excerpt(value)}",
             where=f"overrides[{key!r}]",
-            remedy="Numbers, texts, truth values, and lists and mappings of them.",
+            remedy="Numbers, texts, booleans, and lists and mappings of them.",
         ) from error
 
 
@@ -250,7 +250,7 @@ def _refuse_run(path: Path) -> None:
         raise RecipeError(
             "expected a YAML file, got the directory of a run",
             where=str(path),
-            remedy=f"To go on with the run: zoo-cli train {recipe} --out {folder} --resume",
+            remedy=f"To continue the run: zoo-cli train {recipe} --out {folder} --resume",
         )
 
 

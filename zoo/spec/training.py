@@ -134,7 +134,7 @@ class TrainSpec(StrictModel):
         default=Duration(epochs=1), description="How often the state is saved from which --resume continues."
     )
     keep_every: PositiveInt | None = Field(
-        default=None, description="Keep a checkpoint of every so many epochs, in `checkpoints/`; null: none."
+        default=None, description="Keep a checkpoint in `checkpoints/` at this interval of epochs; null: none."
     )
     keep_epochs: tuple[PositiveInt, ...] = Field(
         default=(), strict=False, description="Keep a checkpoint of these epochs, numbered from 1, in `checkpoints/`."

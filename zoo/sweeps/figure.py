@@ -17,7 +17,7 @@ from zoo.sweeps.results import Sweep
 _MOST_LABELS = 12
 """Labels that an axis of combinations has room for."""
 _FACTOR = 8
-"""Numbers whose largest is so many times the smallest are drawn on a logarithmic axis."""
+"""Numbers are drawn on a logarithmic axis if the largest is at least this multiple of the smallest."""
 
 
 def plot_sweep(sweep: Sweep) -> MatplotlibFigure | None:

@@ -12,7 +12,7 @@ from zoo.utils.text import excerpt
 _PATIENCE = 60.0
 """Seconds that the runs have to save their state and end."""
 _RETRIES = 2
-"""How often Ray starts a run again whose machine or process was lost; it goes on from its last state."""
+"""How often Ray restarts a run after its machine or process was lost; the run continues from its last state."""
 
 
 class RayCluster:

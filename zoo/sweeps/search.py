@@ -38,7 +38,7 @@ class OptunaSearch:
         self._axes, self._better, self._seed = axes, better, seed
 
     def propose(self, trials: Sequence[tuple[Choice, float | None]], count: int) -> list[Choice]:
-        """Return so many further combinations.
+        """Return further combinations, ``count`` of them.
 
         Args:
             trials: the combinations so far with their scores; None, or a number that is not finite, where a run failed.

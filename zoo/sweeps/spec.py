@@ -139,7 +139,7 @@ def _another(field: str, before: Any, now: Any, where: str) -> RunError:
 
 
 def seeds_of(seeds: int | Sequence[int], first: int) -> tuple[int, ...]:
-    """Return so many seeds from a first one on, or those that are listed.
+    """Return a number of consecutive seeds, or those that are listed.
 
     Raises:
         RunError: there is none, or one is given twice.

@@ -30,7 +30,7 @@ from zoo.sweeps.work import Engine, Request
 from zoo.training.loop import InterruptedTrainingError
 from zoo.utils.arguments import Count, checked
 
-_GO_ON = "What is done is kept: give the same command with --resume to go on."
+_GO_ON = "Finished runs are kept: repeat the command with --resume to continue."
 _LOOK_EVERY = 1.0
 """Seconds between two looks at the runs that are going."""
 
@@ -73,7 +73,7 @@ def sweep(
             without such on training data.
         data: data in memory, as for :func:`zoo.train`.
         out: the directory of the sweep; if not given, ``sweeps/<name of the recipe>``.
-        resume: go on with the sweep that is there, which may also get more values, seeds and trials; begin it if
+        resume: continue the existing sweep, which may also get more values, seeds and trials; start it if
             there is none. Runs that are done are not repeated.
         overrides: fields to set in all runs.
         engine: ``"processes"`` on this machine, or ``"ray"`` on the machines of a Ray cluster, which share ``out``.

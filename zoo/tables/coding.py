@@ -18,7 +18,7 @@ from zoo.tables.values import SECONDS_OF_DAY, Array, ColumnValues, bucket
 
 
 class UnknownValues:
-    """Values that a model has never seen: they are taken as missing, and named together in the end."""
+    """Values that a model has never seen: they count as missing, and one warning names them all."""
 
     def __init__(self) -> None:
         self.of_columns: dict[str, dict[str, None]] = {}
@@ -44,7 +44,7 @@ class UnknownValues:
 def encode(values: ColumnValues, plan: ColumnPlan, unknown: UnknownValues, first_row: int = 1) -> Array:
     """Return the values of a column (N,) as numbers, float64 with NaN where a value is missing or unknown.
 
-    Numbers stay as they are; dates are days since 1970-01-01; truth values are 0 and 1; categories their numbers.
+    Numbers stay as they are; dates are days since 1970-01-01; booleans are 0 and 1; categories their numbers.
 
     Args:
         plan: what the column means, from the training data.
@@ -154,7 +154,7 @@ def _wrong(column: ColumnDescription, expected: str, got: str, row: int) -> Data
 
 
 def decode(numbers: Array, column: ColumnDescription) -> Array:
-    """Return stored numbers (N,) of a column as the values that people have.
+    """Return stored numbers (N,) of a column as the original values.
 
     Categories become their names, dates ``datetime64``, whole numbers are rounded. Missing values are NaN, None or NaT.
 

@@ -1,4 +1,4 @@
-"""Files of delimited text: CSV, TSV and their relatives, as people have them."""
+"""Files of delimited text: CSV, TSV and their variants."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def _of_polars(series: Any, name: str) -> ColumnValues:
 
 def _unknown(name: str, dtype: str) -> DataError:
     return DataError(
-        f"expected numbers, truth values, dates or texts, got the column {name!r} of type {dtype}",
+        f"expected numbers, booleans, dates or texts, got the column {name!r} of type {dtype}",
         where="columns",
         remedy=f"Convert it, or leave it out: `columns: {{{name}: ignore}}`.",
     )

@@ -1,4 +1,4 @@
-"""What a column means, found out from its values."""
+"""Infers what a column means from its values."""
 
 from __future__ import annotations
 

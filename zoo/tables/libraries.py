@@ -1,4 +1,4 @@
-"""The libraries that tables need and the package does not, imported where they are used."""
+"""Optional libraries for tables, imported where they are used."""
 
 from __future__ import annotations
 

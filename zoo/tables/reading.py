@@ -25,7 +25,7 @@ ROWS_AT_ONCE = 50_000
 
 
 class Source(ABC):
-    """Rows of a table, which can be gone through more than once.
+    """Rows of a table that can be iterated over more than once.
 
     Attributes:
         name: what messages call it.

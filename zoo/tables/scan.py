@@ -1,4 +1,4 @@
-"""What is seen of a column while its rows are gone through."""
+"""Statistics of a column, collected while its rows are read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoo.tables.values import ColumnValues, GivenAs
 
 @dataclass
 class ColumnScan:
-    """What is seen of a column, block by block.
+    """Statistics of a column, collected block by block.
 
     Attributes:
         count: rows.
@@ -49,7 +49,7 @@ class ColumnScan:
     dotted: bool = False
 
     def update(self, values: ColumnValues) -> None:
-        """Take in further rows."""
+        """Add more rows."""
         missing = values.missing
         start, self.count = self.count, self.count + len(values)
         self.missing += int(missing.sum())

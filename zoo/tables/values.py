@@ -19,7 +19,7 @@ class ColumnValues:
     """Some rows of one column.
 
     Attributes:
-        values: (N,). float64 with NaN where a value is missing: numbers, 0 and 1 for truth values, days since
+        values: (N,). float64 with NaN where a value is missing: numbers, 0 and 1 for booleans, days since
             1970-01-01 for dates. Of texts: objects, None where a value is missing.
         kind: what the source says that they are.
         given_as: as what they are to be given back.
@@ -61,7 +61,7 @@ class ColumnValues:
 
 
 def text_of(value: float, kind: str) -> str:
-    """Return a number, a truth value or a day as the text that names it as a category.
+    """Return a number, a boolean or a day as the text that names it as a category.
 
     Example:
         >>> text_of(3.0, "number"), text_of(1.0, "boolean"), text_of(1.0, "date")

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from zoo.training.state import Position
 
 _LINES = 20
-"""At most about so many lines for the epochs of a run."""
+"""The approximate maximum of lines for the epochs of a run."""
 
 
 class Reporter(Protocol):
@@ -125,7 +125,7 @@ class ConsoleReporter:
 
 
 def _losses(terms: dict[str, float]) -> str:
-    """Return the loss and, in brackets, what it is made of; the ELBO at β = 1 is the loss again."""
+    """Return the loss and its terms in brackets; the ELBO is left out at β = 1, where it is the loss."""
     inner = [
         f"{name.replace('_', ' ')} {_number(value)}" for name, value in terms.items() if name not in ("loss", "elbo")
     ]

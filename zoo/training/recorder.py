@@ -1,4 +1,4 @@
-"""Where training leaves what it finds out."""
+"""Where training reports its results."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class Recorder(Protocol):
     """Writes the files of a run, shows progress, and feeds experiment trackers."""
 
     def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
-        """A few more steps are done; ``loss`` is that of the last one."""
+        """A few more steps were made; ``loss`` is that of the last one."""
 
     def on_epoch(self, record: dict[str, Any], *, is_best: bool) -> None:
-        """An epoch is done; ``record`` is its object in ``metrics.jsonl``."""
+        """An epoch has ended; ``record`` is its object in ``metrics.jsonl``."""
 
     def on_state(self, state: TrainingState) -> None:
-        """A state is to be saved."""
+        """A state must be saved."""
 
     def on_values(self, values: Mapping[str, float], step: int) -> None:
         """A callback logs numbers."""
@@ -30,7 +30,7 @@ class Recorder(Protocol):
 
 
 class NullRecorder:
-    """Keeps nothing: for the processes other than the first."""
+    """Records nothing; used by all processes except the first."""
 
     def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
         """Show nothing."""

@@ -1,4 +1,4 @@
-"""The learning rate as a function of the step, so that resuming needs no state of it."""
+"""The learning rate as a function of the step, so that resuming needs no saved state."""
 
 from __future__ import annotations
 

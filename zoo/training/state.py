@@ -1,4 +1,4 @@
-"""The state of a training between two steps: all that decides how it continues, as tensors and plain values."""
+"""The state of training between two steps: everything that decides how it continues, as tensors and plain values."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from zoo.utils.seeds import random_states, restore_random_states
 
 @dataclass
 class Position:
-    """How far a training is.
+    """The progress of training.
 
     Attributes:
         epoch: finished epochs.
-        batch: finished batches of the epoch that is under way.
+        batch: finished batches of the current epoch.
         step: finished optimiser steps of the model.
         best: best value of the monitored term so far; None while the bound still warms up.
         best_epoch: the epoch, numbered from 1, whose weights count as the best.
@@ -94,7 +94,7 @@ def restore_state(
 ) -> Tensor:
     """Put everything back, and return the terms of the epoch's steps so far.
 
-    A process that did not exist when the state was taken continues with the noise that it has.
+    A process that did not exist when the state was saved keeps its own random state.
     """
     load_weights(model, _below(state.tensors, "model."), "the saved state of training")
     for turn in turns:

@@ -1,4 +1,4 @@
-"""One step after another: the model's turn on a batch, then the turn of each adversary that is due."""
+"""Training steps: the model's turn on a batch, then the turn of each adversary that is due."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from zoo.utils.distributed import ProcessGroup
 
 
 class StepLosses(NamedTuple):
-    """What a step has lost, without gradients.
+    """The losses of a step, without gradients.
 
     Attributes:
         total: the model's loss, a scalar.
@@ -80,7 +80,7 @@ class Stepper:
         return losses
 
     def release(self) -> None:
-        """Switch all gradients on again that steps switch off, when training is over."""
+        """Switch on again, after training, all gradients that steps switch off."""
         for parameter in self._switched_off:
             parameter.requires_grad = True
 
@@ -120,7 +120,7 @@ class Stepper:
 def _evidence(evidence: dict[str, tuple[Tensor, ...]], key: str) -> tuple[Tensor, ...]:
     if key not in evidence:
         raise ComponentError(
-            f"expected the loss to come with evidence for the adversary {key!r}, got {sorted(evidence) or 'none'}",
+            f"expected the loss to include evidence for the adversary {key!r}, got {sorted(evidence) or 'none'}",
             where=f"model.regularisers.{key}",
             remedy="Return it from `evidence` of the regulariser, or in `StepLoss.evidence` of the objective.",
         )
@@ -128,7 +128,7 @@ def _evidence(evidence: dict[str, tuple[Tensor, ...]], key: str) -> tuple[Tensor
 
 
 def check_step(spec: TrainSpec, split: Split, device: torch.device, group: ProcessGroup) -> None:
-    """Refuse steps that cannot be made as a recipe asks.
+    """Refuse a kind of steps that is not possible with this recipe.
 
     Raises:
         RecipeError: the batch cannot be shared by the processes, or a step cannot be captured.

@@ -37,14 +37,14 @@ class StepTerms:
         self._count = self._summed = 0
 
     def add(self, losses: StepLosses, weight: float) -> None:
-        """Add the row of a step, in whose batch this process has a share of ``weight``."""
+        """Add the row of a step; ``weight`` is the share of the batch that this process has."""
         row = torch.stack([losses.total, *losses.terms.values(), *self._of_adversaries(losses)]).float()
         if not self.names:
             self.names = ["loss", *losses.terms]
         if self._table is None:
             self._table = torch.zeros(self._steps, len(row), device=self._device)
         if self._group.count > 1:
-            # A process without an example of the batch computes on one that counts for nothing, even if it is infinite.
+            # A process without an example of the batch computes on a placeholder of weight zero.
             row = row * weight if weight else torch.zeros_like(row)
         self._table[self._count] = row
         self._count += 1

@@ -92,7 +92,7 @@ class Turn:
         try:
             return self._compiled(*inputs) if whole else self._module(*inputs)
         except Exception as error:
-            # Importing the compiler's own errors would take a second of everybody's time.
+            # Importing the compiler's errors would take a second.
             if not type(error).__module__.partition(".")[2].startswith(("_dynamo", "_inductor")):
                 raise
             raise TrainingError(
@@ -119,7 +119,7 @@ class Turn:
 
 
 def switch_off_others(model: Trainable) -> list[nn.Parameter]:
-    """Switch off the gradients of all parameters that the model's loss does not move, and return them."""
+    """Switch off the gradients of all parameters that the model's loss does not train, and return them."""
     own = {id(parameter) for parameter in model.training_parameters().values()}
     others = [p for p in model.parameters() if id(p) not in own and p.requires_grad]
     for parameter in others:
@@ -149,7 +149,7 @@ def make_turns(
             raise RecipeError(
                 "the adversary has no parameter that requires gradients, so there is nothing to train",
                 where=f"train.turns.{key}",
-                remedy="Let some parameter require gradients, or make the module no `Adversary`.",
+                remedy="Let some parameter require gradients, or do not make the module an `Adversary`.",
             )
         turns.append(Turn(key, adversary, parameters, turn_spec, schedule, group, step=spec.step))
     return turns

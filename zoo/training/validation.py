@@ -1,4 +1,4 @@
-"""The loss on data that are not trained on."""
+"""The loss on validation data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOOK_AT = 2
 
 
 class Validation:
-    """Computes the loss of a model in evaluation mode, with the same noise each time, which is not training's."""
+    """Computes the loss of a model in evaluation mode, with the same noise each time, independent of training."""
 
     def __init__(
         self, model: Trainable, spec: TrainSpec, seed: int, accelerator: Accelerator, group: ProcessGroup

@@ -1,1 +1,1 @@
-"""Using a trained model on data: what it says of each example, a row each."""
+"""Uses a trained model on data, with one row of results for each example."""

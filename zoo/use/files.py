@@ -1,4 +1,4 @@
-"""Rows into files: tables, arrays and images, complete or absent, some rows at a time."""
+"""Writes rows to files block by block: tables, arrays and images. A file is complete or absent."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def _as_text(values: Array) -> Array:
 
 
 def _at_least_one(stream: RowStream) -> Iterator[Block]:
-    """Yield the blocks; of no rows at all, an empty one, so that the file has its columns."""
+    """Yield the blocks, or an empty one if there are no rows, so that the file has its columns."""
     empty = True
     for block in stream.blocks:
         empty = False

@@ -1,4 +1,4 @@
-"""``zoo.impute``: what is missing in each example, filled in by a model."""
+"""``zoo.impute``: fills in the missing values of each example."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def impute(
         num_samples: K, importance-weighted draws of z for each example.
         split: of several splits, the one to use; all if not given.
         label: the class of all examples by name or number, for a conditional model; that in the data if not given.
-        count: use the first so many examples of each split.
+        count: use only this many examples of each split, from its start.
         seed: of the draws.
 
     Returns:

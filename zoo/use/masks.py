@@ -58,7 +58,7 @@ class Masks:
         values = tensor_of_numbers(mask, where="mask")
         if values.dtype != torch.bool and not bool(((values == 0) | (values == 1)).all()):
             raise InputError(
-                f"expected truth values, or 0 and 1, got {values.dtype} up to {float(values.max()):g}",
+                f"expected booleans, or 0 and 1, got {values.dtype} up to {float(values.max()):g}",
                 where="mask",
                 remedy="1 says that a value was observed, 0 that it is missing.",
             )

@@ -1,4 +1,4 @@
-"""``zoo.reconstruct``: each example as a model gives it back."""
+"""``zoo.reconstruct``: each example, encoded and decoded by a model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reconstruct(
         data: a :class:`zoo.data.Data`, one split, or raw data in any form that :func:`zoo.evaluate` takes.
         split: of several splits, the one to use; all if not given.
         label: the class of all examples by name or number, for a conditional model; that in the data if not given.
-        count: use the first so many examples of each split.
+        count: use only this many examples of each split, from its start.
         seed: of the draws, for a posterior whose mean is estimated from draws.
 
     Returns:

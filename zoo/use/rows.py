@@ -1,4 +1,4 @@
-"""Rows: what a model says of each example, with the name or number by which its owner knows it."""
+"""Rows: the results of a model for each example, with the name or number of the example."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Block = dict[str, Array]
 
 @dataclass(frozen=True)
 class Quantity:
-    """One thing that is known of each example.
+    """A quantity with a value for each example.
 
     Attributes:
         name: its name in :class:`Rows` and in ``.npz`` files.
@@ -49,7 +49,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class RowStream:
-    """Rows that are computed as they are read, some at a time, so that any number of them takes the same memory.
+    """Rows that are computed in blocks while they are read, so that memory use does not grow with their number.
 
     Attributes:
         what: what the rows are, in the plural: ``embeddings``, ``scores``, ….
@@ -82,7 +82,7 @@ class RowStream:
 
 
 class Rows(Mapping[str, Array]):
-    """What a model says of each example: arrays with a row each, by name.
+    """The results of a model: arrays by name, with a row for each example.
 
     Example:
         >>> import torch, zoo

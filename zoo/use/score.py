@@ -1,4 +1,4 @@
-"""``zoo.score``: how probable each example is under a model, and what that is made of."""
+"""``zoo.score``: how probable each example is under a model, and the terms of its bound."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def score(
         by_value: add ``contribution``, what each value of the example adds to its score.
         split: of several splits, the one to use; all if not given.
         label: the class of all examples by name or number, for a conditional model; that in the data if not given.
-        count: use the first so many examples of each split.
+        count: use only this many examples of each split, from its start.
         seed: of the draws; the same data and seed give the same numbers.
 
     Returns:
@@ -119,7 +119,7 @@ def ranking(quantities: tuple[Quantity, ...]) -> tuple[str, int]:
 
 
 def _quantities(model: Model) -> tuple[Quantity, ...]:
-    """Return what can be said of an example's probability.
+    """Return the quantities of a score that the model has.
 
     Raises:
         NotApplicableError: nothing can.

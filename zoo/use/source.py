@@ -55,7 +55,7 @@ class Source:
             checked already; or anything else that :func:`zoo.evaluate` takes.
         split: which split of several.
         label: the class of all examples, by name or number, for a conditional model.
-        count: use the first so many examples of each split.
+        count: use only this many examples of each split, from its start.
 
     Raises:
         DataError: the data have another shape, range or classes than the model needs.

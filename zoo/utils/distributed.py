@@ -51,7 +51,7 @@ class ProcessGroup:
         return self.rank == 0
 
     def own(self, size: int) -> Tensor:
-        """Return the indices (m,) of this process's share of so many examples, for a single pass over all of them."""
+        """Return the indices (m,) of this process's share of a number of examples, for a single pass over them."""
         return torch.arange(self.rank, size, self.count)
 
     def part(self, order: Tensor, batch_size: int) -> Tensor:
@@ -67,7 +67,7 @@ class ProcessGroup:
         return torch.cat([own, order[-1:]]) if 0 < last <= self.rank else own
 
     def weight(self, batch_size: int) -> float:
-        """Return this process's share of a batch of so many examples, between 0 and 1."""
+        """Return this process's share of a batch of a given size, between 0 and 1."""
         return len(range(self.rank, batch_size, self.count)) / batch_size
 
     def sum(self, values: Tensor) -> Tensor:
