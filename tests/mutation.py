@@ -16,6 +16,7 @@ import ast
 import contextlib
 import copy
 import gc
+import importlib
 import importlib.machinery
 import os
 import pickle
@@ -192,7 +193,11 @@ class Trial:
             if not file.exists():
                 self.failed = "a test fails without a mutant"
                 return
-            self.seconds, self.reach, self.failed = pickle.loads(file.read_bytes())
+            self.seconds, self.reach, self.failed, loaded = pickle.loads(file.read_bytes())
+        for name in loaded:  # what tests import late, such as the half of torch behind ``torch.testing``, once for all
+            if name.partition(".")[0] not in ("tests", "coverage") and name not in sys.modules:
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
 
     def _measure(self, session: pytest.Session, file: Path) -> None:
         import coverage
@@ -216,7 +221,7 @@ class Trial:
         for path in self.modules:
             for line, contexts in data.contexts_by_lineno(str(path.resolve())).items():
                 reach[path, line] = [context for context in contexts if context]
-        file.write_bytes(pickle.dumps((seconds, reach, failed)))
+        file.write_bytes(pickle.dumps((seconds, reach, failed, list(sys.modules))))
 
     def tests_of(self, mutant: Mutant) -> list[str]:
         """Return the tests that reach a mutant: those of the module's own file first, then the fast ones."""

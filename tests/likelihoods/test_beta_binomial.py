@@ -59,3 +59,9 @@ def test_levels_of_images_in_the_unit_interval_are_whole_counts():
     torch.testing.assert_close(unit.log_prob(x / 255), whole.log_prob(x))
     torch.testing.assert_close(unit.mean * 255, whole.mean)
     torch.testing.assert_close(unit.variance * 255**2, whole.variance)
+
+
+def test_a_learned_concentration_stays_above_a_thousandth():
+    p = BetaBinomial(data_shape=(1,), total=4)(torch.tensor([[0.0, -1e4]])).base_dist
+    torch.testing.assert_close(p.alpha, torch.tensor([[0.5e-3 + 1e-6]]))
+    torch.testing.assert_close(p.beta, p.alpha)

@@ -81,3 +81,16 @@ def test_one_hot_data_without_a_single_one_are_refused(wrong):
 def test_one_hot_data_of_another_number_of_categories_are_refused():
     with pytest.raises(ComponentError, match=r"levels: expected data of shape \(4, …\), .* got \(3,\)"):
         Categorical(data_shape=(3,), levels=4, values="one_hot")
+
+
+def test_the_variance_is_that_of_the_table():
+    table = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.25] * 4, [0.0, 0.5, 0.5, 0.0]])
+    p = Categorical(data_shape=(3,), levels=4, values="unit")(table.T.clamp(min=1e-12).log().reshape(1, 12))
+    torch.testing.assert_close(p.variance, torch.tensor([[1.0, 1.25, 0.25]]) / 9)
+    one_hot = Categorical(data_shape=(4,), levels=4, values="one_hot")(table.clamp(min=1e-12).log())
+    torch.testing.assert_close(one_hot.variance, table * (1 - table))
+
+
+def test_one_hot_data_are_zeros_and_ones():
+    support = Categorical(data_shape=(3,), levels=3, values="one_hot").support
+    assert support.contains(torch.tensor([0.0, 1.0, 0.5, 2.0, -1.0])).tolist() == [True, True, False, False, False]

@@ -178,3 +178,26 @@ def test_numbers_may_have_another_likelihood_and_groups_that_are_stated_count():
         data_shape=(2,), data_columns=columns, columns=[ColumnGroup(likelihood=ComponentSpec(name="laplace"), width=2)]
     )
     assert [type(group).__name__ for group in stated.groups] == ["Laplace"]
+
+
+def test_each_value_adds_what_its_column_says_and_an_even_share_where_columns_belong_together():
+    likelihood, x = build(), rows(5)
+    raw = torch.randn(5, *likelihood.parameter_shape)
+    gaussian, category = Gaussian(data_shape=(2,), scale_mode="per_pixel"), likelihood.groups[2]
+    mask = torch.tensor([True, False, True, True, True, True, True]).expand(5, 7)
+    found = likelihood.log_prob_by_value(likelihood(raw), x, mask)
+    expected = gaussian.log_prob_by_value(gaussian(raw[:, :4]), x[:, :2])
+    torch.testing.assert_close(found[:, 0], expected[:, 0])
+    assert not found[:, 1].any()
+    whole = category.log_prob(category(raw[:, 5:8]), x[:, 3:6])
+    torch.testing.assert_close(found[:, 3:6], whole[:, None].expand(5, 3) / 3)
+
+
+def test_means_and_variances_are_those_of_the_columns():
+    likelihood = build()
+    raw = torch.randn(5, *likelihood.parameter_shape)
+    p, gaussian = likelihood(raw), Gaussian(data_shape=(2,), scale_mode="per_pixel")(raw[:, :4])
+    torch.testing.assert_close(p.mean[:, :2], gaussian.mean)
+    torch.testing.assert_close(p.variance[:, :2], gaussian.variance)
+    torch.testing.assert_close(p.mean[:, 2:3], raw[:, 4:5].sigmoid())
+    assert p.sample((3,)).shape == (3, 5, 7)

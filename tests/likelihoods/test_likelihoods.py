@@ -277,6 +277,7 @@ def test_what_each_value_adds_sums_to_the_whole(name, options, masked):
     parts = likelihood.log_prob_by_value(p, x, mask)
     if parts is None:
         assert not isinstance(p, torch.distributions.Independent)
+        assert name != "columns"
         return
     assert parts.shape == x.shape
     torch.testing.assert_close(parts.sum(-1), whole)
