@@ -116,6 +116,19 @@ def test_the_gradient_leads_to_the_posterior_mean():
     assert slope.item() == pytest.approx(math.sqrt(0.5) * 4 / (0.5 * 4 + 0.5), abs=0.02)
 
 
+def test_an_example_counts_once_in_training_and_four_times_in_evaluation():
+    rows, seen = torch.arange(6.0).reshape(3, 2), []
+
+    def answer(state, times):
+        seen.append(len(state))
+        return torch.zeros_like(state)
+
+    model = give(vectors(model={"classes": 3}), answer)
+    for mode in (True, False):
+        model.train(mode).loss(rows, torch.tensor([0, 1, 2]))
+    assert seen == [3, 12]
+
+
 def test_evaluation_averages_over_more_steps_than_training():
     model = stirred(vectors())
     x = torch.randn(64, 2)
@@ -432,6 +445,26 @@ def test_images_that_are_not_symmetric_are_refused_with_the_remedy(tmp_path: Pat
 def test_vectors_that_are_not_about_one_are_refused_with_the_remedy(factor):
     with pytest.raises(DataError, match="scale: standardise"):
         vectors().objective.check_data(vectors(), factor * torch.randn(50, 2), None)
+
+
+@pytest.mark.parametrize(("size", "fits"), [(0.099, False), (0.1001, True), (10.0, True), (10.1, False)])
+def test_vectors_fit_from_a_tenth_to_ten(size, fits):
+    model, x = vectors(), torch.full((5, 2), size)
+    if fits:
+        model.objective.check_data(model, x, None)
+    else:
+        with pytest.raises(DataError, match="root mean square"):
+            model.objective.check_data(model, x, None)
+    model.objective.check_data(model, x[:0], None)
+
+
+@pytest.mark.parametrize("bounds", [(-1.0, 0.5), (0.0, 1.0), (-2.0, 1.0)])
+def test_a_range_that_is_not_symmetric_and_missing_values_are_refused(bounds):
+    model = vectors()
+    with pytest.raises(DataError, match=rf"values in \[-1, 1\], got data in \[{bounds[0]:g}, {bounds[1]:g}\]"):
+        model.objective.check_data(model, torch.zeros(5, 2), bounds)
+    with pytest.raises(DataError, match="cannot be trained on missing values"):
+        model.objective.check_data(model, torch.tensor([[0.5, torch.nan]]), (-1.0, 1.0))
 
 
 def test_standardised_vectors_and_symmetric_images_are_taken():

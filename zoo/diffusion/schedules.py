@@ -56,7 +56,7 @@ def noise_schedule(
 
 
 def _linear(steps: int, start: float | None, end: float | None) -> Tensor:
-    first = _checked(min(0.1 / steps, 0.5) if start is None else start, "beta_start")
+    first = _checked(0.1 / steps if start is None else start, "beta_start")
     last = _checked(min(20 / steps, _LARGEST) if end is None else end, "beta_end")
     return torch.linspace(first, last, steps, dtype=torch.float64)
 
