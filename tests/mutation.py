@@ -98,7 +98,7 @@ def _inert(node: ast.AST) -> Iterator[ast.AST]:
             yield from ast.walk(value)
     if isinstance(node, (ast.JoinedStr, ast.Raise)):
         yield from ast.walk(node)
-    if isinstance(node, ast.keyword) and node.arg in ("stacklevel", "validate_args"):  # the latter costs time alone
+    if isinstance(node, ast.keyword) and node.arg in ("stacklevel", "strict", "validate_args"):  # checks
         yield from ast.walk(node)
 
 

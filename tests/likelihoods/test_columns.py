@@ -163,10 +163,11 @@ def test_the_groups_follow_from_the_types_of_the_columns():
         ColumnDescription(name="d", type="boolean"),
         ColumnDescription(name="e", type="categorical", categories=("only",)),
         ColumnDescription(name="f", type="integer"),
+        ColumnDescription(name="g", type="categorical", categories=("one", "other")),
     )
-    likelihood = Columns(data_shape=(8,), data_columns=columns)
+    likelihood = Columns(data_shape=(10,), data_columns=columns)
     kinds = [(type(group).__name__, width) for group, width in zip(likelihood.groups, likelihood.widths, strict=True)]
-    assert kinds == [("Gaussian", 2), ("Categorical", 3), ("Bernoulli", 2), ("Gaussian", 1)]
+    assert kinds == [("Gaussian", 2), ("Categorical", 3), ("Bernoulli", 2), ("Gaussian", 1), ("Categorical", 2)]
     assert likelihood.groups[0].raw_scale.shape == (2,), "each column has a deviation of its own, learned"
 
 

@@ -61,3 +61,19 @@ def test_extreme_logits_put_all_mass_at_an_end(logit):
     p = ContinuousBernoulliDistribution(torch.tensor(logit))
     assert p.mean.item() == pytest.approx(float(logit > 0), abs=2e-4)
     assert p.sample((100,)).isfinite().all()
+
+
+@pytest.mark.parametrize("logit", [-0.49, -0.3, 0.1, 0.3, 0.49])
+def test_the_series_near_zero_are_exact_to_nine_digits(logit):
+    a = torch.tensor(logit, dtype=torch.float64)
+    p, one = ContinuousBernoulliDistribution(a), 1 + 1 / torch.expm1(a)
+    assert p.log_normaliser.item() == pytest.approx((torch.expm1(a) / a).log().item(), abs=1e-9)
+    assert p.mean.item() == pytest.approx((one - 1 / a).item(), abs=1e-8)
+    assert p.variance.item() == pytest.approx((1 / a**2 - one * (one - 1)).item(), abs=1.2e-9)
+
+
+@pytest.mark.parametrize("logit", [-9e-4, 9e-4, 1.1e-3])
+def test_draws_are_exact_where_the_density_is_nearly_even(logit):
+    a, u = torch.tensor(logit, dtype=torch.float64), torch.linspace(0, 1, 11, dtype=torch.float64)
+    found = ContinuousBernoulliDistribution(a.expand(11)).icdf(u)
+    torch.testing.assert_close(found, (u * torch.expm1(a)).log1p() / a, rtol=0, atol=1e-7)

@@ -1,6 +1,7 @@
 """The discretised logistic mixture."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -135,6 +136,15 @@ def test_levels_of_images_in_the_unit_interval_are_whole_numbers():
 
 def test_components_begin_apart_so_that_their_gradients_differ():
     likelihood = DiscretisedLogistic(data_shape=(1,), components=3)
+    assert likelihood.state_dict() == {}, "where they begin is no weight"
     raw = torch.zeros(1, 9, requires_grad=True)
     likelihood(raw).log_prob(torch.tensor([[0.2]])).sum().backward()
     assert raw.grad.view(3, 3)[:, 1].unique().numel() == 3
+
+
+def test_the_mean_of_a_coupled_channel_follows_the_mean_of_the_channel_before():
+    likelihood = DiscretisedLogistic(data_shape=(2, 1, 1), components=1, coupled=True)
+    p = likelihood(torch.tensor([0.0, 0.1, 0.2, -20.0, -20.0, 0.5])[None, :, None, None])
+    expected = [0.6, 0.7 + 0.1 * math.tanh(0.5)]
+    assert p.mean.flatten().tolist() == pytest.approx(expected, abs=1e-3)
+    assert p.sample((50,)).mean(0).flatten().tolist() == pytest.approx(expected, abs=3e-3)

@@ -126,7 +126,7 @@ class DiscretisedLogisticMixture(Distribution):
 
     def _shift(self, index: int, values: list[Tensor]) -> Tensor | float:
         shifts = [coupling * (values[before] - 0.5) for before, coupling in self._couplings(index)]
-        return sum(shifts) if self.is_coupled and shifts else 0.0
+        return sum(shifts, 0.0)
 
     def _couplings(self, index: int) -> list[tuple[int, Tensor]]:
         """Return the number and the coupling of each channel before the channel ``index``."""
