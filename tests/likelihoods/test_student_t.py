@@ -41,6 +41,28 @@ def test_the_gamma_function_half_a_step_on_is_exact_for_large_and_small_numbers(
     torch.testing.assert_close(log_gamma_half_step(x).double(), expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("x", [19.9, 20.0, 20.01, 20.5, 21.0, 40.0])
+def test_the_gamma_function_half_a_step_on_is_exact_to_nine_digits_on_both_sides_of_twenty(x):
+    found = log_gamma_half_step(torch.tensor(x, dtype=torch.float64))
+    assert found.item() == pytest.approx(math.lgamma(x + 0.5) - math.lgamma(x), abs=8e-10)
+
+
+@pytest.mark.parametrize("distance", [0.9e6, 1.1e6, 1e10])
+def test_the_density_far_away_is_that_of_torch_in_float64(distance):
+    found = StudentT(data_shape=(1,), scale=1.0, degrees=3.0)(torch.zeros(1, 1)).log_prob(torch.tensor([[distance]]))
+    expected = torch.distributions.StudentT(torch.tensor(3.0, dtype=torch.float64)).log_prob(torch.tensor(distance))
+    assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_learned_degrees_of_freedom_stay_above_one():
+    likelihood = StudentT(data_shape=(1,), degrees_mode="per_pixel", scale_mode="per_pixel", floor=0.01)
+    p = likelihood(torch.tensor([[0.0, -1e4, 3.0], [0.0, 3.0, -1e4]])).base_dist
+    assert p.scale[0].item() == pytest.approx(0.01)
+    assert p.df[1].item() == pytest.approx(1.0)
+    assert p.scale[1].item() > 3
+    assert p.df[0].item() > 4
+
+
 def test_the_mean_is_the_location_also_without_a_mean():
     location = torch.tensor([[2.0]])
     assert StudentT(data_shape=(1,), degrees=0.5)(location).mean.item() == 2

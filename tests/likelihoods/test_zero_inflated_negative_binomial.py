@@ -32,3 +32,9 @@ def test_all_zeros_may_be_extra():
     inflated, plain = pair(1e3)
     assert inflated.log_prob(X)[0] == 0
     torch.testing.assert_close(inflated.log_prob(X)[1:], plain.log_prob(X)[1:] - 1e3)
+
+
+def test_a_learned_concentration_stays_above_a_ten_thousandth():
+    likelihood = ZeroInflatedNegativeBinomial(data_shape=(1,), concentration_mode="per_pixel")
+    p = likelihood(torch.tensor([[0.0, 0.0, -1e4]])).base_dist
+    assert p.counts.concentration.item() == pytest.approx(1e-4)
