@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import copy
+import functools
 import gc
 import importlib
 import importlib.machinery
@@ -30,127 +30,18 @@ import traceback
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
-SWAPS: dict[type, type] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
-    ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt,
-    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn,
-    ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
-}  # fmt: skip
-NAMES = {"min": "max", "max": "min", "sum": "mean", "mean": "sum", "any": "all", "all": "any"}
+from tests.mutants import Mutant, Value, assign, assigned, can_assign, exchanged, mutants
+
 MEMORY = 24 * 2**30
 """The most address space that a mutant may take: one that checks no sizes would take the machine's."""
 UNREACHED = "  [no test reaches it]"
 EXPLAINED = Path(__file__).with_name("survivors.txt")
-
-
-class Mutant(NamedTuple):
-    """One change of a module."""
-
-    path: Path
-    lines: range
-    """The lines of its statement up to the change."""
-    text: str
-    what: str
-    tree: ast.Module
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.lines[-1]}: {self.what}: {self.text}"
-
-
-def mutants(path: Path) -> Iterator[Mutant]:
-    """Yield the mutants of a module."""
-    source = path.read_text(encoding="utf-8")
-    lines, tree = source.splitlines(), ast.parse(source)
-    inert = {id(part) for node in ast.walk(tree) for part in _inert(node)}
-    begins: dict[int, int] = {}
-    for node in ast.walk(tree):  # parents come before their children
-        if isinstance(node, (ast.stmt, ast.match_case)):
-            begins[id(node)] = getattr(node, "lineno", 0)
-        for child in ast.iter_child_nodes(node):
-            begins[id(child)] = begins.get(id(node), 0)
-    for index, node in enumerate(ast.walk(tree)):
-        if id(node) in inert:
-            continue
-        for what, change in _changes(node):
-            mutant = copy.deepcopy(tree)
-            change(next(found for number, found in enumerate(ast.walk(mutant)) if number == index))
-            line = node.lineno  # type: ignore[attr-defined]
-            yield Mutant(
-                path,
-                range(begins[id(node)], line + 1),
-                lines[line - 1].strip(),
-                what,
-                ast.fix_missing_locations(mutant),
-            )
-
-
-def _inert(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what is in annotations, which nothing computes with, and in messages."""
-    for field in ("annotation", "returns"):
-        value = getattr(node, field, None)
-        if isinstance(value, ast.AST):
-            yield from ast.walk(value)
-    if isinstance(node, (ast.JoinedStr, ast.Raise)):
-        yield from ast.walk(node)
-    if isinstance(node, ast.keyword) and node.arg in ("stacklevel", "strict", "validate_args"):  # checks
-        yield from ast.walk(node)
-
-
-def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], None]]]:
-    if isinstance(node, (ast.BinOp, ast.AugAssign, ast.BoolOp)) and type(node.op) in SWAPS:
-        new = SWAPS[type(node.op)]
-        yield f"{type(node.op).__name__} → {new.__name__}", lambda twin: setattr(twin, "op", new())
-    if isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPS:
-        other = SWAPS[type(node.ops[0])]
-        yield f"{type(node.ops[0]).__name__} → {other.__name__}", lambda twin: twin.ops.__setitem__(0, other())
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
-        yield "−x → x", lambda twin: setattr(twin, "op", ast.UAdd())
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        yield f"{node.value} → {node.value + 1}", lambda twin: setattr(twin, "value", twin.value + 1)
-    if isinstance(node, ast.Constant) and type(node.value) is bool:
-        yield f"{node.value} → {not node.value}", lambda twin: setattr(twin, "value", not twin.value)
-    if isinstance(node, (ast.If, ast.IfExp, ast.While)) and not isinstance(node.test, ast.Constant):
-        yield "if x → if not x", lambda twin: setattr(twin, "test", ast.UnaryOp(op=ast.Not(), operand=twin.test))
-    if isinstance(node, ast.Call):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        # A name of a library, such as ``torch.sum``, or a method; Python has no mean.
-        if name in NAMES and not (isinstance(node.func, ast.Name) and name in ("sum", "mean")):
-            field = "attr" if isinstance(node.func, ast.Attribute) else "id"
-            yield f"{name} → {NAMES[name]}", lambda twin: setattr(twin.func, field, NAMES[name])
-
-
-def _parts(code: types.CodeType) -> list[types.CodeType]:
-    return [part for part in code.co_consts if isinstance(part, types.CodeType)]
-
-
-def _itself(code: types.CodeType) -> types.CodeType:
-    """Return the code without the functions and classes in it."""
-    return code.replace(co_consts=tuple(part for part in code.co_consts if not isinstance(part, types.CodeType)))
-
-
-def exchanged(
-    before: types.CodeType, after: types.CodeType, live: dict[types.CodeType, list[types.FunctionType]]
-) -> dict[types.CodeType, types.CodeType] | None:
-    """Return what to exchange for a mutant, or ``None`` when functions alone cannot make it."""
-    if before == after:
-        return {}
-    if before in live:
-        return {before: after} if before.co_freevars == after.co_freevars else None
-    if _itself(before) != _itself(after) or len(_parts(before)) != len(_parts(after)):
-        return None
-    found: dict[types.CodeType, types.CodeType] = {}
-    for old, new in zip(_parts(before), _parts(after), strict=True):
-        part = exchanged(old, new, live)
-        if part is None:
-            return None
-        found |= part
-    return found
 
 
 class Trial:
@@ -246,7 +137,6 @@ class Trial:
 
     def try_all(self, session: pytest.Session) -> None:
         """Try the mutants of functions; keep the others for later."""
-        items = {item.nodeid: item for item in session.items}
         functions = [found for found in gc.get_objects() if type(found) is types.FunctionType]
         gc.freeze()
         for path in self.modules:
@@ -255,32 +145,47 @@ class Trial:
             for function in functions:
                 if os.path.realpath(function.__code__.co_filename) == whole:
                     live.setdefault(function.__code__, []).append(function)
-            before = compile(ast.parse(path.read_text(encoding="utf-8")), whole, "exec")
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            before = compile(tree, whole, "exec")
             for number, mutant in enumerate(self.options.found):
                 if mutant.path != path:
                     continue
                 change = exchanged(before, compile(mutant.tree, whole, "exec"), live)
-                if change is None:
+                values = assigned(tree.body, mutant.tree.body) if change is None else None
+                if change is None and not can_assign(values, whole):
                     self.later.append((number, self.tests_of_module(mutant)))
-                elif not change:
+                elif change == {}:
                     self.alive.append(number)
                 else:
-                    names = self.tests_of(mutant)
+                    names = self.tests_of_module(mutant) if values else self.tests_of(mutant)
 
-                    def work(change: Any = change, live: Any = live, names: list[str] = names) -> bool:
-                        for old, new in change.items():
-                            for function in live[old]:
-                                function.__code__ = new
-                        chosen = [items[name] for name in names]
-                        for item, following in zip(chosen, [*chosen[1:], None], strict=True):
-                            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-                            if session.testsfailed:
-                                return False
-                        return True
-
-                    if survives(work, 10 + 5 * sum(self.seconds[name] for name in names)):
+                    work = functools.partial(self._passes, session, names, change or {}, values or [], live, whole)
+                    if survives(work, 60 + 10 * sum(self.seconds[name] for name in names)):
                         self.alive.append(number)
                         self.report(f"{mutant}{'' if names else UNREACHED}")
+
+    def _passes(
+        self,
+        session: pytest.Session,
+        names: list[str],
+        change: dict[types.CodeType, types.CodeType],
+        values: list[Value],
+        live: dict[types.CodeType, list[types.FunctionType]],
+        whole: str,
+    ) -> bool:
+        """Make the change in this process, and return whether the tests pass."""
+        for value in values:
+            assign(value, whole, [function for found in live.values() for function in found])
+        for old, new in change.items():
+            for function in live[old]:
+                function.__code__ = new
+        items = {item.nodeid: item for item in session.items}
+        for name, following in zip(names, [*names[1:], None], strict=True):
+            after = items[following] if following else None
+            items[name].config.hook.pytest_runtest_protocol(item=items[name], nextitem=after)
+            if session.testsfailed:
+                return False
+        return True
 
 
 @contextlib.contextmanager
