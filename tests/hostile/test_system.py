@@ -77,7 +77,7 @@ def test_streams_that_are_closed_or_full(command: str, redirection: str) -> None
         (OSError(5, "Input/output error"), "the disk fails\n", 1),
         (OSError("4096 requested and 2218 written"), "4096 requested and 2218 written", 1),
         (OSError(None, "it is odd", "/x"), "/x: it is odd", 1),
-        (MemoryError(), "the machine does not have enough memory for this (MemoryError)\n", 1),
+        (MemoryError(), "there is not enough memory for this (MemoryError)\n", 1),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "not enough memory", 1),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "not enough memory", 1),
         (SafetensorError("I/O error: No space left on device (os error 28)"), "the disk is full\n", 1),

@@ -111,7 +111,7 @@ def test_infinity_in_a_table_is_refused(data):
 
 
 def test_a_denoiser_takes_no_mask():
-    with pytest.raises(ComponentError, match="there is none to show the encoder"):
+    with pytest.raises(ComponentError, match="there is no mask to show the encoder"):
         zoo.build("denoiser-conv-16d", mask_input=True)
 
 

@@ -64,7 +64,7 @@ def failure(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, BrokenPipeError):
         return "", FAILED
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _ALLOCATION.search(str(error))):
-        return f"the machine does not have enough memory for this ({_first_line(error)})\n{_SMALLER}", FAILED
+        return f"there is not enough memory for this ({_first_line(error)})\n{_SMALLER}", FAILED
     if isinstance(error, OSError):
         return _of_the_system(error), FAILED
     if type(error).__name__ == "SafetensorError":

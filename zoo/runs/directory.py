@@ -9,26 +9,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, save
 from zoo.checkpoints.weights import load_weights, read_weights
 from zoo.errors import RunError, TrainingError
 from zoo.evaluation.record import load_record
 from zoo.model import Model
 from zoo.runs.changes import CHANGES, read_changes
+from zoo.runs.folder import check_no_other_files, is_started, locked
 from zoo.runs.run_data import DATA
 from zoo.runs.stage import StageFiles
 from zoo.spec.documents import flat_document, read_yaml, to_yaml
 from zoo.spec.model import PARTS
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe
-from zoo.utils.files import check_replaceable, is_partial, remove_partial, write_text
+from zoo.utils.files import remove_partial, write_text
 
 RECIPE, METRICS, EVALUATION, CARD = "recipe.yaml", "metrics.jsonl", "evaluation.json", "README.md"
 REPORT = "report.html"
 CHECKPOINTS = "checkpoints"
-_LOCK = "state/lock"
 _IN_STATE = (
     *("seed", "model.objective", "model.data_shape", "model.latent_dim", "model.classes", "model.condition"),
     *(f"model.{role}." for role in PARTS),
@@ -89,7 +87,7 @@ class RunDirectory:
 
     def was_trained_in(self) -> bool:
         """Whether training has started here, and not just a recipe been copied here."""
-        return (self.path / _LOCK).parent.is_dir()
+        return is_started(self.path)
 
     def is_finished(self) -> bool:
         """Whether the run has been trained and evaluated."""
@@ -101,23 +99,14 @@ class RunDirectory:
         Raises:
             RunError: it is a file, or a directory that holds a run or other files.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise RunError("a file is in the way", where=str(self.path), remedy="Choose another --out.")
         if self.exists() and not overwrite:
             raise RunError(
                 "a run is there already",
                 where=str(self.path),
                 remedy="Continue it with --resume, replace it with --overwrite, or choose another --out.",
             )
-        # A process that was killed before it wrote the recipe leaves `state` and partial files behind.
-        entries = list(self.path.iterdir()) if self.path.is_dir() else []
-        others = [entry for entry in entries if entry.name != "state" and not is_partial(entry)]
-        if not self.exists() and others:
-            raise RunError(
-                "the directory is not empty and holds no run",
-                where=str(self.path),
-                remedy="Choose another --out, or empty it yourself.",
-            )
+        if not self.exists():
+            check_no_other_files(self.path, "run")
 
     def clear(self) -> None:
         """Remove the files of a run, and keep everything that the user has put there."""
@@ -139,19 +128,8 @@ class RunDirectory:
             RunError: another process is training there.
             OSError: the directory cannot be created; the error names it.
         """
-        lock = self.path / _LOCK
-        try:
-            lock.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self.path)) from error
-        check_replaceable(lock)
-        try:
-            with FileLock(lock, timeout=0):
-                yield
-        except Timeout as error:
-            raise RunError(
-                "another process is training here", where=str(self.path), remedy="Wait for it, or choose another --out."
-            ) from error
+        with locked(self.path, "another process is training here"):
+            yield
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Write the recipe with every default."""

@@ -9,19 +9,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from zoo.errors import CheckpointError, RunError
 from zoo.runs.directory import RunDirectory
+from zoo.runs.folder import check_no_other_files, locked
 from zoo.spec.documents import read_yaml, to_yaml
 from zoo.spec.resolve import validate
 from zoo.sweeps.axes import Choice
 from zoo.sweeps.spec import SweepSpec
-from zoo.utils.files import append_line, check_replaceable, is_partial, write_text
+from zoo.utils.files import append_line, is_partial, write_text
 from zoo.utils.foreign import parsing, read_text
 
 SPEC, TRIALS, RESULTS, TABLE, FIGURE = "sweep.yaml", "trials.jsonl", "sweep.json", "table.csv", "figures/sweep.png"
-_LOCK = "state/lock"
 _LARGEST = 2**26
 
 
@@ -65,16 +63,8 @@ class SweepDirectory:
                 where=str(self.path),
                 remedy="Continue it with --resume, or choose another --out.",
             )
-        if self.path.exists() and not self.path.is_dir():
-            raise RunError("a file is in the way", where=str(self.path), remedy="Choose another --out.")
-        # A process that was killed before it wrote the spec leaves `state` and partial files behind.
-        entries = list(self.path.iterdir()) if self.path.is_dir() else []
-        if not self.exists() and [entry for entry in entries if entry.name != "state" and not is_partial(entry)]:
-            raise RunError(
-                "the directory is not empty and holds no sweep",
-                where=str(self.path),
-                remedy="Choose another --out, or empty it yourself.",
-            )
+        if not self.exists():
+            check_no_other_files(self.path, "sweep")
 
     @contextlib.contextmanager
     def opened(self, spec: SweepSpec, *, resume: bool) -> Iterator[SweepSpec]:
@@ -83,27 +73,14 @@ class SweepDirectory:
         Raises:
             RunError: another sweep is there, or another process works on it.
         """
-        lock = self.path / _LOCK
-        try:
-            lock.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self.path)) from error
-        check_replaceable(lock)
-        try:
-            with FileLock(lock, timeout=0):
-                self.check_free(resume=resume)
-                for place in (self.path, self.path / "figures", self.path / "failures"):
-                    _remove_partial_in(place)
-                if self.exists():
-                    spec = self.read_spec().continued_by(spec, str(self.path))
-                write_text(self.path / SPEC, to_yaml(spec.to_dict()))
-                yield spec
-        except Timeout as error:
-            raise RunError(
-                "another process works on this sweep",
-                where=str(self.path),
-                remedy="Wait for it, or choose another --out.",
-            ) from error
+        with locked(self.path, "another process works on this sweep"):
+            self.check_free(resume=resume)
+            for place in (self.path, self.path / "figures", self.path / "failures"):
+                _remove_partial_in(place)
+            if self.exists():
+                spec = self.read_spec().continued_by(spec, str(self.path))
+            write_text(self.path / SPEC, to_yaml(spec.to_dict()))
+            yield spec
 
     def read_spec(self) -> SweepSpec:
         """Return what the sweep is.
