@@ -75,6 +75,10 @@ class TrainingError(ZooError):
     """Training could not continue; the last good checkpoint is kept."""
 
 
+class NotFiniteError(TrainingError):
+    """A model computes values that are not finite: its training diverged, or its weights are no trained ones."""
+
+
 class OtherProcessError(TrainingError):
     """Another process of the run failed, and has said why."""
 

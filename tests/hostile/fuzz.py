@@ -33,6 +33,8 @@ from safetensors.torch import save_file
 import zoo
 from tests.hostile.changes import PATHS, WRITES
 from tests.hostile.hub_door import HubDoor
+from tests.hostile.run_doors import RunDoors
+from tests.hostile.value_door import ValueDoor
 from zoo.errors import ZooError
 from zoo.evaluation.record import load_record
 from zoo.hub.content import read_foreign_recipe
@@ -146,12 +148,14 @@ def doors(folder: Path) -> list[Door]:
     pandas.read_csv(folder / "t.csv").to_parquet(folder / "t.parquet")
     np.save(folder / "m.npy", np.eye(8, 4) > 0)
     np.savez_compressed(folder / "m.npz", mask=np.eye(8, 4) > 0)
-    hub = HubDoor(folder, model)
+    hub, values = HubDoor(folder, model), ValueDoor(folder)
 
     return [
         Door("table", read("t.csv") | read("t.parquet"), table),
         Door("mask", read("m.npy") | read("m.npz") | read("i.png"), read_mask),
         Door("hub", hub.answers, hub.read),
+        Door("values", values.seeds, values.read),
+        *(Door(*door) for door in RunDoors(folder).doors()),
         Door("recipe", {"recipe.yaml": recipe}, zoo.load_recipe),
         Door("foreign recipe", {"recipe.yaml": recipe}, read_foreign_recipe),
         Door("override", {"o": b"model.encoder.widths=[8, {a: 1e-3}]"}, override),

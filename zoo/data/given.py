@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from zoo.datasets import Indexable
 from zoo.errors import DataError, InputError
 from zoo.formats.array_rows import Array
 from zoo.preparation.pictures import is_picture
-from zoo.preparation.raw import stored_examples, tensor_of_numbers
+from zoo.preparation.raw import dense, stored_examples, tensor_of_numbers
 from zoo.spec.data_description import DataDescription
 
 _FORMS = (
@@ -190,11 +190,11 @@ def _of_array(data: Any, y: Any, name: str, like: DataDescription | None) -> Giv
     if like is not None:
         examples = stored_examples(data, like)
     elif isinstance(data, Tensor):
-        examples = data.detach().cpu()
+        examples = dense(data, name)
     else:
         if not (_is_array_like(data) or isinstance(data, (list, tuple))):
             raise DataError(f"expected data, got {type(data).__name__}", where=name, remedy=_FORMS)
-        examples = torch.stack(list(data)) if _holds_tensors(data) else tensor_of_numbers(data)
+        examples = _stacked(data, name) if _holds_tensors(data) else tensor_of_numbers(data)
     if examples.is_complex():
         raise DataError(f"expected real numbers, got {examples.dtype}", where=name)
     if like is None:
@@ -210,6 +210,23 @@ def _of_array(data: Any, y: Any, name: str, like: DataDescription | None) -> Giv
 
 def _holds_tensors(data: Any) -> bool:
     return isinstance(data, (list, tuple)) and bool(data) and all(isinstance(each, Tensor) for each in data)
+
+
+def _stacked(tensors: Sequence[Tensor], name: str) -> Tensor:
+    """Return tensors of one shape and type as one.
+
+    Raises:
+        DataError: they are of several.
+    """
+    parts = [dense(each, name) for each in tensors]
+    other = next((each for each in parts if (each.shape, each.dtype) != (parts[0].shape, parts[0].dtype)), None)
+    if other is not None:
+        raise DataError(
+            f"expected tensors of one shape and type, got {tuple(parts[0].shape)} of {parts[0].dtype} and "
+            f"{tuple(other.shape)} of {other.dtype}",
+            where=name,
+        )
+    return torch.stack(parts)
 
 
 def _check_form(values: Tensor, name: str) -> None:

@@ -314,6 +314,8 @@ class _Gathered:
         self._low, self._high, self._whole = math.inf, -math.inf, True
 
     def add(self, values: Tensor, labels: Any) -> None:
+        if not values.numel():
+            raise DataError(f"expected items with values, got items of shape {tuple(values.shape[1:])}", where="x")
         _check_finite(values, self.count)
         numbers = values.to(torch.uint8) if values.dtype == torch.bool else values
         low, high = map(float, numbers.aminmax())

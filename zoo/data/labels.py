@@ -10,6 +10,7 @@ from torch import Tensor
 from zoo.errors import DataError
 from zoo.formats.array_rows import Array
 from zoo.formats.labels import check_form
+from zoo.preparation.raw import tensor_of_numbers
 
 
 def labels_of(y: Any, count: int, examples: str, name: str = "y") -> Array:
@@ -23,7 +24,7 @@ def labels_of(y: Any, count: int, examples: str, name: str = "y") -> Array:
         DataError: they are of another type or number.
     """
     if isinstance(y, Tensor):
-        y = y.detach().cpu().numpy()
+        y = tensor_of_numbers(y, where=name).numpy()
     try:
         labels = np.asarray(y)
     except (TypeError, ValueError) as error:

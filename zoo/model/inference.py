@@ -11,6 +11,7 @@ from torch.distributions import Distribution
 from zoo.errors import InputError
 from zoo.model.latents import LatentSamples
 from zoo.nn.frozen import frozen
+from zoo.utils.finite import drawing
 from zoo.utils.once import once
 from zoo.utils.precision import full_precision
 
@@ -171,7 +172,7 @@ class Inference:
         """
         q, shape = self.posterior, torch.Size([num_samples])
         known = self.x if self.x is not None else self.features
-        with full_precision(known):
+        with full_precision(known), drawing("latents"):
             draw = getattr(q, "draw", None)
             if draw is not None:
                 drawn = draw(shape, self.prior)

@@ -33,6 +33,7 @@ from zoo.spec.data_description import DataDescription
 from zoo.spec.model import ModelSpec
 from zoo.spec.options import wiring_of
 from zoo.utils.arguments import Count, Seed, checked
+from zoo.utils.finite import drawing
 from zoo.utils.memory import check_memory
 from zoo.utils.precision import at_least_float32
 from zoo.utils.seeds import seeded
@@ -495,7 +496,7 @@ class Model(nn.Module):
                 raise InputError(problem, where=f"sample.{name}", remedy=remedy)
         if labels is not None:
             self._warn_of_untrained(labels)
-        with contextlib.nullcontext() if seed is None else seeded(seed):
+        with contextlib.nullcontext() if seed is None else seeded(seed), drawing("samples"):
             return self.objective.sample(self, n, labels, noise=noise, **options)
 
     def _warn_of_untrained(self, labels: Tensor) -> None:
@@ -522,7 +523,8 @@ class Model(nn.Module):
             self.check_labels(labels, n)
         fitted = self.has("fitted_prior") if fitted is None else fitted
         prior = Inference(self, labels=labels, fitted=fitted).prior
-        z: Tensor = prior.sample() if len(prior.batch_shape) else prior.sample(torch.Size([n]))
+        with drawing("latents"):
+            z: Tensor = prior.sample() if len(prior.batch_shape) else prior.sample(torch.Size([n]))
         return z.to(self.device)
 
     @torch.no_grad()

@@ -44,7 +44,7 @@ def stored_examples(raw: Any, data: DataDescription) -> Tensor:
         raw = rows_of_frame(raw, data) if data.columns else tensor_of_numbers(raw.to_numpy(), frame_names(raw))
     if not isinstance(raw, Tensor):
         raw = tensor_of_numbers(raw)
-    values = raw.detach().cpu()
+    values = dense(raw)
     if values.is_complex():
         raise InputError(f"expected real numbers, got {values.dtype}", where="raw")
     # As the training data were: an overflow shows as infinity, which is refused below.
@@ -104,7 +104,10 @@ def tensor_of_numbers(raw: Any, columns: Sequence[str] = (), where: str = "raw")
         torch.int64
     """
     try:
-        array = np.asarray(raw.detach().cpu() if isinstance(raw, Tensor) else raw)
+        if isinstance(raw, Tensor):
+            raw = dense(raw, where)
+            raw = raw.float() if raw.dtype == torch.bfloat16 else raw
+        array = np.asarray(raw)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         # Rows of different lengths, objects of any kind.
         raise InputError(f"cannot be made an array: {error}", where=where, remedy=_FORMS) from error
@@ -116,19 +119,47 @@ def tensor_of_numbers(raw: Any, columns: Sequence[str] = (), where: str = "raw")
     if (kind == "u" and size > 1) or (kind == "f" and size > 8):  # torch lacks these types
         array = array.astype(np.int64 if kind == "u" and size < 8 else np.float64)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    return torch.from_numpy(np.require(array, requirements=("C", "W")))
+    # An axis of one entry may run backwards in an array that NumPy takes for contiguous.
+    backwards = any(stride < 0 for stride in array.strides)
+    return torch.from_numpy(array.copy() if backwards else np.require(array, requirements=("C", "W")))
+
+
+def dense(values: Tensor, where: str = "raw") -> Tensor:
+    """Return a tensor on the CPU, without its history.
+
+    Raises:
+        InputError: it is sparse, nested or quantised, or has no values.
+
+    Example:
+        >>> dense(torch.ones(2, requires_grad=True))
+        tensor([1., 1.])
+    """
+    kinds = {
+        "without values, on the device 'meta',": values.device.type == "meta",
+        "that is nested": values.is_nested,
+        "that is quantised": values.is_quantized,
+        "that is sparse": values.layout != torch.strided,
+    }
+    found = next((kind for kind, holds in kinds.items() if holds), None)
+    if found is not None:
+        raise InputError(
+            f"expected a dense tensor, got one {found}",
+            where=where,
+            remedy="Make it dense first, such as with `x.to_dense()` or `x.dequantize()`.",
+        )
+    return values.detach().cpu()
 
 
 def _numbers(array: npt.NDArray[Any], columns: Sequence[str], where: str) -> npt.NDArray[Any]:
     """Return objects as numbers; a DataFrame with mixed columns gives rows of objects."""
     try:
         return array.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         name = ""
         for place in range(array.shape[-1] if array.ndim == 2 else 0):
             try:
                 array[:, place].astype(np.float64)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 name = f" in column {columns[place]!r}" if columns else f" in column {place}"
                 break
         raise InputError(f"expected numbers, got others{name}: {error}", where=where, remedy=_FORMS) from error

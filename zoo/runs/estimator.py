@@ -16,6 +16,7 @@ from zoo.checkpoints.weights import load_weights, own_tensors
 from zoo.errors import ComponentError, InputError
 from zoo.model.assembly import assemble
 from zoo.posteriors import posterior_mean
+from zoo.preparation.raw import tensor_of_numbers
 from zoo.runs.quick import train_quickly
 from zoo.spec.model import ModelSpec
 from zoo.spec.resolve import load_model_spec
@@ -145,7 +146,7 @@ class Estimator(TransformerMixin, BaseEstimator):
     def inverse_transform(self, Z: Any) -> Array:
         """Return the means of p(x|z) of latents (n_samples, latent_dim), in the units of the data."""
         check_is_fitted(self)
-        codes = torch.as_tensor(np.asarray(Z, dtype=np.float32))
+        codes = tensor_of_numbers(Z, where="Z").float()
         if codes.ndim != 2 or codes.shape[1] != self.model_.latent_dim:
             raise InputError(
                 f"expected latents of shape (n_samples, {self.model_.latent_dim}), got {tuple(codes.shape)}", where="Z"
@@ -220,7 +221,14 @@ class Estimator(TransformerMixin, BaseEstimator):
 
     def _validated(self, X: Any, *, reset: bool, missing: str | None = None, **checks: Any) -> Array:
         finite = "allow-nan" if (missing or self.missing) == "keep" else True
-        rows: Array = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite=finite, **checks)
+        if isinstance(X, Tensor):
+            X = tensor_of_numbers(X, where="X").numpy()
+        try:
+            rows: Array = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite=finite, **checks)
+        except OverflowError as error:  # an integer beyond all floating-point numbers
+            raise InputError(f"expected numbers in 64 bits: {error}", where="X") from error
+        if rows.dtype.kind not in "buif":
+            raise InputError(f"expected numbers, got {rows.dtype}", where="X")
         return rows
 
     def _folded(self, rows: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ class Range(StrictModel):
 
     @model_validator(mode="after")
     def _check(self) -> Range:
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            raise ValueError(f"expected finite bounds, got {self.low:g} and {self.high:g}")
         if not self.low < self.high:
             raise ValueError(f"expected the lower bound first, got {self.low:g} and {self.high:g}")
         if self.is_log and self.low <= 0:
@@ -175,6 +178,18 @@ def choices_of(axes: Axes) -> list[Choice]:
             )
         found = [{**before, key: value} for before in found for value in values]
     return [Choice(values) for values in found]
+
+
+def contains(axis: Values | Range, value: Any) -> bool:
+    """Whether a value is one of a list, or lies in a range.
+
+    Example:
+        >>> contains([1, [2]], [2]), contains(Range(scale="integer", low=1, high=3), 4)
+        (True, False)
+    """
+    if not isinstance(axis, Range):
+        return value in axis
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and axis.low <= value <= axis.high
 
 
 def one_at_a_time(axes: Axes) -> list[Choice]:

@@ -14,10 +14,11 @@ from zoo.runs.directory import RunDirectory
 from zoo.runs.folder import check_no_other_files, locked
 from zoo.spec.documents import read_yaml, to_yaml
 from zoo.spec.resolve import validate
-from zoo.sweeps.axes import Choice
+from zoo.sweeps.axes import Axes, Choice, contains
 from zoo.sweeps.spec import SweepSpec
 from zoo.utils.files import append_line, is_partial, write_text
 from zoo.utils.foreign import parsing, read_text
+from zoo.utils.text import excerpt
 
 SPEC, TRIALS, RESULTS, TABLE, FIGURE = "sweep.yaml", "trials.jsonl", "sweep.json", "table.csv", "figures/sweep.png"
 _LARGEST = 2**26
@@ -91,8 +92,11 @@ class SweepDirectory:
         document = read_yaml(self.path / SPEC)
         return validate(SweepSpec, document, str(self.path / SPEC))
 
-    def read_trials(self) -> list[Choice]:
+    def read_trials(self, axes: Axes) -> list[Choice]:
         """Return the combinations that a search proposed so far.
+
+        Args:
+            axes: the fields that vary, each of which a combination has a value for.
 
         Raises:
             CheckpointError: the file is damaged.
@@ -103,7 +107,15 @@ class SweepDirectory:
         with parsing(path, CheckpointError):
             whole, _, _ = read_text(path, limit=_LARGEST).rpartition("\n")
             lines = whole.splitlines()
-            return [Choice(dict(json.loads(line))) for line in lines]
+            trials = [dict(json.loads(line)) for line in lines]
+            for number, trial in enumerate(trials, start=1):
+                wrong = next(
+                    (key for key, axis in axes.items() if key not in trial or not contains(axis, trial[key])), ""
+                )
+                wrong = wrong or next((key for key in trial if key not in axes), "")
+                if wrong:
+                    raise ValueError(f"in line {number}, {excerpt(wrong)} has no value of the sweep")
+            return [Choice(trial) for trial in trials]
 
     def add_trial(self, choice: Choice) -> None:
         """Write down a combination before it is trained, so that a sweep that was killed trains the same ones."""

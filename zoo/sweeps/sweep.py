@@ -214,7 +214,7 @@ class _Sweeping:
         sweep proposes the same combinations, however fast its runs are.
         """
         search = OptunaSearch(self.spec.grid, self.spec.metric.better, self.spec.search.seed)
-        trials = self.directory.read_trials()[:count]
+        trials = self.directory.read_trials(self.spec.grid)[:count]
         at_a_time = max(1, math.ceil(self.engine.slots / len(self.spec.seeds)))
         if trials:
             self._train(trials, f"Trials 1 to {len(trials)} of {count}: ")

@@ -92,7 +92,14 @@ def _of_objects(series: Any, name: str) -> ColumnValues:
         return ColumnValues(texts, "text", "text")
     if kind in ("integer", "floating", "decimal", "mixed-integer-float", "boolean"):
         numbers = np.full(len(series), np.nan)
-        numbers[present] = series.to_numpy(dtype=object)[present].astype("float64")
+        try:
+            numbers[present] = series.to_numpy(dtype=object)[present].astype("float64")
+        except OverflowError as error:
+            raise DataError(
+                f"expected numbers in 64 bits in the column {name!r}: {error}",
+                where="columns",
+                remedy=f"Convert the column, or leave it out: `columns: {{{name}: ignore}}`.",
+            ) from error
         if kind == "boolean":
             return ColumnValues(numbers, "boolean", "boolean")
         return _of_numbers(numbers, name, whole=kind == "integer")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -69,6 +70,8 @@ def text_of(value: float, kind: str) -> str:
     """
     if kind == "boolean":
         return str(bool(value))
+    if not math.isfinite(value):
+        return repr(value)
     if kind == "date":
         moment = np.datetime64(round(value * SECONDS_OF_DAY), "s")
         return str(moment.astype("datetime64[D]") if value == int(value) else moment)

@@ -1,0 +1,46 @@
+"""What a draw from a distribution whose parameters are not finite is reported as."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+from zoo.errors import NotFiniteError
+
+_WORDS = re.compile(
+    r"expects all elements of std >= 0|contains either .inf., .nan. or element < 0|p_in >= 0 && p_in <= 1"
+    r"|invalid multinomial distribution|Expected all elements of rate|lambda >= 0",
+)
+"""How torch refuses to draw from a normal, a categorical, a Bernoulli or a Poisson distribution."""
+
+
+@contextlib.contextmanager
+def drawing(what: str) -> Iterator[None]:
+    """Word a refusal of torch to draw: parameters that are not finite, or overflowed, are a fault of the model.
+
+    Args:
+        what: what is drawn, for the message.
+
+    Raises:
+        NotFiniteError: torch refuses the parameters of a distribution.
+
+    Example:
+        >>> import torch
+        >>> with drawing("samples"):
+        ...     torch.normal(torch.zeros(2), torch.tensor([1.0, float("nan")]))
+        Traceback (most recent call last):
+        ...
+        zoo.errors.NotFiniteError: samples cannot be drawn: the model computes values that are not finite
+        ...
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        if _WORDS.search(str(error)) is None:
+            raise
+        raise NotFiniteError(
+            f"{what} cannot be drawn: the model computes values that are not finite",
+            remedy="Its weights are too large, or its training diverged: use an earlier checkpoint, or train it again, "
+            "for example with a smaller `train.optimizer.lr`.",
+        ) from error
