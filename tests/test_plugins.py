@@ -117,7 +117,15 @@ def test_a_broken_plug_in_is_named_each_time_it_is_asked_for(broken):
         assert "zoo_bad" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["import time\ntime.sleep(60)\n", "while True:\n    pass\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import time\ntime.sleep(60)\n",
+        "while True:\n    pass\n",
+        "import threading\nthreading.Event().wait()\n",
+        "try:\n    while True: pass\nexcept BaseException: pass\nwhile True: pass\n",
+    ],
+)
 def test_a_plug_in_that_hangs_is_named(text, plug_in, monkeypatch):
     monkeypatch.setenv("ZOO_IMPORT_SECONDS", "0.3")
     plug_in("zoo-slow", {"zoo.prior": {"slow": "zoo_slow:Own"}}, {"zoo_slow.py": text})
@@ -125,15 +133,62 @@ def test_a_plug_in_that_hangs_is_named(text, plug_in, monkeypatch):
         find_component("prior", "slow")
 
 
-def test_a_plug_in_that_prints_is_named_and_its_text_is_not_in_the_output(plug_in, capsys):
+LOUD = [
+    "print('Hello \\x1b[2J')",
+    "import sys\nsys.stderr.write('Hello \\x1b[2J')",
+    "import os\nos.write(1, b'Hello \\x1b[2J')",
+    "import os\nos.system('echo Hello >&2')",
+]
+
+
+@pytest.mark.parametrize("text", LOUD)
+def test_a_plug_in_that_prints_is_named_and_its_text_is_not_in_the_output(text, plug_in, capfd):
     plug_in(
         "zoo-loud",
         {"zoo.prior": {"loud": "zoo_loud:Own"}},
-        {"zoo_loud.py": "print('Hello \\x1b[2J')\n" + PRIOR.format(name="loud")},
+        {"zoo_loud.py": f"{text}\n" + PRIOR.format(name="loud")},
     )
-    with pytest.warns(ZooWarning, match="zoo_loud prints when it is imported: 'Hello"):
+    with pytest.warns(ZooWarning, match="zoo_loud prints when it is imported: 'Hello") as caught:
         assert find_component("prior", "loud").__name__ == "Own"
-    assert capsys.readouterr().out == ""
+    assert "\x1b" not in str(caught[0].message)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_warning_of_a_plug_in_is_given_and_a_stream_that_it_keeps_is_the_real_one(plug_in, capsys):
+    text = "import sys, warnings\nkept = sys.stderr\nwarnings.warn('old', FutureWarning)\n" + PRIOR.format(name="warns")
+    plug_in("zoo-warns", {"zoo.prior": {"warns": "zoo_warns:Own"}}, {"zoo_warns.py": text})
+    with pytest.warns(FutureWarning, match="old"):
+        find_component("prior", "warns")
+    sys.modules["zoo_warns"].kept.write("later")
+    assert capsys.readouterr().err == "later"
+
+
+@pytest.mark.parametrize("place", ["__init__", "forward"])
+def test_a_component_that_exits_is_an_error(place, plug_in, tmp_path, capsys, monkeypatch):
+    text = PRIOR.format(name="leaves")
+    line = "super().__init__()" if place == "__init__" else "def forward(self):"
+    plug_in(
+        "zoo-leaves",
+        {"zoo.prior": {"leaves": "zoo_leaves:Own"}},
+        {"zoo_leaves.py": text.replace(line, f"{line}\n        raise SystemExit(0)")},
+    )
+    small = ["train.epochs=1", "data.subset=50", "model.prior=leaves"]
+    words = ["train", "digits", "--out", str(tmp_path / "run"), "--quiet"]
+    monkeypatch.setattr(sys, "argv", ["zoo-cli", *words, *(word for each in small for word in ("--set", each))])
+    from zoo.cli import main
+
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == (2 if place == "__init__" else 1)
+    assert capsys.readouterr().err.count("Error: ") == 1
+
+
+def test_a_command_ends_though_a_plug_in_has_started_a_thread(tmp_path):
+    text = "import threading\nthreading.Thread(target=threading.Event().wait, name='endless').start()\n"
+    (tmp_path / "endless.py").write_text(text)
+    done = processes.run("-m", "zoo", "list", "prior", "--import", "endless.py", cwd=tmp_path, timeout=60)
+    assert done.returncode == 0
+    assert "starts a thread" in done.stderr
 
 
 def test_a_distribution_whose_metadata_are_damaged_is_left_out_with_a_warning(plug_in, tmp_path):

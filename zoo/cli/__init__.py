@@ -12,9 +12,10 @@ from typing import TextIO
 
 import click
 
-from zoo.cli._failures import finish, report_failure, say
+from zoo.cli._failures import FAILED, finish, report_failure, say
 from zoo.cli._options import IMPORT
 from zoo.errors import UnusableModelWarning, ZooWarning, nearest
+from zoo.utils.text import excerpt
 from zoo.version import __version__
 
 
@@ -30,7 +31,7 @@ class _Commands(click.Group):
             return None
         module = importlib.import_module(f"zoo.cli.{cmd_name.replace('-', '_')}")
         if _is_further_process() and not getattr(module, "IN_EVERY_PROCESS", False):
-            sys.exit(0)  # the first process does the work, once
+            raise click.exceptions.Exit(0)  # the first process does the work, once
         command: click.Command = module.command
         if IMPORT not in command.params:
             command.params.append(IMPORT)
@@ -89,14 +90,19 @@ def main() -> None:
             warnings.simplefilter("error", UnusableModelWarning)
             result = cli.main(standalone_mode=False)
             status = result if isinstance(result, int) else 0
-    except SystemExit:
-        raise
+    except SystemExit as error:
+        say(f"Error: a component ended the program, with status {excerpt(error.code)}")
+        status = FAILED
     except BaseException as error:
         found = report_failure(error)
         if found is None:
             raise
         status = found
-    sys.exit(finish(status))
+    status = finish(status)
+    imports = sys.modules.get("zoo.registry.imports")
+    if imports is not None and imports.is_waited_for():
+        os._exit(status)  # a thread of a plug-in would keep the process for ever
+    sys.exit(status)
 
 
 def _show_ours_plainly() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import json
 import logging
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from zoo.errors import InputError, unknown_name
+from zoo.utils.libraries import import_library
 
 Run = Callable[..., Sequence[Tensor]]
 
@@ -113,14 +113,8 @@ def traced(module: nn.Module, inputs: tuple[Tensor, ...]) -> ExportedProgram:
 
 
 def _library(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise InputError(
-            f"the format 'onnx' needs {name}, which is not installed",
-            where="format",
-            remedy="Install it: `pip install 'latent-zoo[onnx]'`, or choose `pt2`.",
-        ) from error
+    remedy = "Install it: `pip install 'latent-zoo[onnx]'`, or choose `pt2`."
+    return import_library(name, "the format 'onnx'", install=remedy, where="format")
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import math
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from zoo.spec.data_description import ColumnDescription, DataDescription
 from zoo.tables.coding import UnknownValues, decode, encode, plan_of, without_missing_texts
 from zoo.tables.frames import frame_names, frame_values
 from zoo.tables.values import Array
+from zoo.utils.libraries import import_library
 
 
 def rows_of_frame(frame: Any, data: DataDescription) -> Tensor:
@@ -101,12 +101,9 @@ def frame_of(columns: Mapping[str, Array], form: str, known: tuple[ColumnDescrip
     """
     if form not in ("pandas", "polars"):
         raise InputError(f"unknown form {form!r}", where="form", remedy="Forms: array, tensor, pandas, polars, images.")
-    try:
-        library = importlib.import_module(form)
-    except ImportError as error:
-        raise InputError(
-            f"{form} is not installed", where="form", remedy=f'pip install {form}, or use `form="array"`.'
-        ) from error
+    library = import_library(
+        form, f"the form {form!r}", install=f'pip install {form}, or use `form="array"`.', where="form"
+    )
     described = {column.name: column for column in known}
     make = _pandas_column if form == "pandas" else _polars_column
     return library.DataFrame({name: make(library, values, described.get(name)) for name, values in columns.items()})

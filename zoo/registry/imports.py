@@ -21,12 +21,15 @@ from types import FrameType
 from typing import Any
 
 from zoo.errors import InputError, ZooWarning
+from zoo.registry.streams import captured_output
 from zoo.utils.foreign import reason
 from zoo.utils.text import excerpt
 
 _SECONDS = "ZOO_IMPORT_SECONDS"
 """The environment variable that says how long a plug-in may take to be imported."""
 _DEFAULT_SECONDS = 30.0
+_AGAIN = 1.0
+"""Seconds after which a module that went on is stopped once more."""
 
 
 class PluginError(Exception):
@@ -44,10 +47,9 @@ def import_plugin(module: str) -> None:
         PluginError: the module raises, exits, or takes too long.
         KeyboardInterrupt: somebody does not want to wait.
     """
-    printed = io.StringIO()
-    seconds = _allowed_seconds()
+    seconds, before = _allowed_seconds(), set(threading.enumerate())
     try:
-        with contextlib.redirect_stdout(printed), _without_input(), _time_limit(seconds):
+        with _warnings_afterwards(), captured_output() as printed, _without_input(), _time_limit(seconds):
             importlib.import_module(module)
     except KeyboardInterrupt:
         raise
@@ -57,8 +59,37 @@ def import_plugin(module: str) -> None:
         raise PluginError(f"it takes more than {seconds:g} seconds, which {_SECONDS} can change") from error
     except BaseException as error:
         raise PluginError(f"{type(error).__name__}: {reason(error)}") from error
-    if printed.getvalue():
-        warnings.warn(f"{module} prints when it is imported: {excerpt(printed.getvalue())}", ZooWarning, stacklevel=3)
+    if printed.text:
+        warnings.warn(f"{module} prints when it is imported: {excerpt(printed.text)}", ZooWarning, stacklevel=3)
+    started = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
+    if started:
+        _endless.extend(started)
+        warnings.warn(
+            f"{module} starts a thread when it is imported, for which Python waits when it ends: "
+            f"{excerpt(started[0].name)}",
+            ZooWarning,
+            stacklevel=3,
+        )
+
+
+_endless: list[threading.Thread] = []
+
+
+def is_waited_for() -> bool:
+    """Whether a thread still runs that a plug-in has started, for which Python would wait at its end."""
+    return any(thread.is_alive() for thread in _endless)
+
+
+@contextlib.contextmanager
+def _warnings_afterwards() -> Iterator[None]:
+    """Give the warnings of the block when it has ended: they are not what a module prints."""
+    found: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as found:
+            yield
+    finally:
+        for each in found:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno, source=each.source)
 
 
 def import_script(name: str) -> None:
@@ -170,7 +201,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
         raise _TooLongError
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)  # a module may catch all that is raised in it
     try:
         yield
     finally:

@@ -15,6 +15,7 @@ from zoo.errors import ComponentError, ZooError
 from zoo.registry import WIRING, constructor_parameters, kind_of
 from zoo.spec.origin import join_lines
 from zoo.spec.problems import describe_problems
+from zoo.utils.text import excerpt
 
 
 @functools.cache
@@ -135,6 +136,8 @@ def construct(component: type, options: dict[str, Any], wiring: dict[str, Any], 
         raise
     except ValueError as error:
         raise ComponentError(f"{component.__name__} refuses its options: {error}", where=where) from error
+    except SystemExit as error:
+        raise ComponentError(f"{component.__name__} exits, with status {excerpt(error.code)}", where=where) from error
     except (MemoryError, RuntimeError) as error:
         if "memory" not in str(error) and not isinstance(error, MemoryError):
             raise

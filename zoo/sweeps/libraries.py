@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from zoo.errors import InputError
+from zoo.utils.libraries import import_library
 
 
 def library(name: str, purpose: str) -> Any:
@@ -15,13 +14,7 @@ def library(name: str, purpose: str) -> Any:
         purpose: the option that needs it.
 
     Raises:
-        InputError: it is not installed; the message says how to install it.
+        InputError: it is not installed, or cannot be imported; the message says what to do.
     """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise InputError(
-            f"{purpose} needs {name}, which is not installed",
-            where="sweep",
-            remedy=f"Install it: `pip install 'latent-zoo[sweep]'`, or `pip install {name}` alone.",
-        ) from error
+    remedy = f"Install it: `pip install 'latent-zoo[sweep]'`, or `pip install {name}` alone."
+    return import_library(name, purpose, install=remedy, where="sweep")

@@ -19,6 +19,7 @@ from zoo.sweeps.directory import SPEC
 from zoo.training.loop import InterruptedTrainingError
 from zoo.training.progress import Reporter
 from zoo.utils.files import write_text
+from zoo.utils.text import excerpt
 
 _PATIENCE = 60.0
 """Seconds that a process of an earlier sweep, which was killed, is given to end."""
@@ -102,6 +103,8 @@ def carry_out(request: Request, reporter: Reporter | None = None) -> Outcome:
         raise
     except (ZooError, ZooWarning) as error:
         return Outcome(str(error))
+    except SystemExit as error:
+        return Outcome(f"a component ended the program, with status {excerpt(error.code)}")
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return Outcome(f"{place}{error.strerror or error}")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from zoo.errors import DataError
-
-_REMEDY = "Install it: `pip install 'latent-zoo[tables]'`, or `pip install {}` alone."
+from zoo.utils.libraries import import_library
 
 
 def library(name: str, purpose: str, *, where: str | None = None) -> Any:
@@ -17,11 +15,7 @@ def library(name: str, purpose: str, *, where: str | None = None) -> Any:
         purpose: what needs it, the subject of the message.
 
     Raises:
-        DataError: it is not installed; the message says how to install it.
+        DataError: it is not installed, or cannot be imported; the message says what to do.
     """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise DataError(
-            f"{purpose} needs {name}, which is not installed", where=where, remedy=_REMEDY.format(name)
-        ) from error
+    remedy = f"Install it: `pip install 'latent-zoo[tables]'`, or `pip install {name}` alone."
+    return import_library(name, purpose, install=remedy, where=where, refusal=DataError)

@@ -16,6 +16,7 @@ from zoo.errors import InputError
 from zoo.use.pictures import as_images, grid
 from zoo.use.rows import Array, Block, RowStream, flat
 from zoo.utils.files import replacing, replacing_directory
+from zoo.utils.libraries import import_library
 
 MOST_IN_GRID = 400
 """Examples in one picture."""
@@ -111,14 +112,8 @@ def _is_missing(value: Any) -> bool:
 
 
 def _arrow() -> Any:
-    try:
-        arrow: Any = importlib.import_module("pyarrow")
-        importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise InputError(
-            ".parquet needs pyarrow, which is not installed", where="--out", remedy="pip install pyarrow, or use .csv."
-        ) from error
-    return arrow
+    import_library("pyarrow.parquet", ".parquet", install="pip install pyarrow, or use .csv.", where="--out")
+    return importlib.import_module("pyarrow")
 
 
 def _write_parquet(stream: RowStream, path: Path) -> None:
