@@ -120,10 +120,11 @@ def printable(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(letter if _is_harmless(letter) else ascii(letter)[1:-1] for letter in text)
+    return "".join(letter if is_harmless(letter) else ascii(letter)[1:-1] for letter in text)
 
 
-def _is_harmless(letter: str) -> bool:
+def is_harmless(letter: str) -> bool:
+    """Whether a terminal shows a letter rather than obeying it."""
     return letter in _KEPT or letter.isprintable() or unicodedata.category(letter) == "Zs"
 
 

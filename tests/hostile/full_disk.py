@@ -106,13 +106,13 @@ def failures(names: list[str], steps: int, step: int = 0) -> Iterator[str]:
                     continue
                 most = needed(words, start)
                 sizes = [size // PAGE * PAGE for size in range(0, most, step or max(PAGE, most // steps))]
-                problems = {size: _problem(tried(words, size, start), good, before) for size in sizes}
+                problems = {size: problem(tried(words, size, start), good, before) for size in sizes}
                 yield from (f"{' '.join(words)}, {size} bytes left: {text}" for size, text in problems.items() if text)
                 right = sum(not text for text in problems.values())
                 yield f"{' '.join(words)}: {right} of {len(sizes)} disks of up to {most} bytes end in one message"
 
 
-def _problem(ended: Ended, good: Ended, before: dict[str, bytes]) -> str:
+def problem(ended: Ended, good: Ended, before: dict[str, bytes]) -> str:
     """Say what is wrong with the end of a command: it is done, or it fails with the files of before whole."""
     if ended.status < 0:
         return f"killed by the signal {-ended.status}"

@@ -93,6 +93,7 @@ def test_a_pickle_beside_the_weights_is_not_even_fetched(repository: Repository,
         "../../../escaped.png", "figures/../../../../escaped.png", "/tmp/escaped.png", "figures/..png",
         "figures/a/b.png",
         "figures\\..\\escaped.png", "figures/%2e%2e%2fescaped.png", "..", "figures/.hidden.png", "README.md/../x",
+        "figures/\x1b[2J.png", "figures/a\nb.png", "figures/\u202egnp.png",
     ],
 )  # fmt: skip
 def test_a_path_that_leads_out(name: str, repository: Repository, hub: HubServer) -> None:
@@ -257,3 +258,70 @@ def test_what_others_wrote_is_printed_without_control_characters(
     assert "split of digits" in said
     assert "\x1b" not in said
     assert "\x07" not in said
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "status", "message"),
+    [
+        ("GET /api/models/ada/digits", {"Location": "file:///etc/passwd"}, 302, "cannot be"),
+        ("/resolve/.*config.json", {"Location": "file:///etc/passwd"}, 302, "cannot be"),
+        ("/resolve/.*config.json", {"Location": "ftp://127.0.0.1/x"}, 307, "cannot be"),
+        ("/resolve/.*config.json", {"Location": "http://[::bad"}, 302, "cannot be"),
+        ("/resolve/.*config.json", {"Location": "{self}"}, 302, "cannot be"),
+        ("/resolve/.*config.json", {"Location": "data:text/plain,x"}, 301, "cannot be"),
+        ("GET /api/models/ada/digits", {"Retry-After": "\u00b2"}, 503, "the Hub fails"),
+        ("GET /api/models/ada/digits", {"Retry-After": "9" * 400}, 503, "the Hub fails"),
+        ("GET /api/models/ada/digits", {"X-Error-Message": "\x9b31m\x1b[2J" * 9}, 403, "may not do that"),
+        ("GET /api/models/ada/digits", {"Content-Encoding": "gzip"}, 200, "compresses its answer"),
+        ("GET /api/models/ada/digits", {"Content-Encoding": "gzip"}, 404, "compresses its answer"),
+        ("/resolve/.*config.json", {"Content-Encoding": "gzip"}, 200, "compresses config.json"),
+    ],
+)
+def test_an_answer_that_leads_elsewhere_or_is_packed_is_one_message(
+    request_line: str,
+    headers: dict[str, str],
+    status: int,
+    message: str,
+    repository: Repository,
+    hub: HubServer,
+    no_waiting: list[float],
+) -> None:
+    own = {name: value.format(self=f"{hub.url}/ada/digits/resolve/main/config.json") for name, value in headers.items()}
+    hub.faults.append(Fault(request_line, status=status, headers=own))
+    with pytest.raises(ZooError, match=message) as refusal:
+        zoo.pull("ada/digits")
+    assert "root:" not in str(refusal.value)
+    assert "\x1b" not in str(refusal.value)
+    assert len(str(refusal.value)) < 2000
+
+
+@pytest.mark.parametrize("status", [200, 302, 404, 500])
+@pytest.mark.parametrize("request_line", ["GET /api/models/ada/digits", "/resolve/.*config.json"])
+def test_an_answer_that_does_not_end_is_not_read_to_its_end(
+    request_line: str,
+    status: int,
+    repository: Repository,
+    hub: HubServer,
+    monkeypatch: pytest.MonkeyPatch,
+    no_waiting: list[float],
+) -> None:
+    monkeypatch.setattr("zoo.hub.bounds._LARGEST", 100_000)
+    body = b" " * 150_000
+    hub.faults.append(Fault(request_line, status=status, headers={"Location": "/elsewhere"}, body=body))
+    with pytest.raises(ZooError, match=r"larger than 100 kB|more than the .* that it announced"):
+        zoo.pull("ada/digits")
+
+
+@pytest.mark.parametrize("change", ["siblings", "rfilename", "size", "sha"])
+def test_a_listing_that_is_none_is_one_message(change: str, repository: Repository, hub: HubServer) -> None:
+    listings = {
+        "siblings": {"sha": "a" * 40, "siblings": "x" * 9},
+        "rfilename": {"sha": "a" * 40, "siblings": [{"rfilename": ["config.json"], "size": 3, "blobId": "a" * 40}]},
+        "size": {"sha": "a" * 40, "siblings": [{"rfilename": "config.json", "size": 10**400, "blobId": "a" * 40}]},
+        "sha": {"sha": "../../x", "siblings": []},
+    }
+    body = json.dumps({"id": "ada/digits", **listings[change]}).encode()
+    headers = {"Content-Type": "application/json"}
+    hub.faults.append(Fault("GET /api/models/ada/digits", status=200, headers=headers, body=body))
+    with pytest.raises(ZooError, match="hf://ada/digits"):
+        zoo.pull("ada/digits")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import click
 
 from zoo.cli._model import open_data, open_whole
 from zoo.cli._options import COUNT, OUT, SEED, set_option
+from zoo.cli._output import echo, echo_json
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -126,11 +126,11 @@ def write_rows(request: Request, stream: RowStream, facts: Callable[[], dict[str
         **facts(),
     }
     if request.as_json:
-        click.echo(json.dumps(known, indent=2, ensure_ascii=False))
+        echo_json(known)
         return
-    click.echo(f"Wrote {stream.count:,} {stream.what} to {request.out}")
+    echo(f"Wrote {stream.count:,} {stream.what} to {request.out}")
     for name, fact in facts().items():
-        click.echo(f"  {name.replace('_', ' ')}: {fact}")
+        echo(f"  {name.replace('_', ' ')}: {fact}")
 
 
 def _column_facts(quantity: Any) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def _shown(stream: RowStream, *, quiet: bool) -> Iterator[Block]:
         yield from stream.blocks
         return
     if not sys.stderr.isatty():
-        click.echo(f"Computing {stream.count:,} {stream.what} …", err=True)
+        echo(f"Computing {stream.count:,} {stream.what} …", err=True)
         yield from stream.blocks
         return
     from rich.console import Console

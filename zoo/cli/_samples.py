@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
+from zoo.cli._output import echo
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,9 +54,7 @@ def labels_of(model: Model, label: str | None, count: int) -> Tensor | None:
     if label is None:
         numbers = torch.tensor([number for number in range(model.classes) if number not in untrained])
         if untrained:
-            click.echo(
-                f"Note: without training examples, not sampled: {_listed(model.data.untrained_classes)}", err=True
-            )
+            echo(f"Note: without training examples, not sampled: {_listed(model.data.untrained_classes)}", err=True)
         return numbers[torch.arange(count) * len(numbers) // count]
     number = model.data.class_number(label, "--label") if model.data.classes else _number(label, model.classes)
     if number in untrained:

@@ -11,6 +11,7 @@ import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, DataCache, ModelData, open_data, place_of_results
 from zoo.cli._options import OUT, SEED, set_option
+from zoo.cli._output import echo, echo_json
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -86,14 +87,14 @@ def command(
     if as_json:
         grouped = {} if groups is None else {"groups": groups}
         facts = {"models": names, **grouped, "records": dict(compared.records)}
-        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        echo_json(facts)
         return
-    click.echo(table.to_text(title))
+    echo(table.to_text(title))
     if groups is not None:
-        click.echo(f"  ± is one standard deviation between the models of a group: {_sizes(groups)}")
+        echo(f"  ± is one standard deviation between the models of a group: {_sizes(groups)}")
     for note in _notes(compared, data):
-        click.echo(f"Note: {note}")
-    click.echo(f"\nWrote {', '.join(str(file) for file in files)}")
+        echo(f"Note: {note}")
+    echo(f"\nWrote {', '.join(str(file) for file in files)}")
 
 
 def _runs_of(model: ModelDirectory) -> list[ModelDirectory]:
@@ -212,7 +213,7 @@ def _write(compared: Comparison, table: MetricTable, out: Path, image_format: st
     try:
         figure = compared.draw(seed)
     except NotApplicableError as refusal:
-        click.echo(f"Note: there is no figure: {refusal.problem}", err=True)
+        echo(f"Note: there is no figure: {refusal.problem}", err=True)
         return files
     files.append(out / f"comparison.{image_format}")
     save_figure(figure, files[-1])

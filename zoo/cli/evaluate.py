@@ -10,6 +10,7 @@ import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, ModelData, open_data, place_of_results
 from zoo.cli._options import OUT, SEED, set_option
+from zoo.cli._output import echo, echo_json
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -60,13 +61,13 @@ def command(
     made = record(context, choose_metrics(context, asked, "--metric"), data.title, seed)
     kept = _keep(model, data, made, out)
     if as_json:
-        click.echo(json.dumps(made, indent=2, ensure_ascii=False))
+        echo_json(made)
         return
-    click.echo(metrics_table(made, f"{data.heading}, {made['examples']:,} examples"))
+    echo(metrics_table(made, f"{data.heading}, {made['examples']:,} examples"))
     for note in (*made.get("notes", ()), *([data.note] if data.note else ())):
-        click.echo(f"\nNote: {note}")
+        echo(f"\nNote: {note}")
     if kept:
-        click.echo(f"\n{kept}")
+        echo(f"\n{kept}")
 
 
 def _keep(model: ModelDirectory, data: ModelData, made: dict[str, Any], out: Path | None) -> str:

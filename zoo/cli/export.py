@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from zoo.cli._options import OUT
+from zoo.cli._output import echo, echo_json
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -47,10 +47,10 @@ def command(model: ModelDirectory, format_name: str, raw: bool, out: Path | None
             "differences": exported.differences,
             "left_out": exported.left_out,
         }
-        click.echo(json.dumps(facts, indent=2))
+        echo_json(facts)
         return
-    click.echo(f"Wrote {', '.join(exported.files)} to {exported.directory}/")
+    echo(f"Wrote {', '.join(exported.files)} to {exported.directory}/")
     for part, difference in exported.differences.items():
-        click.echo(f"  {part}: differs from the model by at most {difference:.1e}")
+        echo(f"  {part}: differs from the model by at most {difference:.1e}")
     for part, reason in exported.left_out.items():
-        click.echo(f"  {part}: left out, since {reason}")
+        echo(f"  {part}: left out, since {reason}")

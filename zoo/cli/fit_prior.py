@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ import click
 
 from zoo.cli._model import DATA_HELP, ModelData, open_data
 from zoo.cli._options import LARGEST_SEED, OUT, set_option
+from zoo.cli._output import echo, echo_json
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -87,18 +87,18 @@ def command(
     if os.environ.get("RANK", "0") != "0":  # the first process of several writes
         return
     if worse is not None:
-        click.echo(f"Note: {worse}", err=True)
+        echo(f"Note: {worse}", err=True)
     renewed = out is None and _measured_anew(model, fitted, data, worse)
     folder = Path(model) if renewed else save(fitted, out or Path(model))
     if out is not None:
         keep_recipe(model, folder, fitted)
     name = fitted.spec.fitted_prior.name if fitted.spec.fitted_prior else ""
     if as_json:
-        click.echo(json.dumps({"model": str(folder), "fitted_prior": name}, indent=2))
+        echo_json({"model": str(folder), "fitted_prior": name})
     else:
-        click.echo(f"Fitted the prior {name!r}, and saved it with the model in {folder}/")
+        echo(f"Fitted the prior {name!r}, and saved it with the model in {folder}/")
         if renewed:
-            click.echo("Its metrics, figures and card are those of the model with this prior")
+            echo("Its metrics, figures and card are those of the model with this prior")
 
 
 @contextlib.contextmanager
@@ -139,7 +139,7 @@ def _measured_anew(model: ModelDirectory, fitted: Model, data: ModelData, worse:
     recipe = run.read_recipe()
     split = recorded["split"] if recorded["split"] in ("train", "validation", "test") else data.split
     context = replace(data, split=split).context(fitted, history=run.training.read_metrics())
-    click.echo(f"Evaluating on the {split} split ({len(context.split):,} examples) …", err=True)
+    echo(f"Evaluating on the {split} split ({len(context.split):,} examples) …", err=True)
     made = record(context, choose_metrics(context, recipe.evaluate.metrics), recorded["split"], recorded["seed"])
     kept = [note for note in recorded["notes"] if not is_note_on_fit(note)]
     notes = dict.fromkeys([*kept, *made["notes"], *([worse] if worse else [])])
@@ -149,5 +149,5 @@ def _measured_anew(model: ModelDirectory, fitted: Model, data: ModelData, worse:
     draw_figures(context, run.figures, recipe.evaluate.figures, seed=recorded["seed"])
     run.write_evaluation(evaluation)
     if not renew_card(run.path, recipe, data.data.info, evaluation) and (run.path / "README.md").is_file():
-        click.echo("README.md was edited, and is left as it is: its metrics are those without this prior.", err=True)
+        echo("README.md was edited, and is left as it is: its metrics are those without this prior.", err=True)
     return True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli._options import COUNT
+from zoo.cli._output import echo
 from zoo.cli._rows import Request, is_grid, open_source, row_options, write_rows
 
 if TYPE_CHECKING:
@@ -48,4 +49,4 @@ def command(mask: Path | None, num_samples: int, **options: Any) -> None:
 
     write_rows(request, replace(stream, blocks=watched()), lambda: {"values_filled_in": sum(missing)})
     if not sum(missing):
-        click.echo("Note: no value was missing. --mask FILE says which were observed.", err=True)
+        echo("Note: no value was missing. --mask FILE says which were observed.", err=True)

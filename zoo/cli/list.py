@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from fnmatch import fnmatchcase
 from typing import Any
 
 import click
 
 from zoo.cli import _further as further
+from zoo.cli._output import echo, echo_json
 
 
 @click.command(epilog="Example: zoo-cli list posterior · zoo-cli list model 'vae-*'")
@@ -45,30 +45,30 @@ def command(kind: str | None, pattern: str, author: str | None, as_json: bool) -
     wanted = [singular] if singular else [*shelves, *KINDS]
     found = {name: shelves[name](pattern) if name in shelves else list_components(name, pattern) for name in wanted}
     if as_json:
-        click.echo(json.dumps(found if kind is None else found[wanted[0]], indent=2))
+        echo_json(found if kind is None else found[wanted[0]])
     elif kind is None:
         width = 1 + max(map(len, found))
         for name, entries in found.items():
             if entries or pattern == "*":
-                click.echo(f"{name:<{width}}{', '.join(entries)}")
+                echo(f"{name:<{width}}{', '.join(entries)}")
         if not any(found.values()):
-            click.echo(f"Nothing is called {pattern!r}.", err=True)
+            echo(f"Nothing is called {pattern!r}.", err=True)
         also = ", ".join(f"zoo-cli list {name}" for name in further.KINDS)
-        click.echo(f"\nMore: zoo-cli list KIND · zoo-cli show NAME · {also}", err=True)
+        echo(f"\nMore: zoo-cli list KIND · zoo-cli show NAME · {also}", err=True)
     else:
         width = max(24, 2 + max(map(len, found[wanted[0]]), default=0))
         for entry in found[wanted[0]]:
-            click.echo(f"{entry:<{width}}{_summary(wanted[0], entry)}")
+            echo(f"{entry:<{width}}{_summary(wanted[0], entry)}")
 
 
 def _list_further(kind: str, pattern: str, as_json: bool) -> None:
     found = {name: text for name, text in further.entries(kind).items() if fnmatchcase(name, pattern)}
     if as_json:
-        click.echo(json.dumps(list(found), indent=2))
+        echo_json(list(found))
         return
     width = max(24, 2 + max(map(len, found), default=0))
     for name, text in found.items():
-        click.echo(f"{name:<{width}}{text}")
+        echo(f"{name:<{width}}{text}")
 
 
 def _list_hub(pattern: str, author: str | None, as_json: bool) -> None:
@@ -76,13 +76,13 @@ def _list_hub(pattern: str, author: str | None, as_json: bool) -> None:
 
     found = find_models(author=author, pattern=pattern)
     if as_json:
-        click.echo(json.dumps([model.name for model in found], indent=2))
+        echo_json([model.name for model in found])
         return
     for model in found:
         tags = ", ".join(tag for tag in model.tags if ":" not in tag and tag != "latent-zoo")
-        click.echo(f"{'hf://' + model.name:<40}{model.downloads:>8,} downloads  {tags}")
+        echo(f"{'hf://' + model.name:<40}{model.downloads:>8,} downloads  {tags}")
     if not found:
-        click.echo("None found.", err=True)
+        echo("None found.", err=True)
 
 
 def _summary(kind: str, name: str) -> str:

@@ -9,6 +9,7 @@ import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, open_data, place_of_results
 from zoo.cli._options import OUT, SEED, set_option
+from zoo.cli._output import echo
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -44,6 +45,6 @@ def command(
     folder = place_of_results(model, "figures", out, data)
     context = data.context(loaded, history=RunDirectory(model).training.read_metrics())
     for path in draw_figures(context, folder, figures or None, image_format=image_format, seed=seed):
-        click.echo(path)
+        echo(path)
     if data.note:
-        click.echo(f"Note: {data.note}", err=True)
+        echo(f"Note: {data.note}", err=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from zoo.cli._options import OUT
+from zoo.cli._output import echo, echo_json
 
 if TYPE_CHECKING:
     from zoo.hub.pull import Pulled
@@ -27,7 +27,7 @@ def command(repo: str, revision: str | None, to: Path | None, as_json: bool) -> 
     from zoo.hub.pull import pull
 
     pulled = pull(repo, revision=revision, to=to)
-    click.echo(json.dumps(_facts(pulled), indent=2) if as_json else _text(pulled))
+    echo_json(_facts(pulled)) if as_json else echo(_text(pulled))
 
 
 def _facts(pulled: Pulled) -> dict[str, object]:

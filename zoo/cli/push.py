@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
+from zoo.cli._output import echo, echo_json
 from zoo.cli._reference import MODEL, ModelDirectory
 
 
@@ -50,17 +50,17 @@ def command(
         dry_run=dry_run,
     )
     if as_json:
-        click.echo(json.dumps(asdict(pushed), indent=2))
+        echo_json(asdict(pushed))
         return
     if dry_run:
-        click.echo(f"Would push to {pushed.address}:")
+        echo(f"Would push to {pushed.address}:")
         for name, size in pushed.files.items():
-            click.echo(f"  {name:<36}{readable_size(size):>10}")
+            echo(f"  {name:<36}{readable_size(size):>10}")
         if pushed.left:
-            click.echo(f"Would stay here: {', '.join(pushed.left)}")
+            echo(f"Would stay here: {', '.join(pushed.left)}")
     elif pushed.changed:
-        click.echo(f"Pushed {', '.join(pushed.changed)} to {pushed.address}\n{pushed.url}")
+        echo(f"Pushed {', '.join(pushed.changed)} to {pushed.address}\n{pushed.url}")
     else:
-        click.echo(f"Nothing has changed; {pushed.address} holds this model already\n{pushed.url}")
+        echo(f"Nothing has changed; {pushed.address} holds this model already\n{pushed.url}")
     if not dry_run:
-        click.echo(f'Open it anywhere with zoo.load("{pushed.address}")')
+        echo(f'Open it anywhere with zoo.load("{pushed.address}")')

@@ -9,6 +9,7 @@ import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, open_data, place_of_results
 from zoo.cli._options import OUT, SEED, set_option
+from zoo.cli._output import echo
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def command(
     evaluation = run.read_evaluation()
     # A run has been measured on its own data; on others it is measured now.
     if evaluation is None or recipe is None or not data.own or evaluation["split"] != data.title:
-        click.echo(f"Measuring on {len(context.split):,} examples …", err=True)
+        echo(f"Measuring on {len(context.split):,} examples …", err=True)
         evaluation = record(context, choose_metrics(context, None), data.title, seed)
         evaluation["notes"] = [*evaluation.get("notes", ()), *([data.note] if data.note else ())]
     page = render_report(context, evaluation, recipe=recipe, seed=seed)
     write_text(path, page)
-    click.echo(f"Made {path}, {len(page.encode()) / 1e6:.2f} MB")
+    echo(f"Made {path}, {len(page.encode()) / 1e6:.2f} MB")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli._options import COUNT, OUT, SEED
+from zoo.cli._output import echo
 from zoo.cli._reference import MODEL, ModelDirectory
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def command(
         given["fitted"] = fitted
     samples = loaded.sample(count, labels, noise=noise, **given)
     what = write_samples(loaded, samples, labels, out, rounded=noise)
-    click.echo(f"Drew {count} samples{what} into {out}")
+    echo(f"Drew {count} samples{what} into {out}")
 
 
 def _own_options(loaded: Model, options: tuple[str, ...]) -> dict[str, Any]:

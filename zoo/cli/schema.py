@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from zoo.cli._output import echo_json
 
 
 @click.command(epilog="Example: zoo-cli schema > recipe.schema.json")
@@ -17,4 +17,4 @@ def command(what: str) -> None:
     from zoo.runs.recipe_schema import model_schema, recipe_schema
 
     schema = recipe_schema() if what == "recipe" else model_schema()
-    click.echo(json.dumps(schema, indent=2, ensure_ascii=False))
+    echo_json(schema)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from zoo.cli import _further as further
+from zoo.cli._output import echo, echo_json
 
 
 @click.command(epilog="Example: zoo-cli show full_gaussian · zoo-cli show encoder/conv · zoo-cli show vae-mlp-2d")
@@ -40,7 +41,7 @@ def command(name: str, as_json: bool) -> None:
     if not files and not components:
         found = _further_facts(kind, plain, name)
         if found:
-            click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else _joined(found))
+            echo_json(found) if as_json else echo(_joined(found))
             return
         meant = name.rstrip("/").removesuffix("s")
         if meant in {*KINDS, *shelves, *further.KINDS}:
@@ -51,9 +52,9 @@ def command(name: str, as_json: bool) -> None:
         raise ComponentError(problem, remedy=f"{remedy.partition('Available')[0]}`zoo-cli list` shows what there is.")
     facts = [_file_facts(shelf, path) for shelf, path in files.items()] + [_component_facts(s) for s in components]
     if as_json:
-        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        echo_json(facts)
     else:
-        click.echo(_joined(facts))
+        echo(_joined(facts))
 
 
 def _further_facts(kind: str, plain: str, name: str) -> list[dict[str, Any]]:

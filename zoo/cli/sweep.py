@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli._options import COUNT, IMPORTED, OUT
+from zoo.cli._output import echo, echo_json
 
 if TYPE_CHECKING:
     from zoo.sweeps.results import Sweep
@@ -86,7 +87,7 @@ def command(
         gpus=gpus,
         quiet=quiet,
     )
-    click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False) if as_json else _text(found))
+    echo_json(found.to_dict()) if as_json else echo(_text(found))
     _report_failures(found)
 
 

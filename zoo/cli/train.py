@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from zoo.cli._options import OUT, set_option
+from zoo.cli._output import echo, echo_json
 
 IN_EVERY_PROCESS = True
 """The processes that a launcher starts compute together."""
@@ -62,17 +62,17 @@ def command(
         return
     if as_json:
         made = {"run": str(run.path), "evaluation": run.evaluation, "figures": [str(path) for path in run.figures]}
-        click.echo(json.dumps(made, indent=2, ensure_ascii=False))
+        echo_json(made)
         return
     where = f"{run.evaluation['split']} split of {run.evaluation['dataset']}, {run.evaluation['examples']:,} examples"
-    click.echo(metrics_table(run.evaluation, where))
+    echo(metrics_table(run.evaluation, where))
     for note in run.evaluation["notes"]:
-        click.echo(f"\nNote: {note}")
-    click.echo(f"\nMade {run.path}/")
+        echo(f"\nNote: {note}")
+    echo(f"\nMade {run.path}/")
     for name, what in (
         ("model.safetensors", f"the best model (epoch {run.evaluation['best_epoch']}); open it with zoo.load"),
         *([("figures/", ", ".join(path.stem for path in run.figures))] if run.figures else []),
         ("evaluation.json", "the metrics above"),
         ("README.md", "the model card"),
     ):
-        click.echo(f"  {name:<20}{what}")
+        echo(f"  {name:<20}{what}")

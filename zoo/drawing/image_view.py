@@ -79,7 +79,7 @@ class ImageView(View):
         for axes, name, image in zip(panels, sets, tiled, strict=True):
             show_image(axes, image)
             if len(sets) > 1:
-                axes.set_title(name)
+                axes.set_title(name, parse_math=False)
         return figure
 
     def grid(self, decoded: Tensor, codes: Tensor) -> MatplotlibFigure:

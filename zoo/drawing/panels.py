@@ -49,7 +49,7 @@ def plot_panels(models: Sequence[str], rows: Mapping[str, Mapping[str, Panel]]) 
                 _leave_empty(axes, size)
         line[0].set_ylabel(title)
     for axes, model in zip(grid[0], models, strict=True):
-        axes.set_title(model)
+        axes.set_title(model, parse_math=False)
     return figure
 
 

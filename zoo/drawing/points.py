@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from torch import Tensor
 
-from zoo.drawing.style import class_colour, class_marker
+from zoo.drawing.style import class_colour, class_marker, short_name
 
 _MOST_CLASSES, _ROWS = 30, 15
 """Classes that a legend can tell apart, and those of a column."""
@@ -38,7 +38,7 @@ def scatter_classes(
         axes.plot([], [], class_marker(place), linestyle="", markersize=6, color=class_colour(place))[0]
         for place in range(len(classes))
     ]
-    texts = [names[label] if names else str(label) for label in classes.tolist()]
+    texts = [short_name(names[label]) if names else str(label) for label in classes.tolist()]
     figure.legend(handles, texts, title="class", loc="outside right center", ncols=1 + (len(classes) - 1) // _ROWS)
 
 

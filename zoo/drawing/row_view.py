@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from torch import Tensor
 
 from zoo.analysis.columns import Column, columns_of
-from zoo.drawing.style import COLOURS, ink, new_figure
+from zoo.drawing.style import COLOURS, ink, new_figure, short_name
 from zoo.drawing.view import View
 from zoo.spec.data_description import DataDescription
 
@@ -66,7 +66,7 @@ class RowView(View):
                 interpolation="nearest",
             )
             places += [top - place - 0.5 for place in range(len(chosen))]
-            labels += [self.names[value] for value in chosen.tolist()]
+            labels += [short_name(self.names[value]) for value in chosen.tolist()]
             words = names[row].replace("\n", ", ") + ("" if ends is None else f" to {ends[row]}")
             axes.text(-0.5, top + 0.15, words, fontsize="small", va="bottom")
         axes.set(xlim=(-0.5, steps - 0.5), ylim=(-rows * (len(chosen) + 1.2) + 1.2, 1.2), xticks=[])
@@ -131,8 +131,9 @@ def plot_points(sets: Mapping[str, Tensor], names: Sequence[str]) -> MatplotlibF
     panels = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
     for place, (axes, (title, points)) in enumerate(zip(panels, sets.items(), strict=True)):
         axes.plot(*points.T.numpy(), ".", markersize=2, alpha=0.5, color=COLOURS[place % len(COLOURS)])
-        axes.set(title=title, xlabel=names[0], aspect="equal")
-    panels[0].set_ylabel(names[1])
+        axes.set_title(title, parse_math=False)
+        axes.set(xlabel=short_name(names[0]), aspect="equal")
+    panels[0].set_ylabel(short_name(names[1]))
     return figure
 
 
@@ -225,8 +226,3 @@ def name_dates(axis: Any) -> None:
     locator = AutoDateLocator(minticks=2, maxticks=4)
     axis.set_major_locator(locator)
     axis.set_major_formatter(ConciseDateFormatter(locator))
-
-
-def short_name(name: str, most: int = 26) -> str:
-    """Return a name that fits; a dollar sign would begin a formula."""
-    return (name if len(name) <= most else name[: most - 1] + "…").replace("$", r"\$")

@@ -125,7 +125,7 @@ class SeriesView(View):
                 for index, line in enumerate(values[:_LINES, channel].numpy()):
                     axes.plot(steps, line, color=COLOURS[index % 6], linewidth=0.8, alpha=0.8)
                 if channel == 0:
-                    axes.set_title(name)
+                    axes.set_title(name, parse_math=False)
                 if channels > 1 and column == 0:
                     axes.set_ylabel(f"channel {channel + 1}")
         _name_steps(grid)

@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from zoo.analysis.projection import Projection
+from zoo.errors import cut, printable
 
 COLOURS = (
     "#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE",
@@ -55,6 +56,16 @@ def class_marker(index: int) -> str:
 def new_figure(width: float, height: float) -> MatplotlibFigure:
     """Return an empty figure of a size in inches, without pyplot's global state."""
     return MatplotlibFigure(figsize=(width, height), layout="constrained")
+
+
+def short_name(name: str, most: int = 26) -> str:
+    """Return what somebody else called a column or a class as it can be drawn; a dollar sign would begin a formula.
+
+    Example:
+        >>> short_name("price in $", 20), short_name("abcdef", 4), short_name("a\x1bb")
+        ('price in \\\\$', 'abc…', 'a\\\\x1bb')
+    """
+    return printable(cut(name, most)).replace("\n", " ").replace("$", r"\$")
 
 
 class Tiling(NamedTuple):

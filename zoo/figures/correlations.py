@@ -10,8 +10,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
-from zoo.drawing.row_view import short_name
-from zoo.drawing.style import new_figure
+from zoo.drawing.style import new_figure, short_name
 from zoo.evaluation.sampling import SourceName, check_source, draw_samples, source_named
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
 from zoo.registry import register

@@ -15,7 +15,7 @@ from zoo.analysis.decoding import decoder_of
 from zoo.analysis.paths import Decode, PathKind, find_path, path_length
 from zoo.analysis.projection import Projection, principal_plane
 from zoo.analysis.spaces import FlatSpace, LatentSpace, space_of
-from zoo.drawing.style import COLOURS, axis_names, new_figure
+from zoo.drawing.style import COLOURS, axis_names, new_figure, short_name
 from zoo.drawing.view import View
 from zoo.drawing.views import view_of
 from zoo.errors import DataError, NotApplicableError
@@ -131,7 +131,7 @@ class Interpolation(Figure):
             if number not in places:
                 kind = "class" if of_classes else "example"
                 raise DataError(f"there is no {kind} {number} among those shown", where="interpolation.pairs")
-        return {title.format(names[a], names[b]): (places[a], places[b]) for a, b in pairs}
+        return {title.format(short_name(names[a]), short_name(names[b])): (places[a], places[b]) for a, b in pairs}
 
 
 def _path_in(space: LatentSpace, kind: PathKind, start: Tensor, end: Tensor, steps: int, decode: Decode) -> Tensor:

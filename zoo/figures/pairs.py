@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from pydantic import Field, PositiveInt
 
 from zoo.analysis.columns import Column, columns_of
-from zoo.drawing.row_view import draw_marginals, name_dates, short_name
-from zoo.drawing.style import COLOURS, new_figure
+from zoo.drawing.row_view import draw_marginals, name_dates
+from zoo.drawing.style import COLOURS, new_figure, short_name
 from zoo.errors import NotApplicableError
 from zoo.evaluation.sampling import SourceName, check_source, draw_samples, source_named
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure

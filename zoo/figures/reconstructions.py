@@ -7,7 +7,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from zoo.data import Batch
-from zoo.drawing.style import rows_of_classes
+from zoo.drawing.style import rows_of_classes, short_name
 from zoo.drawing.views import view_of
 from zoo.errors import why_not
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
@@ -48,7 +48,7 @@ class Reconstructions(Figure):
             chosen, columns = rows_of_classes(split.labels, len(split), min(self.count, view.columns), self.rows)
         names, titles = split.info.class_names, []
         if split.labels is not None and names and columns > 1:
-            titles = [names[label] for label in split.labels[chosen[:columns]].tolist()]
+            titles = [short_name(names[label]) for label in split.labels[chosen[:columns]].tolist()]
         batch = context.take(chosen)
         outputs = model.reconstruct(*batch).cpu()
         inputs = batch.x if batch.mask is None else batch.x.where(batch.mask, torch.nan)

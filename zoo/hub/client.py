@@ -109,6 +109,6 @@ def is_transient(error: BaseException) -> bool:
 def pause_before_retry(error: Any, attempt: int) -> float | None:
     """Return the seconds to wait, as the server asks or twice as long each time; None if it asks for too many."""
     asked = error.response.headers.get("retry-after", "") if hasattr(error, "response") else ""
-    if asked.isdigit():
+    if asked.isdecimal():
         return float(asked) if float(asked) <= _LONGEST_WAIT else None
     return float(2 ** (attempt - 1))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import ZooWarning
 from zoo.hub.address import Address
+from zoo.hub.bounds import hub_calls
 from zoo.hub.cache import RepositoryCache
 from zoo.hub.client import Listing, connect, is_transient, list_files
 from zoo.hub.content import check_content, check_present, check_size, choose
-from zoo.hub.faults import HubError, describe, hub_errors, is_offline
+from zoo.hub.faults import HubError, describe, is_offline
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -63,7 +64,7 @@ def fetch(
     cached = cache.last_known()
     if local_files_only and cached is None:
         raise HubError("it is not in the cache", where=str(address), remedy="Allow the Hub to be asked.")
-    with hub_errors(str(address), endpoint=api.endpoint, token=token):
+    with hub_calls(str(address), endpoint=api.endpoint, token=token):
         listing = None if local_files_only else _ask(api, address, cached)
         if listing is None and cached is not None:
             model = _use_cached(cache, cached, everything=everything)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from zoo.checkpoints.checkpoint import save
 from zoo.errors import InputError, ZooWarning
 from zoo.hub.address import Address
+from zoo.hub.bounds import hub_calls
 from zoo.hub.bundle import Bundle, collect, is_same, left_behind
 from zoo.hub.client import Listing, connect, list_files, with_retries
 from zoo.hub.commit import Change, commit
 from zoo.hub.content import NEEDED, USEFUL, check_size, is_figure
-from zoo.hub.faults import HubError, hub_errors
+from zoo.hub.faults import HubError
 from zoo.hub.transfer import transfer
 from zoo.model import Model
 from zoo.runs.card_file import is_untouched
@@ -86,7 +87,7 @@ def push(
     api = connect(token)
     with (
         tempfile.TemporaryDirectory(prefix="latent-zoo-") as name,
-        hub_errors(repo_id, endpoint=api.endpoint, token=token),
+        hub_calls(repo_id, endpoint=api.endpoint, token=token),
     ):
         address = Address.parse(repo_id if "/" in repo_id else f"{_account(api, repo_id, dry_run)}/{repo_id}", revision)
         folder = _folder(model, Path(name) / "model")
@@ -98,7 +99,7 @@ def push(
         url = f"{api.endpoint}/{address.repo}"
         if dry_run:
             return Pushed(str(address), url, None, files, tuple(files), left, dry_run=True)
-        with hub_errors(str(address), endpoint=api.endpoint, token=token):
+        with hub_calls(str(address), endpoint=api.endpoint, token=token):
             listing = _open_repository(api, address, private)
             change = _difference(api, address, listing, bundle)
             made = listing.commit

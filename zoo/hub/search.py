@@ -6,8 +6,8 @@ import itertools
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from zoo.hub.bounds import hub_calls
 from zoo.hub.client import LIBRARY, connect
-from zoo.hub.faults import hub_errors
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def find_models(
 ) -> list[HubModel]:
     """Find the models that carry the tag of this package; see :func:`list_hub_models`."""
     api = connect(token)
-    with hub_errors(f"models of {author or 'anybody'}", endpoint=api.endpoint, token=token):
+    with hub_calls(f"models of {author or 'anybody'}", endpoint=api.endpoint, token=token):
         # The client follows the pages of the answer as they are asked for.
         found = api.list_models(filter=LIBRARY, author=author)
         matching = (

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from zoo.hub.address import Address
+from zoo.hub.bounds import STREAMED
 from zoo.hub.client import LIBRARY, HubFile, is_transient, pause_before_retry
 from zoo.hub.faults import HubError
 from zoo.utils.text import readable_size
@@ -101,8 +102,19 @@ class _Transfer:
         session = get_session()
         # Redirects lead to storage elsewhere; the session takes the token along only on the same server.
         with session.stream(
-            "GET", self.url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT, follow_redirects=True
+            "GET",
+            self.url,
+            headers=headers,
+            timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
+            follow_redirects=True,
+            extensions={STREAMED: True},
         ) as response:
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise HubError(
+                    f"the server compresses {self.name} unasked",
+                    where=str(self.address),
+                    remedy="Is HF_ENDPOINT the Hub?",
+                )
             hf_raise_for_status(response)
             if self.received and response.status_code != 206:
                 self._start_again(bar)

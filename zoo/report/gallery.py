@@ -87,7 +87,7 @@ def write_below(drawn: MatplotlibFigure, words: str) -> None:
     if isinstance(engine, ConstrainedLayoutEngine):
         share = _SIGNATURE / (height + _SIGNATURE)
         engine.set(rect=(0, share, 1, 1 - share))
-    drawn.text(0.995, 0.03 / height, words, ha="right", va="bottom", fontsize="x-small", alpha=0.6)
+    drawn.text(0.995, 0.03 / height, words, ha="right", va="bottom", fontsize="x-small", alpha=0.6, parse_math=False)
 
 
 def save_figure(figure: MatplotlibFigure, path: Path) -> None:

@@ -80,7 +80,7 @@ def values_label(values: Mapping[str, Any]) -> str:
         >>> values_label({"beta": 0.5, "seed": 1})
         'beta=0.5,seed=1'
     """
-    text = ",".join(f"{name}={value_label(value)}" for name, value in values.items())
+    text = ",".join(f"{value_label(name)}={value_label(value)}" for name, value in values.items())
     if len(text) <= _LONGEST_LABEL:
         return text
     return f"{text[:_LONGEST_LABEL]}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from zoo.errors import printable
 from zoo.evaluation.tables import number
 from zoo.sweeps.directory import SweepDirectory
 from zoo.sweeps.results import SweepRun
@@ -34,7 +35,7 @@ class SweepProgress:
 
     def note(self, text: str) -> None:
         """Print a line."""
-        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+        self.console.print(printable(text), highlight=False, soft_wrap=True, markup=False)
 
     def plan(self, total: int, ended: int) -> None:
         """Take note of how many runs there are, and of how many nothing is left to do."""
@@ -45,7 +46,11 @@ class SweepProgress:
         self._began[run.name] = time.monotonic()
         if self.console.is_terminal and not self.console.quiet:
             if self._bars is None:
-                columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[facts]}"))
+                columns = (
+                    TextColumn("{task.description}", markup=False),
+                    BarColumn(),
+                    TextColumn("{task.fields[facts]}"),
+                )
                 self._bars = Progress(*columns, TimeElapsedColumn(), console=self.console, transient=True)
                 self._bars.start()
             self._tasks[run.name] = self._bars.add_task(run.name, total=epochs, facts="begins")

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from zoo.errors import printable
 from zoo.training.state import Position
 
 _LINES = 20
@@ -108,11 +109,11 @@ class ConsoleReporter:
                 f"{rate:,.0f} examples/s",
                 *([] if last else [f"{_duration(left)} left"]),
             ]
-            self.console.print(" · ".join(parts), highlight=False, soft_wrap=True)
+            self.console.print(printable(" · ".join(parts)), highlight=False, soft_wrap=True, markup=False)
 
     def note(self, text: str) -> None:
         """Print a line."""
-        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+        self.console.print(printable(text), highlight=False, soft_wrap=True, markup=False)
 
     def stop(self) -> None:
         """Remove the bar."""

@@ -1,0 +1,93 @@
+"""Limits on what the client reads of a server's answers, which it reads to their end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from zoo.hub.client import LIBRARY
+from zoo.hub.faults import HubError, hub_errors
+from zoo.utils.text import excerpt, readable_size
+
+STREAMED = "latent_zoo.streamed"
+"""The extension of a request whose content is received piece by piece, under limits of its own."""
+_LARGEST = 2**25
+_SLOWEST, _PATIENCE = 1000, 60.0
+"""Bytes a second over so many seconds, below which an answer counts as stalled."""
+_IS_THE_HUB = "Is HF_ENDPOINT the Hub?"
+
+
+@contextlib.contextmanager
+def hub_calls(where: str, *, endpoint: str, token: str | bool | None = None) -> Iterator[None]:
+    """Turn what the client raises into one message, and refuse answers that do not end.
+
+    Listings and error pages are small; one that is larger than 34 MB, or compressed, which it may unpack to a
+    thousand times its size, is refused. Requests of other packages through the same client are left alone.
+
+    Args:
+        where, endpoint, token: as for :func:`zoo.hub.faults.hub_errors`.
+    """
+    from huggingface_hub import get_session
+
+    session: Any = get_session()
+    before = session.event_hooks
+    session.event_hooks = {
+        "request": [*before.get("request", ()), _ask_for_plain],
+        "response": [*before.get("response", ()), _bound],
+    }
+    try:
+        with hub_errors(where, endpoint=endpoint, token=token):
+            yield
+    except HubError as error:
+        error.where = error.where or where
+        raise
+    finally:
+        session.event_hooks = before
+
+
+def _is_ours(request: Any) -> bool:
+    return LIBRARY in request.headers.get("user-agent", "")
+
+
+def _ask_for_plain(request: Any) -> None:
+    if _is_ours(request):
+        request.headers["Accept-Encoding"] = "identity"
+
+
+def _bound(response: Any) -> None:
+    """Bound an answer that the client reads whole: also what stands with a redirection or an error."""
+    request = response.request
+    if not _is_ours(request) or (STREAMED in request.extensions and response.is_success):
+        return
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise HubError(f"the server compresses its answer ({excerpt(encoding)}) unasked", remedy=_IS_THE_HUB)
+    response.stream = _bounded(response.stream)
+
+
+def _bounded(stream: Any) -> Any:
+    """Return a stream that gives what another does, up to a limit."""
+    # The client accepts streams of this class alone, and has it from one HTTP library or another.
+    interface: Any = next(base for base in type(stream).__mro__ if base.__name__ == "SyncByteStream")
+
+    class Bounded(interface):  # type: ignore[misc]
+        def __iter__(self) -> Iterator[bytes]:
+            received, began = 0, time.monotonic()
+            for part in stream:
+                received += len(part)
+                if received > _LARGEST:
+                    raise HubError(f"the server's answer is larger than {readable_size(_LARGEST)}", remedy=_IS_THE_HUB)
+                passed = time.monotonic() - began
+                if passed > _PATIENCE and received < _SLOWEST * passed:
+                    raise HubError(
+                        f"the server's answer stalls: {readable_size(received)} in {passed:.0f} seconds",
+                        remedy="Try again later, or check the network.",
+                    )
+                yield part
+
+        def close(self) -> None:
+            stream.close()
+
+    return Bounded()
