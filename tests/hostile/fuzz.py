@@ -174,7 +174,7 @@ def failure(door: Door, name: str, content: bytes, folder: Path, outside: Outsid
     path = folder / name
     path.write_bytes(content)
     outside.seen.clear()
-    began = time.monotonic()
+    began = time.process_time()  # which other programs do not lengthen
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -186,8 +186,8 @@ def failure(door: Door, name: str, content: bytes, folder: Path, outside: Outsid
         return traceback.format_exc()
     if outside.seen:
         return f"it wrote elsewhere: {outside.seen[0]}"
-    if time.monotonic() - began > LONGEST_SECONDS:
-        return f"it took {time.monotonic() - began:.0f} seconds"
+    if time.process_time() - began > LONGEST_SECONDS:
+        return f"it took {time.process_time() - began:.0f} seconds"
     return None
 
 
