@@ -38,7 +38,8 @@ def impute(
 ) -> Rows:
     """Return each example with its missing values replaced by their estimated means E[x | observed].
 
-    What was observed is kept as it is stored, bit for bit.
+    What was observed keeps its stored value exactly. Data that are stored as bytes come as float32, since their means
+    have fractions; images in files are rounded.
 
     Args:
         data: a :class:`zoo.data.Data`, one split, or raw data in any form that :func:`zoo.evaluate` takes. Missing are
@@ -120,10 +121,10 @@ def imputations(
             own = masks.of(rows.split.positions[rows.indices])
             seen = seen & own
             known = known & _prepared_mask(own, data, x)
-        whole = stored
+        whole = stored if stored.is_floating_point() else stored.float()  # means of bytes have fractions
         if not bool(known.all()):
             filled = model.impute(x, known, labels, num_samples=num_samples)
-            whole = torch.where(seen, stored, stored_values(filled, data).to(stored.dtype))
+            whole = torch.where(seen, whole, stored_values(filled, data, rounded=False).to(whole.dtype))
         given = {"input": units.of_stored(torch.where(seen, stored, stored.min()))["x"]} if shown else {}
         return {**given, **units.of_stored(whole), missing.name: _count(seen)}
 

@@ -35,8 +35,8 @@ def reconstruct(
         seed: of the draws, for a posterior whose mean is estimated from draws.
 
     Returns:
-        Rows: ``x`` (N, …) as :meth:`~zoo.model.model.Model.postprocess` returns it, or a
-            name for each column of a table.
+        Rows: ``x`` (N, …) as :meth:`~zoo.model.model.Model.postprocess` returns it with ``rounded=False``: means of
+            bytes are float32, with fractions; or a name for each column of a table.
 
     Raises:
         NotApplicableError: the model does not encode data, or does not decode them without their noise.

@@ -65,10 +65,10 @@ class InUnits:
         return tuple(Quantity("input", each.shape, meaning="as it was given") for each in self.quantities)
 
     def of(self, prepared: Tensor) -> Block:
-        """Return prepared examples (B, *data_shape)."""
+        """Return prepared examples (B, *data_shape); means of what is stored as bytes keep their fractions."""
         if not self.data.is_known:
             return {"x": prepared.cpu().numpy()}
-        return self.of_stored(stored_values(prepared, self.data))
+        return self.of_stored(stored_values(prepared, self.data, rounded=False))
 
     def of_stored(self, stored: Tensor) -> Block:
         """Return examples as the data set stores them, (B, *stored.shape)."""
