@@ -88,7 +88,7 @@ class PowerSphericalPosterior(Posterior):
     ``latent_dim`` is the length m of the vectors, one more than the dimension of the sphere.
 
     Args:
-        floor: the smallest κ = softplus(raw) + floor. The KL divergence cannot fall below that of this κ.
+        floor: the smallest κ = (m − 1) softplus(raw) + floor. The KL divergence cannot fall below that of this κ.
 
     Raises:
         ComponentError: ``latent_dim`` is 1.

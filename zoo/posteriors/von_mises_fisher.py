@@ -154,7 +154,7 @@ class VonMisesFisherPosterior(Posterior):
     20 dimensions one κ for all directions says little.
 
     Args:
-        floor: the smallest κ = softplus(raw) + floor. The KL divergence cannot fall below that of this κ.
+        floor: the smallest κ = (m − 1) softplus(raw) + floor. The KL divergence cannot fall below that of this κ.
 
     Raises:
         ComponentError: ``latent_dim`` is 1.
