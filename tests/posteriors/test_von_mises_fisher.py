@@ -137,3 +137,13 @@ def test_a_prior_over_another_space_is_refused_with_those_that_fit(preset: str, 
         zoo.build(preset, prior=prior)
     assert remedy in str(refusal.value)
     assert refusal.value.where == "model.prior"
+
+
+@pytest.mark.parametrize("preset", ["svae-mlp-3d", "pvae-mlp-2d"])
+def test_the_decoder_sees_latents_of_the_size_of_those_of_a_gaussian(preset: str) -> None:
+    """Points of a unit ball in many dimensions have small entries, from which a decoder would begin to learn late."""
+    model = zoo.build(preset, data_shape=(1, 8, 8), latent_dim=50)
+    seen: list[torch.Tensor] = []
+    model.decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model.sample(400, seed=0)
+    assert seen[0].square().mean().item() == pytest.approx(1.0, abs=0.05)

@@ -126,7 +126,7 @@ class Inference:
             condition = None
         else:
             condition = self.condition if self.x is not None else model.condition(self.labels, lead[-1])
-        flat = z.reshape(-1, *model.decoder_shape)
+        flat = model.decoder_input(z)
         if condition is not None and len(lead) > 1:
             condition = condition.expand(*lead, -1).reshape(flat.shape[0], -1)
         if carry is None or not model.decoder_carries:

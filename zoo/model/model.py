@@ -117,6 +117,7 @@ class Model(nn.Module):
         self.flattens_features = posterior is not None and "feature_shape" not in wiring_of(type(posterior))
         keeps_shape = decoder is not None and "latent_shape" in wiring_of(type(decoder))
         self.decoder_shape = self.latent_shape if keeps_shape else (self.latent_dim,)
+        self.decoder_scale = 1.0 if posterior is None else posterior.decoder_scale
         roles = ("encoder", "prior", "decoder") if self.spec.conditioned is None else self.spec.conditioned
         self._conditioned = frozenset(roles) if self.label_embedding or self.time_embedding else frozenset()
 
@@ -386,6 +387,11 @@ class Model(nn.Module):
         inference = self.inference(x, labels, mask)
         self._check_range(inference)
         return inference.posterior
+
+    def decoder_input(self, z: Tensor) -> Tensor:
+        """Return latents (*S, B, *latent_shape) as the decoder takes them, (S·B, *decoder_shape)."""
+        scaled = z if self.decoder_scale == 1 else z * self.decoder_scale
+        return scaled.reshape(-1, *self.decoder_shape)
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Distribution:
         """Return p(x|z), with the batch shape of ``z`` and event shape ``data_shape``.

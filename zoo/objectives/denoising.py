@@ -192,7 +192,7 @@ class Denoising(Objective):
             return at_least_float32(model.network(state, condition))
         features = model.encoder(state, condition)
         code = model.posterior(features.flatten(1) if model.flattens_features else features).mean
-        return at_least_float32(model.decoder(code.reshape(-1, *model.decoder_shape), condition))
+        return at_least_float32(model.decoder(model.decoder_input(code), condition))
 
     def previous(self, model: Model, state: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return s(x_t, t), the estimate of E[x_{t−1}|x_t], (B, *data_shape).

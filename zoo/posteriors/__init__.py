@@ -91,6 +91,8 @@ class Posterior(nn.Module, ABC):
         sparse: whether most latents of an example are exactly zero, so that those that are not can be counted.
         bounds: between which numbers all latents lie, or None.
         curvature: c > 0 of a hyperbolic space of curvature −c; 0 for other spaces.
+        decoder_scale: what latents are multiplied by on their way into the decoder, which learns faster from inputs of
+            variance 1 than from, say, the small entries of a unit vector.
     """
 
     density: ClassVar[Density] = "any"
@@ -104,6 +106,7 @@ class Posterior(nn.Module, ABC):
     sparse: bool = False
     bounds: tuple[float, float] | None = None
     curvature: float = 0.0
+    decoder_scale: float = 1.0
 
     @abstractmethod
     def forward(self, h: Tensor) -> Distribution:

@@ -106,7 +106,7 @@ class PowerSphericalPosterior(Posterior):
 
     def __init__(self, *, features: int, latent_dim: int, floor: Annotated[float, Field(gt=0)] = 1.0) -> None:
         super().__init__()
-        self.head = AxisHead(features, latent_dim, floor)
+        self.head, self.decoder_scale = AxisHead(features, latent_dim, floor), math.sqrt(latent_dim)
 
     def forward(self, h: Tensor) -> PowerSpherical:
         """Map features (B, F) to distributions with batch shape (B,) and event shape (latent_dim,)."""

@@ -172,7 +172,7 @@ class VonMisesFisherPosterior(Posterior):
 
     def __init__(self, *, features: int, latent_dim: int, floor: Annotated[float, Field(gt=0)] = 1.0) -> None:
         super().__init__()
-        self.head = AxisHead(features, latent_dim, floor)
+        self.head, self.decoder_scale = AxisHead(features, latent_dim, floor), math.sqrt(latent_dim)
 
     def forward(self, h: Tensor) -> VonMisesFisher:
         """Map features (B, F) to distributions with batch shape (B,) and event shape (latent_dim,)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar
 
 import torch
@@ -50,7 +51,7 @@ class WrappedNormalPosterior(Posterior):
     ) -> None:
         super().__init__()
         self.curvature, self.floor = curvature, floor
-        self.head = Head(features, 2 * latent_dim)
+        self.head, self.decoder_scale = Head(features, 2 * latent_dim), math.sqrt(curvature * latent_dim)
 
     def forward(self, h: Tensor) -> WrappedNormal:
         """Map features (B, F) to distributions with batch shape (B,) and event shape (latent_dim,)."""
