@@ -175,3 +175,42 @@ def test_a_training_step_is_one_graph() -> None:  # takes seconds, most of them 
     torch._dynamo.reset()
     explanation = torch._dynamo.explain(lambda v: codebook(v)[1])(clusters().requires_grad_())
     assert explanation.graph_break_count == 0
+
+
+def with_background(count: int = 2000) -> Tensor:
+    """Vectors like those of small images: half of them are those of an empty background, the others differ."""
+    generator = torch.Generator().manual_seed(3)
+    vectors = 0.5 * torch.randn(count, 6, generator=generator)
+    vectors[: count // 2] = torch.ones(6)
+    return vectors[torch.randperm(count, generator=generator)]
+
+
+@pytest.mark.parametrize("initialisation", ["batch", "kmeans"])
+@pytest.mark.parametrize("restart_below", [0.0, 0.1])
+def test_no_two_codes_begin_at_one_vector_that_is_frequent(initialisation: str, restart_below: float) -> None:
+    """Of uniform draws, half would be the background, and rounding would share it among them for ever."""
+    torch.manual_seed(0)
+    codebook = EmaCodebook(64, 6, initialisation=initialisation, restart_below=restart_below)
+    for _ in range(20):
+        codebook(with_background())
+    used = codebook.eval().nearest(with_background()).unique()
+    assert len(used) == 64
+    assert torch.pdist(codebook.vectors).min() > 0.01
+
+
+def test_codes_restart_where_the_vectors_are_badly_quantised() -> None:
+    torch.manual_seed(0)
+    codebook, vectors = EmaCodebook(64, 6, restart_below=0.1), with_background()
+    # One code for the background, and all others far away.
+    codebook.begin_at(torch.cat([torch.ones(1, 6), torch.full((63, 6), 50.0)]), counts=1e-3)
+    codebook(vectors)
+    restarted = codebook.vectors[codebook.vectors.amax(1) < 20]
+    assert len(restarted) > 55
+    assert ((restarted - 1).abs().amax(1) < 1e-3).sum() <= 1
+
+
+def test_numbers_that_are_not_finite_are_left_to_the_check_of_the_loss() -> None:
+    codebook = EmaCodebook(8, 3)
+    for _ in range(2):
+        indices, _ = codebook(torch.full((20, 3), torch.nan))
+        assert indices.shape == (20,)

@@ -15,7 +15,10 @@ from zoo.utils.precision import at_least_float32
 Initialisation = Literal["batch", "kmeans"]
 _LLOYD_STEPS = 10
 _SCORES_AT_A_TIME = 2**25
+_POOL = 8192
+"""Vectors, and at least four for each code, from which those that start a codebook are chosen."""
 _UNUSED = 1e-6
+_LEAST = 1e-30
 
 
 class EmaCodebook(nn.Module):
@@ -26,8 +29,11 @@ class EmaCodebook(nn.Module):
     .. math:: n_k ← γ n_k + (1 − γ) N_k, \quad m_k ← γ m_k + (1 − γ) Σ_{i: k_i = k} v_i, \quad e_k = m_k / n_k,
 
     where N_k of the vectors v_i of the batch are nearest to e_k. The first batch starts the codebook from vectors of
-    its own. A code whose n_k has fallen below ``restart_below`` times the mean restarts at a vector of the batch, so
-    that the codebook does not collapse to a few codes. The sums are those over all processes.
+    its own that lie apart, as in k-means++: each is drawn with a probability proportional to its squared distance from
+    those before it. A code whose n_k has fallen below ``restart_below`` times the mean restarts at a vector of the
+    batch, so that the codebook does not collapse to a few codes. That is drawn in proportion to its squared distance
+    from its own code: where many vectors are equal, such as those of an empty background, a uniform draw would put code
+    upon code. The sums are those over all processes.
 
     Nothing changes in evaluation mode or under ``torch.no_grad``. The whole state is in buffers.
 
@@ -36,8 +42,8 @@ class EmaCodebook(nn.Module):
         dim: D, length of a vector.
         decay: γ; 0 makes a step of Lloyd's algorithm of each batch.
         restart_below: use of a code, relative to the mean, below which it restarts; 0: never.
-        initialisation: ``batch``, random vectors of the first batch, or ``kmeans``, ten steps of Lloyd's algorithm on
-            it.
+        initialisation: ``batch``, vectors of the first batch that lie apart, or ``kmeans``, ten steps of Lloyd's
+            algorithm from there.
 
     Attributes:
         vectors: (K, D).
@@ -48,6 +54,8 @@ class EmaCodebook(nn.Module):
         van den Oord, Vinyals & Kavukcuoglu (2017), Neural Discrete Representation Learning, appendix A.1.
         https://arxiv.org/abs/1711.00937
         Dhariwal et al. (2020), Jukebox, section 3 (restarts). https://arxiv.org/abs/2005.00341
+        Arthur & Vassilvitskii (2007), k-means++: The Advantages of Careful Seeding, section 2.2.
+        https://doi.org/10.5555/1283383.1283494
 
     Example:
         >>> codebook = EmaCodebook(4, 2)
@@ -75,7 +83,7 @@ class EmaCodebook(nn.Module):
         self.register_buffer("vectors", torch.randn(codes, dim))
         self.register_buffer("counts", torch.zeros(codes))
         self.register_buffer("sums", torch.zeros(codes, dim))
-        self._is_clustered = initialisation == "batch"
+        self._has_started = False
         self.register_load_state_dict_post_hook(_look_again)
 
     def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,11 +93,13 @@ class EmaCodebook(nn.Module):
             return indices, self.look_up(indices)
         with torch.no_grad():
             batch = at_least_float32(vectors.detach())
-            candidates = self._candidates(batch)
-            self._start(batch, candidates)
+            if not self._has_started:
+                self._start(batch)
             indices = self.nearest(batch)
             chosen = self.look_up(indices)
-            self._update(batch, indices, candidates)
+            self._update(batch, indices)
+            if self.restart_below:
+                self._restart(batch, (batch - chosen).square().sum(1))
         return indices, chosen
 
     @torch.no_grad()
@@ -117,43 +127,49 @@ class EmaCodebook(nn.Module):
     def begin_at(self, vectors: Tensor, counts: float = 1.0) -> None:
         """Begin training from the codebook ``vectors`` (K, D), each as if it had been used ``counts`` times."""
         self._place(torch.ones_like(self.counts, dtype=torch.bool), vectors, torch.full_like(self.counts, counts))
-        self._is_clustered = True
+        self._has_started = True
 
-    def _candidates(self, batch: Tensor) -> Tensor:
-        """Return vectors of the batch at random, (K, D), the same in all processes and from each of them."""
-        count, device = len(batch), batch.device
-        if count >= self.codes:
-            own = batch[torch.randperm(count, device=device)[: self.codes]]
-        else:
-            own = batch[torch.randint(count, (self.codes,), device=device)]
-        group = ProcessGroup.here(device)
-        if group.count == 1:
-            return own
-        is_mine = torch.arange(self.codes, device=device) % group.count == group.rank
-        return group.sum(own * is_mine[:, None])
-
-    def _start(self, batch: Tensor, candidates: Tensor) -> None:
+    def _start(self, batch: Tensor) -> None:
         """Start the codebook from the batch if nothing has started it before."""
-        # Chosen by a mask, not by `if`: a look at the counts would make the host wait for the device at each step.
-        is_new = self.counts.sum() == 0
-        use = 2 * self.restart_below * len(batch) * ProcessGroup.here(batch.device).count / self.codes
-        self._place(is_new.expand(self.codes), candidates, torch.full_like(self.counts, use))
-        if not self._is_clustered:
-            if bool(is_new):
-                for _ in range(_LLOYD_STEPS):
-                    counts, sums = self._totals(batch, self.nearest(batch))
-                    self.vectors.copy_(_means(counts, sums, self.vectors))
-                self.sums.copy_(self.counts[:, None] * self.vectors)
-            self._is_clustered = True
+        self._has_started = True
+        # The one look at the counts: at each step it would make the host wait for the device.
+        if bool(self.counts.sum() > 0):
+            return
+        group = ProcessGroup.here(batch.device)
+        pool = batch[torch.randperm(len(batch), device=batch.device)[: max(_POOL, 4 * self.codes)]]
+        pool = group.gather(pool)
+        vectors = _apart(pool, self.codes) if group.is_first else pool.new_empty(self.codes, self.dim)
+        group.copy_from_first(vectors)
+        use = 2 * self.restart_below * len(batch) * group.count / self.codes
+        self.begin_at(vectors, use)
+        if self.initialisation == "kmeans":
+            for _ in range(_LLOYD_STEPS):
+                counts, sums = self._totals(batch, self.nearest(batch))
+                self.vectors.copy_(_means(counts, sums, self.vectors))
+            self.sums.copy_(self.counts[:, None] * self.vectors)
 
-    def _update(self, batch: Tensor, indices: Tensor, candidates: Tensor) -> None:
+    def _update(self, batch: Tensor, indices: Tensor) -> None:
         counts, sums = self._totals(batch, indices)
         self.counts.lerp_(counts.to(self.counts.dtype), 1 - self.decay)
         self.sums.lerp_(sums.to(self.sums.dtype), 1 - self.decay)
         self.vectors.copy_(_means(self.counts, self.sums, self.vectors))
-        if self.restart_below:
-            floor = self.restart_below * self.counts.mean()
-            self._place(self.counts < floor, candidates, 2 * floor)
+
+    def _restart(self, batch: Tensor, distances: Tensor) -> None:
+        """Restart the codes that are hardly used at vectors of the batch, whose squared distances (N,) are known."""
+        # Chosen by a mask, not by `if`, which would make the host wait for the device.
+        floor = self.restart_below * self.counts.mean()
+        self._place(self.counts < floor, self._candidates(batch, distances), 2 * floor)
+
+    def _candidates(self, batch: Tensor, distances: Tensor) -> Tensor:
+        """Return vectors of the batch at random, (K, D), the same in all processes and from each of them."""
+        chosen = _keys(distances).topk(min(self.codes, len(batch))).indices
+        if len(batch) < self.codes:
+            chosen = chosen.repeat(-(-self.codes // len(batch)))[: self.codes]
+        own, group = batch[chosen], ProcessGroup.here(batch.device)
+        if group.count == 1:
+            return own
+        is_mine = torch.arange(self.codes, device=batch.device) % group.count == group.rank
+        return group.sum(own * is_mine[:, None])
 
     def _totals(self, batch: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return how many vectors (K,) chose each code, and their sums (K, D), over all processes."""
@@ -187,6 +203,25 @@ def _means(counts: Tensor, sums: Tensor, otherwise: Tensor) -> Tensor:
     return torch.where((counts > _UNUSED)[:, None], sums / counts.clamp_min(_UNUSED)[:, None], otherwise)
 
 
+def _apart(vectors: Tensor, count: int) -> Tensor:
+    """Return so many of the vectors (N, D), each drawn in proportion to its squared distance from those before it."""
+    chosen = [vectors[torch.randint(len(vectors), (), device=vectors.device)]]
+    distances = (vectors - chosen[0]).square().sum(1)
+    while len(chosen) < count:
+        chosen.append(vectors[_keys(distances).argmax()])
+        distances = torch.minimum(distances, (vectors - chosen[-1]).square().sum(1))
+    return torch.stack(chosen)
+
+
+def _keys(weights: Tensor) -> Tensor:
+    """Return random numbers (N,) whose largest is each one with a probability proportional to its weight.
+
+    The largest k are a draw of k without replacement. Weights of 0 come last, in random order.
+    """
+    # Numbers that are not finite must not end training here, but in the check of the loss, which says what to do.
+    return (weights + _LEAST) / torch.empty_like(weights).exponential_()
+
+
 def _look_again(codebook: EmaCodebook, _: object) -> None:
     """Forget whether the codebook was started: the state that was loaded says it."""
-    codebook._is_clustered = codebook.initialisation == "batch"
+    codebook._has_started = False
