@@ -15,6 +15,7 @@ from zoo.errors import ComponentError
 from zoo.priors._codes import AutoregressivePrior
 from zoo.quantisation.autoregressive import AutoregressiveNetwork
 from zoo.registry import register
+from zoo.utils.precision import at_least_float32, full_precision
 
 if TYPE_CHECKING:
     from zoo.posteriors import Quantiser
@@ -206,6 +207,16 @@ class _Block(nn.Module):
         )
         if kept is not None:
             key, value = torch.cat([kept[0], key], dim=2), torch.cat([kept[1], value], dim=2)
-        attended = F.scaled_dot_product_attention(query, key, value, is_causal=query.shape[2] > 1)
+        attended = _attention(query, key, value, is_causal=query.shape[2] > 1)
         h = h + self.dropout(self.attention_output(rearrange(attended, "n heads t c -> n t (heads c)")))
         return h + self.dropout(self.mlp(self.mlp_norm(h))), (key, value)
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor, *, is_causal: bool) -> Tensor:
+    """Return the values (N, heads, T, c) that each query attends to."""
+    if query.device.type != "cpu":
+        return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal)
+    # On a CPU torch's gradient of attention in 16 bits takes several times as long as in 32.
+    with full_precision(query):
+        query, key, value = (at_least_float32(each) for each in (query, key, value))
+        return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal)
