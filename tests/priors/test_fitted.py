@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.models import batch, small, spec_with
 from zoo.data import Data, Split, split_of_tensor
 from zoo.errors import ComponentError, ZooWarning
 from zoo.priors._fitting import enough_steps
+from zoo.spec.training import TrainSpec
+from zoo.training.prior_fit import fit_spec
 
 SETTINGS = ("vectors", "points", "classes", "maps", "point maps", "codes", "levels", "sphere", "ball", "sparse")
 WORKS = {
@@ -93,8 +96,27 @@ def test_a_mixture_that_is_fitted_to_the_means_alone_is_worse(digits: Data) -> N
     assert found["elbo_fitted"] < found["elbo"]
 
 
-@pytest.mark.parametrize("examples", [10, 1000, 50_000])
-def test_a_fit_takes_about_as_many_steps_whatever_the_number_of_examples(examples: int) -> None:
-    fields = enough_steps(examples, 3000, batch_size=256, lr=1e-3)
-    per_epoch = max(1, examples // fields["batch_size"])
-    assert 3000 <= fields["epochs"] * per_epoch < 3000 + per_epoch
+@pytest.mark.parametrize("chosen", [None, 32, 5000])
+@pytest.mark.parametrize("examples", [1536, 3000, 50_000])
+def test_a_fit_takes_about_as_many_steps_whatever_the_number_of_examples(examples: int, chosen: int | None) -> None:
+    fields = enough_steps(examples, 3000, batch_size=256, lr=1e-3, chosen=chosen)
+    assert fields["batch_size"] == (chosen or 256)
+    per_epoch = math.ceil(examples / fields["batch_size"])  # as the loop counts them
+    if chosen == 5000 and examples < 50_000:
+        assert fields["epochs"] == 500
+    else:
+        assert 3000 <= fields["epochs"] * per_epoch < 3000 + per_epoch
+
+
+@pytest.mark.parametrize("examples", [1, 10, 1000])
+def test_a_fit_to_few_examples_ends_after_500_passes_over_them(examples: int) -> None:
+    assert enough_steps(examples, 3000, batch_size=256, lr=1e-3)["epochs"] == 500
+
+
+def test_the_length_of_a_fit_goes_by_the_batch_size_of_the_user() -> None:
+    prior = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), fitted_prior="flow").fitted_prior
+    for batch_size, epochs in ((100, 3), (1000, 30)):
+        assert fit_spec(TrainSpec(), TrainSpec(batch_size=batch_size), prior, 100_000).epochs == epochs
+    assert fit_spec(TrainSpec(), TrainSpec(batch_size=100, epochs=7), prior, 100_000).epochs == 7
+    # Without `fit`, the batch size of the training is that of another task.
+    assert fit_spec(TrainSpec(batch_size=1000), None, prior, 256_000).epochs == 3

@@ -111,3 +111,20 @@ def test_maps_are_one_event() -> None:
     z = prior().sample((5,))
     assert z.shape == (5, 2, 3, 3)
     assert prior().log_prob(z).shape == (5,)
+
+
+def test_gamma_comes_back_from_its_limit() -> None:
+    """A limit without a gradient would keep γ there for ever, with latents at a density that is far too narrow."""
+    torch.manual_seed(0)
+    latents = torch.randn(500, 2)
+    prior = TwoStage(latent_shape=(2,), condition_dim=0, widths=[])
+    prior.fit(latents)
+    with torch.no_grad():
+        prior.log_gamma.fill_(-12.0)  # below the limit
+    limit = prior.gamma.item()
+    assert limit == pytest.approx(1e-4)
+    for _ in range(130):
+        (gradient,) = torch.autograd.grad(-prior().elbo(latents).mean(), [prior.log_gamma])
+        with torch.no_grad():
+            prior.log_gamma -= 0.1 * gradient.sign()
+    assert prior.gamma.item() == pytest.approx(0.3, abs=0.05)

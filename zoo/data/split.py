@@ -146,6 +146,11 @@ class Split:
         """Whether pixels are drawn or changed at random when they are read for training, by a generator on the CPU."""
         return isinstance(self._binarisation, (StaticDraw, DynamicDraw)) or self._augmentation is not None
 
+    @property
+    def changes(self) -> bool:
+        """Whether an example is another one each time it is read for training: binarised anew, or augmented."""
+        return isinstance(self._binarisation, DynamicDraw) or self._augmentation is not None
+
     def for_training(self) -> Split:
         """Return the split as a model is trained on it: with its images augmented, where the recipe says so."""
         if self._augmentation is None:

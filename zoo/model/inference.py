@@ -55,6 +55,13 @@ class Inference:
         self.model, self.labels, self.mask, self.fitted, self.corrupts = model, labels, mask, fitted, corrupts
         self.x = x if x is None or mask is None else torch.where(mask, x, 0.0)
 
+    @classmethod
+    def of_features(cls, model: Model, features: Tensor, labels: Tensor | None = None) -> Inference:
+        """Return what follows from features that the encoder gave before, (B, F) or (B, *feature_shape)."""
+        known = cls(model, None, labels)
+        vars(known)["features"] = features
+        return known
+
     @once
     def condition(self) -> Tensor | None:
         """The condition vectors (B, condition_dim), or None for a model without a condition."""

@@ -46,18 +46,19 @@ class Prior(nn.Module, ABC):
         """Return the scalar that is minimised when the prior is fitted by gradients: −E log p(z) in nats.
 
         Args:
-            inference: of a batch, with this prior as its prior.
+            inference: of a batch, with this prior as its prior. Its ``x`` is None where the fit encoded all data once.
             z: (K, B, *latent_shape) latents of the batch, without gradient.
         """
         log_prob: Tensor = inference.prior.log_prob(z)
         return -log_prob.mean()
 
     @classmethod
-    def fit_defaults(cls, examples: int) -> Mapping[str, Any]:
+    def fit_defaults(cls, examples: int, batch_size: int | None = None) -> Mapping[str, Any]:
         """Return fields of a recipe's `fit` that suit this prior, where the user does not set them.
 
         Args:
             examples: the number of training examples, by which the number of epochs may go.
+            batch_size: what the user has set, by which it may go as well; None: the prior chooses.
         """
         return {}
 

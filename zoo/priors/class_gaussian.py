@@ -71,6 +71,6 @@ class ClassGaussian(Prior):
         return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
 
     @classmethod
-    def fit_defaults(cls, examples: int) -> Mapping[str, Any]:
-        """Return about 1,000 steps."""
-        return enough_steps(examples, 1000, batch_size=256, lr=1e-2)
+    def fit_defaults(cls, examples: int, batch_size: int | None = None) -> Mapping[str, Any]:
+        """Return about 1,000 steps, or 500 passes over few examples."""
+        return enough_steps(examples, 1000, batch_size=256, lr=1e-2, chosen=batch_size)

@@ -128,6 +128,6 @@ class Flow(FittablePrior):
         return False
 
     @classmethod
-    def fit_defaults(cls, examples: int) -> Mapping[str, Any]:
-        """Return about 3,000 steps."""
-        return enough_steps(examples, 3000, batch_size=256, lr=2e-3)
+    def fit_defaults(cls, examples: int, batch_size: int | None = None) -> Mapping[str, Any]:
+        """Return about 3,000 steps, or 500 passes over few examples."""
+        return enough_steps(examples, 3000, batch_size=256, lr=2e-3, chosen=batch_size)

@@ -142,9 +142,9 @@ class LatentDenoiser(FittablePrior):
         return at_least_float32(self.network(state.to(dtype), vectors))
 
     @classmethod
-    def fit_defaults(cls, examples: int) -> Mapping[str, Any]:
-        """Return about 4,000 steps."""
-        return enough_steps(examples, 4000, batch_size=256, lr=2e-3, ema=0.995)
+    def fit_defaults(cls, examples: int, batch_size: int | None = None) -> Mapping[str, Any]:
+        """Return about 4,000 steps, or 500 passes over few examples."""
+        return enough_steps(examples, 4000, batch_size=256, lr=2e-3, ema=0.995, chosen=batch_size)
 
 
 class DenoisedLatents(ConditionedDistribution):

@@ -90,12 +90,15 @@ class TwoStage(FittablePrior):
         self.log_gamma = nn.Parameter(torch.tensor(math.log(_FIRST)))
         self.register_buffer("location", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
-        self._begin(torch.eye(size, dtype=torch.float64))
+        self._begin(torch.ones(size, dtype=torch.float64).diag())
 
     @property
     def gamma(self) -> Tensor:
         """γ, the deviation of the noise that is added to m(u), in units of the latents' deviations."""
-        return self.log_gamma.exp().clamp_min(_SMALLEST)
+        least = math.log(_SMALLEST)
+        # The gradient passes the limit, so that γ leaves it as soon as the latents ask for more.
+        beyond = (self.log_gamma.clamp_min(least) - self.log_gamma).detach()
+        return (self.log_gamma + beyond).exp()
 
     def forward(self, inference: Inference | None = None) -> TwoStageDistribution:
         """Return p(z) with batch shape (), or p(z|y) with batch shape (B,)."""
@@ -119,9 +122,9 @@ class TwoStage(FittablePrior):
         return -p.elbo(z).mean()
 
     @classmethod
-    def fit_defaults(cls, examples: int) -> Mapping[str, Any]:
-        """Return about 3,000 steps."""
-        return enough_steps(examples, 3000, batch_size=256, lr=2e-3)
+    def fit_defaults(cls, examples: int, batch_size: int | None = None) -> Mapping[str, Any]:
+        """Return about 3,000 steps, or 500 passes over few examples."""
+        return enough_steps(examples, 3000, batch_size=256, lr=2e-3, chosen=batch_size)
 
     @torch.no_grad()
     def _begin(self, covariance: Tensor) -> None:

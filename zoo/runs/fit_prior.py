@@ -27,6 +27,7 @@ from zoo.spec.component import ComponentSpec
 from zoo.spec.resolve import validate
 from zoo.spec.training import TrainSpec
 from zoo.training.devices import make_accelerator
+from zoo.training.encoded import encoded
 from zoo.training.loop import Trainer
 from zoo.training.prior_fit import PriorFit, check_can_be_fitted, fit_in_closed_form, fit_spec
 from zoo.training.progress import Reporter, choose_reporter
@@ -215,7 +216,8 @@ def fit_stage(
     model.to(accelerator.device)
     if fit_in_closed_form(model, data.train, max(spec.batch_size, 512), seed):
         return
-    fit = PriorFit(model)
+    known = encoded(model.eval(), data, spec)
+    fit = PriorFit(model, encoded=known is not None)
     others = [parameter for parameter in model.parameters() if parameter.requires_grad]
     model.requires_grad_(False)
     for parameter in fit.training_parameters().values():
@@ -225,7 +227,7 @@ def fit_stage(
         save_best=lambda: files.write_best(fit),
         prefix="fit/",
     )
-    trainer = Trainer(fit, data, spec, seed, accelerator, recorder, make_callbacks(spec), watched=model)
+    trainer = Trainer(fit, known or data, spec, seed, accelerator, recorder, make_callbacks(spec), watched=model)
     torch.manual_seed(process_seed(seed, trainer.group.rank))
     try:
         run_stage(trainer, files, reporter, continues=continues)

@@ -9,6 +9,7 @@ from zoo.analysis.codes import draw_latents
 from zoo.data import Split
 from zoo.errors import ComponentError
 from zoo.model import Model, StepLoss
+from zoo.model.inference import Inference
 from zoo.nn.adversary import Adversary
 from zoo.priors import FittablePrior, Prior
 from zoo.spec.training import TrainSpec
@@ -25,6 +26,7 @@ class PriorFit(nn.Module):
 
     Args:
         model: with a ``fitted_prior``; no other part of it changes.
+        encoded: whether batches hold the encoder's features in place of the data; the inference then knows no data.
 
     Example:
         >>> import torch, zoo
@@ -36,8 +38,9 @@ class PriorFit(nn.Module):
         0
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, encoded: bool = False) -> None:
         super().__init__()
+        self.encoded = encoded
         self.prior, self.classes = model.fitted_prior, model.classes
         # Not a submodule: neither its parameters nor its mode are this module's.
         self._models = (model,)
@@ -47,7 +50,10 @@ class PriorFit(nn.Module):
     def forward(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> StepLoss:
         """Return the prior's loss on latents of a batch, −log p(z) in nats unless the prior says otherwise."""
         (model,) = self._models
-        inference = model.inference_of_batch(x, labels, mask)
+        if self.encoded:
+            inference = Inference.of_features(model, x, labels)
+        else:
+            inference = model.inference_of_batch(x, labels, mask)
         # As in evaluation also in precision: rounding chooses between codes whose vectors lie close together, so that a
         # prior that is fitted to the codes of bf16 features does not know those that the model uses.
         with torch.no_grad(), full_precision(x):
@@ -104,7 +110,8 @@ def fit_spec(train: TrainSpec, fit: TrainSpec | None, prior: Prior, examples: in
     Args:
         examples: the number of training examples.
     """
-    suited = TrainSpec.model_validate(dict(prior.fit_defaults(examples)))
+    batch_size = fit.batch_size if fit is not None and "batch_size" in fit.model_fields_set else None
+    suited = TrainSpec.model_validate(dict(prior.fit_defaults(examples, batch_size)))
     defaults = {name: getattr(suited, name) for name in suited.model_fields_set}
     if fit is not None:
         return fit.model_copy(update={name: v for name, v in defaults.items() if name not in fit.model_fields_set})
