@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(1)
     found: dict[str, dict[str, float]] = {}
     for recipe in RECIPES:
-        figures = finished(recipe, options)
+        figures = stored(options.out / recipe / "figures.json", recipe)
         if figures is None and options.only and recipe not in options.only:
             continue
         found[recipe] = figures or made(recipe, options)
@@ -100,25 +100,33 @@ def asked(recipe: str) -> dict[str, Any]:
     }
 
 
-def finished(recipe: str, options: argparse.Namespace) -> dict[str, float] | None:
-    """Return the figures of a row that was made before, of the same recipe."""
-    file: Path = options.out / recipe / "figures.json"
-    stored = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return stored["figures"] if stored.get("asked") == asked(recipe) else None
+def stored(file: Path, recipe: str) -> dict[str, float] | None:
+    """Return the numbers in a file that were made of the same recipe, None if they were not."""
+    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found["numbers"] if found.get("asked") == asked(recipe) else None
+
+
+def store(file: Path, recipe: str, numbers: Mapping[str, float]) -> None:
+    """Write numbers with what they depend on."""
+    write_text(file, json.dumps({"asked": asked(recipe), "numbers": numbers}, indent=2) + "\n")
 
 
 def made(recipe: str, options: argparse.Namespace) -> dict[str, float]:
-    """Train a recipe, and return its figures."""
+    """Train a recipe unless that is done, and return its figures."""
     folder: Path = options.out / recipe
-    watch = SecondsOfStages()
-    overrides = {"data.root": str(options.data), "train.device": "cpu", "evaluate.metrics": [], "evaluate.figures": []}
-    run = zoo.train(recipe, out=folder / "run", overwrite=True, overrides=overrides, reporter=watch)
+    seconds = stored(folder / "seconds.json", recipe)
+    if seconds is None:
+        watch = SecondsOfStages()
+        settings = {"data.root": str(options.data), "train.device": "cpu"}
+        overrides = {**settings, "evaluate.metrics": [], "evaluate.figures": []}
+        zoo.train(recipe, out=folder / "run", overwrite=True, overrides=overrides, reporter=watch)
+        seconds = dict(zip(("seconds_model", "seconds_prior"), watch.stages, strict=True))
+        store(folder / "seconds.json", recipe, seconds)
     metrics = [{"name": name, **settings} for name, settings in METRICS.items()]
-    values = zoo.evaluate(run.model, zoo.load_data(run.recipe.data), metrics=metrics)
-    figures = {name: value for name, value in values.items() if isinstance(value, (int, float))}
-    figures["seconds_model"], figures["seconds_prior"] = watch.stages
-    stored = {"asked": asked(recipe), "figures": figures}
-    write_text(folder / "figures.json", json.dumps(stored, indent=2) + "\n")
+    data = zoo.load_data(zoo.load_recipe(recipe, [f"data.root={options.data}"]).data)
+    values = zoo.evaluate(zoo.load(folder / "run"), data, metrics=metrics)
+    figures = {name: value for name, value in values.items() if isinstance(value, (int, float))} | seconds
+    store(folder / "figures.json", recipe, figures)
     return figures
 
 
@@ -126,7 +134,7 @@ def table(found: Mapping[str, Mapping[str, float]]) -> str:
     """Return the table in Markdown: a row for each number, a column for each recipe."""
     lines = [f"| | {' | '.join(f'`{recipe}`' for recipe in found)} |", f"|---|{'---:|' * len(found)}"]
     for key, (title, form) in COLUMNS.items():
-        cells = [format(figures[key], form).replace("-", "−") for figures in found.values()]
+        cells = [format(figures[key], form).replace("-", "−") if key in figures else "–" for figures in found.values()]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
