@@ -120,3 +120,18 @@ def test_the_length_of_a_fit_goes_by_the_batch_size_of_the_user() -> None:
     assert fit_spec(TrainSpec(), TrainSpec(batch_size=100, epochs=7), prior, 100_000).epochs == 7
     # Without `fit`, the batch size of the training is that of another task.
     assert fit_spec(TrainSpec(batch_size=1000), None, prior, 256_000).epochs == 3
+
+
+@pytest.mark.parametrize("name", ["flow", "two_stage"])
+def test_a_latent_that_the_training_data_do_not_use_may_be_large_in_others(name: str) -> None:
+    """Divided by next to nothing, it would overflow: so it is in a sparse autoencoder of few examples."""
+    torch.manual_seed(0)
+    prior = zoo.build("ae-mlp-2d", data_shape=(1, 8, 8), latent_dim=4, fitted_prior=name).fitted_prior
+    z = torch.randn(100, 4) * torch.tensor([1.0, 1.0, 1.0, 0.0])
+    prior.fit(z)
+    z[0, 3] = 5.0
+    with torch.no_grad():
+        log_prob = prior().log_prob(z)
+    assert log_prob.isfinite().all()
+    assert log_prob[0] < log_prob[1:].min() - 1000
+    assert prior().sample((100,))[:, 3].abs().max() < 0.1

@@ -1,10 +1,13 @@
-"""How long priors that are trained by gradients are fitted where the user does not say."""
+"""What priors that are trained by gradients share: how long they are fitted, and the spread of the latents."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 _MOST_PASSES = 500
+_LEAST_SPREAD = 1e-3
 
 
 def enough_steps(
@@ -34,3 +37,13 @@ def enough_steps(
         "ema": ema,
         "checkpoint_every": {"steps": max(in_epoch, epochs * in_epoch // 10)},
     }
+
+
+def spread(latents: Tensor) -> Tensor:
+    """Return the standard deviation of each column of latents (N, d), (d,), to standardise them with.
+
+    It is at least a thousandth of the largest: a latent that the training data hardly use, such as one of a sparse
+    autoencoder, may be large in others, and divided by next to nothing it would be too large to compute with.
+    """
+    deviations = latents.std(0, correction=0)
+    return deviations.clamp_min(_LEAST_SPREAD * deviations.max()).clamp_min(1e-6)

@@ -16,7 +16,7 @@ from zoo.nn.elementwise import Affine, Spline
 from zoo.nn.flows import Bijection, FlowDistribution, Inverse
 from zoo.nn.masked import Autoregressive
 from zoo.priors import FittablePrior
-from zoo.priors._fitting import enough_steps
+from zoo.priors._fitting import enough_steps, spread
 from zoo.registry import register
 from zoo.utils.precision import at_least_float32
 
@@ -124,7 +124,7 @@ class Flow(FittablePrior):
         """Begin with the mean and the spread of the latents (N, d); the rest is fitted by gradients."""
         latents = at_least_float32(latents)
         self.standardise.location.copy_(latents.mean(0))
-        self.standardise.log_scale.copy_(latents.std(0, correction=0).clamp_min(1e-6).log())
+        self.standardise.log_scale.copy_(spread(latents).log())
         return False
 
     @classmethod

@@ -17,7 +17,7 @@ from zoo.errors import NotApplicableError
 from zoo.nn.conditions import TimeEmbedding
 from zoo.priors import FittablePrior
 from zoo.priors._conditioned import ConditionedDistribution
-from zoo.priors._fitting import enough_steps
+from zoo.priors._fitting import enough_steps, spread
 from zoo.registry import find_component, register
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
@@ -114,7 +114,7 @@ class LatentDenoiser(FittablePrior):
         """Note mean and deviation of each channel of the latents (N, *latent_shape); the network is trained."""
         of_channel = latents.transpose(0, 1).flatten(1).double()
         self.location.copy_(of_channel.mean(1).view_as(self.location))
-        self.scale.copy_(of_channel.std(1, correction=0).clamp_min(1e-6).view_as(self.scale))
+        self.scale.copy_(spread(of_channel.T).view_as(self.scale))
         return False
 
     def fit_loss(self, inference: Inference, z: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from zoo.nn.blocks import BlockOptions, Chain, linear_chain
 from zoo.nn.head import Head
 from zoo.priors import FittablePrior
 from zoo.priors._conditioned import ConditionedDistribution
-from zoo.priors._fitting import enough_steps
+from zoo.priors._fitting import enough_steps, spread
 from zoo.registry import register
 from zoo.utils.precision import at_least_float32, full_precision
 
@@ -110,7 +110,7 @@ class TwoStage(FittablePrior):
         """Begin with the best linear VAE of the latents (N, *latent_shape); the rest is fitted by gradients."""
         points = latents.flatten(1).double()
         self.location.copy_(points.mean(0))
-        self.scale.copy_(points.std(0, correction=0).clamp_min(1e-6))
+        self.scale.copy_(spread(points))
         standardised = (points - self.location) / self.scale
         self._begin((standardised.T @ standardised / len(points)).cpu())
         return False
