@@ -22,7 +22,7 @@ import torch
 
 import zoo
 from benchmarks._measure import ProcessorTime
-from zoo.figures._style import new_figure, show_image, tile, to_unit
+from zoo.drawing.style import new_figure, show_image, tile, to_unit
 from zoo.report.gallery import save_figure
 from zoo.training.state import Position
 from zoo.utils.files import write_text
