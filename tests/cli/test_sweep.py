@@ -45,6 +45,8 @@ def test_the_table_marks_the_best_and_shows_differences_by_seed(cli, tmp_path, m
     again = cli(*words, "--resume", "--json")
     assert json.loads(again.out) == json.loads((tmp_path / "sweeps" / "digits" / "sweep.json").read_text())
     assert "0 runs to train, 4 done already" in again.err
+    refused = cli("evaluate", "sweeps/digits")
+    assert (refused.status, "expected a model, got a sweep" in refused.err) == (2, True)
     compared = cli("compare", "sweeps/digits", "--metric", "mse", "--group", "model.objective.beta")
     assert compared.out.splitlines()[1].split() == ["beta=0.5", "beta=4.0"], compared.err
 

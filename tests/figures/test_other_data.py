@@ -1,4 +1,4 @@
-"""Figures of data that are no images: tables by their columns, series as lines, vectors; each says what it shows."""
+"""Figures of data other than images: tables by their columns, series as lines, vectors; each says what it shows."""
 
 from __future__ import annotations
 

@@ -32,17 +32,41 @@ class ModelDirectory(str):
 
 
 class ModelReference(click.ParamType):
-    """A run or checkpoint directory, hf://user/name[@revision], or a pretrained name."""
+    """A run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
+
+    Args:
+        sweeps: whether the directory of a sweep is accepted too.
+    """
 
     name = "model"
+
+    def __init__(self, *, sweeps: bool = False) -> None:
+        self.sweeps = sweeps
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ModelDirectory:
         """Return the directory; a model on the Hub is fetched and checked first."""
         if isinstance(value, ModelDirectory):
             return value
+        from zoo.checkpoints.checkpoint import CONFIG
         from zoo.hub.locate import locate
 
-        return ModelDirectory(str(locate(value)), str(value))
+        folder = locate(value)
+        if not self.sweeps and not (folder / CONFIG).is_file():
+            _refuse_sweep(folder, str(value))
+        return ModelDirectory(str(folder), str(value))
+
+
+def _refuse_sweep(folder: Path, asked: str) -> None:
+    from zoo.errors import InputError
+    from zoo.sweeps.directory import SweepDirectory
+
+    if SweepDirectory(folder).exists():
+        raise InputError(
+            "expected a model, got a sweep",
+            where=asked,
+            remedy=f"Name one of its runs, {asked}/runs/NAME; `zoo-cli compare {asked}` compares all of them.",
+        )
 
 
 MODEL = ModelReference()
+MODEL_OR_SWEEP = ModelReference(sweeps=True)

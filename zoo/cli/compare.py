@@ -12,7 +12,7 @@ import click
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, DataCache, ModelData, open_data, place_of_results
 from zoo.cli._options import OUT, SEED, set_option
 from zoo.cli._output import echo, echo_json
-from zoo.cli._reference import MODEL, ModelDirectory
+from zoo.cli._reference import MODEL_OR_SWEEP, ModelDirectory
 
 if TYPE_CHECKING:
     from zoo.model import Model
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: zoo-cli compare runs/digits-ae runs/digits-vae --out comparison")
-@click.argument("models", type=MODEL, nargs=-1, required=True, metavar="MODEL MODEL...")
+@click.argument("models", type=MODEL_OR_SWEEP, nargs=-1, required=True, metavar="MODEL MODEL...")
 @click.option("--metric", "metrics", multiple=True, help="Metric, by name or in YAML; repeatable.  [default: all]")
 @click.option("--data", "dataset", help=DATA_HELP)
 @set_option(SET_HELP)
