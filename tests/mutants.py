@@ -53,7 +53,7 @@ def mutants(path: Path) -> Iterator[Mutant]:
             line = node.lineno  # type: ignore[attr-defined]
             yield Mutant(
                 path,
-                range(begins[id(node)], line + 1),
+                range(min(begins[id(node)], line), line + 1),
                 lines[line - 1].strip(),
                 what,
                 ast.fix_missing_locations(mutant),

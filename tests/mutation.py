@@ -115,20 +115,17 @@ class Trial:
         file.write_bytes(pickle.dumps((seconds, reach, failed, list(sys.modules))))
 
     def tests_of(self, mutant: Mutant) -> list[str]:
-        """Return the tests that reach a mutant: those of the module's own file first, then the fast ones."""
-        names = {name for line in mutant.lines for name in self.reach.get((mutant.path, line), ())}
-        own = f"test_{mutant.path.stem}.py"
-        return self._bounded(sorted(names, key=lambda name: (own not in name, self.seconds[name])))
+        """Return the tests that reach a mutant, the fast ones first."""
+        return self._bounded({name for line in mutant.lines for name in self.reach.get((mutant.path, line), ())})
 
     def tests_of_module(self, mutant: Mutant) -> list[str]:
         """Return the tests that reach anything of a module."""
-        names = {name for (path, _), found in self.reach.items() if path == mutant.path for name in found}
-        own = f"test_{mutant.path.stem}.py"
-        return self._bounded(sorted(names, key=lambda name: (own not in name, self.seconds[name])))
+        return self._bounded({name for (path, _), found in self.reach.items() if path == mutant.path for name in found})
 
-    def _bounded(self, names: list[str]) -> list[str]:
-        kept, total = [], 0.0
-        for name in names:
+    def _bounded(self, names: set[str]) -> list[str]:
+        kept: list[str] = []
+        total = 0.0
+        for name in sorted(names, key=lambda name: self.seconds[name]):
             total += self.seconds[name]
             if kept and total > self.options.seconds:
                 break
