@@ -227,8 +227,9 @@ def _with_a_stranger() -> Model:
 def _with_whole_numbers() -> Model:
     model = trained()
     layer = model.encoder.blocks[0].layer  # type: ignore[index, union-attr]
+    whole = layer.bias.long()
     del layer.bias
-    layer.register_buffer("bias", torch.zeros(128, dtype=torch.int64))
+    layer.register_buffer("bias", whole)
     return model
 
 
