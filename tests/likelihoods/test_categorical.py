@@ -56,7 +56,9 @@ def test_one_hot_data_have_the_probabilities_of_their_category():
 
 def test_one_hot_maps_have_their_categories_along_the_first_axis():
     likelihood, raw = Categorical(data_shape=(3, 2, 2), levels=3, values="one_hot"), torch.randn(5, 3, 2, 2)
-    x = likelihood(raw).sample()
+    p = likelihood(raw)
+    assert (p.batch_shape, p.event_shape) == ((5,), (3, 2, 2))
+    x = p.sample()
     assert (x.sum(1) == 1).all()
     expected = (raw.log_softmax(1) * x).sum((1, 2, 3))
     torch.testing.assert_close(likelihood(raw).log_prob(x), expected)

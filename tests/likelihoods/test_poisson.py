@@ -82,3 +82,15 @@ def test_the_error_of_stirlings_formula():
 def test_the_error_of_stirlings_formula_is_exact_to_twelve_digits_on_both_sides_of_ten(n):
     expected = math.lgamma(n + 1) - (n + 0.5) * math.log(n) + n - 0.5 * math.log(2 * math.pi)
     assert stirling_error(torch.tensor(n, dtype=torch.float64)).item() == pytest.approx(expected, abs=1.5e-12)
+
+
+@pytest.mark.parametrize("mask", [None, torch.tensor([[True, False, True, True], [False] * 4, [True] * 4])])
+def test_maps_given_their_total_are_the_same_counts_in_a_row(mask):
+    generator = torch.Generator().manual_seed(0)
+    raw, x = torch.randn(3, 4, generator=generator), torch.randint(0, 9, (3, 4), generator=generator).float()
+    row, maps = (Poisson(data_shape=shape, library="observed", size=2.0) for shape in ((4,), (2, 2, 1)))
+    shaped = None if mask is None else mask.reshape(3, 2, 2, 1)
+    p = maps(raw.reshape(3, 2, 2, 1))
+    found = maps.log_prob(p, x.reshape(3, 2, 2, 1), shaped)
+    torch.testing.assert_close(found, row.log_prob(row(raw), x, mask))
+    torch.testing.assert_close(p.mean.flatten(1), row(raw).mean)

@@ -34,7 +34,7 @@ def test_all_grey_levels_are_found_after_rounding_to_float32():
 @pytest.mark.parametrize(
     ("support", "inside", "outside"),
     [
-        (Support(0.25, 1.25, 0.5), [0.25, 0.75, 1.25], [0.5, 1.0, 1.75]),
+        (Support(0.2, 1.2, 0.5), [0.2, 0.7, 1.2], [0.3, 0.5, 0.8, 1.7]),
         (Support(step=0.4), [-0.8, 0.0, 0.4, 400.0], [-1.0, 0.2, math.inf]),
     ],
     ids=str,
