@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from typing import Any
 
 import huggingface_hub
@@ -133,8 +134,6 @@ def test_a_card_as_it_was_pushed_is_written_anew(repository: Repository, run: Ru
 
 
 def test_the_card_of_the_run_may_be_edited_before_the_push(hub: HubServer, run: Run, tmp_path: Any) -> None:
-    import shutil
-
     folder = shutil.copytree(run.path, tmp_path / "run")
     (folder / "README.md").write_text('# Mine\n\n![loss](figures/loss.png)\n\nzoo.load("PATH OF THIS DIRECTORY")\n')
     pushed = zoo.push(folder, "ada/digits")
@@ -143,6 +142,14 @@ def test_the_card_of_the_run_may_be_edited_before_the_push(hub: HubServer, run: 
     assert 'zoo.load("hf://ada/digits")' in text
     assert ModelCard(text).data.library_name == "latent-zoo"
     assert [name for name in pushed.files if name.startswith("figures/")] == ["figures/loss.png"], "those that it shows"
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"# A card\n" * 200_000])
+def test_a_card_that_is_no_text_or_too_long_is_named(content: bytes, hub: HubServer, run: Run, tmp_path: Any) -> None:
+    folder = shutil.copytree(run.path, tmp_path / "run")
+    (folder / "README.md").write_bytes(content)
+    with pytest.raises(InputError, match=r"README\.md: "):
+        zoo.push(folder, "ada/digits")
 
 
 def test_metadata_that_the_hub_refuses_are_told(hub: HubServer, run: Run) -> None:

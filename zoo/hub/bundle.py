@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, load, read_config
+from zoo.errors import RecipeError
 from zoo.evaluation.record import load_record
 from zoo.hub.client import HubFile
 from zoo.hub.content import is_figure
@@ -18,7 +19,9 @@ from zoo.runs.portable import portable
 from zoo.spec.documents import to_yaml
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe
+from zoo.utils.foreign import parsing, read_text
 
+_LARGEST_CARD = 2**20
 _FACTS = {"library_name": "latent-zoo", "license": NO_LICENCE, "tags": ["latent-zoo"]}
 """What a card must say so that the model is found, which a card that a person wrote may lack."""
 
@@ -77,7 +80,9 @@ def _put(path: Path, text: str) -> Path:
 def _card(folder: Path, title: str, recipe: Recipe | None, evaluation: dict | None) -> Card:
     """Return the card of the directory, which a person may have edited, or one made of what is known."""
     if (folder / CARD).is_file():
-        return Card.parse((folder / CARD).read_text(encoding="utf-8"), str(folder / CARD))
+        with parsing(folder / CARD, RecipeError, remedy="Write it as UTF-8 text, or remove it: a new one is made."):
+            content = read_text(folder / CARD, limit=_LARGEST_CARD)
+        return Card.parse(content, str(folder / CARD))
     spec = read_config(folder / CONFIG)
     figures = [name.removeprefix("figures/") for name in _figures(folder)]
     return compose(title, spec, recipe=recipe, evaluation=evaluation, figures=figures)
