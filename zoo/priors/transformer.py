@@ -217,6 +217,7 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, *, is_causal: bool) ->
     if query.device.type != "cpu":
         return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal)
     # On a CPU torch's gradient of attention in 16 bits takes several times as long as in 32.
+    dtype = value.dtype
     with full_precision(query):
         query, key, value = (at_least_float32(each) for each in (query, key, value))
-        return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal)
+        return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal).to(dtype)

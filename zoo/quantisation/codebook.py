@@ -158,7 +158,10 @@ class EmaCodebook(nn.Module):
         """Restart the codes that are hardly used at vectors of the batch, whose squared distances (N,) are known."""
         # Chosen by a mask, not by `if`, which would make the host wait for the device.
         floor = self.restart_below * self.counts.mean()
-        self._place(self.counts < floor, self._candidates(batch, distances), 2 * floor)
+        unused = self.counts < floor
+        # The last of a draw without replacement are what the others left: codes that restart take the first ones.
+        first = (unused.cumsum(0) - 1).clamp_min(0)
+        self._place(unused, self._candidates(batch, distances)[first], 2 * floor)
 
     def _candidates(self, batch: Tensor, distances: Tensor) -> Tensor:
         """Return vectors of the batch at random, (K, D), the same in all processes and from each of them."""
