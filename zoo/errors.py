@@ -76,7 +76,7 @@ class TrainingError(ZooError):
 
 
 class NotFiniteError(TrainingError):
-    """A model computes values that are not finite: its training diverged, or its weights are no trained ones."""
+    """A model computes values that are not finite: its training diverged, or its weights were never trained."""
 
 
 class OtherProcessError(TrainingError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from pathlib import Path
@@ -137,6 +138,19 @@ def test_it_is_learned_together_with_the_model(name: str) -> None:
     terms = model.eval().loss(x).terms
     assert terms["kl"] < 0.9 * 4 * math.log(8)
     torch.testing.assert_close(terms["elbo"], model.log_likelihood(x).mean())
+
+
+@every_prior
+def test_weights_in_16_bits_give_nearly_the_same_nats(name: str) -> None:
+    model, _ = fitted(name)
+    x, _ = digits()
+    with torch.no_grad():
+        codes = model.encode(x).sample()
+        expected = model.inference(x, fitted=True).prior.log_prob(codes)
+        halved = copy.deepcopy(model).to(torch.bfloat16)
+        found = halved.inference(x, fitted=True).prior.log_prob(codes)
+        torch.testing.assert_close(found, expected, rtol=0.02, atol=0.5)
+        assert halved.sample(2).isfinite().all()
 
 
 def test_pixelcnn_refuses_codes_of_several_codebooks_and_names_the_prior_that_takes_them() -> None:

@@ -57,6 +57,13 @@ def test_features_are_those_of_each_example(digits: Data) -> None:
     assert torch.equal(found.train.take(torch.tensor([7])).labels, digits.train.take(torch.tensor([7])).labels)
 
 
+def test_the_test_split_of_encoded_data_keeps_its_examples(digits: Data) -> None:  # a resumed fit compares their number
+    found = encoded(model_with("vae-mlp-2d"), digits, TrainSpec(epochs=2))
+    assert found is not None
+    assert [len(found.train), len(found.test or ())] == [len(digits.train), len(digits.test or ())]
+    assert digits.test is not None
+
+
 def test_data_are_not_encoded_once_where_the_examples_are_needed(digits: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_with("vae-mlp-2d")
     assert encoded(model, digits, TrainSpec(epochs=2)) is not None

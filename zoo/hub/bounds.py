@@ -15,7 +15,7 @@ STREAMED = "latent_zoo.streamed"
 """The extension of a request whose content is received piece by piece, under limits of its own."""
 _LARGEST = 2**25
 _SLOWEST, _PATIENCE = 1000, 60.0
-"""Bytes a second over so many seconds, below which an answer counts as stalled."""
+"""Bytes per second, and the seconds over which they are averaged; below, an answer counts as stalled."""
 _IS_THE_HUB = "Is HF_ENDPOINT the Hub?"
 
 
@@ -23,7 +23,7 @@ _IS_THE_HUB = "Is HF_ENDPOINT the Hub?"
 def hub_calls(where: str, *, endpoint: str, token: str | bool | None = None) -> Iterator[None]:
     """Turn what the client raises into one message, and refuse answers that do not end.
 
-    Listings and error pages are small; one that is larger than 34 MB, or compressed, which it may unpack to a
+    Listings and error pages are small; one that is larger than 34 MB, or compressed, which could unpack to a
     thousand times its size, is refused. Requests of other packages through the same client are left alone.
 
     Args:
@@ -57,7 +57,7 @@ def _ask_for_plain(request: Any) -> None:
 
 
 def _bound(response: Any) -> None:
-    """Bound an answer that the client reads whole: also what stands with a redirection or an error."""
+    """Bound an answer that the client reads whole, including the body of a redirection or an error."""
     request = response.request
     if not _is_ours(request) or (STREAMED in request.extensions and response.is_success):
         return
@@ -69,7 +69,7 @@ def _bound(response: Any) -> None:
 
 def _bounded(stream: Any) -> Any:
     """Return a stream that gives what another does, up to a limit."""
-    # The client accepts streams of this class alone, and has it from one HTTP library or another.
+    # The client accepts only subclasses of this class, which belongs to the HTTP library that it uses.
     interface: Any = next(base for base in type(stream).__mro__ if base.__name__ == "SyncByteStream")
 
     class Bounded(interface):  # type: ignore[misc]

@@ -13,12 +13,13 @@ _LEAST_SPREAD = 1e-3
 def enough_steps(
     examples: int, steps: int, *, batch_size: int, lr: float, ema: float | None = None, chosen: int | None = None
 ) -> dict[str, Any]:
-    """Return the fields of `fit` for about so many steps, whatever the number of examples, of Adam on a cosine.
+    """Return the fields of `fit` for about ``steps`` steps of Adam on a cosine schedule, whatever the number of examples.
 
-    Of few examples they are fewer: more than 500 passes over them only take time.
+    For few examples there are fewer steps, since more than 500 passes over the data do not help.
 
     Args:
-        batch_size: examples of a step, where the user has not ``chosen`` another number.
+        batch_size: examples of a step.
+        chosen: the ``batch_size`` that the user has set, which replaces it; None if not set.
 
     Example:
         >>> enough_steps(50_000, 3000, batch_size=500, lr=1e-3)["epochs"]
@@ -43,7 +44,7 @@ def spread(latents: Tensor) -> Tensor:
     """Return the standard deviation of each column of latents (N, d), (d,), to standardise them with.
 
     It is at least a thousandth of the largest: a latent that the training data hardly use, such as one of a sparse
-    autoencoder, may be large in others, and divided by next to nothing it would be too large to compute with.
+    autoencoder, may be large in other data, and divided by a tiny deviation it would overflow.
     """
     deviations = latents.std(0, correction=0)
     return deviations.clamp_min(_LEAST_SPREAD * deviations.max()).clamp_min(1e-6)

@@ -207,7 +207,7 @@ def _means(counts: Tensor, sums: Tensor, otherwise: Tensor) -> Tensor:
 
 
 def _apart(vectors: Tensor, count: int) -> Tensor:
-    """Return so many of the vectors (N, D), each drawn in proportion to its squared distance from those before it."""
+    """Return ``count`` of the vectors (N, D), each drawn in proportion to its squared distance from those before it."""
     chosen = [vectors[torch.randint(len(vectors), (), device=vectors.device)]]
     distances = (vectors - chosen[0]).square().sum(1)
     while len(chosen) < count:

@@ -22,8 +22,9 @@ _ROWS = 512
 def encoded(model: Model, data: Data, spec: TrainSpec) -> Data | None:
     """Return the data with the encoder's features in place of the examples, or None where that is not the same.
 
-    None where pixels are drawn anew in each epoch, where the posterior or a callback asks for the examples, for a
-    single epoch, and for features that take more than half a gigabyte.
+    None where pixels are drawn again in each epoch, where the posterior or a callback asks for the examples, for a
+    single epoch, and for features that are not float32 or take more than half a gigabyte. A fit does not read the test
+    split, which stays as it is: its length shows a resumed fit that the data are the same.
 
     Example:
         >>> import zoo
@@ -40,7 +41,7 @@ def encoded(model: Model, data: Data, spec: TrainSpec) -> Data | None:
     if size > _MOST_BYTES or example.dtype != torch.float32:
         return None
     train, *others = (_encoded_split(model, split) for split in splits)
-    return Data(train.info, train, others[0] if others else None, None)
+    return Data(train.info, train, others[0] if others else None, data.test)
 
 
 def _encoded_split(model: Model, split: Split) -> Split:

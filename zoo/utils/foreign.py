@@ -40,7 +40,7 @@ class TooLargeError(OSError):
 
 def kind_of(mode: int) -> str | None:
     """Name what a path leads to, such as a pipe; None for a regular file."""
-    return None if stat.S_ISREG(mode) else next((name for test, name in _KINDS if test(mode)), "no regular file")
+    return None if stat.S_ISREG(mode) else next((name for test, name in _KINDS if test(mode)), "a special file")
 
 
 def open_regular(path: str | Path) -> io.BufferedReader:
