@@ -210,7 +210,7 @@ def test_codes_restart_where_the_vectors_are_badly_quantised() -> None:
 
 
 def test_a_code_that_restarts_takes_the_vector_that_is_most_badly_quantised() -> None:
-    # Nearly all of the squared distance is one vector's; the code to restart is the last, with as many vectors as codes.
+    # One vector has nearly all of the squared distance; the last code restarts, and there are as many vectors as codes.
     codebook = EmaCodebook(8, 2, restart_below=0.1)
     vectors = torch.cat([torch.arange(7.0)[:, None].expand(7, 2), torch.tensor([[1000.0, 6.0]])])
     codebook.begin_at(torch.cat([vectors[:7] + 0.01, torch.full((1, 2), -1e6)]), counts=1.0)

@@ -13,9 +13,9 @@ _LEAST_SPREAD = 1e-3
 def enough_steps(
     examples: int, steps: int, *, batch_size: int, lr: float, ema: float | None = None, chosen: int | None = None
 ) -> dict[str, Any]:
-    """Return the fields of `fit` for about ``steps`` steps of Adam on a cosine schedule, whatever the number of examples.
+    """Return the fields of `fit` for about ``steps`` steps of Adam on a cosine, whatever the number of examples.
 
-    For few examples there are fewer steps, since more than 500 passes over the data do not help.
+    For few examples there are fewer steps: at most 500 passes over them.
 
     Args:
         batch_size: examples of a step.

@@ -90,13 +90,14 @@ class TwoStage(FittablePrior):
         self.log_gamma = nn.Parameter(torch.tensor(math.log(_FIRST)))
         self.register_buffer("location", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
+        # Not `torch.eye`, which loads torch's compiler on the meta device, where models are built to be loaded.
         self._begin(torch.ones(size, dtype=torch.float64).diag())
 
     @property
     def gamma(self) -> Tensor:
         """γ, the deviation of the noise that is added to m(u), in units of the latents' deviations."""
         least = math.log(_SMALLEST)
-        # The gradient passes the limit, so that γ leaves it as soon as the latents ask for more.
+        # The gradient passes the limit, so that γ can leave it again.
         beyond = (self.log_gamma.clamp_min(least) - self.log_gamma).detach()
         return (self.log_gamma + beyond).exp()
 

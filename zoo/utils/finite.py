@@ -1,4 +1,4 @@
-"""What a draw from a distribution whose parameters are not finite is reported as."""
+"""Reports draws from distributions whose parameters are not finite."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from zoo.errors import NotFiniteError
 
 _WORDS = re.compile(
     r"expects all elements of std >= 0|contains either .inf., .nan. or element < 0|p_in >= 0 && p_in <= 1"
-    r"|invalid multinomial distribution|Expected all elements of rate|lambda >= 0",
+    r"|invalid multinomial distribution|invalid Poisson rate|Expected all elements of rate|lambda >= 0",
 )
 """How torch refuses to draw from a normal, a categorical, a Bernoulli or a Poisson distribution."""
 
 
 @contextlib.contextmanager
 def drawing(what: str) -> Iterator[None]:
-    """Word a refusal of torch to draw: parameters that are not finite, or overflowed, are a fault of the model.
+    """Turn torch's errors about the parameters of a draw, which are not finite or overflowed, into one of the model.
 
     Args:
         what: what is drawn, for the message.
