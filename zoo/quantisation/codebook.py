@@ -165,14 +165,13 @@ class EmaCodebook(nn.Module):
 
     def _candidates(self, batch: Tensor, distances: Tensor) -> Tensor:
         """Return vectors of the batch at random, (K, D), the same in all processes and from each of them."""
+        group, places = ProcessGroup.here(batch.device), torch.arange(self.codes, device=batch.device)
         chosen = _keys(distances).topk(min(self.codes, len(batch))).indices
-        if len(batch) < self.codes:
-            chosen = chosen.repeat(-(-self.codes // len(batch)))[: self.codes]
-        own, group = batch[chosen], ProcessGroup.here(batch.device)
+        # The processes take turns, each with its own draws in their order; a small batch begins again.
+        own = batch[chosen[places // group.count % len(chosen)]]
         if group.count == 1:
             return own
-        is_mine = torch.arange(self.codes, device=batch.device) % group.count == group.rank
-        return group.sum(own * is_mine[:, None])
+        return group.sum(own * (places % group.count == group.rank)[:, None])
 
     def _totals(self, batch: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return how many vectors (K,) chose each code, and their sums (K, D), over all processes."""
