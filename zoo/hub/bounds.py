@@ -27,7 +27,9 @@ def hub_calls(where: str, *, endpoint: str, token: str | bool | None = None) -> 
     thousand times its size, is refused. Requests of other packages through the same client are left alone.
 
     Args:
-        where, endpoint, token: as for :func:`zoo.hub.faults.hub_errors`.
+        where: what the caller named, such as a repository; it stands before the message.
+        endpoint: the Hub's address.
+        token: what the client sends as a token, which no message may show.
     """
     from huggingface_hub import get_session
 
