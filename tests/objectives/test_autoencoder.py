@@ -16,6 +16,14 @@ def test_the_loss_is_the_squared_error_summed_over_an_example() -> None:
     assert model.loss(x).total.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_values_that_were_not_observed_cost_nothing() -> None:
+    torch.manual_seed(0)
+    model = zoo.build("ae-mlp-2d", data_shape=(1, 4, 4))
+    x, mask = torch.rand(8, 1, 4, 4), torch.rand(8, 1, 4, 4) < 0.7
+    expected = ((x - model.reconstruct(x, mask=mask)).square() * mask).sum() / 8
+    assert model.loss(x, mask=mask).total.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_it_keeps_what_the_principal_components_keep() -> None:
     """Baldi & Hornik (1989): a linear code of d numbers leaves the variance outside the first d components."""
     torch.manual_seed(0)

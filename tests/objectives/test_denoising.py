@@ -249,6 +249,21 @@ def test_what_cannot_work_is_refused_when_built(overrides, words):
     assert words in str(refusal.value)
 
 
+def test_a_mask_and_regularisers_are_refused():
+    with pytest.raises(ComponentError, match="takes no regularisers, got norm"):
+        zoo.build("denoiser-mlp", regularisers={"norm": "code_norm"})
+    with pytest.raises(ComponentError, match="no mask to show the encoder"):
+        zoo.build("denoiser-conv-16d", data_shape=(1, 8, 8), mask_input=True)
+    with pytest.raises(InputError, match="takes no mask"):
+        vectors().loss(torch.randn(4, 2), mask=torch.ones(4, 2, dtype=torch.bool))
+
+
+def test_options_that_are_left_out_give_a_thousand_steps_and_no_hidden_labels():
+    objective = find_component("objective", "denoising")()
+    assert objective.chain.steps == 1000
+    assert objective.label_dropout == 0
+
+
 # Time and labels
 
 
@@ -388,6 +403,35 @@ def test_sampling_is_batched_tracks_no_gradient_and_costs_a_pass_a_step():
     passes.clear()
     assert model.sample(10, steps=3, max_rows=4).shape == (10, 2)
     assert passes == [4] * 3 + [4] * 3 + [2] * 3
+
+
+def test_noise_ends_with_a_draw_around_the_mean():
+    model = give(vectors(steps=1, beta_start=0.5, beta_end=0.5, predict="previous"), lambda x, t: torch.ones_like(x))
+    torch.manual_seed(0)
+    drawn = model.sample(20_000, noise=True)
+    assert drawn.mean().item() == pytest.approx(1.0, abs=0.02)
+    assert drawn.var().item() == pytest.approx(0.5, rel=0.03)
+    torch.testing.assert_close(model.sample(5), torch.ones(5, 2))
+
+
+def test_every_block_of_rows_has_its_own_labels_and_keeps_its_place():
+    model, seen = vectors(steps=3, predict="clean", model={"classes": 5}), []
+
+    def answer(parts, state, times, labels=None):
+        seen.append((len(state), int(times[0])))
+        return labels[:, None].expand(state.shape).float()
+
+    model.objective.output = answer
+    labels = torch.tensor([4, 1, 0, 3, 2])
+    for max_rows, sizes in ((1, [1] * 5), (2, [2, 2, 1]), (5, [5])):
+        seen.clear()
+        states = model.sample(5, labels, max_rows=max_rows, trajectory=True)
+        assert states.shape == (4, 5, 2)
+        torch.testing.assert_close(states[-1], labels[:, None].expand(5, 2).float())
+        assert seen == [(size, t) for size in sizes for t in (3, 2, 1)]
+    seen.clear()
+    model.sample(1025, torch.zeros(1025, dtype=torch.long), steps=1)
+    assert [size for size, _ in seen] == [1024, 1]
 
 
 def test_progress_is_told_after_every_pass(capsys):

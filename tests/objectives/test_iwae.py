@@ -7,6 +7,7 @@ import itertools
 import pytest
 import torch
 from torch import Tensor
+from torch.distributions import Normal
 
 import zoo
 from tests import linear_gaussian
@@ -117,6 +118,12 @@ def test_bounds_are_ordered_and_stay_below_the_evidence() -> None:
     assert values[-1] < linear_gaussian.log_evidence(make(), x).mean().item()
 
 
+def test_options_that_are_left_out_give_the_bound_of_five_draws_in_one_group() -> None:
+    x = linear_gaussian.data(20)
+    assert bound(make(), x) == bound(make(num_samples=5, groups=1, elbo=0.0), x)
+    assert bound(make(), x) != pytest.approx(bound(make(num_samples=6), x), rel=1e-6)
+
+
 def test_the_share_of_the_elbo_is_mixed_in() -> None:
     x = linear_gaussian.data(20)
     pure, elbo, mixed = (bound(make(num_samples=8, elbo=share), x) for share in (0.0, 1.0, 0.25))
@@ -159,6 +166,48 @@ def test_the_better_gradient_has_the_mean_of_the_plain_one_and_less_variance(opt
     error = (plain.var(0) / len(plain) + better.var(0) / len(better)).sqrt()
     assert ((plain.mean(0) - better.mean(0)).abs() <= 4.5 * error).all()
     assert better.var(0).sum() < plain.var(0).sum()
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("elbo", [0.0, 0.3, 1.0])
+def test_the_doubly_reparameterised_gradient_weighs_each_draw_by_the_square_of_its_share(
+    groups: int, elbo: float
+) -> None:
+    """Σ_k w̃_k² ∂ log w_k/∂z_k ∂z_k/∂φ in each group, with w̃ the shares (Tucker et al. 2019, equation 8)."""
+    x = linear_gaussian.data(6)
+    model = make(num_samples=3, groups=groups, elbo=elbo, gradient="dreg")
+    found = gradients(model, x, 1)[0]
+    torch.manual_seed(0)
+    z = model.inference(x).draw(3 * groups).z
+    q = model.encode(x)
+    log_q = Normal(q.mean.detach(), q.stddev.detach()).log_prob(z).sum(-1)
+    decoded = Normal(z @ linear_gaussian.W.T + linear_gaussian.B, linear_gaussian.SIGMA)
+    log_weights = decoded.log_prob(x).sum(-1) + Normal(0.0, 1.0).log_prob(z).sum(-1) - log_q
+    share = log_weights.detach().view(groups, 3, 6).softmax(1).view(3 * groups, 6)
+    weight = (1 - elbo) * share.square() / groups + elbo / (3 * groups)
+    by_hand = torch.autograd.grad(-(weight * log_weights).sum(0).mean(), [*model.posterior.parameters()])
+    torch.testing.assert_close(found, torch.cat([gradient.flatten() for gradient in by_hand]), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"num_samples": 3, "elbo": 0.3}, {"num_samples": 2, "groups": 2}])
+def test_the_prior_has_the_plain_gradient_beside_the_better_one(options: dict) -> None:
+    x, found = linear_gaussian.data(6), []
+    for gradient in ("plain", "dreg"):
+        prior = {"name": "gaussian", "learned": True}
+        objective = {"name": "iwae", "gradient": gradient, **options}
+        model = linear_gaussian.randomise(linear_gaussian.build("diagonal_gaussian", prior, **objective)).train()
+        torch.manual_seed(0)
+        model.loss(x).total.backward()
+        found.append([parameter.grad for parameter in model.latent_prior.parameters()])
+    assert len(found[0]) > 0
+    torch.testing.assert_close(*found)
+
+
+def test_draws_whose_posterior_learns_nothing_have_no_gradient_to_weigh() -> None:
+    model = make(num_samples=3, gradient="dreg").requires_grad_(False)
+    total = model.loss(linear_gaussian.data(6)).total
+    assert torch.isfinite(total)
+    assert not total.requires_grad
 
 
 @pytest.mark.parametrize("gradient", ["plain", "dreg"])
@@ -218,6 +267,12 @@ def test_validation_reports_the_bound_itself() -> None:
 def test_what_would_be_wrong_is_refused(options: dict, words: str) -> None:
     with pytest.raises(ComponentError, match=words):
         zoo.build("vae-mlp-2d", objective={"name": "iwae", **options})
+
+
+def test_a_posterior_that_knows_the_density_of_its_own_draws_alone_has_the_plain_gradient_alone() -> None:
+    assert make("hamiltonian").objective.weighs_draws
+    with pytest.raises(ComponentError, match=r"needs log q\(z\|x\) at fixed parameters"):
+        zoo.build("vae-mlp-2d", objective={"name": "iwae", "gradient": "dreg"}, posterior="hamiltonian")
 
 
 @pytest.mark.parametrize(("options", "passes"), [({}, 1), ({"gradient": "dreg"}, 1), ({"encoder_groups": 1}, 2)])

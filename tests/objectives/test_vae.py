@@ -43,6 +43,27 @@ def test_the_importance_weighted_bound_of_one_sample_is_the_monte_carlo_elbo() -
     assert bound == pytest.approx(elbo, rel=1e-6)
 
 
+def test_the_importance_weighted_bound_reports_the_terms_of_the_elbo_and_weighs_its_ratios_by_beta() -> None:
+    for num_samples in (1, 4):
+        weighted, reported = terms(make(bound="importance_weighted", num_samples=num_samples, beta=3.0))
+        assert reported == pytest.approx(terms(make(kl="monte_carlo", num_samples=num_samples))[1], rel=1e-5)
+        if num_samples == 1:
+            assert weighted == pytest.approx(reported["reconstruction"] + 3 * reported["kl"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "weighs"),
+    [
+        ({}, False),
+        ({"kl": "closed_form"}, False),
+        ({"kl": "monte_carlo"}, True),
+        ({"bound": "importance_weighted"}, True),
+    ],
+)
+def test_it_says_whether_densities_of_single_draws_are_weighed(options: dict, weighs: bool) -> None:
+    assert make(**options).objective.weighs_draws is weighs
+
+
 def test_the_importance_weighted_bound_rises_with_the_number_of_samples() -> None:
     x = torch.rand(2000, 1, 4, 4)
     losses = [make(bound="importance_weighted", num_samples=k).loss(x).total for k in (1, 10, 200)]

@@ -61,6 +61,18 @@ def test_the_capacity_rises_on_a_schedule_and_is_full_in_validation() -> None:
     assert changing.warmup_steps(10) == 4
 
 
+def test_each_latent_pays_for_its_kl_divergence_or_its_free_bits_whichever_is_more_and_not_in_validation() -> None:
+    q = make().encode(X)
+    of_latents = (0.5 * (q.mean.square() + q.variance - 1 - q.variance.log())).mean(0).detach()
+    free = of_latents.mean().item()
+    assert of_latents.min() < free < of_latents.max()
+    found = terms(make(free_bits=free, beta=2.0))
+    assert found["kl"] == pytest.approx(of_latents.sum().item(), rel=1e-5)
+    expected = found["reconstruction"] + 2 * (free + of_latents.max().item())
+    assert found["total"] == pytest.approx(expected, rel=1e-5)
+    assert terms(make(free_bits=50.0).eval()) == pytest.approx(terms(make()), rel=1e-6)
+
+
 def test_free_bits_may_follow_a_schedule() -> None:
     changing = make(free_bits={"name": "linear", "start": 8.0, "end": 0.0, **FOUR_STEPS})
     for step in range(5):
