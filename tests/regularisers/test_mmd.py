@@ -83,6 +83,23 @@ def test_a_weight_that_would_push_latents_away_is_refused() -> None:
         zoo.build("vae-mlp-2d", regularisers={"mmd": {"name": "mmd", "weight": -0.999}})
 
 
+def test_the_bandwidth_follows_the_number_of_latents() -> None:
+    z, p = points(20, 0)
+    assert torch.equal(Mmd().discrepancy(z, p), Mmd(bandwidth=3.0).discrepancy(z, p))
+    assert torch.equal(Mmd(kernel="imq").discrepancy(z, p), Mmd(kernel="imq", bandwidth=6.0).discrepancy(z, p))
+
+
+def test_two_examples_are_one_pair() -> None:
+    """With k = exp(−r²/2ℓ²): k(z_1, z_2) + k(p_1, p_2) − ½ Σ k(z_i, p_j)."""
+    torch.manual_seed(0)
+    model = zoo.build("ae-mlp-2d", data_shape=(1, 4, 4), regularisers={"mmd": {"name": "mmd", "bandwidth": 2.0}})
+    samples = model.inference(torch.rand(2, 1, 4, 4)).draw()
+    z, p = samples.z[0], samples.prior_draws
+    pairs = [(z[0], z[1], 1.0), (p[0], p[1], 1.0), *((one, other, -0.5) for one in z for other in p)]
+    expected = sum(weight * (-(one - other).square().sum() / 4).exp() for one, other, weight in pairs)
+    torch.testing.assert_close(model.regularisers["mmd"](samples), expected)
+
+
 def test_a_single_example_has_no_discrepancy() -> None:
     model = zoo.build("ae-mlp-2d", data_shape=(1, 4, 4), regularisers={"mmd": "mmd"})
     assert model.loss(torch.rand(1, 1, 4, 4)).terms["mmd"] == 0

@@ -9,6 +9,7 @@ import zoo
 from tests.models import SETTINGS, batch, spec_with
 from zoo.errors import ComponentError, RecipeError
 from zoo.model import Model
+from zoo.registry import find_component
 from zoo.spec.resolve import merge
 
 WEIGHT = {"name": "linear", "end": 4.0, "over": {"steps": 4}}
@@ -39,3 +40,21 @@ def test_its_weight_may_follow_a_schedule(name: str) -> None:
         without.append(total - (step + 1) * sum(own))
     torch.testing.assert_close(without[0], without[1])
     assert model.warmup_steps(steps_per_epoch=10) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "weight"),
+    [
+        ("total_correlation", 5.0),
+        ("dip", 10.0),
+        ("mmd", 10.0),
+        ("decoder_jacobian", 1e-3),
+        ("contractive", 0.1),
+        ("code_norm", 0.01),
+    ],
+)
+def test_a_recipe_that_names_no_weight_keeps_its_meaning(name: str, weight: float) -> None:
+    needed = {"train_examples": 10} if name == "total_correlation" else {}
+    regulariser = find_component("regulariser", name)(**needed)
+    assert regulariser.weight.final == weight
+    assert getattr(regulariser, "directions", 1) == 1

@@ -78,6 +78,11 @@ def test_the_stratified_weights_of_a_draw_sum_to_one_and_its_own_is_one_in_n(bat
     torch.testing.assert_close(weights.diagonal(), torch.full((batch,), 1 / max(batch, train_examples)))
 
 
+def test_two_examples_far_apart_are_two_clusters() -> None:
+    means = torch.tensor([[0.0, 0.0], [100.0, 100.0]])
+    assert estimate(means, 0.1, 2).item() == pytest.approx(math.log(2), rel=1e-5)
+
+
 @pytest.mark.parametrize("estimator", ["stratified", "weighted"])
 def test_its_gradient_makes_latents_independent(estimator: Estimator) -> None:
     torch.manual_seed(1)
