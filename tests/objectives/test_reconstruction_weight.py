@@ -64,9 +64,14 @@ def test_it_may_follow_a_schedule() -> None:
 
 
 @pytest.mark.parametrize("preset", ["vae-mlp-2d", "ae-mlp-2d"])
-def test_a_decoder_that_nothing_trains_is_refused(preset: str) -> None:
+@pytest.mark.parametrize("regularisers", [{}, {"mmd": "mmd"}])
+def test_a_decoder_that_nothing_trains_is_refused(preset: str, regularisers: dict[str, str]) -> None:
     with pytest.raises(ComponentError, match="reconstruction_weight: expected a weight above 0, since no other term"):
-        make(preset, 0.0, regularisers={"mmd": "mmd"})
+        make(preset, 0.0, regularisers=regularisers)
+
+
+def test_one_of_several_regularisers_may_take_its_place() -> None:
+    assert make("vae-mlp-2d", 0.0, regularisers={"mmd": "mmd", **SIMILARITY}).has("decoder")
 
 
 def test_a_scale_that_nothing_trains_is_refused() -> None:

@@ -97,6 +97,16 @@ def test_an_importance_weighted_bound_refuses_a_closed_form_kl() -> None:
         make(bound="importance_weighted", kl="closed_form")
 
 
+def test_the_objective_samples_means_unless_it_is_asked_for_noise() -> None:
+    model, found = make().eval(), []
+    for options in ({}, {"noise": False}, {"noise": True}):
+        torch.manual_seed(0)
+        found.append(model.objective.sample(model, 3, **options))
+    assert torch.equal(found[0], found[1])
+    assert found[2].unique().tolist() == [0.0, 1.0]
+    assert len(found[0].unique()) > 2
+
+
 def test_a_conditional_model_uses_its_labels() -> None:
     torch.manual_seed(0)
     model = zoo.build("vae-mlp-2d", classes=3, **SMALL)
