@@ -72,5 +72,9 @@ def test_data_are_not_encoded_once_where_the_examples_are_needed(digits: Data, m
     assert encoded(model, digits, watched) is None
     assert encoded(model, zoo.load_data("digits", binarise="dynamic"), TrainSpec(epochs=2)) is None
     assert encoded(model_with("vae-mlp-2d", posterior="hamiltonian"), digits, TrainSpec(epochs=2)) is None
+    reads_data = model_with("vae-mlp-2d", fitted_prior="gaussian")
+    assert encoded(reads_data, digits, TrainSpec(epochs=2)) is not None
+    monkeypatch.setattr(type(reads_data.fitted_prior), "needs_data", True)
+    assert encoded(reads_data, digits, TrainSpec(epochs=2)) is None
     monkeypatch.setattr("zoo.training.encoded._MOST_BYTES", 100)
     assert encoded(model, digits, TrainSpec(epochs=2)) is None

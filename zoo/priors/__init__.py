@@ -31,12 +31,14 @@ class Prior(nn.Module, ABC):
         needs_density: whether it evaluates log q(z|u) at latents that are not draws of q(z|u).
         has_density: whether log p(z), or a lower bound on it, can be computed. A prior that can only be sampled serves
             as ``fitted_prior`` alone.
+        needs_data: whether it reads ``inference.x`` while it is fitted. Otherwise a fit may encode all data once.
     """
 
     discrete: ClassVar[bool] = False
     manifold: ClassVar[Manifold | None] = "euclidean"
     needs_density: ClassVar[bool] = False
     has_density: ClassVar[bool] = True
+    needs_data: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, *args: Any, **kwargs: Any) -> Distribution:
@@ -46,7 +48,8 @@ class Prior(nn.Module, ABC):
         """Return the scalar that is minimised when the prior is fitted by gradients: −E log p(z) in nats.
 
         Args:
-            inference: of a batch, with this prior as its prior. Its ``x`` is None where the fit encoded all data once.
+            inference: of a batch, with this prior as its prior. Its ``x`` is None where the fit encoded all data once,
+                which it does not for a prior that sets ``needs_data``.
             z: (K, B, *latent_shape) latents of the batch, without gradient.
         """
         log_prob: Tensor = inference.prior.log_prob(z)

@@ -22,9 +22,9 @@ _ROWS = 512
 def encoded(model: Model, data: Data, spec: TrainSpec) -> Data | None:
     """Return the data with the encoder's features in place of the examples, or None where that is not the same.
 
-    None where pixels are drawn again in each epoch, where the posterior or a callback asks for the examples, for a
-    single epoch, and for features that are not float32 or take more than half a gigabyte. A fit does not read the test
-    split, which stays as it is: its length shows a resumed fit that the data are the same.
+    None where pixels are drawn again in each epoch, where the posterior, the prior or a callback asks for the examples,
+    for a single epoch, and for features that are not float32 or take more than half a gigabyte. A fit does not read the
+    test split, which stays as it is: its length shows a resumed fit that the data are the same.
 
     Example:
         >>> import zoo
@@ -34,7 +34,8 @@ def encoded(model: Model, data: Data, spec: TrainSpec) -> Data | None:
         torch.Size([3, 16])
     """
     splits = (data.train, data.validation) if data.validation is not None else (data.train,)
-    if model.posterior_asks or spec.callbacks or spec.epochs == 1 or any(split.changes for split in splits):
+    asked = model.posterior_asks or (model.has("fitted_prior") and model.fitted_prior.needs_data)
+    if asked or spec.callbacks or spec.epochs == 1 or any(split.changes for split in splits):
         return None
     example = _features(model, data.train.take(torch.arange(1)))
     size = sum(map(len, splits)) * math.prod(example.shape[1:]) * example.element_size()
