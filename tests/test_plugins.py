@@ -77,7 +77,7 @@ BROKEN = {
         {"zoo_bad.py": PRIOR.format(name="bad") + "\nraise RuntimeError('half-way')\n"},
         "half-way",
     ),
-    "it registers nothing": ("zoo_bad:Own", {"zoo_bad.py": "class Own: ...\n"}, "announces .* does not register"),
+    "it registers nothing": ("zoo_bad:Own", {"zoo_bad.py": "class Own: ...\n"}, "declares .* does not register"),
     "it exits": ("zoo_bad:Own", {"zoo_bad.py": "import sys\nsys.exit(0)\n"}, "it exits, with status 0"),
     "it exits with a text": ("zoo_bad:Own", {"zoo_bad.py": "raise SystemExit('no')\n"}, "it exits, with status 'no'"),
     "it raises what is no Exception": (

@@ -108,7 +108,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
 
 
 def test_the_density_of_other_values_is_refused_with_a_remedy() -> None:
-    with pytest.raises(ComponentError, match="own draws only"):
+    with pytest.raises(ComponentError, match="only at its own draws"):
         distribution().log_prob(torch.zeros(3, 2))
 
 

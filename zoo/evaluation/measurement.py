@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Value = int | float | list[float]
@@ -50,7 +50,8 @@ class Result:
     unit: str | None = None
     better: Better | None = None
     title: str = ""
-    sources: tuple[Source | None, ...] = (None,)
+    # The files that measurements are read from do not hold it.
+    sources: tuple[Source | None, ...] = field(default=(None,), compare=False)
 
     @property
     def heading(self) -> str:

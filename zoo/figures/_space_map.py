@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor
 
 from zoo.analysis.codes import Codes, encode_split
@@ -34,7 +33,7 @@ class SpaceMap(Figure):
     space_name: ClassVar[str]
     dimensions: ClassVar[int]
 
-    def __init__(self, *, count: PositiveInt = 5000, label: int = 0) -> None:
+    def __init__(self, *, count: int, label: int) -> None:
         self.count, self.label = count, label
 
     def check(self, context: EvaluationContext) -> None:

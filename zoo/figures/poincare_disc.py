@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
+from pydantic import PositiveInt
 from torch import Tensor
 
 from zoo.analysis.codes import Codes
@@ -47,6 +48,9 @@ class PoincareDisc(SpaceMap):
     manifold = "ball"
     space_name = "a hyperbolic space"
     dimensions = 2
+
+    def __init__(self, *, count: PositiveInt = 5000, label: int = 0) -> None:
+        super().__init__(count=count, label=label)
 
     def plot(
         self, codes: Codes, class_names: Sequence[str], space: LatentSpace, decode: Decode | None

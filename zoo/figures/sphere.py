@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from matplotlib.axes import Axes
+from pydantic import PositiveInt
 from torch import Tensor
 
 from zoo.analysis.codes import Codes
@@ -39,6 +40,9 @@ class SphereMap(SpaceMap):
     manifold = "sphere"
     space_name = "a sphere"
     dimensions = 3
+
+    def __init__(self, *, count: PositiveInt = 5000, label: int = 0) -> None:
+        super().__init__(count=count, label=label)
 
     def plot(
         self, codes: Codes, class_names: Sequence[str], space: LatentSpace, decode: Decode | None
