@@ -69,7 +69,9 @@ def test_a_writer_replaces_files_alone(make: Callable, write: Callable, tmp_path
     path = tmp_path / "model.safetensors"
     make(path)
     before = path.lstat()
-    with pytest.raises(InputError, match=r"model\.safetensors: (it is a link|expected a path for a file, got) ") as refusal:
+    with pytest.raises(
+        InputError, match=r"model\.safetensors: (it is a link|expected a path for a file, got) "
+    ) as refusal:
         write(path)
     assert "\n" in str(refusal.value)
     assert (path.lstat().st_mode, path.lstat().st_ino) == (before.st_mode, before.st_ino)
