@@ -116,17 +116,18 @@ def test_the_gradient_leads_to_the_posterior_mean():
     assert slope.item() == pytest.approx(math.sqrt(0.5) * 4 / (0.5 * 4 + 0.5), abs=0.02)
 
 
-def test_an_example_counts_once_in_training_and_four_times_in_evaluation():
+def test_an_example_counts_once_in_training_and_four_times_in_evaluation_with_its_label():
     rows, seen = torch.arange(6.0).reshape(3, 2), []
+    model = vectors(model={"classes": 3})
 
-    def answer(state, times):
-        seen.append(len(state))
+    def answer(parts, state, times, labels=None):
+        seen.append((tuple(state.shape), labels.tolist()))
         return torch.zeros_like(state)
 
-    model = give(vectors(model={"classes": 3}), answer)
+    model.objective.output = answer
     for mode in (True, False):
         model.train(mode).loss(rows, torch.tensor([0, 1, 2]))
-    assert seen == [3, 12]
+    assert seen == [((3, 2), [0, 1, 2]), ((12, 2), [0, 1, 2] * 4)]
 
 
 def test_evaluation_averages_over_more_steps_than_training():
@@ -227,7 +228,7 @@ def test_a_network_has_no_code_and_says_what_to_use_instead():
     [
         (
             {"posterior": "diagonal_gaussian", "network": None, "encoder": "mlp", "decoder": "mlp", "latent_dim": 2},
-            "point",
+            "posterior 'diagonal_gaussian' cannot work together",
         ),
         ({"encoder": "mlp"}, "takes either"),
         ({"network": None, "latent_dim": 2}, "needs one"),
@@ -411,7 +412,7 @@ def test_noise_ends_with_a_draw_around_the_mean():
     drawn = model.sample(20_000, noise=True)
     assert drawn.mean().item() == pytest.approx(1.0, abs=0.02)
     assert drawn.var().item() == pytest.approx(0.5, rel=0.03)
-    torch.testing.assert_close(model.sample(5), torch.ones(5, 2))
+    torch.testing.assert_close(model.objective.sample(model, 5), torch.ones(5, 2))
 
 
 def test_every_block_of_rows_has_its_own_labels_and_keeps_its_place():
@@ -438,9 +439,12 @@ def test_progress_is_told_after_every_pass(capsys):
     told = []
     vectors(steps=3).sample(5, max_rows=3, progress=lambda done, total: told.append((done, total)))
     assert told == [(done, 6) for done in range(1, 7)]
-    vectors(steps=3).sample(2, progress=True)
     vectors(steps=3).sample(2)
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr() == ("", "")
+    vectors(steps=3).sample(2, progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err != ""
 
 
 @pytest.mark.parametrize(
