@@ -256,7 +256,8 @@ def explanations() -> dict[tuple[str, str, str], str]:
     found = {}
     for line in EXPLAINED.read_text(encoding="utf-8").splitlines():
         if line.count(" | ") >= 3 and not line.startswith("#"):
-            path, what, text, reason = line.split(" | ", 3)
+            path, what, rest = line.split(" | ", 2)
+            text, reason = rest.rsplit(" | ", 1)  # the text of a line may hold a bar itself
             found[path, what, text] = reason
     return found
 

@@ -52,6 +52,17 @@ def test_an_inverse_multiquadric_is_a_mixture_of_gaussian_kernels() -> None:
     assert (estimates.mean() - expected).abs() < 4 * estimates.std() / len(estimates) ** 0.5
 
 
+def test_inverse_multiquadrics_of_seven_widths_are_added_up() -> None:
+    """Σ_s s C / (s C + r²) over the scales of Tolstikhin et al.'s code, for two latents and two draws on a line."""
+    z, p = torch.tensor([[0.0], [1.0]]), torch.tensor([[3.0], [7.0]])
+
+    def kernel(distance: float) -> float:
+        return sum(6 * scale / (6 * scale + distance**2) for scale in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
+
+    expected = kernel(1) + kernel(4) - 0.5 * (kernel(3) + kernel(7) + kernel(2) + kernel(6))
+    assert Mmd(kernel="imq", bandwidth=6.0).discrepancy(z, p).item() == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("kernel", ["rbf", "imq"])
 def test_it_moves_latents_towards_the_prior(kernel: str) -> None:
     mmd, z = Mmd(kernel=kernel), (points(200, 0)[0] + 2).requires_grad_()
