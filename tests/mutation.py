@@ -157,7 +157,7 @@ class Trial:
                     names = self.tests_of_module(mutant) if values else self.tests_of(mutant)
 
                     work = functools.partial(self._passes, session, names, change or {}, values or [], live, whole)
-                    if survives(work, 60 + 10 * sum(self.seconds[name] for name in names)):
+                    if not names or survives(work, 60 + 10 * sum(self.seconds[name] for name in names)):
                         self.alive.append(number)
                         self.report(f"{mutant}{'' if names else UNREACHED}")
 
