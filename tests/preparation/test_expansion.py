@@ -1,11 +1,14 @@
 """Categories become a 1 among zeros, and come back; missing values stay missing."""
 
+import math
+
 import pytest
 import torch
 
+from zoo.data.as_trained import expansion_for
 from zoo.errors import DataError
 from zoo.preparation.expansion import Expansion
-from zoo.spec.data_description import ColumnDescription
+from zoo.spec.data_description import ColumnDescription, DataDescription
 
 
 def column(name: str, *categories: str, **fields) -> ColumnDescription:
@@ -71,3 +74,18 @@ def test_truth_values_and_two_categories_are_matched_by_their_names():
     own, known = (column("a", "no", "yes"),), (column("a", "yes", "no", type="boolean"),)
     values = Expansion.between(own, known)(torch.tensor([[0.0], [1.0]], dtype=torch.float64))
     assert values.flatten().tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("code", [-1.0, 2.0, 0.5, math.inf])
+def test_a_number_that_stands_for_no_category_is_refused(code: float) -> None:
+    pet = ColumnDescription(name="pet", type="categorical", categories=("cat", "dog"))
+    with pytest.raises(DataError, match="numbers of categories from 0 to 1 in the column 'pet', got"):
+        Expansion([pet])(torch.tensor([[1.0], [math.nan], [code]]))
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (60,), (3,)])
+def test_data_without_columns_are_rows_of_as_many_values_or_refused(shape: tuple[int, ...]) -> None:
+    like = DataDescription(shape=(7,), columns=COLUMNS)
+    assert expansion_for((), like, (4,)) is not None
+    with pytest.raises(DataError, match="expected a table with the 4 columns that the model was trained on, got"):
+        expansion_for((), like, shape)

@@ -102,19 +102,33 @@ def trained_scaling(
     return scaling.after(gain, their_low - gain * low)
 
 
-def expansion_for(columns: Sequence[ColumnDescription], like: DataDescription | None) -> Expansion | None:
+def expansion_for(
+    columns: Sequence[ColumnDescription], like: DataDescription | None, shape: tuple[int, ...]
+) -> Expansion | None:
     """Return how rows with these columns become what a model sees; None where neither knows columns.
 
     Args:
         like: what the model knows of its data; None: the rows are those that it learns from.
+        shape: of an example, as it is stored.
 
     Raises:
-        DataError: a column that the model knows is missing, or means something else.
+        DataError: a column that the model knows is missing, or means something else; or data without columns are no
+            rows of as many values.
     """
     if like is None or not like.columns:
         return Expansion(columns) if columns else None
+    if columns:
+        return Expansion.between(columns, like.columns)
+    if tuple(shape) != (len(like.columns),):
+        names = ", ".join(repr(column.name) for column in like.columns[:20])
+        raise DataError(
+            f"expected a table with the {len(like.columns)} columns that the model was trained on, got examples of "
+            f"shape {tuple(shape)}",
+            where="data",
+            remedy=f"The columns are {names}{', …' if len(like.columns) > 20 else ''}.",
+        )
     # Rows without names are taken to be in the order of the training data.
-    return Expansion.between(columns, like.columns) if columns else Expansion(like.columns)
+    return Expansion(like.columns)
 
 
 def warn_of_unknown(expansion: Expansion | None, columns: Sequence[ColumnDescription], stores: Iterable[Store]) -> None:
@@ -176,7 +190,7 @@ def prepared_for(data: DataDescription, split: Split) -> Split:
     names, labels = split.info.class_names, split.labels
     numbers = None if labels is None or names == data.class_names else _numbers(data.class_names, names, labels)
     scaling = trained_scaling(data, own.stored.range) if own.binarise == "none" else split.scaling
-    expansion = None if own.columns == data.columns else expansion_for(own.columns, data)
+    expansion = None if own.columns == data.columns else expansion_for(own.columns, data, own.stored.shape)
     if numbers is None and expansion is None and _same(scaling, split.scaling):
         return split
     info = replace(

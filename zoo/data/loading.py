@@ -181,7 +181,7 @@ def prepare(
     parts = {name: Part(name, torch.arange(size)) for name, size in sizes.items()} if whole else cut(sizes, spec)
     _check_size(spec, collection, shape, parts)
     stores = {name: _store(collection, part, geometry, spec.workers) for name, part in parts.items()}
-    expansion = expansion_for(collection.columns, like)
+    expansion = expansion_for(collection.columns, like, shape)
     warn_of_unknown(expansion, collection.columns, stores.values())
     if like is not None and (expansion is None or not like.columns):
         _check_shape(tuple(geometry(torch.zeros(1, *shape)).shape[1:]), like)

@@ -69,7 +69,11 @@ class Expansion:
         return torch.tensor([column.is_measured for column in self.columns for _ in range(column.width)])
 
     def __call__(self, stored: Tensor) -> Tensor:
-        """Map stored rows (B, C) to values (B, W) of the same type."""
+        """Map stored rows (B, C) to values (B, W) of the same type.
+
+        Raises:
+            DataError: a value of a category is no number of one; looked for where rows are on the CPU.
+        """
         if self._places is not None:
             stored = stored.index_select(1, self._places)
         for place, numbers in self._numbers.items():
@@ -85,10 +89,25 @@ class Expansion:
         values.index_copy_(1, self._single_starts, stored.index_select(1, self._singles))
         codes = stored.index_select(1, self._wide)
         missing = codes.isnan()
+        if codes.device.type == "cpu":
+            self._check_codes(torch.where(missing, 0.0, codes))
         values.scatter_(1, torch.where(missing, 0.0, codes).long() + self._wide_starts, 1.0)
         entries = values.index_select(1, self._entries)
         absent = missing.index_select(1, self._owners)
         return values.index_copy_(1, self._entries, torch.where(absent, torch.nan, entries))
+
+    def _check_codes(self, codes: Tensor) -> None:
+        counts = torch.tensor([stop - start for start, stop in self._spans])
+        wrong = ((codes < 0) | (codes >= counts) | (codes != codes.floor())).nonzero()
+        if len(wrong):
+            row, place = wrong[0].tolist()
+            column = self.columns[int(self._wide[place])]
+            raise DataError(
+                f"expected numbers of categories from 0 to {column.width - 1} in the column {column.name!r}, got "
+                f"{codes[row, place].item():g}",
+                where="data",
+                remedy="Pass a table with the names of the categories, such as a DataFrame or a CSV file.",
+            )
 
     def undo(self, values: Tensor) -> Tensor:
         """Map values (B, W) to rows (B, C): of the places of a category, the largest counts."""
