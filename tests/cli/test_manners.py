@@ -33,6 +33,7 @@ class Pixels(Encoder):
     [
         (["trian", "digits"], "No such command 'trian'. Did you mean 'train'?"),
         (["train", "digits", "--epochs", "3"], "`--set train.epochs=…`"),
+        (["train", "digits", "--data", "a.csv"], "`--set data=…`"),
         (["train", "digits", "--batch-size", "3"], "`--set train.batch_size=…`"),
         (["train", "digits", "--lr", "3"], "`--set train.optimizer.lr=…`"),
         (["train", "digits", "--latent-dim", "3"], "`--set model.latent_dim=…`"),

@@ -132,10 +132,12 @@ def set_for(error: click.ClickException) -> str:
 
 
 def _path_of(name: str, sections: tuple[str, ...]) -> str | None:
-    """Return the path of the field whose last part is a name, or is like it."""
+    """Return a section of the recipe by its name, or the path of the field whose last part is a name or is like it."""
     from zoo.errors import nearest
 
     paths = [path for path in (*recipe_fields(), "train.optimizer.lr") if path.startswith(sections)]
+    if name in {path.partition(".")[0] for path in paths}:
+        return name
     last = {path.rpartition(".")[2]: path for path in reversed(paths)}
     return last.get(name) or last.get(nearest(name, last, 0.8).partition("'")[2].partition("'")[0])
 
