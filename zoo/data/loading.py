@@ -220,8 +220,9 @@ def prepare(
 
 
 def _check_shape(found: tuple[int, ...], like: DataDescription) -> None:
-    """Refuse rows for images and the reverse; another size may be what the caller states."""
-    if len(found) != len(like.shape):
+    """Refuse examples of another shape, but for images of another size, which the caller may state."""
+    both_images = len(found) == len(like.shape) == 3 and found[0] == like.shape[0]
+    if found != like.shape and not both_images:
         raise DataError(
             f"expected examples of shape {like.shape}, as the model takes them, got {found}",
             where="data",
