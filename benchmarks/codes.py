@@ -13,7 +13,6 @@ training, which hardly depend on what else the machine does: of the model, and o
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import torch
 
 import zoo
 from benchmarks._measure import ProcessorTime
+from benchmarks._rows import cell, numbers_of, store, stored
 from zoo.drawing.style import new_figure, show_image, tile, to_unit
 from zoo.report.gallery import save_figure
 from zoo.training.state import Position
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(1)
     found: dict[str, dict[str, float]] = {}
     for recipe in RECIPES:
-        figures = stored(options.out / recipe / "figures.json", recipe)
+        figures = stored(options.out / recipe / "figures.json", asked(recipe))
         if figures is None and options.only and recipe not in options.only:
             continue
         found[recipe] = figures or made(recipe, options)
@@ -100,33 +100,22 @@ def asked(recipe: str) -> dict[str, Any]:
     }
 
 
-def stored(file: Path, recipe: str) -> dict[str, float] | None:
-    """Return the numbers in a file that were made of the same recipe, None if they were not."""
-    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return found["numbers"] if found.get("asked") == asked(recipe) else None
-
-
-def store(file: Path, recipe: str, numbers: Mapping[str, float]) -> None:
-    """Write numbers with what they depend on."""
-    write_text(file, json.dumps({"asked": asked(recipe), "numbers": numbers}, indent=2) + "\n")
-
-
 def made(recipe: str, options: argparse.Namespace) -> dict[str, float]:
     """Train a recipe unless that is done, and return its figures."""
     folder: Path = options.out / recipe
-    seconds = stored(folder / "seconds.json", recipe)
+    seconds = stored(folder / "seconds.json", asked(recipe))
     if seconds is None:
         watch = SecondsOfStages()
         settings = {"data.root": str(options.data), "train.device": "cpu"}
         overrides = {**settings, "evaluate.metrics": [], "evaluate.figures": []}
         zoo.train(recipe, out=folder / "run", overwrite=True, overrides=overrides, reporter=watch)
         seconds = dict(zip(("seconds_model", "seconds_prior"), watch.stages, strict=True))
-        store(folder / "seconds.json", recipe, seconds)
+        store(folder / "seconds.json", asked(recipe), seconds)
     metrics = [{"name": name, **settings} for name, settings in METRICS.items()]
     data = zoo.load_data(zoo.load_recipe(recipe, [f"data.root={options.data}"]).data)
     values = zoo.evaluate(zoo.load(folder / "run"), data, metrics=metrics)
-    figures = {name: value for name, value in values.items() if isinstance(value, (int, float))} | seconds
-    store(folder / "figures.json", recipe, figures)
+    figures = numbers_of(values) | seconds
+    store(folder / "figures.json", asked(recipe), figures)
     return figures
 
 
@@ -134,7 +123,7 @@ def table(found: Mapping[str, Mapping[str, float]]) -> str:
     """Return the table in Markdown: a row for each number, a column for each recipe."""
     lines = [f"| | {' | '.join(f'`{recipe}`' for recipe in found)} |", f"|---|{'---:|' * len(found)}"]
     for key, (title, form) in COLUMNS.items():
-        cells = [format(figures[key], form).replace("-", "−") if key in figures else "–" for figures in found.values()]
+        cells = [cell(figures, key, form) for figures in found.values()]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

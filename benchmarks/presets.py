@@ -13,7 +13,6 @@ training, which hardly depend on what else the machine does.
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import torch
 
 import zoo
 from benchmarks._measure import ProcessorTime
+from benchmarks._rows import cell, numbers_of, store, stored
 from zoo.drawing.style import new_figure, show_image, tile, to_unit
 from zoo.errors import NotApplicableError
 from zoo.evaluation.evaluate import evaluation_context
@@ -146,9 +146,7 @@ def asked(row: Row, epochs: int) -> dict[str, Any]:
 
 def finished(row: Row, options: argparse.Namespace) -> dict[str, float] | None:
     """Return the figures of a row that was made before, by the same command."""
-    file: Path = options.out / row.preset / "figures.json"
-    stored = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return stored["figures"] if stored.get("asked") == asked(row, options.epochs) else None
+    return stored(options.out / row.preset / "figures.json", asked(row, options.epochs))
 
 
 def made(row: Row, options: argparse.Namespace) -> dict[str, float]:
@@ -159,8 +157,7 @@ def made(row: Row, options: argparse.Namespace) -> dict[str, float]:
     overrides += [f"train.epochs={options.epochs}", "evaluate.metrics=[]", "evaluate.figures=[]"]
     run = zoo.train(RECIPE, out=folder / "run", overwrite=True, overrides=overrides, reporter=watch)
     figures = {**evaluated(run.model, zoo.load_data(run.recipe.data)), "seconds": watch.seconds}
-    stored = {"asked": asked(row, options.epochs), "figures": figures}
-    write_text(folder / "figures.json", json.dumps(stored, indent=2) + "\n")
+    store(folder / "figures.json", asked(row, options.epochs), figures)
     return figures
 
 
@@ -172,17 +169,14 @@ def evaluated(model: Model, data: zoo.data.Data) -> dict[str, float]:
             figures |= zoo.evaluate(model, data, metrics=[{"name": name, **settings}])
         except NotApplicableError:
             continue
-    return {name: value for name, value in figures.items() if isinstance(value, (int, float))}
+    return numbers_of(figures)
 
 
 def table(found: Mapping[Row, Mapping[str, float]], epochs: int) -> str:
     """Return the table in Markdown, and the command of each row."""
     lines = [f"| preset | {' | '.join(COLUMNS.values())} |", f"|---|{'---:|' * len(COLUMNS)}"]
     for row, figures in found.items():
-        cells = [
-            format(figures[key], FORMATS.get(key, ".1f")).replace("-", "−") if key in figures else "–"
-            for key in COLUMNS
-        ]
+        cells = [cell(figures, key, FORMATS.get(key, ".1f")) for key in COLUMNS]
         lines.append(f"| `{row.preset}` | {' | '.join(cells)} |")
     return "\n".join([*lines, "", *(command(row, epochs) for row in found)]) + "\n"
 

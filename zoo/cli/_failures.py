@@ -11,7 +11,8 @@ import sys
 import click
 
 from zoo.cli._fields import field_for, set_for
-from zoo.errors import OtherProcessError, ZooError, ZooWarning, cut, printable
+from zoo.cli._output import echo
+from zoo.errors import OtherProcessError, ZooError, ZooWarning, cut
 
 FAILED, BAD_INPUT = 1, 2
 _LONGEST = 4000
@@ -91,7 +92,7 @@ def say(message: str) -> None:
     """Print a message to standard error, unless it is closed."""
     if sys.stderr is not None:
         try:
-            click.echo(printable(cut(message, _LONGEST)), err=True)
+            echo(cut(message, _LONGEST), err=True)
         except (OSError, ValueError):  # closed, or at the end of a broken pipe
             _abandon(sys.stderr)
 

@@ -25,7 +25,7 @@ from zoo.data.split import Data, Split
 from zoo.data.splitting import Part, cut
 from zoo.data.statistics import holds_missing, standardisation
 from zoo.data.store import MemoryStore, Store, StreamedStore
-from zoo.data.validation import check_collection
+from zoo.data.validation import check_collection, other_shape
 from zoo.datasets import Collection, Dataset, ImageDataset, TargetSize
 from zoo.errors import DataError, ZooError
 from zoo.preparation.augmentation import Augmentation
@@ -183,7 +183,7 @@ def prepare(
     stores = {name: _store(collection, part, geometry, spec.workers) for name, part in parts.items()}
     expansion = expansion_for(collection.columns, like, shape)
     warn_of_unknown(expansion, collection.columns, stores.values())
-    if like is not None and (expansion is None or not like.columns):
+    if like is not None and not like.columns:
         _check_shape(tuple(geometry(torch.zeros(1, *shape)).shape[1:]), like)
     if like is None:
         scaling, data_range = _scaling(spec, collection, stores["train"], expansion)
@@ -223,11 +223,7 @@ def _check_shape(found: tuple[int, ...], like: DataDescription) -> None:
     """Refuse examples of another shape, but for images of another size, which the caller may state."""
     both_images = len(found) == len(like.shape) == 3 and found[0] == like.shape[0]
     if found != like.shape and not both_images:
-        raise DataError(
-            f"expected examples of shape {like.shape}, as the model takes them, got {found}",
-            where="data",
-            remedy="Use data of the kind that the model was trained on.",
-        )
+        raise other_shape(like.shape, found, "Use data of the kind that the model was trained on.")
 
 
 def collect(spec: DataSpec, note: Callable[[str], None] = _silent) -> Collection:

@@ -35,6 +35,13 @@ def check_collection(collection: Collection) -> tuple[int, ...]:
     return shapes["train"]
 
 
+def other_shape(expected: tuple[int, ...], found: tuple[int, ...], remedy: str) -> DataError:
+    """Return the error for examples of another shape than a model takes."""
+    return DataError(
+        f"expected examples of shape {expected}, as the model takes them, got {found}", where="data", remedy=remedy
+    )
+
+
 def _example_shape(name: str, stored: Stored) -> tuple[int, ...]:
     if len(stored) == 0:
         raise DataError(f"the {name} split is empty", where="data", remedy="Check what the dataset points to.")

@@ -12,6 +12,7 @@ from zoo.checkpoints.checkpoint import unwrap
 from zoo.data import Data, Split, load_data, split_of_tensor
 from zoo.data.as_trained import prepared_for
 from zoo.data.in_memory import is_in_memory
+from zoo.data.validation import other_shape
 from zoo.errors import ComponentError, DataError, InputError, NotApplicableError, unknown_name
 from zoo.evaluation.collapse import collapse_note
 from zoo.evaluation.context import EvaluationContext, evaluating, reason_against
@@ -231,11 +232,8 @@ def _check_fit(model: Model, split: Split, *, needs_labels: bool) -> None:
     if len(split) == 0:
         raise DataError("the split is empty", where="data")
     if split.info.data_shape != model.data_shape:
-        raise DataError(
-            f"expected examples of shape {model.data_shape}, as the model takes them, got {split.info.data_shape}",
-            where="data",
-            remedy="Use the data that the model was trained on, or `data.resize` and `data.pad`.",
-        )
+        remedy = "Use the data that the model was trained on, or `data.resize` and `data.pad`."
+        raise other_shape(model.data_shape, split.info.data_shape, remedy)
     if model.classes and needs_labels:
         _check_classes(model, split)
     model.objective.check_data(model, split.examples(_LOOK_AT), split.info.data_range, "data")

@@ -56,6 +56,7 @@ class Expansion:
         self._entries = torch.tensor(
             [starts[place] + entry for place in wide for entry in range(widths[place])], dtype=torch.int64
         )
+        self._counts = torch.tensor([widths[place] for place in wide])
         self._spans = [(starts[place], starts[place] + widths[place]) for place in wide]
 
     def name_of(self, value: int) -> str:
@@ -97,8 +98,7 @@ class Expansion:
         return values.index_copy_(1, self._entries, torch.where(absent, torch.nan, entries))
 
     def _check_codes(self, codes: Tensor) -> None:
-        counts = torch.tensor([stop - start for start, stop in self._spans])
-        wrong = ((codes < 0) | (codes >= counts) | (codes != codes.floor())).nonzero()
+        wrong = ((codes < 0) | (codes >= self._counts) | (codes != codes.floor())).nonzero()
         if len(wrong):
             row, place = wrong[0].tolist()
             column = self.columns[int(self._wide[place])]

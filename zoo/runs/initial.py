@@ -14,6 +14,7 @@ from torch import Tensor
 from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, load, read_config
 from zoo.checkpoints.weights import load_weights, own_tensors
 from zoo.data import Data
+from zoo.data.validation import other_shape
 from zoo.errors import CheckpointError, DataError, RecipeError, located, nearest
 from zoo.model import Model
 from zoo.registry.imports import import_script
@@ -104,12 +105,11 @@ class Initial:
         if known is None or new is None:
             return data
         if known.shape != new.shape:
-            raise DataError(
-                f"expected examples of shape {known.shape}, as the model takes them, got {new.shape}",
-                where="data",
-                remedy="Resize them, for example with `data.resize`, or learn the description of the data again: "
-                "`init: {model: …, data: learn}`, with `reinitialise` for the parts that differ.",
+            remedy = (
+                "Resize them, for example with `data.resize`, or learn the description of the data again: "
+                "`init: {model: …, data: learn}`, with `reinitialise` for the parts that differ."
             )
+            raise other_shape(known.shape, new.shape, remedy)
         strange = [name for name in new.class_names if name not in known.class_names]
         if conditional and strange:
             raise DataError(
