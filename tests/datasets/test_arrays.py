@@ -53,6 +53,13 @@ def test_channels_last_images_are_turned(path):
     assert examples[2, 1, 4, 6] == colour[2, 4, 6, 1]
 
 
+def test_arrays_that_are_no_colour_images_have_no_channels_last(path):
+    for shape in ((4, 7), (4, 5, 7)):
+        with pytest.raises(DataError, match=r"expected images \(N, H, W, C\), got 'x' of shape \(4") as caught:
+            load(write(path, x=np.zeros(shape, np.uint8)), channels_last=True)
+        assert caught.value.where == "channels_last"
+
+
 def test_images_whose_channels_may_stand_last_are_refused_until_that_is_stated(path):
     for shape, stands_first in (((4, 28, 28, 1), (1, 28, 28)), ((4, 32, 30, 3), (3, 32, 30))):
         file = write(path, x=RANDOM.integers(0, 256, shape, dtype=np.uint8))

@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import io
 import pickle
@@ -5,6 +6,7 @@ import struct
 import sys
 import tarfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 import torch
 
 from tests.datasets.idx_files import served
+from zoo.datasets import cifar10
 from zoo.datasets.cifar10 import Cifar10
 from zoo.errors import DataError
 
@@ -133,14 +136,18 @@ def test_a_failed_download_leaves_nothing(tmp_path, published, monkeypatch):
     assert {file.name for file in tmp_path.rglob("*") if file.is_file()} <= {".download.lock"}
 
 
-def test_a_download_is_checked_and_unpacked(tmp_path, published, monkeypatch):
-    archive = tmp_path / "server" / published.filename
-    archive.parent.mkdir()
-    with tarfile.open(archive, "w:gz") as members:
-        for number, name in enumerate(BATCHES):
+def write_archive(path: Path, names: list[str]) -> None:
+    path.parent.mkdir()
+    with tarfile.open(path, "w:gz") as members:
+        for number, name in enumerate(names):
             member, content = tarfile.TarInfo(f"{FOLDER}/{name}"), batch_bytes(number)
             member.size = len(content)
             members.addfile(member, io.BytesIO(content))
+
+
+def test_a_download_is_checked_and_unpacked(tmp_path, published, monkeypatch):
+    archive = tmp_path / "server" / published.filename
+    write_archive(archive, BATCHES)
     with served(archive.parent) as address:
         monkeypatch.setattr(published, "url", address + archive.name)
         with pytest.raises(DataError, match="checksum"):
@@ -149,3 +156,27 @@ def test_a_download_is_checked_and_unpacked(tmp_path, published, monkeypatch):
         assert len(load(tmp_path / "root").splits["train"]) == 20
     names = {file.name for file in (tmp_path / "root").rglob("*") if file.is_file()}
     assert names <= {*BATCHES, ".download.lock"}
+
+
+def test_an_archive_without_one_of_the_files_is_refused_with_its_name(tmp_path, published, monkeypatch):
+    archive = tmp_path / "server" / published.filename
+    write_archive(archive, BATCHES[:-1])
+    monkeypatch.setattr(published, "tgz_md5", hashlib.md5(archive.read_bytes()).hexdigest())
+    with served(archive.parent) as address:
+        monkeypatch.setattr(published, "url", address + archive.name)
+        with pytest.raises(DataError, match=f"{archive.name} does not contain {BATCHES[-1]}"):
+            load(tmp_path / "root")
+
+
+def test_what_another_process_downloads_meanwhile_is_not_downloaded_again(tmp_path, published, monkeypatch):
+    @contextlib.contextmanager
+    def exclusive(folder: Path) -> Iterator[None]:
+        """Wait for the other process, which has the lock."""
+        (folder / FOLDER).mkdir()
+        for number, name in enumerate(BATCHES):
+            (folder / FOLDER / name).write_bytes(batch_bytes(number))
+        yield
+
+    monkeypatch.setattr(cifar10, "exclusive", exclusive)
+    monkeypatch.setattr(published, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
+    assert len(load(tmp_path).splits["train"]) == 20

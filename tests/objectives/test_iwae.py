@@ -231,6 +231,14 @@ def test_the_encoder_has_its_own_groups_and_the_prior_keeps_the_others(gradient:
         torch.testing.assert_close(partial[name], expected[name], msg=name)
 
 
+def test_with_one_draw_in_each_group_of_the_encoder_its_gradient_is_that_of_single_draws() -> None:
+    """PIWAE with ``stl``: the posterior learns from log w at single draws, without the score of q."""
+    x = linear_gaussian.data(6)
+    options = {"num_samples": 1, "groups": 6, "gradient": "stl"}
+    partial, single = make(**options, encoder_groups=6), make(**options)
+    torch.testing.assert_close(gradients(partial, x, 1), gradients(single, x, 1))
+
+
 @pytest.mark.parametrize("gradient", ["plain", "dreg"])
 def test_labels_keep_their_gradient_where_the_groups_of_the_encoder_are_the_same(gradient: str) -> None:
     gradients = []

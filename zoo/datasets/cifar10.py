@@ -100,8 +100,11 @@ def _fetch_missing(root: Path, note: Callable[[str], None]) -> None:
     archive = PublishedFile(published.filename, [published.url], published.tgz_md5)
     with fetched(archive, root, note) as fresh, tarfile.open(fresh) as members:
         for name in missing:
-            content = members.extractfile(f"{_FOLDER}/{name}")
-            if content is None:
+            try:
+                content = members.extractfile(f"{_FOLDER}/{name}")
+            except KeyError:
+                content = None
+            if content is None:  # there is none, or it is a folder
                 raise DataError(f"{published.filename} does not contain {name}", where="root", remedy=REMEDY)
             with replacing(root / _FOLDER / name) as target:
                 target.write_bytes(content.read())
