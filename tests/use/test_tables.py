@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.cli._model import open_data, open_whole
+from zoo.cli._reference import MODEL
 from zoo.model import Model
 
 COLUMNS = ("age", "height", "pet", "member", "born")
@@ -80,6 +82,19 @@ def test_columns_in_another_order_are_found_by_name(table, tmp_path):
     frame = rows[0].to_frame()
     assert [*frame.columns[-6:]] == ["age", "height", "pet=cat", "pet=dog", "member", "born"]
     assert (frame.loc[[not row["age"] for row in first], "age"] == 0).all(), "a missing value adds nothing"
+
+
+def test_commands_leave_out_columns_that_a_recipe_would_refuse(table, tmp_path):
+    model, path = table
+    with (tmp_path / "more.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*COLUMNS, "note"])
+        writer.writeheader()
+        writer.writerows({**row, "note": f"free text {number}"} for number, row in enumerate(cells(path)))
+    folder = MODEL.convert(str(path.parent / "run"), None, None)
+    _, whole = open_whole(folder, model, str(tmp_path / "more.csv"), ())
+    assert whole.info.description.columns == model.data.columns
+    opened = open_data(folder, model, str(tmp_path / "more.csv"), ())
+    assert opened.own, "the columns that the model knows are those that it was trained on"
 
 
 def test_columns_that_are_called_like_keys_keep_their_names(tmp_path):

@@ -81,13 +81,14 @@ class DataCache:
         self._collections: dict[str, Collection] = {}
         self._prepared: dict[str, Data] = {}
 
-    def collection(self, spec: DataSpec) -> Collection:
-        """Return the data as they are stored."""
+    def collection(self, spec: DataSpec, like: DataDescription | None) -> Collection:
+        """Return the data as they are stored, read by what a model knows of its data."""
         from zoo.data.loading import collect
 
         key = spec.model_dump_json(exclude={"scale", "binarise", "pad", *_SHARES, *_READING})
+        key += "" if like is None else like.model_dump_json(include={"columns", "label"})
         if key not in self._collections:
-            self._collections[key] = collect(spec)
+            self._collections[key] = collect(spec, like=like)
         return self._collections[key]
 
     def prepared(self, spec: DataSpec, like: DataDescription | None, *, whole: bool = False) -> Data:
@@ -96,7 +97,7 @@ class DataCache:
 
         key = f"{spec.model_dump_json(exclude=_READING)} {like.model_dump_json() if like else ''} {whole}"
         if key not in self._prepared:
-            self._prepared[key] = prepare(self.collection(spec), spec, like=like, whole=whole)
+            self._prepared[key] = prepare(self.collection(spec, like), spec, like=like, whole=whole)
         return self._prepared[key]
 
 
@@ -275,7 +276,7 @@ def _own(cache: DataCache, trained: DataSpec, known: DataDescription) -> Data | 
     from zoo.data.splitting import cut
     from zoo.errors import DataError
 
-    sizes = {name: len(stored) for name, stored in cache.collection(trained).splits.items()}
+    sizes = {name: len(stored) for name, stored in cache.collection(trained, known).splits.items()}
     try:
         counts = {name: len(part.positions) for name, part in cut(sizes, trained).items()}
         if counts != {name: split.examples for name, split in known.splits.items()}:

@@ -54,10 +54,10 @@ def collect_frames(
         collection = _rows_of(frames, like, label)
     else:
         stated = {**options, "label": label}
-        if like is not None:
-            stated = Table.options_like({"label": label}, like)
         found = find_component("dataset", "table")
         table: Table = construct(found, check_options(found, stated, "data"), {}, "data")
+        if like is not None:
+            table = table.read_like(like)
         collection = table.collection_of(frames, note)
     if given:
         collection = _with_labels(collection, given)

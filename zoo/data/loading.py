@@ -119,7 +119,7 @@ def load_data(
         spec = as_in_training(spec, like)
     else:
         like = None
-    return prepare(collect(spec, note), spec, like=like, whole=whole)
+    return prepare(collect(spec, note, like=like), spec, like=like, whole=whole)
 
 
 def load_given(
@@ -226,8 +226,13 @@ def _check_shape(found: tuple[int, ...], like: DataDescription) -> None:
         raise other_shape(like.shape, found, "Use data of the kind that the model was trained on.")
 
 
-def collect(spec: DataSpec, note: Callable[[str], None] = _silent) -> Collection:
+def collect(
+    spec: DataSpec, note: Callable[[str], None] = _silent, *, like: DataDescription | None = None
+) -> Collection:
     """Return a dataset as it is stored.
+
+    Args:
+        like: what a model knows of its data, by which these are read.
 
     Raises:
         ComponentError: the dataset is unknown, or one of its options.
@@ -238,6 +243,8 @@ def collect(spec: DataSpec, note: Callable[[str], None] = _silent) -> Collection
     component = find_component("dataset", spec.name, where="data.name")
     options = check_options(component, spec.options, "data", also_valid=DataSpec.model_fields)
     dataset: Dataset = construct(component, options, {}, "data")
+    if like is not None:
+        dataset = dataset.read_like(like)
     try:
         if isinstance(dataset, ImageDataset) and spec.resize is not None:
             return dataset.load(note, TargetSize(*spec.resize, spec.fit))

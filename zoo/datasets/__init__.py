@@ -148,6 +148,14 @@ class Dataset(ABC):
             reading = {"channels": like.stored.shape[0]}  # of a model whose images came from no files
         return {name: value for name, value in reading.items() if name in known} | dict(options)
 
+    def read_like(self, like: DataDescription) -> Dataset:
+        """Return a dataset that reads the values themselves as a model knows them, where options cannot say it.
+
+        Args:
+            like: what the model knows of its data.
+        """
+        return self
+
     @classmethod
     def in_words(cls, options: Mapping[str, Any]) -> str:
         """Return a description of the data if the name of the dataset does not say what they are; otherwise "".

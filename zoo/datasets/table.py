@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,8 +17,6 @@ from zoo.spec.data_description import DataDescription
 from zoo.tables.options import MISSING, Choice, TableOptions
 from zoo.tables.reading import FrameSource, Source, read_tables
 from zoo.tables.sources import ENDINGS, HUB, sources_of
-
-_HASH = "hash"
 
 
 @register("dataset", "table")
@@ -109,16 +109,19 @@ class Table(Dataset):
         )
         self._text = {"separator": separator, "encoding": encoding, "header": header}
 
-    @classmethod
-    def options_like(cls, options: Mapping[str, Any], like: DataDescription) -> dict[str, Any]:
-        """Return options with which a table is read by the columns of a model: each in its type, and no other."""
+    def read_like(self, like: DataDescription) -> Table:
+        """Return the table that is read by the columns of a model: nothing is inferred, and no other is looked at.
+
+        The model's label may be absent or empty, since it is no input.
+        """
         if not like.columns:
-            return dict(options)
-        types = {column.name: _HASH if column.hashed else column.type for column in like.columns}
-        stated = options.get("columns", {})
-        hashed = [len(column.categories) for column in like.columns if column.hashed]
-        most = {"max_categories": 10**9, **({"hash_buckets": hashed[0]} if hashed else {})}
-        return {**most, "others": "ignore", **options, "columns": {**types, **(stated or {})}}
+            return self
+        label = self._options.label or like.label
+        other = copy.copy(self)
+        other._options = replace(
+            self._options, known=like.columns, label=label, label_optional=label is not None and label == like.label
+        )
+        return other
 
     def load(self, note: Callable[[str], None]) -> Collection:
         """Return the splits that the file has: usually all rows as ``train``."""
@@ -148,6 +151,6 @@ class Table(Dataset):
             stored_range=None,
             class_names=first.class_names,
             columns=first.columns,
-            label=self._options.label,
+            label=None if first.labels is None else self._options.label,
             title=Path(sources["train"].name).name,
         )

@@ -11,7 +11,7 @@ import numpy as np
 from zoo.errors import DataError, ZooWarning, cut
 from zoo.spec.data_description import ColumnDescription
 from zoo.tables.dates import day_of
-from zoo.tables.inference import BOOLEAN_WORDS, ColumnPlan
+from zoo.tables.inference import BOOLEAN_WORDS, ColumnPlan, wrong_value
 from zoo.tables.numbers import COMMA, PLAIN, parsed_or_none
 from zoo.tables.options import MISSING
 from zoo.tables.values import SECONDS_OF_DAY, Array, ColumnValues, bucket
@@ -84,7 +84,7 @@ def _looked_up(texts: Array, numbers: dict[str, float], name: str, unknown: Unkn
 
 def _truths(values: ColumnValues, column: ColumnDescription, unknown: UnknownValues, first_row: int) -> Array:
     if values.kind == "date":
-        raise _wrong(column, "two values", "dates", first_row)
+        raise wrong_value(column, "two values", "dates", first_row)
     if values.kind == "text":
         words: dict[str, float] = {"0": 0.0, "1": 1.0, "0.0": 0.0, "1.0": 1.0}
         words |= {word: float(truth) for word, truth in BOOLEAN_WORDS.items()} if not column.categories else {}
@@ -103,7 +103,7 @@ def _days(values: ColumnValues, plan: ColumnPlan, first_row: int) -> Array:
     if values.kind == "date" or (values.kind == "number" and bool(np.isnan(values.values).all())):
         return values.values
     if values.kind != "text":
-        raise _wrong(plan.description, "dates", f"{values.kind}s", first_row)
+        raise wrong_value(plan.description, "dates", f"{values.kind}s", first_row)
     known: dict[str, float] = {}
     days = np.full(len(values), np.nan)
     for place, text in enumerate(values.values):
@@ -112,7 +112,7 @@ def _days(values: ColumnValues, plan: ColumnPlan, first_row: int) -> Array:
         if text not in known:
             day = day_of(text, plan.date_format)
             if day is None:
-                raise _wrong(plan.description, "dates", repr(cut(text, 40)), first_row + place)
+                raise wrong_value(plan.description, "dates", repr(cut(text, 40)), first_row + place)
             known[text] = day
         days[place] = known[text]
     return days
@@ -121,7 +121,7 @@ def _days(values: ColumnValues, plan: ColumnPlan, first_row: int) -> Array:
 def _quantities(values: ColumnValues, plan: ColumnPlan, first_row: int) -> Array:
     column = plan.description
     if values.kind == "date":
-        raise _wrong(column, "numbers", "dates", first_row)
+        raise wrong_value(column, "numbers", "dates", first_row)
     numbers = values.values
     if values.kind == "text":
         missing = values.missing
@@ -133,7 +133,7 @@ def _quantities(values: ColumnValues, plan: ColumnPlan, first_row: int) -> Array
                 for place in np.flatnonzero(~missing)
                 if parsed_or_none(values.values[place : place + 1], plan.style) is None
             )
-            raise _wrong(column, "numbers", repr(cut(values.values[place], 40)), first_row + int(place))
+            raise wrong_value(column, "numbers", repr(cut(values.values[place], 40)), first_row + int(place))
         numbers[~missing] = found
     if bool(np.isinf(numbers).any()):
         row = first_row + int(np.flatnonzero(np.isinf(numbers))[0])
@@ -143,14 +143,6 @@ def _quantities(values: ColumnValues, plan: ColumnPlan, first_row: int) -> Array
             remedy="Leave the value empty, which counts as missing, or replace it by a number.",
         )
     return numbers
-
-
-def _wrong(column: ColumnDescription, expected: str, got: str, row: int) -> DataError:
-    return DataError(
-        f"expected {expected} in the column {column.name!r}, got {got} in row {row}",
-        where="columns",
-        remedy="Correct the value, or leave it empty, which counts as missing.",
-    )
 
 
 def decode(numbers: Array, column: ColumnDescription) -> Array:

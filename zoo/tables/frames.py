@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import DataError
+from zoo.tables.options import setting
 from zoo.tables.values import SECONDS_OF_DAY, Array, ColumnValues
 
 _EXACT = 2.0**53
@@ -98,7 +99,7 @@ def _of_objects(series: Any, name: str) -> ColumnValues:
             raise DataError(
                 f"expected numbers in 64 bits in the column {name!r}: {error}",
                 where="columns",
-                remedy=f"Convert the column, or leave it out: `columns: {{{name}: ignore}}`.",
+                remedy=f"Convert the column, or leave it out: {setting(name, 'ignore')}.",
             ) from error
         if kind == "boolean":
             return ColumnValues(numbers, "boolean", "boolean")
@@ -110,8 +111,7 @@ def _of_objects(series: Any, name: str) -> ColumnValues:
         raise DataError(
             f"expected values of one type in the column {name!r}, got {', '.join(found)}",
             where="columns",
-            remedy="Convert the column, for example with `.astype(str)`, or leave it out: "
-            f"`columns: {{{name}: ignore}}`.",
+            remedy=f"Convert the column, for example with `.astype(str)`, or leave it out: {setting(name, 'ignore')}.",
         )
     raise _unknown(name, kind)
 
@@ -136,7 +136,7 @@ def _of_numbers(values: Array, name: str, whole: bool) -> ColumnValues:
         raise DataError(
             f"the column {name!r} holds whole numbers beyond 2⁵³, which floats cannot tell apart",
             where="columns",
-            remedy=f"Identifiers say nothing of a row: leave it out, `columns: {{{name}: ignore}}`.",
+            remedy=f"Identifiers say nothing of a row: leave it out, {setting(name, 'ignore')}.",
         )
     return ColumnValues(values, "number", "integer" if whole else "float")
 
@@ -166,5 +166,5 @@ def _unknown(name: str, dtype: str) -> DataError:
     return DataError(
         f"expected numbers, booleans, dates or texts, got the column {name!r} of type {dtype}",
         where="columns",
-        remedy=f"Convert it, or leave it out: `columns: {{{name}: ignore}}`.",
+        remedy=f"Convert it, or leave it out: {setting(name, 'ignore')}.",
     )

@@ -12,7 +12,7 @@ from zoo.errors import DataError, cut
 from zoo.spec.data_description import ColumnDescription, ColumnType
 from zoo.tables.dates import day_of
 from zoo.tables.numbers import COMMA, GROUPED, PLAIN, NumberStyle
-from zoo.tables.options import TableOptions
+from zoo.tables.options import TableOptions, setting
 from zoo.tables.scan import ColumnScan
 from zoo.tables.values import GivenAs
 
@@ -68,9 +68,9 @@ def plan_column(scan: ColumnScan, options: TableOptions, of_file: NumberStyle | 
         raise DataError(
             f"the column {scan.name!r} has no values",
             where="columns",
-            remedy=f"Leave it out: `columns: {{{scan.name}: ignore}}`.",
+            remedy=f"Leave it out: {setting(scan.name, 'ignore')}.",
         )
-    style = _style(scan, of_file)
+    style = style_of_column(scan, of_file)
     kind = _type(scan, style, options)
     if kind == "categorical":
         return ColumnPlan(_categorical(scan, options), style or PLAIN, options.date_format)
@@ -84,7 +84,33 @@ def plan_column(scan: ColumnScan, options: TableOptions, of_file: NumberStyle | 
     return ColumnPlan(description, style or PLAIN, options.date_format)
 
 
-def _style(scan: ColumnScan, of_file: NumberStyle | None) -> NumberStyle | None:
+def plan_known(
+    column: ColumnDescription, scan: ColumnScan | None, date_format: str | None, of_file: NumberStyle | None
+) -> ColumnPlan:
+    """Return how a column that a model knows is written; that its values are of its type is checked as they are read.
+
+    Args:
+        scan: of a column of numbers; None for others.
+
+    Raises:
+        DataError: a text is no number, or 1,234 may be read in two ways.
+    """
+    if scan is not None and scan.odd is not None:
+        raise wrong_value(column, "numbers", repr(cut(scan.odd[0], 40)), scan.odd[1])
+    style = None if scan is None else style_of_column(scan, of_file)
+    return ColumnPlan(column, style or of_file or PLAIN, date_format)
+
+
+def wrong_value(column: ColumnDescription, expected: str, got: str, row: int) -> DataError:
+    """Return the error for a value that is not of its column's type."""
+    return DataError(
+        f"expected {expected} in the column {column.name!r}, got {got} in row {row}",
+        where="columns",
+        remedy="Correct the value, or leave it empty, which counts as missing.",
+    )
+
+
+def style_of_column(scan: ColumnScan, of_file: NumberStyle | None) -> NumberStyle | None:
     """Return how the numbers of a column are written, or None if they are not numbers.
 
     Raises:
@@ -118,7 +144,7 @@ def _type(scan: ColumnScan, style: NumberStyle | None, options: TableOptions) ->
         raise DataError(
             f"the column {scan.name!r} holds {' and '.join(sorted(scan.kinds))}s",
             where="columns",
-            remedy=f"State its type, `columns: {{{scan.name}: numeric}}`, or convert its values.",
+            remedy=f"State its type, {setting(scan.name, 'numeric')}, or convert its values.",
         )
     kind = next(iter(scan.kinds))
     if kind == "boolean" or (kind == "text" and _is_boolean(scan)):
@@ -149,13 +175,13 @@ def _checked(scan: ColumnScan, style: NumberStyle | None, options: TableOptions)
         text, row = scan.odd or (next(iter(scan.distinct)), 1)
         raise _refusal(scan, f"numbers, got {cut(text, 40)!r} in row {row}", _remedy_of_text(scan.name, text))
     if chosen == "integer" and not scan.whole:
-        raise _refusal(scan, "whole numbers, got others", f"Use `columns: {{{scan.name}: numeric}}`.")
+        raise _refusal(scan, "whole numbers, got others", f"Use {setting(scan.name, 'numeric')}.")
     if chosen == "boolean" and not (
         scan.kinds == {"boolean"}
         or (scan.kinds == {"number"} and scan.zero_one)
         or (is_text and len(scan.distinct) <= 2)
     ):
-        raise _refusal(scan, "two values, got more", f"Use `columns: {{{scan.name}: categorical}}`.")
+        raise _refusal(scan, "two values, got more", f"Use {setting(scan.name, 'categorical')}.")
     if chosen == "date" and not (scan.kinds == {"date"} or (scan.kinds == {"text"} and scan.dates)):
         shown = next(
             (text for text in scan.distinct if day_of(text, options.date_format) is None), next(iter(scan.distinct), "")
@@ -173,7 +199,7 @@ def _refusal(scan: ColumnScan, expected: str, remedy: str) -> DataError:
 def _remedy_of_text(name: str, text: str) -> str:
     return (
         f'If it stands for a missing value, add it to `missing`: ["", {text!r}]; or correct it; or use '
-        f"`columns: {{{name}: categorical}}`."
+        f"{setting(name, 'categorical')}."
     )
 
 
@@ -215,9 +241,9 @@ def _too_many(scan: ColumnScan, options: TableOptions) -> DataError:
 
 def _remedy_of_many(name: str, options: TableOptions) -> str:
     return (
-        f"Leave it out, `columns: {{{name}: ignore}}`; or let a hash put its texts into {options.hash_buckets} "
-        f"categories, `columns: {{{name}: hash}}`; or take them for categories, `columns: {{{name}: categorical}}` "
-        f"with `max_categories` of at least as many."
+        f"Leave it out, {setting(name, 'ignore')}. Or instead of `ignore`, `hash` puts its texts into "
+        f"{options.hash_buckets} categories, and `categorical` takes each for a category, with `max_categories` of at "
+        "least as many."
     )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from zoo.errors import DataError, unknown_name
+from zoo.errors import DataError, nearest, unknown_name
+from zoo.spec.data_description import ColumnDescription
 
 Choice = Literal["numeric", "integer", "boolean", "categorical", "date", "hash", "ignore"]
 MISSING = (
@@ -14,6 +18,23 @@ MISSING = (
     *("None", "none", "NaT", "?"),
 )
 """Texts that stand for a missing value where the recipe names none."""
+
+
+_PLAIN = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[^\W\d][\w-]*", re.IGNORECASE)
+
+
+def setting(name: str, choice: Choice) -> str:
+    """Return how a user says what a column means, in a recipe and on the command line.
+
+    Example:
+        >>> setting("age", "numeric"), setting("a.b", "ignore")
+        ('`columns: {age: numeric}` (`--set data.columns.age=numeric`)', '`columns: {"a.b": ignore}`')
+    """
+    plain = _PLAIN.fullmatch(name)
+    in_recipe = f"`columns: {{{name if plain else json.dumps(name, ensure_ascii=False)}: {choice}}}`"
+    if any(mark in name for mark in ".=") or name != name.strip():
+        return in_recipe  # it cannot be told from a path of fields
+    return f"{in_recipe} (`--set {shlex.quote(f'data.columns.{name}={choice}')}`)"
 
 
 @dataclass(frozen=True)
@@ -30,6 +51,8 @@ class TableOptions:
         date_format: how dates are written, as of ``strptime``; None: as in ISO 8601, 2026-07-31 or 2026-07-31T12:30.
         decimal: what separates the fraction of a number; None: inferred.
         thousands: what separates thousands; None: inferred.
+        known: the columns of a model: nothing is inferred, and other columns are left out.
+        label_optional: whether rows may lack a class, or the table the label.
     """
 
     label: str | None = None
@@ -41,6 +64,8 @@ class TableOptions:
     date_format: str | None = None
     decimal: Literal[".", ","] | None = None
     thousands: str | None = None
+    known: tuple[ColumnDescription, ...] = ()
+    label_optional: bool = False
 
     def chosen(self, names: Iterable[str], source: str) -> list[str]:
         """Return the names of the columns that are used, in the table's order, without the label.
@@ -49,13 +74,13 @@ class TableOptions:
             DataError: a column is named that the table does not have, or none is left.
         """
         names = list(names)
+        if self.known:
+            return self._chosen_of_known(names, source)
         for name in self.columns:
             if name not in names and self.columns[name] != "ignore":
                 problem, remedy = unknown_name("column", name, names)
                 raise DataError(f"{problem} in {source}", where="columns", remedy=remedy)
-        if self.label is not None and self.label not in names:
-            problem, remedy = unknown_name("column", self.label, names)
-            raise DataError(f"{problem} in {source}", where="label", remedy=remedy)
+        self._check_label(names, source)
         default = "ignore" if self.others == "ignore" else "infer"
         used = [name for name in names if name != self.label and self.columns.get(name, default) != "ignore"]
         if not used:
@@ -65,3 +90,22 @@ class TableOptions:
                 remedy="Use at least one column besides the label.",
             )
         return used
+
+    def _chosen_of_known(self, names: list[str], source: str) -> list[str]:
+        lacking = [column.name for column in self.known if column.name not in names]
+        if lacking:
+            near = nearest(lacking[0], names)
+            raise DataError(
+                f"{source} has no column {', '.join(map(repr, lacking[:5]))}{', …' if lacking[5:] else ''}, which the "
+                "model was trained on",
+                where="columns",
+                remedy=f"{near}It has {', '.join(map(repr, names[:20]))}{', …' if names[20:] else ''}. A column whose "
+                "values are not known may be empty: each then counts as missing.",
+            )
+        self._check_label(names, source)
+        return [column.name for column in self.known]
+
+    def _check_label(self, names: list[str], source: str) -> None:
+        if self.label is not None and self.label not in names and not self.label_optional:
+            problem, remedy = unknown_name("column", self.label, names)
+            raise DataError(f"{problem} in {source}", where="label", remedy=remedy)

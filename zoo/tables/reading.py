@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.errors import DataError
+from zoo.errors import DataError, ZooWarning
 from zoo.spec.data_description import ColumnDescription
-from zoo.tables.coding import UnknownValues, encode
+from zoo.tables.coding import UnknownValues, encode, without_missing_texts
 from zoo.tables.frames import frame_names, frame_values
-from zoo.tables.inference import ColumnPlan, in_order, plan_column, style_of_file
+from zoo.tables.inference import ColumnPlan, in_order, plan_column, plan_known, style_of_file
 from zoo.tables.options import TableOptions
 from zoo.tables.scan import ColumnScan
 from zoo.tables.values import Array, ColumnValues
@@ -90,7 +91,9 @@ def read_tables(sources: dict[str, Source], options: TableOptions) -> dict[str, 
     """
     first = next(iter(sources.values()))
     used = options.chosen(first.names, first.name)
-    plans, label_names = _inferred(first, used, options)
+    if options.label_optional and not all(options.label in source.names for source in sources.values()):
+        options = replace(options, label=None)
+    plans, label_names = _known(first, options) if options.known else _inferred(first, used, options)
     columns = tuple(plan.description for plan in plans)
     unknown = UnknownValues()
     tables: dict[str, Table] = {}
@@ -99,11 +102,12 @@ def read_tables(sources: dict[str, Source], options: TableOptions) -> dict[str, 
         _check_columns(source, [*used, *([options.label] if options.label else [])])
         examples, labels[split] = _read(source, plans, options, unknown)
         tables[split] = Table(columns, examples, None, ())
-    if options.label is not None:
-        class_names = tuple(in_order({text for texts in labels.values() for text in texts} | set(label_names)))
+    classes = {split: [text for text in texts if text is not None] for split, texts in labels.items()}
+    if options.label is not None and _have_classes(labels, sources, options.label):
+        class_names = tuple(in_order({text for texts in classes.values() for text in texts} | set(label_names)))
         numbers = {name: number for number, name in enumerate(class_names)}
         for split, table in tables.items():
-            found = torch.tensor([numbers[text] for text in labels[split]], dtype=torch.int64)
+            found = torch.tensor([numbers[text] for text in classes[split]], dtype=torch.int64)
             tables[split] = Table(columns, table.examples, found, class_names)
     unknown.warn()
     return tables
@@ -117,6 +121,35 @@ def _check_columns(source: Source, names: Sequence[str]) -> None:
             where="columns",
             remedy="All splits have the same columns; one whose values are not known may be empty.",
         )
+
+
+def _known(source: Source, options: TableOptions) -> tuple[list[ColumnPlan], list[str]]:
+    """Go through the rows once and return how the columns of a model are written."""
+    measured = [column.name for column in options.known if column.type in ("numeric", "integer")]
+    scans = {name: ColumnScan(name, "numeric", options.max_categories, options.date_format) for name in measured}
+    places = {name: list(source.names).index(name) for name in measured}
+    for block in source.blocks():
+        for name, scan in scans.items():
+            scan.update(without_missing_texts(block(places[name])))
+    of_file = style_of_file(scans.values(), options)
+    plans = [plan_known(column, scans.get(column.name), options.date_format, of_file) for column in options.known]
+    return plans, []
+
+
+def _have_classes(labels: Mapping[str, Sequence[str | None]], sources: Mapping[str, Source], name: str) -> bool:
+    """Whether all rows of all splits have a class; warn where some have one and others none."""
+    for split, texts in labels.items():
+        lacking = texts.count(None)
+        if lacking and lacking < len(texts):
+            warnings.warn(
+                f"{lacking:,} of {len(texts):,} rows of {sources[split].name} have no class in {name!r}: the data are "
+                "used without classes",
+                ZooWarning,
+                stacklevel=3,
+            )
+        if lacking:
+            return False
+    return True
 
 
 def _inferred(source: Source, used: Sequence[str], options: TableOptions) -> tuple[list[ColumnPlan], list[str]]:
@@ -166,18 +199,23 @@ def _checked_classes(scan: ColumnScan) -> list[str]:
 
 def _read(
     source: Source, plans: Sequence[ColumnPlan], options: TableOptions, unknown: UnknownValues
-) -> tuple[Tensor, list[str]]:
+) -> tuple[Tensor, list[str | None]]:
     """Go through the rows and return them as stored numbers (N, C), with the texts of the labels."""
     places = [list(source.names).index(plan.description.name) for plan in plans]
     parts: list[Array] = []
-    labels: list[str] = []
+    labels: list[str | None] = []
     rows = 0
     for block in source.blocks():
-        found = [encode(block(place), plan, unknown, rows + 1) for plan, place in zip(plans, places, strict=True)]
+        found = []
+        for plan, place in zip(plans, places, strict=True):
+            values = block(place)
+            if options.known and plan.description.type != "categorical":
+                values = without_missing_texts(values)
+            found.append(encode(values, plan, unknown, rows + 1))
         parts.append(np.stack(found, axis=1))
         if options.label is not None:
             values = _label_values(block, source, options)
-            if values.missing.any():
+            if values.missing.any() and not options.label_optional:
                 row = rows + 1 + int(np.flatnonzero(values.missing)[0])
                 raise DataError(f"row {row} of {source.name} has no class in {options.label!r}", where="label")
             labels.extend(values.values.tolist())
