@@ -294,7 +294,7 @@ def main() -> None:
         screen.flush()
 
     with tempfile.TemporaryDirectory() as folder:
-        arguments = ["-q", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", f"--basetemp={folder}/tmp"]
+        arguments = ["-q", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "", f"--basetemp={folder}/tmp"]
         file = Path(folder) / "found"
         child = os.fork()
         if child == 0:

@@ -36,6 +36,8 @@ from tests import processes
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = RawFencedCodeBlockLexer(re.compile(r'(?P<language>\w*)(?: +title="(?P<title>[^"]+)")?[^\n]*\n'))
+PROGRAM = re.compile(r"^(?:```(?:bash|console)|.*\bzoo\.(?:train|fit|sweep|Estimator)\()", re.MULTILINE)
+SKIPPED = re.compile(r"^<!-- skip: next[^\n]*\n+```.*?^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"[-−]?\d+(?:[.,:]\d+)*(?:e[-+]?\d+)?")
 
 
@@ -50,7 +52,13 @@ SHARED: dict[str, Path] = {}
 """Where the runs are kept that documents begin with."""
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def marked(path: Path):
+    """Return a document as a parameter: slow if its blocks run programs or train."""
+    programs = PROGRAM.search(SKIPPED.sub("", path.read_text(encoding="utf-8")))
+    return pytest.param(path, id=str(path.relative_to(ROOT)), marks=[pytest.mark.slow] * bool(programs))
+
+
+@pytest.mark.parametrize("path", [marked(path) for path in DOCUMENTS])
 def test_the_blocks_of_a_document_run(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for example in Document.parse(str(path), SkipParser(), parse_blocks).examples():

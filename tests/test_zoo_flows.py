@@ -82,6 +82,7 @@ def test_without_it_its_recipe_is_refused():
         zoo.build(zoo.load_recipe(EXAMPLE / "recipes" / "digits-planar.yaml").model, data_shape=(1, 8, 8))
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass(python):
     report = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE), str(EXAMPLE / "tests"))
     assert " passed" in report

@@ -94,7 +94,9 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "sample"])
+@pytest.mark.parametrize(
+    "command", ["evaluate", "evaluate --out", "plot", pytest.param("report", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
     ("name", "data"), [("table", "far.npz"), ("table", "row.npz"), ("table", "splits.npz"), ("animals", "dogs")]
 )

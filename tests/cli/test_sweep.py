@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 TINY = [
     "train.epochs=1", "data.subset=50", "train.batch_size=32", "model.encoder.widths=[8]", "model.decoder.widths=[8]",
     "evaluate.metrics=[elbo, mse]", "evaluate.figures=[]",
@@ -70,6 +72,7 @@ def test_a_failed_run_is_named_at_the_end_with_its_message(cli, tmp_path):
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_a_component_of_a_script_is_in_the_sweep_and_imported_where_it_is_trained(cli, tmp_path):
     script = tmp_path / "swept_parts.py"
     script.write_text(SCRIPT)

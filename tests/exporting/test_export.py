@@ -72,6 +72,11 @@ def graphs() -> dict[str, list[type]]:
 
 
 GRAPHS = graphs()
+SLOW = {
+    *("adversarial-ae-conv-10d", "denoiser-conv-16d", "denoiser-unet", "hvae-conv-4d", "hvae-mlp-12d"),
+    *("ladder-vae-conv-4d", "ladder-vae-mlp-12d", "rqvae-conv-16d", "vqvae-conv-16d"),
+}
+"""Presets with graphs so large that torch needs more than three seconds for them."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -91,7 +96,9 @@ def session(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
-@pytest.mark.parametrize("preset", GRAPHS)
+@pytest.mark.parametrize(
+    "preset", [pytest.param(preset, marks=[pytest.mark.slow] * (preset in SLOW)) for preset in GRAPHS]
+)
 def test_encoder_and_decoder_of_a_preset_agree_with_the_model(
     preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +162,7 @@ def test_raw_pixels_go_in_and_out_of_the_graph(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, expected, atol=0.51)  # stored pixels are whole numbers
 
 
+@pytest.mark.slow
 def test_a_program_of_torch_export_runs_without_the_package(tmp_path: Path) -> None:
     model = zoo.load("vae-mlp-2d.digits")
     export(model, tmp_path / "out", "pt2")

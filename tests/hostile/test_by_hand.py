@@ -42,6 +42,7 @@ def test_full_disk(run: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the size of the process as Linux gives it")
 def test_sizes() -> None:
     """At length: ``python -m tests.hostile.sizes``."""

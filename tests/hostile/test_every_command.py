@@ -10,6 +10,7 @@ from tests.hostile.matrix import commands
 from tests.processes import run
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at files as Linux names them")
 @pytest.mark.parametrize("command", commands())
 def test_a_command_that_cannot_write_ends_in_one_message(command: str) -> None:

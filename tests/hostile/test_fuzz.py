@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.processes import run
 
 SECONDS = 45
 
 
+@pytest.mark.slow
 def test_damaged_files_are_read_or_refused_in_words() -> None:
     """In a process of its own, since the fuzzer turns the Hub's client to a server of its own for good."""
     done = run("-m", "tests.hostile.fuzz", "--seconds", SECONDS, "--seed", 1, "--corpus", "", timeout=300)

@@ -9,6 +9,7 @@ import pytest
 from tests.processes import run
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at files as Linux names them")
 def test_a_run_that_is_killed_at_changes_of_the_file_system_resumes_to_the_same_bytes() -> None:
     """At every thirtieth of some 300; at all of them by hand: ``python -m tests.hostile.kills``."""
@@ -19,6 +20,7 @@ def test_a_run_that_is_killed_at_changes_of_the_file_system_resumes_to_the_same_
     assert done.stdout.endswith(f"{count} of {count} killed runs ended with the same bytes\n")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at files as Linux names them")
 def test_a_sweep_that_is_killed_at_changes_of_the_file_system_resumes_to_the_same_bytes() -> None:
     """At every seventieth of some 350; at all of them by hand: ``python -m tests.hostile.kills --sweep``."""

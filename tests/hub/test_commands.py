@@ -75,7 +75,7 @@ def test_a_pretrained_model_and_one_of_the_hub_can_be_pushed(hub: HubServer, her
         ["sample", "MODEL", "--count", "4"],
         ["plot", "MODEL", "samples"],
         ["compare", "MODEL", "ae-mlp-2d.digits", "--metric", "mse", "--set", "subset=200"],
-        ["report", "MODEL"],
+        pytest.param(["report", "MODEL"], marks=pytest.mark.slow),
         ["push", "MODEL", "ada/again"],
     ],
     ids=lambda command: command[0],
@@ -98,6 +98,7 @@ def test_every_command_takes_a_model_of_the_hub_and_a_pretrained_one(
     assert not [path for path in after.keys() - before.keys() if path.is_relative_to(shelf)]
 
 
+@pytest.mark.slow
 def test_a_command_line_round_trip_in_processes_of_their_own(
     hub: HubServer, run: Run, environment: dict[str, str], tmp_path: Path
 ) -> None:

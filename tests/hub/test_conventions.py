@@ -56,6 +56,7 @@ def test_loading_is_strict_and_never_falls_back_to_a_pickle(hub: HubServer, run:
     assert not hub.asked("pytorch_model.bin")
 
 
+@pytest.mark.slow
 def test_the_environment_is_respected(hub: HubServer, run: Run, environment: dict[str, str]) -> None:
     zoo.push(run.model, "ada/digits", private=True)
     program = "import zoo; print(zoo.pull('ada/digits').path)"

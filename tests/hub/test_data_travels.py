@@ -145,6 +145,7 @@ def test_classes_are_known_by_their_names(runs: dict[str, Run]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_pulled_in_a_new_process_without_the_data_all_is_the_same_to_the_last_digit(
     hub: HubServer, runs: dict[str, Run], data: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:

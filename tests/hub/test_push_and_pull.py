@@ -51,6 +51,7 @@ def test_pushing_twice_makes_no_second_commit(hub: HubServer, run: Run) -> None:
     assert len(hub.asked(r"^PUT |/commit/")) == before
 
 
+@pytest.mark.slow
 def test_a_pull_in_a_new_process_with_an_empty_cache_gives_the_same_outputs(
     hub: HubServer, run: Run, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ def model() -> Model:
     return zoo.build("vae-mlp-2d", data_shape=(1, 8, 8)).eval()
 
 
+@pytest.mark.slow
 def test_it_is_the_distance_of_the_features_of_data_and_samples(inception: Path, model: Model, data: Data) -> None:
     """Our own Fréchet distance of the same features is the known answer.
 
@@ -51,6 +52,7 @@ def test_it_is_the_distance_of_the_features_of_data_and_samples(inception: Path,
     assert figures["fid_prior"] == pytest.approx(expected, rel=0.03)
 
 
+@pytest.mark.slow
 def test_samples_that_are_the_data_are_at_no_distance(
     inception: Path, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import copy
 import os
 from pathlib import Path
 
+import pytest
 import torch
 
 from tests.processes import together
@@ -35,6 +36,7 @@ distributed.destroy_process_group()
 """
 
 
+@pytest.mark.slow
 def test_sums_means_and_restarts_are_those_of_all_processes(tmp_path: Path) -> None:
     torch.manual_seed(0)
     codebook = EmaCodebook(5, 3, decay=0.7, restart_below=0.0)

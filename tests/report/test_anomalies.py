@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import torch
 
 import zoo
@@ -67,6 +68,7 @@ def test_names_of_files_and_classes_are_escaped(monkeypatch):
     assert "&lt;b&gt;&amp;.png" in anomalies(context)
 
 
+@pytest.mark.slow
 def test_the_section_is_on_the_page_in_a_browser(page, visit):
     opened = visit(page)
     assert opened.complaints == []

@@ -11,6 +11,8 @@ from zoo.analysis.projection import principal_plane
 from zoo.posteriors import posterior_mean
 from zoo.report.page import render_report
 
+pytestmark = pytest.mark.slow
+
 
 def displayed(images: torch.Tensor, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
     """Return images (N, C, H, W) as grey levels or colours (N, H, W, 3); one channel is dark on light."""

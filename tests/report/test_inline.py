@@ -38,6 +38,7 @@ def test_the_explorer_is_a_page_of_its_own_in_a_frame_without_access_to_the_note
     assert "https://" not in shown.html
 
 
+@pytest.mark.slow
 def test_the_explorer_runs_inside_a_notebook(shown, visit):
     opened = visit(f"<!DOCTYPE html><body>{shown._repr_html_()}</body>")
     frame = opened.tab.frame_locator("iframe")

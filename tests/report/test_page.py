@@ -88,6 +88,7 @@ def test_the_page_holds_what_a_report_should(page, run):
     assert "pixels between black and white" in "".join(reader.texts["p"])
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(page, run, context):
     torch.manual_seed(1)
     assert render_report(context, run.evaluation, recipe=run.recipe) == page
@@ -124,6 +125,7 @@ def test_where_there_is_nothing_to_explore_the_page_says_why(spec, reason, small
     assert f"The latent space of this model cannot be explored here: {reason}" in page
 
 
+@pytest.mark.slow
 def test_large_images_stay_below_five_megabytes(monkeypatch):
     # Other figures take long: paths through a decoder of large images.
     monkeypatch.setattr("zoo.report.page.drawn_figures", functools.partial(drawn_figures, figures=["samples"]))

@@ -134,6 +134,7 @@ def test_resuming_another_recipe_is_refused_with_the_field(run: Run) -> None:
         job(run.path, "model.objective.beta=4", resume=True)
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_where_its_recipe_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     job(Path("mine"), "train.epochs=1")
@@ -214,6 +215,7 @@ def test_ctrl_c_and_sigterm_finish_the_step_and_save_the_state(number: signal.Si
     assert all(json.loads(line) for line in recorded)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Path) -> None:
     duration = finish(tmp_path / "undisturbed")
     for index, share in enumerate((0.55, 0.8)):

@@ -82,6 +82,7 @@ def test_the_loss_is_that_of_one_process(recipe: Path, tmp_path: Path, count: in
         assert weights[name].sub(tensor).abs().max() < 1e-3, name
 
 
+@pytest.mark.slow
 def test_noise_differs_between_processes(recipe: Path, tmp_path: Path) -> None:
     settings = ["model.preset=vae-mlp-2d", "train.epochs=8", "evaluate.metrics=[elbo, log_likelihood, mse]"]
     alone = zoo.train(recipe, out=tmp_path / "alone", overrides=settings)
@@ -96,6 +97,7 @@ def test_noise_differs_between_processes(recipe: Path, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_what_torchrun_began_and_a_signal_stopped_accelerate_finishes_to_the_same_bytes(
     recipe: Path, tmp_path: Path
 ) -> None:
@@ -118,6 +120,7 @@ def test_what_torchrun_began_and_a_signal_stopped_accelerate_finishes_to_the_sam
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_processes(recipe: Path, tmp_path: Path) -> None:
     whole = zoo.train(recipe, out=tmp_path / "whole", overrides=["train.epochs=3"])
     zoo.train(recipe, out=tmp_path / "run", overrides=["train.epochs=1"])
@@ -128,6 +131,7 @@ def test_a_run_goes_on_with_another_number_of_processes(recipe: Path, tmp_path: 
         assert json.loads(line)["train"] == pytest.approx(record["train"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_only_the_first_process_speaks_and_writes(recipe: Path, tmp_path: Path) -> None:
     status, out, err = finish(start(2, "-m", "zoo", "train", recipe, "--out", tmp_path / "run"))
     assert status == [0, 0], err
@@ -201,6 +205,7 @@ assert "'stops' ended training" in run.evaluation["notes"][-1]
 """
 
 
+@pytest.mark.slow
 def test_adversaries_callbacks_and_the_fit_of_a_prior_are_as_in_one_process(tmp_path: Path) -> None:
     """131 examples leave a last batch of three: with turns every other step, and in both stages."""
     (tmp_path / "script.py").write_text(TOGETHER, encoding="utf-8")
@@ -254,6 +259,7 @@ zoo.save(run.model, f"{sys.argv[1]}-{run.rank}")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["none", "normal"])
 def test_parameters_that_are_unused_or_used_in_some_steps_train_as_in_one_process(norm: str, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(UNUSED, encoding="utf-8")
@@ -298,6 +304,7 @@ def presets_with_parts_of_their_own() -> list[str]:
     return [*chosen.values()]
 
 
+@pytest.mark.slow
 def test_a_script_trains_every_kind_of_preset_in_two_processes(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(PRESETS, encoding="utf-8")
     presets = presets_with_parts_of_their_own()
@@ -321,6 +328,7 @@ for name in sys.argv[2:]:
 """
 
 
+@pytest.mark.slow
 def test_every_part_has_the_loss_of_one_process_in_two(tmp_path: Path) -> None:
     """Each process has its own noise, so the losses agree within what another seed changes."""
     (tmp_path / "script.py").write_text(PARTS, encoding="utf-8")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.processes import run
 
 SCRIPT = """
@@ -25,5 +27,6 @@ assert run.evaluation["examples"] == 270
 """
 
 
+@pytest.mark.slow
 def test_digits_train_where_torchvision_is_broken(tmp_path: Path) -> None:
     run("-c", SCRIPT, tmp_path / "run", check=True)

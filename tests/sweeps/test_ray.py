@@ -72,6 +72,7 @@ def started(errors: IO[str]) -> Iterator[str | None]:
         cluster.wait(60)
 
 
+@pytest.mark.slow
 def test_a_sweep_on_ray_that_was_killed_ends_with_the_same_numbers(
     undisturbed: Sweep, address: str, tmp_path: Path
 ) -> None:

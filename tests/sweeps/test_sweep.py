@@ -51,6 +51,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 400) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills as POSIX does")
 def test_a_sweep_in_processes_that_was_killed_ends_with_the_same_numbers(undisturbed: Sweep, tmp_path: Path) -> None:
     """Two runs at a time; the sweep is killed without a warning, and its processes end by themselves."""
@@ -200,6 +201,7 @@ def test_another_sweep_and_other_files_are_left_alone_and_more_of_the_same_is_ad
         zoo.sweep("digits", [GRID], **{**options, "out": tmp_path / "mine"}, resume=True)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_the_state_of_what_was_going(undisturbed: Sweep, tmp_path: Path) -> None:
     out = tmp_path / "sweep"
     stopped = Process("-m", "zoo", *COMMAND, "--out", out)

@@ -90,6 +90,7 @@ def test_links_devices_and_directories_are_not_replaced(tmp_path):
     assert (tmp_path / "target").read_text() == "kept"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".npz", ".parquet"])
 def test_the_memory_does_not_grow_with_the_rows(tmp_path, suffix):
     write(stream(1, 200, 100), tmp_path / f"warm{suffix}")  # what is imported, and kept, the first time

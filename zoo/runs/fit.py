@@ -88,7 +88,8 @@ def fit(
     Example:
         >>> import tempfile, torch, zoo
         >>> x = torch.randn(200, 5) @ torch.randn(5, 5)
-        >>> run = zoo.fit(x, "vae-mlp-8d", latent_dim=2, epochs=2, out=tempfile.mkdtemp(), quiet=True)
+        >>> options = {"latent_dim": 2, "epochs": 2, "evaluation": {"figures": []}}
+        >>> run = zoo.fit(x, "vae-mlp-8d", **options, out=tempfile.mkdtemp(), quiet=True)
         >>> run.model.encode(run.model.preprocess(x[:3])).mean.shape
         torch.Size([3, 2])
     """

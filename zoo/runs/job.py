@@ -130,7 +130,7 @@ def train(
 
     Example:
         >>> import tempfile, zoo
-        >>> run = zoo.train("digits", out=tempfile.mkdtemp(), overrides=["train.epochs=1"])
+        >>> run = zoo.train("digits", out=tempfile.mkdtemp(), overrides=["train.epochs=1", "evaluate.figures=[]"])
         >>> run.model.sample(2).shape
         torch.Size([2, 1, 8, 8])
     """
