@@ -25,7 +25,7 @@ from torch.nn import functional as F
 import zoo
 from benchmarks._measure import interleaved, print_ratios, ratios, spread, write
 from zoo.data import Batch, split_of_tensor
-from zoo.nn.sparse import Places, combine
+from zoo.nn.layers.sparse import Places, combine
 from zoo.spec.training import TrainSpec
 from zoo.training.devices import make_accelerator
 from zoo.training.optimizers import check_optimizer

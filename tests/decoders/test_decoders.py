@@ -9,7 +9,7 @@ import torch
 from zoo.decoders import Decoder
 from zoo.encoders.mlp import MLPEncoder
 from zoo.errors import ComponentError, DataError
-from zoo.nn.maps import halvings
+from zoo.nn.convolution.maps import halvings
 from zoo.posteriors.point import Point
 from zoo.priors.top_down import TopDown
 from zoo.priors.top_down_map import TopDownMap

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoo.nn.flows import FlowDistribution
+from zoo.nn.flows.distributions import FlowDistribution
 
 
 def check_maps(q: FlowDistribution, *, spread: float = 1.5) -> None:

@@ -10,8 +10,8 @@ import torch
 
 import zoo
 from tests import linear_gaussian
-from zoo.nn.elementwise import Gate
-from zoo.nn.masked import Autoregressive
+from zoo.nn.flows.elementwise import Gate
+from zoo.nn.flows.masked import Autoregressive
 from zoo.posteriors.autoregressive_flow import AutoregressiveFlow
 from zoo.posteriors.diagonal_gaussian import DiagonalGaussian
 

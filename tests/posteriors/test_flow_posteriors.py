@@ -7,7 +7,7 @@ import torch
 
 import zoo
 from tests import linear_gaussian
-from zoo.nn.flows import FlowDistribution
+from zoo.nn.flows.distributions import FlowDistribution
 from zoo.registry import find_component
 from zoo.spec.options import wiring_of
 

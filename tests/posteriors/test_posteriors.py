@@ -10,7 +10,7 @@ import torch
 import zoo
 from tests import linear_gaussian
 from zoo.model import Model
-from zoo.nn.flows import EstimatedMoments
+from zoo.nn.flows.distributions import EstimatedMoments
 from zoo.posteriors import posterior_mean
 from zoo.registry import find_component
 from zoo.regularisers.dip import mean_covariance

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from zoo.divergences import kl_divergence
-from zoo.nn.quadrature import gauss_legendre
-from zoo.nn.sphere import UniformSphere, log_area
+from zoo.nn.spaces.quadrature import gauss_legendre
+from zoo.nn.spaces.sphere import UniformSphere, log_area
 from zoo.posteriors.power_spherical import PowerSpherical
 
 DIMENSIONS = pytest.mark.parametrize("m", [2, 3, 5, 20])

@@ -7,7 +7,7 @@ import torch
 
 from tests import linear_gaussian
 from tests.posteriors.maps import check_gradient_through_the_inverse, check_maps
-from zoo.nn.flows import FlowDistribution
+from zoo.nn.flows.distributions import FlowDistribution
 from zoo.posteriors.sylvester import Sylvester, SylvesterMap
 
 

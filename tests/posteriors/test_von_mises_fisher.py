@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import zoo
-import zoo.nn.quadrature
+import zoo.nn.spaces.quadrature
 from zoo.divergences import kl_divergence
 from zoo.errors import ComponentError
-from zoo.nn.sphere import UniformSphere, log_area
+from zoo.nn.spaces.sphere import UniformSphere, log_area
 from zoo.posteriors.von_mises_fisher import VonMisesFisher, kl_to_uniform
 
 DIMENSIONS = pytest.mark.parametrize("m", [2, 3, 5, 10, 20])
@@ -104,7 +104,7 @@ def test_the_slope_of_an_angle_keeps_its_place_in_the_distribution(m: int, kappa
     moved = angle + before._slope_of(angle) * step
 
     def mass(q: VonMisesFisher, until: torch.Tensor) -> torch.Tensor:
-        nodes, weights = zoo.nn.quadrature.gauss_legendre(torch.zeros_like(until), until, 96)
+        nodes, weights = zoo.nn.spaces.quadrature.gauss_legendre(torch.zeros_like(until), until, 96)
         everywhere = q.log_normaliser() - log_area(m - 1)
         return ((q._log_density(nodes) - everywhere[:, None]).exp() * weights).sum(-1)
 

@@ -8,8 +8,8 @@ from torch.distributions import Independent, MultivariateNormal, Normal
 
 import zoo
 from zoo.divergences import StandardNormal
-from zoo.nn.flows import FlowDistribution, Inverse
-from zoo.nn.masked import Autoregressive
+from zoo.nn.flows.distributions import FlowDistribution, Inverse
+from zoo.nn.flows.masked import Autoregressive
 from zoo.priors.flow import Flow
 
 EVERY = pytest.mark.parametrize("structure", ["autoregressive", "coupling"])

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from zoo.analysis.paths import linear_path, spherical_path
 from zoo.model import Model
-from zoo.nn.ball import from_origin, moved, to_origin
+from zoo.nn.spaces.ball import from_origin, moved, to_origin
 
 
 class LatentSpace(ABC):

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from zoo.decoders import Decoder
-from zoo.nn.blocks import BlockOptions, linear_chain
-from zoo.nn.modulation import Modulation
-from zoo.nn.spectral import normalise_spectra
+from zoo.nn.layers.blocks import BlockOptions, linear_chain
+from zoo.nn.layers.modulation import Modulation
+from zoo.nn.layers.spectral import normalise_spectra
 
 
 class FullyConnectedDecoder(Decoder):

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from zoo.decoders import Decoder
 from zoo.errors import ComponentError
-from zoo.nn.blocks import BlockOptions
 from zoo.nn.checks import check_map_shape
-from zoo.nn.doubling import doubling_stages
-from zoo.nn.maps import halvings, keep_size
-from zoo.nn.spectral import normalise_spectra
+from zoo.nn.convolution.maps import halvings, keep_size
+from zoo.nn.convolution.upsampling import doubling_stages
+from zoo.nn.layers.blocks import BlockOptions
+from zoo.nn.layers.spectral import normalise_spectra
 
 
 class MapDecoder(Decoder):

@@ -10,13 +10,13 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from zoo.decoders import Decoder
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions, linear_block
 from zoo.nn.checks import check_batch, check_condition, check_map_shape
-from zoo.nn.doubling import doubling_stages
-from zoo.nn.maps import halvings
-from zoo.nn.normalisations import NormalisationName
-from zoo.nn.spectral import normalise_spectra
+from zoo.nn.convolution.maps import halvings
+from zoo.nn.convolution.upsampling import doubling_stages
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import BlockOptions, linear_block
+from zoo.nn.layers.normalisations import NormalisationName
+from zoo.nn.layers.spectral import normalise_spectra
 from zoo.registry import register
 
 _TO_MAPS = {1: "b (maps length) -> b maps length", 2: "b (maps height width) -> b maps height width"}

@@ -9,11 +9,11 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from zoo.decoders import Decoder
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import Block, BlockOptions, Chain, linear_block
 from zoo.nn.checks import check_batch, check_condition
-from zoo.nn.normalisations import NormalisationName
-from zoo.nn.series import Lengthen, check_kernel, lengths, series_block, series_shape
+from zoo.nn.convolution.series import Lengthen, check_kernel, lengths, series_block, series_shape
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import Block, BlockOptions, Chain, linear_block
+from zoo.nn.layers.normalisations import NormalisationName
 from zoo.registry import register
 
 

@@ -8,10 +8,10 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from zoo.decoders._maps import MapDecoder
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions
 from zoo.nn.checks import check_batch, check_condition
-from zoo.nn.normalisations import NormalisationName
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import BlockOptions
+from zoo.nn.layers.normalisations import NormalisationName
 from zoo.registry import register
 
 

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from zoo.decoders import Decoder
 from zoo.nn.checks import check_batch, check_condition
-from zoo.nn.head import Head
-from zoo.nn.modulation import Modulation
-from zoo.nn.sparse import Places, combine, inverse_norms
+from zoo.nn.layers.head import Head
+from zoo.nn.layers.modulation import Modulation
+from zoo.nn.layers.sparse import Places, combine, inverse_norms
 from zoo.registry import register
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from zoo.decoders._fully_connected import FullyConnectedDecoder
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions
 from zoo.nn.checks import check_batch, check_condition
-from zoo.nn.hierarchy import hierarchy_of
-from zoo.nn.normalisations import NormalisationName
+from zoo.nn.hierarchies.vectors import hierarchy_of
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import BlockOptions
+from zoo.nn.layers.normalisations import NormalisationName
 from zoo.registry import register
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from zoo.decoders._maps import MapDecoder
 from zoo.errors import ComponentError
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions
 from zoo.nn.checks import check_batch, check_condition
-from zoo.nn.hierarchy import Hierarchy
-from zoo.nn.map_hierarchy import TopDownMapTrunk
-from zoo.nn.normalisations import NormalisationName
+from zoo.nn.hierarchies.maps import TopDownMapTrunk
+from zoo.nn.hierarchies.vectors import Hierarchy
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import BlockOptions
+from zoo.nn.layers.normalisations import NormalisationName
 from zoo.registry import register
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from zoo.encoders import Encoder
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import Block, BlockOptions, Chain, linear_block, same_size_block
 from zoo.nn.checks import check_batch, check_condition, check_map_shape
-from zoo.nn.maps import halve, halvings
-from zoo.nn.normalisations import NormalisationName
+from zoo.nn.convolution.maps import halve, halvings
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import Block, BlockOptions, Chain, linear_block, same_size_block
+from zoo.nn.layers.normalisations import NormalisationName
 from zoo.registry import register
 
 

@@ -10,11 +10,11 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from zoo.encoders import Encoder
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions, Chain, linear_block
 from zoo.nn.checks import check_batch, check_condition
-from zoo.nn.normalisations import NormalisationName
-from zoo.nn.series import check_kernel, lengths, series_block, series_shape
+from zoo.nn.convolution.series import check_kernel, lengths, series_block, series_shape
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import BlockOptions, Chain, linear_block
+from zoo.nn.layers.normalisations import NormalisationName
 from zoo.registry import register
 
 

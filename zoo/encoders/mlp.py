@@ -10,11 +10,11 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from zoo.encoders import Encoder
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions, linear_chain
 from zoo.nn.checks import check_batch, check_condition
-from zoo.nn.modulation import Modulation
-from zoo.nn.normalisations import NormalisationName
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import BlockOptions, linear_chain
+from zoo.nn.layers.modulation import Modulation
+from zoo.nn.layers.normalisations import NormalisationName
 from zoo.registry import register
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from zoo.errors import ComponentError, RecipeError
 from zoo.model.model import Model
 from zoo.model.wiring import Wiring
-from zoo.nn.conditions import LabelEmbedding, TimeEmbedding
+from zoo.nn.layers.conditions import LabelEmbedding, TimeEmbedding
 from zoo.registry import PART_NAMES, find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.model import OPTIONAL_PARTS, PARTS, ModelSpec, kind_of_role

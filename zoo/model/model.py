@@ -23,8 +23,8 @@ from zoo.model.inference import Inference
 from zoo.model.loss import Loss, StepLoss
 from zoo.networks import Network
 from zoo.nn.adversary import Adversary
-from zoo.nn.conditions import LabelEmbedding, TimeEmbedding
 from zoo.nn.delta import Delta
+from zoo.nn.layers.conditions import LabelEmbedding, TimeEmbedding
 from zoo.nn.weight import ScheduledWeight
 from zoo.posteriors import Posterior, posterior_mean
 from zoo.preparation.preprocessing import Form, postprocess, preprocess

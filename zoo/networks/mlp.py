@@ -9,10 +9,10 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from zoo.networks import Network
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions, linear_block
 from zoo.nn.checks import check_batch, check_condition
-from zoo.nn.normalisations import NormalisationName
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import BlockOptions, linear_block
+from zoo.nn.layers.normalisations import NormalisationName
 from zoo.registry import register
 
 

@@ -9,11 +9,11 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from zoo.networks import Network
-from zoo.nn.activations import ActivationName, activation
 from zoo.nn.checks import check_batch, check_condition, check_map_shape
-from zoo.nn.maps import double, halve, halvings, keep_size
-from zoo.nn.modulation import Modulation
-from zoo.nn.normalisations import NormalisationName, normalisation
+from zoo.nn.convolution.maps import double, halve, halvings, keep_size
+from zoo.nn.layers.activations import ActivationName, activation
+from zoo.nn.layers.modulation import Modulation
+from zoo.nn.layers.normalisations import NormalisationName, normalisation
 from zoo.registry import register
 
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.errors import ComponentError
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import Block, BlockOptions, Chain, linear_chain
 from zoo.nn.checks import check_map_shape
-from zoo.nn.maps import halve, halvings
-from zoo.nn.normalisations import NormalisationName
+from zoo.nn.convolution.maps import halve, halvings
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import Block, BlockOptions, Chain, linear_chain
+from zoo.nn.layers.normalisations import NormalisationName
 from zoo.utils.precision import at_least_float32
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from zoo.nn.head import Head, positive
-from zoo.nn.manifolds import Manifold
+from zoo.nn.layers.head import Head, positive
+from zoo.nn.spaces.manifolds import Manifold
 
 if TYPE_CHECKING:
     from zoo.model import Model

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from zoo.errors import ComponentError
 from zoo.nn.delta import Delta
-from zoo.nn.sparse import Places, linear_at
+from zoo.nn.layers.sparse import Places, linear_at
 from zoo.posteriors import Head, PosteriorDraw, SparsePosterior
 from zoo.utils.distributed import ProcessGroup
 from zoo.utils.precision import at_least_float32, full_precision

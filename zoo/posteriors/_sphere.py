@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo.errors import ComponentError
-from zoo.nn.sphere import unit_vector
+from zoo.nn.spaces.sphere import unit_vector
 from zoo.posteriors import Head
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
-from zoo.nn.hierarchy import Choice, Hierarchy, TopDownDistribution
+from zoo.nn.hierarchies.vectors import Choice, Hierarchy, TopDownDistribution
 from zoo.posteriors import Level, Posterior, PosteriorDraw
 from zoo.utils.precision import full_precision
 

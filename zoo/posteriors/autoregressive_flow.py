@@ -7,10 +7,10 @@ from typing import Annotated, Literal, cast
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from zoo.nn.activations import ActivationName
-from zoo.nn.elementwise import Affine, Gate
-from zoo.nn.flows import Bijection, FlowDistribution
-from zoo.nn.masked import Autoregressive
+from zoo.nn.flows.distributions import Bijection, FlowDistribution
+from zoo.nn.flows.elementwise import Affine, Gate
+from zoo.nn.flows.masked import Autoregressive
+from zoo.nn.layers.activations import ActivationName
 from zoo.posteriors import Head, Posterior
 from zoo.posteriors._flow import base_gaussian
 from zoo.registry import register

@@ -8,8 +8,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from zoo.nn.head import positive
-from zoo.nn.map_head import MapHead
+from zoo.nn.convolution.map_head import MapHead
+from zoo.nn.layers.head import positive
 from zoo.posteriors import Posterior
 from zoo.registry import register
 

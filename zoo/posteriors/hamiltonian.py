@@ -13,7 +13,7 @@ from torch.distributions import Independent, constraints
 from torch.nn import functional as F
 
 from zoo.errors import ComponentError
-from zoo.nn.flows import EstimatedMoments
+from zoo.nn.flows.distributions import EstimatedMoments
 from zoo.posteriors import Density, Head, Posterior
 from zoo.posteriors._flow import base_gaussian
 from zoo.registry import register

@@ -13,7 +13,7 @@ from torch.distributions.kl import register_kl
 from torch.distributions.utils import lazy_property
 
 from zoo.divergences import StandardNormal
-from zoo.nn.reflections import Reflections
+from zoo.nn.flows.reflections import Reflections
 from zoo.posteriors import Head, Posterior, positive
 from zoo.registry import register
 from zoo.utils.precision import full_precision

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions, linear_block
-from zoo.nn.hierarchy import hierarchy_of
+from zoo.nn.hierarchies.vectors import hierarchy_of
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import BlockOptions, linear_block
 from zoo.posteriors import Head, positive
 from zoo.posteriors._top_down import HierarchicalPosterior, TopDownPosterior, corrected
 from zoo.registry import register

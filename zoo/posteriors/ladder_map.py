@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions
-from zoo.nn.hierarchy import hierarchy_of
-from zoo.nn.map_hierarchy import FlatMapHead, map_trunk_of, way_up
+from zoo.nn.hierarchies.maps import FlatMapHead, map_trunk_of, way_up
+from zoo.nn.hierarchies.vectors import hierarchy_of
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import BlockOptions
 from zoo.posteriors import positive
 from zoo.posteriors._top_down import HierarchicalPosterior, TopDownPosterior, corrected
 from zoo.registry import register

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from zoo.nn.activations import ActivationName
-from zoo.nn.activations import activation as make_activation
 from zoo.nn.delta import Delta
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.activations import activation as make_activation
 from zoo.posteriors import Density, Head, Posterior
 from zoo.registry import register
 

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from zoo.nn.convolution.map_head import MapHead
 from zoo.nn.delta import Delta
-from zoo.nn.map_head import MapHead
 from zoo.posteriors import Density, Posterior
 from zoo.registry import register
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from zoo.nn.flows import FlowDistribution
+from zoo.nn.flows.distributions import FlowDistribution
 from zoo.posteriors import Posterior, positive
 from zoo.posteriors._flow import FlowHead, above_minus_one
 from zoo.registry import register

@@ -9,9 +9,9 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from zoo.nn.flows import FlowDistribution
-from zoo.nn.reflections import Reflections
-from zoo.nn.roots import solve_bent_line, tanh_slope
+from zoo.nn.flows.distributions import FlowDistribution
+from zoo.nn.flows.reflections import Reflections
+from zoo.nn.flows.roots import solve_bent_line, tanh_slope
 from zoo.posteriors import Posterior
 from zoo.posteriors._flow import SLOPE_FLOOR, FlowHead
 from zoo.registry import register

@@ -8,9 +8,9 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.distributions import Independent
 
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions, linear_chain
-from zoo.nn.hierarchy import hierarchy_of
+from zoo.nn.hierarchies.vectors import hierarchy_of
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import BlockOptions, linear_chain
 from zoo.posteriors import Head, positive
 from zoo.posteriors._top_down import HierarchicalPosterior, TopDownPosterior, gaussian, joined
 from zoo.registry import register

@@ -8,11 +8,11 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.distributions import Independent
 
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import Block, BlockOptions
-from zoo.nn.hierarchy import hierarchy_of
-from zoo.nn.map_hierarchy import FlatMapHead, map_trunk_of, way_up
-from zoo.nn.maps import keep_size
+from zoo.nn.convolution.maps import keep_size
+from zoo.nn.hierarchies.maps import FlatMapHead, map_trunk_of, way_up
+from zoo.nn.hierarchies.vectors import hierarchy_of
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import Block, BlockOptions
 from zoo.posteriors import positive
 from zoo.posteriors._top_down import (
     HierarchicalPosterior,

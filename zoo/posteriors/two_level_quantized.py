@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from zoo.errors import ComponentError
-from zoo.nn.maps import halve, halvings
+from zoo.nn.convolution.maps import halve, halvings
 from zoo.nn.weight import ScheduledWeight
 from zoo.posteriors import Head, Quantiser
 from zoo.posteriors._quantised import QuantisedVectors, squared_distance, straight_through, to_vectors

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.distributions import Beta
 from torch.distributions.kl import register_kl
 
-from zoo.nn.manifolds import Manifold
-from zoo.nn.quadrature import gauss_legendre
-from zoo.nn.sphere import AxialDistribution, UniformSphere, log_area
+from zoo.nn.spaces.manifolds import Manifold
+from zoo.nn.spaces.quadrature import gauss_legendre
+from zoo.nn.spaces.sphere import AxialDistribution, UniformSphere, log_area
 from zoo.posteriors import Posterior
 from zoo.posteriors._sphere import AxisHead
 from zoo.registry import register

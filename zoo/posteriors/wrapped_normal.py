@@ -9,8 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from zoo.nn.ball import WrappedNormal
-from zoo.nn.manifolds import Manifold
+from zoo.nn.spaces.ball import WrappedNormal
+from zoo.nn.spaces.manifolds import Manifold
 from zoo.posteriors import Head, Posterior, positive
 from zoo.registry import register
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from zoo.nn.manifolds import Manifold
+from zoo.nn.spaces.manifolds import Manifold
 
 if TYPE_CHECKING:
     from zoo.model.inference import Inference

@@ -11,7 +11,7 @@ from torch import nn
 from torch.distributions import Independent, Normal
 
 from zoo.errors import ComponentError
-from zoo.nn.head import Head, positive
+from zoo.nn.layers.head import Head, positive
 from zoo.priors import Prior
 from zoo.priors._fitting import enough_steps
 from zoo.registry import register

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from zoo.divergences import StandardNormal
-from zoo.nn.activations import ActivationName
-from zoo.nn.elementwise import Affine, Spline
-from zoo.nn.flows import Bijection, FlowDistribution, Inverse
-from zoo.nn.masked import Autoregressive
+from zoo.nn.flows.distributions import Bijection, FlowDistribution, Inverse
+from zoo.nn.flows.elementwise import Affine, Spline
+from zoo.nn.flows.masked import Autoregressive
+from zoo.nn.layers.activations import ActivationName
 from zoo.priors import FittablePrior
 from zoo.priors._fitting import enough_steps, spread
 from zoo.registry import register

@@ -14,7 +14,7 @@ from zoo.diffusion.parameterisations import Parameterisation
 from zoo.diffusion.reverse import reverse_chain, visited_steps
 from zoo.diffusion.schedules import noise_schedule
 from zoo.errors import NotApplicableError
-from zoo.nn.conditions import TimeEmbedding
+from zoo.nn.layers.conditions import TimeEmbedding
 from zoo.priors import FittablePrior
 from zoo.priors._conditioned import ConditionedDistribution
 from zoo.priors._fitting import enough_steps, spread

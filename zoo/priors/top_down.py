@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import PositiveInt
 
 from zoo.errors import ComponentError
-from zoo.nn.activations import ActivationName
-from zoo.nn.hierarchy import Hierarchy, TopDownDistribution, TopDownTrunk
+from zoo.nn.hierarchies.vectors import Hierarchy, TopDownDistribution, TopDownTrunk
+from zoo.nn.layers.activations import ActivationName
 from zoo.priors import Prior
 from zoo.registry import register
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from zoo.nn.activations import ActivationName
-from zoo.nn.hierarchy import Hierarchy, TopDownDistribution
-from zoo.nn.map_hierarchy import TopDownMapTrunk, level_sizes
+from zoo.nn.hierarchies.maps import TopDownMapTrunk, level_sizes
+from zoo.nn.hierarchies.vectors import Hierarchy, TopDownDistribution
+from zoo.nn.layers.activations import ActivationName
 from zoo.priors import Prior
 from zoo.registry import register
 

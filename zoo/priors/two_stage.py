@@ -10,9 +10,9 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from zoo.nn.activations import ActivationName
-from zoo.nn.blocks import BlockOptions, Chain, linear_chain
-from zoo.nn.head import Head
+from zoo.nn.layers.activations import ActivationName
+from zoo.nn.layers.blocks import BlockOptions, Chain, linear_chain
+from zoo.nn.layers.head import Head
 from zoo.priors import FittablePrior
 from zoo.priors._conditioned import ConditionedDistribution
 from zoo.priors._fitting import enough_steps, spread

@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from zoo.nn.manifolds import Manifold
-from zoo.nn.sphere import UniformSphere
+from zoo.nn.spaces.manifolds import Manifold
+from zoo.nn.spaces.sphere import UniformSphere
 from zoo.priors import Prior
 from zoo.registry import register
 from zoo.utils.precision import at_least_float32

@@ -13,7 +13,7 @@ from torch.distributions import Distribution, constraints
 
 from zoo.divergences import log_prob_of_pairs
 from zoo.errors import ComponentError
-from zoo.nn.manifolds import Manifold
+from zoo.nn.spaces.manifolds import Manifold
 from zoo.priors import Prior
 from zoo.registry import register
 

@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor
 
 from zoo.errors import ComponentError
-from zoo.nn.ball import WrappedNormal
-from zoo.nn.manifolds import Manifold
+from zoo.nn.spaces.ball import WrappedNormal
+from zoo.nn.spaces.manifolds import Manifold
 from zoo.priors import Prior
 from zoo.registry import register
 from zoo.utils.precision import at_least_float32

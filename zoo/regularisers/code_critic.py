@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo.model import LatentSamples
-from zoo.nn.activations import ActivationName
 from zoo.nn.adversary import Discriminator
+from zoo.nn.layers.activations import ActivationName
 from zoo.registry import register
 from zoo.regularisers import Regulariser
 from zoo.spec.schedule import NonNegativeWeight

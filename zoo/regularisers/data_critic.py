@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from zoo.errors import ComponentError
 from zoo.model import LatentSamples, Model
-from zoo.nn.activations import ActivationName
 from zoo.nn.adversary import BinaryCritic, Discriminator, MapDiscriminator
+from zoo.nn.layers.activations import ActivationName
 from zoo.registry import register
 from zoo.regularisers import Regulariser, check_decodes, reconstructed, seen
 from zoo.spec.model import ModelSpec

@@ -1,0 +1,1 @@
+"""Convolutions over images and series: sizes, blocks and upsampling."""

@@ -1,0 +1,1 @@
+"""Several levels of latents, as vectors and as maps."""

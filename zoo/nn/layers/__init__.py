@@ -1,0 +1,1 @@
+"""Layers: blocks, activations, normalisations, conditions, and the heads of distributions."""

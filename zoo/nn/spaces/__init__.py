@@ -1,0 +1,1 @@
+"""Spaces of latents other than Euclidean space: the sphere and the Poincaré ball."""
