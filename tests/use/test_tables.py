@@ -12,6 +12,8 @@ import zoo
 from zoo.cli._model import open_data, open_whole
 from zoo.cli._reference import MODEL
 from zoo.model import Model
+from zoo.posteriors import posterior_mean
+from zoo.use.units import log_volume
 
 COLUMNS = ("age", "height", "pet", "member", "born")
 
@@ -80,8 +82,23 @@ def test_columns_in_another_order_are_found_by_name(table, tmp_path):
     ]  # fmt: skip
     assert (rows[0]["log_likelihood"] == rows[1]["log_likelihood"]).all()
     frame = rows[0].to_frame()
-    assert [*frame.columns[-6:]] == ["age", "height", "pet=cat", "pet=dog", "member", "born"]
+    assert [*frame.columns[-5:]] == [*COLUMNS]
     assert (frame.loc[[not row["age"] for row in first], "age"] == 0).all(), "a missing value adds nothing"
+
+
+def test_contributions_of_columns_sum_to_the_log_density(table):
+    model, path = table
+    data = zoo.load_data({"name": "table", "path": str(path)}, like=model.data, whole=True).train
+    found = zoo.score(model, data, num_samples=2, by_value=True)["contribution"]
+    assert found.shape == (60, len(COLUMNS))
+    batch = next(data.batches(60))
+    inference = model.inference(*batch)
+    p = inference.decode(posterior_mean(inference.posterior))
+    whole = model.likelihood.log_prob(p, inference.x, inference.mask) + log_volume(model, inference.mask).sum(1)
+    np.testing.assert_allclose(found.sum(1), whole.detach().numpy(), rtol=1e-4, atol=1e-4)
+    pet = p.groups[1].log_prob(inference.x[:, 2:4])  # places of two columns of numbers stand before
+    seen = inference.mask[:, 2]
+    np.testing.assert_allclose(found[seen, COLUMNS.index("pet")], pet[seen].detach().numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_commands_leave_out_columns_that_a_recipe_would_refuse(table, tmp_path):
@@ -118,3 +135,5 @@ def test_columns_that_are_called_like_keys_keep_their_names(tmp_path):
     assert rows["example_row"].tolist() == list(range(41))
     assert rows["row"][:3].tolist() == [0.0, 1.5, 3.0]
     assert rows["example_missing"].sum() == 1
+    scores = zoo.score(run.model, data, num_samples=2, by_value=True)
+    assert [*scores.to_frame().columns[-3:]] == ["contribution_row", "missing", "split"]

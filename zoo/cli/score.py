@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @row_options("scores")
 @click.option("--num-samples", type=COUNT, default=200, show_default=True, help="Draws of z for each log p(x).")
 @click.option("--fitted", is_flag=True, help="Take the fitted prior as p(z).")
-@click.option("--by-value", is_flag=True, help="Add what each column or pixel adds to log p(x|z).")
+@click.option("--by-value", is_flag=True, help="Add what each column of the table, or pixel, adds to log p(x|z).")
 def command(num_samples: int, fitted: bool, by_value: bool, **options: Any) -> None:
     """Write how probable each example is, in nats, with the terms of its bound; improbable examples are anomalies.
 

@@ -169,18 +169,15 @@ def _columns(context: EvaluationContext, x: torch.Tensor, again: torch.Tensor | 
     if data.columns:
         units = InUnits(data)
         given, expected = units.of(x), units.of(again) if again is not None else {}
-        owners = [column.name for column in data.columns for _ in range(column.width)]
-        names = list(dict.fromkeys(owners))
-        grouped = np.stack([flat[:, [o == name for o in owners]].sum(1) for name in names], 1)
+        names = list(data.column_names)
     else:
         values = x.flatten(1).cpu().numpy()
         back = None if again is None else again.flatten(1).cpu().numpy()
         names = [_place(context.model.data_shape, place) for place in range(flat.shape[1])]
         given = {name: values[:, place] for place, name in enumerate(names)}
         expected = {} if back is None else {name: back[:, place] for place, name in enumerate(names)}
-        grouped = flat
     found = []
-    for number, row in enumerate(grouped):
+    for number, row in enumerate(flat):
         worst = [place for place in np.argsort(-row)[:_REASONS] if row[place] > 0]
         lines = []
         for place in worst:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from zoo.errors import InputError, NotApplicableError, why_not
 from zoo.evaluation.evaluate import SplitName
 from zoo.model import Inference, Model
 from zoo.posteriors import posterior_mean
+from zoo.spec.data_description import DataDescription
 from zoo.use.rows import Block, Quantity, Rows, RowStream
 from zoo.use.source import Rowwise, Source
 from zoo.use.units import log_volume
@@ -48,7 +50,8 @@ def score(
         data: a :class:`zoo.data.Data`, one split, or raw data in any form that :func:`zoo.evaluate` takes.
         num_samples: K, importance-weighted draws of z for each example.
         fitted: take the prior that was fitted after training as p(z).
-        by_value: add ``contribution``, what each value of the example adds to its score.
+        by_value: add ``contribution``, what each value of the example adds to its score: each column of a table, whose
+            categories count together, or each pixel.
         split: of several splits, the one to use; all if not given.
         label: the class of all examples by name or number, for a conditional model; that in the data if not given.
         count: use only this many examples of each split, from its start.
@@ -92,7 +95,7 @@ def scores(
         reason = why_not(model.require_density)
         raise InputError(f"{reason}, so its score has no p(z)", where="fitted", remedy="Leave it out.")
     if by_value:
-        quantities.append(_contribution(model))
+        quantities.append(_contribution(model, {each.name for each in (*source.keys, *quantities)}))
 
     def compute(rows: Rowwise) -> Block:
         x, labels, _ = rows.batch
@@ -104,7 +107,7 @@ def scores(
             estimate = model.log_likelihood(x, labels, mask=mask, num_samples=num_samples, fitted=fitted)
             found["log_likelihood"] = estimate + _summed(volume, mask)
         if by_value:
-            found["contribution"] = _contributions(model, inference, volume)
+            found["contribution"] = _by_column(_contributions(model, inference, volume), model.data)
         return {each.name: found[each.name].float().cpu().numpy() for each in quantities}
 
     return RowStream("scores", len(source), source.keys, tuple(quantities), source.computed(compute, seed), model.data)
@@ -137,8 +140,10 @@ def _quantities(model: Model) -> tuple[Quantity, ...]:
     return (RECONSTRUCTION, *error) if model.has("likelihood") else error
 
 
-def _contribution(model: Model) -> Quantity:
-    return Quantity("contribution", model.data_shape, model.data.value_names, "what a value adds to log p(x|z)", "nats")
+def _contribution(model: Model, taken: Set[str]) -> Quantity:
+    columns = tuple(f"contribution_{name}" if name in taken else name for name in model.data.column_names)
+    shape = (len(columns),) if columns else model.data_shape
+    return Quantity("contribution", shape, columns, "what a value adds to log p(x|z)", "nats")
 
 
 def _terms(model: Model, inference: Inference, volume: Tensor) -> dict[str, Tensor]:
@@ -172,6 +177,14 @@ def _contributions(model: Model, inference: Inference, volume: Tensor) -> Tensor
         return found + volume
     errors = -(p.mean - x).square()
     return errors if mask is None else torch.where(mask, errors, 0.0)
+
+
+def _by_column(values: Tensor, data: DataDescription) -> Tensor:
+    """Return the sums (B, C) of the values (B, W) of each column of a table; other values are left as they are."""
+    if not data.columns:
+        return values
+    widths = [column.width for column in data.columns]
+    return torch.stack([part.sum(1) for part in values.split(widths, 1)], 1)
 
 
 def _summed(volume: Tensor, mask: Tensor | None) -> Tensor:
