@@ -153,6 +153,30 @@ def test_missing_values_are_refused_or_kept() -> None:
         tiny(missing="drop").fit(IRIS)
 
 
+PETS = pd.DataFrame({"age": [1.0, 2.0, 3.0], "city": ["Oslo", "Rome", "Nice"]})
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        (PETS, "the text 'Oslo' in the column 'city'"),
+        (PETS.to_numpy(), "the text 'Oslo' in the column 1"),
+        (PETS.astype({"city": "category"}), "the text 'Oslo' in the column 'city'"),
+        (PETS.to_numpy().astype(str).tolist(), "the text '1.0' in the column 0"),
+        (PETS.assign(city=pd.to_datetime(["2020-01-01"] * 3)), "dates in the column 'city'"),
+    ],
+    ids=["frame", "objects", "categories", "lists", "dates"],
+)
+def test_columns_that_are_no_numbers_are_named(rows: Any, found: str) -> None:
+    with pytest.raises(InputError, match=f"X: expected numbers, got {found}.*\n.*zoo.fit"):
+        tiny().fit(rows)
+
+
+def test_rows_of_texts_are_refused_in_use_too(fitted: Any) -> None:
+    with pytest.raises(InputError, match="got the text 'a' in the column 0"):
+        fitted.transform([["a", 1.0, 2.0, 3.0]])
+
+
 def test_rows_fold_into_images() -> None:
     images = np.random.default_rng(0).integers(0, 256, size=(40, 64)).astype(np.uint8)
     estimator = tiny(data_shape=(1, 8, 8)).fit(images)

@@ -17,6 +17,7 @@ from zoo.errors import ComponentError, DataError, InputError, NotApplicableError
 from zoo.evaluation.collapse import collapse_note
 from zoo.evaluation.context import EvaluationContext, evaluating, reason_against
 from zoo.evaluation.measurement import Evaluation, Measurement
+from zoo.evaluation.noise import notes_on_noise
 from zoo.evaluation.record import describe
 from zoo.model import Model
 from zoo.preparation.raw import are_pictures, looks_prepared
@@ -133,7 +134,7 @@ def record(context: EvaluationContext, chosen: Iterable[ChosenMetric], split: st
     """Return the content of ``evaluation.json``: the numbers, what they mean, and all that repeats them."""
     chosen = list(chosen)
     measured = _measured(context, chosen, seed)
-    notes = [collapse_note(context), context.lacks_fitted_bound()]
+    notes = [collapse_note(context), context.lacks_fitted_bound(), *notes_on_noise([each for _, each in measured])]
     return {
         "dataset": context.split.info.name,
         "split": split,

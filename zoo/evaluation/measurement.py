@@ -39,6 +39,7 @@ class Result:
         title: its name in tables; the name as words if not given.
         sources: where the compared examples come from, for each of which the result is measured; None for a result that
             has no source.
+        at_least: name of a result that is never above this one but for the noise of the draws; "" if there is none.
 
     Example:
         >>> Result("bits_per_dimension", "Code length of a value.", unit="bits", better="lower").heading
@@ -52,6 +53,7 @@ class Result:
     title: str = ""
     # The files that measurements are read from do not hold it.
     sources: tuple[Source | None, ...] = field(default=(None,), compare=False)
+    at_least: str = field(default="", compare=False)
 
     @property
     def heading(self) -> str:

@@ -20,6 +20,7 @@ LOG_LIKELIHOOD = Result(
     unit="nats",
     better="higher",
     title="log-likelihood",
+    at_least="elbo",
     sources=(None, FITTED),
 )
 BITS_PER_DIMENSION = Result(

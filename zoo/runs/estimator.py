@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,15 @@ from safetensors.torch import save as write_tensors
 from torch import Tensor
 
 from zoo.checkpoints.weights import load_weights, own_tensors
-from zoo.errors import ComponentError, InputError
+from zoo.errors import ComponentError, InputError, cut
 from zoo.model.assembly import assemble
 from zoo.posteriors import posterior_mean
 from zoo.preparation.raw import tensor_of_numbers
 from zoo.runs.quick import train_quickly
 from zoo.spec.model import ModelSpec
 from zoo.spec.resolve import load_model_spec
+from zoo.tables.frames import frame_names, frame_values, is_frame
+from zoo.tables.values import ColumnValues
 from zoo.use.units import log_volume
 from zoo.utils.seeds import seeded
 
@@ -33,6 +35,10 @@ except ImportError as error:
     ) from error
 
 Array = npt.NDArray[Any]
+_MIXED = (
+    'Encode such columns, for example with `OneHotEncoder`, or train with `zoo.fit(frame, "vae-table-8d")`, which '
+    "takes numbers, categories and dates as they are."
+)
 _AT_ONCE = 1024
 _LARGEST_SEED = 2**31 - 1
 
@@ -227,8 +233,13 @@ class Estimator(TransformerMixin, BaseEstimator):
             rows: Array = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite=finite, **checks)
         except OverflowError as error:  # an integer beyond all floating-point numbers
             raise InputError(f"expected numbers in 64 bits: {error}", where="X") from error
+        except (ValueError, TypeError) as error:
+            found = _no_number(X)
+            if found is None:
+                raise
+            raise InputError(f"expected numbers, got {found}", where="X", remedy=_MIXED) from error
         if rows.dtype.kind not in "buif":
-            raise InputError(f"expected numbers, got {rows.dtype}", where="X")
+            raise InputError(f"expected numbers, got {_no_number(X) or rows.dtype}", where="X", remedy=_MIXED)
         return rows
 
     def _folded(self, rows: Array) -> Array:
@@ -270,6 +281,25 @@ class Estimator(TransformerMixin, BaseEstimator):
         """Compute with the same noise each time."""
         with seeded(self._seed_of_draws):
             return compute(*arguments)
+
+
+def _no_number(X: Any) -> str | None:
+    """Return the first text or date of rows, and its column; None if there is none."""
+    if is_frame(X):
+        columns = {repr(name): frame_values(X, place) for place, name in enumerate(frame_names(X))}
+    else:
+        rows = np.asarray(X)
+        if rows.ndim != 2 or rows.dtype.kind not in "OUSM":
+            return None
+        kind: Literal["date", "text"] = "date" if rows.dtype.kind == "M" else "text"
+        columns = {str(place): ColumnValues(rows[:, place], kind, kind) for place in range(rows.shape[1])}
+    for name, found in columns.items():
+        if found.kind == "date":
+            return f"dates in the column {name}"
+        for value in found.values if found.kind == "text" else ():
+            if isinstance(value, str):
+                return f"the text {cut(str(value), 40)!r} in the column {name}"
+    return None
 
 
 def _seed_of(random_state: Any) -> int:
