@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import zoo
+from zoo.checkpoints import checkpoint as checkpoint_module
 from zoo.errors import CheckpointError, InputError, ZooError
 from zoo.utils import files
 
@@ -51,6 +52,21 @@ def test_saving_twice_gives_the_same_bytes(checkpoint: Path, tmp_path: Path) -> 
     again = zoo.save(zoo.load(checkpoint), tmp_path / "again")
     for name in ("config.json", "model.safetensors"):
         assert (again / name).read_bytes() == (checkpoint / name).read_bytes()
+
+
+def test_a_model_that_is_saved_again_is_built_again_for_another_configuration_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[object] = []
+    plain = checkpoint_module._blank_model
+    monkeypatch.setattr(checkpoint_module, "_blank_model", lambda *args: built.append(args) or plain(*args))
+    model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8))
+    for _ in range(3):
+        zoo.save(model, tmp_path)
+    assert len(built) == 1
+    model.spec = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), latent_dim=3).spec
+    with pytest.raises(CheckpointError, match="has shape"):
+        zoo.save(model, tmp_path)
 
 
 def test_a_missing_an_extra_and_a_misshapen_tensor_are_named(checkpoint: Path) -> None:

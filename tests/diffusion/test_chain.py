@@ -100,3 +100,16 @@ def test_the_chain_adds_nothing_to_a_checkpoint(chain):
 def test_times_outside_the_chain_are_refused(chain, times):
     with pytest.raises(InputError, match="times"):
         chain.check_times(times, 2)
+
+
+def test_times_of_the_chain_and_of_no_examples_are_taken(chain):
+    chain.check_times(torch.tensor([1, STEPS]), 2)
+    chain.check_times(torch.zeros(0, dtype=torch.long), 0)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 1000, 2**20 + 1])
+def test_the_largest_random_number_below_one_is_the_last_step(steps, monkeypatch):
+    chain = NoiseChain(torch.full((1,), 0.5, dtype=torch.float64))
+    chain.steps = steps
+    monkeypatch.setattr(torch, "rand", lambda *shape, device: torch.tensor(1 - 2**-24))
+    assert chain.random_times(1, torch.device("cpu")).tolist() == [steps]

@@ -72,7 +72,7 @@ class NoiseChain(nn.Module):
             Kingma et al. (2021), Variational Diffusion Models, appendix I.1. https://arxiv.org/abs/2107.00630
         """
         places = (torch.rand((), device=device) + torch.arange(batch, device=device) / batch) % 1.0
-        return (places * self.steps).long().clamp(max=self.steps - 1) + 1
+        return (places * self.steps).long() + 1
 
     def check_times(self, times: Tensor, batch: int) -> None:
         """Refuse times that are not steps of this chain.

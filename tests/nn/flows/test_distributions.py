@@ -103,5 +103,10 @@ def test_spread_points_leave_the_random_numbers_of_the_program_alone() -> None:
     torch.manual_seed(0)
     spread_normal.cache_clear()
     spread_normal(8, 5)
-    spread_normal(8, 30_000)
+    assert spread_normal(8, 30_000).shape == (8, 30_000)
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_with_four_points_for_each_dimension_the_covariance_of_spread_points_is_the_identity() -> None:
+    points = spread_normal(16, 4).double()
+    torch.testing.assert_close(points.T @ points / 16, torch.eye(4, dtype=torch.float64), atol=1e-5, rtol=0)

@@ -69,6 +69,27 @@ def test_a_spline_passes_through_its_knots_and_is_the_identity_outside() -> None
     assert torch.equal(spline.inverse(outside, raw.expand(3, -1))[0], outside)
 
 
+def test_bins_are_even_where_the_parameters_are_and_none_is_narrower_than_the_smallest_share() -> None:
+    spline = Spline(4, bound=3.0)
+    raw = torch.zeros(2, spline.parameters, dtype=torch.float64)
+    raw[1, [0, 5]] = 1e3  # all the width to the first bin, all the height to the second
+    x, y, slopes = spline._knots(raw)
+    even = torch.linspace(-3, 3, 5, dtype=torch.float64)
+    torch.testing.assert_close(x[0], even)
+    torch.testing.assert_close(y[0], even)
+    torch.testing.assert_close(slopes, torch.ones_like(slopes))
+    rest = 6 * Spline.SMALLEST
+    torch.testing.assert_close(x[1].diff(), x.new_tensor([6 - 3 * rest, rest, rest, rest]))
+    torch.testing.assert_close(y[1].diff(), x.new_tensor([rest, 6 - 3 * rest, rest, rest]))
+
+
+def test_slopes_at_the_knots_keep_their_floor() -> None:
+    spline = Spline(2)
+    raw = torch.zeros(spline.parameters, dtype=torch.float64)
+    raw[-1] = -1e3
+    assert spline._knots(raw)[2].tolist() == pytest.approx([1.0, Spline.SMALLEST, 1.0])
+
+
 @pytest.mark.parametrize("size", [1e2, 1e4])
 @FUNCTIONS
 def test_extreme_parameters_give_finite_values_and_gradients(function: Elementwise, size: float) -> None:
@@ -80,3 +101,19 @@ def test_extreme_parameters_give_finite_values_and_gradients(function: Elementwi
         assert y.isfinite().all()
         assert log_slope.isfinite().all()
         assert gradient.isfinite().all()
+
+
+def test_left_out_options_are_the_documented_ones() -> None:
+    one = torch.tensor(1.0, dtype=torch.float64)
+    large = torch.tensor([0.0, 1e6], dtype=torch.float64)
+    assert Affine()(one, large)[1].item() == pytest.approx(3.0)
+    assert Gate()(one, -large)[1].item() == pytest.approx(-3.0)
+    assert Gate()(one, 0 * large)[1].exp().item() == pytest.approx(
+        math.exp(-3) + (1 - math.exp(-3)) / (1 + math.exp(-2))
+    )
+    spline = Spline()
+    raw = raw_parameters(spline, 2)
+    assert spline.parameters == 23
+    value, log_slope = spline(torch.tensor([4.99, 5.01], dtype=torch.float64), raw)
+    assert log_slope[0] != 0
+    assert value[1] == 5.01

@@ -152,3 +152,19 @@ def test_with_two_groups_the_first_half_moves_the_second(order):
     back, _ = flow.inverse(flow(z, context)[0], context)
     assert len(passes) == 3
     torch.testing.assert_close(back, z)
+
+
+@pytest.mark.parametrize("groups", [2, 3, None])
+def test_without_a_context_no_hidden_unit_is_a_constant(groups):
+    network = MaskedNetwork(6, 2, (7, 5), groups=groups)
+    for layer in network.layers:
+        assert layer.mask.any(1).all()
+        assert layer.mask.any(0).sum() >= network.groups - 1
+
+
+def test_variables_of_one_group_have_parameters_that_every_weight_moves():
+    network = randomised(MaskedNetwork(3, 2, (4,), groups=1))
+    first, second = network(torch.randn(2, 3, dtype=torch.float64))
+    assert torch.equal(first, second)
+    first.sum().backward()
+    assert network.layers[0].bias.grad.any()

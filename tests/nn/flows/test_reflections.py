@@ -32,3 +32,10 @@ def test_a_vector_without_length_leaves_everything_as_it_is() -> None:
     torch.testing.assert_close(result, z)
     (gradient,) = torch.autograd.grad(result.sum(), vectors)
     assert gradient.isfinite().all()
+
+
+def test_columns_of_one_reflection_are_those_of_its_formula() -> None:
+    v = torch.tensor([3.0, 4.0])
+    expected = torch.eye(2) - 2 * torch.outer(v, v) / 25
+    torch.testing.assert_close(Reflections(v[None]).columns(2), expected)
+    torch.testing.assert_close(Reflections(v.expand(3, 1, 2)).columns(2), expected.expand(3, 2, 2))

@@ -103,3 +103,8 @@ def test_points_stay_inside_and_gradients_finite_far_from_the_origin() -> None:
     for gradient in torch.autograd.grad(z.sum() + log_q.sum(), (centre, scale)):
         assert gradient.isfinite().all()
     assert WrappedNormal(torch.zeros(2), torch.ones(2)).log_prob(z).isfinite().all()
+
+
+def test_a_point_on_the_edge_is_as_far_away_as_float64_tells() -> None:
+    z = torch.tensor([[1.0, 0.0], [0.0, -1.0]], dtype=torch.float64)
+    torch.testing.assert_close(to_origin(z, 1.0), 2 * math.atanh(1 - 1e-15) * z)

@@ -30,3 +30,15 @@ def test_unit_vectors_have_a_finite_gradient_at_zero() -> None:
     raw = torch.zeros(2, 3, requires_grad=True)
     (gradient,) = torch.autograd.grad(unit_vector(raw).sum(), raw)
     assert gradient.isfinite().all()
+
+
+def test_a_unit_vector_keeps_its_direction() -> None:
+    raw = torch.tensor([[3.0, 4.0], [0.0, -0.5]])
+    torch.testing.assert_close(unit_vector(raw), torch.tensor([[0.6, 0.8], [0.0, -1.0]]))
+
+
+def test_draws_of_the_uniform_distribution_have_no_parameters_to_move() -> None:
+    p = UniformSphere(3, torch.zeros(4, requires_grad=True))
+    assert p.has_rsample
+    assert not p.rsample((2,)).requires_grad
+    assert p.expand((5, 4)).sample().shape == (5, 4, 3)

@@ -126,7 +126,7 @@ class Spline:
         inside = z.abs() <= self.bound
         (x0, x1), (y0, y1), (d0, d1) = _piece(torch.where(inside, z, 0.0), x, x, y, slopes)
         mean_slope = (y1 - y0) / (x1 - x0)
-        place = ((torch.where(inside, z, 0.0) - x0) / (x1 - x0)).clamp(0, 1)
+        place = (torch.where(inside, z, 0.0) - x0) / (x1 - x0)
         between = place * (1 - place)
         divisor = mean_slope + (d0 + d1 - 2 * mean_slope) * between
         value = y0 + (y1 - y0) * (mean_slope * place.square() + d0 * between) / divisor

@@ -43,8 +43,7 @@ class Reflections:
     def columns(self, count: int) -> Tensor:
         """Return the first ``count`` columns of H, (*batch, count, d): orthonormal vectors, one in each row."""
         first = self.directions[0]
-        identity = torch.eye(first.shape[-1], dtype=first.dtype, device=first.device)[:count]
-        rows = identity.expand(*first.shape[:-1], -1, -1)
+        rows = torch.eye(first.shape[-1], dtype=first.dtype, device=first.device)[:count]
         for v in self.directions:
             rows = rows - 2 * (rows * v.unsqueeze(-2)).sum(-1, keepdim=True) * v.unsqueeze(-2)
         return rows
