@@ -77,3 +77,25 @@ def test_its_divergence_and_gradients_are_those_of_the_matrix(prior: str) -> Non
         torch.testing.assert_close(
             ours.tril() if ours.ndim == 3 else ours, theirs.tril() if theirs.ndim == 3 else theirs
         )
+
+
+def test_the_factor_is_the_mixture_that_its_formula_states() -> None:
+    """L = diag(s) (I + S) with S = (B_0 + Σ_k c_k B_k / √rank) / √d."""
+    d, rank = 5, 3
+    posterior = FactorGaussian(features=2, latent_dim=d, rank=rank).double()
+    torch.nn.init.zeros_(posterior.head.weight)
+    weights, scales = torch.tensor([0.5, -1.0, 2.0]).double(), torch.linspace(-1, 1, d).double()
+    posterior.head.bias.data = torch.cat([torch.zeros(d).double(), scales, weights])
+    posterior.triangles.data.normal_()
+    rows, columns = torch.tril_indices(d, d, -1)
+    mixed = torch.zeros(d, d, dtype=torch.float64)
+    mixed[rows, columns] = posterior.triangles.data[0] + weights @ posterior.triangles.data[1:] / rank**0.5
+    expected = (torch.nn.functional.softplus(scales) + 1e-4)[:, None] * (torch.eye(d) + mixed / d**0.5)
+    torch.testing.assert_close(posterior(torch.zeros(1, 2).double()).scale_tril[0], expected)
+
+
+@pytest.mark.parametrize(("latent_dim", "matrices"), [(1, 1), (2, 1), (3, 3), (8, 16)])
+def test_no_more_matrices_are_learned_than_there_are_entries_below_the_diagonal(latent_dim: int, matrices: int) -> None:
+    posterior = FactorGaussian(features=2, latent_dim=latent_dim, rank=16)
+    assert posterior.triangles.shape == (1 + matrices, latent_dim * (latent_dim - 1) // 2)
+    assert posterior(torch.zeros(3, 2)).rsample().shape == (3, latent_dim)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import torch
 
@@ -43,3 +45,18 @@ def test_every_map_is_another_one_for_another_example(name: str) -> None:
         y, _ = bijection(z, q.context)
         assert (y[:, 0] != y[:, 1]).any()
         assert (y[:, 1] != y[:, 2]).any()
+
+
+@pytest.mark.parametrize("option", ["steps", "floor"])
+def test_options_that_flows_share_have_the_same_defaults(option: str) -> None:
+    """So that one can be tried in the place of another."""
+    flows = [find_component("posterior", name) for name in ("planar", "radial", "sylvester")]
+    assert {inspect.signature(flow).parameters[option].default for flow in flows} == {4 if option == "steps" else 1e-4}
+
+
+@pytest.mark.parametrize("name", zoo.list_components("posterior"))
+def test_scales_have_the_same_floor_and_concentrations_too(name: str) -> None:
+    posterior = find_component("posterior", name)
+    floor = inspect.signature(posterior).parameters.get("floor")
+    if floor is not None:
+        assert floor.default == (1.0 if posterior.manifold == "sphere" else 1e-4)

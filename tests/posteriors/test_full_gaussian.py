@@ -60,3 +60,8 @@ def test_it_begins_as_the_diagonal_posterior_and_learns_to_correlate(kind: type,
         optimizer.step()
     covariance = posterior(h).covariance_matrix[0]
     assert (covariance - mixing @ mixing.T).norm() < 0.3 * (mixing @ mixing.T).norm()
+
+
+def test_it_begins_without_any_correlation_whatever_the_features() -> None:
+    lower = FullGaussian(features=8, latent_dim=4)(10 * torch.randn(6, 8)).scale_tril
+    assert torch.equal(lower, torch.diag_embed(lower.diagonal(dim1=-2, dim2=-1)))

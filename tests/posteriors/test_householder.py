@@ -67,3 +67,15 @@ def test_one_reflection_reaches_the_true_posterior_in_two_dimensions() -> None:
     model = linear_gaussian.build({"name": "householder", "reflections": 1}, num_samples=16)
     linear_gaussian.fit(model, x)
     assert linear_gaussian.gap(model, x) == pytest.approx(0.0, abs=0.01)
+
+
+def test_the_layer_gives_means_scales_and_vectors_in_this_order() -> None:
+    posterior = Householder(features=2, latent_dim=3, reflections=2)
+    torch.nn.init.zeros_(posterior.head.weight)
+    with torch.no_grad():
+        posterior.head.bias.copy_(torch.arange(12.0))
+    q = posterior(torch.zeros(1, 2))
+    torch.testing.assert_close(q.base.loc, torch.tensor([[0.0, 1.0, 2.0]]))
+    torch.testing.assert_close(q.base.scale, torch.nn.functional.softplus(torch.tensor([[3.0, 4.0, 5.0]])) + 1e-4)
+    torch.testing.assert_close(q.vectors, torch.arange(6.0, 12.0).view(1, 2, 3))
+    assert posterior.has_moments

@@ -48,3 +48,20 @@ def test_the_inverse_is_exact_from_the_centre_to_far_away(ratio: float) -> None:
     bent = RadialMap(centre, torch.tensor([0.1], dtype=torch.float64), torch.tensor([ratio], dtype=torch.float64))
     z = centre + torch.tensor([[0.0, 1e-6], [0.0, 1e-3], [1.0, 0.0], [1e3, 1e3]], dtype=torch.float64)[:, None]
     torch.testing.assert_close(bent.inverse(bent(z)[0])[0], z)
+
+
+def test_far_away_the_inverse_keeps_the_digits_of_float32() -> None:
+    """There the sum of both halves of the root, rather than a quotient by their difference, tells r."""
+    bent = RadialMap(torch.zeros(1, 2), torch.tensor([0.01]), torch.tensor([500.0]))
+    z, _ = bent.inverse(torch.tensor([[1e6, 0.0]]))
+    torch.testing.assert_close(z, torch.tensor([[1e6 - 5, 0.0]]), rtol=0, atol=0.1)
+
+
+def test_the_reach_of_a_map_may_become_as_small_as_its_floor() -> None:
+    posterior = Radial(features=6, latent_dim=3, steps=1)
+    torch.nn.init.zeros_(posterior.head.weight)
+    with torch.no_grad():
+        posterior.head.bias.copy_(torch.tensor([0.0] * 9 + [-1e3, -1e3]))
+    bent = posterior(torch.zeros(2, 6)).maps[0]
+    torch.testing.assert_close(bent.alpha, torch.full((2,), 0.01))
+    torch.testing.assert_close(bent.beta / bent.alpha, torch.full((2,), 1e-3 - 1))

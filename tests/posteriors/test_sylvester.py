@@ -58,3 +58,15 @@ def test_directions_that_no_map_bends_along_stay_as_they_are() -> None:
     moved = bent(z)[0] - z
     across = moved - ((moved[:, None] * bent.axes).sum(-1, keepdim=True) * bent.axes).sum(1)
     torch.testing.assert_close(across, torch.zeros_like(across), atol=1e-12, rtol=0)
+
+
+def test_entries_beside_the_diagonal_are_divided_by_the_root_of_their_number() -> None:
+    """So that a layer with weights of one size bends by as much in any number of directions."""
+    posterior = Sylvester(features=2, latent_dim=5, steps=1, rank=4)
+    torch.nn.init.zeros_(posterior.head.weight)
+    torch.nn.init.ones_(posterior.head.bias)
+    bent = posterior(torch.zeros(1, 2)).maps[0]
+    diagonal = (1 - 1e-3) ** 0.5 * torch.eye(4) * torch.tensor(1.0).tanh()
+    for triangle in (bent.outer, bent.inner):
+        torch.testing.assert_close(triangle[0], diagonal + torch.full((4, 4), 0.5).triu(1))
+    torch.testing.assert_close(bent.shift, torch.ones(1, 4))
