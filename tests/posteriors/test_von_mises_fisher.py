@@ -147,3 +147,20 @@ def test_the_decoder_sees_latents_of_the_size_of_those_of_a_gaussian(preset: str
     model.decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     model.sample(400, seed=0)
     assert seen[0].square().mean().item() == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_density_in_three_dimensions_has_a_closed_form() -> None:
+    """κ exp(κ μᵀz) / (4π sinh κ)."""
+    kappa, z = torch.tensor([0.5, 5.0, 20.0], dtype=torch.float64), torch.randn(7, 3, 3, dtype=torch.float64)
+    z = torch.nn.functional.normalize(z, dim=-1)
+    expected = kappa * z[..., 0] + (kappa / (4 * math.pi * torch.sinh(kappa))).log()
+    torch.testing.assert_close(around(kappa, 3).log_prob(z), expected)
+
+
+@pytest.mark.parametrize("m", [2, 3, 500])
+def test_the_most_likely_angle_is_where_the_density_is_stationary(m: int) -> None:
+    """κ sin²θ = (m − 2) cos θ; on a circle it is 0 at every κ."""
+    kappa = torch.logspace(-8, 10, 2001, dtype=torch.float64)
+    mode, low, high = around(kappa, m)._interval()
+    torch.testing.assert_close(kappa * mode.sin().square(), (m - 2) * mode.cos(), rtol=1e-3, atol=1e-9)
+    assert ((low <= mode) & (mode <= high)).all()
