@@ -99,7 +99,7 @@ def test_bounds_under_it_are_refused_in_words() -> None:
     torch.manual_seed(0)
     model = zoo.build("vae-mlp-2d", data_shape=(1, 4, 4), fitted_prior="latent_denoiser").eval()
     x = torch.rand(5, 1, 4, 4)
-    reason = "the fitted prior 'latent_denoiser' has draws, but no density, so that there is no bound under it"
+    reason = "the fitted prior 'latent_denoiser' can be sampled but has no density, so there is no bound with it"
     with pytest.raises(NotApplicableError, match=reason):
         model.log_likelihood(x, num_samples=2, fitted=True)
     with pytest.raises(NotApplicableError, match="draws, but no density"):

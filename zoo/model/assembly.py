@@ -168,7 +168,7 @@ def _checked(role: str, component: ComponentSpec) -> ComponentSpec:
 def _check(spec: ModelSpec, model: Model) -> None:
     """Refuse parts that cannot work together."""
     model.objective.check(spec, model)
-    for _, regulariser in model.terms_of_latents():
+    for _, regulariser in model.named_regularisers():
         regulariser.check(spec, model)
     model.adversaries()
     if model.has("posterior"):

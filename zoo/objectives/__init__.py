@@ -132,7 +132,7 @@ def regularised(samples: LatentSamples, total: Tensor, terms: dict[str, Tensor])
         total, terms[name] = total + mean, mean.detach()
     # Each player's loss moves that player alone, whoever makes the steps.
     adversaries = model.adversaries() if model.regularisers else {}
-    for key, regulariser in model.terms_of_latents():
+    for key, regulariser in model.named_regularisers():
         if key in terms:
             raise ComponentError(
                 f"the loss has a term {key!r} already", where=f"model.regularisers.{key}", remedy="Use another key."

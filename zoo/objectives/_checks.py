@@ -34,7 +34,7 @@ def check_decoder_is_trained(spec: ModelSpec, model: Model, reconstruction_weigh
     if reconstruction_weight.changes or reconstruction_weight.final > 0:
         return
     where = "model.objective.reconstruction_weight"
-    if not any(regulariser.compares_data for _, regulariser in model.terms_of_latents()):
+    if not any(regulariser.compares_data for _, regulariser in model.named_regularisers()):
         raise ComponentError(
             "expected a weight above 0, since no other term compares data with their reconstructions, got 0",
             where=where,
