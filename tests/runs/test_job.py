@@ -18,6 +18,8 @@ import zoo
 from tests.runs.kill_and_resume import contents, differences, finish, kill_at, train
 from zoo.errors import CheckpointError, RunError, TrainingError
 from zoo.runs.job import Run
+from zoo.runs.plan import make_plan
+from zoo.spec.resolve import load_recipe
 from zoo.training.progress import Silent
 
 SMALL = ["model.encoder.widths=[16]", "model.decoder.widths=[16]", "data.subset=200", "train.precision=fp32"]
@@ -127,6 +129,40 @@ def test_fewer_epochs_than_are_done_are_refused(tmp_path: Path) -> None:
     job(tmp_path / "run", "train.epochs=2")
     with pytest.raises(RunError, match="2 epochs are done, more than the 1 of the recipe"):
         job(tmp_path / "run", "train.epochs=1", resume=True)
+
+
+def test_a_recipe_and_one_line_of_python_train_small_data_for_equally_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = np.random.default_rng(0).normal(size=(200, 3))
+    monkeypatch.setattr("zoo.runs.fit.train", lambda recipe, *, data, **_: make_plan(load_recipe(recipe), print, data))
+    one_line = zoo.fit(table, "vae-mlp-8d").recipe.train
+    document = {"name": "own", "model": "vae-mlp-8d", "data": {"name": "scikit_learn", "table": "wine"}}
+    for length in (one_line, make_plan(load_recipe(document), print).recipe.train):
+        assert (length.epochs, length.batch_size) == (200, 32)
+
+
+def test_a_length_that_the_recipe_leaves_open_is_that_of_the_run_when_it_is_resumed(tmp_path: Path) -> None:
+    table = np.random.default_rng(0).normal(size=(60, 3))
+    recipe = {"name": "own", "model": "vae-mlp-8d", "evaluate": {"metrics": ["mse"], "figures": []}}
+    stated = ["train.epochs=2", "train.batch_size=20"]
+    begun = zoo.train(recipe, data=table, out=tmp_path / "run", overrides=stated, quiet=True)
+    assert yaml.safe_load((begun.path / "recipe.yaml").read_text())["train"]["epochs"] == 2
+    before, seen = contents(begun.path), Notes()
+    zoo.train(recipe, data=table, out=tmp_path / "run", resume=True, reporter=seen)
+    assert contents(begun.path) == before
+    assert seen.notes[-1] == "Training is finished: all 2 epochs are done."
+
+
+def test_resuming_says_where_it_continues_and_with_which_other_settings(tmp_path: Path) -> None:
+    job(tmp_path / "run", "train.epochs=1")
+    seen = Notes()
+    longer = job(tmp_path / "run", "train.epochs=2", "evaluate.metrics=[mse]", resume=True, reporter=seen)
+    differ, schedule, where = [note for note in seen.notes if not note.startswith("Note: ")][:3]
+    assert differ == (
+        "Settings that differ from those of the run so far: `train.epochs` is 2, was 1; `evaluate.metrics`."
+    )
+    assert schedule == "The learning rate follows the schedule of 2 epochs from now on."
+    assert where == "Continuing after step 4 of 8, epoch 1 of 2."
+    assert "Resumed after epoch 1 with `train.epochs` 2 in place of 1." in longer.evaluation["notes"]
 
 
 def test_resuming_another_recipe_is_refused_with_the_field(run: Run) -> None:

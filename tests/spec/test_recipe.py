@@ -112,5 +112,5 @@ def test_plain_data_come_out():
     document = Recipe.model_validate({**GOOD, "model": {**MODEL, "data_shape": [1, 8, 8]}}).to_dict()
     assert document["model"]["data_shape"] == [1, 8, 8]
     assert document["model"]["prior"] == {"name": "standard_gaussian"}
-    assert document["train"]["checkpoint_every"] == {"epochs": 1, "steps": None}
+    assert document["train"]["schedule"]["warmup"] == {"epochs": 0, "steps": None}
     assert Recipe.model_validate(document).to_dict() == document

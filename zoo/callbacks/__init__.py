@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo.data import Data
 from zoo.model import Model
-from zoo.spec.training import TrainSpec
+from zoo.spec.training import FullTrainSpec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -33,7 +33,7 @@ class Training(Protocol):
 
     model: Model
     data: Data
-    spec: TrainSpec
+    spec: FullTrainSpec
     seed: int
     steps_per_epoch: int
     total_steps: int

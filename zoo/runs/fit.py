@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,10 @@ from zoo.runs.job import Run, train
 from zoo.spec.model import ModelSpec
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_model_spec
-from zoo.spec.training import TrainSpec
 from zoo.tables.frames import is_frame
 from zoo.training.progress import Reporter
 from zoo.utils.arguments import Count, Seed, checked
 
-_STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 3000, 15, 200
-_FEW, _BATCH_OF_FEW = 2000, 32
-_STATES = 20
 _MADE_HERE = {"name", "seed", "model", "data", "train", "evaluate"}
 
 
@@ -63,7 +58,7 @@ def fit(
         y: labels (N,), whole numbers or texts; or the name of the column that holds them. Conditional models need
             them, others are measured against them.
         epochs: passes over the training data; if not given, as many as make about 3,000 steps, from 15 to 200.
-        batch_size: examples in a batch; if not given, 128, or 32 where there are fewer than 2,000 examples.
+        batch_size: examples in a batch; if not given, 128, or 32 for fewer than 2,000 training examples.
         seed: of initial weights, data order and noise.
         data: fields of a recipe's `data`, such as ``{"validation": 0.2, "scale": "none", "value_range": [0, 16]}``.
         training: fields of a recipe's `train`, such as ``{"optimizer": {"name": "adam", "lr": 2e-3}}``.
@@ -105,7 +100,7 @@ def fit(
         "seed": seed,
         "model": document,
         "data": {"name": "memory", **(data or {})},
-        "train": {**_usual_training(x, given), **given},
+        "train": given,
         "evaluate": dict(evaluation or {}),
         **of_recipe,
     }
@@ -143,27 +138,6 @@ def _train_split(x: Any) -> Any:
     if isinstance(x, Data):
         return x.train
     return x.dataset if isinstance(x, DataLoader) else x
-
-
-def _usual_training(x: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields of `train` with which few examples are trained on for long enough, and the state is not saved more
-    often than it helps."""
-    count = _count(x)
-    usual = TrainSpec().batch_size if count is None or count >= _FEW else _BATCH_OF_FEW
-    size, epochs = given.get("batch_size", usual), given.get("epochs")
-    if not isinstance(epochs, int) or not isinstance(size, int) or size < 1:
-        size = size if isinstance(size, int) and size > 0 else usual
-        wanted = _FEWEST_EPOCHS if count is None else math.ceil(_STEPS * size / max(1, count))
-        epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, wanted))
-    return {"batch_size": usual, "epochs": epochs, "checkpoint_every": {"epochs": max(1, epochs // _STATES)}}
-
-
-def _count(x: Any) -> int | None:
-    """Return the number of training examples in data of any form; None where it is not known beforehand."""
-    try:
-        return len(_train_split(x))
-    except TypeError:
-        return None
 
 
 def _free_directory(name: str) -> Path:

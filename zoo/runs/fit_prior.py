@@ -25,7 +25,7 @@ from zoo.runs.stage import StageFiles, run_stage
 from zoo.runs.trackers import Trackers
 from zoo.spec.component import ComponentSpec
 from zoo.spec.resolve import validate
-from zoo.spec.training import TrainSpec
+from zoo.spec.training import FullTrainSpec, TrainSpec
 from zoo.training.devices import make_accelerator
 from zoo.training.encoded import encoded
 from zoo.training.loop import Trainer
@@ -105,7 +105,7 @@ def fit_and_judge(
     whole = with_fitted_prior(model, chosen, seed, train_examples=len(train))
     given = spec if isinstance(spec, TrainSpec) else validate(TrainSpec, dict(spec or {}), "spec")
     given = fit_spec(given, given, whole.fitted_prior, len(train))
-    resolved = resolve_training(given, PriorFit(whole), "spec")
+    resolved = resolve_training(given, PriorFit(whole), "spec").for_examples(len(train))
     known = all_prepared_for(model.data, data) if isinstance(data, Data) else Data(train.info, train, None, None)
     shown = choose_reporter(reporter, quiet=quiet)
     with tempfile.TemporaryDirectory() as folder:
@@ -203,7 +203,7 @@ def _check_latents(model: Model) -> None:
 def fit_stage(
     model: Model,
     data: Data,
-    spec: TrainSpec,
+    spec: FullTrainSpec,
     seed: int,
     accelerator: Accelerator,
     files: StageFiles,

@@ -6,8 +6,7 @@ Started by a launcher, each of several processes does this: they compute togethe
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +23,13 @@ from zoo.model import Model
 from zoo.report.gallery import draw_figures
 from zoo.report.inline import run_card
 from zoo.runs.card import write_card
-from zoo.runs.changes import check_changes, notes_on_changes, record_changes
+from zoo.runs.changes import check_changes, notes_on_changes
 from zoo.runs.directory import RECIPE, RunDirectory
 from zoo.runs.fit_prior import fit_stage, note_on_fit, with_fitted_prior
 from zoo.runs.initial import Locate, directory_of_model, import_parts, spec_of_model
-from zoo.runs.plan import Plan, flat_fields, make_plan
+from zoo.runs.opening import opened
+from zoo.runs.plan import Plan, flat_fields, make_plan, with_length_of
 from zoo.runs.recorder import RunRecorder
-from zoo.runs.run_data import read_splits, write_splits
 from zoo.runs.stage import run_stage
 from zoo.runs.trackers import Trackers
 from zoo.spec.recipe import Recipe
@@ -43,7 +42,6 @@ from zoo.training.resolve import make_callbacks
 from zoo.training.state import Position
 from zoo.utils.arguments import checked
 from zoo.utils.distributed import ProcessGroup
-from zoo.utils.files import remove_partial
 from zoo.utils.seeds import process_seed
 
 
@@ -143,6 +141,8 @@ def train(
     in_memory = None if data is None else as_memory
     loaded = load_recipe(recipe, overrides, data=in_memory, spec_of=lambda name: spec_of_model(name, locate))
     directory = RunDirectory(out if out is not None else _default_directory(recipe, loaded.name, resume=resume))
+    if resume and directory.exists():
+        loaded = with_length_of(loaded, directory.read_recipe())
     with origin_of(recipe, overrides).located():
         check_trackers(loaded.train.trackers, trackers)
         chosen = (*loaded.train.trackers, *trackers)
@@ -156,9 +156,8 @@ def train(
         planned = functools.partial(make_plan, loaded, reporter.note, data, locate)
         plan = group.first(planned) or planned()
         job = _Job(plan, directory, reporter, accelerator, group, callbacks or {})
-    with _opened(directory, plan, group, resume=resume, overwrite=overwrite, changes=changes) as continues:
-        if resume and not continues:
-            reporter.note(f"Nothing to resume in {directory.path}: a new run starts.")
+    opening = opened(directory, plan, group, reporter, resume=resume, overwrite=overwrite, changes=changes)
+    with opening as continues:
         return job.run(continues=continues)
 
 
@@ -169,55 +168,6 @@ def _default_directory(recipe: object, name: str, *, resume: bool) -> Path:
         if Path(recipe).name == RECIPE and directory.was_trained_in():
             return directory.path
     return Path("runs") / name
-
-
-@contextmanager
-def _opened(
-    directory: RunDirectory,
-    plan: Plan,
-    group: ProcessGroup,
-    *,
-    resume: bool,
-    overwrite: bool,
-    changes: Sequence[str],
-) -> Iterator[bool]:
-    """Lock the run directory and make it ready; yield whether the run there continues."""
-
-    def prepare() -> bool:
-        lock.enter_context(directory.locked())
-        continues = resume and directory.exists()
-        if continues:
-            remove_partial(directory.path)
-            before = directory.read_recipe()
-            changed = plan.check_same(before, str(directory.path), read_splits(directory.path), changes)
-            done = len(directory.training.read_metrics())
-            record_changes(directory.path, changed, done)
-            if done > plan.recipe.train.epochs:
-                raise RunError(
-                    f"{done} epochs are done, more than the {plan.recipe.train.epochs} of the recipe",
-                    where=str(directory.path),
-                    remedy="Ask for at least as many, or start again with another --out.",
-                )
-            if directory.is_finished() and not directory.training.has_state():
-                directory.training.check_state_is_not_lost(0)
-            if before.evaluate != plan.recipe.evaluate:
-                directory.remove_evaluation()
-        else:
-            directory.check_free(overwrite=overwrite)
-            directory.clear()
-        directory.write_recipe(plan.recipe)
-        write_splits(directory.path, plan.splits)
-        return continues
-
-    with ExitStack() as lock:
-        continues = group.any(bool(group.first(prepare)))
-        if group.any(not directory.exists()):
-            raise RunError(
-                "not all processes see the run directory",
-                where=str(directory.path),
-                remedy="Choose an --out on a file system that all machines share.",
-            )
-        yield continues
 
 
 class _Job:
@@ -292,7 +242,8 @@ class _Job:
         if directory.is_finished():
             directory.read_best(whole)
             return whole
-        spec = fit_spec(self.recipe.train, self.recipe.fit, whole.fitted_prior, len(self.plan.data.train))
+        examples = len(self.plan.data.train)
+        spec = fit_spec(self.recipe.train, self.recipe.fit, whole.fitted_prior, examples).for_examples(examples)
         self.reporter.note(f"Fitting the prior {prior.name!r} to the latents of the training data …")
         fit_stage(
             *(whole, self.plan.data, spec, self.recipe.seed, self.accelerator),

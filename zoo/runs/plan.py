@@ -55,6 +55,18 @@ class Plan:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def epochs(self) -> int:
+        """How many epochs the model is trained for."""
+        return self.recipe.train.for_examples(len(self.data.train)).epochs
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether a learning rate depends on the length of the run."""
+        train = self.recipe.train
+        schedules = (train.schedule, *(turn.schedule for turn in train.turns.values()))
+        return any(schedule is not None and schedule.name != "constant" for schedule in schedules)
+
+    @property
     def splits(self) -> Splits:
         """The splits of the data with what identifies them."""
         data = self.recipe.model.data
@@ -62,7 +74,7 @@ class Plan:
 
     def check_same(
         self, other: Recipe, where: str, splits: Splits | None = None, changes: Sequence[str] = ()
-    ) -> list[Change]:
+    ) -> tuple[list[Change], list[Change]]:
         """Refuse to resume a run of another recipe, or on other data.
 
         What cannot change the training so far may differ: the number of epochs, what is measured in the end, where the
@@ -73,7 +85,7 @@ class Plan:
             changes: the fields that the user chose to change, as ``KEY=VALUE``.
 
         Returns:
-            What was changed by choice.
+            What was changed by choice, and what else differs without a part in the training so far.
 
         Raises:
             RunError: names the fields that differ, or the splits.
@@ -82,7 +94,8 @@ class Plan:
             check_same_data(splits, self.splits)
         ours, theirs = flat_fields(self.recipe), flat_fields(self._completed(other))
         different = [key for key in sorted(ours.keys() | theirs.keys()) if ours.get(key) != theirs.get(key)]
-        different = [key for key in different if not key.startswith(_MAY_DIFFER) and not key.endswith("description")]
+        free = [key for key in different if key.startswith(_MAY_DIFFER)]
+        different = [key for key in different if key not in free and not key.endswith("description")]
         if splits is not None:
             # The same examples may come from another place, or from a file that calls them otherwise.
             different = [key for key in different if not _is_dataset_option(key)]
@@ -95,10 +108,15 @@ class Plan:
                 f"the existing run was made with another recipe: {key} is {theirs.get(key)!r} there, "
                 f"{ours.get(key)!r} here" + (f" ({len(different)} fields differ)" if len(different) > 1 else ""),
                 where=where,
-                remedy="Resume it with its own recipe.yaml, or choose another --out."
+                remedy="Give the settings that it was begun with again, such as every --set; or resume it with its own "
+                "recipe.yaml, which holds them; or choose another --out."
                 + (f" To continue with the new value: --change {key}=…" if by_choice else ""),
             )
-        return [Change(key, theirs.get(key), ours.get(key)) for key in chosen]
+
+        def changed(keys: Sequence[str]) -> list[Change]:
+            return [Change(key, theirs.get(key), ours.get(key)) for key in keys]
+
+        return changed(chosen), changed(free)
 
     def _completed(self, recipe: Recipe) -> Recipe:
         """Return the recipe of a run with the defaults of options that its version did not have."""
@@ -159,7 +177,7 @@ def make_plan(
         update={
             "model": finished.spec,
             "data": _with_options(data_spec if initial else _with_scale(data_spec, data)),
-            "train": resolve_training(recipe.train, model),
+            "train": resolve_training(recipe.train, model).for_examples(len(data.train)),
             "fit": _resolved_fit(recipe, finished, len(data.train)),
             "init": None if initial is None else initial.resolved,
         }
@@ -180,7 +198,7 @@ def _resolved_fit(recipe: Recipe, model: Model, examples: int) -> TrainSpec | No
             remedy="Add `model.fitted_prior: NAME`, or leave `fit` out.",
         )
     spec = fit_spec(recipe.train, recipe.fit, model.fitted_prior, examples)
-    return resolve_training(spec, PriorFit(model), "fit")
+    return resolve_training(spec, PriorFit(model), "fit").for_examples(examples)
 
 
 def _is_dataset_option(key: str) -> bool:
@@ -198,6 +216,12 @@ def _with_scale(spec: DataSpec, data: Data) -> DataSpec:
 def _with_options(spec: DataSpec) -> DataSpec:
     options = check_options(find_component("dataset", spec.name, "data"), spec.options, "data")
     return DataSpec.model_validate({**spec.model_dump(), **options})
+
+
+def with_length_of(recipe: Recipe, before: Recipe) -> Recipe:
+    """Return a recipe with the epochs and the batch size that a run of it was begun with, where it leaves them open."""
+    fit = recipe.fit.with_length_of(before.fit) if recipe.fit is not None and before.fit is not None else recipe.fit
+    return recipe.model_copy(update={"train": recipe.train.with_length_of(before.train), "fit": fit})
 
 
 def flat_fields(recipe: Recipe) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def train_quickly(
         resolved = resolve_training(validate(TrainSpec, dict(train), "train"), model)
         recorder = _BestInMemory(model, reporter)
         trainer = Trainer(model, loaded, resolved, seed, make_accelerator(resolved), recorder)
-        reporter.start(trainer.position, trainer.total_steps, resolved.epochs, resolved.batch_size)
+        reporter.start(trainer.position, trainer.total_steps, trainer.spec.epochs, trainer.spec.batch_size)
         try:
             trainer.run()
         finally:

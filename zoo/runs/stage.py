@@ -191,6 +191,16 @@ def _position(fields: Any) -> Position:
     return position
 
 
+def _where_it_continues(trainer: Trainer) -> str:
+    """Say how far a stage is that was resumed."""
+    position, epochs = trainer.position, trainer.spec.epochs
+    if not position.finished:
+        return f"Continuing after step {position.step} of {trainer.total_steps}, epoch {position.epoch} of {epochs}."
+    if position.epoch >= epochs:
+        return f"Training is finished: all {epochs} epochs are done."
+    return f"Training is finished: it ended early, after epoch {position.epoch} of {epochs}."
+
+
 def run_stage(
     trainer: Trainer,
     files: StageFiles,
@@ -215,7 +225,7 @@ def run_stage(
         if state is not None:
             with parsing(files.state, CheckpointError, remedy=_BEGIN_ANEW):
                 trainer.resume(state)
-            reporter.note(f"Continuing after step {trainer.step} of {trainer.total_steps}.")
+            reporter.note(_where_it_continues(trainer))
 
         def make_ready() -> None:
             prepare(trainer.position)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -12,6 +13,11 @@ from zoo.spec.component import ComponentSpec, StrictModel
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 """A name that a recipe gives to a part, and that the files of a run use."""
+
+_STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 3000, 15, 200
+_FEW, _BATCH_OF_FEW, _BATCH = 2000, 32, 128
+_STATES = 20
+"""Into how many parts of equal length the states divide a run whose number of epochs is left open."""
 
 
 class Duration(StrictModel):
@@ -90,8 +96,15 @@ class TurnSpec(StrictModel):
 class TrainSpec(StrictModel):
     """Optimiser, schedule, precision and length of a training run."""
 
-    epochs: PositiveInt = Field(default=15, description="Passes over the training data.")
-    batch_size: PositiveInt = Field(default=128, description="Examples a step, over all processes together.")
+    epochs: PositiveInt | None = Field(
+        default=None,
+        description="Passes over the training data; null: as many as make about 3,000 steps, from 15 to 200.",
+    )
+    batch_size: PositiveInt | None = Field(
+        default=None,
+        description="Examples a step, over all processes together; null: 128, or 32 for fewer than 2,000 training "
+        "examples.",
+    )
     optimizer: ComponentSpec = Field(
         default=ComponentSpec.model_validate({"name": "adam", "lr": 1e-3}),
         description="An optimiser of torch.optim in lower case (adam, adamw, sgd, …) with its options.",
@@ -130,8 +143,10 @@ class TrainSpec(StrictModel):
         description="The term of the loss, on validation data, that decides which epoch is best and when to stop.",
     )
     early_stopping: EarlyStoppingSpec | None = Field(default=None, description="null: train for all epochs.")
-    checkpoint_every: Duration = Field(
-        default=Duration(epochs=1), description="How often the state is saved from which --resume continues."
+    checkpoint_every: Duration | None = Field(
+        default=None,
+        description="How often the state is saved from which --resume continues; null: after each epoch, or twenty "
+        "times in a run whose `epochs` are null.",
     )
     keep_every: PositiveInt | None = Field(
         default=None, description="Keep a checkpoint in `checkpoints/` at this interval of epochs; null: none."
@@ -154,6 +169,36 @@ class TrainSpec(StrictModel):
     def keeps(self, epoch: int) -> bool:
         """Whether a checkpoint of this epoch, numbered from 1, is kept beside the best one."""
         return epoch in self.keep_epochs or (self.keep_every is not None and epoch % self.keep_every == 0)
+
+    def for_examples(self, count: int) -> FullTrainSpec:
+        """Return the spec with the length of a run on this many training examples, where it is left open.
+
+        Example:
+            >>> found = TrainSpec().for_examples(1000)
+            >>> found.batch_size, found.epochs, found.checkpoint_every.epochs
+            (32, 94, 4)
+            >>> TrainSpec(epochs=3).for_examples(50_000).batch_size
+            128
+        """
+        size = self.batch_size or (_BATCH_OF_FEW if count < _FEW else _BATCH)
+        wanted = math.ceil(_STEPS / math.ceil(max(1, count) / size))
+        epochs = self.epochs or min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, wanted))
+        often = Duration(epochs=1 if self.epochs else max(1, epochs // _STATES))
+        length = {"epochs": epochs, "batch_size": size, "checkpoint_every": self.checkpoint_every or often}
+        return FullTrainSpec.model_construct(self.model_fields_set | length.keys(), **{**dict(self), **length})
+
+    def with_length_of(self, other: TrainSpec) -> TrainSpec:
+        """Return the spec with the length of another one where it is left open, as a run that is resumed has it."""
+        open_ones = [name for name in ("epochs", "batch_size", "checkpoint_every") if getattr(self, name) is None]
+        return self.model_copy(update={name: getattr(other, name) for name in open_ones})
+
+
+class FullTrainSpec(TrainSpec):
+    """How a model is trained on data whose number of examples is known: the length of the run is a number."""
+
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    checkpoint_every: Duration
 
 
 def _with_optimizer_name(value: Any, defaults: Mapping[str, Any] = MappingProxyType({})) -> Any:

@@ -41,8 +41,8 @@ class SweepProgress:
         """Take note of how many runs there are, and of how many nothing is left to do."""
         self._total, self._ended = total, ended
 
-    def begin(self, run: SweepRun, epochs: int) -> None:
-        """Show that a run has started."""
+    def begin(self, run: SweepRun, epochs: int | None) -> None:
+        """Show that a run has started; None: how many epochs it has depends on its data."""
         self._began[run.name] = time.monotonic()
         if self.console.is_terminal and not self.console.quiet:
             if self._bars is None:

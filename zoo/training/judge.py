@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.spec.training import TrainSpec
+from zoo.spec.training import FullTrainSpec
 from zoo.training.state import Position
 
 
@@ -17,7 +17,7 @@ class Judge:
         warmup_steps: after how many steps every weight of the loss has its final value.
     """
 
-    def __init__(self, spec: TrainSpec, warmup_steps: int, *, higher_is_better: bool) -> None:
+    def __init__(self, spec: FullTrainSpec, warmup_steps: int, *, higher_is_better: bool) -> None:
         self.spec, self.warmup_steps, self._sign = spec, warmup_steps, -1.0 if higher_is_better else 1.0
 
     def finish_epoch(self, position: Position, monitored: float) -> bool:

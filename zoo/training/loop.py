@@ -68,6 +68,7 @@ class Trainer:
         watched: Model | None = None,
     ) -> None:
         self.model = watched if watched is not None else cast(Model, model)
+        spec = spec.for_examples(len(data.train))
         self.trained, self.data, self.spec, self.seed = model, data, spec, seed
         self.accelerator, self.device, self.should_stop = accelerator, accelerator.device, should_stop
         self.group = ProcessGroup.here(self.device)

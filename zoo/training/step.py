@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.data import Batch, Split
 from zoo.errors import ComponentError, RecipeError
-from zoo.spec.training import TrainSpec
+from zoo.spec.training import FullTrainSpec
 from zoo.training.capture import CapturedStep
 from zoo.training.devices import mixed_precision
 from zoo.training.ema import WeightAverage
@@ -44,7 +44,7 @@ class Stepper:
     """
 
     def __init__(
-        self, model: Trainable, split: Split, spec: TrainSpec, accelerator: Accelerator, group: ProcessGroup
+        self, model: Trainable, split: Split, spec: FullTrainSpec, accelerator: Accelerator, group: ProcessGroup
     ) -> None:
         check_step(spec, split, accelerator.device, group)
         self.split, self.spec, self.group, self.device = split, spec, group, accelerator.device
@@ -127,7 +127,7 @@ def _evidence(evidence: dict[str, tuple[Tensor, ...]], key: str) -> tuple[Tensor
     return evidence[key]
 
 
-def check_step(spec: TrainSpec, split: Split, device: torch.device, group: ProcessGroup) -> None:
+def check_step(spec: FullTrainSpec, split: Split, device: torch.device, group: ProcessGroup) -> None:
     """Refuse a kind of steps that is not possible with this recipe.
 
     Raises:

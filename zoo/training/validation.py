@@ -11,7 +11,7 @@ from torch import Tensor
 from zoo.data import Split
 from zoo.errors import RecipeError, unknown_name
 from zoo.model import StepLoss
-from zoo.spec.training import TrainSpec
+from zoo.spec.training import FullTrainSpec
 from zoo.training.devices import mixed_precision
 from zoo.training.trainable import Trainable
 from zoo.utils.distributed import ProcessGroup
@@ -25,7 +25,7 @@ class Validation:
     """Computes the loss of a model in evaluation mode, with the same noise each time, independent of training."""
 
     def __init__(
-        self, model: Trainable, spec: TrainSpec, seed: int, accelerator: Accelerator, group: ProcessGroup
+        self, model: Trainable, spec: FullTrainSpec, seed: int, accelerator: Accelerator, group: ProcessGroup
     ) -> None:
         self.model, self.spec, self.seed, self.group = model, spec, seed, group
         self._device, self._precision = accelerator.device, mixed_precision(accelerator)
