@@ -151,19 +151,6 @@ def test_runs_without_a_place_get_the_next_free_one(tmp_path: Path, monkeypatch:
         zoo.fit(X, resume=True)
 
 
-def test_training_is_long_enough_for_few_examples_and_short_for_many() -> None:
-    from zoo.runs.fit import _usual_training
-
-    assert _usual_training(np.zeros((100, 2)), {}) == {
-        "batch_size": 32, "epochs": 200, "checkpoint_every": {"epochs": 10},
-    }  # fmt: skip
-    assert _usual_training(np.zeros((100_000, 2)), {})["epochs"] == 15
-    assert _usual_training(np.zeros((10_000, 2)), {})["epochs"] == 39
-    assert _usual_training({"train": (np.zeros((10_000, 2)), None)}, {})["epochs"] == 39
-    assert _usual_training(iter(()), {"batch_size": 7})["epochs"] == 15
-    assert _usual_training(np.zeros((100, 2)), {"epochs": 3})["checkpoint_every"] == {"epochs": 1}
-
-
 @pytest.mark.parametrize(
     ("x", "preset", "message"),
     [
