@@ -130,3 +130,23 @@ def test_nothing_is_recorded_where_no_gradient_is_wanted() -> None:
     assert torch.equal(model.reconstruct(x), model.reconstruct(x))
     with torch.no_grad():
         assert not model.encode(x).rsample().requires_grad
+
+
+def test_draws_carry_gradients_with_and_without_their_densities() -> None:
+    q = distribution(steps=2)
+    assert q.has_rsample
+    found = []
+    for draw in (q.rsample, lambda shape: q.rsample_and_log_prob(shape)[0]):
+        torch.manual_seed(0)
+        found.append(draw((4,)))
+    assert torch.equal(*found)
+    assert found[0].shape == (4, 3, 2)
+    assert found[0].requires_grad
+
+
+@pytest.mark.parametrize("temperature", [1.0, 1.5, 3.0])
+def test_momenta_begin_larger_by_the_root_of_the_temperature(temperature: float) -> None:
+    model = make(temperature=temperature)
+    root = model.encode(linear_gaussian.data(3)).root
+    torch.testing.assert_close(root, torch.tensor(temperature).rsqrt())
+    assert hasattr(model.posterior, "raw_temperature") == (temperature > 1)

@@ -10,6 +10,7 @@ import torch
 from zoo.divergences import kl_divergence
 from zoo.nn.spaces.quadrature import gauss_legendre
 from zoo.nn.spaces.sphere import UniformSphere, log_area
+from zoo.posteriors._sphere import AxisHead
 from zoo.posteriors.power_spherical import PowerSpherical
 
 DIMENSIONS = pytest.mark.parametrize("m", [2, 3, 5, 20])
@@ -67,3 +68,20 @@ def test_the_gradient_of_draws_in_the_concentration_is_that_of_the_mean(m: int) 
 def test_without_concentration_it_is_uniform() -> None:
     q, z = around(torch.tensor(0.0), 3), UniformSphere(3, torch.zeros(())).sample((7,))
     torch.testing.assert_close(q.log_prob(z), torch.full((7,), -math.log(4 * math.pi)))
+
+
+@DIMENSIONS
+def test_the_density_is_a_power_of_one_plus_the_cosine(m: int) -> None:
+    kappa, z = torch.tensor([0.7, 5.0], dtype=torch.float64), UniformSphere(m, torch.zeros(2).double()).sample((7,))
+    q = around(kappa, m)
+    torch.testing.assert_close(q.log_prob(z), kappa * torch.log1p(z[..., 0]) - q.log_normaliser())
+
+
+def test_the_layer_gives_a_direction_and_a_concentration_in_units_of_the_dimensions() -> None:
+    head = AxisHead(2, 3, floor=0.25)
+    torch.nn.init.zeros_(head.weight)
+    with torch.no_grad():
+        head.bias.copy_(torch.tensor([0.0, 3.0, -4.0, 1.0]))
+    axis, kappa = head.axis_and_concentration(torch.zeros(1, 2))
+    torch.testing.assert_close(axis, torch.tensor([[0.0, 0.6, -0.8]]))
+    torch.testing.assert_close(kappa, 2 * torch.nn.functional.softplus(torch.ones(1)) + 0.25)
