@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, Subse
 
 import zoo
 from zoo.data.in_memory import as_memory, collect_given, is_in_memory
+from zoo.data.labels import labels_of
 from zoo.errors import DataError, ZooWarning
 from zoo.spec import DataSpec
 
@@ -54,6 +55,13 @@ class Stream(IterableDataset):
 
     def __iter__(self) -> Any:
         yield from zip(torch.tensor(ROWS), KINDS.tolist(), strict=True)
+
+
+class Nothing(IterableDataset):
+    """Nothing to iterate over."""
+
+    def __iter__(self) -> Any:
+        return iter(())
 
 
 class Columns:
@@ -295,6 +303,22 @@ def test_a_loader_chooses_items_but_not_their_order() -> None:
         (Mixed(ROWS, KINDS), None, "got the columns 'a', 'b'"),
         ({"train": ROWS, "test": ROWS[:, :2]}, None, "examples of the test split have shape"),
         (3, None, "expected data, got int"),
+        (torch.zeros(4, 2, dtype=torch.complex64), None, "^x: expected real numbers, got torch.complex64"),
+        ([torch.zeros(2), torch.zeros(3)], None, r"one shape and type, got \(2,\) of torch.float32 and \(3,\) of"),
+        (ROWS, [[1], [2, 3]] * 20, "^y: expected one label for each example"),
+        (ROWS, [2**70] * 40, "^y: expected labels of 64 bits"),
+        (Pairs(torch.zeros(4, 2, dtype=torch.complex64), [0] * 4), None, "^x: expected real numbers, got torch.comple"),
+        (Pairs([torch.zeros(2), torch.zeros(3)], [0, 1]), None, r"\(2,\).*\(3,\)"),
+        (
+            Pairs(torch.zeros(4, 2, 3, 4, 5), [0] * 4),
+            None,
+            r"expected items \(D,\), \(H, W\) or \(C, H, W\), got \(2, 3",
+        ),
+        (Pairs(torch.zeros(4, 2, 0), [0] * 4), None, r"expected items with values, got items of shape \(2, 0\)"),
+        (Pairs(torch.tensor([[1.0], [torch.inf]]), [0, 1]), None, "finite numbers in 32 bits, .* infinity in item 1"),
+        (Named(ROWS, KINDS), "kin", "^y: unknown column 'kin'"),
+        (DataLoader(Stream()), None, "got one over an IterableDataset\nPass the data set itself"),
+        (Nothing(), None, "^x: the data set is empty"),
     ],
 )
 def test_what_cannot_be_taken_is_named(x: Any, y: Any, message: str) -> None:
@@ -393,3 +417,26 @@ def test_rows_of_an_array_may_be_series_of_one_channel(tmp_path):
     filled = zoo.impute(model, rows[:4], mask=mask, num_samples=2)["x"]
     assert filled.shape == (4, 12)
     assert np.allclose(filled[:, mask], rows[:4][:, mask], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (torch.tensor([2, 0, 2]), [2, 0, 2]),
+        (np.array(["b", "a", "b"], dtype=object), ["b", "a", "b"]),
+        (np.array([2, True, np.int64(0)], dtype=object), [2, 1, 0]),
+        ([[2], [0], [2]], [2, 0, 2]),
+    ],
+    ids=["tensor", "texts", "numbers", "a column"],
+)
+def test_labels_of_every_form_are_whole_numbers_or_texts(labels: Any, expected: list[Any]) -> None:
+    found = labels_of(labels, 3, "x")
+    assert found.tolist() == expected
+    assert found.dtype.kind in "iU"
+
+
+@pytest.mark.skipif(not hasattr(np, "dtypes") or not hasattr(np.dtypes, "StringDType"), reason="needs NumPy 2")
+def test_texts_of_any_length_are_labels() -> None:
+    labels = np.array(["b", "a", "b"], dtype=np.dtypes.StringDType())
+    assert labels_of(labels, 3, "x").tolist() == ["b", "a", "b"]
+    assert zoo.load_data(ROWS[:3], y=labels, test=0, validation=0).info.class_names == ("a", "b")

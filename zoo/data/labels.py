@@ -29,10 +29,8 @@ def labels_of(y: Any, count: int, examples: str, name: str = "y") -> Array:
         labels = np.asarray(y)
     except (TypeError, ValueError) as error:
         raise DataError(f"expected one label for each example: {error}", where=name) from error
-    if labels.dtype.kind == "T":  # NumPy's own texts of any length
-        labels = labels.astype(str)
-    if labels.dtype.kind == "O":
-        labels = _of_objects(labels, name)
+    if labels.dtype.kind in "OT":  # objects, or NumPy's own texts of any length
+        labels = _of_objects(labels.astype(object), name)
     check_form(labels.shape, labels.nbytes, name, examples, count)
     return labels.reshape(-1)
 
