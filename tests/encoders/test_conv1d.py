@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+import zoo
 from zoo.encoders.conv1d import Conv1dEncoder
 from zoo.errors import ComponentError
+from zoo.runs.data_fit import notes_on
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 8, 31, 100])
@@ -31,6 +33,13 @@ def test_a_vector_is_a_series_of_one_channel_and_an_image_is_read_row_by_row():
     as_image.load_state_dict(as_vector.state_dict())
     x = torch.randn(5, 12)
     torch.testing.assert_close(as_vector(x), as_image(x.view(5, 1, 3, 4)))
+
+
+@pytest.mark.parametrize(("shape", "cautioned"), [((12,), False), ((2, 12), False), ((1, 3, 4), True)])
+def test_a_run_on_images_says_that_another_encoder_is_better(shape, cautioned):
+    data = zoo.load_data(torch.rand(20, *shape), series=len(shape) == 2)
+    model = zoo.build("vae-series-8d", data_shape=shape, data_range=None)
+    assert any("such as `conv`" in note for note in notes_on(model, data)) == cautioned
 
 
 def test_an_even_kernel_is_refused():

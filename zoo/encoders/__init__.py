@@ -34,6 +34,10 @@ class Encoder(nn.Module, ABC):
     features: int
     feature_shape: tuple[int, ...]
 
+    def caution(self) -> str | None:
+        """Return why another encoder suits data of ``data_shape`` better, for readers of a run; None if none does."""
+        return None
+
     @abstractmethod
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map data (B, *data_shape), with a condition (B, condition_dim) or none, to features (B, *feature_shape)."""

@@ -81,6 +81,15 @@ class Conv1dEncoder(Encoder):
         self.feature_shape = map_shape if hidden is None else (hidden,)
         self.features = math.prod(self.feature_shape)
 
+    def caution(self) -> str | None:
+        """Return that images are gone through row by row."""
+        if len(self.data_shape) < 3:
+            return None
+        return (
+            f"the encoder conv1d is for series: it goes through images of shape {self.data_shape} row by row, and sees no "
+            "neighbours above and below. Use an encoder of images, such as `conv`, and its decoder"
+        )
+
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map series (B, C, T) to features (B, *feature_shape)."""
         check_batch(x, self.data_shape, "data")

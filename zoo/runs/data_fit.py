@@ -99,7 +99,8 @@ def notes_on(model: Model, data: Data) -> list[str]:
     caution = None
     if model.has("likelihood") and model.objective.unit == "nats":  # a squared error is not a log-density
         caution = model.likelihood.caution(data.train.examples(_LOOK_AT))
-    notes = [] if caution is None else [caution]
+    cautions = [caution, model.encoder.caution() if model.has("encoder") else None]
+    notes = [each for each in cautions if each is not None]
     untrained = model.data.untrained_classes
     if model.classes and untrained:
         where = [name for name, split in _splits(data).items() if name != "train" and _has_any(split, model, untrained)]
