@@ -86,8 +86,8 @@ class Conv1dEncoder(Encoder):
         if len(self.data_shape) < 3:
             return None
         return (
-            f"the encoder conv1d is for series: it goes through images of shape {self.data_shape} row by row, and sees no "
-            "neighbours above and below. Use an encoder of images, such as `conv`, and its decoder"
+            f"the encoder conv1d is for series: images of shape {self.data_shape} are gone through row by row, without "
+            "their neighbours above and below. Use an encoder of images, such as `conv`, and its decoder"
         )
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
