@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from zoo.hub.client import LIBRARY
-from zoo.hub.faults import HubError, hub_errors
+from zoo.hub.faults import HubError, http_library, hub_errors
 from zoo.utils.text import excerpt, readable_size
 
 STREAMED = "latent_zoo.streamed"
@@ -31,22 +32,50 @@ def hub_calls(where: str, *, endpoint: str, token: str | bool | None = None) -> 
         endpoint: the Hub's address.
         token: what the client sends as a token, which no message may show.
     """
-    from huggingface_hub import get_session
-
-    session: Any = get_session()
-    before = session.event_hooks
-    session.event_hooks = {
-        "request": [*before.get("request", ()), _ask_for_plain],
-        "response": [*before.get("response", ()), _bound],
-    }
     try:
-        with hub_errors(where, endpoint=endpoint, token=token):
+        with _hooks.held(), hub_errors(where, endpoint=endpoint, token=token):
             yield
     except HubError as error:
         error.where = error.where or where
         raise
-    finally:
-        session.event_hooks = before
+
+
+class _Hooks:
+    """Hooks on the client's session, there as long as any thread needs them.
+
+    The session is one for all threads. ``set_client_factory`` would replace it for everybody, without a way to get back
+    what other packages had set, so hooks are added beside theirs, and only those are removed again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users: dict[int, int] = {}
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        from huggingface_hub import get_session
+
+        session: Any = get_session()
+        ours = {"request": _ask_for_plain, "response": _bound}
+        with self._lock:
+            users = self._users[id(session)] = self._users.get(id(session), 0) + 1
+            if users == 1:
+                session.event_hooks = _each(session, lambda name, hooks: [*hooks, ours[name]])
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users[id(session)] -= 1
+                if not self._users[id(session)]:
+                    del self._users[id(session)]
+                    session.event_hooks = _each(session, lambda name, hooks: [h for h in hooks if h is not ours[name]])
+
+
+_hooks = _Hooks()
+
+
+def _each(session: Any, change: Callable[[str, list[Any]], list[Any]]) -> dict[str, list[Any]]:
+    return {name: change(name, session.event_hooks.get(name, [])) for name in ("request", "response")}
 
 
 def _is_ours(request: Any) -> bool:
@@ -71,8 +100,8 @@ def _bound(response: Any) -> None:
 
 def _bounded(stream: Any) -> Any:
     """Return a stream that gives what another does, up to a limit."""
-    # The client accepts only subclasses of this class, which belongs to the HTTP library that it uses.
-    interface: Any = next(base for base in type(stream).__mro__ if base.__name__ == "SyncByteStream")
+    # The client accepts only subclasses of this class of the HTTP library that it uses.
+    interface: Any = http_library().SyncByteStream
 
     class Bounded(interface):  # type: ignore[misc]
         def __iter__(self) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import json
 import logging
 import os
@@ -214,6 +215,11 @@ def connection_errors() -> type[Exception]:
     from huggingface_hub.errors import HfHubHTTPError
 
     return next(base for base in HfHubHTTPError.__mro__ if base.__module__.startswith("httpx"))
+
+
+def http_library() -> Any:
+    """Return the HTTP library that this version of the client uses: httpx, or httpx2."""
+    return importlib.import_module(connection_errors().__module__.partition(".")[0])
 
 
 def is_offline() -> bool:
