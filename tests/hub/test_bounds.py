@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 
-import pytest
-
-hub = pytest.importorskip("huggingface_hub")
+import huggingface_hub as hub
 
 from zoo.hub.bounds import _ask_for_plain, _bound, hub_calls
 from zoo.hub.faults import http_library

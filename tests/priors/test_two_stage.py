@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch.distributions import MultivariateNormal
@@ -128,3 +130,27 @@ def test_gamma_comes_back_from_its_limit() -> None:
         with torch.no_grad():
             prior.log_gamma -= 0.1 * gradient.sign()
     assert prior.gamma.item() == pytest.approx(0.3, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("log_gamma", "sign", "passes"),
+    [(-5.0, 1, True), (-5.0, -1, True), (-9.5, 1, False), (-9.5, -1, True)],
+    ids=["above, down", "above, up", "below, down", "below, up"],
+)
+def test_gamma_does_not_drift_below_its_limit(log_gamma: float, sign: int, passes: bool) -> None:
+    """dγ/d log γ = γ; below the limit of 10⁻⁴, only a descent that raises γ goes on."""
+    prior = TwoStage(latent_shape=(2,), condition_dim=0, widths=[])
+    with torch.no_grad():
+        prior.log_gamma.fill_(log_gamma)
+    (gradient,) = torch.autograd.grad(sign * prior.gamma, [prior.log_gamma])
+    assert gradient.item() == pytest.approx(sign * max(math.exp(log_gamma), 1e-4) * passes)
+
+
+def test_gamma_returns_at_once_after_many_steps_at_its_limit() -> None:
+    prior = TwoStage(latent_shape=(2,), condition_dim=0, widths=[])
+    optimizer = torch.optim.Adam([prior.log_gamma], lr=0.1)
+    for step in range(400):
+        optimizer.zero_grad()
+        (prior.gamma.log() if step < 380 else -prior.gamma.log()).backward()
+        optimizer.step()
+    assert prior.gamma > 1.1e-4

@@ -96,10 +96,8 @@ class TwoStage(FittablePrior):
     @property
     def gamma(self) -> Tensor:
         """γ, the deviation of the noise that is added to m(u), in units of the latents' deviations."""
-        least = math.log(_SMALLEST)
-        # The gradient passes the limit, so that γ can leave it again.
-        beyond = (self.log_gamma.clamp_min(least) - self.log_gamma).detach()
-        return (self.log_gamma + beyond).exp()
+        log_gamma: Tensor = _AtLeast.apply(self.log_gamma, math.log(_SMALLEST))
+        return log_gamma.exp()
 
     def forward(self, inference: Inference | None = None) -> TwoStageDistribution:
         """Return p(z) with batch shape (), or p(z|y) with batch shape (B,)."""
@@ -141,6 +139,30 @@ class TwoStage(FittablePrior):
         self.encoder.linear.weight.zero_()[:size].copy_((axes * kept.sqrt() / (kept + gamma_squared)).T)
         self.encoder.linear.bias.zero_()[size:].copy_(log_deviation)
         self.decoder.linear.bias.zero_()
+
+
+class _AtLeast(torch.autograd.Function):
+    """A lower limit whose gradient leads away from it: below it, only descent that raises the value goes on.
+
+    A gradient of 0 would keep the value there for ever, and one that always passes would let it drift further and
+    further below, from where it comes back late.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(value: Tensor, least: float) -> Tensor:
+        return value.clamp_min(least)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: Tensor) -> None:
+        value, least = inputs
+        ctx.save_for_backward(value >= least)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        (above,) = ctx.saved_tensors
+        return torch.where(above | (gradient < 0), gradient, 0.0), None
 
 
 class Correction(nn.Module):
