@@ -60,3 +60,8 @@ def test_a_short_list_is_written_out_and_a_long_one_by_its_range() -> None:
 
 def test_a_list_without_entries_is_left_out() -> None:
     assert metrics_table(record_of(Measurement(RECALL, [])), "title") == "title"
+
+
+def test_an_error_is_written_as_its_number_is() -> None:
+    lines = metrics_table(record_of(Measurement(ELBO, -1.2e12, standard_error=3e8)), "title").splitlines()
+    assert lines[1].split() == ["ELBO", "-1.2e+12", "±", "3.0e+08", "nats"]

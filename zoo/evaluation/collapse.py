@@ -42,8 +42,8 @@ def collapse_note(context: EvaluationContext) -> str | None:
         return None
     count = f"none of the {len(variances)} latents is" if len(variances) > 1 else "the latent is not"
     return (
-        f"the posterior has collapsed: {count} active, so q(z|x) is nearly the same for all data, and samples and "
-        f"reconstructions ignore z. {_remedy(model.spec)}"
+        f"the posterior has probably collapsed: {count} active, since the means of q(z|x) vary over the data with a "
+        f"variance below {_THRESHOLD}. Samples and reconstructions then hardly depend on z. {_remedy(model.spec)}"
     )
 
 
@@ -51,7 +51,7 @@ def _note_on_divergence(nats: float, spec: ModelSpec) -> str | None:
     if nats > _NATS:
         return None
     return (
-        f"the posterior has nearly collapsed: KL(q(z|x) ‖ p(z)) is {max(0.0, nats):.2g} nats on average, so z says "
+        f"the posterior has probably collapsed: KL(q(z|x) ‖ p(z)) is {max(0.0, nats):.2g} nats on average, so z says "
         f"next to nothing of x. {_remedy(spec)}"
     )
 

@@ -24,7 +24,7 @@ def number(value: float, digits: int | None = None) -> str:
     if digits is not None and abs(value) < 10**digits:
         return f"{value:#.{digits}g}".rstrip(".")
     if digits is not None:
-        return f"{value:,.0f}"
+        return f"{value:,.0f}" if abs(value) < 1e7 else f"{value:.{digits - 1}e}"
     if isinstance(value, int):
         return f"{value:,}"
     if value != 0 and not 1e-4 <= abs(value) < 1e7:
@@ -51,8 +51,16 @@ def with_error(measurement: Measurement | None) -> str:
 
 
 def value_with_error(value: float, error: float | None) -> str:
-    """Write a number, with its error where it has one."""
-    return number(value) if error is None else f"{number(value)} ± {number(error, 2)}"
+    """Write a number, with its error where it has one; both in scientific notation, or neither.
+
+    Example:
+        >>> value_with_error(1.234e12, 3.21e8), value_with_error(-24.379, 0.187)
+        ('1.23e+12 ± 3.2e+08', '-24.38 ± 0.19')
+    """
+    text = number(value)
+    if error is None:
+        return text
+    return f"{text} ± {f'{error:.1e}' if 'e' in text else number(error, 2)}"
 
 
 def by_result(measurements: Iterable[Measurement]) -> dict[str, list[Measurement]]:

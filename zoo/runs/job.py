@@ -18,6 +18,7 @@ from accelerate.tracking import GeneralTracker
 from zoo.callbacks import Callback
 from zoo.data.in_memory import as_memory
 from zoo.errors import RunError
+from zoo.evaluation.divergence import divergence_note
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_split, record
 from zoo.model import Model
 from zoo.report.gallery import draw_figures
@@ -281,6 +282,13 @@ class _Job:
         if model.has("fitted_prior"):
             worse = note_on_fit(model, self.plan.data, self.recipe.seed)
             notes += [] if worse is None else [worse]
+        monitor = self.recipe.train.monitor
+        diverged = divergence_note(
+            *(self.directory.training.read_metrics(), monitor, self.trainer.first_loss),
+            higher_is_better=model.higher_is_better(monitor),
+            warmup_steps=self.trainer.warmup_steps,
+        )
+        notes += [] if diverged is None else [diverged]
         if position.stopped:
             notes.append(f"The callback {position.stopped!r} ended training after epoch {position.epoch} of {epochs}.")
         if position.best is None:

@@ -89,7 +89,7 @@ class Trainer:
         every = {turn.name: turn.every for turn in self.stepper.turns[1:]}
         self.terms = StepTerms(self.group, self.device, self.steps_per_epoch, every)
         self.validation = Validation(model, spec, seed, accelerator, self.group)
-        self.validation.check_monitor(self.validation_split or self.train_split)
+        self.first_loss = self.validation.first_look(self.validation_split or self.train_split)
         self._looked_at = (0, -math.inf)
         self._ask_every = 1
         self._failure: Exception | None = None

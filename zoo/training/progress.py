@@ -134,6 +134,8 @@ def _losses(terms: dict[str, float]) -> str:
 
 
 def _number(value: float) -> str:
+    if abs(value) >= 1e7:
+        return f"{value:.3g}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.4f}"
 
 

@@ -17,8 +17,8 @@ from zoo.training.trainable import Trainable
 from zoo.utils.distributed import ProcessGroup
 from zoo.utils.seeds import process_seed, seeded
 
-_LOOK_AT = 2
-"""Number of examples whose loss shows which terms there are."""
+_LOOK_AT = 64
+"""Number of examples whose loss shows which terms there are, and where training begins."""
 
 
 class Validation:
@@ -30,17 +30,18 @@ class Validation:
         self.model, self.spec, self.seed, self.group = model, spec, seed, group
         self._device, self._precision = accelerator.device, mixed_precision(accelerator)
 
-    def check_monitor(self, split: Split) -> None:
-        """Refuse to monitor a term that the loss does not have, before the first step: the loss of two examples shows.
+    def first_look(self, split: Split) -> float:
+        """Return the mean of the monitored term over a few examples, before the first step.
 
         Raises:
-            RecipeError: names the terms there are.
+            RecipeError: the loss has no such term; names those there are.
         """
-        if self.spec.monitor != "loss":
-            ((loss, _),) = self._losses(split, torch.arange(min(_LOOK_AT, len(split))))
-            if self.spec.monitor not in loss.terms:
-                problem, remedy = unknown_name("term", self.spec.monitor, ["loss", *loss.terms])
-                raise RecipeError(problem, where="train.monitor", remedy=remedy)
+        ((loss, _),) = self._losses(split, torch.arange(min(_LOOK_AT, len(split))))
+        terms = {"loss": loss.total, **loss.terms}
+        if self.spec.monitor not in terms:
+            problem, remedy = unknown_name("term", self.spec.monitor, terms)
+            raise RecipeError(problem, where="train.monitor", remedy=remedy)
+        return float(terms[self.spec.monitor])
 
     def means(self, split: Split, names: Sequence[str]) -> dict[str, float]:
         """Return the mean loss and its terms over a split, under these names."""
