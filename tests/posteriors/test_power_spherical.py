@@ -59,6 +59,7 @@ def test_the_gradient_of_draws_in_the_concentration_is_that_of_the_mean(m: int) 
     torch.manual_seed(0)
     kappa = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
     q = around(kappa, m)
+    assert q.has_rsample
     found, exact = (
         torch.autograd.grad(v, kappa)[0] for v in (q.rsample((40_000,))[:, 0].mean(), q.cosine_moments()[0])
     )
