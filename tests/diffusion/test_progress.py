@@ -28,6 +28,7 @@ def test_a_bar_moves_on_standard_error(capsys: pytest.CaptureFixture[str], monke
     assert out == ""
     assert "sampling" in err
     assert "100%" in err
+    assert err.endswith("\x1b[1A\x1b[2K"), "the bar is erased at the end"
     with reporting(True, 2) as report:
         report()
     assert "100%" not in capsys.readouterr().err
