@@ -23,9 +23,9 @@ from zoo.utils.precision import at_least_float32
 class Adversary(nn.Module, ABC):
     """A network with its own loss and its own optimiser, such as the discriminator of an adversarial autoencoder.
 
-    Extend it, and hold an instance in a regulariser or an objective. Training finds it there, keeps its parameters
-    out of the model's optimiser, and after each of the model's steps calls it with the evidence that its owner
-    returned. The evidence is detached from the model, so an adversary's loss moves the adversary alone.
+    Extend it, and make an instance an attribute of a regulariser or an objective. Training finds it, keeps its
+    parameters out of the model's optimiser, and after each of the model's steps calls it with the evidence that its
+    owner returned. The evidence is detached from the model, so an adversary's loss moves the adversary alone.
 
     Example:
         >>> class Threshold(Adversary):
@@ -40,21 +40,21 @@ class Adversary(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, *evidence: Tensor) -> Tensor:
-        """Return the adversary's own loss, a scalar, on what its owner shows it."""
+        """Return the adversary's own loss, a scalar, for the evidence that its owner returned."""
 
 
 class BinaryCritic(Adversary):
     """A network that distinguishes two sources of examples; its logit estimates log p₁(x) − log p₀(x).
 
-    The first tensor of evidence comes from the source p₁ (label 1), every further one from the source p₀ (label 0). At
-    chance the loss is log 2 ≈ 0.693; it is lowest at the logit log p₁(x) − log p₀(x), so that the mean logit under p₁
-    estimates KL(p₁ ‖ p₀). Where there are several further tensors, p₀ is the mixture of their sources in equal parts.
+    The first tensor of evidence comes from the source p₁ (label 1), every further one from the source p₀ (label 0). The
+    loss of guessing is log 2 ≈ 0.693; the loss is lowest at the logit log p₁(x) − log p₀(x), so the mean logit under p₁
+    estimates KL(p₁ ‖ p₀). With several further tensors, p₀ is the mixture of their sources in equal parts.
 
     :class:`Discriminator` and :class:`MapDiscriminator` are critics of vectors and of images or series.
 
     Args:
         hidden: the hidden layers.
-        features: values of an example after the last of them.
+        features: number of outputs of the last hidden layer for each example.
 
     Source:
         Goodfellow et al. (2014), Generative Adversarial Nets, section 4.1. https://arxiv.org/abs/1406.2661
@@ -87,7 +87,7 @@ class BinaryCritic(Adversary):
         return self.logits_of(self.features(x))
 
     def logits_of(self, last: Tensor) -> Tensor:
-        """Return the logits (B,) of what the last hidden layer returned."""
+        """Return the logits (B,) for outputs of the last hidden layer."""
         logit: Tensor = self.output(last.flatten(1))
         return at_least_float32(logit.squeeze(1))
 
@@ -102,7 +102,7 @@ class BinaryCritic(Adversary):
                 f"expected evidence from two sources or more, got {len(evidence)}",
                 remedy="Return one tensor for each source; the first has label 1, the others label 0.",
             )
-        # In one pass: the layers' weights are read, and their gradients written, once.
+        # One pass for all sources reads the weights, and writes their gradients, only once.
         first, *others = self.logits(torch.cat(evidence)).split([len(x) for x in evidence])
         return two_class_loss(first, *others)
 
@@ -192,7 +192,8 @@ class MapDiscriminator(BinaryCritic):
 def two_class_loss(first: Tensor, *others: Tensor) -> Tensor:
     """Return the cross-entropy of logits, where ``first`` belongs to class 1 and ``others`` to class 0.
 
-    Both classes weigh one half, however many examples or tensors each has: at chance the loss is log 2.
+    Both classes have a weight of one half, independently of their numbers of examples and tensors, so the loss of
+    guessing is log 2.
 
     Example:
         >>> two_class_loss(torch.zeros(8), torch.zeros(8), torch.zeros(3))

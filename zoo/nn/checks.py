@@ -8,7 +8,7 @@ from zoo.errors import ComponentError, DataError
 
 
 def check_batch(batch: Tensor, shape: tuple[int, ...], what: str) -> None:
-    """Refuse a batch whose examples are not of ``shape``.
+    """Check that the examples of a batch have the shape ``shape``.
 
     Raises:
         DataError: the shape differs; the message has both.
@@ -31,7 +31,7 @@ def check_batch(batch: Tensor, shape: tuple[int, ...], what: str) -> None:
 
 
 def check_condition(condition: Tensor | None, condition_dim: int, batch: int) -> None:
-    """Refuse a condition that is missing, unwanted, or not of shape (batch, condition_dim).
+    """Check that a condition has the shape (batch, condition_dim), or is None if ``condition_dim`` is 0.
 
     Raises:
         ComponentError: the message names what was expected and what was found.
@@ -64,7 +64,7 @@ def check_map_shape(shape: tuple[int, ...], parameter: str, least: int = 8) -> t
     """Return the channels and the size of images (C, H, W) or series (C, L), at least 8 pixels or steps a side.
 
     Args:
-        least: another size that a side has at least.
+        least: the smallest size of a side, if not 8.
 
     Raises:
         ComponentError: the shape is neither, or a side is shorter.

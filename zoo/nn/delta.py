@@ -1,4 +1,4 @@
-"""All mass on one point."""
+"""A point mass."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.distributions import Distribution, constraints
 
 
 class Delta(Distribution):
-    """All mass on one point; its last ``event_dims`` dimensions are one event. It has draws and moments, no density."""
+    """A point mass whose last ``event_dims`` dimensions are one event. It has draws and moments, but no density."""
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {"point": constraints.real}
     has_rsample = True

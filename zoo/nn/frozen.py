@@ -1,4 +1,4 @@
-"""Parameters that take no gradient for a while."""
+"""A context in which parameters get no gradient."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 @contextlib.contextmanager
 def frozen(*modules: nn.Module) -> Iterator[None]:
-    """Let the parameters of modules take no gradient from what is computed inside the block.
+    """Disable the gradients of the modules' parameters for everything that is computed inside the block.
 
     Gradients still flow through the modules to their inputs.
 

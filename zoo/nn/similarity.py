@@ -12,11 +12,11 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales of the paper, from fine to coarse."""
 
 _LEAST = 1e-4
-"""Below it a similarity counts as this much: the derivative of a power of a number near 0 has no bound."""
+"""Smaller similarities are replaced by this value: the derivative of a power near 0 is unbounded."""
 
 
 def ms_ssim(x: Tensor, y: Tensor, *, largest: float = 1.0, window: int = 11, scales: int = 5) -> Tensor:
-    r"""Return the multi-scale structural similarity of images, (B,): 1 where they are equal.
+    r"""Return the multi-scale structural similarity of images, (B,): 1 if they are equal.
 
     At each scale, luminance l, contrast c and structure s are compared within a Gaussian window, and averaged over all
     places where the window lies within the image; each further scale halves it. The similarity is l_M^{w_M}
@@ -61,7 +61,7 @@ def ms_ssim(x: Tensor, y: Tensor, *, largest: float = 1.0, window: int = 11, sca
 
 
 def scales_that_fit(height: int, width: int, window: int = 11) -> int:
-    """Return how many scales, up to five, have an image at least as large as the window; 0 if not even the first.
+    """Return the number of scales, up to five, at which an image is at least as large as the window; it may be 0.
 
     Example:
         >>> scales_that_fit(176, 176), scales_that_fit(28, 28), scales_that_fit(8, 8), scales_that_fit(8, 8, window=7)
@@ -87,7 +87,7 @@ def _similarities(x: Tensor, y: Tensor, kernel: Tensor, largest: float) -> tuple
 
 
 def _smoothed(images: Tensor, kernel: Tensor) -> Tensor:
-    """Return averages (N, B, C, h, w) in a window, which is a product of one along each axis."""
+    """Return averages (N, B, C, h, w) in a window, which is separable into one window along each axis."""
     flat = images.flatten(0, 2).unsqueeze(1)
     smooth = F.conv2d(F.conv2d(flat, kernel[None, None, :, None]), kernel[None, None, None, :])
     return smooth.squeeze(1).unflatten(0, images.shape[:3])

@@ -11,8 +11,8 @@ from zoo.spec.schedule import WeightSchedule, as_schedule
 class ScheduledWeight(nn.Module):
     """Holds the weight of a term of the loss, constant or on a schedule.
 
-    The model finds every one of them, wherever a component holds it, and sets it before each training step. In
-    evaluation mode the weight is the one that the schedule ends with.
+    The model finds all scheduled weights of its components and updates them before each training step. In evaluation
+    mode the weight has the final value of its schedule.
 
     Example:
         >>> weight = ScheduledWeight(WeightSchedule.model_validate({"name": "linear", "end": 4, "over": {"steps": 4}}))
@@ -27,30 +27,30 @@ class ScheduledWeight(nn.Module):
         super().__init__()
         self.schedule = as_schedule(weight)
         self.changes, self.final = self.schedule.changes, float(self.schedule.end)
-        # A tensor, so that a captured or compiled step sees it change.
+        # A tensor, so that a captured or compiled step uses the new value.
         self.register_buffer("current", torch.tensor(self.final), persistent=False)
 
     @property
     def is_used(self) -> bool:
-        """Whether the weight is other than 0 at any step."""
+        """Whether the weight is different from 0 at any step."""
         return self.changes or self.final != 0
 
     @property
     def value(self) -> Tensor | float:
-        """The weight of this step: a number where it never changes, else a scalar tensor."""
+        """The weight of this step: a number if it never changes, otherwise a scalar tensor."""
         return self.current if self.changes and self.training else self.final
 
     def times(self, term: Tensor) -> Tensor:
-        """Return the weighted term; a constant weight of 0 cuts its gradient off, and does not compute it."""
+        """Return the weighted term; for a constant weight of 0, without computing its gradient."""
         if not self.changes and self.final == 0:
             return torch.zeros_like(term)
         return term if not self.changes and self.final == 1 else self.value * term
 
     def update(self, step: int, steps_per_epoch: int) -> None:
-        """Set the weight for the step with this number from 0."""
+        """Set the weight for training step ``step`` (from 0)."""
         if self.changes:
             self.current.fill_(self.schedule.value(step, steps_per_epoch))
 
     def warmup_steps(self, steps_per_epoch: int) -> int:
-        """Return after how many steps the weight no longer changes."""
+        """Return the number of steps after which the weight no longer changes."""
         return self.schedule.warmup_steps(steps_per_epoch)

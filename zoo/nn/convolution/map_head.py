@@ -1,4 +1,4 @@
-"""The layer from which the parameters of a distribution over maps are made."""
+"""The layer that returns the parameters of a distribution over maps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoo.utils.precision import at_least_float32, full_precision
 
 
 class MapHead(nn.Conv2d):
-    """A 1×1 convolution that computes in float32 or better, because a variance cannot live with bf16's 8 bits.
+    """A 1×1 convolution that computes in float32 or better, because the 8 bits of bf16 are too few for a variance.
 
     Args:
         feature_shape: shape of the features of one example, (C, h, w).

@@ -67,7 +67,7 @@ def double(
     For an odd n its padding leaves out the first row or column, which costs no copy.
 
     Args:
-        to: the size to arrive at: height and width, or a length.
+        to: the size of the result: height and width, or a length.
 
     Source:
         Odena, Dumoulin & Olah (2016), Deconvolution and Checkerboard Artifacts.
@@ -82,8 +82,9 @@ def double(
     layer = _TRANSPOSED[len(to)](
         inputs, outputs, 4, stride=2, padding=tuple(1 + each for each in odd), output_padding=odd, bias=bias
     )
-    # PyTorch's initialisation takes the outputs for the inputs here, so that a last layer of one channel would begin
-    # several times too large. Each pixel sums 2 taps on each axis of every input channel.
+    # For transposed convolutions, PyTorch's initialisation uses the number of outputs in place of the inputs, so the
+    # weights of a last layer with one channel would be several times too large. Each pixel sums 2 taps on each axis of
+    # every input channel.
     bound = 1 / math.sqrt(2 ** len(to) * inputs)
     nn.init.uniform_(layer.weight, -bound, bound)
     if layer.bias is not None:

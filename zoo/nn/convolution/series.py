@@ -13,9 +13,9 @@ from zoo.nn.layers.blocks import Block, BlockOptions
 
 
 def series_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return the channels and the length as which data are seen along time: (C, T) as they are.
+    """Return the channels and the length of data that are treated as a series; (C, T) is unchanged.
 
-    A vector is a series of one channel, and images are gone through row by row.
+    A vector is a series of one channel, and images are read row by row.
 
     Example:
         >>> series_shape((3, 100)), series_shape((7,)), series_shape((3, 8, 8))
@@ -25,7 +25,7 @@ def series_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def check_kernel(kernel_size: int) -> int:
-    """Return the size of a kernel; refuse an even one, which would move a series by half a step.
+    """Return the size of a kernel, which must be odd: an even kernel would shift a series by half a step.
 
     Raises:
         ComponentError: it is even.
@@ -48,7 +48,7 @@ def series_block(inputs: int, outputs: int, kernel_size: int, options: BlockOpti
 
 
 class Lengthen(nn.Module):
-    """Repeats the steps of a series, so that it has an exact length; a convolution after it makes it smooth.
+    """Repeats the steps of a series to reach an exact length; a convolution after it smooths the result.
 
     Example:
         >>> import torch

@@ -13,12 +13,12 @@ from zoo.nn.layers.blocks import Block, BlockOptions, Chain, same_size_block
 def doubling_stages(
     first: nn.Module, channels: Sequence[int], depth: int, options: BlockOptions, outputs: int, size: Sequence[int]
 ) -> tuple[Chain, nn.Module]:
-    """Return blocks that double a map at each stage, and the last layer, which arrives at ``size``.
+    """Return blocks that double the size of a map at each stage, and the last layer, which returns maps of ``size``.
 
-    They mirror the encoder ``conv``: each doubling ends at the size at which a halving began.
+    They mirror the encoder ``conv``: each doubling restores the size before the corresponding halving.
 
     Args:
-        first: the layer that makes the maps of the first stage, channels[0] of the smallest size.
+        first: the layer that returns the input of the first stage, channels[0] maps of the smallest size.
         channels: maps of each stage, from the smallest size to the largest.
         depth: convolutions of each stage; the last of them doubles.
         options: what follows each layer but the last.

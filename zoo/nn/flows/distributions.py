@@ -19,22 +19,23 @@ from zoo.utils.precision import full_precision
 class EstimatedMoments(Distribution):
     """A distribution whose mean and variance are estimated from 64 fixed points, so that they never change.
 
-    They are the same each time and whatever else is in the batch; with less error than as many random draws have.
+    The estimates are the same in each call and for each batch, and have a smaller error than the same number of random
+    draws.
 
     Attributes:
-        moment_points: how many points; an even number.
+        moment_points: number of points, even.
     """
 
     moment_points: ClassVar[int] = 64
 
     @abstractmethod
     def transform_noise(self, noise: Tensor) -> Tensor:
-        """Return the draws (n, *batch, *event) that standard normal numbers (n, 1…, noise_dim) are mapped to."""
+        """Map standard normal numbers (n, 1…, noise_dim) to draws (n, *batch, *event)."""
 
     @property
     @abstractmethod
     def noise_dim(self) -> int:
-        """How many standard normal numbers a draw is made of."""
+        """The number of standard normal numbers for each draw."""
 
     @property
     def mean(self) -> Tensor:
@@ -69,8 +70,8 @@ class Bijection(Protocol):
 class Inverse:
     """A bijection run backwards.
 
-    Choose it where the cheap direction of the map is the wrong one: a density of data maps data to noise, a sampler
-    maps noise to data.
+    Choose it if the other direction of the map is the cheap one: a density maps data to noise, a sampler maps noise to
+    data.
 
     Example:
         >>> from zoo.nn.flows.masked import Autoregressive
@@ -83,11 +84,11 @@ class Inverse:
         self.bijection = bijection
 
     def __call__(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return what the other's ``inverse`` returns."""
+        """Apply the ``inverse`` of the wrapped bijection."""
         return self.bijection.inverse(z, context)
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return what the other's call returns."""
+        """Apply the wrapped bijection."""
         return self.bijection(y, context)
 
 
@@ -96,8 +97,8 @@ class FlowDistribution(EstimatedMoments):
 
     :meth:`rsample_and_log_prob` never inverts a map; :meth:`log_prob` inverts each one.
 
-    The mean and the variance have no closed form and are estimates, see :class:`EstimatedMoments`; the mean is exact
-    where the maps are affine.
+    The mean and the variance have no closed form and are estimated, see :class:`EstimatedMoments`; the mean is exact if
+    the maps are affine.
 
     Args:
         base: independent Gaussians with event shape (D,), the distribution of ε.
@@ -161,7 +162,7 @@ class FlowDistribution(EstimatedMoments):
         return self.event_shape[0]
 
     def transform_noise(self, noise: Tensor) -> Tensor:
-        """Return z (n, *batch, D) of standard normal numbers (n, 1…, D)."""
+        """Map standard normal numbers (n, 1…, D) to z (n, *batch, D)."""
         centre = self.base.mean
         return self._push(centre + self.base.stddev * noise.to(centre))[0]
 
@@ -178,8 +179,8 @@ class FlowDistribution(EstimatedMoments):
 def spread_normal(n: int, dimensions: int) -> Tensor:
     """Return n points (n, dimensions), n even, spread like N(0, I): always the same, in pairs ±ε.
 
-    They estimate expectations with less error than as many random draws. Their mean is 0 and their variance 1 in each
-    dimension; where there are at least four points for each dimension, their covariance is I, so that the moments of
+    They estimate expectations with a smaller error than the same number of random draws. Their mean is 0 and their
+    variance 1 in each dimension. With at least four points for each dimension, their covariance is I, so the moments of
     affine functions are exact.
 
     Source:

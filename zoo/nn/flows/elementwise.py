@@ -1,5 +1,4 @@
-"""Increasing functions of one number, whose parameters a network returns: what an autoregressive map does to each
-variable."""
+"""Increasing functions of one number, which an autoregressive map applies to each variable."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ class Elementwise(Protocol):
     """An increasing function of one number.
 
     Attributes:
-        parameters: how many numbers it takes; with zeros it is the identity, or a multiple of it.
+        parameters: number of parameters; if they are zero, the function is the identity, or a multiple of it.
 
     Shapes:
         z (…), raw (…, ``parameters``) → y (…) and log ∂y/∂z (…).
@@ -62,8 +61,8 @@ class Gate:
     r"""y = σ z + (1 − σ) m: a gate σ mixes the variable with a value that replaces it.
 
     σ = e^−bound + (1 − e^−bound) sigmoid(s + ``openness``), so that the map never expands, and remains invertible in
-    float32. The value m is damped where the gate is open. Choose it over :class:`Affine` for maps that follow one
-    another in a posterior, whose training it makes faster. With s = m = 0 it is a multiple of z.
+    float32. The value m has little effect if the gate is open. Choose it over :class:`Affine` for a posterior with
+    several maps, which it trains faster. With s = m = 0 the result is a multiple of z.
 
     Source:
         Kingma et al. (2016), Improved Variational Inference with Inverse Autoregressive Flow, algorithm 1.
@@ -97,8 +96,8 @@ class Gate:
 class Spline:
     """A monotonic rational-quadratic spline on [−bound, bound], and the identity outside.
 
-    Choose it over :class:`Affine` where one variable has several modes given those before it: each of its bins bends
-    the density again. Both directions cost the same.
+    Choose it over :class:`Affine` if a variable has several modes given those before it: the density can change in each
+    bin. Both directions have the same cost.
 
     Args:
         bins: K, number of pieces.
@@ -115,7 +114,7 @@ class Spline:
     """
 
     SMALLEST = 1e-3
-    """Of a bin's share of the width and of the height, and of a slope."""
+    """The smallest share of a bin in the width and in the height, and the smallest slope."""
 
     def __init__(self, bins: int = 8, bound: float = 5.0) -> None:
         self.bins, self.bound, self.parameters = bins, bound, 3 * bins - 1
@@ -168,7 +167,7 @@ class Spline:
 
 
 def _piece(value: Tensor, edges: Tensor, *knots: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Return both ends of the piece in which a value lies, (…), for each kind of knots (…, K + 1)."""
+    """Return both ends of the bin that contains a value, (…), for each kind of knots (…, K + 1)."""
     index = (value.unsqueeze(-1) >= edges[..., 1:-1]).sum(-1, keepdim=True)
     lead = index.shape[:-1]
     ends = []

@@ -53,14 +53,14 @@ class MaskedNetwork(nn.Module):
         dimensions broadcast, so that one context serves several draws.
 
     Args:
-        variables: D, how many variables there are.
+        variables: D, number of variables.
         parameters: outputs for each variable.
         widths: units of the hidden layers.
         context_dim: length of the context vector, which every output may depend on; 0: no context.
         order: the variables in the order in which each depends on those before it, such as [2, 0, 1]; by default
             0, 1, …, D − 1.
-        groups: number of groups of consecutive variables in that order; variables depend on the groups before their own
-            only. By default D, each variable apart; 2 makes a coupling layer.
+        groups: number of groups of consecutive variables in that order; a variable depends only on the groups before
+            its own. Default: D groups of one variable; 2 gives a coupling layer.
         activation: the nonlinearity after each hidden layer.
 
     Raises:
@@ -99,8 +99,8 @@ class MaskedNetwork(nn.Module):
                 where="order",
             )
         places = place_of_each(self.order) * self.groups // variables
-        # A unit of degree m depends on the first m groups. Degree 0 sees the context alone; without a context such a
-        # unit is a constant, so that it is left out unless there is nothing else (a single group).
+        # A unit of degree m depends on the first m groups. A unit of degree 0 depends only on the context; without a
+        # context it would be a constant, so it is omitted unless there is only a single group.
         lowest = 0 if context_dim or self.groups == 1 else 1
         degrees = [places + 1, *(_spread(width, lowest, self.groups - 1) for width in widths)]
         self.layers = nn.ModuleList(
@@ -140,10 +140,10 @@ class MaskedNetwork(nn.Module):
 class Autoregressive(nn.Module):
     r"""An invertible map of vectors, each variable by an increasing function that those before it choose.
 
-    Choose :meth:`forward` where one pass must be enough to draw (an inverse autoregressive posterior) or to evaluate a
-    density (a masked autoregressive prior, where z is the data and y the noise). :meth:`inverse` takes a pass for each
-    group of variables: D, or 2 for a coupling layer, whose first half depends on nothing but the context. It begins as
-    the identity, or with a gate as a multiple of it.
+    :meth:`forward` takes one pass. Use it to draw (an inverse autoregressive posterior) or to evaluate a density (a
+    masked autoregressive prior, where z is the data and y the noise). :meth:`inverse` takes one pass for each group of
+    variables: D, or 2 for a coupling layer, whose first half depends only on the context. The map is initialised as the
+    identity, or with a gate as a multiple of it.
 
     Shapes:
         z (…, D), context (…, context_dim) or None → y (…, D) and log |det ∂y/∂z| (…), both in float32 or better.
@@ -205,7 +205,7 @@ class Autoregressive(nn.Module):
         return y, log_slope.sum(-1)
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return z and log |det ∂z/∂y|, in a pass for each group: each finds one more."""
+        """Return z and log |det ∂z/∂y|, in one pass for each group, which computes the variables of this group."""
         y = at_least_float32(y)
         z = log_slope = torch.zeros_like(y)
         for group in range(self.network.groups):

@@ -13,7 +13,7 @@ class Reflections:
     the product of at most d reflections.
 
     Args:
-        vectors: v, (*batch, n, d), of any length; one of length 0 leaves everything as it is.
+        vectors: v, (*batch, n, d), of any length; a vector of length 0 gives the identity.
 
     Source:
         Householder (1958), Unitary Triangularization of a Nonsymmetric Matrix. https://doi.org/10.1145/320941.320947

@@ -27,12 +27,12 @@ def solve_bent_line(target: Tensor, slope: Tensor, shift: Tensor) -> Tensor:
             below = middle + s * torch.tanh(middle + b) < goal
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
         root = ((low + high) / 2).to(target.dtype)
-    # One Newton step from the root moves nothing, but carries the gradient of the implicit function.
+    # A Newton step from the root does not change the value, but has the gradient of the implicit function.
     value = torch.tanh(root + shift)
     derivative = (1 + slope * (1 - value.square())).detach()
     return root - (root + slope * value - target) / derivative
 
 
 def tanh_slope(values: Tensor) -> Tensor:
-    """Return the derivative of tanh, 1 / cosh², which keeps its digits where tanh is near ±1."""
+    """Return the derivative of tanh, 1 / cosh², which is accurate even if tanh is near ±1."""
     return torch.cosh(values.clamp(-40, 40)).pow(-2)

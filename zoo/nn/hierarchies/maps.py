@@ -1,4 +1,4 @@
-"""Hierarchies of latent maps: small maps at the top, larger ones below, seen as vectors from outside."""
+"""Hierarchies of latent maps, small at the top and larger below, which other parts see as vectors."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class FlatMapHead(Head):
 
 
 class TopDownMapTrunk(Trunk):
-    """Convolutions on the way down: each level is a map, as large as the one above it or twice as large.
+    """The top-down path with convolutions: each level is a map, as large as the one above it or twice as large.
 
-    The state is a map of ``width`` channels. The latents of a level are added to it through a convolution, then what a
-    network makes of it is added, and it is enlarged to the size of the next level: sums, so that a deep hierarchy
-    passes gradients on.
+    The state is a map of ``width`` channels. The latents of a level are added to it through a convolution, then the
+    output of a residual network is added, and the state is enlarged to the size of the next level. The sums let
+    gradients pass through a deep hierarchy.
 
     Args:
         channels: D, of the latents of each level.
@@ -117,7 +117,7 @@ class TopDownMapTrunk(Trunk):
 
 
 def map_trunk_of(prior: object) -> TopDownMapTrunk:
-    """Return the way down of a hierarchical prior over maps.
+    """Return the top-down path of a hierarchical prior over maps.
 
     Raises:
         ComponentError: the prior has no levels, or levels of vectors.

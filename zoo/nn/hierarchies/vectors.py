@@ -24,13 +24,13 @@ Choice: TypeAlias = Callable[[int, "Tensor | None", Independent], Independent]
 
 
 class Place(NamedTuple):
-    """A level on the way down.
+    """A level on the top-down path.
 
     Attributes:
-        q: what z was drawn from, (*S, *batch).
-        p: p(z_l | z_>l), which broadcasts with it.
+        q: the distribution that z was drawn from, (*S, *batch).
+        p: p(z_l | z_>l), which broadcasts with q.
         z: (*S, *batch, d_l).
-        state: (*S, *batch, state_dim) what the trunk made of the levels above; None at the top.
+        state: (*S, *batch, state_dim) the state that the trunk computed from the levels above; None at the top.
     """
 
     q: Independent
@@ -40,11 +40,11 @@ class Place(NamedTuple):
 
 
 class Trunk(nn.Module, ABC):
-    """The deterministic way down a hierarchy, which the prior, the posterior and the decoder share.
+    """The deterministic top-down path of a hierarchy, which the prior, the posterior and the decoder share.
 
-    Levels are numbered from the top, 0, and stand in one vector in that order. A state passes down beside the latents:
-    state_{l+1} follows from state_l and z_l. Latents and states are vectors for whoever uses them, also where a trunk
-    sees them as maps.
+    Levels are numbered from the top, beginning with 0, and stored in one vector in this order. A state is passed down
+    with the latents: state_{l+1} is computed from state_l and z_l. Latents and states are vectors for the other parts,
+    even if a trunk treats them as maps.
 
     Args:
         sizes: length of each level's latents, top first.
@@ -67,7 +67,7 @@ class Trunk(nn.Module, ABC):
         """Return a new layer from the state above a level to the mean and the raw scale of its latents, (…, 2 d_l)."""
 
     def state(self, z: Tensor) -> Tensor | None:
-        """Return the state above the last level, (…, state_dim), of latents (…, d); None where there is one level."""
+        """Return the state above the last level, (…, state_dim), of latents (…, d); None if there is one level."""
         state = None
         for index, part in enumerate(z.split(self.sizes, dim=-1)[:-1]):
             state = self.step(index, state, part)
@@ -75,12 +75,12 @@ class Trunk(nn.Module, ABC):
 
 
 class TopDownTrunk(Trunk):
-    """Fully connected networks on the way down: state_{l+1} = network([state_l, z_l]).
+    """The top-down path with fully connected networks: state_{l+1} = network([state_l, z_l]).
 
     Args:
         sizes: length of each level's latents, top first.
-        widths: units of the layers of each level's network; the last is the length of the state. [] makes the state
-            all latents above.
+        widths: units of the layers of each level's network; the last is the length of the state. With [], the state
+            consists of all latents above.
         activation: the nonlinearity after each of them.
 
     Source:
@@ -118,10 +118,10 @@ class TopDownTrunk(Trunk):
 class Hierarchy(nn.Module):
     r"""The Gaussians p(z_L) = N(0, I) and p(z_l | z_>l) = N(μ(state_l), diag(σ²(state_l))) along a trunk.
 
-    It begins as N(0, I) at every level.
+    It is initialised as N(0, I) at every level.
 
     Args:
-        trunk: the networks on the way down.
+        trunk: the networks of the top-down path.
         floor: the smallest σ.
 
     Source:
@@ -156,11 +156,11 @@ class Hierarchy(nn.Module):
         return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
 
     def descend(self, take: Callable[[int, Independent], Tensor], choose: Choice, like: Tensor) -> Iterator[Place]:
-        """Yield each level on the way down, top first.
+        """Yield each level, top first.
 
         Args:
             take: maps the number of a level and its distribution to its latents.
-            choose: which distribution each level has.
+            choose: returns the distribution of each level.
             like: a tensor of the type and on the device of the latents.
         """
         state: Tensor | None = None
@@ -178,7 +178,7 @@ def hierarchy_of(prior: object, remedy: str | None = None) -> Hierarchy:
     """Return the Gaussians of a hierarchical prior.
 
     Args:
-        remedy: of the error; if not given, that of a posterior.
+        remedy: the remedy of the error; default: that of a posterior.
 
     Raises:
         ComponentError: the prior has none.
@@ -197,8 +197,8 @@ class TopDownDistribution(EstimatedMoments):
 
     Args:
         hierarchy: the Gaussians of the prior.
-        choose: which distribution each level has, for a posterior; None: that of the prior.
-        like: a tensor of the batch shape, whose type and device the latents have; None: one distribution.
+        choose: returns the distribution of each level, for a posterior; None: that of the prior.
+        like: a tensor with the batch shape, dtype and device of the latents; None: a single distribution.
     """
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
@@ -231,7 +231,7 @@ class TopDownDistribution(EstimatedMoments):
         return torch.cat([place.z for place in self.descend(sample_shape)], dim=-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return the log-density at any values (…, *batch, d): the sum of those of the levels."""
+        """Return the log-density at any values (…, *batch, d): the sum over the levels."""
         parts = value.split(self.hierarchy.trunk.sizes, dim=-1)
         with full_precision(value):
             places = self.hierarchy.descend(lambda index, q: parts[index], self.choose, value)
@@ -243,7 +243,7 @@ class TopDownDistribution(EstimatedMoments):
         return self.event_shape[0]
 
     def transform_noise(self, noise: Tensor) -> Tensor:
-        """Return z (n, *batch, d) of standard normal numbers (n, 1…, d)."""
+        """Map standard normal numbers (n, 1…, d) to z (n, *batch, d)."""
         parts = noise.to(self.like).split(self.hierarchy.trunk.sizes, dim=-1)
 
         def place_of(index: int, q: Independent) -> Tensor:

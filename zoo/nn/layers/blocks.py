@@ -18,7 +18,7 @@ _DROPOUTS: Mapping[int, type[nn.Module]] = {0: nn.Dropout, 1: nn.Dropout1d, 2: n
 
 @dataclass(frozen=True)
 class BlockOptions:
-    """What follows each layer of a network.
+    """Options of what follows each layer of a network.
 
     Args:
         activation: the nonlinearity.
@@ -41,7 +41,8 @@ class BlockOptions:
 class Block(nn.Module):
     """A layer, then normalisation, modulation by a condition, activation and dropout, each if the options ask for it.
 
-    On maps, dropout drops whole channels: neighbouring pixels are so alike that dropping single ones hides little.
+    On maps, dropout drops whole channels, because neighbouring pixels are so similar that dropping single pixels has
+    little effect.
 
     Args:
         layer: the layer, which returns ``width`` features or maps.
@@ -66,7 +67,7 @@ class Block(nn.Module):
 
     def __init__(self, layer: nn.Module, width: int, options: BlockOptions, *, dims: int = 0) -> None:
         super().__init__()
-        # Parts that are not asked for are left out: calling a module that does nothing takes as long as a small layer.
+        # Unused parts are left out: calling a module that does nothing takes as long as a small layer.
         self.normalisation: nn.Module | None = None
         self.modulation: Modulation | None = None
         self.dropout: nn.Module | None = None
@@ -91,7 +92,7 @@ class Block(nn.Module):
 
 
 class Chain(nn.ModuleList):
-    """A sequence of blocks that all see the same condition.
+    """A sequence of blocks that all receive the same condition.
 
     Example:
         >>> import torch

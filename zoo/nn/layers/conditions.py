@@ -13,8 +13,8 @@ from zoo.errors import ComponentError
 class LabelEmbedding(nn.Module):
     """Class labels as learned vectors, with one more vector for "no class".
 
-    The label :attr:`no_class` stands for an unknown class: a model that has seen it can also be used without
-    a label, which is what classifier-free guidance needs.
+    The label :attr:`no_class` stands for an unknown class: a model that was trained with it can also be used without
+    a label, as classifier-free guidance requires.
 
     Shapes:
         labels (B,) of integers from 0 to ``classes`` → (B, dim).
@@ -65,7 +65,7 @@ class LabelEmbedding(nn.Module):
 class TimeEmbedding(nn.Module):
     r"""Times as vectors: cos(ω_k t) and sin(ω_k t) at geometric frequencies ω_k ≤ 1, then a small MLP.
 
-    The vectors tell any two steps of a chain of thousands apart, and change smoothly from one step to the next.
+    Any two steps of a chain of thousands have different vectors, and the vectors change smoothly from step to step.
 
     Shapes:
         times (B,) → (B, dim).

@@ -1,4 +1,4 @@
-"""The layer from which the parameters of a distribution are made."""
+"""The layer that returns the parameters of a distribution."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoo.utils.precision import at_least_float32, full_precision
 
 
 class Head(nn.Linear):
-    """A linear layer that computes in float32 or better, because a variance cannot live with bf16's 8 bits."""
+    """A linear layer that computes in float32 or better, because the 8 bits of bf16 are too few for a variance."""
 
     def forward(self, h: Tensor) -> Tensor:
         """Map features (B, F) to outputs (B, O)."""

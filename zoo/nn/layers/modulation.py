@@ -1,4 +1,4 @@
-"""How a condition acts on features."""
+"""Feature-wise modulation by a condition."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ _PER_MAP = {3: "b c -> b c 1", 4: "b c -> b c 1 1"}
 class Modulation(nn.Module):
     r"""Feature-wise scale and shift from a condition, h · (1 + γ(c)) + β(c), with γ and β linear in c.
 
-    It begins as the identity: γ and β are zero until the first step of training, so a conditional network begins
-    where the unconditional one does. Choose it over concatenation for maps: its parameters do not depend on their
-    size.
+    It is initialised as the identity, with γ and β zero, so a conditional network starts like the unconditional one.
+    Choose it over concatenation for maps: its parameters do not depend on their size.
 
     Shapes:
         features (B, width), (B, width, L) or (B, width, H, W), condition (B, condition_dim) → as the features.

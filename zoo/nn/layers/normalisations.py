@@ -68,5 +68,5 @@ def normalisation(name: NormalisationName, width: int, *, dims: int = 0) -> nn.M
 
 
 def _groups(width: int) -> int:
-    # A group of one channel would become zero where its map has shrunk to one pixel.
+    # A group of one channel would become zero if its map has only one pixel.
     return math.gcd(width, max(1, min(8, width // 4)))

@@ -1,4 +1,4 @@
-"""Matrix products with few latents of many, which work on those few alone."""
+"""Matrix products in which only a few of many latents take part."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Places(NamedTuple):
 def linear_at(h: Tensor, weight: Tensor, bias: Tensor, values: Tensor, places: Places) -> Tensor:
     """Return the entries (N,) of h Wᵀ + b at ``places``, with a gradient that is computed from these alone.
 
-    The whole product is needed to choose entries, but its gradient is zero at all others: for k of M latents, the
-    backward pass takes k/M of the multiplications.
+    Choosing the entries needs the whole product, but its gradient is zero at all other entries: for k of M latents, the
+    backward pass needs only k/M of the multiplications.
 
     Args:
         h: (B, F) features.
@@ -134,7 +134,7 @@ class _CombineUnit(torch.autograd.Function):
             leaf, weights = atoms.detach().requires_grad_(), (values * inverse[columns]).requires_grad_()
             combined = _bag(weights, columns, starts, leaf)
         of_atoms, of_weights = torch.autograd.grad(combined, (leaf, weights), gradient)
-        # Of v / ‖v‖ the gradient is (g − v̂ (v̂·g)) / ‖v‖, and Σ g·v over the uses of an atom is known from the weights.
+        # The gradient of v / ‖v‖ is (g − v̂ (v̂·g)) / ‖v‖, and Σ g·v over the uses of an atom follows from the weights.
         along = _sum_by_column(values * of_weights, columns, inverse)
         of_atoms.addcmul_(atoms, (along * inverse.pow(3))[:, None], value=-1)
         return of_weights * inverse[columns], of_atoms, None, None
@@ -150,7 +150,7 @@ def _gradient(output: Tensor, of: Tensor, along: Tensor) -> Tensor:
 
 
 def _sum_by_column(values: Tensor, columns: Tensor, like: Tensor) -> Tensor:
-    """Return the sum of the values (N,) of each column, (M,); on an accelerator in an order that does not change."""
+    """Return the sum of the values (N,) of each column, (M,); on an accelerator in a deterministic order."""
     if values.device.type == "cpu":
         return torch.zeros_like(like).index_add_(0, columns, values.to(like.dtype))
     with torch.enable_grad():

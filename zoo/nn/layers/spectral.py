@@ -13,12 +13,12 @@ _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose
 
 
 def normalise_spectra(*modules: nn.Module) -> None:
-    """Divide the weight of every linear and convolutional layer by its largest singular value, from now on.
+    """Divide the weight of every linear and convolutional layer by its largest singular value, in each forward pass.
 
-    A linear layer then changes no faster than its input. Of a convolution, it is the matrix of outputs by inputs and
-    kernel whose largest singular value is one; the map as a whole may still stretch its input, by no more than the root
-    of the number of kernel elements. The singular value is estimated by one power iteration in each training step.
-    What a condition scales and shifts is left as it is.
+    A linear layer then changes no faster than its input. For a convolution, the largest singular value of the matrix
+    (outputs, inputs × kernel) is one; the convolution itself may still stretch its input, at most by the root of the
+    number of kernel elements. The singular value is estimated by one power iteration in each training step. Layers that
+    map a condition to a scale and a shift are not normalised.
 
     Source:
         Miyato et al. (2018), Spectral Normalization for Generative Adversarial Networks, algorithm 1.

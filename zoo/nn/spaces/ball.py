@@ -12,20 +12,21 @@ from torch.distributions import constraints
 from zoo.nn.flows.distributions import EstimatedMoments
 
 _EDGE = 1e-6
-"""How far points stay from the edge, as a share of the radius: beyond, float32 has few digits of the distance."""
+"""The smallest distance of points from the edge, as a share of the radius: closer to it, float32 has few digits of the
+distance."""
 
 
 def from_origin(v: Tensor, curvature: float) -> Tensor:
-    """Return the point (…, d) that lies at the end of v (…, d), in an orthonormal frame at the origin.
+    """Map a tangent vector v (…, d) at the origin, in an orthonormal frame, to a point (…, d): the exponential map.
 
-    Its distance from the origin is ‖v‖.
+    The distance of the point from the origin is ‖v‖.
     """
     scaled = math.sqrt(curvature) * _length(v)
     return v * (torch.tanh(scaled / 2) / scaled)
 
 
 def to_origin(z: Tensor, curvature: float) -> Tensor:
-    """Return the v (…, d) at whose end a point z (…, d) lies: the inverse of :func:`from_origin`.
+    """Map a point z (…, d) to its tangent vector v (…, d) at the origin: the inverse of :func:`from_origin`.
 
     Example:
         >>> v = torch.tensor([1.0, -2.0], dtype=torch.float64)
@@ -37,14 +38,14 @@ def to_origin(z: Tensor, curvature: float) -> Tensor:
 
 
 def moved(z: Tensor, by: Tensor, curvature: float) -> Tensor:
-    """Return by ⊕ z, the isometry that takes the origin to ``by``, (…, d) (Möbius addition)."""
+    """Return by ⊕ z, (…, d): the isometry that moves the origin to ``by`` (Möbius addition)."""
     product = 2 * curvature * (by * z).sum(-1, keepdim=True)
     mine, other = (curvature * point.square().sum(-1, keepdim=True) for point in (by, z))
     return ((1 + product + other) * by + (1 - mine) * z) / (1 + product + mine * other)
 
 
 def log_sinhc(x: Tensor) -> Tensor:
-    """Return log(sinh(x) / x) of x ≥ 0, with its digits near 0 and no overflow far away.
+    """Return log(sinh(x) / x) for x ≥ 0, accurate near 0 and without overflow.
 
     Example:
         >>> log_sinhc(torch.tensor([0.0, 1000.0]))
@@ -58,14 +59,15 @@ def log_sinhc(x: Tensor) -> Tensor:
 
 
 class WrappedNormal(EstimatedMoments):
-    r"""A Gaussian at the origin of hyperbolic space that is carried to another centre.
+    r"""A Gaussian at the origin of hyperbolic space that is moved to another centre.
 
-    v ~ N(0, diag(σ²)) in an orthonormal frame at the origin leads to a point, which an isometry moves as it moves the
-    origin to the centre μ. With respect to the hyperbolic volume, log q(z) = log N(v; 0, σ²) − (d − 1) log(sinh(√c r) /
-    (√c r)), where r = ‖v‖ is the distance of z from μ. It is computed in float64; the mean is the centre.
+    The exponential map sends a tangent vector v ~ N(0, diag(σ²)) at the origin to a point, and the isometry that moves
+    the origin to the centre μ moves this point. With respect to the hyperbolic volume, log q(z) = log N(v; 0, σ²) − (d
+    − 1) log(sinh(√c r) / (√c r)), where r = ‖v‖ is the distance of z from μ. It is computed in float64; the mean is the
+    centre.
 
     Args:
-        centre: (*batch, d), the end of which, from the origin, is μ.
+        centre: (*batch, d), the tangent vector at the origin whose exponential map is μ.
         scale: σ > 0, (*batch, d).
         curvature: c > 0; the ball has the radius 1 / √c.
 
@@ -138,7 +140,7 @@ class WrappedNormal(EstimatedMoments):
         return self.event_shape[0]
 
     def transform_noise(self, noise: Tensor) -> Tensor:
-        """Return points (n, *batch, d) of standard normal numbers (n, 1…, d)."""
+        """Map standard normal numbers (n, 1…, d) to points (n, *batch, d)."""
         return self._carried(self.scale.double() * noise.to(self.scale.device).double())
 
 

@@ -1,4 +1,4 @@
-"""The unit sphere S^{m−1} in m dimensions: its area, its uniform distribution, and distributions around an axis."""
+"""The unit sphere S^{m−1} in m dimensions: its area, the uniform distribution, and distributions around an axis."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class UniformSphere(Distribution):
     """The uniform distribution on the unit sphere; densities are with respect to its area.
 
     Args:
-        dimensions: m, of the space around it.
-        like: a tensor of the batch shape, whose type and device the draws have.
+        dimensions: m, the dimension of the surrounding space.
+        like: a tensor with the batch shape, dtype and device of the draws.
 
     Example:
         >>> lengths = UniformSphere(3, torch.zeros(())).sample((5,)).norm(dim=-1)
@@ -64,7 +64,7 @@ class UniformSphere(Distribution):
 
 
 class AxialDistribution(Distribution):
-    """A distribution on the unit sphere that depends on the angle to an axis alone.
+    """A distribution on the unit sphere that depends only on the angle to an axis.
 
     As in torch's ``VonMises``, the mean is a point of the sphere: the mean direction. Densities are with respect to the
     area of the sphere.
@@ -111,7 +111,7 @@ class AxialDistribution(Distribution):
         shape = self._extended_shape(torch.Size(sample_shape))
         cosine, sine = self.rsample_angle(shape[:-1])
         noise = torch.randn(shape, dtype=self.axis.dtype, device=self.axis.device)
-        # Perpendicular to the axis, every direction is as likely as any other.
+        # All directions perpendicular to the axis are equally likely.
         across = F.normalize(noise - (noise * self.axis).sum(-1, keepdim=True) * self.axis, dim=-1)
         return cosine.unsqueeze(-1) * self.axis + sine.unsqueeze(-1) * across
 
@@ -125,5 +125,5 @@ class AxialDistribution(Distribution):
 
 
 def unit_vector(raw: Tensor) -> Tensor:
-    """Return raw / ‖raw‖, (…, m), with a finite gradient also near 0."""
+    """Return raw / ‖raw‖, (…, m), with a finite gradient even near 0."""
     return raw / (raw.square().sum(-1, keepdim=True) + 1e-12).sqrt()
