@@ -34,7 +34,7 @@ Density = Literal["none", "drawn", "any"]
 
 
 class Level(NamedTuple):
-    """One latent variable of several: its posterior and prior given the levels above it, and the draw.
+    """One level of a draw: its posterior and its prior given the levels above it, and the drawn values.
 
     Attributes:
         q: batch shape (K, B).
@@ -48,13 +48,13 @@ class Level(NamedTuple):
 
 
 class PosteriorDraw(NamedTuple):
-    """What the method ``draw`` of a posterior's distribution returns.
+    """The result of the method ``draw`` of a posterior's distribution.
 
     Attributes:
         z: (K, B, *latent_shape).
-        log_q: (K, B) log q(z|x), or None if the levels say it.
-        levels: the latent variables that z is made of, top first; () if it is one.
-        carry: what the decoder can use again of the way down, or None.
+        log_q: (K, B) log q(z|x), or None if it follows from the levels.
+        levels: the levels that z consists of, top first; () if there is only one.
+        carry: a state of the top-down path that the decoder can use again, or None.
     """
 
     z: Tensor
@@ -66,33 +66,35 @@ class PosteriorDraw(NamedTuple):
 class Posterior(nn.Module, ABC):
     """Maps features to distributions with batch shape (B,) and event shape ``latent_shape``.
 
-    A posterior whose constructor asks for ``features`` sees vectors (B, F); one that asks for ``feature_shape`` sees
-    the encoder's features as they are, such as maps (B, C, h, w). A ``forward`` with a parameter ``inference`` is also
-    given the :class:`~zoo.model.inference.Inference`, which knows labels, mask, prior and log p(x, z).
+    If the constructor asks for ``features``, the posterior receives vectors (B, F). If it asks for ``feature_shape``,
+    it receives the encoder's features in their own shape, such as maps (B, C, h, w). A ``forward`` with a parameter
+    ``inference`` also receives the :class:`~zoo.model.inference.Inference`, which has labels, mask, prior and log p(x,
+    z).
 
     The distribution is a ``torch.distributions.Distribution``, or an object that behaves like one. It may have one of
     two further methods:
 
-    - ``rsample_and_log_prob(shape)`` returns a draw and its log-density, for densities that are cheap at their own
-      draws only;
+    - ``rsample_and_log_prob(shape)`` returns a draw and its log-density, for densities that are cheap only at the
+      distribution's own draws;
     - ``draw(shape, prior)`` returns a :class:`PosteriorDraw`, for latents with several levels, each of which depends
       on the prior of the levels above it.
 
     Attributes:
-        density: ``any``: log q(z|x) is known at any z. ``drawn``: at its own draws only. ``none``: a point.
+        density: ``any``: log q(z|x) is known at any z. ``drawn``: only at its own draws. ``none``: a point without a
+            density.
         discrete: whether log q(z|x) is with respect to counting rather than volume.
-        deterministic: whether all draws for an x are the same, so that one is as good as many.
+        deterministic: whether all draws for an x are the same, so that one draw is enough.
         factorised: whether q(z|x) is an ``Independent`` over its latents, whose ``base_dist`` has the density of each.
-        has_moments: whether q(z|x) knows its ``mean`` and covariance exactly: ``covariance_matrix``, or ``variance``
-            where latents are uncorrelated given x.
-        second_derivatives: whether draws are made with gradients, so that training differentiates twice.
-        manifold: the space that latents lie in, which the prior shares.
+        has_moments: whether q(z|x) has an exact ``mean`` and an exact covariance: ``covariance_matrix``, or
+            ``variance`` if latents are uncorrelated given x.
+        second_derivatives: whether drawing uses gradients, so that training differentiates twice.
+        manifold: the space of the latents, which must be that of the prior.
         latent_shape: shape of the latents of one example; ``(latent_dim,)`` if a class does not set it.
-        sparse: whether most latents of an example are exactly zero, so that those that are not can be counted.
-        bounds: between which numbers all latents lie, or None.
+        sparse: whether most latents of an example are exactly zero.
+        bounds: the smallest and the largest possible latent, or None.
         curvature: c > 0 of a hyperbolic space of curvature −c; 0 for other spaces.
-        decoder_scale: what latents are multiplied by on their way into the decoder, which learns faster from inputs of
-            variance 1 than from, say, the small entries of a unit vector.
+        decoder_scale: a factor for the latents before the decoder, which learns faster from inputs of variance 1 than
+            from, for example, the small entries of a unit vector.
     """
 
     density: ClassVar[Density] = "any"
@@ -113,34 +115,34 @@ class Posterior(nn.Module, ABC):
         """Map features to q(z|x)."""
 
     def losses(self, q: Distribution) -> dict[str, Tensor]:
-        """Return losses (B,) of the posterior's own that are added to the objective, weighted by its options."""
+        """Return the posterior's own losses (B,), with their weights; they are added to the objective."""
         return {}
 
     def coarse_to_fine(self, q: Distribution) -> Sequence[Tensor]:
-        """Return latents (B, *latent_shape) with ever more of what q(z|x) says of x, the last of them with all of it.
+        """Return latents (B, *latent_shape) with increasing information about x; the last ones have all of it.
 
-        The levels of a hierarchy and the codebooks of a residual quantiser say more and more of x, one after the other;
-        what is still missing is what is most likely without it. Latents of one level have no such order: ().
+        The levels of a hierarchy and the codebooks of a residual quantiser describe x step by step; the missing levels
+        have their most likely values. For latents of one level, which have no such order, the result is ().
         """
         return ()
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse parts that the posterior cannot work with.
+        """Check that the posterior can be used with the other parts of the model.
 
         Raises:
-            ComponentError: names both, and what to use instead.
+            ComponentError: it cannot; the message names both parts, and a part to use instead.
         """
 
 
 class Quantiser(Posterior):
-    """A posterior over discrete codes: z are the vectors (*S, B, *latent_shape) that the codes stand for.
+    """A posterior over discrete codes; z are the vectors (*S, B, *latent_shape) of the codes.
 
-    Codes lie on a grid, such as (h, w) places of a map, or (levels, h, w). Its distribution is a
+    Codes lie on a grid, such as (h, w) places of a map, or (levels, h, w). The distribution is a
     :class:`~zoo.quantisation.distributions.CodeVectors`, whose ``codes`` is the distribution over the code numbers;
-    densities are log-probabilities of those.
+    densities are log-probabilities of the code numbers.
 
     Attributes:
-        codes: K, how many codes there are at each place of the grid.
+        codes: K, number of codes at each place of the grid.
         grid: shape of the code numbers of one example.
     """
 
@@ -150,14 +152,14 @@ class Quantiser(Posterior):
     grid: tuple[int, ...]
 
     def code_maps(self, indices: Tensor) -> Sequence[Tensor]:
-        """Return the code numbers (B, *grid) of each codebook where they stand, (B, h, w); () if they are not maps."""
+        """Return code numbers (B, *grid) as a map (B, h, w) for each codebook; () if they are not maps."""
         if len(self.grid) == 2 and len(self.latent_shape) == 3:
             return (indices,)
         return indices.unbind(1) if len(self.grid) == 3 else ()
 
     @property
     def codebook_places(self) -> tuple[int, ...]:
-        """How many places of the flattened grid each codebook has, one after the other; one codebook has them all."""
+        """The numbers of consecutive places of the flattened grid that belong to each codebook."""
         return (math.prod(self.grid),)
 
     @abstractmethod
@@ -170,7 +172,7 @@ class Quantiser(Posterior):
 
 
 class SparsePosterior(Posterior):
-    """A posterior of which few latents differ from zero for any example, and which knows those that never do."""
+    """A posterior with few non-zero latents for each example, which counts how long each latent has been inactive."""
 
     density: ClassVar[Density] = "none"
     deterministic: ClassVar[bool] = True
@@ -178,15 +180,15 @@ class SparsePosterior(Posterior):
 
     @abstractmethod
     def dead(self, after: int) -> Tensor:
-        """Return the numbers (D,) of the latents that have not fired for at least this many training examples."""
+        """Return the indices (D,) of the latents that have not fired for at least ``after`` training examples."""
 
     @abstractmethod
     def activations_of(self, h: Tensor, latents: Tensor) -> Tensor:
-        """Return what some latents (D,) would be if they were all kept, (B, D), for features (B, F)."""
+        """Return the values (B, D) that latents (D,) would have if all were kept, for features (B, F)."""
 
 
 def posterior_mean(q: Distribution, num_samples: int = 64) -> Tensor:
-    """Return E_q[z], (B, *latent_shape): exact where the distribution knows its mean, else an average of draws."""
+    """Return E_q[z], (B, *latent_shape): exact if the distribution has a mean, otherwise an average of draws."""
     try:
         return q.mean
     except NotImplementedError:

@@ -1,4 +1,4 @@
-"""What flow posteriors have in common: the layer that their parameters come from, and numbers that stay above −1."""
+"""Parts that flow posteriors share: the layer that returns their parameters, and a map to numbers above −1."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from torch.nn import functional as F
 from zoo.posteriors import Head, positive
 
 SLOPE_FLOOR = 1e-3
-"""How far the slope of a map stays from 0, where it could not be inverted."""
+"""The smallest slope of a map: with a slope of 0 it could not be inverted."""
 
 
 def base_gaussian(mean: Tensor, raw_scale: Tensor, floor: float) -> Independent:
-    """Return N(mean, diag(σ²)) with σ = softplus(raw_scale) + floor, which a flow begins with."""
+    """Return N(mean, diag(σ²)) with σ = softplus(raw_scale) + floor, the base distribution of a flow."""
     return Independent(Normal(mean, positive(raw_scale, floor), validate_args=False), 1, validate_args=False)
 
 
 class FlowHead(Head):
-    """The layer of a flow posterior: from features, a diagonal Gaussian and the parameters of the maps that bend it.
+    """The layer of a flow posterior: it maps features to a diagonal Gaussian and the parameters of the flow's maps.
 
     Args:
-        sizes: how many numbers each parameter of a map has.
+        sizes: the size of each parameter of a map.
         steps: number of maps.
         floor: the smallest σ of the Gaussian.
     """
@@ -42,6 +42,6 @@ class FlowHead(Head):
 
 
 def above_minus_one(raw: Tensor) -> Tensor:
-    """Map any real number to one above −1 by at least the floor, increasing, and 0 to 0."""
+    """Map real numbers to numbers above −1 by at least the floor; the map is increasing, and maps 0 to 0."""
     shift = math.log(math.expm1(1 - SLOPE_FLOOR))
     return F.softplus(raw + shift) + SLOPE_FLOOR - 1

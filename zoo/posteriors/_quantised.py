@@ -1,4 +1,4 @@
-"""What quantisers share: from features to vectors at each place, and the distribution over the codes chosen there."""
+"""Parts that quantisers share: vectors at each place of the features, and the distribution over their codes."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from zoo.utils.precision import at_least_float32, full_precision
 
 
 class QuantisedVectors(CodeVectors):
-    """q(z|x) of a quantiser without noise: the vectors of the codes that were chosen, as one point.
+    """q(z|x) of a quantiser without noise: a point, the vectors of the chosen codes.
 
     Attributes:
-        point: (B, *latent_shape), the vectors; gradients pass straight through to what was quantised.
-        losses: losses (B,) of the choice, weighted.
+        point: (B, *latent_shape), the vectors; gradients pass straight through to the quantised input.
+        losses: the weighted losses (B,) of the quantiser.
     """
 
     has_rsample = True
@@ -51,24 +51,24 @@ class QuantisedVectors(CodeVectors):
         return torch.zeros_like(self.point)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return 0 where ``value`` (…, *latent_shape) is the point, and −∞ elsewhere."""
+        """Return 0 if ``value`` (…, *latent_shape) is the point, and −∞ otherwise."""
         return PointCodes(self.point.detach(), len(self.event_shape)).log_prob(value)
 
     def rsample(self, sample_shape: Shape = ()) -> Tensor:
-        """Return the vectors, once for each sample asked for."""
+        """Return the vectors, repeated for each sample."""
         return self.point.expand(self._extended_shape(torch.Size(sample_shape)))
 
     def sample(self, sample_shape: Shape = ()) -> Tensor:
-        """Return the vectors without gradient, once for each sample asked for."""
+        """Return the vectors without gradient, repeated for each sample."""
         return self.rsample(sample_shape).detach()
 
     def draw(self, shape: torch.Size, prior: Distribution) -> PosteriorDraw:
-        """Return the vectors, with the code numbers as the latent variable whose densities count."""
+        """Return the vectors as draws whose densities are those of the code numbers."""
         return draw_of_codes(self.rsample(shape), self.codes.sample(shape), self.codes, prior)
 
 
 def draw_of_codes(z: Tensor, indices: Tensor, q: Distribution, prior: Distribution) -> PosteriorDraw:
-    """Return a draw whose densities are those of its code numbers, so that none is looked up from its vector."""
+    """Return a draw whose densities are computed from its code numbers, without a search for each vector's code."""
     batch = indices.shape[: indices.ndim - len(q.event_shape)]
     if not isinstance(prior, CodeVectors):
         return PosteriorDraw(z, q.log_prob(indices).expand(batch))
@@ -79,9 +79,9 @@ class Choice(NamedTuple):
     """The codes of N vectors.
 
     Attributes:
-        indices: (N, M) one number of each codebook.
-        vectors: (N, D) what they stand for; gradients pass straight through.
-        loss: (N,) the squared distances to the codes, with a gradient to what was quantised; None for codes that need
+        indices: (N, M) one code number for each codebook.
+        vectors: (N, D) the vectors of the codes; gradients pass straight through.
+        loss: (N,) the squared distances to the codes, with a gradient to the quantised input; None for codes that need
             no loss.
     """
 
@@ -93,7 +93,7 @@ class Choice(NamedTuple):
 class PlaceQuantiser(Quantiser):
     """A quantiser with M codes at each place of a map, or for the whole vector of features.
 
-    Subclasses say what code numbers N vectors have, and the reverse, whatever places the vectors come from.
+    Subclasses map N vectors to code numbers and back, independently of the places that the vectors come from.
 
     Args:
         feature_shape: (C, *places), such as (C, h, w); (C,) for vectors.
@@ -112,7 +112,7 @@ class PlaceQuantiser(Quantiser):
 
     @property
     def codebook_places(self) -> tuple[int, ...]:
-        """How many places of the flattened grid each codebook has, one after the other."""
+        """The numbers of consecutive places of the flattened grid that belong to each codebook."""
         return (self.places,) * self.codebooks
 
     @abstractmethod
@@ -136,11 +136,11 @@ class PlaceQuantiser(Quantiser):
         return self._to_maps(self.vectors_of(flat), batch)
 
     def _partial_sums(self, q: Distribution, stages: Sequence[Callable[[Tensor], Tensor]]) -> Sequence[Tensor]:
-        """Return the sums (B, D, *places) of what the first code numbers stand for, from one of them to all.
+        """Return the sums (B, D, *places) of the vectors of the first codes, from one of them to all.
 
         Args:
-            q: of codes, (B,).
-            stages: for each codebook a map from its code numbers (N,) to vectors (N, D).
+            q: a distribution of codes, (B,).
+            stages: for each codebook, a function from its code numbers (N,) to vectors (N, D).
         """
         if not isinstance(q, QuantisedVectors) or self.codebooks == 1:
             return ()
@@ -210,7 +210,7 @@ def to_vectors(h: Tensor) -> Tensor:
 
 
 def straight_through(chosen: Tensor, vectors: Tensor) -> Tensor:
-    """Return ``chosen``, exactly, with a gradient to ``vectors`` as if they had not been changed."""
+    """Return exactly ``chosen``, with the gradient of the identity with respect to ``vectors``."""
     return chosen + (vectors - vectors.detach())
 
 

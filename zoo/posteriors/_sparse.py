@@ -1,4 +1,4 @@
-"""What posteriors with sparse codes share: the encoder's last map, and how long each latent has been silent."""
+"""Parts that sparse posteriors share: the linear map of the features, and the counts of inactive latents."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _USUAL = 32
 
 
 class SparseCodes(Delta):
-    """Codes (B, M) as one point for each example, with the places of those latents that may differ from zero.
+    """Codes (B, M) as one point for each example, with the positions of the latents that may be non-zero.
 
     Attributes:
-        places: (N,) int64 positions in the flattened codes, in ascending order of their rows; None where the codes
-            were computed as a whole.
-        losses: losses (B,) of the posterior's own, weighted.
+        places: (N,) int64 positions in the flattened codes, in ascending order of their rows; None if the codes were
+            computed as a whole.
+        losses: the posterior's own losses (B,), weighted.
     """
 
     def __init__(self, point: Tensor, places: Tensor | None = None, losses: Mapping[str, Tensor] | None = None) -> None:
@@ -34,7 +34,7 @@ class SparseCodes(Delta):
         self.places, self.losses = places, dict(losses or {})
 
     def draw(self, shape: torch.Size, prior: Distribution) -> PosteriorDraw:
-        """Return the codes; of a single draw, with their places for a decoder that works on these alone."""
+        """Return the codes; for a single draw, with the positions, which a sparse decoder uses."""
         carry = None
         if self.places is not None and shape == (1,):
             carry = self.places.view(1, len(self.point), -1)
@@ -44,7 +44,8 @@ class SparseCodes(Delta):
 class SparseActivations(SparsePosterior):
     """Sparse codes that are activations of a linear map of the features.
 
-    The rows of the map begin as random unit vectors; the decoder ``dictionary`` begins with the same vectors.
+    The rows of the map are initialised as random unit vectors; the decoder ``dictionary`` is initialised with the same
+    vectors.
 
     Args:
         features: F.
@@ -52,7 +53,7 @@ class SparseActivations(SparsePosterior):
 
     Attributes:
         head: the linear map.
-        silent: (M,) int64, how many training examples each latent has not fired for, over all processes.
+        silent: (M,) int64, the number of training examples since each latent last fired, over all processes.
     """
 
     silent: Tensor
@@ -75,22 +76,22 @@ class SparseActivations(SparsePosterior):
         return dict(q.losses) if isinstance(q, SparseCodes) else {}
 
     def activations_of(self, h: Tensor, latents: Tensor) -> Tensor:
-        """Return what some latents (D,) would be if they were all kept, (B, D), for features (B, F)."""
+        """Return the values (B, D) that latents (D,) would have if all were kept, for features (B, F)."""
         with full_precision(h):
             weight, bias = (at_least_float32(each.index_select(0, latents)) for each in self.head.parameters())
             return F.linear(at_least_float32(h), weight, bias).relu()
 
     def dead(self, after: int) -> Tensor:
-        """Return the latents (D,) that have not fired for at least this many training examples."""
+        """Return the indices (D,) of the latents that have not fired for at least ``after`` training examples."""
         return (self.silent >= after).nonzero().squeeze(1)
 
     @property
     def is_learning(self) -> bool:
-        """Whether the state changes with a batch: in training, and not when a loss is only looked at."""
+        """Whether a batch updates the state: in training mode, if gradients are enabled."""
         return self.training and torch.is_grad_enabled()
 
     def keep(self, h: Tensor, flat: Tensor, activations: Tensor) -> SparseCodes:
-        """Return the codes in which only the entries at ``flat`` (N,) are kept, those below zero as zero.
+        """Return codes with only the entries at ``flat`` (N,); negative entries become zero.
 
         Args:
             activations: (B, M), computed without a gradient.
@@ -106,16 +107,16 @@ class SparseActivations(SparsePosterior):
 
     @torch.no_grad()
     def note(self, fired: Tensor, examples: int) -> None:
-        """Count a batch of this process: ``fired`` (M,) float is above zero for latents that fired in it."""
+        """Update the counts with a batch of this process: ``fired`` (M,) float is above zero for latents that fired."""
         group = ProcessGroup.here(fired.device)
         self.silent.add_(examples * group.count).masked_fill_(group.sum(fired) > 0, 0)
 
 
 def checked_count(k: int | None, latent_dim: int) -> int:
-    """Return how many latents to keep: ``k``, or the usual number.
+    """Return the number of latents to keep: ``k``, or the default.
 
     Raises:
-        ComponentError: there are fewer latents.
+        ComponentError: ``k`` is larger than the number of latents.
     """
     if k is None:
         return min(_USUAL, (latent_dim + 1) // 2)

@@ -1,4 +1,4 @@
-"""What posteriors on the sphere have in common."""
+"""The layer that posteriors on the sphere share."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from zoo.posteriors import Head
 
 
 class AxisHead(Head):
-    """The layer of a posterior on the sphere: from features, the axis μ and the concentration κ.
+    """The layer of a posterior on the sphere: it maps features to the axis μ and the concentration κ.
 
-    κ = (m − 1) softplus(raw) + floor. How narrow a density is depends on κ / (m − 1), so that a layer learns a useful κ
-    equally soon in any number of dimensions. (With κ = softplus(raw) + 1, as in the paper, it is reached late: on
-    MNIST with m = 11 the ELBO is 8 nats lower after two epochs.)
+    κ = (m − 1) softplus(raw) + floor. The width of the density depends on κ / (m − 1), so with this factor a useful κ
+    is learned equally fast in any number of dimensions. (With κ = softplus(raw) + 1, as in the paper, learning is
+    slower: on MNIST with m = 11, the ELBO is 8 nats lower after two epochs.)
 
     Args:
         floor: the smallest κ.
 
     Raises:
-        ComponentError: there is one dimension only.
+        ComponentError: ``latent_dim`` is 1.
     """
 
     def __init__(self, features: int, latent_dim: int, floor: float) -> None:

@@ -1,4 +1,4 @@
-"""What posteriors over several levels have in common."""
+"""Parts that posteriors over several levels share."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from zoo.utils.precision import full_precision
 
 
 class TopDownPosterior(TopDownDistribution):
-    """q(z_L|x) Π_l q(z_l | z_>l, x), which goes down the same trunk as its prior.
+    """q(z_L|x) Π_l q(z_l | z_>l, x), which uses the same trunk as its prior.
 
     Args:
         hierarchy: the Gaussians of the prior.
-        choose: which distribution each level has.
-        h: (B, F) features, whose batch shape and device the latents have.
+        choose: returns the distribution of each level.
+        h: (B, F) features, with the batch shape and device of the latents.
     """
 
     def __init__(self, hierarchy: Hierarchy, choose: Choice, h: Tensor) -> None:
         super().__init__(hierarchy, choose, torch.zeros(h.shape[0], device=h.device, dtype=_latent_dtype(h)))
 
     def draw(self, shape: torch.Size, prior: Distribution) -> PosteriorDraw:
-        """Return draws with their levels; without, under another prior than its own.
+        """Return draws with their levels; without levels if ``prior`` is not the posterior's own prior.
 
         Args:
             shape: (K,).
-            prior: p(z) of the model, or one that was fitted after training.
+            prior: p(z) of the model, or a prior that was fitted after training.
         """
         places = self.descend(shape)
         z = torch.cat([place.z for place in places], dim=-1)
@@ -43,11 +43,11 @@ class TopDownPosterior(TopDownDistribution):
         return PosteriorDraw(z, log_q, (), carry)
 
     def coarse_to_fine(self) -> list[Tensor]:
-        """Return the means (B, d) of which the first levels follow x and those below only what their prior expects."""
+        """Return means (B, d) in which the first levels depend on x, and those below are the means of their prior."""
         return [self._means(levels) for levels in range(1, len(self.hierarchy.trunk.sizes) + 1)]
 
     def _means(self, levels: int) -> Tensor:
-        """Return z (B, d) where each level is the mean given those above, and for the first levels given x."""
+        """Return z (B, d) in which each level is its mean given the levels above and, for the first levels, given x."""
 
         def choose(index: int, state: Tensor | None, p: Independent) -> Independent:
             return self.choose(index, state, p) if index < levels else p
@@ -61,12 +61,12 @@ class HierarchicalPosterior(Posterior):
     """A posterior over several levels."""
 
     def coarse_to_fine(self, q: Distribution) -> Sequence[Tensor]:
-        """Return latents (B, d) of which ever more levels, from the top, follow x, and the others their prior."""
+        """Return latents (B, d) in which an increasing number of levels, from the top, depends on x."""
         return q.coarse_to_fine() if isinstance(q, TopDownPosterior) else ()
 
 
 def corrected(messages: Sequence[tuple[Tensor, Tensor]]) -> Choice:
-    """Return the choice of the ladder: each level's prior times the Gaussian message (mean, scale) of x, top first."""
+    """Return the distributions of the ladder: each level's prior times a Gaussian message (mean, scale), top first."""
 
     def choose(index: int, state: Tensor | None, p: Independent) -> Independent:
         mean, scale = messages[index]
@@ -79,7 +79,7 @@ def corrected(messages: Sequence[tuple[Tensor, Tensor]]) -> Choice:
 
 def product_of_gaussians(mean: Tensor, scale: Tensor, prior_mean: Tensor, prior_scale: Tensor) -> Independent:
     """Return the Gaussian that is proportional to the product of two."""
-    total = (scale.square() + prior_scale.square()).sqrt()  # ONNX has no hypot
+    total = (scale.square() + prior_scale.square()).sqrt()  # ONNX has no hypot.
     share = (prior_scale / total).square()
     return gaussian(prior_mean + share * (mean - prior_mean), scale * (prior_scale / total))
 
@@ -96,7 +96,7 @@ def joined(parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
 
 
 def _batched(q: Independent, z: Tensor) -> Independent:
-    """Return q with the batch shape of z: the top level does not depend on the draws above it."""
+    """Return q with the batch shape of z: the top level has no draws above it to depend on."""
     if q.batch_shape == z.shape[:-1]:
         return q
     return gaussian(q.base_dist.loc.expand_as(z), q.base_dist.scale.expand_as(z))

@@ -1,4 +1,4 @@
-"""A flow posterior that draws in one pass, with any number of correlated latents."""
+"""A flow posterior for many correlated latents, which draws in one pass."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ class AutoregressiveFlow(Posterior):
 
     z ~ N(μ, diag(σ²)), then at each step z_i ← g_i z_i + (1 − g_i) m_i, where the gate g_i = sigmoid(s_i + 2) and the
     value m_i depend on the latents before z_i and on the features of x, by a masked network (MADE). The order is
-    reversed from step to step. Choose it over ``full_gaussian`` in many dimensions, or where the posterior of one x is
-    skewed or curved: a step costs two matrix products, and one linear step (``widths: []``) already reaches every
+    reversed from step to step. Choose it over ``full_gaussian`` in many dimensions, or if the posterior of one x is
+    skewed or curved. A step costs two matrix products, and one linear step (``widths: []``) can represent every
     Gaussian whose correlations do not depend on x.
 
-    A draw and its log-density take one pass through the steps. The density at any other z is exact as well, but takes
-    d passes a step, which the doubly reparameterised gradient of ``iwae`` and the prior ``vamp`` need. Training begins
-    with a diagonal posterior. Its KL divergence has no closed form: with as many latents as data need, or more, the
-    noise of the estimate can cost more than the flow gains, and a higher learning rate than usual helps.
+    A draw and its log-density take one pass through the steps. The density at any other z is also exact, but takes d
+    passes for each step; the doubly reparameterised gradient of ``iwae`` and the prior ``vamp`` need it. Training
+    begins with a diagonal posterior. The KL divergence has no closed form. If there are as many latents as the data
+    need, or more, the noise of its estimate can cost more than the flow gains; a higher learning rate than usual helps.
 
     Args:
         steps: number of maps.
         widths: units of the hidden layers of each step's network; none makes m and s linear in z and in the features.
         activation: the nonlinearity after each hidden layer.
-        update: how a step moves a latent: by the ``gate``, or by a ``scale``, z_i ← z_i exp(s_i) + m_i, which can
-            expand as well, and learns more slowly.
+        update: the map of a step: ``gate``, or ``scale``, z_i ← z_i exp(s_i) + m_i, which can also expand, and learns
+            more slowly.
         bound: largest absolute log-slope of a step, which keeps each step invertible in float32.
         floor: the smallest σ.
 

@@ -17,20 +17,20 @@ from zoo.utils.distributed import ProcessGroup
 class BatchTopK(SparseActivations):
     r"""Keep the k B largest activations of a batch of B examples in training, and those above a threshold afterwards.
 
-    Choose it in place of ``top_k`` where some examples need more latents than others: the budget of k latents an
-    example is spent over the whole batch. The code of an example must not depend on its companions when the model is
-    used, so training learns a threshold, the moving average of the smallest activation that is kept, and evaluation
-    keeps what reaches it: k latents for each example on average. Before the first training step it keeps every
-    positive activation.
+    Choose it over ``top_k`` if some examples need more latents than others: the budget of k latents per example is
+    shared by the whole batch. In evaluation, the code of an example must not depend on the rest of the batch. Training
+    therefore learns a threshold, the moving average of the smallest activation that is kept, and evaluation keeps the
+    activations that reach it, k per example on average. Before the first training step, every positive activation is
+    kept.
 
-    Several processes choose from their own share of a batch, and average the threshold.
+    In distributed training, each process chooses within its own part of a batch, and the thresholds are averaged.
 
     Shapes:
         features (B, F) → codes (B, M), M = ``latent_dim``.
 
     Args:
-        k: latents that are kept for each example, on average; if not given, 32, or half of the latents where there are
-            fewer than 64.
+        k: latents that are kept for each example, on average; default: 32, or half of the latents if there are fewer
+            than 64.
         decay: of the moving average of the threshold.
 
     Raises:
@@ -95,8 +95,9 @@ def largest(values: Tensor, count: int) -> Tensor:
     rows, columns = values.shape
     each = min(columns, 4 * -(-count // rows))
     if values.device.type == "cpu" and each < columns and not torch.compiler.is_compiling():
-        # torch sorts a single long vector in one thread. Few rows have more than some times their share of the
-        # largest, so these are nearly always among the largest of their rows; else the smallest candidate shows it.
+        # torch sorts a single long vector in one thread. Few rows have several times their share of the largest values,
+        # so the largest values are nearly always among the largest of their rows. The smallest candidate shows whether
+        # they are.
         candidates, places = values.topk(each, sorted=False)
         chosen, order = candidates.flatten().topk(count, sorted=False)
         if bool((candidates.amin(1) <= chosen.min()).all()):

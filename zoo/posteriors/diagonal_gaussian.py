@@ -16,9 +16,9 @@ from zoo.registry import register
 class DiagonalGaussian(Posterior):
     r"""Gaussian posterior with independent latents, q(z|x) = N(μ, diag(σ²)).
 
-    The default of the field. It cannot match a true posterior whose latents are correlated given x; where that
-    gap matters choose ``full_gaussian``. σ = softplus(raw) + floor, the same map as in ``full_gaussian``, so
-    that the two differ in the correlations alone.
+    This is the usual choice. It cannot match a true posterior whose latents are correlated given x; if this gap
+    matters, choose ``full_gaussian``. σ = softplus(raw) + floor, as in ``full_gaussian``, so the two differ only in the
+    correlations.
 
     Source:
         Kingma & Welling (2014), Auto-Encoding Variational Bayes, section 3. https://arxiv.org/abs/1312.6114

@@ -29,8 +29,8 @@ class FactorGaussian(Posterior):
     and S = (B_0 + Σ_k c_k B_k / √rank) / √d lies below the diagonal. The matrices B_k are learned; the weights c_k are
     linear in the features.
 
-    Choose it over ``full_gaussian`` in many dimensions, where a head for every entry of L outweighs the networks
-    (F d² / 2 weights). ``rank`` bounds in how many ways x can change the correlations.
+    Choose it over ``full_gaussian`` in many dimensions, where a head for every entry of L is larger than the networks
+    (F d² / 2 weights). ``rank`` limits how the correlations can depend on x.
 
     Args:
         rank: number of matrices B_k; at most the d (d − 1) / 2 entries under the diagonal are used.
@@ -64,8 +64,8 @@ class FactorGaussian(Posterior):
         self.latent_dim, self.floor = latent_dim, floor
         self.sizes = [latent_dim, latent_dim, rank]
         self.head = Head(features, sum(self.sizes))
-        # Training begins with the diagonal posterior. Random correlations add noise to every latent, from which models
-        # with many latents never recover.
+        # Training begins with the diagonal posterior. Random correlations would add noise to every latent, and models
+        # with many latents never recover from it.
         self.triangles = nn.Parameter(torch.zeros(1 + rank, entries))
         rows, columns = torch.tril_indices(latent_dim, latent_dim, offset=-1)
         self.register_buffer("_below", rows * latent_dim + columns, persistent=False)
@@ -84,9 +84,9 @@ class FactorGaussian(Posterior):
 class SharedFactorNormal(MultivariateNormal):
     r"""N(μ, L Lᵀ) with L = diag(s) (I + Σ_k c_k B_k), whose strictly lower triangular B_k a batch shares.
 
-    One draw and the KL divergence to independent Gaussians need no matrix of each example: Σ_k c_k (B_k ε) is one
-    product of matrices for the batch, and the squared norm of row i of Σ_k c_k B_k is cᵀ G_i c, with the products
-    of the i-th rows of the B in G_i. All else forms L.
+    A single draw and the KL divergence to independent Gaussians need no matrix for each example: Σ_k c_k (B_k ε) is one
+    matrix product for the batch, and the squared norm of row i of Σ_k c_k B_k is cᵀ G_i c, where G_i has the products
+    of the i-th rows of the B_k. Other methods form L.
 
     Args:
         mean: μ, (B, d).
@@ -101,7 +101,7 @@ class SharedFactorNormal(MultivariateNormal):
 
     @lazy_property
     def _unbroadcasted_scale_tril(self) -> Tensor:
-        # torch's class and its KL divergences know L by this name. The tensor is kept with its gradient, even if the
+        # torch's class and its KL divergences use L under this name. The tensor is kept with its gradient, even if the
         # first caller needs none.
         with full_precision(self.loc):
             return triangular_factor(self.scale, torch.tensordot(self.weights, self.triangles, dims=1))
@@ -117,7 +117,7 @@ class SharedFactorNormal(MultivariateNormal):
         """Draw (*sample_shape, B, d), with gradients to the parameters."""
         shape = self._extended_shape(sample_shape)
         if shape.numel() > self.loc.numel():
-            # Of many draws, each costs less with L than with all B_k.
+            # For many draws, L is cheaper than all B_k.
             return super().rsample(torch.Size(sample_shape))
         noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
         moved = F.linear(noise, self.triangles.flatten(0, 1)).unflatten(-1, self.triangles.shape[:2])

@@ -29,10 +29,10 @@ _STRETCH = 1e-3
 
 @register("posterior", "finite_scalar")
 class FiniteScalar(CodebookQuantiser):
-    r"""Each of d numbers at a place, rounded to one of L_i levels between −1 and 1: FSQ.
+    r"""Finite scalar quantisation (FSQ): each of the d numbers at a place is rounded to one of L_i levels in [−1, 1].
 
-    Choose it where a codebook collapses or is hard to tune: the Π L_i codes are a fixed grid, there is no codebook to
-    learn and no further loss, and nearly all codes are used. A linear map of the features gives :math:`v`, and
+    Choose it if a codebook collapses or is hard to tune: the Π L_i codes are a fixed grid, there is neither a codebook
+    to learn nor an additional loss, and nearly all codes are used. A linear map of the features gives :math:`v`, and
 
     .. math:: z_i = round(½ (L_i − 1) tanh(v_i + s_i) − o_i) / ⌊L_i / 2⌋,
 
@@ -48,11 +48,11 @@ class FiniteScalar(CodebookQuantiser):
         *places).
 
     Args:
-        levels: L_i, one number for each of the ``latent_dim`` channels; if not given, those of the source for 3 to 6
-            channels, which make about 2⁸, 2¹⁰, 2¹² and 2¹⁶ codes. At least 5 levels each are advised.
-        codebooks: M, codes at each place, each for what the ones before it have left.
-        standardise: whether each channel of v is standardised over the batch, which keeps the encoder from making all
-            of them alike.
+        levels: L_i, one number for each of the ``latent_dim`` channels; default for 3 to 6 channels: those of the
+            source, which give about 2⁸, 2¹⁰, 2¹² and 2¹⁶ codes. At least 5 levels each are recommended.
+        codebooks: M, codes at each place; each encodes the error of those before it.
+        standardise: whether each channel of v is standardised over the batch, which prevents the encoder from making
+            all vectors alike.
 
     Raises:
         ComponentError: there are not as many levels as channels.
@@ -61,8 +61,8 @@ class FiniteScalar(CodebookQuantiser):
         Mentzer et al. (2023), Finite Scalar Quantization: VQ-VAE Made Simple, section 3 and table 1.
         https://arxiv.org/abs/2309.15505
 
-        Lee et al. (2022), Autoregressive Image Generation using Residual Quantization, section 3.1 (codes for what is
-        left). https://arxiv.org/abs/2203.01941
+        Lee et al. (2022), Autoregressive Image Generation using Residual Quantization, section 3.1 (residual codes).
+        https://arxiv.org/abs/2203.01941
 
         Łańcucki et al. (2020), Robust Training of Vector Quantized Bottleneck Models, section III (standardised
         channels). https://arxiv.org/abs/2005.08520
@@ -101,9 +101,9 @@ class FiniteScalar(CodebookQuantiser):
         self.register_buffer("levels", torch.tensor(chosen), persistent=False)
         radix = torch.tensor([1, *chosen[:-1]]).cumprod(0)
         self.register_buffer("radix", radix, persistent=False)
-        # Computed once: with few numbers at a place, small operations are most of the work. The range is stretched a
-        # little, so that the outermost levels of odd numbers of them are reached before infinity, but by less than half
-        # a step, beyond which there are no levels.
+        # Computed once, because small operations dominate with few numbers at a place. The range is stretched a little,
+        # so that the outermost levels of an odd number are reached at finite values, but by less than half a step,
+        # because there are no levels beyond.
         width = torch.minimum((self.levels - 1) * (1 + _STRETCH), self.levels - 0.5) / 2
         offset = torch.where(self.levels % 2 == 0, 0.5, 0.0)
         constants = {"half_width": self.levels // 2, "width": width, "offset": offset}
@@ -125,7 +125,7 @@ class FiniteScalar(CodebookQuantiser):
         return self._sums(self._digits_of(indices))[-1] / self.half_width
 
     def coarse_to_fine(self, q: Distribution) -> Sequence[Tensor]:
-        """Return the vectors (B, D, *places) of the first codes, from one of them to all; () of one code a place."""
+        """Return the vectors (B, D, *places) of the first codes, from one of them to all; () with one code a place."""
         if not isinstance(q, QuantisedVectors) or self.codebooks == 1:
             return ()
         indices = q.codes.sample()
@@ -134,16 +134,16 @@ class FiniteScalar(CodebookQuantiser):
         return [self._to_maps(vectors / self.half_width, indices.shape[:1]) for vectors in sums]
 
     def _digits(self, values: Tensor) -> list[Tensor]:
-        """Return the rounded values (N, D) of each code: integers around 0, of values and then of what is left."""
+        """Return rounded values (N, D) for each code: integers around 0, of the values and then of their residuals."""
         digits = [values.round()]
         for _ in range(self.codebooks - 1):
-            # What is left is within half a step, which the levels of the next code divide.
+            # The residual is at most half a step, and the levels of the next code divide this step.
             values = (values - digits[-1]) * self.levels - self.offset
             digits.append(self._clamped(values.round()))
         return digits
 
     def _sums(self, digits: Sequence[Tensor]) -> list[Tensor]:
-        """Return what the first digits (N, D) stand for, from one of them to all, in steps of the first."""
+        """Return the sums of the first digits (N, D), from one of them to all, in steps of the first code."""
         sums, step = [digits[0]], torch.ones_like(self.width)
         for each in digits[1:]:
             step = step / self.levels

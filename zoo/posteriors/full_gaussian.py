@@ -16,12 +16,12 @@ from zoo.registry import register
 
 @register("posterior", "full_gaussian")
 class FullGaussian(Posterior):
-    r"""Gaussian posterior with any covariance, q(z|x) = N(μ, L Lᵀ): the encoder gives every entry of L.
+    r"""Gaussian posterior with any covariance, q(z|x) = N(μ, L Lᵀ): the encoder predicts every entry of L.
 
-    Choose it over ``diagonal_gaussian`` when latents stay correlated given x. L = diag(s) (I + S / √d): s =
-    softplus(raw) + floor scales the rows of a unit triangular matrix, so that a small scale makes a latent certain
-    whatever it correlates with. The head has d + d (d + 1) / 2 outputs; in many dimensions ``factor_gaussian`` has
-    fewer. Training begins with the diagonal posterior, S = 0.
+    Choose it over ``diagonal_gaussian`` if latents are correlated given x. L = diag(s) (I + S / √d), where s =
+    softplus(raw) + floor scales the rows of a unit triangular matrix, so a latent with a small scale is certain
+    independently of its correlations. The head has d + d (d + 1) / 2 outputs; in many dimensions ``factor_gaussian``
+    has fewer. Training begins with the diagonal posterior, S = 0.
 
     Args:
         floor: the smallest scale s.

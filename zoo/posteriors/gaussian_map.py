@@ -18,9 +18,9 @@ from zoo.registry import register
 class GaussianMap(Posterior):
     r"""Independent Gaussians over a map, q(z|x) = N(μ, diag(σ²)) with z of shape (latent_dim, h, w).
 
-    Choose it for images whose place in the picture should be kept in the latents, as in the autoencoders under latent
-    diffusion: the decoder sees where things are, and a prior over maps can be fitted afterwards. ``latent_dim`` is the
-    number of channels.
+    Choose it for images if the latents should keep positions in the image, as in the autoencoders of latent diffusion:
+    the decoder uses these positions, and a prior over maps can be fitted after training. ``latent_dim`` is the number
+    of channels.
 
     Args:
         floor: the smallest scale σ = softplus(raw) + floor.

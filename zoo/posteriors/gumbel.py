@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 class Gumbel(PlaceQuantiser):
     r"""Independent categorical codes at each place, whose draws are relaxed in training: Gumbel–softmax.
 
-    Choose it for discrete latents with a posterior that is not a point, so that codes that say little cost little. With
-    π the probabilities that the encoder gives, g Gumbel noise, and e the learned vectors of the codes,
+    Choose it for discrete latents with a posterior that is not a point: a code costs fewer nats if it carries less
+    information. With the encoder's probabilities π, Gumbel noise g, and the learned vectors e of the codes,
 
     .. math:: z = Σ_k y_k e_k, \quad y = softmax((log π + g) / τ),
 
     in training, and z = e_k with k ~ π in evaluation, so that reported bounds are those of the discrete model. The KL
-    divergence to the prior ``uniform_codes`` is Σ π log(π K) in closed form. A learned prior over the codes is fitted
-    afterwards, as ``fitted_prior``: relaxed codes have no probability.
+    divergence to the prior ``uniform_codes`` is Σ π log(π K) in closed form. Learn a prior over the codes after
+    training, as ``fitted_prior``: relaxed codes have no probability.
 
     Shapes:
         features (B, C, *places) → z (B, latent_dim, *places), code numbers (B, *places), or (B, variables, *places) for
@@ -46,7 +46,7 @@ class Gumbel(PlaceQuantiser):
         codes: K, values of each variable.
         variables: categorical variables at each place, a divisor of ``latent_dim``; each has its own vectors.
         temperature: τ, a number or a schedule, such as ``{name: exponential, start: 1, end: 0.5, over: {epochs: 10}}``.
-        hard: whether training draws codes and relaxes only their gradient (straight-through).
+        hard: whether training draws discrete codes and relaxes only their gradient (straight-through).
 
     Raises:
         ComponentError: the variables do not divide the channels evenly; a temperature is not positive; the objective
@@ -85,7 +85,7 @@ class Gumbel(PlaceQuantiser):
         self.temperature, self.hard = ScheduledWeight(temperature), hard
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse a loss that needs the probability of relaxed codes, which have none."""
+        """Check that the loss does not need the probability of relaxed codes, which have none."""
         if model.objective.weighs_draws:
             raise ComponentError(
                 f"objective {spec.objective.name!r} weighs draws by their densities, but in training draws of the "
@@ -177,7 +177,7 @@ class CategoricalVectors(CodeVectors):
         return self._draw(torch.Size(sample_shape))[0]
 
     def draw(self, shape: torch.Size, prior: Distribution) -> PosteriorDraw:
-        """Draw vectors together with the code numbers, whose densities count."""
+        """Draw vectors together with the code numbers, which have the densities."""
         z, indices = self._draw(shape)
         return draw_of_codes(z, indices, self.codes, prior)
 
@@ -196,13 +196,13 @@ class CategoricalVectors(CodeVectors):
 
 
 class RelaxedCodes(Independent):
-    """Independent categorical codes whose draws are relaxed: their KL divergences count, but no draw has a density."""
+    """Independent categorical codes whose draws are relaxed: KL divergences are defined, but draws have no density."""
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Refuse, because a relaxed draw is not a code.
+        """Raise an error, because a relaxed draw is not a code.
 
         Raises:
-            ComponentError: says what to use instead.
+            ComponentError: always.
         """
         raise ComponentError(
             "draws of the posterior 'gumbel' are relaxed in training, and have no probability",

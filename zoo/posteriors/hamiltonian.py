@@ -1,4 +1,4 @@
-"""A posterior whose draws are moved towards the true one by the model itself."""
+"""A posterior whose draws move along the gradient of the model towards the true posterior."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 
 
 class HamiltonianDistribution(EstimatedMoments):
-    r"""The distribution of the end of leapfrog steps that begin at a draw of a Gaussian.
+    r"""The distribution of the end points of leapfrog steps that start at draws of a Gaussian.
 
-    With U(z) = −log p(x, z), a step with sizes ε is ρ ← ρ − ½ ε U′(z), z ← z + ε ρ, ρ ← ρ − ½ ε U′(z). Momenta begin
-    as N(0, I / β_0) and are multiplied by √(β_{k−1} / β_k) after step k, until β_K = 1. But for that factor the steps
-    keep volume, so that (z_K, ρ_K) has the density q(z_0) N(ρ_0; 0, I / β_0) β_0^{−d/2}, and
+    With U(z) = −log p(x, z), a step with sizes ε is ρ ← ρ − ½ ε U′(z), z ← z + ε ρ, ρ ← ρ − ½ ε U′(z). Momenta are
+    drawn from N(0, I / β_0) and are multiplied by √(β_{k−1} / β_k) after step k, until β_K = 1. Apart from this factor
+    the steps preserve volume, so (z_K, ρ_K) has the density q(z_0) N(ρ_0; 0, I / β_0) β_0^{−d/2}, and
 
     .. math:: \log q = \log q(z_0) + \log N(\rho_0; 0, I / β_0) − \frac d2 \log β_0 − \log N(\rho_K; 0, I)
 
-    makes E[p(x, z_K) / q] = p(x) for any ε and β_0. It is not a density of z alone: it is known only at its own draws.
+    gives E[p(x, z_K) / q] = p(x) for any ε and β_0. It is not a density of z alone, so it is known only for the
+    distribution's own draws.
 
     Args:
         start: the Gaussian that z_0 is drawn from, with batch shape (B,) and event shape (d,).
@@ -46,7 +47,7 @@ class HamiltonianDistribution(EstimatedMoments):
     support = constraints.real_vector
     has_rsample = True
     moment_points = 16
-    """Fewer than of other distributions: each takes K gradients of the decoder."""
+    """Fewer points than for other distributions, because each takes K gradients of the decoder."""
 
     def __init__(
         self, start: Independent, log_joint: Callable[[Tensor], Tensor], step_size: Tensor, root: Tensor, steps: int
@@ -56,13 +57,13 @@ class HamiltonianDistribution(EstimatedMoments):
         super().__init__(start.batch_shape, start.event_shape, validate_args=False)
 
     def rsample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
-        """Draw (*sample_shape, B, d), with gradients to all parameters, those of the decoder included."""
+        """Draw (*sample_shape, B, d), with gradients to all parameters, including those of the decoder."""
         return self.rsample_and_log_prob(sample_shape)[0]
 
     def rsample_and_log_prob(
         self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()
     ) -> tuple[Tensor, Tensor]:
-        """Return draws (*sample_shape, B, d) and what stands for their log-densities (*sample_shape, B)."""
+        """Return draws (*sample_shape, B, d) and the log-densities log q (*sample_shape, B) of the class's formula."""
         z = self.start.rsample(torch.Size(sample_shape))
         noise = torch.randn_like(z)
         with full_precision(z):
@@ -72,7 +73,7 @@ class HamiltonianDistribution(EstimatedMoments):
             return moved, self.start.log_prob(z) + 0.5 * difference
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Refuse: the density of a value that it did not draw itself is not known.
+        """Raise an error: the density is known only for the distribution's own draws.
 
         Raises:
             ComponentError: always.
@@ -84,7 +85,7 @@ class HamiltonianDistribution(EstimatedMoments):
         )
 
     def move(self, z: Tensor, momentum: Tensor) -> tuple[Tensor, Tensor]:
-        """Return z_K and ρ_K of a start z_0 and ρ_0, (*S, B, d) each."""
+        """Return z_K and ρ_K for the start z_0 and ρ_0, (*S, B, d) each."""
         half = 0.5 * self.step_size
         force = self._force(z)
         for step in range(1, self.steps + 1):
@@ -112,7 +113,7 @@ class HamiltonianDistribution(EstimatedMoments):
         return 2 * self.event_shape[0]
 
     def transform_noise(self, noise: Tensor) -> Tensor:
-        """Return draws (n, B, d) of standard normal numbers (n, 1, 2 d)."""
+        """Map standard normal numbers (n, 1, 2 d) to draws (n, B, d)."""
         mean = self.start.mean
         start, momentum = noise.to(mean).chunk(2, dim=-1)
         z = mean + self.start.stddev * start
@@ -124,16 +125,16 @@ class HamiltonianDistribution(EstimatedMoments):
 class Hamiltonian(Posterior):
     r"""Hamiltonian posterior: draws of a diagonal Gaussian, moved by leapfrog steps along the gradient of log p(x, z).
 
-    Choose it where the encoder's Gaussian is far from the true posterior and the decoder is cheap: the model itself
-    corrects the draw, by K + 1 gradients of the decoder, and few numbers are learned for it (the step sizes and a
-    temperature). The bound is exact for every step size. log q(z|x) is known for its own draws only, so that priors and
-    gradients that need it elsewhere refuse it.
+    Choose it if the encoder's Gaussian is far from the true posterior and the decoder is cheap: K + 1 gradients of the
+    decoder correct each draw, and only the step sizes and a temperature are learned for it. The bound is valid for
+    every step size. log q(z|x) is known only for the posterior's own draws, so priors and gradients that need it at
+    other points refuse this posterior.
 
     Args:
         steps: K, number of leapfrog steps.
-        step_size: ε of each latent, where learning begins.
-        largest_step_size: ε stays below it, since the steps diverge where they are too large for the curvature.
-        temperature: 1 / β_0 ≥ 1, where learning begins: momenta begin larger by its root, which carries draws further.
+        step_size: initial ε of each latent.
+        largest_step_size: an upper bound of ε, because steps that are too large for the curvature diverge.
+        temperature: initial 1 / β_0 ≥ 1: initial momenta are larger by its square root, which moves draws further.
             1: no tempering.
         learned: whether step sizes, and a temperature above 1, are trained.
         floor: the smallest σ of the Gaussian.

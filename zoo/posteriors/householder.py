@@ -1,4 +1,4 @@
-"""A Gaussian posterior with any covariance, as a diagonal one that is rotated."""
+"""A Gaussian posterior with any covariance: a diagonal Gaussian that is rotated."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class HouseholderNormal(MultivariateNormal):
     r"""N(H μ, H diag(σ²) Hᵀ) with H a product of Householder reflections.
 
     Draws, densities and the KL divergence to N(0, I), which a rotation does not change, cost n products of vectors. The
-    Cholesky factor, by a QR decomposition, is formed only for those who ask for it.
+    Cholesky factor is computed by a QR decomposition, only if it is needed.
 
     Args:
         mean: μ, (*batch, d), before the rotation.
@@ -39,7 +39,7 @@ class HouseholderNormal(MultivariateNormal):
 
     @lazy_property
     def _unbroadcasted_scale_tril(self) -> Tensor:
-        # torch's class and its KL divergences know L by this name: with A = H diag(σ) and Aᵀ = Q R, L = Rᵀ.
+        # torch's class and its KL divergences use L under this name: with A = H diag(σ) and Aᵀ = Q R, L = Rᵀ.
         with full_precision(self.loc):
             upper = torch.linalg.qr(self._rotated_axes).R
             signs = torch.where(upper.diagonal(dim1=-2, dim2=-1) < 0, -1.0, 1.0)
@@ -87,9 +87,9 @@ def _kl_householder_diagonal(q: HouseholderNormal, p: Independent) -> Tensor:
 class Householder(Posterior):
     r"""Householder-flow posterior: a diagonal Gaussian that the encoder rotates, N(H μ, H diag(σ²) Hᵀ).
 
-    Choose it where latents are correlated given x and a Cholesky factor for each example is too large: each reflection
-    takes d outputs of the head, and d − 1 of them reach every covariance, as ``full_gaussian`` does. KL divergences
-    have a closed form.
+    Choose it if latents are correlated given x and a Cholesky factor for each example is too large: each reflection
+    takes d outputs of the head, and with d − 1 reflections every covariance can be represented, as with
+    ``full_gaussian``. KL divergences have a closed form.
 
     Args:
         reflections: n; with fewer than d − 1, only some rotations can be reached.

@@ -1,4 +1,4 @@
-"""Codes whose latents fire above thresholds that are learned."""
+"""Codes whose latents fire above learned thresholds."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from zoo.utils.precision import full_precision
 class JumpReLU(SparseActivations):
     r"""Keep activations π = W h + b above a threshold θ of their latent, z = π 1[π > θ], and penalise their number.
 
-    Choose it for a sparse autoencoder whose latents shall fire as rarely as each deserves: a penalty λ on the number of
-    latents that fire, L0, trades sparsity for error, and learned thresholds keep small activations off without
-    shrinking large ones, as ``l1`` does. ``top_k`` sets the number directly, which is simpler.
+    Choose it for a sparse autoencoder in which each latent should find its own frequency: a penalty λ on the number of
+    latents that fire, L0, trades sparsity for error. The learned thresholds remove small activations without shrinking
+    large ones, unlike ``l1``. ``top_k`` sets the number directly, which is simpler.
 
-    A step has no gradient, so thresholds learn by its smoothed one, which counts activations within ε/2 of the
-    threshold: ∂z/∂θ = −(θ/ε) 1[|π − θ| < ε/2] and ∂L0/∂θ = −(1/ε) 1[|π − θ| < ε/2]. Set ε to a small part of a typical
-    activation: with it too small thresholds hardly move.
+    The gradient of a step is zero, so thresholds are learned with a smoothed gradient, which counts activations within
+    ε/2 of the threshold: ∂z/∂θ = −(θ/ε) 1[|π − θ| < ε/2] and ∂L0/∂θ = −(1/ε) 1[|π − θ| < ε/2]. Set ε to a small part of
+    a typical activation; if it is too small, thresholds hardly change.
 
     Shapes:
         features (B, F) → codes (B, M), M = ``latent_dim``.
@@ -34,7 +34,7 @@ class JumpReLU(SparseActivations):
     Args:
         l0_penalty: λ, weight of the number of latents that fire; a number, or a schedule that begins at 0 so that
             latents do not die early. In the unit of the objective.
-        threshold: θ at the beginning, of every latent.
+        threshold: initial θ of every latent.
         bandwidth: ε.
 
     Source:

@@ -1,4 +1,4 @@
-"""A posterior with several levels that corrects the prior of each level by what x says of it."""
+"""A posterior with several levels that multiplies the prior of each level by a message from x."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 @register("posterior", "ladder")
 class Ladder(HierarchicalPosterior):
-    r"""Ladder posterior: q(z_l | z_>l, x) ∝ N(z_l; μ̂_l, σ̂_l²) p(z_l | z_>l), each level's prior times a message of x.
+    r"""Ladder posterior: q(z_l | z_>l, x) ∝ N(z_l; μ̂_l, σ̂_l²) p(z_l | z_>l), each level's prior times a message from x.
 
     The messages (μ̂_l, σ̂_l) come from a chain of layers upwards from the features, one layer a level; at the top q is
     the message alone. The product of two Gaussians has the sum of their precisions,
 
         σ² = 1 / (σ̂⁻² + σ_p⁻²),  μ = σ² (μ̂ σ̂⁻² + μ_p σ_p⁻²).
 
-    Choose it over ``top_down`` where a level should fall back to its prior when x says nothing about it; a level is
-    never less certain than its prior. With one level it is ``diagonal_gaussian``.
+    Choose it over ``top_down`` if a level should keep its prior when x gives no information about it; a level is never
+    less certain than its prior. With one level it is ``diagonal_gaussian``.
 
     Args:
         width: units of each layer of the chain.
@@ -64,7 +64,7 @@ class Ladder(HierarchicalPosterior):
         sizes = hierarchy_of(prior).trunk.sizes
         self.latent_shape, self.floor = (sum(sizes),), floor
         inputs = [features] + [width] * (len(sizes) - 1)
-        # From the bottom up, as x is seen.
+        # From the bottom up: the layers take the features of x at the bottom level.
         self.layers = nn.ModuleList(linear_block(each, width, BlockOptions(activation)) for each in inputs[:-1])
         self.heads = nn.ModuleList(Head(each, 2 * size) for each, size in zip(inputs, reversed(sizes), strict=True))
 
@@ -73,7 +73,7 @@ class Ladder(HierarchicalPosterior):
         return TopDownPosterior(hierarchy_of(inference.model.latent_prior), corrected(self._messages(h)), h)
 
     def _messages(self, h: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Return the mean and the scale (B, d_l) that x says of each level, top first."""
+        """Return the mean and the scale (B, d_l) of the message for each level, top first."""
         first = self.heads[0]
         assert isinstance(first, Head)
         messages, up = [], h.to(first.weight.dtype)

@@ -1,4 +1,4 @@
-"""A posterior over levels of maps that corrects the prior of each level by what x says of it."""
+"""A posterior over levels of maps that multiplies the prior of each level by a message from x."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ class LadderMap(HierarchicalPosterior):
 
     The messages (μ̂_l, σ̂_l) come from convolutions upwards from the features, one a level; at the top q is the message
     alone. Below, the product of two Gaussians adds their precisions, as in ``ladder``. Choose it over ``top_down_map``
-    where a place should fall back to its prior when x says nothing about it; a level is never less certain than its
-    prior.
+    if a place should keep its prior when x gives no information about it; a level is never less certain than its prior.
 
     Shapes:
         features (B, C, *places) → batch shape (B,), event shape (latent_dim · Σ_l places_l,), top first.
@@ -63,7 +62,7 @@ class LadderMap(HierarchicalPosterior):
         super().__init__()
         trunk = map_trunk_of(prior)
         self.latent_shape, self.floor = (sum(trunk.sizes),), floor
-        # From the bottom up, as x is seen.
+        # From the bottom up: the layers take the features of x at the bottom level.
         self.layers = way_up(tuple(feature_shape), trunk, width, BlockOptions(activation))
         self.heads = nn.ModuleList(FlatMapHead(width, 2 * trunk.channels, places) for places in trunk.places[::-1])
 

@@ -51,10 +51,10 @@ class PlanarMap:
 class Planar(Posterior):
     r"""Planar-flow posterior: a diagonal Gaussian sent through maps z + u tanh(wᵀz + b) that the encoder chooses.
 
-    Choose it over ``full_gaussian`` where the posterior of one x is curved or has several modes, in few dimensions:
-    each map bends or folds space along one direction. ``sylvester`` bends along several directions at once, and
-    ``autoregressive_flow`` serves many dimensions. The density is known at any z, at the cost of one root for each map;
-    draws need none.
+    Choose it over ``full_gaussian`` in few dimensions, if the posterior of one x is curved or has several modes: each
+    map bends or folds space along one direction. ``sylvester`` bends along several directions at once, and
+    ``autoregressive_flow`` is for many dimensions. The density at any z takes one root for each map; draws need no
+    root.
 
     Args:
         steps: number of maps, one after the other.

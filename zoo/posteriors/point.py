@@ -23,8 +23,8 @@ class Point(Posterior):
     It has no density, so objectives with a KL term refuse it.
 
     Args:
-        activation: what follows the linear map of the features. ``relu`` gives sparse codes under the regulariser
-            ``l1``, ``sigmoid`` codes between 0 and 1, as ``kl_sparsity`` needs them.
+        activation: applied to the linear map of the features. ``relu`` gives sparse codes with the regulariser ``l1``,
+            and ``sigmoid`` gives codes between 0 and 1, which ``kl_sparsity`` needs.
 
     Source:
         Hinton & Salakhutdinov (2006), Reducing the Dimensionality of Data with Neural Networks.

@@ -16,7 +16,7 @@ from zoo.registry import register
 class PointMap(Posterior):
     """One map z of shape (latent_dim, h, w) for each x: the bottleneck of a convolutional autoencoder.
 
-    Choose it over ``point`` where the code should keep the places of an image. It has no density, so objectives with a
+    Choose it over ``point`` if the code should keep positions in the image. It has no density, so objectives with a
     KL term refuse it.
 
     Shapes:

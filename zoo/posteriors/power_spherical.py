@@ -21,8 +21,8 @@ from zoo.registry import register
 class PowerSpherical(AxialDistribution):
     r"""The power spherical distribution, q(z) ∝ (1 + μᵀz)^κ on the unit sphere in m dimensions.
 
-    The share t = (1 + cos θ) / 2 has the law Beta(κ + (m − 1) / 2, (m − 1) / 2), whose draws torch differentiates.
-    Density, moments, entropy and the KL divergence to the uniform distribution have closed forms.
+    t = (1 + cos θ) / 2 has the distribution Beta(κ + (m − 1) / 2, (m − 1) / 2), whose draws are differentiable in
+    torch. Density, moments, entropy and the KL divergence to the uniform distribution have closed forms.
 
     Args:
         axis: μ, (*batch, m), of length 1.
@@ -43,7 +43,7 @@ class PowerSpherical(AxialDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density at points of the sphere (…, *batch, m)."""
-        # 1 + μᵀz = ‖z + μ‖² / 2 on the sphere, which keeps its digits where z is far from μ.
+        # 1 + μᵀz = ‖z + μ‖² / 2 on the sphere; this form is accurate if z is far from μ.
         share = ((value + self.axis).square().sum(-1) / 2).clamp_min(1e-30)
         return self.concentration * share.log() - self.log_normaliser().to(value.dtype)
 
@@ -69,7 +69,7 @@ class PowerSpherical(AxialDistribution):
     def rsample_angle(self, shape: torch.Size) -> tuple[Tensor, Tensor]:
         """Draw the cosine and the sine of the angle to the axis, (*sample, *batch)."""
         kappa = self.concentration.expand(shape)
-        # The share of the far side, (1 − cos θ) / 2, which keeps its digits at a small angle.
+        # 1 − t = (1 − cos θ) / 2, which is accurate at small angles.
         far = Beta(torch.full_like(kappa, self.half), kappa + self.half, validate_args=False).rsample()
         return 1 - 2 * far, 2 * (far * (1 - far)).clamp_min(1e-30).sqrt()
 
@@ -83,8 +83,9 @@ def _kl_power_spherical_uniform(q: PowerSpherical, p: UniformSphere) -> Tensor:
 class PowerSphericalPosterior(Posterior):
     r"""Power spherical posterior: latents are unit vectors, with a mean direction and a concentration κ.
 
-    Choose it over ``von_mises_fisher``, with the prior ``uniform_sphere``, where training must be fast or the sphere
-    has many dimensions: everything is in closed form, and draws need no rejection. Its tails are a little heavier.
+    Choose it over ``von_mises_fisher``, with the prior ``uniform_sphere``, if training must be fast or the sphere has
+    many
+    dimensions: all quantities have closed forms, and draws need no rejection. Its tails are slightly heavier.
     ``latent_dim`` is the length m of the vectors, one more than the dimension of the sphere.
 
     Args:

@@ -19,9 +19,9 @@ from zoo.spec.schedule import NonNegativeWeight
 class ProductQuantized(CodebookQuantiser):
     r"""M codes at each place, one for each group of channels, z = (e¹, …, e^M).
 
-    Choose it where one codebook would have to be large: Kᴹ vectors from M · K entries, all codes of a place chosen
-    independently of each other. The squared distances of the groups add up; one codebook is ``vector_quantized``. The
-    prior ``transformer`` models the codes.
+    Choose it if a single codebook would have to be large: M · K entries give Kᴹ vectors, and the codes of a place are
+    chosen independently of each other. The squared distances of the groups are added; with one codebook it is
+    ``vector_quantized``. The prior ``transformer`` models the codes.
 
     Shapes:
         features (B, C, *places) → z (B, latent_dim, *places), code numbers (B, codebooks, *places).
@@ -30,11 +30,11 @@ class ProductQuantized(CodebookQuantiser):
         codes: K, of each codebook.
         codebooks: M, a divisor of ``latent_dim``.
         commitment: β, weight of the commitment loss; a number or a schedule.
-        standardise: whether each channel of :math:`z_e` is standardised over the batch, which keeps the encoder from
-            making all of them alike.
+        standardise: whether each channel of :math:`z_e` is standardised over the batch, which prevents the encoder from
+            making all vectors alike.
         decay: γ of the codebooks' moving averages.
         restart_below: use of a code, relative to the mean, below which it restarts at a vector of the batch; 0: never.
-        initialisation: how the first batch starts a codebook: ``batch``, random vectors of it, or ``kmeans``.
+        initialisation: initial codebooks: ``batch``, random vectors of the first batch, or ``kmeans`` on this batch.
 
     Raises:
         ComponentError: the codebooks do not divide the channels evenly.

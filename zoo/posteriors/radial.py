@@ -1,4 +1,4 @@
-"""A flow posterior that draws space to points or pushes it away from them."""
+"""A flow posterior that contracts or expands space around points."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class RadialMap:
         length = _length(offset)
         half = (length - self.alpha - self.beta) / 2
         root = (half.square() + self.alpha * length).sqrt()
-        # Of the two forms of the positive root, the one without cancellation.
+        # The form of the positive root without cancellation.
         r = torch.where(half > 0, half + root, self.alpha * length / (root - half).clamp_min(1e-30))
         strength = self.beta / (self.alpha + r)
         z = self.centre + offset / (1 + strength).unsqueeze(-1)
@@ -63,8 +63,9 @@ class RadialMap:
 class Radial(Posterior):
     """Radial-flow posterior: a diagonal Gaussian sent through maps that contract or expand space around points.
 
-    Choose it where the posterior of one x has a sharp peak in a broad distribution, or a hole, in few dimensions. The
-    encoder chooses the point, the reach and the strength of each map. Density at any z and draws cost the same.
+    Choose it in few dimensions, if the posterior of one x is a broad distribution with a sharp peak or a hole. The
+    encoder determines the centre, the range and the strength of each map. A draw and the density at any z cost the
+    same.
 
     Args:
         steps: number of maps, one after the other.

@@ -1,4 +1,4 @@
-"""Residual quantisation: each codebook quantises what those before it have left."""
+"""Residual quantisation: each codebook quantises the residual of those before it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _EXACT = 1e-5
 
 @register("posterior", "residual_quantized")
 class ResidualQuantized(CodebookQuantiser):
-    r"""L codes at each place, each for what the ones before it have left, z = e¹ + … + e^L.
+    r"""L codes at each place, each for the residual of those before it, z = e¹ + … + e^L.
 
-    Choose it for fine reconstructions with small codebooks: with :math:`r_0 = z_e`,
+    Choose it for accurate reconstructions with small codebooks: with :math:`r_0 = z_e`,
 
     .. math:: k_l = argmin_j ‖r_{l−1} − e^l_j‖, \quad r_l = r_{l−1} − e^l_{k_l}, \quad z = z_e − r_L,
 
-    and the commitment loss β Σ_l ‖r_l‖². The rate is L log K nats a place; one codebook is ``vector_quantized``. With
-    ``depth_dropout``, training uses only the first codebooks in some steps, so that these alone make a coarse
-    reconstruction. The prior ``transformer`` models the codes, coarse before fine.
+    and the commitment loss β Σ_l ‖r_l‖². The rate is L log K nats for each place; with one codebook it is
+    ``vector_quantized``. With ``depth_dropout``, training uses only the first codebooks in some steps, so that these
+    alone give a coarse reconstruction. The prior ``transformer`` models the codes, coarse before fine.
 
     Shapes:
         features (B, C, *places) → z (B, latent_dim, *places), code numbers (B, codebooks, *places).
@@ -40,12 +40,12 @@ class ResidualQuantized(CodebookQuantiser):
         codes: K, of each codebook.
         codebooks: L.
         commitment: β, weight of the commitment loss; a number or a schedule.
-        standardise: whether each channel of :math:`z_e` is standardised over the batch, which keeps the encoder from
-            making all of them alike.
+        standardise: whether each channel of :math:`z_e` is standardised over the batch, which prevents the encoder from
+            making all vectors alike.
         depth_dropout: share of training steps that use a random number of codebooks, the first ones.
         decay: γ of the codebooks' moving averages.
         restart_below: use of a code, relative to the mean, below which it restarts at a vector of the batch; 0: never.
-        initialisation: how the first batch starts a codebook: ``batch``, random vectors of it, or ``kmeans``.
+        initialisation: initial codebooks: ``batch``, random vectors of the first batch, or ``kmeans`` on this batch.
 
     Source:
         Lee et al. (2022), Autoregressive Image Generation using Residual Quantization, section 3.1.
@@ -92,7 +92,7 @@ class ResidualQuantized(CodebookQuantiser):
         for level, book in enumerate(self.books):
             numbers, chosen = book(vectors - total)
             indices.append(numbers)
-            # Every codebook learns what those before it leave, whether this step uses it or not.
+            # Every codebook learns the residual of those before it, even if this step does not use it.
             total, approximation = total + chosen, approximation + kept[level] * chosen
             loss = loss + kept[level] * squared_distance(vectors, total)
         return Choice(torch.stack(indices, 1), straight_through(approximation, vectors), loss)
@@ -100,12 +100,13 @@ class ResidualQuantized(CodebookQuantiser):
     def indices_of(self, vectors: Tensor) -> Tensor:
         """Return the numbers (N, L) of codes whose sums are ``vectors`` (N, D).
 
-        The first codes of a sum need not be those nearest to it, so the best partial sums are kept and extended, more
-        of them where that does not find the vector. It can fail for many codebooks whose vectors lie close together;
-        distributions hold the numbers of their codes, so that nothing in the package depends on it.
+        The first codes of a sum need not be those nearest to it, so a beam search keeps the best partial sums, and a
+        wider one follows if it does not find the vector. The search can fail with many codebooks whose vectors lie
+        close together. Distributions contain the numbers of their codes, so nothing in the package depends on this
+        search.
 
         Raises:
-            InputError: vectors that no codes were found for.
+            InputError: no codes were found for a vector.
         """
         distinct, places = vectors.detach().unique(dim=0, return_inverse=True)
         indices = torch.zeros(len(distinct), self.codebooks, dtype=torch.long, device=vectors.device)
@@ -147,7 +148,7 @@ class ResidualQuantized(CodebookQuantiser):
         residuals = vectors[:, None]
         indices = torch.empty(vectors.shape[0], 1, 0, dtype=torch.long, device=vectors.device)
         for book in self.books:
-            # Exactly, not by a matrix product, whose rounding is larger than the distances that are looked for.
+            # Computed directly: the rounding errors of a matrix product are larger than the distances in question.
             distances = torch.cdist(residuals, book.vectors, compute_mode="donot_use_mm_for_euclid_dist").flatten(1)
             best = distances.topk(min(beams, distances.shape[1]), dim=1, largest=False).indices
             parent, code = best // self.codes, best % self.codes

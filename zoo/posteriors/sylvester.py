@@ -20,8 +20,8 @@ from zoo.registry import register
 class SylvesterMap:
     r"""The map f(z) = z + Q R tanh(R̃ Qᵀ z + b), with orthonormal Q and upper triangular R and R̃.
 
-    It is invertible because r_ii r̃_ii > −1, and log \|det ∂f/∂z\| = Σ_i log(1 + tanh′_i r_ii r̃_ii). The inverse takes M
-    roots of one number, from the last row of the triangles to the first.
+    It is invertible because r_ii r̃_ii > −1, and log \|det ∂f/∂z\| = Σ_i log(1 + tanh′_i r_ii r̃_ii). The inverse
+    solves for M scalar roots, from the last row of the triangular matrices to the first.
 
     Args:
         axes: the columns of Q as rows, (*batch, M, d).
@@ -50,7 +50,7 @@ class SylvesterMap:
         bends: list[Tensor] = []
         for row in reversed(range(self.slope.shape[-1])):
             outer, inner = (matrix[..., row, row + 1 :] for matrix in (self.outer, self.inner))
-            # What the rows below, which are known already, add to this one.
+            # The contribution of the rows below, which are already known.
             shift, target = self.shift[..., row], along[..., row]
             if places:
                 shift = shift + (inner * torch.stack(places, -1)).sum(-1)
@@ -73,12 +73,12 @@ class SylvesterMap:
 class Sylvester(Posterior):
     r"""Sylvester-flow posterior: a diagonal Gaussian sent through maps z + Q R tanh(R̃ Qᵀ z + b) for each x.
 
-    Choose it over ``planar``, which is its case of one direction, where few maps should bend space along many
-    directions; Q is a product of Householder reflections. The head has rank (d + rank + 2) outputs for each map.
+    Choose it over ``planar``, its special case of one direction, to bend space along many directions with few maps. Q
+    is a product of Householder reflections. The head has rank (d + rank + 2) outputs for each map.
 
     Args:
         steps: number of maps, one after the other.
-        rank: M, directions that each map bends along; at most the latent dimension is used.
+        rank: M, number of directions of each map; at most the latent dimension is used.
         floor: the smallest σ of the Gaussian.
 
     Source:
@@ -131,6 +131,6 @@ class Sylvester(Posterior):
 def _matvec(matrix: Tensor, vector: Tensor) -> Tensor:
     """Return the products (…, *batch, M) of matrices (*batch, M, d) with vectors (…, *batch, d)."""
     if matrix.ndim == 3 and vector.ndim == 3 and vector.shape[1] == len(matrix):
-        # Several draws an example: one product of matrices each, where broadcasting would repeat the matrix.
+        # Several draws for each example: a product of matrices, because broadcasting would repeat the matrix.
         return torch.bmm(vector.transpose(0, 1), matrix.mT).transpose(0, 1)
     return (matrix @ vector.unsqueeze(-1)).squeeze(-1)

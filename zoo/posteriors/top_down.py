@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 class TopDown(HierarchicalPosterior):
     r"""Hierarchical posterior q(z_L|x) Π_l q(z_l | z_>l, x), which follows the prior ``top_down`` from the top down.
 
-    Each level is a diagonal Gaussian whose parameters a network computes from the features of x and from the state
-    that the prior's networks made of the levels above. Choose it for a prior ``top_down``; the posterior ``ladder``
-    has fewer networks and begins each level at its prior. Given the levels above, the KL divergence of each level has
-    a closed form; a bound sums them, and ``free_bits`` of the objective ``vae`` keeps each one above a floor.
+    Each level is a diagonal Gaussian whose parameters a network computes from the features of x and from the state that
+    the prior's networks compute from the levels above. Choose it with the prior ``top_down``; the posterior ``ladder``
+    has fewer networks, and each level starts from its prior. Given the levels above, the KL divergence of each level
+    has a closed form; a bound sums them, and ``free_bits`` of the objective ``vae`` keeps each one above a floor.
 
     Args:
         widths: units of the layers of each level's network; [] makes each level linear in the features and the state.

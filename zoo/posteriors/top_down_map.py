@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 class TopDownMap(HierarchicalPosterior):
     r"""Hierarchical posterior q(z_L|x) Π_l q(z_l | z_>l, x) over maps, which follows the prior ``top_down_map`` down.
 
-    A convolution for each level takes the features of x upwards to the size of its map. A level is a diagonal Gaussian
-    whose parameters a convolution computes from those features and from the state that the prior's networks made of
-    the levels above. Choose it for images and series with the prior ``top_down_map``; the posterior ``ladder_map`` has
-    fewer networks and begins each level at its prior. Given the levels above, the KL divergence of each level has a
-    closed form; a bound sums them, and ``free_bits`` of the objective ``vae`` keeps each one above a floor.
+    For each level, a convolution reduces the features of x to the size of the level's map. A level is a diagonal
+    Gaussian whose parameters a convolution computes from these features and from the state that the prior's networks
+    compute from the levels above. Choose it for images and series with the prior ``top_down_map``; the posterior
+    ``ladder_map`` has fewer networks, and each level starts from its prior. Given the levels above, the KL divergence
+    of each level has a closed form; a bound sums them, and ``free_bits`` of the objective ``vae`` keeps each one above
+    a floor.
 
     Shapes:
         features (B, C, *places) → batch shape (B,), event shape (latent_dim · Σ_l places_l,), top first.

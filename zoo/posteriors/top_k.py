@@ -15,19 +15,19 @@ class TopK(SparseActivations):
     r"""Keep the k largest of M activations W h + b of each example, and set all others to zero.
 
     Choose it for a sparse autoencoder: with the objective ``autoencoder``, an encoder without hidden layers, the
-    decoder ``dictionary`` and more latents than the data have dimensions, each example is written as a sum of k
-    directions out of a learned dictionary. The sparsity is set directly, without a penalty that shrinks the codes.
-    ``batch_top_k`` spends the same budget unevenly, more on examples that need more.
+    decoder ``dictionary`` and more latents than the data have dimensions, each example is represented as a sum of k
+    directions from a learned dictionary. The sparsity is set directly, without a penalty that shrinks the codes.
+    ``batch_top_k`` gives more latents to examples that need more.
 
-    Activations below zero are kept as zero, so that an example with fewer than k positive ones has fewer latents. The
-    backward pass works on the kept latents alone. Latents that never fire get no gradient; the regulariser
-    ``auxiliary_k`` revives them.
+    Negative activations become zero, so an example with fewer than k positive activations has fewer latents. The
+    backward pass uses only the kept latents. Latents that never fire get no gradient; the regulariser ``auxiliary_k``
+    revives them.
 
     Shapes:
         features (B, F) → codes (B, M), M = ``latent_dim``.
 
     Args:
-        k: latents that are kept; if not given, 32, or half of the latents where there are fewer than 64.
+        k: number of latents that are kept; default: 32, or half of the latents if there are fewer than 64.
 
     Raises:
         ComponentError: k is larger than the number of latents.

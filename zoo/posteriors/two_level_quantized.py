@@ -28,11 +28,11 @@ from zoo.utils.precision import at_least_float32, full_precision
 class TwoLevelQuantized(Quantiser):
     r"""Codes on a coarse map and, given them, on a fine one: large structure first, then detail.
 
-    Choose it for images whose layout and detail are better modelled apart. A convolution halves the features to the top
-    map; its codes, enlarged again, join the features from which the codes of the bottom map are chosen. z holds both:
-    half of its channels are the enlarged vectors of the top codes, the other half those of the bottom codes. The rate
-    is (n_top + n_bottom) log K nats. The prior ``transformer`` models all codes in one sequence, the top ones first, so
-    p(top) p(bottom | top).
+    Choose it to model the layout and the details of images separately. A convolution halves the features to the top
+    map; its codes, enlarged again, are an additional input for the codes of the bottom map. z contains both: half of
+    its channels are the enlarged vectors of the top codes, the other half those of the bottom codes. The rate is (n_top
+    + n_bottom) log K nats. The prior ``transformer`` models all codes in one sequence, the top ones first, so p(top)
+    p(bottom | top).
 
     Shapes:
         features (B, C, *places) → z (B, latent_dim, *places), code numbers (B, n_top + n_bottom). Each side of the top
@@ -41,11 +41,11 @@ class TwoLevelQuantized(Quantiser):
     Args:
         codes: K, of each of the two codebooks.
         commitment: β, weight of the commitment loss; a number or a schedule.
-        standardise: whether each channel is standardised over the batch before it is quantised, which keeps the encoder
-            from making all vectors alike.
+        standardise: whether each channel is standardised over the batch before it is quantised, which prevents the
+            encoder from making all vectors alike.
         decay: γ of the codebooks' moving averages.
         restart_below: use of a code, relative to the mean, below which it restarts at a vector of the batch; 0: never.
-        initialisation: how the first batch starts a codebook: ``batch``, random vectors of it, or ``kmeans``.
+        initialisation: initial codebooks: ``batch``, random vectors of the first batch, or ``kmeans`` on this batch.
 
     Raises:
         ComponentError: the features are not maps, or ``latent_dim`` is odd.
@@ -101,7 +101,7 @@ class TwoLevelQuantized(Quantiser):
 
     @property
     def codebook_places(self) -> tuple[int, ...]:
-        """How many places there are on the top map and on the bottom map."""
+        """The numbers of places of the top map and of the bottom map."""
         return math.prod(self.top), math.prod(self.bottom)
 
     def forward(self, h: Tensor) -> QuantisedVectors:

@@ -17,9 +17,9 @@ from zoo.spec.schedule import NonNegativeWeight
 class VectorQuantized(CodebookQuantiser):
     r"""The nearest of K codes at each place of a map: the posterior of a VQ-VAE.
 
-    Choose it for discrete latents and sharp reconstructions; samples then need a prior over codes, such as
-    ``fitted_prior: pixelcnn``. Under the prior ``uniform_codes`` the KL divergence is n log K nats for n places,
-    whatever x is. A linear map of the features at each place, standardised, gives :math:`z_e`, and
+    Choose it for discrete latents and sharp reconstructions; good samples then need a prior over codes, such as
+    ``fitted_prior: pixelcnn``. Under the prior ``uniform_codes`` the KL divergence is n log K nats for n places and
+    every x. A linear map of the features at each place, standardised, gives :math:`z_e`, and
 
     .. math:: k = argmin_j ‖z_e − e_j‖, \quad z = e_k, \quad ∂z/∂z_e = I, \quad loss = β ‖z_e − sg(e_k)‖²,
 
@@ -32,11 +32,11 @@ class VectorQuantized(CodebookQuantiser):
     Args:
         codes: K.
         commitment: β, weight of the commitment loss; a number or a schedule.
-        standardise: whether each channel of :math:`z_e` is standardised over the batch, which keeps the encoder from
-            making all of them alike.
+        standardise: whether each channel of :math:`z_e` is standardised over the batch, which prevents the encoder from
+            making all vectors alike.
         decay: γ of the codebook's moving averages.
         restart_below: use of a code, relative to the mean, below which it restarts at a vector of the batch; 0: never.
-        initialisation: how the first batch starts the codebook: ``batch``, random vectors of it, or ``kmeans``.
+        initialisation: initial codebook: ``batch``, random vectors of the first batch, or ``kmeans`` on this batch.
 
     Source:
         van den Oord, Vinyals & Kavukcuoglu (2017), Neural Discrete Representation Learning, equation 3 and appendix

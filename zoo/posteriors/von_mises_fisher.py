@@ -21,15 +21,15 @@ from zoo.registry import register
 _NODES = 96
 _NODES_OF_A_PART = 48
 _SPREADS = 18.0
-"""Half of the interval that is integrated over, in standard deviations of the angle: beyond lie less than e^−80."""
+"""Half of the integration interval, in standard deviations of the angle: less than e^−80 lies outside."""
 
 
 class VonMisesFisher(AxialDistribution):
     r"""The von Mises–Fisher distribution, q(z) = C_m(κ) exp(κ μᵀz) on the unit sphere in m dimensions.
 
-    The angle θ to the axis has the density exp(κ cos θ) sin^{m−2} θ / ∫. Its integrals, of which C_m and the moments
-    are made, are taken by quadrature in float64, which is exact to rounding at any m and κ, with all gradients. Angles
-    are drawn by rejection. Their gradient in κ is ∂θ/∂κ = −∂_κ F(θ) / f(θ), with the distribution function F by
+    The angle θ to the axis has the density exp(κ cos θ) sin^{m−2} θ / ∫. The integrals for C_m and the moments are
+    computed by quadrature in float64, which is exact to rounding for any m and κ, including all gradients. Angles are
+    drawn by rejection. Their gradient in κ is ∂θ/∂κ = −∂_κ F(θ) / f(θ), with the distribution function F by
     quadrature: a gradient through the accepted proposal alone would be too small, by 21 % at m = 3, κ = 5.
 
     Args:
@@ -37,10 +37,10 @@ class VonMisesFisher(AxialDistribution):
         concentration: κ > 0, (*batch,).
 
     Source:
-        Davidson et al. (2018), Hyperspherical Variational Auto-Encoders, equations 4 to 9. https://arxiv.org/abs/1804.00891
-        Wood (1994), Simulation of the von Mises Fisher Distribution. https://doi.org/10.1080/03610919408813161
-        Figurnov, Mohamed & Mnih (2018), Implicit Reparameterization Gradients, section 3.
-        https://arxiv.org/abs/1805.08498
+        Davidson et al. (2018), Hyperspherical Variational Auto-Encoders, equations 4 to 9.
+        https://arxiv.org/abs/1804.00891 Wood (1994), Simulation of the von Mises Fisher Distribution.
+        https://doi.org/10.1080/03610919408813161 Figurnov, Mohamed & Mnih (2018), Implicit Reparameterization
+        Gradients, section 3. https://arxiv.org/abs/1805.08498
 
     Example:
         >>> q = VonMisesFisher(torch.tensor([1.0, 0.0, 0.0]), torch.tensor(5.0))
@@ -50,7 +50,7 @@ class VonMisesFisher(AxialDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density at points of the sphere (…, *batch, m)."""
-        # κ (μᵀz − 1) = −κ ‖z − μ‖² / 2 on the sphere, which keeps its digits where z is near μ.
+        # κ (μᵀz − 1) = −κ ‖z − μ‖² / 2 on the sphere; this form is accurate if z is near μ.
         distance = (value - self.axis).square().sum(-1)
         return -0.5 * self.concentration * distance - self.log_normaliser().to(value.dtype)
 
@@ -61,7 +61,7 @@ class VonMisesFisher(AxialDistribution):
     def log_normaliser(self) -> Tensor:
         """Return log ∫ exp(κ (μᵀz − 1)) dz over the sphere, (*batch,) float64."""
         angles, weights = self._angles()
-        # The sphere is made of spheres of one dimension less, with radius sin θ.
+        # The sphere consists of spheres of one dimension less, with radius sin θ.
         return (self._log_density(angles) + weights.log()).logsumexp(-1) + log_area(self.dimensions - 1)
 
     def cosine_moments(self) -> tuple[Tensor, Tensor]:
@@ -92,7 +92,7 @@ class VonMisesFisher(AxialDistribution):
         root = (m - 2) + ((m - 2) ** 2 + 4 * kappa.square()).sqrt()
         cosine = 2 * kappa / root
         mode = torch.acos(cosine.clamp(-1, 1))
-        # Of log f at the mode; a lower bound for m = 2.
+        # The curvature of log f at the mode; a lower bound for m = 2.
         curvature = 0.5 * (kappa * cosine + root / 2)
         reach = _SPREADS / curvature.sqrt()
         return mode, (mode - reach).clamp_min(0), (mode + reach).clamp_max(math.pi)
@@ -114,7 +114,7 @@ class VonMisesFisher(AxialDistribution):
             share = proposals.sample(shape)
             t = 2 * a * b / (1 - (1 - b) * share)
             accepted = (m - 1) * t.log() - t + d >= torch.rand_like(kappa).log()
-            # 1 − cos θ, which keeps its digits at a small angle.
+            # 1 − cos θ, which is accurate at small angles.
             gap = torch.where(waiting & accepted, 2 * b * share / (1 - (1 - b) * share), gap)
             waiting = waiting & ~accepted
         return 2 * torch.asin((gap / 2).clamp(0, 1).sqrt())
@@ -148,10 +148,10 @@ def _kl_von_mises_fisher_uniform(q: VonMisesFisher, p: UniformSphere) -> Tensor:
 class VonMisesFisherPosterior(Posterior):
     r"""Von Mises–Fisher posterior: latents are unit vectors, with a mean direction and a concentration κ.
 
-    Choose it, with the prior ``uniform_sphere``, where only the direction of a latent should count, as for cosine
-    similarities, or where a Gaussian prior pulls every latent to the centre: on the sphere the uniform prior has no
+    Choose it, with the prior ``uniform_sphere``, if only the direction of a latent should matter, as for cosine
+    similarities, or if a Gaussian prior pulls every latent to the centre: the uniform prior on the sphere has no
     centre. ``latent_dim`` is the length m of the vectors, one more than the dimension of the sphere. In more than about
-    20 dimensions one κ for all directions says little.
+    20 dimensions, a single κ for all directions is too restrictive.
 
     Args:
         floor: the smallest κ = (m − 1) softplus(raw) + floor. The KL divergence cannot fall below that of this κ.

@@ -19,14 +19,14 @@ _FARTHEST = 8.0
 
 @register("posterior", "wrapped_normal")
 class WrappedNormalPosterior(Posterior):
-    r"""Wrapped normal posterior in the Poincaré ball, a model of hyperbolic space: latents for data with a hierarchy.
+    r"""Wrapped normal posterior in the Poincaré ball, a model of hyperbolic space, for data with a hierarchy.
 
-    Choose it, with the prior ``wrapped_normal``, where the data form a tree: hyperbolic space has as much room at a
-    distance as a tree has leaves, so that general examples come to lie near the centre and special ones near the edge.
-    Latents are points of a ball of radius 1 / √c; the KL divergence is estimated from the draws.
+    Choose it, with the prior ``wrapped_normal``, if the data form a tree: the volume of hyperbolic space grows with the
+    distance as fast as the number of leaves of a tree, so general examples lie near the centre and specific ones near
+    the edge. Latents are points of a ball of radius 1 / √c; the KL divergence is estimated from the draws.
 
     Args:
-        curvature: c > 0 of a space of curvature −c; near 0 it is flat, and this is ``diagonal_gaussian``.
+        curvature: c > 0 for a space of curvature −c; near 0 the space is flat, as with ``diagonal_gaussian``.
         floor: the smallest σ.
 
     Source:
@@ -56,7 +56,7 @@ class WrappedNormalPosterior(Posterior):
     def forward(self, h: Tensor) -> WrappedNormal:
         """Map features (B, F) to distributions with batch shape (B,) and event shape (latent_dim,)."""
         raw, raw_scale = self.head(h).chunk(2, dim=-1)
-        # Centres stay where float32 can tell points apart: within a distance of 8 in units of 1 / √c.
+        # Centres stay within a distance of 8 / √c, where float32 can distinguish points.
         farthest = _FARTHEST / self.curvature**0.5
         length = (raw.square().sum(-1, keepdim=True) + 1e-12).sqrt()
         centre = raw * (farthest * torch.tanh(length / farthest) / length)
