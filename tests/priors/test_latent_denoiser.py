@@ -113,7 +113,9 @@ def test_bounds_under_it_are_refused_in_words() -> None:
 
 
 def test_as_the_prior_of_training_it_is_refused() -> None:
-    with pytest.raises(ComponentError, match=r"model\.prior: the prior 'latent_denoiser' has draws, but no density"):
+    with pytest.raises(
+        ComponentError, match=r"model\.prior: the prior 'latent_denoiser' can be sampled but has no density"
+    ):
         zoo.build("vae-mlp-2d", prior="latent_denoiser")
 
 

@@ -14,7 +14,7 @@ Variance = Literal["beta", "posterior"]
 
 
 class StepBack(NamedTuple):
-    """How x_s is drawn from x_t and x̂_0: a · x̂_0 + b · x_t + σ · ε."""
+    """The weights of a step back, x_s = a · x̂_0 + b · x_t + σ · ε."""
 
     clean_weight: float
     state_weight: float
@@ -54,7 +54,7 @@ class NoiseChain(nn.Module):
         super().__init__()
         betas = betas.detach().cpu().double()
         self.steps, self.betas = len(betas), betas
-        # 1 − ᾱ from the sum of logarithms keeps its digits where ᾱ is nearly 1.
+        # 1 − ᾱ from the sum of logarithms is accurate if ᾱ is nearly 1.
         log_alpha_bars = torch.cat([betas.new_zeros(1), torch.log1p(-betas).cumsum(0)])
         self.alpha_bars, self.noise_shares = log_alpha_bars.exp(), -torch.expm1(log_alpha_bars)
         for name, values in (
@@ -75,10 +75,10 @@ class NoiseChain(nn.Module):
         return (places * self.steps).long() + 1
 
     def check_times(self, times: Tensor, batch: int) -> None:
-        """Refuse times that are not steps of this chain.
+        """Check that times are steps of this chain.
 
         Raises:
-            InputError: says what was expected and what was found.
+            InputError: they are not.
         """
         if times.shape != (batch,) or times.dtype != torch.long:
             raise InputError(
@@ -101,15 +101,15 @@ class NoiseChain(nn.Module):
         return before, kept * before + added * torch.randn_like(x0)
 
     def step_back(self, now: int, then: int, variance: Variance | None = "beta") -> StepBack:
-        r"""Return how x_s is drawn given x_t and x_0, for t = ``now`` > s = ``then``, as weights.
+        r"""Return the weights with which x_s is drawn given x_t and x_0, for t = ``now`` > s = ``then``.
 
         With ᾱ_{t|s} = ᾱ_t / ᾱ_s and β_{t|s} = 1 − ᾱ_{t|s}, the mean of x_s is
         (√ᾱ_s β_{t|s} / (1−ᾱ_t)) x_0 + (√ᾱ_{t|s} (1−ᾱ_s) / (1−ᾱ_t)) x_t.
 
         Args:
-            variance: of the noise. ``beta``: β_{t|s}, right for data that are noise themselves. ``posterior``: the
-                smaller β_{t|s} (1−ᾱ_s) / (1−ᾱ_t), right for a single point. None: no noise, and x_s keeps the ε
-                that x_t has (DDIM), x_s = √ᾱ_s x_0 + √(1−ᾱ_s) (x_t − √ᾱ_t x_0) / √(1−ᾱ_t).
+            variance: variance of the noise. ``beta``: β_{t|s}, exact for standard normal data. ``posterior``: the
+                smaller β_{t|s} (1−ᾱ_s) / (1−ᾱ_t), exact for a single point. None: no noise, and x_s keeps the ε that
+                x_t has (DDIM), x_s = √ᾱ_s x_0 + √(1−ᾱ_s) (x_t − √ᾱ_t x_0) / √(1−ᾱ_t).
 
         Source:
             Ho, Jain & Abbeel (2020), equations 6 and 7. https://arxiv.org/abs/2006.11239

@@ -27,8 +27,8 @@ class MixtureOracle:
     S = a² C + β_t I, E_i = m + a C S⁻¹ (x_t − a m), Cov_i = C − a² C S⁻¹ C = β_t C S⁻¹; and with the
     responsibilities r_i ∝ w_i N(x_t; a m, S), E = Σ r_i E_i and Cov = Σ r_i (Cov_i + E_i E_iᵀ) − E Eᵀ.
 
-    A trained denoiser is measured against it: for any s, E‖s − x_{t−1}‖² = E‖s − E[x_{t−1}|x_t]‖² + E tr Cov.
-    Everything is computed in float64 by Cholesky factors; no matrix is inverted.
+    Compare a trained denoiser with it: for any s, E‖s − x_{t−1}‖² = E‖s − E[x_{t−1}|x_t]‖² + E tr Cov.
+    All computations are in float64 with Cholesky factors; no matrix is inverted.
 
     Source:
         Bishop (2006), Pattern Recognition and Machine Learning, equations 2.113 to 2.117 (each component).

@@ -1,4 +1,4 @@
-"""What a network may predict, and how each prediction stands for the same estimate."""
+"""The quantities that a network may predict, and the estimate that each of them corresponds to."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Quantity = Literal["previous", "clean", "noise", "v"]
 
 
 class Parameterisation(nn.Module):
-    r"""What the network's output r means: x_{t−1} itself, x_0, the noise ε, or v = √ᾱ_t ε − √(1−ᾱ_t) x_0.
+    r"""The meaning of the network's output r: x_{t−1} itself, x_0, the noise ε, or v = √ᾱ_t ε − √(1−ᾱ_t) x_0.
 
-    Given x_t, the four are linear in each other, so each output stands for the same estimate s_θ(x_t, t) of
+    Given x_t, each is a linear function of the others, so each output corresponds to an estimate s_θ(x_t, t) of
     x_{t−1}. With A_t and B_t the weights of x_0 and x_t in E[x_{t−1}|x_t, x_0]:
 
     =========  =======================================================  ==================================
@@ -64,7 +64,7 @@ class Parameterisation(nn.Module):
         return self._weight(2, times, x) * x + self._weight(3, times, x) * output
 
     def output(self, x: Tensor, x0: Tensor, times: Tensor) -> Tensor:
-        """Return the output that stands for x̂_0 = ``x0``: the inverse of :meth:`clean`."""
+        """Return the output that corresponds to x̂_0 = ``x0``: the inverse of :meth:`clean`."""
         return (x0 - self._weight(2, times, x) * x) / self._weight(3, times, x)
 
     def _weight(self, row: int, times: Tensor, like: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def reporting(progress: bool | Callable[[int, int], None], total: int) -> Iterator[Callable[[], None]]:
-    """Yield a function to call after each pass: it moves a bar, calls ``progress(done, total)``, or does nothing.
+    """Yield a function to call after each pass, which updates a bar, calls ``progress(done, total)``, or does nothing.
 
     Example:
         >>> with reporting(lambda done, total: print(f"{done}/{total}"), 2) as report:

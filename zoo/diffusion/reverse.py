@@ -17,7 +17,7 @@ Method = Literal["ancestral", "ddim"]
 
 
 def visited_steps(total: int, steps: int | None = None) -> list[int]:
-    """Return the steps of a chain of ``total`` that sampling visits, from T down, then 0: all, or some evenly spread.
+    """Return the steps that sampling visits, from T = ``total`` down to 0: all, or ``steps`` evenly spaced ones.
 
     Raises:
         InputError: ``steps`` is not a whole number from 1 to ``total``.
@@ -47,7 +47,7 @@ def reverse_chain(
     r"""Yield x_s for each visited step s after the first, down to x_0.
 
     ``ancestral``: x_s ~ N(E[x_s|x_t], σ² I) with E[x_s|x_t] linear in x_t and x̂_0, and no noise at the end.
-    ``ddim``: x_s keeps the noise of x_t, so the sample is a function of x_T; it works with fewer steps.
+    ``ddim``: x_s keeps the noise of x_t, so the sample is a function of x_T; it needs fewer steps.
 
     Args:
         denoise: maps x_t and t to x̂_0, the estimate of the data.

@@ -29,8 +29,8 @@ def noise_schedule(
     r"""Return the variances β_1 … β_T of the noise that each step adds, (T,) in float64.
 
     ``linear`` rises evenly from ``beta_start`` to ``beta_end``, by default from 0.1 / T to 20 / T, so that any number
-    of steps adds about as much noise as the usual thousand. With ``cosine``, √ᾱ_t falls like a cosine, which spares
-    small images a long stretch of nearly pure noise. ``explicit`` takes the list ``betas``.
+    of steps adds about as much noise as the usual thousand. With ``cosine``, √ᾱ_t falls like a cosine, which avoids
+    many steps of nearly pure noise for small images. ``explicit`` uses the list ``betas``.
 
     Raises:
         ComponentError: there are no steps, a β is not in (0, 1), the list has another length, or an option is given

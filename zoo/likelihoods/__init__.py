@@ -15,14 +15,14 @@ __all__ = ["Likelihood", "Support"]
 
 
 class Likelihood(nn.Module, ABC):
-    """Turns what a decoder returns into a distribution with the data's event shape.
+    """Turns the output of a decoder into a distribution with the data's event shape.
 
     Extend it and register the class to add a likelihood. Its constructor is keyword-only and asks for ``data_shape``;
     everything else is an option of the recipe, with a type and a default. A class whose distribution is not an
     ``Independent`` also overrides :meth:`log_prob`, so that data may have missing values.
 
     Attributes:
-        support: which values the data may take.
+        support: the values that the data may have.
         discrete: whether log p(x|z) is the log-probability of x rather than a log-density. Then −log₂ p(x|z) is the
             length of a code for x.
 
@@ -54,7 +54,7 @@ class Likelihood(nn.Module, ABC):
 
     @property
     def exact_support(self) -> Support:
-        """The data whose log-density or log-probability :meth:`log_prob` returns; the support, unless it takes more."""
+        """The data for which :meth:`log_prob` is exact; by default the support."""
         return self.support
 
     @abstractmethod
@@ -62,15 +62,15 @@ class Likelihood(nn.Module, ABC):
         """Map raw parameters (*batch, *parameter_shape) to p(x|z) with event shape ``data_shape``."""
 
     def log_prob(self, p: Distribution, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return log p(x|z) in nats, of the observed values only where there is a mask.
+        """Return log p(x|z) in nats; with a mask, that of the observed values only.
 
         Args:
             p: a distribution that this likelihood returned.
-            x: (B, *data_shape). Unobserved values may be anything, NaN too.
-            mask: (B, *data_shape) bool, True where a value was observed; None: all were.
+            x: (B, *data_shape). Unobserved values are ignored; they may be NaN.
+            mask: (B, *data_shape) bool, True where a value was observed; None: all values were observed.
 
         Raises:
-            ComponentError: values of the distribution depend on each other, so that none can be left out.
+            ComponentError: values of the distribution depend on each other, so none can be left out.
         """
         if mask is None:
             log_prob: Tensor = p.log_prob(x)
@@ -84,10 +84,10 @@ class Likelihood(nn.Module, ABC):
         return masked_sum(p.base_dist.log_prob(observed(x, mask)), mask, len(self.data_shape))
 
     def log_prob_by_value(self, p: Distribution, x: Tensor, mask: Tensor | None = None) -> Tensor | None:
-        """Return what each value adds to log p(x|z), (*batch, *data_shape) nats, or None if that cannot be told apart.
+        """Return the contribution of each value to log p(x|z), (*batch, *data_shape) nats; None if inseparable.
 
-        It says which pixels or columns make an example improbable. The sum over an example is :meth:`log_prob`;
-        unobserved values add 0.
+        It shows which pixels or columns make an example improbable. The sum over an example is :meth:`log_prob`;
+        unobserved values contribute 0.
 
         Args:
             p: a distribution that this likelihood returned.
@@ -109,31 +109,31 @@ class Likelihood(nn.Module, ABC):
         return log_probs if mask is None else torch.where(mask, log_probs, 0.0)
 
     def is_exact(self, x: Tensor) -> bool:
-        """Return whether log p(x|z) is the log-density, or the log-probability, of these data.
+        """Return whether log p(x|z) is the exact log-density or log-probability of these data.
 
-        NaN stands for a missing value, of which there is no density.
+        NaN is a missing value, which has no density.
         """
         return bool((self.exact_support.contains(x) | x.isnan()).all())
 
     def is_code_length(self, x: Tensor) -> bool:
-        """Return whether −log₂ p(x|z) is a code length of these data in bits, so that bits per dimension make sense.
+        """Return whether −log₂ p(x|z) is a code length of these data in bits: bits per dimension are then meaningful.
 
-        It is not a code length for data with missing values, since not every value is encoded.
+        It is not a code length for data with missing values, because not every value is encoded.
         """
         return self.discrete and self.is_exact(x) and not bool(x.isnan().any())
 
     def caution(self, x: Tensor) -> str | None:
-        """Return what a reader must know about log-densities of data such as ``x``, or None if they are exact."""
+        """Return a note on the meaning of log-densities of data such as ``x``, or None if they are exact."""
         return None
 
     def check_range(self, data_range: tuple[float, float] | None, where: str = "data.scale") -> None:
-        """Refuse data whose stated range exceeds the support.
+        """Check that the range of the data lies in the support.
 
         Args:
             data_range: smallest and largest value that the data may take; None: not known.
 
         Raises:
-            DataError: says what was expected and found, and how to scale the data.
+            DataError: it does not; the message says how to scale the data.
         """
         low, high = self.support.low, self.support.high
         if data_range is None and high == float("inf"):
@@ -151,14 +151,14 @@ class Likelihood(nn.Module, ABC):
             )
 
     def check_values(self, x: Tensor, mask: Tensor | None = None, where: str = "x") -> None:
-        """Refuse data that hold values outside the support.
+        """Check that all values of the data lie in the support.
 
         Args:
             x: (B, *data_shape).
-            mask: (B, *data_shape) bool, True where a value was observed; None: all were.
+            mask: (B, *data_shape) bool, True where a value was observed; None: all values were observed.
 
         Raises:
-            DataError: names a value that is not in the support.
+            DataError: one does not; the message names a value.
         """
         inside = self.support.contains(x)
         if mask is not None:
@@ -172,7 +172,7 @@ class Likelihood(nn.Module, ABC):
 
 
 def observed(x: Tensor, mask: Tensor) -> Tensor:
-    """Return the data with zero in place of unobserved values, so that NaN there reaches neither loss nor gradient."""
+    """Replace unobserved values by zero, so that NaN does not affect the loss or its gradient."""
     return torch.where(mask, x, 0.0)
 
 

@@ -1,4 +1,4 @@
-"""What likelihoods of counts share: rates from raw parameters or the library size, and accurate log-probabilities."""
+"""Parts that likelihoods of counts share: rates, the library size, and accurate log-probabilities."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class CountLikelihood(Likelihood):
     """A likelihood of counts, from a rate for each value.
 
     Args:
-        size: the mean count of a value where nothing else is known.
-        library: where the total of an example comes from.
+        size: the mean count of a value for a raw parameter of 0.
+        library: source of the total of an example.
     """
 
     support = Support(low=0.0, step=1.0)
@@ -40,17 +40,17 @@ class CountLikelihood(Likelihood):
 
     @property
     def extra(self) -> int:
-        """How many further raw parameters there are for each value."""
+        """The number of additional raw parameters for each value."""
         return 0
 
     @property
     def parameter_shape(self) -> tuple[int, ...]:
-        """The data's shape, with more channels where the decoder returns more than the rate."""
+        """The data's shape, with more channels if the decoder returns more than the rate."""
         return times_channels(self.data_shape, 1 + self.extra)
 
     @abstractmethod
     def counts(self, log_rate: Tensor, others: tuple[Tensor, ...]) -> Distribution:
-        """Return the distribution of single counts, from the logarithm of their rates and further raw parameters."""
+        """Return the distribution of single counts, from the logarithm of their rates and additional raw parameters."""
 
     def forward(self, raw: Tensor) -> Distribution:
         """Map raw parameters (*batch, *parameter_shape) to distributions with event shape ``data_shape``."""
@@ -71,8 +71,8 @@ class CountLikelihood(Likelihood):
 class CountsGivenTotal(Distribution):
     """Counts whose rates are shares of an example's total: log p(x|z, l), with l = Σ x taken from x itself.
 
-    Draws and means, which have no x, use l = ``size`` for each value. Of masked data, l is the total of the observed
-    values, and the shares are those among the observed values.
+    Draws and means, which have no x, use l = ``size`` for each value. For masked data, l is the total of the observed
+    values, and the shares are relative to the observed values.
     """
 
     has_rsample = False
@@ -98,7 +98,7 @@ class CountsGivenTotal(Distribution):
         value = value if mask is None else observed(value, mask)
         total = value.flatten(-dims).sum(-1)
         if mask is not None:
-            # An example of which nothing was observed has no shares; its values do not count.
+            # An example without observed values has no shares; its values are ignored.
             mask, kept = mask | ~mask.flatten(-dims).any(-1)[(...,) + (None,) * dims], mask
             return masked_sum(self.given(total, mask).log_prob(value), kept, dims)
         return masked_sum(self.given(total).log_prob(value), None, dims)
@@ -154,7 +154,7 @@ def deviance(t: Tensor, log1p_t: Tensor) -> Tensor:
 
 
 def poisson_log_prob(x: Tensor, log_rate: Tensor) -> Tensor:
-    """Return log Poisson(x; μ) by the saddle-point form, which keeps its digits for large counts.
+    """Return log Poisson(x; μ) by the saddle-point form, which is accurate for large counts.
 
     For x ≥ 1 it is −½ log(2πx) − δ(x) − x (t − log(1 + t)) with t = (μ − x)/x: no two large numbers cancel.
 

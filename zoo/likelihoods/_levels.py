@@ -1,4 +1,4 @@
-"""Evenly spaced values, and how data number them."""
+"""Evenly spaced values, and their numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from zoo.likelihoods import Support
 
 Coding = Literal["unit", "whole"]
-"""How levels are written in data. ``unit``: 0, 1/(n−1), …, 1, as images scaled to [0, 1]. ``whole``: 0, 1, …, n−1."""
+"""Values of levels in the data. ``unit``: 0, 1/(n−1), …, 1, as images scaled to [0, 1]. ``whole``: 0, 1, …, n−1."""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class NegativeBinomialCounts(Distribution):
 
 
 class ZeroInflatedCounts(Distribution):
-    """Zero with probability π, else a count of another distribution.
+    """Zero with probability π, otherwise a count from another distribution.
 
     Args:
         counts: the other distribution.

@@ -1,4 +1,4 @@
-"""Parameters of likelihoods: blocks of what a decoder returns, and positive numbers that are fixed or learned."""
+"""Parameters of likelihoods: blocks of the decoder's output, and positive numbers that are fixed or learned."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Shape = torch.Size | list[int] | tuple[int, ...]
-"""What torch takes for the shape of a batch or of a sample."""
+"""The types that torch accepts as a batch shape or a sample shape."""
 
 Mode = Literal["fixed", "shared", "per_feature", "per_pixel"]
-"""Where a parameter comes from: an option, one learned number, one for each value of an example, or the decoder."""
+"""The source of a parameter: an option, one learned number, one for each value of an example, or the decoder."""
 
 _OTHER_AXES = ("", " a", " a b", " a b c")
 
@@ -23,7 +23,7 @@ def blocks(raw: Tensor, count: int, data_dims: int) -> Tensor:
     """Return raw parameters (*batch, count · C, …) as (*batch, count, C, …), in blocks of the data's shape.
 
     Args:
-        raw: what a decoder returned.
+        raw: the output of a decoder.
         count: parameters for each value of the data.
         data_dims: axes of one example.
 
@@ -49,9 +49,9 @@ class PositiveParameter(nn.Module):
     """A positive parameter of a distribution: softplus of a raw number, plus a floor.
 
     Args:
-        initial: its value if fixed; where learning begins, or at the raw number 0 of the decoder.
-        mode: where it comes from.
-        shape: that of the data, for ``per_feature``.
+        initial: its value if fixed; otherwise the initial value, or the value for a raw number of 0 from the decoder.
+        mode: its source.
+        shape: the shape of the data, for ``per_feature``.
         floor: smallest value that can be learned.
 
     Example:
@@ -70,7 +70,7 @@ class PositiveParameter(nn.Module):
 
     @property
     def blocks(self) -> int:
-        """How many blocks of raw parameters it takes from the decoder."""
+        """The number of blocks of raw parameters from the decoder."""
         return int(self.mode == "per_pixel")
 
     def forward(self, raw: Tensor) -> Tensor:
@@ -91,9 +91,9 @@ def inverse_softplus(value: float) -> float:
 
 
 def default_scale(scale: float | None, data_range: tuple[float, float] | None) -> float:
-    """Return the scale that was asked for, else a tenth of the data's range, else 1.
+    """Return the given scale; without one, a tenth of the data's range, or 1 if the range is not known.
 
-    A scale as large as the range makes errors cheap, and the latents no longer pay for their KL divergence.
+    With a scale as large as the range, errors cost so little that latents are not worth their KL divergence.
 
     Example:
         >>> default_scale(None, (0, 255)), default_scale(None, None), default_scale(2.0, (0, 255))

@@ -1,4 +1,4 @@
-"""Which values data may take."""
+"""The values that data may have."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 _TOLERANCE = 1e-4
-"""Arithmetic in float32 may end a little beside a bound or a level."""
+"""Tolerance: float32 arithmetic may deviate slightly from a bound or a level."""
 
 
 class Support(NamedTuple):
-    """Values that data may take: the real numbers from ``low`` to ``high``, or with a ``step`` evenly spaced ones.
+    """Values that data may have: the real numbers from ``low`` to ``high`` or, with a ``step``, evenly spaced numbers.
 
     Example:
         >>> Support(0, 1).contains(torch.tensor([0.0, 0.5, 2.0]))
@@ -31,7 +31,7 @@ class Support(NamedTuple):
     step: float | None = None
 
     def contains(self, x: Tensor) -> Tensor:
-        """Return which values of a tensor are in the support, as a tensor of its shape, up to rounding."""
+        """Return a mask of the values of a tensor that are in the support, up to rounding."""
         inside = x.isfinite() & (x >= self.low - _TOLERANCE) & (x <= self.high + _TOLERANCE)
         if self.step is None:
             return inside

@@ -17,9 +17,9 @@ from zoo.utils.precision import at_least_float32
 class Bernoulli(Likelihood):
     """Independent binary pixels, log p(x|z) = Σ x log π + (1 − x) log(1 − π), from logits.
 
-    Choose it for binary data, of which it gives the exact log-probability. It also takes greyscale pixels in [0, 1], as
-    most VAE papers do: the result is then a cross-entropy, not a log-density of the pixels, and compares only with
-    results of the same kind. A density of greyscale pixels is ``continuous_bernoulli``.
+    Choose it for binary data, for which it gives the exact log-probability. It also accepts greyscale pixels in [0, 1],
+    as in most VAE papers: the result is then a cross-entropy, not a log-density of the pixels, and can only be compared
+    with results of the same kind. For a density of greyscale pixels choose ``continuous_bernoulli``.
 
     Source:
         Kingma & Welling (2014), Auto-Encoding Variational Bayes, appendix C.1. https://arxiv.org/abs/1312.6114
@@ -38,11 +38,11 @@ class Bernoulli(Likelihood):
 
     @property
     def exact_support(self) -> Support:
-        """Zero and one: other values between them give a cross-entropy."""
+        """Zero and one: values between them give a cross-entropy."""
         return Support(0.0, 1.0, step=1.0)
 
     def caution(self, x: Tensor) -> str | None:
-        """Return that greyscale data give cross-entropies, if there are any values between 0 and 1."""
+        """Return the note that greyscale data give cross-entropies, if there are values between 0 and 1."""
         if self.is_exact(x):
             return None
         return (
@@ -57,7 +57,7 @@ class Bernoulli(Likelihood):
 
 
 class Pixels(Independent):
-    """Independent Bernoulli variables from logits l, with log-density Σ x l − log(1 + eˡ) in three passes over them."""
+    """Independent Bernoulli variables from logits l; log-density Σ x l − log(1 + eˡ), in three passes over memory."""
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density of each example, in nats; values between 0 and 1 are taken as they are."""

@@ -104,14 +104,15 @@ class BetaBinomial(Likelihood):
     r"""Independent counts out of n, whose probability of success is itself Beta distributed.
 
     p(x|z) = C(n, x) B(x + α, n − x + β) / B(α, β). The decoder returns a logit of the mean α/(α+β) and the sum α + β
-    for each value. Choose it for grey levels (n = 255), ratings, or right answers out of n: it can be a bell of any
-    width, rise towards 0 or n, or have the shape of a U. For α = β = 1 it is uniform, for n = 1 Bernoulli, for
-    α, β → ∞ binomial.
+    for each value. Choose it for grey levels (n = 255), ratings, or right answers out of n: the distribution can be
+    bell-shaped with any width, increasing or decreasing, or U-shaped. For α = β = 1 it is uniform, for n = 1 Bernoulli,
+    for α, β → ∞ binomial.
 
     Args:
         total: n, the largest count; the data have n + 1 levels.
-        values: how the data number the levels. ``unit``: 0, 1/n, …, 1, as images scaled to [0, 1]. ``whole``: 0, …, n.
-        concentration: α + β; the first value where it is learned.
+        values: the values of the levels in the data. ``unit``: 0, 1/n, …, 1, as images scaled to [0, 1]. ``whole``: 0,
+            …, n.
+        concentration: α + β; the initial value if it is learned.
         concentration_mode: ``fixed``: α + β is ``concentration``. ``shared``: one number, learned. ``per_feature``: one
             for each value of an example, learned. ``per_pixel``: the decoder returns α + β for each value.
 
@@ -143,7 +144,7 @@ class BetaBinomial(Likelihood):
 
     @property
     def parameter_shape(self) -> tuple[int, ...]:
-        """The data's shape, with twice the channels where the decoder also returns the concentration."""
+        """The data's shape, with twice the channels if the decoder also returns the concentration."""
         return times_channels(self.data_shape, 1 + self.concentration.blocks)
 
     def forward(self, raw: Tensor) -> Independent:
@@ -151,7 +152,7 @@ class BetaBinomial(Likelihood):
         dims = len(self.data_shape)
         logits, *others = blocks(at_least_float32(raw), 1 + self.concentration.blocks, dims).unbind(-dims - 1)
         total = self.concentration(others[0] if others else logits)
-        # Neither may vanish, where a count that needs it would have no probability and no gradient.
+        # Neither may become zero: some counts would then have no probability and no gradient.
         alpha = total * torch.sigmoid(logits) + _SMALLEST
         beta = total * torch.sigmoid(-logits) + _SMALLEST
         return Independent(BetaBinomialLevels(alpha, beta, self.levels), dims, validate_args=False)

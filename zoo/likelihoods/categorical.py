@@ -1,4 +1,4 @@
-"""The likelihood of data with a number of levels or categories, a probability for each."""
+"""The likelihood of data with levels or categories, each of which has a probability."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class OneHotCategories(Distribution):
         return self.mean * (1 - self.mean)
 
     def log_prob(self, value: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the log-probability of each example, in nats; a category counts if all of its entries are observed."""
+        """Return the log-probability of each example, in nats; a category is observed if all of its entries are."""
         if mask is not None:
             mask = mask.all(self.axis, keepdim=True).expand(mask.shape)
             value = observed(value, mask)
@@ -114,14 +114,14 @@ class Categorical(Likelihood):
     r"""Independent values with n levels or categories, log p(x|z) = Σ log softmax(raw)_x.
 
     Choose it for categories, and for grey levels whose distribution may have any shape. The decoder returns n logits
-    for each value, which is a lot of them: 256 levels need a decoder such as ``conv``, and ``discretised_logistic`` or
-    ``beta_binomial`` describe levels by two or three parameters each.
+    for each value: with 256 levels it needs an efficient decoder such as ``conv``. ``discretised_logistic`` and
+    ``beta_binomial`` have only a few parameters for each value.
 
     Args:
         levels: n.
-        values: how the data number the levels. ``unit``: 0, 1/(n−1), …, 1, as images scaled to [0, 1]. ``whole``: 0, 1,
-            …, n−1. ``one_hot``: along the first axis of an example, as long as there are categories, a single 1 among
-            zeros; ``levels`` is then the length of that axis.
+        values: the values of the levels in the data. ``unit``: 0, 1/(n−1), …, 1, as images scaled to [0, 1]. ``whole``:
+            0, 1, …, n−1. ``one_hot``: a single 1 among zeros along the first axis of an example, whose length is the
+            number of categories, ``levels``.
 
     Raises:
         ComponentError: with ``one_hot``, the first axis of the data is shorter than 2, or not ``levels`` long.
@@ -165,16 +165,16 @@ class Categorical(Likelihood):
         dims, raw = len(self.data_shape), at_least_float32(raw)
         if self.levels is None:
             return OneHotCategories(raw, dims)
-        # The levels of each value stand before the data's axes; a distribution has them last.
+        # The levels come before the data's axes; a distribution has them last.
         logits = blocks(raw, self.levels.count, dims).movedim(-dims - 1, -1)
         return Independent(CategoricalLevels(logits, self.levels), dims, validate_args=False)
 
     def log_prob(self, p: Distribution, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return log p(x|z) in nats, of the observed values only where there is a mask."""
+        """Return log p(x|z) in nats; with a mask, that of the observed values only."""
         return p.log_prob(x, mask) if isinstance(p, OneHotCategories) else super().log_prob(p, x, mask)
 
     def check_values(self, x: Tensor, mask: Tensor | None = None, where: str = "x") -> None:
-        """Refuse data that are not levels, and one-hot data without a single 1."""
+        """Check that all values are levels, and that one-hot data have a single 1."""
         super().check_values(x, mask, where)
         if self.levels is None:
             ones = (x if mask is None else observed(x, mask)).sum(1)

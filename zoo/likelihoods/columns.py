@@ -22,7 +22,7 @@ _NUMERIC = ComponentSpec.model_validate({"name": "gaussian", "scale_mode": "per_
 
 
 class ColumnGroup(StrictModel):
-    """Neighbouring columns of a table that have one likelihood.
+    """Neighbouring columns of a table with the same likelihood.
 
     Example:
         >>> ColumnGroup(likelihood={"name": "gaussian", "scale_mode": "per_feature"}, width=3).width
@@ -30,7 +30,7 @@ class ColumnGroup(StrictModel):
     """
 
     likelihood: ComponentSpec = Field(description="Name of the likelihood, or a mapping of its name and options.")
-    width: PositiveInt = Field(default=1, description="How many columns it is for.")
+    width: PositiveInt = Field(default=1, description="Number of columns.")
 
 
 class Joint(Distribution):
@@ -70,9 +70,9 @@ class Joint(Distribution):
 class Columns(Likelihood):
     r"""One likelihood for each column, or group of columns, of a table: log p(x|z) = Σ_g log p_g(x_g|z).
 
-    Choose it for tables of mixed types: real numbers beside counts, booleans and categories. The result is a
-    log-density with respect to volume in the real columns, which are standardised, and counting in the others; it is a
-    code length only if all of them are discrete.
+    Choose it for tables of mixed types: real numbers, counts, booleans and categories. The result is a log-density with
+    respect to volume in the real columns, which are standardised, and counting in the others; it is a code length only
+    if all columns are discrete.
 
     Args:
         columns: the groups in the order of the table's columns, such as ``[{likelihood: gaussian, width: 3},
@@ -136,7 +136,7 @@ class Columns(Likelihood):
         return Joint([likelihood(part) for likelihood, part in parts])
 
     def log_prob(self, p: Distribution, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return log p(x|z) in nats, of the observed values only where there is a mask."""
+        """Return log p(x|z) in nats; with a mask, that of the observed values only."""
         if not isinstance(p, Joint):
             return super().log_prob(p, x, mask)
         log_probs = []
@@ -145,7 +145,7 @@ class Columns(Likelihood):
         return torch.stack(log_probs).sum(0)
 
     def log_prob_by_value(self, p: Distribution, x: Tensor, mask: Tensor | None = None) -> Tensor | None:
-        """Return what each value adds; the places of a category, which are observed together, add equal shares."""
+        """Return the contribution of each value; the entries of a category, observed together, share it equally."""
         if not isinstance(p, Joint):
             return super().log_prob_by_value(p, x, mask)
         shares = []
@@ -169,10 +169,10 @@ class Columns(Likelihood):
         return next((caution for caution in cautions if caution is not None), None)
 
     def check_range(self, data_range: tuple[float, float] | None, where: str = "data.scale") -> None:
-        """Do nothing: the range of a table is not that of its columns, whose values are checked instead."""
+        """Do nothing: a table has no common range; the values of its columns are checked instead."""
 
     def check_values(self, x: Tensor, mask: Tensor | None = None, where: str = "x") -> None:
-        """Refuse data that hold values outside the support of their column."""
+        """Check that all values lie in the support of their column."""
         first = 0
         for likelihood, part, seen in self._parts(x, mask):
             last = first + part.shape[-1] - 1
@@ -196,7 +196,7 @@ class Columns(Likelihood):
 
 
 def _groups_of(columns: tuple[ColumnDescription, ...], numeric: ComponentSpec) -> list[ColumnGroup]:
-    """Return groups for the columns of a table: neighbours of one type together, each categorical column alone."""
+    """Return groups of columns of a table: neighbours of the same type together, each categorical column separately."""
     groups: list[ColumnGroup] = []
     for kind, neighbours in itertools.groupby(columns, _kind):
         widths = [column.width for column in neighbours]

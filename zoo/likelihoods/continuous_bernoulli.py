@@ -15,15 +15,15 @@ from zoo.registry import register
 from zoo.utils.precision import at_least_float32
 
 _SMALL = 0.5
-"""|a| below which a series is more accurate than the closed form, to the last digit of float32."""
+"""|a| below which a series is more accurate than the closed form in float32."""
 _TINY = 1e-3
 
 
 class ContinuousBernoulliDistribution(Distribution):
     r"""The density on [0, 1] proportional to exp(a x), with logits a; for a = 0 it is uniform.
 
-    Everything is even or odd in a apart from simple terms, so no value is lost to cancellation: near a = 0 a series
-    takes the place of the closed form.
+    Apart from simple terms, all functions are even or odd in a, which avoids cancellation; near a = 0 a series replaces
+    the closed form.
 
     Args:
         logits: a, of any shape, which is the batch shape.
@@ -52,7 +52,7 @@ class ContinuousBernoulliDistribution(Distribution):
 
     @property
     def _safe(self) -> Tensor:
-        """|a|, and 1 where a is so small that a series is used: no gradient there becomes infinite."""
+        """|a|, or 1 if a is so small that a series is used, so that no gradient becomes infinite."""
         return torch.where(self._is_small, 1.0, self.logits.abs())
 
     @property
@@ -96,7 +96,7 @@ class ContinuousBernoulliDistribution(Distribution):
         a = self.logits
         is_tiny = a.abs() < _TINY
         b = torch.where(is_tiny, 1.0, a.abs())
-        # For a > 0 the distance from 1 is distributed as the distance from 0 is for −a.
+        # For a > 0, the distance from 1 has the distribution of the distance from 0 for −a.
         distance = -torch.log1p(torch.where(a > 0, 1 - value, value) * torch.expm1(-b)) / b
         draw = torch.where(a > 0, 1 - distance, distance)
         return torch.where(is_tiny, value + a / 2 * value * (1 - value), draw).clamp(0, 1)

@@ -78,8 +78,8 @@ class DiscretisedLogisticMixture(Distribution):
     def mean(self) -> Tensor:
         """The expected value, to within half a level.
 
-        Of each component it is that of the logistic distribution cut at the ends of the range. A coupled channel takes
-        the channels before it at their means.
+        For each component it is the mean of the logistic distribution that is cut at the ends of the range. The mean of
+        a coupled channel uses the means of the channels before it.
         """
         means, scales = self.parameters.means, self.parameters.scales
         channels: list[Tensor] = []
@@ -151,8 +151,8 @@ class DiscretisedLogisticMixture(Distribution):
 def log_bin_mass(position: Tensor, mean: Tensor, scale: Tensor, half: float) -> Tensor:
     """Return log[F((x + h − m)/s) − F((x − h − m)/s)], F the logistic function; the outermost bins are open.
 
-    It is exact and finite everywhere, by F(a) − F(b) = F(a) F(−b) (1 − exp(b − a)); a difference of two values of F
-    would be zero far from the mean.
+    It is exact and finite everywhere, because it uses F(a) − F(b) = F(a) F(−b) (1 − exp(b − a)); the plain difference
+    of two values of F would round to zero far from the mean.
 
     Args:
         position: x in [0, 1].
@@ -180,16 +180,16 @@ def _choose(values: Tensor, component: Tensor, axis: int, lead: torch.Size) -> T
 class DiscretisedLogistic(Likelihood):
     r"""Levels as bins of a mixture of K logistic distributions, log Σ_k π_k [F((x+½−m_k)/s_k) − F((x−½−m_k)/s_k)].
 
-    Choose it for 8-bit images: its log-probability is that of the stored pixels, so that bits per dimension are a code
-    length. The outermost bins are open, so that the masses of all levels sum to one. In colour images the channels of a
-    pixel share their component, and the mean of a channel moves with the channels before it.
+    Choose it for 8-bit images: its log-probability is that of the stored pixels, so bits per dimension are a code
+    length. The outermost bins are open, so the masses of all levels sum to one. In colour images the channels of a
+    pixel share their component, and the mean of a channel depends on the channels before it.
 
     Args:
         components: K.
-        levels: how many values there are.
-        values: how the data number the levels. ``unit``: 0, 1/(n−1), …, 1, as images scaled to [0, 1]. ``whole``: 0, 1,
-            …, n−1.
-        coupled: whether the channels of a pixel depend on each other given z; null: those of images with 3 channels do.
+        levels: number of values.
+        values: the values of the levels in the data. ``unit``: 0, 1/(n−1), …, 1, as images scaled to [0, 1]. ``whole``:
+            0, 1, …, n−1.
+        coupled: whether the channels of a pixel depend on each other given z; null: yes for images with 3 channels.
 
     Raises:
         ComponentError: ``coupled`` for data with a single channel.
@@ -226,7 +226,7 @@ class DiscretisedLogistic(Likelihood):
                 where="coupled",
                 remedy="Use `coupled: false`.",
             )
-        # Components begin side by side: equal ones would have equal gradients.
+        # Components are initialised at different positions: equal components would have equal gradients.
         starts = (torch.arange(components) + 0.5) / components
         self.register_buffer("starts", starts, persistent=False)
 
@@ -258,7 +258,7 @@ class DiscretisedLogistic(Likelihood):
         return DiscretisedLogisticMixture(parameters, self.levels, self.data_shape)
 
     def log_prob(self, p: Distribution, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return log p(x|z) in nats, of the observed values only where there is a mask.
+        """Return log p(x|z) in nats; with a mask, that of the observed values only.
 
         Raises:
             ComponentError: the mask keeps some of the coupled channels of a pixel.

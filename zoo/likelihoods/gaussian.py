@@ -21,9 +21,9 @@ class Gaussian(Likelihood):
     """Independent Gaussian values, log p(x|z) = Σ log N(x; m(z), s²), with every constant.
 
     Args:
-        scale: the standard deviation s, in units of the data; the first value where it is learned. null: a tenth of the
-            data's range where they have one, else 1. A large s makes errors cheap, and below some size the latents no
-            longer pay for their KL: at s = 1, a VAE of images in [0, 1] ignores its latents.
+        scale: the standard deviation s, in units of the data; the initial value if it is learned. null: a tenth of the
+            data's range, or 1 if the range is not known. With a large s, errors cost so little that latents are not
+            worth their KL divergence: with s = 1, a VAE of images in [0, 1] ignores its latents.
         scale_mode: ``fixed``: s is ``scale``. ``shared``: one s, learned. ``per_feature``: an s for each value of an
             example, learned. ``per_pixel``: the decoder returns s(z) for each value.
         floor: smallest s that can be learned; without one the density of constant pixels is unbounded.
@@ -53,7 +53,7 @@ class Gaussian(Likelihood):
         super().__init__(data_shape)
         scale = default_scale(scale, data_range)
         self.scale, self.scale_mode, self.floor = scale, scale_mode, floor
-        # softplus(offset) + floor is `scale`, where learning begins.
+        # softplus(offset) + floor is `scale`, the initial value.
         self.offset = inverse_softplus(max(scale - floor, 1e-6))
         if scale_mode in ("shared", "per_feature"):
             shape = self.data_shape if scale_mode == "per_feature" else ()
@@ -66,7 +66,7 @@ class Gaussian(Likelihood):
 
     @property
     def parameter_shape(self) -> tuple[int, ...]:
-        """The data's shape, with twice the channels where the decoder also returns the scale."""
+        """The data's shape, with twice the channels if the decoder also returns the scale."""
         if self.scale_mode != "per_pixel":
             return self.data_shape
         return (2 * self.data_shape[0], *self.data_shape[1:])

@@ -19,12 +19,12 @@ from zoo.utils.precision import at_least_float32
 class Laplace(Likelihood):
     r"""Independent Laplace values, log p(x|z) = Σ −|x − m(z)| / b − log 2b, with every constant.
 
-    Choose it over ``gaussian`` where single values are far off, or for sharper reconstructions of images: the best m
-    is a median, not a mean.
+    Choose it over ``gaussian`` for data with outliers, or for sharper reconstructions of images: the best m is a
+    median, not a mean.
 
     Args:
-        scale: b, the mean distance from m, in units of the data; the first value where it is learned. null: a tenth of
-            the data's range where they have one, else 1.
+        scale: b, the mean distance from m, in units of the data; the initial value if it is learned. null: a tenth of
+            the data's range, or 1 if the range is not known.
         scale_mode: ``fixed``: b is ``scale``. ``shared``: one b, learned. ``per_feature``: one for each value of an
             example, learned. ``per_pixel``: the decoder returns b(z) for each value.
         floor: smallest b that can be learned; without one the density of constant values is unbounded.
@@ -54,7 +54,7 @@ class Laplace(Likelihood):
 
     @property
     def parameter_shape(self) -> tuple[int, ...]:
-        """The data's shape, with twice the channels where the decoder also returns the scale."""
+        """The data's shape, with twice the channels if the decoder also returns the scale."""
         return times_channels(self.data_shape, 1 + self.scale.blocks)
 
     def forward(self, raw: Tensor) -> Independent:

@@ -26,7 +26,7 @@ class NegativeBinomial(CountLikelihood):
         library: ``none``: the decoder returns the rates, μ = size · softplus(raw + const). ``observed``: it returns
             shares, μ = l · softmax(raw), where l is the total of the example (the library size of sequencing data).
             Means and draws, which have no data, use l = ``size`` times the number of values.
-        concentration: θ, the inverse dispersion; the first value where it is learned.
+        concentration: θ, the inverse dispersion; the initial value if it is learned.
         concentration_mode: ``fixed``: θ is ``concentration``. ``shared``: one θ, learned. ``per_feature``: one for each
             value of an example, learned. ``per_pixel``: the decoder returns θ(z) for each value.
 
@@ -55,7 +55,7 @@ class NegativeBinomial(CountLikelihood):
 
     @property
     def extra(self) -> int:
-        """One more raw parameter for each value where the decoder returns the concentration."""
+        """One additional raw parameter for each value if the decoder returns the concentration."""
         return self.concentration.blocks
 
     def counts(self, log_rate: Tensor, others: tuple[Tensor, ...]) -> NegativeBinomialCounts:

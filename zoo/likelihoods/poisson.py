@@ -52,7 +52,8 @@ class PoissonCounts(Distribution):
 class Poisson(CountLikelihood):
     r"""Independent Poisson counts, log p(x|z) = Σ x log μ(z) − μ(z) − log x!.
 
-    Choose it for counts whose variance is about their mean. Real counts mostly vary more: see ``negative_binomial``.
+    Choose it for counts whose variance is about equal to their mean. Most real counts vary more: see
+    ``negative_binomial``.
 
     Args:
         size: the mean count of a value at the raw parameter 0; set it near the mean of the data.

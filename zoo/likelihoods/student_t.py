@@ -16,7 +16,7 @@ from zoo.utils.precision import at_least_float32
 
 
 class LocatedStudentT(StudentTDistribution):
-    """Student's t distribution whose ``mean`` is its location, also where the tails are too heavy for a mean."""
+    """Student's t distribution whose ``mean`` is its location, even if the tails are too heavy for a mean."""
 
     @property
     def mean(self) -> Tensor:
@@ -26,7 +26,7 @@ class LocatedStudentT(StudentTDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density of each value, in nats."""
-        # torch squares the distance, which overflows in float32 where its logarithm is still small.
+        # torch squares the distance, which can overflow in float32 although its logarithm is small.
         distance = ((value - self.loc) / self.scale).abs()
         near = distance.clamp(max=1e6)
         log_square = (near * near / self.df).log1p()
@@ -61,17 +61,17 @@ class StudentT(Likelihood):
     r"""Independent Student t values with location m(z), scale s and ν degrees of freedom, with every constant.
 
     log p(x|z) = Σ log Γ((ν+1)/2) − log Γ(ν/2) − ½ log(π ν s²) − ((ν+1)/2) log(1 + (x−m)²/(ν s²)). Choose it for data
-    with outliers: a value that is far off costs only the logarithm of its distance. For ν → ∞ it is ``gaussian``; for
-    ν = 1 it is the Cauchy distribution.
+    with outliers: an outlier costs only the logarithm of its distance. For ν → ∞ it is ``gaussian``; for ν = 1 it is
+    the Cauchy distribution.
 
     Args:
-        scale: s, in units of the data; the first value where it is learned. null: a tenth of the data's range where
-            they have one, else 1. The variance is s² ν / (ν − 2) for ν > 2.
+        scale: s, in units of the data; the initial value if it is learned. null: a tenth of the data's range, or 1 if
+            the range is not known. The variance is s² ν / (ν − 2) for ν > 2.
         scale_mode: ``fixed``: s is ``scale``. ``shared``: one s, learned. ``per_feature``: one for each value of an
             example, learned. ``per_pixel``: the decoder returns s(z) for each value.
         floor: smallest s that can be learned; without one the density of constant values is unbounded.
-        degrees: ν, the degrees of freedom; the first value where they are learned.
-        degrees_mode: where ν comes from, as ``scale_mode``; where it is learned it is at least 1.
+        degrees: ν, the degrees of freedom; the initial value if they are learned.
+        degrees_mode: source of ν, as for ``scale_mode``; a learned ν is at least 1.
 
     Source:
         Lange, Little & Taylor (1989), Robust Statistical Modeling Using the t Distribution.
@@ -101,7 +101,7 @@ class StudentT(Likelihood):
 
     @property
     def parameter_shape(self) -> tuple[int, ...]:
-        """The data's shape, with more channels where the decoder also returns scale or degrees of freedom."""
+        """The data's shape, with more channels if the decoder also returns the scale or the degrees of freedom."""
         return times_channels(self.data_shape, 1 + self.scale.blocks + self.degrees.blocks)
 
     def forward(self, raw: Tensor) -> Independent:

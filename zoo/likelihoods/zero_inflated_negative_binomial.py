@@ -15,18 +15,18 @@ from zoo.registry import register
 
 @register("likelihood", "zero_inflated_negative_binomial")
 class ZeroInflatedNegativeBinomial(CountLikelihood):
-    r"""Counts that are zero with probability π(z), and else negative binomial with mean μ(z) and variance μ + μ²/θ.
+    r"""Counts that are zero with probability π(z), otherwise negative binomial with mean μ(z) and variance μ + μ²/θ.
 
-    p(0|z) = π + (1 − π) NB(0), p(x|z) = (1 − π) NB(x) for x > 0. Choose it where some zeros have another cause, such as
-    genes that a measurement missed. For π = 0 it is ``negative_binomial``. The decoder returns a logit of π for each
-    value besides the rate.
+    p(0|z) = π + (1 − π) NB(0), p(x|z) = (1 − π) NB(x) for x > 0. Choose it if some zeros have another cause, such as
+    genes that a measurement missed. For π = 0 it is ``negative_binomial``. The decoder returns the rate and a logit of
+    π for each value.
 
     Args:
         size: the mean count of a value that is not one of the extra zeros, at the raw parameter 0.
         library: ``none``: the decoder returns the rates, μ = size · softplus(raw + const). ``observed``: it returns
             shares, μ = l · softmax(raw), where l is the total of the example (the library size of sequencing data).
             Means and draws, which have no data, use l = ``size`` times the number of values.
-        concentration: θ, the inverse dispersion; the first value where it is learned.
+        concentration: θ, the inverse dispersion; the initial value if it is learned.
         concentration_mode: ``fixed``: θ is ``concentration``. ``shared``: one θ, learned. ``per_feature``: one for each
             value of an example, learned. ``per_pixel``: the decoder returns θ(z) for each value.
 
@@ -55,7 +55,7 @@ class ZeroInflatedNegativeBinomial(CountLikelihood):
 
     @property
     def extra(self) -> int:
-        """The logit of an extra zero, and the concentration where the decoder returns it."""
+        """The logit of an extra zero, and the concentration if the decoder returns it."""
         return 1 + self.concentration.blocks
 
     def counts(self, log_rate: Tensor, others: tuple[Tensor, ...]) -> ZeroInflatedCounts:

@@ -217,7 +217,7 @@ def _check_prior(role: str, name: str, prior: type[Prior], posterior_name: str, 
         )
     if role == "prior" and not prior.has_density:
         raise ComponentError(
-            f"the prior {name!r} has draws, but no density, which training needs",
+            f"the prior {name!r} can be sampled but has no density, which training needs",
             where="model.prior",
             remedy="Name it as `fitted_prior`, and train with `standard_gaussian`.",
         )

@@ -1,4 +1,4 @@
-"""Objectives: what is minimised, and what it means to draw a sample."""
+"""Objectives: the loss of a model, and the way samples are drawn."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = ["LatentObjective", "Loss", "Objective", "StepLoss", "impossible", "re
 
 
 class Objective(nn.Module, ABC):
-    """Turns a model and what is known of a batch into a loss, and a model into samples.
+    """Computes the loss of a model for a batch, and draws samples from the model.
 
     It is constructed after the parts, and may ask by name for every size and every part of the model.
 
     Attributes:
-        needs: the parts that a spec must name for this objective; others are refused.
+        needs: the parts that a spec must have for this objective; other parts are refused.
         alternatives: other sets of parts that a spec may name instead.
         uses_time: whether the parts are conditioned on the step of a chain.
-        takes_regularisers: whether its loss has latents that regularisers can see.
+        takes_regularisers: whether its loss has latents that regularisers can use.
         unit: the unit of the loss, for logs and figures.
-        bounds: the terms that are lower bounds on log p(x), and so improve as they rise.
+        bounds: the terms that are lower bounds on log p(x), for which higher is better.
     """
 
     needs: ClassVar[tuple[str, ...]]
@@ -55,42 +55,42 @@ class Objective(nn.Module, ABC):
 
     @property
     def weighs_draws(self) -> bool:
-        """Whether the loss is made of log p(z) and log q(z|x) at single draws rather than of KL divergences."""
+        """Whether the loss uses log p(z) and log q(z|x) at single draws instead of KL divergences."""
         return False
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse parts that cannot work under this objective.
+        """Check that the objective can be used with the parts of the model.
 
         Raises:
-            ComponentError: names both, and what to use instead.
+            ComponentError: it cannot; the message names both parts, and a part to use instead.
         """
 
     def check_reconstruction(self, model: Model) -> None:
-        """Require that data can be encoded and decoded again; they can unless an objective says otherwise.
+        """Require that the model can reconstruct data, which an objective may refuse.
 
         Raises:
-            NotApplicableError: they cannot; the message says why.
+            NotApplicableError: it cannot; the message says why.
         """
 
     def check_data(
         self, model: Model, examples: Tensor, data_range: tuple[float, float] | None, where: str = "data.scale"
     ) -> None:
-        """Refuse data that were not scaled as the objective and its likelihood expect.
+        """Check that data are scaled as the objective and its likelihood expect.
 
         Args:
-            examples: (N, *data_shape) some of the data, as prepared.
-            data_range: smallest and largest value that the data may take; None for any real number.
+            examples: (N, *data_shape) some of the prepared data.
+            data_range: smallest and largest value that the data may have; None for any real number.
 
         Raises:
-            DataError: says what was expected and what was found, and how to scale the data.
+            DataError: they are not; the message says how to scale them.
         """
         model.likelihood.check_range(data_range, where)
-        # NaN marks a missing value.
+        # NaN is a missing value.
         model.likelihood.check_values(examples, ~examples.isnan(), where)
 
 
 class LatentObjective(Objective):
-    """An objective of a model with latents, which are drawn from a prior and decoded to sample."""
+    """An objective of a model with latents; samples are decoded draws of a prior."""
 
     needs: ClassVar[tuple[str, ...]] = ("encoder", "posterior", "prior", "decoder", "likelihood")
 
@@ -107,9 +107,9 @@ class LatentObjective(Objective):
         """Draw z from a prior and decode it: the mean of p(x|z), or with ``noise`` a draw of it, (n, *data_shape).
 
         Args:
-            fitted: draw z from the prior that was fitted after training; None: if there is one.
-            latents: what z is drawn from instead of a prior, with event shape ``latent_shape`` and batch shape () or
-                (n,).
+            fitted: draw z from the prior that was fitted after training; None: do so if there is one.
+            latents: a distribution to draw z from instead of a prior, with event shape ``latent_shape`` and batch shape
+                () or (n,).
         """
         if latents is None:
             z = model.latents(n, labels, fitted=fitted)
@@ -122,15 +122,16 @@ class LatentObjective(Objective):
 def regularised(samples: LatentSamples, total: Tensor, terms: dict[str, Tensor]) -> StepLoss:
     """Return the loss with the posterior's own losses and the weighted regularisers added to it.
 
-    A regulariser that returns several terms has them by ``KEY.NAME``. In training mode the loss also holds, for each
-    adversarial regulariser, the evidence for its adversary.
+    The terms of a regulariser that returns several are named ``KEY.NAME``. In training mode the loss also contains, for
+    each
+        adversarial regulariser, the evidence for its adversary.
     """
     model = samples.inference.model
     evidence: dict[str, tuple[Tensor, ...]] = {}
     for name, loss in model.posterior.losses(samples.q).items():
         mean = loss.mean()
         total, terms[name] = total + mean, mean.detach()
-    # Each player's loss moves that player alone, whoever makes the steps.
+    # Each loss trains only its own network, also in a user's training loop.
     adversaries = model.adversaries() if model.regularisers else {}
     for key, regulariser in model.named_regularisers():
         if key in terms:

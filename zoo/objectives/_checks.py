@@ -1,4 +1,4 @@
-"""What several objectives refuse."""
+"""Checks that several objectives share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check_has_density(spec: ModelSpec, model: Model) -> None:
-    """Refuse a posterior without a density under an objective that needs one."""
+    """Require a posterior with a density."""
     if not model.has_density:
         name = spec.posterior.name if spec.posterior else "none"
         raise impossible(
@@ -26,10 +26,10 @@ def check_has_density(spec: ModelSpec, model: Model) -> None:
 
 
 def check_decoder_is_trained(spec: ModelSpec, model: Model, reconstruction_weight: ScheduledWeight) -> None:
-    """Refuse a reconstruction term of weight 0 that nothing replaces, or that a likelihood needs for its scale.
+    """Check that a loss without a reconstruction term still trains the decoder and the likelihood.
 
     Raises:
-        ComponentError: says what would not be trained, and what to use instead.
+        ComponentError: it does not; the message names the remedy.
     """
     if reconstruction_weight.changes or reconstruction_weight.final > 0:
         return

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 class Autoencoder(LatentObjective):
     """Minimise the squared error of the reconstruction, ‖x − D(E(x))‖², summed over an example.
 
-    Choose it for an embedding or for compression. Nothing shapes the latent space: codes leave holes and lie far
-    from any prior, so that decoding a draw of the prior gives poor samples; a ``fitted_prior`` repairs that.
+    Choose it for an embedding or for compression. Nothing shapes the latent space: codes leave holes and do not follow
+    any given prior, so decoding draws of the prior gives poor samples; a ``fitted_prior`` solves this.
 
     Args:
-        reconstruction_weight: weight of the squared error, a number or a schedule. At 0 a regulariser that compares
-            data with their reconstructions takes its place, such as ``ms_ssim``.
+        reconstruction_weight: weight of the squared error, a number or a schedule. With 0, a regulariser that compares
+            data with their reconstructions must replace it, such as ``ms_ssim``.
 
     Source:
         Hinton & Salakhutdinov (2006), Reducing the Dimensionality of Data with Neural Networks.
@@ -45,7 +45,7 @@ class Autoencoder(LatentObjective):
         self.reconstruction_weight = ScheduledWeight(reconstruction_weight)
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse parts that the squared error would leave untrained."""
+        """Check that the squared error trains all parts."""
         check_decoder_is_trained(spec, model, self.reconstruction_weight)
         if model.has_density and not model.posterior.discrete:
             raise impossible(
@@ -74,7 +74,7 @@ class Autoencoder(LatentObjective):
         """Return the squared error, summed over an example and averaged over the batch."""
         assert inference.x is not None
         samples = inference.draw()
-        # The likelihood gives its mean in float32 or better, so the error is computed there too.
+        # The mean of the likelihood is in float32 or better, and so is the error.
         errors = (inference.x - samples.data.mean[0]).square()
         if inference.mask is not None:
             errors = errors * inference.mask

@@ -30,23 +30,23 @@ _EVALUATION_DRAWS = 4
 class Denoising(Objective):
     r"""Minimise E‖s(x_t, t) − x_{t−1}‖² over a chain of T steps from data to noise; the best s is E[x_{t−1}|x_t].
 
-    Choose it for the best samples, at the price of T passes for each. The parts are a ``network``, or an encoder,
-    the posterior ``point`` and a decoder, which give a code besides; both see the step t as a condition.
-    Images come in [-1, 1] (``data.scale: symmetric``), vectors roughly standardised.
+    Choose it for varied samples, at the cost of T passes for each. The parts are a ``network``, or an encoder, the
+    posterior ``point`` and a decoder, which also give a code; both receive the step t as a condition. Images must be in
+    [-1, 1] (``data.scale: symmetric``), vectors approximately standardised.
 
     Args:
         steps: T.
         schedule: how much noise each step adds: ``linear``, ``cosine``, or ``explicit``; see
             :func:`zoo.diffusion.schedules.noise_schedule`.
-        beta_start: β_1 of ``linear``; 0.1 / T if not given.
-        beta_end: β_T of ``linear``; 20 / T if not given.
+        beta_start: β_1 of ``linear``; default: 0.1 / T.
+        beta_end: β_T of ``linear``; default: 20 / T.
         betas: β_1 … β_T of ``explicit``.
-        predict: what the network gives: ``previous``: x_{t−1} itself. ``clean``: x_0, best through a bottleneck.
-            ``noise``: ε, best for details. ``v``: between the two. All are linear in each other given x_t.
-        weighting: the loss: ``uniform``: squared error of what is predicted. ``previous``: squared error of
-            x_{t−1}, the literal objective, which counts the steps with little noise less.
+        predict: the output of the network: ``previous``: x_{t−1} itself. ``clean``: x_0, best with a bottleneck.
+            ``noise``: ε, best for details. ``v``: between the two. Given x_t, each is a linear function of the others.
+        weighting: the loss: ``uniform``: squared error of the predicted quantity. ``previous``: squared error of
+            x_{t−1}, the literal objective, which gives less weight to steps with little noise.
         variance: σ_t² when sampling: ``beta``: β_t. ``posterior``: the smaller β_t (1−ᾱ_{t−1}) / (1−ᾱ_t).
-        label_dropout: the share of labels that training hides, which classifier-free guidance needs.
+        label_dropout: the share of labels that are dropped in training, for classifier-free guidance.
 
     Source:
         Sohl-Dickstein et al. (2015), Deep Unsupervised Learning using Nonequilibrium Thermodynamics.
@@ -90,7 +90,7 @@ class Denoising(Objective):
         self.data_range: tuple[float, float] | None = None
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse a posterior that a regression would leave untrained, and dropped labels where there are none."""
+        """Check that the regression trains the posterior, and that there are labels if some are dropped."""
         if model.has_density:
             name = spec.posterior.name if spec.posterior else "none"
             raise impossible(
@@ -116,7 +116,7 @@ class Denoising(Objective):
     def check_data(
         self, model: Model, examples: Tensor, data_range: tuple[float, float] | None, where: str = "data.scale"
     ) -> None:
-        """Refuse bounded data outside [-1, 1] or with another range, and unbounded data far from unit scale."""
+        """Require bounded data with the range [-1, 1], or unbounded data with about unit scale."""
         if examples.isnan().any():
             raise DataError(
                 "the objective 'denoising' cannot be trained on missing values, and the data have some",
@@ -139,7 +139,7 @@ class Denoising(Objective):
             )
 
     def check_reconstruction(self, model: Model) -> None:
-        """Refuse a network, which has no code, and a decoder that predicts noise, which gives no data."""
+        """Require a model with a code and a decoder that predicts data."""
         if not model.has("decoder"):
             raise NotApplicableError("it is a network without latents", where="decode")
         quantity = self.prediction.quantity
@@ -154,7 +154,7 @@ class Denoising(Objective):
     def loss(self, model: Model, inference: Inference) -> StepLoss:
         """Return the squared error, summed over an example and averaged over the batch, at a random step for each.
 
-        In evaluation mode each example counts at several steps: the noise of the loss is large beside the
+        In evaluation mode each example is evaluated at several steps: the noise of the loss is large compared with the
         differences between good denoisers, by which the best epoch is chosen.
         """
         x, labels = inference.x, inference.labels
@@ -186,7 +186,7 @@ class Denoising(Objective):
         return StepLoss(total, terms, {})
 
     def output(self, model: Model, state: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return what the parts give for states x_t (B, *data_shape) at times (B,), in float32 or better."""
+        """Return the output of the parts for states x_t (B, *data_shape) at times (B,), in float32 or better."""
         state, condition = model.match_dtype(state, "x"), model.embed(labels, times)
         if model.has("network"):
             return at_least_float32(model.network(state, condition))
@@ -228,20 +228,21 @@ class Denoising(Objective):
         trajectory: bool = False,
         max_rows: int = 1024,
     ) -> Tensor:
-        r"""Run the chain backwards from noise, (n, *data_shape).
+        r"""Draw samples (n, *data_shape) by running the reverse chain from noise.
 
         Args:
             noise: end with a draw of p(x_0|x_1) rather than with its mean.
-            steps: how many of the T steps to take, evenly spread; all if not given.
+            steps: number of the T steps to take, evenly spaced; default: all.
             method: ``ancestral`` adds noise in each step; ``ddim`` is deterministic given x_T and needs fewer steps.
-            variance: σ_t² of ``ancestral``; as the objective says if not given.
-            guidance: w of classifier-free guidance, u + w (c − u) with the outputs c for the label and u for
-                none: 1 is the plain conditional model, more is nearer to the class and less varied. Needs
-                ``label_dropout``, and two passes a step. With ``labels=None`` such a model ignores classes.
-            clip: keep each estimate of the data within the range of the data, where that is known.
-            progress: show a bar, or call with the passes done and their total.
+            variance: σ_t² of ``ancestral``; default: that of the objective.
+            guidance: w of classifier-free guidance, u + w (c − u), with the outputs c for the label and u without a
+                label: 1 is the plain conditional model; larger values give more typical and less varied samples of the
+                class. It needs ``label_dropout``, and two passes for each step. With ``labels=None``, samples are
+                unconditional.
+            clip: keep each estimate of the data within the range of the data, if it is known.
+            progress: show a progress bar, or a function to call with the passes done and their total.
             trajectory: return all visited states (visited + 1, n, *data_shape), from x_T to x_0.
-            max_rows: examples that are drawn at a time; it bounds the memory.
+            max_rows: number of examples that are drawn at a time, which bounds the memory.
 
         Source:
             Ho & Salimans (2022), Classifier-Free Diffusion Guidance. https://arxiv.org/abs/2207.12598

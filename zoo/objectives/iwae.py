@@ -28,17 +28,18 @@ class Iwae(LatentObjective):
     r"""Maximise an importance-weighted bound of log p(x), which is tighter than the ELBO.
 
     With w = p(x, z) / q(z|x), K = ``num_samples`` and M = ``groups``, M K draws of z for each x give the bound
-    (1/M) Σ_m log (1/K) Σ_k w_mk: the ELBO for K = 1, IWAE for M = 1, MIWAE for both above 1. It is tighter as K grows,
-    while the encoder's gradient drowns in noise; M, ``encoder_groups`` and ``gradient`` are remedies.
+    (1/M) Σ_m log (1/K) Σ_k w_mk: the ELBO for K = 1, IWAE for M = 1, MIWAE for both above 1. The bound becomes tighter
+    as K grows, but the noise of the encoder's gradient outweighs its mean; M, ``encoder_groups`` and ``gradient``
+    reduce this noise.
 
     Args:
         num_samples: K, draws in each group.
         groups: M, groups whose bounds are averaged.
-        elbo: share of the ELBO that is mixed in, β of CIWAE: (1 − β) bound + β ELBO; a number or a schedule.
-        encoder_groups: groups into which the same M K draws are divided for the encoder alone (PIWAE); the decoder and
-            the prior keep M. null: the encoder has the same bound.
-        gradient: ``plain``. ``stl``: log q without its own parameters, whose gradient has no variance where q is the
-            true posterior; for K = 1 only, since it is biased for more. ``dreg``: the doubly reparameterised gradient
+        elbo: share of the ELBO, β of CIWAE: (1 − β) bound + β ELBO; a number or a schedule.
+        encoder_groups: number of groups of the same M K draws for the encoder only (PIWAE); the decoder and the prior
+            use M groups. null: the encoder has the same bound.
+        gradient: ``plain``. ``stl``: log q without its own parameters, whose gradient has no variance if q is the true
+            posterior; for K = 1 only, because it is biased for larger K. ``dreg``: the doubly reparameterised gradient
             of the encoder, unbiased for any K and with a smaller variance.
 
     Source:
@@ -92,7 +93,7 @@ class Iwae(LatentObjective):
         return True
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse a posterior without a density, or one that a gradient cannot work with."""
+        """Require a posterior with a density that the gradient can use."""
         check_has_density(spec, model)
         if self.gradient != "plain" and model.posterior.density != "any":
             raise impossible(
@@ -128,17 +129,17 @@ class Iwae(LatentObjective):
         return (1 - elbo) * bound + elbo * log_weights.mean(0)
 
     def _apart(self, drawn: LatentSamples) -> tuple[LatentSamples, Tensor]:
-        """Return draws that are cut off from the encoder, and a scalar whose gradient is that of all parts.
+        """Return draws that are detached from the encoder, and a scalar whose gradient is that of all parts.
 
-        The decoder and the prior learn from those draws, the encoder from draws that pass through a decoder and a prior
-        whose parameters are fixed.
+        The decoder and the prior are trained on these draws; the encoder is trained on draws that pass through a
+        decoder and a prior with fixed parameters.
         """
         inference = drawn.inference
         model = inference.model
         with frozen(model.encoder, model.posterior):
             weighed = LatentSamples(inference.afresh(), drawn.z.detach(), drawn.log_q.detach())
             others = self._bound(weighed.log_weights, self.groups).mean()
-        # The draws carry the encoder's gradient to the labels' vectors already.
+        # The gradient of the label embeddings through the encoder already comes from the draws.
         shared = () if model.label_embedding is None else (model.label_embedding,)
         with frozen(model.decoder, model.likelihood, model.latent_prior, *shared):
             return weighed, others + self._of_encoder(drawn, inference.afresh())
@@ -154,11 +155,11 @@ class Iwae(LatentObjective):
         return self._bound(weighed.log_weights, self.encoder_groups).mean()
 
     def _reparameterised(self, weighed: LatentSamples, groups: int) -> Tensor:
-        """Return a scalar whose gradient estimates that of the bound; its value means nothing."""
+        """Return a scalar whose gradient estimates that of the bound; its value is meaningless."""
         z, log_weights = weighed.z, weighed.log_weights
         grouped = rearrange(log_weights.detach(), "(m k) b -> m k b", m=groups)
         share = rearrange(grouped.softmax(1), "m k b -> (m k) b")
-        # d bound / d log w for the parameters of decoder and prior; for z, each share counts twice.
+        # d bound / d log w for the parameters of decoder and prior; for z, each share is squared.
         elbo = self.elbo.value
         constant = elbo / len(log_weights)
         weight = (1 - elbo) * share / groups + constant
@@ -171,6 +172,6 @@ class Iwae(LatentObjective):
 
 def _along_path(drawn: LatentSamples, inference: Inference) -> LatentSamples:
     """Return the same draws, with log q(z|x) whose gradient reaches z but not the parameters of q."""
-    # A view, so that a hook on it does not change the gradient of what else was computed from the draws.
+    # A view, so that a hook on it does not change other gradients through the draws.
     z = drawn.z.view_as(drawn.z)
     return LatentSamples(inference, z, drawn.inference.path_log_q(z))

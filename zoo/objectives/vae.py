@@ -29,24 +29,24 @@ class Vae(LatentObjective):
     Args:
         beta: weight of the KL term, a number or a schedule. Below 1 it favours reconstructions, above 1 independent
             latents (β-VAE).
-        beta_warmup: short for a linear schedule of ``beta`` from 0, ``{epochs: 5}`` or ``{steps: 500}``; it keeps
+        beta_warmup: short for a linear schedule of ``beta`` from 0, ``{epochs: 5}`` or ``{steps: 500}``; it prevents
             latents from collapsing early. Validation always uses the full weight.
         num_samples: K, draws of z for each x.
         kl: ``closed_form``, ``monte_carlo`` with the K draws, or ``auto``: the closed form if the pair has one.
         bound: ``elbo``, or ``importance_weighted``: −log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|x), tighter for K > 1.
-            The objective ``iwae`` has further bounds of this kind, and gradients with less variance.
-        free_bits: λ, nats that each group of latents may spend without paying, Σ_g max(λ, E KL_g) in place of the KL
-            term while training; a number or a schedule. Groups are the levels of a hierarchy, or else the dimensions of
-            a diagonal posterior or the channels of its maps, or else all latents together. Of several processes, each
-            has its own mean.
+            The objective ``iwae`` has more bounds of this kind, and gradients with less variance.
+        free_bits: λ, nats of each group of latents that cost nothing: in training, the KL term is Σ_g max(λ, E KL_g); a
+            number or a schedule. Groups are the levels of a hierarchy, the dimensions of a diagonal posterior, the
+            channels of its maps, or otherwise all latents together. In distributed training, each process has its own
+            mean.
         capacity: C, nats at which the KL term is held, β |KL − C| in place of β KL; a number, or a schedule that lets
-            latents become active one after the other. ``beta`` is γ of the paper: it must exceed the nats of
-            reconstruction that one more nat of KL buys, and is best not much larger. null: none.
-        capacity_of: whose KL divergence is held at C: of the mean over a ``batch``, or of each ``example``, which must
-            then all cost the same.
-        reconstruction_weight: weight of −E_q[log p(x|z)], a number or a schedule. At 0 a regulariser that compares data
-            with their reconstructions takes its place, such as ``ms_ssim``, ``deep_features`` or ``data_critic``; the
-            loss is then no bound, and has no unit.
+            latents become active one after the other. ``beta`` is the γ of the paper: it must be larger than the
+            improvement of the reconstruction term per additional nat of KL divergence, but not much larger. null: no
+            capacity.
+        capacity_of: the KL divergence that is held at C: the mean over a ``batch``, or that of each ``example``.
+        reconstruction_weight: weight of −E_q[log p(x|z)], a number or a schedule. With 0, a regulariser that compares
+            data with their reconstructions must replace it, such as ``ms_ssim``, ``deep_features`` or ``data_critic``;
+            the loss is then not a bound, and has no unit.
 
     Source:
         Kingma & Welling (2014), Auto-Encoding Variational Bayes. https://arxiv.org/abs/1312.6114
@@ -111,11 +111,11 @@ class Vae(LatentObjective):
 
     @property
     def weighs_draws(self) -> bool:
-        """Whether the loss is made of log p(z) and log q(z|x) at single draws rather than of KL divergences."""
+        """Whether the loss uses log p(z) and log q(z|x) at single draws instead of KL divergences."""
         return self.bound == "importance_weighted" or self.kl == "monte_carlo"
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse a posterior without a density, and a decoder that nothing would train."""
+        """Require a posterior with a density, and a loss that trains the decoder."""
         check_has_density(spec, model)
         check_decoder_is_trained(spec, model, self.reconstruction_weight)
 
@@ -138,7 +138,7 @@ class Vae(LatentObjective):
         return regularised(samples, total, terms)
 
     def _penalty(self, samples: LatentSamples) -> tuple[Tensor, Tensor]:
-        """Return the mean KL divergence, and what is minimised in its place, both scalars in nats."""
+        """Return the mean KL divergence, and the penalty that replaces it in the loss, both scalars in nats."""
         if self.free_bits.is_used and self.training:
             of_groups = samples.kl_of_groups().mean(1)
             return of_groups.sum(), of_groups.clamp_min(self.free_bits.value).sum()

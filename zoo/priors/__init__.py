@@ -1,4 +1,4 @@
-"""Priors: p(z), the distribution that latents are compared with and that samples begin with."""
+"""Priors: p(z), the distribution that the bound compares latents with and that samples are drawn from."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 class Prior(nn.Module, ABC):
     """A distribution over z with batch shape () or (B,) and event shape ``latent_shape``.
 
-    A ``forward`` with a parameter ``inference`` is given the :class:`~zoo.model.inference.Inference` of the batch,
-    through which it can encode, and see the condition of each example. In a model with classes, a prior whose
-    constructor asks for ``condition_dim`` or ``classes`` is p(z|y), unless `model.conditioned` leaves the prior out.
+    A ``forward`` with a parameter ``inference`` receives the :class:`~zoo.model.inference.Inference` of the batch,
+    which encodes data and has the condition of each example. In a model with classes, a prior whose constructor asks
+    for ``condition_dim`` or ``classes`` is p(z|y), unless `model.conditioned` omits the prior.
 
     The same class serves as the prior that a model is trained with, and as ``fitted_prior``, which is fitted to the
     latents of the training data after training.
 
     Attributes:
         discrete: whether log p(z) is with respect to counting rather than volume.
-        manifold: the space that latents lie in, which is the posterior's; None: whichever that is.
+        manifold: the space of the latents, which must be that of the posterior; None: any space.
         needs_density: whether it evaluates log q(z|u) at latents that are not draws of q(z|u).
-        has_density: whether log p(z), or a lower bound on it, can be computed. A prior that can only be sampled serves
-            as ``fitted_prior`` alone.
+        has_density: whether log p(z), or a lower bound on it, can be computed. A prior that can only be sampled can
+        only be a ``fitted_prior``.
         needs_data: whether it reads ``inference.x`` while it is fitted. Otherwise a fit may encode all data once.
     """
 
@@ -48,8 +48,8 @@ class Prior(nn.Module, ABC):
         """Return the scalar that is minimised when the prior is fitted by gradients: −E log p(z) in nats.
 
         Args:
-            inference: of a batch, with this prior as its prior. Its ``x`` is None where the fit encoded all data once,
-                which it does not for a prior that sets ``needs_data``.
+            inference: the inference of a batch, with this prior. Its ``x`` is None if the fit has encoded all data
+                once, which it does unless the prior sets ``needs_data``.
             z: (K, B, *latent_shape) latents of the batch, without gradient.
         """
         log_prob: Tensor = inference.prior.log_prob(z)
@@ -57,24 +57,24 @@ class Prior(nn.Module, ABC):
 
     @classmethod
     def fit_defaults(cls, examples: int, batch_size: int | None = None) -> Mapping[str, Any]:
-        """Return fields of a recipe's `fit` that suit this prior, where the user does not set them.
+        """Return the prior's defaults for fields of a recipe's `fit` that the user does not set.
 
         Args:
-            examples: the number of training examples, by which the number of epochs may go.
-            batch_size: what the user has set, by which it may go as well; None: the prior chooses.
+            examples: the number of training examples, on which the number of epochs may depend.
+            batch_size: the batch size that the user has set; None: the prior chooses.
         """
         return {}
 
 
 class FittablePrior(Prior):
-    """A prior that looks at all latents before it is trained: to be fitted in closed form, or to begin in their place.
+    """A prior that sees all latents before training: it is fitted to them directly, or initialised by them.
 
-    A prior that is trained by gradients alone extends :class:`Prior`.
+    A prior that is trained only by gradients extends :class:`Prior`.
     """
 
     @abstractmethod
     def fit(self, latents: Tensor, labels: Tensor | None = None) -> bool:
-        """Fit the prior to latents; return whether that is all, so that no training follows.
+        """Fit or initialise the prior; return True if the fit is complete, so that no training follows.
 
         Args:
             latents: (N, *latent_shape), draws of q(z|x) for the training data.

@@ -1,4 +1,4 @@
-"""What priors over discrete codes share."""
+"""Parts that priors over discrete codes share."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class AutoregressivePrior(Prior):
-    """p(k) = Π_i p(k_i | k_<i, y) over the codes of a quantiser, by a network that gives the logits of each code.
+    """p(k) = Π_i p(k_i | k_<i, y) over the codes of a quantiser, with a network that returns the logits of each code.
 
     Args:
-        posterior: whose codes these are.
-        network: sees the codes before each, and the condition if there is one.
+        posterior: the quantiser.
+        network: returns the logits of each code from the codes before it, and from the condition if there is one.
         condition_dim: length of the condition vector; 0: the codes do not depend on the labels.
     """
 
@@ -40,7 +40,7 @@ class AutoregressivePrior(Prior):
     def fit_loss(self, inference: Inference, z: Tensor) -> Tensor:
         """Return −E log p(k) in nats, a scalar, of code numbers that the posterior draws for the batch.
 
-        The posterior knows the numbers of its codes, so none has to be looked up from its vector.
+        The posterior provides the numbers of its codes, so they need not be searched from vectors.
         """
         with torch.no_grad():
             q = inference.posterior
@@ -52,5 +52,5 @@ class AutoregressivePrior(Prior):
 
 
 def quantiser_of(inference: Inference) -> Quantiser:
-    """Return the model's posterior, which knows the vector of each code."""
+    """Return the model's posterior, which must be a quantiser."""
     return cast("Quantiser", inference.model.posterior)

@@ -1,4 +1,4 @@
-"""What distributions of priors that are networks have in common."""
+"""The base class of distributions of priors that are networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.distributions import Distribution, constraints
 
 
 class ConditionedDistribution(Distribution):
-    """A distribution over real latents, p(z), or p(z|y) where a condition is given.
+    """A distribution over real latents: p(z), or p(z|y) with a condition.
 
     Args:
         latent_shape: the event shape.

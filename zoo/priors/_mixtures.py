@@ -12,9 +12,9 @@ from torch.distributions import Distribution, constraints
 from zoo.errors import DataError
 
 _FLOOR = 1e-4
-"""Added to each variance, as a share of the mean variance of the latents: a component may not shrink to a point."""
+"""Added to each variance, as a share of the mean variance of the latents, so that components do not become points."""
 _PSEUDO_COUNT = 0.1
-"""Latents of each class that every component has beside those that it was fitted to: no class rules one out."""
+"""Pseudo-count of each class in every component, so that no class excludes a component."""
 _LARGEST = 2**22
 """Numbers of the pairs of latents and components that are whitened at a time."""
 
@@ -70,7 +70,7 @@ class MixtureDistribution(Distribution):
         """Var[z] of each latent, (*batch, *event)."""
         weights = self.log_weights.exp()
         mean = weights @ self.means
-        # Around the mean rather than the origin, where the difference of two large squares would lose its digits.
+        # Moments around the mean: around the origin, the difference of two large squares would lose its digits.
         between = (weights.unsqueeze(-1) * (self.means - mean.unsqueeze(-2)).square()).sum(-2)
         return (between + weights @ self.lower.square().sum(-1)).reshape(self._extended_shape())
 
@@ -91,7 +91,7 @@ class MixtureDistribution(Distribution):
         noise = torch.randn(len(chosen), self.means.shape[1], dtype=self.means.dtype, device=self.means.device)
         z = torch.empty_like(noise)
         for k, (mean, lower) in enumerate(zip(self.means, self.lower, strict=True)):
-            rows = chosen == k  # a factor for each draw would take the memory of many batches
+            rows = chosen == k  # A factor for each draw would need too much memory.
             z[rows] = mean + noise[rows] @ lower.T
         return z.reshape(self._extended_shape(shape))
 
@@ -115,18 +115,18 @@ def fit_mixture(
     tolerance: float = 1e-4,
     seed: int = 0,
 ) -> GaussianMixture:
-    """Return a mixture of Gaussians with full covariances, fitted to latents (N, d) by expectation and maximisation.
+    """Return a mixture of Gaussians with full covariances, fitted to latents (N, d) by expectation-maximisation.
 
-    With labels each class has its own weights over the same components: p(z|y) = Σ_k π_k(y) N(z; m_k, S_k). Classes
-    that lie apart have components of their own; those that overlap, or have few latents, share them.
+    With labels each class has its own weights over the same components: p(z|y) = Σ_k π_k(y) N(z; m_k, S_k). Separate
+    classes have their own components; classes that overlap, or have few latents, share components.
 
     Args:
         components: K; 1 gives the mean and the covariance of the latents.
         labels: (N,) class numbers.
-        classes: how many classes there are; 0: one set of weights.
-        iterations: at most.
+        classes: number of classes; 0: one set of weights.
+        iterations: the largest number of steps.
         tolerance: stop when a step adds less to the mean log-density, in nats.
-        seed: of the first centres, chosen from the latents far from each other (k-means++).
+        seed: the seed of the initial centres, which are latents far from each other (k-means++).
 
     Raises:
         DataError: fewer than 2 latents for each component, or latents that are not finite.
@@ -164,21 +164,21 @@ def fit_mixture(
 
 
 def one_hot(numbers: Tensor, count: int, like: Tensor) -> Tensor:
-    """Return numbers (N,) as rows (N, count) with a one each, of the type of another tensor."""
+    """Return numbers (N,) as one-hot rows (N, count) with the dtype of another tensor."""
     return torch.nn.functional.one_hot(numbers.long(), count).to(like.dtype)
 
 
 def _maximise(
     points: Tensor, responsibilities: Tensor, members: Tensor | None, floor: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return weights (K,) or (classes, K), means (K, d) and covariances (K, d, d) of responsibilities (N, K)."""
+    """Return weights (K,) or (classes, K), means (K, d) and covariances (K, d, d) for responsibilities (N, K)."""
     counts = responsibilities.sum(0).clamp_min(1e-9)
     means = responsibilities.T @ points / counts[:, None]
     covariances = []
     for k, mean in enumerate(means):
         centred = points - mean
         covariances.append((centred * responsibilities[:, k, None]).T @ centred / counts[k] + floor)
-    # Of each class, the components of all classes count a little: a class without latents has their weights.
+    # The weights of all classes together are the pseudo-counts: a class without latents gets their weights.
     shares = counts if members is None else members.T @ responsibilities + _PSEUDO_COUNT * counts / counts.sum()
     return shares / shares.sum(-1, keepdim=True), means, torch.stack(covariances)
 

@@ -25,8 +25,8 @@ class ClassGaussian(Prior):
     r"""p(z|y) = N(m_y, diag(s_y²)): independent Gaussians whose means and scales depend on the class, learned.
 
     Choose it in a conditional model whose latents should separate the classes: samples of a class come from its own
-    region. With ``conditioned: [prior]`` the encoder and the decoder do not see the labels, so that all that is known
-    of the class is in z. It begins as N(0, I) for every class.
+    region. With ``conditioned: [prior]`` the encoder and the decoder do not see the labels, so all information about
+    the class must be in z. It is initialised as N(0, I) for every class.
 
     Args:
         floor: the smallest scale s.
@@ -54,14 +54,14 @@ class ClassGaussian(Prior):
         super().__init__()
         if not condition_dim:
             raise ComponentError(
-                "a Gaussian for each class needs labels, and the model does not show it any",
+                "a Gaussian for each class needs labels, but the prior receives none",
                 remedy="Set `model.classes`, and leave `conditioned` out or let it contain `prior`.",
             )
         self.floor = floor
         self.head = Head(condition_dim, 2 * latent_dim)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        # softplus(offset) + floor is 1, where learning begins.
+        # softplus(offset) + floor is 1, the initial scale.
         self.offset = math.log(math.expm1(1 - floor))
 
     def forward(self, inference: Inference) -> Independent:  # type: ignore[override]

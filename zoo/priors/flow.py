@@ -1,4 +1,4 @@
-"""A prior of any shape, by invertible maps of a Gaussian."""
+"""A prior of any shape: a Gaussian that is transformed by invertible maps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Standardise(nn.Module):
-    """The map (z − location) / scale of each variable, which begins as the identity."""
+    """The map (z − location) / scale of each variable, initialised as the identity."""
 
     def __init__(self, variables: int) -> None:
         super().__init__()
@@ -46,17 +46,17 @@ class Standardise(nn.Module):
 class Flow(FittablePrior):
     r"""Flow prior: log p(z) = log N(f(z); 0, I) + log \|det f′(z)\| with an invertible network f that is learned.
 
-    Choose it where the latents of the data have curved or clustered shapes that a mixture of Gaussians needs many
-    components for; as ``prior`` it is trained with the model, as ``fitted_prior`` it is fitted to the latents of a
-    trained one, which often mends the samples of an autoencoder. In a model with classes it is p(z|y).
+    Choose it if the latents have curved or clustered shapes for which a mixture of Gaussians would need many
+    components. As ``prior`` it is trained with the model; as ``fitted_prior`` it is fitted to the latents of a trained
+    model, which often corrects the samples of an autoencoder. In a model with classes it is p(z|y).
 
-    With the structure ``autoregressive`` a density takes one pass and a draw takes d; with ``coupling``, where only
-    half of the variables move at each step, a draw takes two. The transform ``affine`` shifts and scales a variable
-    given others, ``spline`` gives it any number of modes.
+    With the structure ``autoregressive``, a density takes one pass and a draw takes d. With ``coupling``, which changes
+    only half of the variables in each step, a draw takes two. The transform ``affine`` shifts and scales a variable
+    given others; with ``spline`` it can have any number of modes.
 
     Args:
-        structure: which variables depend on which.
-        transform: what is done to a variable.
+        structure: ``autoregressive`` or ``coupling``: the dependence between variables.
+        transform: ``affine`` or ``spline``: the map of a single variable.
         steps: number of maps; the order of the variables is reversed from one to the next.
         widths: units of the hidden layers of each map's network; [] makes the parameters linear in the variables.
         bins: pieces of a spline.
@@ -110,7 +110,7 @@ class Flow(FittablePrior):
 
     def forward(self, inference: Inference | None = None) -> FlowDistribution:
         """Return p(z) with event shape (latent_dim,), or p(z|y) with batch shape (B,)."""
-        # The maps lead from z to the noise, so that a density takes one pass.
+        # The maps go from z to the noise, so a density takes one pass.
         to_noise = cast("list[Bijection]", [self.standardise, *self.steps])
         zero = at_least_float32(self.zero)
         context = inference.condition if inference is not None and self.condition_dim else None
@@ -121,7 +121,7 @@ class Flow(FittablePrior):
 
     @torch.no_grad()
     def fit(self, latents: Tensor, labels: Tensor | None = None) -> bool:
-        """Begin with the mean and the spread of the latents (N, d); the rest is fitted by gradients."""
+        """Initialise the location and the scale by the latents (N, d); the maps are trained by gradients."""
         latents = at_least_float32(latents)
         self.standardise.location.copy_(latents.mean(0))
         self.standardise.log_scale.copy_(spread(latents).log())

@@ -17,13 +17,13 @@ from zoo.registry import register
 class Gaussian(Prior):
     """p(z) = N(μ*, Σ*) with any mean and full covariance, fixed or learned.
 
-    Choose it to say what the latents should look like (a correlation, a scale), or with ``learned: true`` to let
-    the data say. The covariance is held by its Cholesky factor, whose diagonal is kept positive by a logarithm.
+    Choose it to prescribe a mean, a scale or correlations of the latents, or with ``learned: true`` to learn them from
+    the data. The parameter is the Cholesky factor of the covariance, with the logarithm of its diagonal.
 
     Args:
         mean: d numbers; zeros if not given.
         covariance: d rows of d numbers, symmetric and positive definite; the identity if not given.
-        learned: whether both are trained, beginning with the values above.
+        learned: whether both are trained, with the values above as initial values.
 
     Raises:
         ComponentError: a size is not that of the latent space, or the covariance is not positive definite.

@@ -27,34 +27,34 @@ if TYPE_CHECKING:
     from zoo.model.inference import Inference
 
 _CONDITION_DIM = 64
-"""Length of the vectors in which the network sees time and label."""
+"""Length of the vectors that encode time and label for the network."""
 _EVALUATION_DRAWS = 4
-"""Steps of the chain at which each latent counts in validation, whose noise decides which epoch is best."""
+"""Steps of the chain at which each latent is evaluated in validation, to reduce the noise of the loss."""
 _ROWS = 4096
 """Latents that are drawn at a time."""
 
 
 @register("prior", "latent_denoiser")
 class LatentDenoiser(FittablePrior):
-    r"""A denoiser in latent space: draws begin as noise, and a network takes the noise away step by step.
+    r"""A denoiser in latent space: a draw starts as noise, and a network removes the noise step by step.
 
-    Choose it as ``fitted_prior`` for the best samples, of latents that are vectors or maps: with a posterior
+    Choose it as ``fitted_prior`` for good samples of latents that are vectors or maps. With a posterior
     ``gaussian_map`` or ``point_map`` this is latent diffusion. Each channel of a map, or each number of a vector, is
     standardised by its mean and deviation over the training data. The network minimises E‖r(z_t, t) − v‖², with
     v = √ᾱ_t ε − √(1−ᾱ_t) z, over a chain of ``steps`` steps from latents to noise. In a model with classes it is
     p(z|y).
 
-    It has draws, but no density: metrics such as the ELBO cannot be computed under it, and it cannot be the ``prior``
-    that a model is trained with.
+    It can be sampled but has no density: metrics such as the ELBO cannot be computed with it, and it cannot be the
+    ``prior`` that a model is trained with.
 
     Args:
         network: name of a network, or a mapping with options. null: ``mlp`` for vectors, ``unet`` for maps.
         steps: T.
         schedule: how much noise each step adds: ``linear`` or ``cosine``.
-        predict: what the network gives: ``v``, ``noise`` or ``clean``.
-        sampling_steps: how many of the T steps a draw visits, each at the price of a pass through the network.
-        variance: of the noise that each step of a draw adds: ``beta`` is right for latents that are as wide as the
-            noise, the smaller ``posterior`` for latents that are points.
+        predict: the output of the network: ``v``, ``noise`` or ``clean``.
+        sampling_steps: number of the T steps that a draw uses, each with one pass through the network.
+        variance: variance of the noise in each step of a draw: ``beta`` is exact for latents that are standard
+            normal, the smaller ``posterior`` for latents that are a single point.
 
     Shapes:
         event shape ``latent_shape``.
@@ -111,7 +111,7 @@ class LatentDenoiser(FittablePrior):
 
     @torch.no_grad()
     def fit(self, latents: Tensor, labels: Tensor | None = None) -> bool:
-        """Note mean and deviation of each channel of the latents (N, *latent_shape); the network is trained."""
+        """Set the mean and the deviation of each channel of the latents (N, *latent_shape); the network is trained."""
         of_channel = latents.transpose(0, 1).flatten(1).double()
         self.location.copy_(of_channel.mean(1).view_as(self.location))
         self.scale.copy_(spread(of_channel.T).view_as(self.scale))
@@ -134,7 +134,7 @@ class LatentDenoiser(FittablePrior):
         return (predicted - wanted).square().mean()
 
     def predict(self, state: Tensor, times: Tensor, condition: Tensor | None) -> Tensor:
-        """Return what the network gives for noisy latents (B, *latent_shape) at times (B,), in float32 or better."""
+        """Return the network's output for noisy latents (B, *latent_shape) at times (B,), in float32 or better."""
         vectors = self.time(times)
         if self.label is not None and condition is not None:
             vectors = vectors + self.label(condition)
@@ -148,10 +148,10 @@ class LatentDenoiser(FittablePrior):
 
 
 class DenoisedLatents(ConditionedDistribution):
-    """The distribution of what a chain of denoising steps ends with; it has draws, but no density.
+    """The distribution of the results of a chain of denoising steps; it can be sampled but has no density.
 
     Args:
-        prior: its network, its chain, and mean and deviation of the latents.
+        prior: provides the network, the chain, and the mean and deviation of the latents.
         condition: (B, condition_dim), or None.
     """
 
@@ -175,19 +175,19 @@ class DenoisedLatents(ConditionedDistribution):
         return z.reshape(shape + self.event_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Refuse.
+        """Raise an error: there is no density.
 
         Raises:
-            NotApplicableError: there is no density.
+            NotApplicableError: always.
         """
         raise NotApplicableError(
-            "the prior 'latent_denoiser' has draws, but no density",
+            "the prior 'latent_denoiser' can be sampled but has no density",
             where="prior",
             remedy="Use a prior with a density, such as `flow` or `mixture`.",
         )
 
     def _denoise(self, noise: Tensor, condition: Tensor | None) -> Tensor:
-        """Run the chain backwards from noise (N, *event), in units of the latents' deviations."""
+        """Run the reverse chain from noise (N, *event), in units of the latents' deviations."""
         prior = self.prior
 
         def denoise(state: Tensor, t: int) -> Tensor:
@@ -201,7 +201,7 @@ class DenoisedLatents(ConditionedDistribution):
 
 
 def _default_network(shape: tuple[int, ...]) -> ComponentSpec:
-    """Return a network that takes latents of a shape."""
+    """Return the default network for latents of a shape."""
     if len(shape) == 1:
         return ComponentSpec.model_validate({"name": "mlp", "width": 192, "skip": False})
     small = min(shape[1:]) < 8

@@ -24,17 +24,18 @@ class Mixture(FittablePrior):
     r"""p(z) = Σ_k π_k N(z; m_k, S_k): a mixture of Gaussians with full or diagonal covariances.
 
     Choose it as ``fitted_prior`` for an autoencoder, or for a VAE whose samples are worse than its reconstructions: it
-    is fitted to draws of the posteriors of the training data by expectation and maximisation, in seconds. As ``prior``
-    it is learned together with the model, and the KL divergence is estimated from the draws.
+    is fitted to draws of the posteriors of the training data by expectation-maximisation, in seconds. As ``prior`` it
+    is learned together with the model, and the KL divergence is estimated from the draws.
 
     In a model with classes it is p(z|y) = Σ_k π_k(y) N(z; m_k, S_k): the classes share the Gaussians, and each has its
     own weights.
 
     Args:
-        components: K, number of Gaussians. One component is a Gaussian with the latents' mean and covariance. Give
-            classes that lie apart a few each.
-        covariance: ``full``, or ``diagonal`` for many latents. The closed-form fit keeps the diagonal of the full one.
-        seed: of the first centres, in the fit and as a prior that is learned.
+        components: K, number of Gaussians. One component is a Gaussian with the latents' mean and covariance. With
+            separate classes, use a few components for each.
+        covariance: ``full``, or ``diagonal`` for many latents. With ``diagonal``, a fit keeps the diagonal of the full
+            covariances.
+        seed: the seed of the initial centres.
 
     Shapes:
         batch shape (), or labels (B,) → batch shape (B,); event shape ``latent_shape``; maps are flattened to vectors.
@@ -83,7 +84,7 @@ class Mixture(FittablePrior):
 
     @torch.no_grad()
     def fit(self, latents: Tensor, labels: Tensor | None = None) -> bool:
-        """Fit weights, means and covariances to latents (N, *latent_shape) by expectation and maximisation.
+        """Fit weights, means and covariances to latents (N, *latent_shape) by expectation-maximisation.
 
         Raises:
             DataError: there are fewer than two latents for each component, or some are not finite.

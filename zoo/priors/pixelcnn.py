@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @register("prior", "pixelcnn")
 class PixelCnn(AutoregressivePrior):
-    r"""p(k) = Π_i p(k_i | k_<i, y) over the codes of a map, row by row, by gated convolutions.
+    r"""p(k) = Π_i p(k_i | k_<i, y) over the codes of a map, row by row, with gated convolutions.
 
     Choose it as ``fitted_prior`` of a model with a quantiser, so that samples look like data; or as ``prior``, to learn
-    it together with the model. It sees neighbouring codes, and suits maps; for several codebooks, or where codes far
-    apart matter, choose ``transformer``. In a conditional model it learns p(k|y). It begins as the uniform
-    distribution.
+    it together with the model. It is made for maps, in which neighbouring codes depend on each other; for several
+    codebooks, or if codes far apart depend on each other, choose ``transformer``. In a conditional model it learns
+    p(k|y). It is initialised as the uniform distribution.
 
-    Two stacks of convolutions, one over the rows above and one over the codes to the left, leave no blind spot; each
-    layer is gated, tanh(a) · σ(b). A sample takes n passes for n places. :meth:`tempered
+    Two stacks of convolutions, one over the rows above and one over the codes to the left, cover all previous codes;
+    each layer is gated, tanh(a) · σ(b). A sample takes n passes for n places. :meth:`tempered
     <zoo.quantisation.autoregressive.AutoregressiveVectors.tempered>` gives a temperature and a limit to the most
     probable codes.
 
@@ -124,7 +124,8 @@ class GatedPixelCnn(AutoregressiveNetwork):
     def forward(self, indices: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the logits of each code given those before it."""
         maps = rearrange(self.embedding(indices), "n (h w) c -> n c h w", h=self.rows)
-        # Shifted once, so that each layer may use the place itself: a row sees those above, a code those to its left.
+        # Shifted once at the input, so that later layers may use the place itself: a row depends on the rows above, a
+        # code on those to its left.
         above, left = F.pad(maps, (0, 0, 1, -1)), F.pad(maps, (1, -1, 0, 0))
         for layer in self.layers:
             above, left = layer(above, left, condition)

@@ -15,15 +15,15 @@ from zoo.registry import register
 class TopDown(Prior):
     """Hierarchical prior p(z_L) p(z_{L−1} | z_L) … p(z_1 | z_2, …, z_L), each level Gaussian given those above it.
 
-    Choose it with the posterior ``top_down`` or ``ladder`` where some latents should say what others are about: the
-    top level holds what is common, lower ones the details. The latents of all levels stand in one vector of length
-    ``latent_dim``, top first, so that metrics, figures and bounds see the latents of any other model. With one level
-    it is N(0, I).
+    Choose it with the posterior ``top_down`` or ``ladder`` for latents at several levels: the top level describes the
+    whole example, and lower levels describe details. The latents of all levels are stored in one vector of length
+    ``latent_dim``, top first, so metrics, figures and bounds work as with any other model. With one level it is N(0,
+    I).
 
-    Lower levels tend to take over the whole task; ``free_bits`` of the objective ``vae`` keeps each one in use.
+    Lower levels tend to encode everything; ``free_bits`` of the objective ``vae`` keeps all levels in use.
 
     Args:
-        levels: how many levels share ``latent_dim``, or the length of each level's latents, top first.
+        levels: number of levels that share ``latent_dim``, or the length of each level's latents, top first.
         widths: units of the layers of the network below each level; [] makes each level's mean linear in those above.
         activation: the nonlinearity after each of those layers.
 
@@ -64,7 +64,7 @@ def _sizes(levels: int | list[int], latent_dim: int) -> list[int]:
                 where="levels",
                 remedy="Set a larger `latent_dim`, which all levels share.",
             )
-        # Lower levels hold details, so that they get the rest of a division.
+        # Lower levels describe details, so they get the remainder of the division.
         return [(latent_dim + index) // levels for index in range(levels)]
     if sum(levels) != latent_dim:
         raise ComponentError(

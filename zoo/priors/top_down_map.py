@@ -17,18 +17,18 @@ from zoo.registry import register
 class TopDownMap(Prior):
     """Hierarchical prior p(z_L) p(z_{L−1} | z_L) … over maps, from small ones at the top to large ones, each Gaussian.
 
-    Choose it for images and series with the posterior ``top_down_map`` or ``ladder_map``: levels at the top see the
-    whole image and hold its layout, levels at the bottom are as large as the encoder's features and hold details at
+    Choose it for images and series with the posterior ``top_down_map`` or ``ladder_map``: levels at the top describe
+    the layout of the whole image; levels at the bottom are as large as the encoder's features and describe details at
     their places. Each size is half of the one below it, rounded up. ``latent_dim`` is the number of channels of each
-    level. The maps of all levels are flattened into one vector, top first, so that metrics, figures and bounds see the
-    latents of any other model; it has latent_dim · Σ_l h_l w_l numbers. For vectors choose ``top_down``.
+    level. The maps of all levels are flattened into one vector, top first, so metrics, figures and bounds work as with
+    any other model; the vector has latent_dim · Σ_l h_l w_l numbers. For vectors choose ``top_down``.
 
-    Lower levels tend to take over the whole task; ``free_bits`` of the objective ``vae`` keeps each one in use.
+    Lower levels tend to encode everything; ``free_bits`` of the objective ``vae`` keeps all levels in use.
 
     Args:
-        levels: how many sizes of maps there are, with one level each; or how many levels of each size, top first, such
+        levels: number of sizes of maps, with one level each; or the number of levels of each size, top first, such
             as ``[1, 2, 2]``.
-        width: channels of the state that passes down beside the latents.
+        width: channels of the state that is passed down with the latents.
         depth: convolutions of each level's network that keep the size of the map.
         activation: the nonlinearity after each of them.
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @register("prior", "transformer")
 class TransformerPrior(AutoregressivePrior):
-    r"""p(k) = Π_i p(k_i | k_<i, y) over the codes of any grid, by causal attention to all codes before.
+    r"""p(k) = Π_i p(k_i | k_<i, y) over the codes of any grid, with causal attention to all previous codes.
 
-    Choose it as ``fitted_prior`` of a model with a quantiser, for codes of several codebooks, on several grids, or
-    where codes far apart matter; for small maps of one codebook ``pixelcnn`` is as good and trains faster. Codes come
-    in the order of the flattened grid, so coarse codebooks of ``residual_quantized`` before fine ones. In a conditional
-    model it learns p(k|y). It begins as the uniform distribution.
+    Choose it as ``fitted_prior`` of a model with a quantiser, for codes of several codebooks or grids, or if codes far
+    apart depend on each other; for small maps of one codebook, ``pixelcnn`` is as good and trains faster. The order is
+    that of the flattened grid, so coarse codebooks of ``residual_quantized`` come before fine ones. In a conditional
+    model it learns p(k|y). It is initialised as the uniform distribution.
 
     A sample takes n steps for n codes. :meth:`tempered
     <zoo.quantisation.autoregressive.AutoregressiveVectors.tempered>` gives a temperature and a limit to the most
@@ -88,12 +88,12 @@ class CausalTransformer(AutoregressiveNetwork):
 
     Args:
         codes: K.
-        grid: shape of the grid; each of its dimensions has an embedding of the place, and these are added up.
+        grid: shape of the grid; each of its dimensions has a position embedding, and these are added.
         width: length of the vector of each place, a multiple of ``heads``.
         depth: blocks of attention and MLP.
         heads: heads of attention.
-        codebook_places: how many places of the flattened grid each codebook has, one after the other; each codebook has
-            its own embeddings and logits. By default one has them all.
+        codebook_places: numbers of consecutive places of the flattened grid that belong to each codebook; each codebook
+            has its own embeddings and logits. Default: a single codebook.
         condition_dim: length of the condition vector; 0: none.
         dropout: the share of values that training sets to zero after attention and MLP.
 
@@ -172,7 +172,7 @@ class CausalTransformer(AutoregressiveNetwork):
         return embedded
 
     def _positions(self, places: slice, condition: Tensor | None) -> Tensor:
-        """Return what is added to the inputs, (1 or N, places, width): where a place is, and the condition."""
+        """Return the embeddings of positions and of the condition, (1 or N, places, width)."""
         axes = [embedding(self.coordinates[places, axis]) for axis, embedding in enumerate(self.axes)]
         position = torch.stack(axes).sum(0)[None]
         if self.condition is None or condition is None:
@@ -216,7 +216,7 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, *, is_causal: bool) ->
     """Return the values (N, heads, T, c) that each query attends to."""
     if query.device.type != "cpu":
         return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal)
-    # On a CPU torch's gradient of attention in 16 bits takes several times as long as in 32.
+    # On a CPU, torch's gradient of attention is several times slower in 16 bits than in 32 bits.
     dtype = value.dtype
     with full_precision(query):
         query, key, value = (at_least_float32(each) for each in (query, key, value))

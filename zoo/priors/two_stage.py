@@ -25,30 +25,31 @@ if TYPE_CHECKING:
 _SMALLEST = 1e-4
 """The smallest γ, in units of the latents' standard deviations."""
 _FIRST = 0.3
-"""The γ that learning begins with, where the latents vary as much in every direction."""
+"""The initial γ, if the latents vary equally in every direction."""
 _LARGEST = 2**24
-"""Numbers in the widest layer that are computed at a time."""
+"""The largest number of values of the widest layer that are computed at a time."""
 
 
 @register("prior", "two_stage")
 class TwoStage(FittablePrior):
     r"""Two-stage VAE: p(z) = ∫ N(z; m(u), γ²) N(u; 0, I) du, a second VAE whose data are the latents of the first.
 
-    Choose it as ``fitted_prior`` where the latents lie on curved sheets or in clusters: the second VAE has as many
-    latents as the first, so that nothing has to be left out, and γ is learned, down to nearly 0. It maximises
+    Choose it as ``fitted_prior`` if the latents lie on curved surfaces or in clusters: the second VAE has as many
+    latents as the first, so it need not lose information, and γ is learned, down to nearly 0. It maximises
 
     .. math:: E_{q(u|z)}[log N(z; m(u), γ²)] − KL(q(u|z) ‖ N(0, I)).
 
-    The latents are standardised first, so that γ is in units of their deviations. Both networks are a linear map plus
-    a correction. The linear maps begin as those of a linear VAE with γ² = 0.09, in closed form: before any step, draws
-    have the mean of the latents and their covariance in every direction with a variance above γ². The corrections begin
-    as zero. In a model with classes it is p(z|y).
+    The latents are standardised first, so that γ is in units of their deviations. Both networks are a linear map plus a
+    correction. The linear maps are initialised in closed form as those of a linear VAE with γ² = 0.09: before training,
+    draws have the mean of the latents, and their covariance in every direction with a variance above γ². The
+    corrections are initialised as zero. In a model with classes it is p(z|y).
 
-    The density is an importance-weighted estimate: in expectation it is below log p(z), and its exponential is p(z). So
-    bounds under this prior remain bounds, and more draws tighten them. As ``prior`` it makes a VAE with two levels.
+    The density is an importance-weighted estimate: its expectation is below log p(z), and the expectation of its
+    exponential is p(z). Bounds with this prior are therefore still bounds, and more draws make them tighter. As
+    ``prior`` it gives a VAE with two levels.
 
     Args:
-        widths: units of the hidden layers of both networks; [] leaves the best linear VAE.
+        widths: units of the hidden layers of both networks; [] gives the best linear VAE.
         num_samples: draws of u for each estimate of a density.
         activation: the nonlinearity after each hidden layer.
 
@@ -106,7 +107,7 @@ class TwoStage(FittablePrior):
 
     @torch.no_grad()
     def fit(self, latents: Tensor, labels: Tensor | None = None) -> bool:
-        """Begin with the best linear VAE of the latents (N, *latent_shape); the rest is fitted by gradients."""
+        """Initialise the best linear VAE of the latents (N, *latent_shape); corrections are trained by gradients."""
         points = latents.flatten(1).double()
         self.location.copy_(points.mean(0))
         self.scale.copy_(spread(points))
@@ -142,10 +143,10 @@ class TwoStage(FittablePrior):
 
 
 class _AtLeast(torch.autograd.Function):
-    """A lower limit whose gradient leads away from it: below it, only descent that raises the value goes on.
+    """A lower limit: below it, the gradient passes only if descent raises the value.
 
-    A gradient of 0 would keep the value there for ever, and one that always passes would let it drift further and
-    further below, from where it comes back late.
+    With a gradient of 0, the value would stay below the limit. If the gradient always passed, the value could drift far
+    below the limit, and would take long to return.
     """
 
     generate_vmap_rule = True
@@ -166,7 +167,7 @@ class _AtLeast(torch.autograd.Function):
 
 
 class Correction(nn.Module):
-    """A linear map plus what a network adds to it, which begins as zero."""
+    """A linear map plus the output of a network, which is initialised as zero."""
 
     def __init__(self, inputs: int, outputs: int, widths: list[int], options: BlockOptions) -> None:
         super().__init__()
@@ -183,7 +184,7 @@ class Correction(nn.Module):
         mapped: Tensor = self.linear(h)
         if self.hidden is None:
             return mapped
-        # A model in 16 bits computes its hidden layers in them, and its densities in float32.
+        # A model in 16 bits computes hidden layers in 16 bits, and densities in float32.
         return mapped + self.output(self.hidden(h.to(self.output.weight.dtype), condition))
 
 
@@ -191,7 +192,7 @@ class TwoStageDistribution(ConditionedDistribution):
     """The distribution of z = location + scale · (m(u) + γ ε), where u and ε are Gaussian.
 
     Args:
-        prior: its networks.
+        prior: provides the networks.
         condition: (B, condition_dim), or None.
     """
 
@@ -212,7 +213,7 @@ class TwoStageDistribution(ConditionedDistribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Return an estimate of log p(z), (*S, *batch) nats: log of the mean of p(z, u) / q(u|z) over draws of u."""
         count = self.prior.num_samples
-        # Blocks bound the memory: each latent has as many rows as there are draws.
+        # Blocks limit the memory: each latent has one row for each draw.
         rows = max(1, _LARGEST // (count * self.prior.widest))
         y, rows_of_condition, lead = self._standardised(value)
         conditions = [None] * -(-len(y) // rows) if rows_of_condition is None else rows_of_condition.split(rows)

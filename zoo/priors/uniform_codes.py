@@ -19,8 +19,8 @@ class UniformCodesPrior(Prior):
     """All grids of codes are equally probable: p(k) = K⁻ⁿ for n places with K codes each.
 
     Choose it to train a model with a quantiser: the KL divergence of a code without noise is n log K nats, a constant.
-    It makes poor samples, since codes of data are far from independent; fit ``pixelcnn`` or ``transformer`` to them
-    afterwards, as ``fitted_prior``.
+    Its samples are poor, because codes of data are not independent; fit ``pixelcnn`` or ``transformer`` to the codes
+    after training, as ``fitted_prior``.
 
     Source:
         van den Oord, Vinyals & Kavukcuoglu (2017), Neural Discrete Representation Learning, section 3.1.

@@ -18,7 +18,7 @@ from zoo.utils.precision import at_least_float32
 class UniformSpherePrior(Prior):
     """The uniform distribution on the unit sphere in ``latent_dim`` dimensions.
 
-    Choose it with the posteriors ``von_mises_fisher`` and ``power_spherical``, whose KL divergence from it is in closed
+    Choose it with the posteriors ``von_mises_fisher`` and ``power_spherical``; their KL divergence from it has a closed
     form.
 
     Source:

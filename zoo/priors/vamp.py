@@ -22,23 +22,24 @@ if TYPE_CHECKING:
 
 
 _LARGEST = 2**24
-"""Numbers of the pairs of latents and components whose densities are computed at a time."""
+"""The largest number of values, over pairs of latents and components, that are computed at a time."""
 
 
 @register("prior", "vamp")
 class Vamp(Prior):
     r"""VampPrior: p(z) = (1/K) Σ_k q(z|u_k), the posteriors of K pseudo-inputs that are learned with the model.
 
-    Choose it over ``standard_gaussian`` where the latents of the data do not look like one Gaussian: it follows the
-    posterior, whose average over the data is the best prior. On static MNIST the paper gains 3 nats. The KL divergence
-    is estimated from the draws. Pseudo-inputs stay within the range of the data, where that is known.
+    Choose it over ``standard_gaussian`` if the latents of the data are not distributed like a Gaussian: it approximates
+    the average of the posteriors over the data, which is the best prior. On static MNIST the paper gains 3 nats. The KL
+    divergence is estimated from the draws. Pseudo-inputs stay within the range of the data, if it is known.
 
-    In a model with classes the k-th pseudo-input has the label k modulo their number, and p(z|y) is the mixture of the
-    posteriors of those with the label y. With ``conditioned: [encoder, decoder]`` it is one mixture of all of them.
+    In a model with classes, the label of the k-th pseudo-input is k modulo the number of classes, and p(z|y) is the
+    mixture of the posteriors of pseudo-inputs with the label y. With ``conditioned: [encoder, decoder]`` it is one
+    mixture of all of them.
 
     Args:
         components: K, number of pseudo-inputs; at least one for each class.
-        spread: standard deviation of the first pseudo-inputs, before they are mapped into the range of the data.
+        spread: standard deviation of the initial pseudo-inputs, before they are mapped into the range of the data.
 
     Shapes:
         batch shape (), or labels (B,) → batch shape (B,); event shape ``latent_shape``.
@@ -106,13 +107,13 @@ class Vamp(Prior):
 
 
 class PosteriorMixture(Distribution):
-    """An equal mixture of posteriors, or of some of them for each example; each is encoded when it is needed.
+    """A mixture of posteriors with equal weights, or of some of them for each example, which are encoded when needed.
 
     Args:
         encode: returns q(z|u_k), with batch shape (n,), of the chosen n components.
         components: K.
         latent_shape: event shape.
-        members: (B, K) bool, which components the mixture of each example has; None: one mixture of all.
+        members: (B, K) bool, the components of the mixture of each example; None: one mixture of all.
     """
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
@@ -151,7 +152,7 @@ class PosteriorMixture(Distribution):
             self._all = self.encode(slice(None))
         lead = value.shape[: value.ndim - len(self.event_shape)]
         flat = value.reshape(-1, *self.event_shape)
-        # All pairs of latents and components at once would take the memory of many batches.
+        # All pairs of latents and components at once would need too much memory.
         rows = max(1, _LARGEST // (self.components * self.event_shape.numel()))
         if self.members is None:
             each = torch.cat([log_prob_of_pairs(self._all, part).logsumexp(-1) for part in flat.split(rows)])

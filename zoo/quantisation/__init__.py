@@ -1,1 +1,1 @@
-"""Discrete codes: codebooks, distributions over grids of code numbers, and over the vectors that they stand for."""
+"""Discrete codes: codebooks, distributions over grids of code numbers, and over the vectors of the codes."""

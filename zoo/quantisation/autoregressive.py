@@ -40,7 +40,7 @@ class AutoregressiveNetwork(nn.Module, ABC):
     ) -> Tensor:
         """Return codes (count, n), where ``choose`` maps logits (count, K) to the next code of each, (count,).
 
-        It takes n passes. A network that can reuse what it computed for earlier places overrides it.
+        It takes n passes. A network that can reuse computations for earlier places overrides this method.
         """
         indices = torch.zeros(count, self.places, dtype=torch.long, device=device)
         for place in range(self.places):
@@ -49,10 +49,10 @@ class AutoregressiveNetwork(nn.Module, ABC):
 
 
 class AutoregressiveCodes(Distribution):
-    """A distribution over grids of code numbers whose conditionals a network gives.
+    """A distribution over grids of code numbers, with conditional distributions from a network.
 
     Args:
-        network: gives the logits.
+        network: returns the logits.
         grid: shape of the grid.
         condition: (B, condition_dim) for the batch shape (B,); None for the batch shape ().
         temperature: what logits are divided by; below 1, draws are more probable and less varied.
@@ -109,7 +109,7 @@ class AutoregressiveCodes(Distribution):
         batch = shape[: len(shape) - len(self.event_shape)]
         device = next(self.network.parameters()).device
         was_training = self.network.training
-        # Dropout is for training: with it, each place of a draw would follow another distribution.
+        # Dropout is for training only: with it, each place of a draw would have a different distribution.
         self.network.eval()
         try:
             indices = self.network.generate(math.prod(batch), self._condition_of(batch), self._choose, device)
@@ -159,7 +159,7 @@ class AutoregressiveVectors(CodeVectors):
     def tempered(self, temperature: float = 1.0, top_k: int | None = None) -> AutoregressiveVectors:
         """Return the distribution with another temperature, limited to the ``top_k`` most probable codes.
 
-        Its densities are those of what it draws.
+        The densities are those of the tempered draws.
 
         Args:
             temperature: what logits are divided by; below 1, draws are more probable and less varied.

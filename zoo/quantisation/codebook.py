@@ -16,7 +16,7 @@ Initialisation = Literal["batch", "kmeans"]
 _LLOYD_STEPS = 10
 _SCORES_AT_A_TIME = 2**25
 _POOL = 8192
-"""Vectors, and at least four for each code, from which those that start a codebook are chosen."""
+"""Number of vectors, at least four for each code, from which the initial codebook is chosen."""
 _UNUSED = 1e-6
 _LEAST = 1e-30
 
@@ -28,22 +28,22 @@ class EmaCodebook(nn.Module):
 
     .. math:: n_k ← γ n_k + (1 − γ) N_k, \quad m_k ← γ m_k + (1 − γ) Σ_{i: k_i = k} v_i, \quad e_k = m_k / n_k,
 
-    where N_k of the vectors v_i of the batch are nearest to e_k. The first batch starts the codebook from vectors of
-    its own that lie apart, as in k-means++: each is drawn with a probability proportional to its squared distance from
-    those before it. A code whose n_k has fallen below ``restart_below`` times the mean restarts at a vector of the
-    batch, so that the codebook does not collapse to a few codes. That is drawn in proportion to its squared distance
-    from its own code: where many vectors are equal, such as those of an empty background, a uniform draw would put code
-    upon code. The sums are those over all processes.
+    where N_k of the vectors v_i of the batch are nearest to e_k. The codebook is initialised with vectors of the first
+    batch that lie far apart, as in k-means++: each is drawn with a probability proportional to its squared distance
+    from those before it. A code whose n_k falls below ``restart_below`` times the mean restarts at a vector of the
+    batch, so that the codebook does not collapse to a few codes. This vector is drawn with a probability proportional
+    to its squared distance from its own code: if many vectors are equal, such as those of an empty background, uniform
+    draws would give many equal codes. All sums are over all processes.
 
-    Nothing changes in evaluation mode or under ``torch.no_grad``. The whole state is in buffers.
+    The codebook does not change in evaluation mode or under ``torch.no_grad``. The whole state is in buffers.
 
     Args:
         codes: K.
         dim: D, length of a vector.
-        decay: γ; 0 makes a step of Lloyd's algorithm of each batch.
+        decay: γ; 0 makes each batch a step of Lloyd's algorithm.
         restart_below: use of a code, relative to the mean, below which it restarts; 0: never.
-        initialisation: ``batch``, vectors of the first batch that lie apart, or ``kmeans``, ten steps of Lloyd's
-            algorithm from there.
+        initialisation: ``batch``, vectors of the first batch that lie far apart, or ``kmeans``, followed by ten steps
+            of Lloyd's algorithm.
 
     Attributes:
         vectors: (K, D).
@@ -87,7 +87,7 @@ class EmaCodebook(nn.Module):
         self.register_load_state_dict_post_hook(_look_again)
 
     def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the numbers (N,) and the vectors (N, D) of the codes nearest to ``vectors`` (N, D), then learn."""
+        """Return numbers (N,) and vectors (N, D) of the codes nearest to ``vectors`` (N, D); update the codebook."""
         if not (self.training and torch.is_grad_enabled()):
             indices = self.nearest(vectors)
             return indices, self.look_up(indices)
@@ -104,7 +104,7 @@ class EmaCodebook(nn.Module):
 
     @torch.no_grad()
     def nearest(self, vectors: Tensor) -> Tensor:
-        """Return the numbers (N,) of the codes nearest to ``vectors`` (N, D); of equals, the first."""
+        """Return the numbers (N,) of the codes nearest to ``vectors`` (N, D); the first one in case of ties."""
         vectors = at_least_float32(vectors.detach())
         codebook = self.vectors.to(vectors.dtype)
         # ‖v − e‖² = ‖v‖² − 2 (v·e − ½ ‖e‖²)
@@ -119,20 +119,20 @@ class EmaCodebook(nn.Module):
         return F.embedding(indices, self.vectors)
 
     def mean_vector(self) -> Tensor:
-        """Return the mean of the vectors, (D,), each weighted by its use; before training, of all alike."""
+        """Return the mean of the vectors, (D,), weighted by their use; before training, with equal weights."""
         weights = torch.where(self.counts.sum() > 0, self.counts, torch.ones_like(self.counts))
         return (weights / weights.sum()) @ self.vectors
 
     @torch.no_grad()
     def begin_at(self, vectors: Tensor, counts: float = 1.0) -> None:
-        """Begin training from the codebook ``vectors`` (K, D), each as if it had been used ``counts`` times."""
+        """Set the codebook to ``vectors`` (K, D), each with a use of ``counts``."""
         self._place(torch.ones_like(self.counts, dtype=torch.bool), vectors, torch.full_like(self.counts, counts))
         self._has_started = True
 
     def _start(self, batch: Tensor) -> None:
-        """Start the codebook from the batch if nothing has started it before."""
+        """Initialise the codebook with the batch if it has not been initialised."""
         self._has_started = True
-        # The one look at the counts: at each step it would make the host wait for the device.
+        # The counts are read only once: reading them in each step would synchronise with the device.
         if bool(self.counts.sum() > 0):
             return
         group = ProcessGroup.here(batch.device)
@@ -155,11 +155,11 @@ class EmaCodebook(nn.Module):
         self.vectors.copy_(_means(self.counts, self.sums, self.vectors))
 
     def _restart(self, batch: Tensor, distances: Tensor) -> None:
-        """Restart the codes that are hardly used at vectors of the batch, whose squared distances (N,) are known."""
-        # Chosen by a mask, not by `if`, which would make the host wait for the device.
+        """Restart hardly used codes at vectors of the batch, whose squared distances (N,) are known."""
+        # A mask instead of `if`, which would synchronise with the device.
         floor = self.restart_below * self.counts.mean()
         unused = self.counts < floor
-        # The last of a draw without replacement are what the others left: codes that restart take the first ones.
+        # The last of the draws without replacement are the least likely ones: codes that restart take the first ones.
         first = (unused.cumsum(0) - 1).clamp_min(0)
         self._place(unused, self._candidates(batch, distances)[first], 2 * floor)
 
@@ -167,19 +167,19 @@ class EmaCodebook(nn.Module):
         """Return vectors of the batch at random, (K, D), the same in all processes and from each of them."""
         group, places = ProcessGroup.here(batch.device), torch.arange(self.codes, device=batch.device)
         chosen = _keys(distances).topk(min(self.codes, len(batch))).indices
-        # The processes take turns, each with its own draws in their order; a small batch begins again.
+        # The processes alternate, each with its own draws in order; a small batch is repeated.
         own = batch[chosen[places // group.count % len(chosen)]]
         if group.count == 1:
             return own
         return group.sum(own * (places % group.count == group.rank)[:, None])
 
     def _totals(self, batch: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Return how many vectors (K,) chose each code, and their sums (K, D), over all processes."""
+        """Return the number of vectors (K,) with each code, and their sums (K, D), over all processes."""
         with_count = torch.cat([batch, batch.new_ones(len(batch), 1)], 1)
         if batch.device.type == "cpu":
             totals = with_count.new_zeros(self.codes, self.dim + 1).index_add_(0, indices, with_count)
         else:
-            # On an accelerator `index_add_` adds in an order that changes from run to run.
+            # On an accelerator, the order of additions in `index_add_` changes from run to run.
             one_hot = batch.new_zeros(len(batch), self.codes).scatter_(1, indices[:, None], 1.0)
             totals = one_hot.T @ with_count
         totals = ProcessGroup.here(batch.device).sum(totals)
@@ -201,7 +201,7 @@ class CodebookList(nn.ModuleList):
 
 
 def _means(counts: Tensor, sums: Tensor, otherwise: Tensor) -> Tensor:
-    """Return sums / counts, (K, D), and what there was before where nothing was counted."""
+    """Return sums / counts, (K, D), and the previous vectors where the counts are 0."""
     return torch.where((counts > _UNUSED)[:, None], sums / counts.clamp_min(_UNUSED)[:, None], otherwise)
 
 
@@ -220,10 +220,10 @@ def _keys(weights: Tensor) -> Tensor:
 
     The largest k are a draw of k without replacement. Weights of 0 come last, in random order.
     """
-    # Numbers that are not finite must not end training here, but in the check of the loss, which says what to do.
+    # Values that are not finite must not raise an error here, but in the check of the loss, which names the remedy.
     return (weights + _LEAST) / torch.empty_like(weights).exponential_()
 
 
 def _look_again(codebook: EmaCodebook, _: object) -> None:
-    """Forget whether the codebook was started: the state that was loaded says it."""
+    """Reset the flag of initialisation: the loaded state determines it."""
     codebook._has_started = False

@@ -1,7 +1,7 @@
-"""Distributions over grids of code numbers, and over the vectors that the numbers stand for.
+"""Distributions over grids of code numbers, and over the vectors of the codes.
 
 Densities are with respect to counting: log-probabilities, in nats. Importing this module registers the KL divergences
-that have a closed form: of one grid, and of independent codes, against the uniform distribution.
+with a closed form: from the uniform distribution, for a single grid and for independent codes.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Shape = torch.Size | list[int] | tuple[int, ...]
 
 
 class PointCodes(Distribution):
-    """All mass on one grid of code numbers: the choice of a quantiser without noise.
+    """A point mass on one grid of code numbers: the result of a quantiser without noise.
 
     Args:
         indices: (*batch, *grid) int64.
-        grid_dims: how many of the last dimensions are the grid.
+        grid_dims: number of trailing dimensions that are the grid.
 
     Example:
         >>> q = PointCodes(torch.tensor([[0, 2], [1, 1]]), grid_dims=1)
@@ -50,11 +50,11 @@ class PointCodes(Distribution):
         return PointCodes(self.indices.expand(*batch_shape, *self.event_shape), len(self.event_shape))
 
     def sample(self, sample_shape: Shape = ()) -> Tensor:
-        """Return the grid, once for each sample asked for."""
+        """Return the grid, repeated for each sample."""
         return self.indices.expand(self._extended_shape(torch.Size(sample_shape)))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return 0 where ``value`` (…, *grid) is the grid, and −∞ elsewhere."""
+        """Return 0 if ``value`` (…, *grid) is the grid, and −∞ otherwise."""
         same = value == self.indices
         same = same.reshape(*same.shape[: same.ndim - len(self.event_shape)], -1)
         return torch.where(same.all(-1), 0.0, -math.inf)
@@ -70,7 +70,7 @@ class UniformCodes(Distribution):
     Args:
         codes: K.
         grid: shape of the grid, with n places.
-        device: where samples lie.
+        device: the device of samples.
 
     Example:
         >>> p = UniformCodes(4, (2, 3))
@@ -99,13 +99,13 @@ class UniformCodes(Distribution):
 
 
 class CodeVectors(Distribution):
-    """The vectors of codes, for a distribution over code numbers: what a prior over codes returns.
+    """The distribution of the vectors of codes, given a distribution over code numbers; priors over codes return it.
 
     Attributes:
         codes: the distribution over grids of code numbers.
 
     Args:
-        quantiser: knows the vector of each code.
+        quantiser: maps code numbers to vectors.
     """
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
@@ -121,14 +121,14 @@ class CodeVectors(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-probability of the codes whose vectors are nearest to ``value`` (…, *latent_shape)."""
-        if isinstance(self.codes, UniformCodes):  # whatever the codes are
+        if isinstance(self.codes, UniformCodes):  # Zero for any codes.
             batch = value.shape[: value.ndim - len(self.event_shape)]
             return torch.full(batch, -_nats(self.codes.codes, self.codes.event_shape), device=value.device)
         log_prob: Tensor = self.codes.log_prob(self.quantiser.indices(value))
         return log_prob
 
     def entropy(self) -> Tensor:
-        """Return the entropy of the code numbers, where it has a closed form."""
+        """Return the entropy of the code numbers, if it has a closed form."""
         entropy: Tensor = self.codes.entropy()
         return entropy
 

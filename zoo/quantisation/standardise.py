@@ -1,4 +1,4 @@
-"""Vectors standardised before they are quantised."""
+"""Standardisation of vectors before they are quantised."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from zoo.utils.distributed import ProcessGroup
 
 _MOMENTUM = 0.1
 _EPSILON = 1e-8
-"""Small, because the features of an untrained encoder hardly vary."""
+"""Added to the variance; small, because the features of an untrained encoder hardly vary."""
 
 
 class Standardise(nn.Module):
     """Subtract the mean of each channel and divide by its standard deviation: batch normalisation without weights.
 
-    In training they are those of the batch, over all processes; in evaluation and under ``torch.no_grad``, running
-    averages. It keeps an encoder from making all vectors alike, the commonest cause of a collapsed codebook.
+    In training the statistics are those of the batch, over all processes; in evaluation and under ``torch.no_grad``
+    they are running averages. This prevents the encoder from making all vectors alike, the most common cause of a
+    collapsed codebook.
 
     Shapes:
         vectors (N, D) → (N, D).

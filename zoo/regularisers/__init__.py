@@ -1,4 +1,4 @@
-"""Regularisers: further terms of the loss, computed from the latents of a batch."""
+"""Regularisers: additional terms of the loss, computed from the latents of a batch."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 class Regulariser(nn.Module, ABC):
-    """A further term of the loss, with its own weight.
+    """An additional term of the loss, with its own weight.
 
     Extend it and register the class to add a regulariser. Its constructor may ask by name for every size and every
-    part of the model. An adversarial regulariser holds a :class:`~zoo.nn.adversary.Adversary`, which training
-    gives its own optimiser and turn.
+    part of the model. An adversarial regulariser has a :class:`~zoo.nn.adversary.Adversary`, which training updates
+    with its own optimiser in its own turn.
 
     Attributes:
-        unit: the unit of the term, such as ``nats``; None where it has none. A loss whose terms have different units
-            has none.
-        compares_data: whether the term compares data with their reconstructions, so that it can stand in for the
+        unit: the unit of the term, such as ``nats``; None if it has no unit. A loss whose terms have different units
+            has no unit.
+        compares_data: whether the term compares data with their reconstructions, so that it can replace the
             reconstruction term of the objective.
-        second_derivatives: whether the term is made of gradients, so that training differentiates twice.
+        second_derivatives: whether the term contains gradients, so that training differentiates twice.
 
     Args:
-        weight: what the term is multiplied by before it is added to the loss; a number or a schedule.
+        weight: factor of the term in the loss; a number or a schedule.
 
     Example:
         >>> import torch, zoo
@@ -58,32 +58,32 @@ class Regulariser(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, samples: LatentSamples) -> Tensor | dict[str, Tensor]:
-        """Return the term, a scalar, before it is weighted; or several by name, which are added up.
+        """Return the term, a scalar, without its weight; or several terms by name, which are added.
 
-        The adversary's parameters take no gradient from what is computed here.
+        The adversary's parameters get no gradient from this computation.
         """
 
     def evidence(self, samples: LatentSamples) -> tuple[Tensor, ...]:
-        """Return the tensors that the adversary's own loss is computed from; the caller detaches them."""
+        """Return the inputs of the adversary's own loss; the caller detaches them."""
         return ()
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse parts that the regulariser cannot work with.
+        """Check that the regulariser can be used with the parts of the model.
 
         Raises:
-            ComponentError: names both, and what to use instead.
+            ComponentError: it cannot; the message names both parts, and a part to use instead.
         """
 
 
 def check_has_moments(regulariser: str, spec: ModelSpec, model: Model, instead: str) -> None:
-    """Refuse a posterior that does not know its mean and covariance exactly.
+    """Check that the posterior has an exact mean and covariance.
 
     Args:
-        regulariser: the name of the one that needs them.
-        instead: what to use instead, a sentence.
+        regulariser: the name of the regulariser that needs them.
+        instead: the remedy, a sentence.
 
     Raises:
-        ComponentError: names both.
+        ComponentError: it does not; the message names both.
     """
     if not model.posterior.has_moments:
         name = spec.posterior.name if spec.posterior else "none"
@@ -98,7 +98,7 @@ def check_has_moments(regulariser: str, spec: ModelSpec, model: Model, instead: 
 def reconstructed(samples: LatentSamples) -> tuple[Tensor, Tensor]:
     """Return data and their reconstructions from the first draw of each example, (B, *data_shape) each.
 
-    Values that were not observed are 0 in both, so that nothing is learned from them.
+    Values that were not observed are 0 in both, so they do not affect the loss.
     """
     x, mask = samples.inference.x, samples.inference.mask
     assert x is not None
@@ -107,16 +107,16 @@ def reconstructed(samples: LatentSamples) -> tuple[Tensor, Tensor]:
 
 
 def seen(samples: LatentSamples, p: Distribution) -> Tensor:
-    """Return the mean of p(x|z), (B, *data_shape), with 0 where the value of an example was not observed."""
+    """Return the mean of p(x|z), (B, *data_shape), with 0 in place of values that were not observed."""
     mean: Tensor = p.mean
     return mean if samples.inference.mask is None else torch.where(samples.inference.mask, mean, 0.0)
 
 
 def check_decodes(spec: ModelSpec, model: Model) -> None:
-    """Refuse a model whose decoder does not turn latents alone into data, for regularisers that look at data.
+    """Check that the decoder maps latents to data, for regularisers that compare data.
 
     Raises:
-        ComponentError: names the objective, and what to use instead.
+        ComponentError: it does not; the message names the objective, and another one to use.
     """
     if not model.has("decoder") or model.objective.uses_time:
         raise ComponentError(

@@ -1,4 +1,4 @@
-"""Squared norms of Jacobians, exact or by random directions."""
+"""Squared norms of Jacobians, exact or estimated from random directions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from zoo.utils.precision import at_least_float32
 
 
 def squared_jacobian_norm(outputs: Tensor, inputs: Tensor, directions: int | None, *, differentiable: bool) -> Tensor:
-    """Return ‖∂ outputs / ∂ inputs‖_F², summed over a batch of which no example depends on another.
+    """Return ‖∂ outputs / ∂ inputs‖_F², summed over a batch of independent examples.
 
-    With random signs v, E‖Jᵀ v‖² = ‖J‖_F²: one backward pass for each direction, whatever the sizes.
+    With random signs v, E‖Jᵀ v‖² = ‖J‖_F²: one backward pass for each direction, for any size.
 
     Args:
         outputs: (B, …), computed from ``inputs``.
         inputs: (…, B, …), which require a gradient.
-        directions: how many random directions are averaged; None: every output in turn, which is exact.
+        directions: number of random directions to average over; None: every output in turn, which is exact.
         differentiable: whether the norm has a gradient itself.
 
     Source:

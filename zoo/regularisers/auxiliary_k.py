@@ -1,4 +1,4 @@
-"""A second chance for latents that never fire."""
+"""A loss that trains dead latents."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ class AuxiliaryK(Regulariser):
     r"""‖e − Σ_j z_j d_j‖² with e the error of the reconstruction and z the k largest latents among the dead ones.
 
     Choose it with the posteriors ``top_k``, ``batch_top_k`` or ``jump_relu``, whose latents get no gradient while they
-    do not fire: dead latents learn to explain what the live ones leave over, until they fire again. The error is a
-    fixed target, so the term moves no live latent, and it has no bias, which the reconstruction has already.
+    do not fire: dead latents learn to reconstruct the error of the live ones, until they fire again. The error is a
+    fixed target, so live latents get no gradient. The bias is omitted, because it is already part of the
+    reconstruction.
 
-    The term is a squared error in the units of the data, as the loss of the objective ``autoencoder``, and 0 while no
-    latent is dead. Validation leaves it out: it is 0 there.
+    The term is a squared error in the units of the data, like the loss of the objective ``autoencoder``. It is 0 if no
+    latent is dead, and in validation.
 
     Args:
         weight: α.
-        k: latents of the dead that an example may use; if not given, half the number of values of an example.
+        k: number of dead latents that an example may use; default: half the number of values of an example.
         dead_after: training examples without firing after which a latent counts as dead.
 
     Source:
@@ -64,7 +65,7 @@ class AuxiliaryK(Regulariser):
         self.dead_after = dead_after
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse posteriors without a count of silent latents, and decoders that are not sums over latents."""
+        """Require a posterior that counts inactive latents, and a decoder that is a sum over latents."""
         parts = (
             ("posterior", spec.posterior, SparsePosterior, "a sparse posterior such as `top_k`"),
             ("decoder", spec.decoder, Dictionary, "the decoder `dictionary`"),

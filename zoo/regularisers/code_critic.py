@@ -1,4 +1,4 @@
-"""The adversarial autoencoder's term: a critic tells the latents of data from draws of the prior."""
+"""The term of the adversarial autoencoder: a critic distinguishes latents of data from draws of the prior."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from zoo.spec.schedule import NonNegativeWeight
 
 @register("regulariser", "code_critic")
 class CodeCritic(Regulariser):
-    r"""Adversarial autoencoder: the encoder makes a critic take the latents of data for draws of the prior.
+    r"""Adversarial autoencoder: the encoder learns latents that a critic cannot distinguish from draws of the prior.
 
     With the objective ``autoencoder`` and the posterior ``point`` it is the adversarial autoencoder; for a Gaussian
-    posterior use the objective ``vae`` with ``beta: 0``. It needs draws alone, so any prior will do, also one without
-    a density. Choose ``mmd`` for the same purpose without a second network to train.
+    posterior use the objective ``vae`` with ``beta: 0``. It needs only draws, so any prior works, even one without a
+    density. Choose ``mmd`` for the same purpose without a second network.
 
     The critic minimises −½ E_p(z) log D(z) − ½ E_q(z) log(1 − D(z)), and its best logit is log p(z) − log q(z). The
-    encoder minimises −E_q(z) log D(z), the non-saturating form; the gradient reaches neither decoder nor critic. Where
+    encoder minimises −E_q(z) log D(z), the non-saturating form; the gradient reaches neither decoder nor critic. If
     q(z) equals the prior, the term is log 2 ≈ 0.693 nats.
 
     Args:
-        weight: of the encoder's term. Where it is too large, or the critic too wide for its learning rate, the encoder
-            outruns the critic: the term is far below log 2, and samples are poor.
+        weight: weight of the encoder's term. If it is too large, or the critic is too wide for its learning rate, the
+            encoder changes faster than the critic: the term is far below log 2, and samples are poor.
         width: units of each hidden layer of the critic.
         depth: hidden layers of the critic.
         activation: the nonlinearity after each of them.

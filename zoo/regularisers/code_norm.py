@@ -15,10 +15,11 @@ from zoo.utils.precision import at_least_float32
 class CodeNorm(Regulariser):
     r"""Half the squared length of the latents, ½ E‖z‖².
 
-    With the objective ``autoencoder`` and a regulariser of the decoder it is the regularised autoencoder (RAE): codes
-    stay near the origin, and a prior fitted afterwards samples well. On its own it does nothing lasting, since codes
-    can shrink while the decoder grows. Add one of: ``decoder_jacobian`` (RAE-GP), weight decay by
-    ``train.groups: {"decoder.*": {weight_decay: 1e-4}}`` (RAE-L2), or a decoder with ``spectral_norm: true`` (RAE-SN).
+    With the objective ``autoencoder`` and a regulariser of the decoder, it gives the regularised autoencoder (RAE):
+    codes stay near the origin, and a prior fitted after training gives good samples. Alone it has no lasting effect,
+    because codes can shrink while the decoder's weights grow. Add one of: ``decoder_jacobian`` (RAE-GP), weight decay
+    by ``train.groups: {"decoder.*": {weight_decay: 1e-4}}`` (RAE-L2), or a decoder with ``spectral_norm: true``
+    (RAE-SN).
 
     The term has the unit of squared latents.
 

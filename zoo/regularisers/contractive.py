@@ -1,4 +1,4 @@
-"""How fast the code changes with the data: contractive autoencoders."""
+"""A penalty on the change of the code with the data: contractive autoencoders."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 class Contractive(Regulariser):
     r"""Squared norm of the encoder's Jacobian at the data, E‖∂E(x)/∂x‖_F², with E(x) the mean of q(z|x).
 
-    With the objective ``autoencoder`` it is the contractive autoencoder: the code ignores small changes of the data,
-    other than those that lead from one example to another. It is estimated by random directions,
-    E‖J_Eᵀ v‖² = ‖J_E‖_F², or exact by one backward pass for each latent.
+    With the objective ``autoencoder`` it gives the contractive autoencoder: the code ignores small changes of the data,
+    except those along the data. The norm is estimated from random directions, E‖J_Eᵀ v‖² = ‖J_E‖_F², or computed
+    exactly with one backward pass for each latent.
 
-    The data are encoded once more. With batch normalisation, other examples of the batch count as well. The term has
-    the unit of squared latents over squared data.
+    The data are encoded once more. With batch normalisation, the Jacobian includes other examples of the batch. The
+    term has the unit of squared latents over squared data.
 
     Args:
         weight: λ.
-        directions: random directions for each example; null: exact, which suits few latents.
+        directions: number of random directions for each example; null: exact, for few latents.
 
     Source:
         Rifai et al. (2011), Contractive Auto-Encoders, section 2.
@@ -53,7 +53,7 @@ class Contractive(Regulariser):
         self.directions = directions
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse a posterior that does not know its mean."""
+        """Require a posterior with an exact mean."""
         check_has_moments("contractive", spec, model, "Use posterior `point` or `diagonal_gaussian`.")
 
     def forward(self, samples: LatentSamples) -> Tensor:

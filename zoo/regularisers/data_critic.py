@@ -1,4 +1,4 @@
-"""The VAE-GAN's terms: a critic tells data from what the model makes, and its features compare reconstructions."""
+"""The terms of the VAE-GAN: a critic of data, whose features compare data with their reconstructions."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ from zoo.utils.precision import at_least_float32
 
 @register("regulariser", "data_critic")
 class DataCritic(Regulariser):
-    r"""VAE-GAN: a critic of data, whose hidden layer is also the space in which reconstructions are compared.
+    r"""VAE-GAN: a critic of data, whose hidden layer also compares data with their reconstructions.
 
-    With the objective ``vae`` and ``reconstruction_weight: 0`` it is the VAE-GAN. Choose it for samples that look
-    sharp; its loss is not a bound, has no unit and says little about the progress of training. With D the critic, D_l
-    its layer l, x̃ = G(E(x)) and z_p ~ p(z), the players are
+    With the objective ``vae`` and ``reconstruction_weight: 0`` it gives the VAE-GAN. Choose it for sharp samples; its
+    loss is not a bound, has no unit, and is a poor measure of progress. With the critic D, its layer D_l, x̃ = G(E(x))
+    and z_p ~ p(z), the networks are
 
-    - the critic, which minimises −½ log D(x) − ¼ log(1 − D(x̃)) − ¼ log(1 − D(G(z_p))): data and what the model makes
-      weigh the same, where the paper's sum counts reconstructions and samples as much as data each;
+    - the critic, which minimises −½ log D(x) − ¼ log(1 − D(x̃)) − ¼ log(1 − D(G(z_p))): real and generated data have
+    the same weight, whereas in the paper reconstructions and samples each have the weight of
+      the data;
     - the decoder, which minimises L_rec + a L_GAN, with L_rec = ½‖D_l(x) − D_l(x̃)‖² and
-      L_GAN = −½ log D(x̃) − ½ log D(G(z_p)), the non-saturating form of the paper's;
+      L_GAN = −½ log D(x̃) − ½ log D(G(z_p)), the non-saturating form of the paper's loss;
     - the encoder, which minimises L_rec and the KL term of the objective; L_GAN does not reach it.
 
     Each is a mean over the batch. In the paper the decoder minimises γ L_rec + L_GAN: a = 1/γ, and the scale of the
     whole gradient makes no difference to Adam.
 
     Args:
-        weight: of both terms.
-        adversarial_weight: a, of L_GAN beside L_rec.
+        weight: weight of both terms.
+        adversarial_weight: a, weight of L_GAN relative to L_rec.
         layer: l, numbered from 0; null: the last hidden layer.
         channels: maps of each convolution of the critic of images or series, each of which halves the size.
         width: units of each hidden layer of the critic of other data.
         depth: hidden layers of the critic of other data.
         activation: the nonlinearity after each hidden layer.
         normalisation: what normalises each hidden layer before it: with ``group`` or ``layer`` the features are of unit
-            scale from the first step on, so that L_rec is not small beside a KL term in nats.
+            scale from the first step on, so that L_rec is not small compared with a KL term in nats.
 
     Source:
         Larsen et al. (2016), Autoencoding beyond Pixels Using a Learned Similarity Metric, equations 5 to 8 and
@@ -97,7 +98,7 @@ class DataCritic(Regulariser):
             )
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse a model that does not decode its latents to data."""
+        """Require a model that decodes latents to data."""
         check_decodes(spec, model)
 
     def forward(self, samples: LatentSamples) -> dict[str, Tensor]:
@@ -105,7 +106,7 @@ class DataCritic(Regulariser):
         x, reconstruction = reconstructed(samples)
         with torch.no_grad():
             target = at_least_float32(self.critic.layers(x)[self.layer])
-        # Decoded once more, from latents without a gradient: the adversarial term must not reach the encoder.
+        # Decoded once more, from detached latents: the adversarial term must not train the encoder.
         again = samples.inference.decode(samples.z[0].detach())
         made = (seen(samples, again), seen(samples, samples.generated))
         layers = self.critic.layers(torch.cat([reconstruction, *made]))

@@ -1,4 +1,4 @@
-"""How fast the reconstruction changes with the code: the gradient penalty of regularised autoencoders."""
+"""A penalty on the change of the reconstruction with the code, for regularised autoencoders."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from zoo.spec.schedule import NonNegativeWeight
 class DecoderJacobian(Regulariser):
     r"""Squared norm of the decoder's Jacobian at the latents, E‖∂D(z)/∂z‖_F², with D(z) the mean of p(x|z).
 
-    With ``code_norm`` and the objective ``autoencoder`` it is the regularised autoencoder with a gradient penalty
-    (RAE-GP): the decoder is smooth where codes are, so that codes between those of the data decode well. It is
-    estimated by random directions, E‖J_Dᵀ v‖² = ‖J_D‖_F², each of which costs about one more backward pass.
+    With ``code_norm`` and the objective ``autoencoder`` it gives the regularised autoencoder with a gradient penalty
+    (RAE-GP): the decoder is smooth near the codes, so codes between those of the data also decode well. The norm is
+    estimated from random directions, E‖J_Dᵀ v‖² = ‖J_D‖_F², each of which costs about one more backward pass.
 
     The term has the unit of squared data over squared latents.
 
     Args:
         weight: λ.
-        directions: random directions for each latent; more of them make the estimate less noisy.
+        directions: number of random directions for each latent; more directions make the estimate less noisy.
 
     Source:
         Ghosh et al. (2020), From Variational to Deterministic Autoencoders, section 3.
@@ -57,9 +57,9 @@ class DecoderJacobian(Regulariser):
 
 
 def _decoded(samples: LatentSamples) -> tuple[Tensor, Tensor]:
-    """Return latents (K, B, *latent_shape) and D(z), whose graph leads to no latents but these."""
+    """Return latents (K, B, *latent_shape) and D(z), whose graph ends at these latents."""
     if samples.z.requires_grad and samples.carry is None and samples.data.mean.requires_grad:
         return samples.z, samples.data.mean
-    # Decoded without a graph in validation, or from what the posterior computed on the way to the latents.
+    # Decode again if there is no graph, as in validation, or if the decoder uses a state from the posterior.
     z = samples.z if samples.z.requires_grad else samples.z.detach().requires_grad_()
     return z, samples.inference.decode(z).mean

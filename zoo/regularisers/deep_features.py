@@ -28,15 +28,16 @@ if TYPE_CHECKING:
 class DeepFeatures(Regulariser):
     r"""Half the squared distance of data and their reconstructions in the features of a trained encoder.
 
-    The term is ½‖F(x) − F(x̃)‖². With the objective ``vae`` and ``reconstruction_weight: 0`` it takes the place of the
-    log-likelihood (deep feature consistent VAE). F is the encoder of a pretrained model that comes with the package, so
-    nothing is downloaded; it does not change, and is saved with the model. The term is not a log-density: the loss
-    has no unit and is not a bound. Choose ``data_critic`` for features that are learned together with the model.
+    The term is ½‖F(x) − F(x̃)‖². With the objective ``vae`` and ``reconstruction_weight: 0`` it replaces the
+    log-likelihood (deep feature consistent VAE). F is the encoder of a pretrained model that is included in the
+    package, so nothing is downloaded. It is not trained, and is saved with the model. The term is not a log-density:
+    the loss has no unit and is not a bound. Choose ``data_critic`` for features that are learned together with the
+    model.
 
     Args:
-        weight: of the term; beside a KL term in nats, the smaller it is, the fewer latents stay active.
-        pretrained: the model whose encoder F is, of those that ``zoo-cli list pretrained`` shows. A convolutional one
-            takes images of any size with as many channels as its own.
+        weight: weight of the term; with a KL term in nats, fewer latents remain active if it is smaller.
+        pretrained: the model with the encoder F, from ``zoo-cli list pretrained``. A convolutional encoder accepts
+            images of any size with its number of channels.
 
     Raises:
         ComponentError: there is no such model, its encoder does not take the data, or the data have no range.
@@ -85,7 +86,7 @@ class DeepFeatures(Regulariser):
         return self
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse a model that does not decode its latents to data."""
+        """Require a model that decodes latents to data."""
         check_decodes(spec, model)
 
     def forward(self, samples: LatentSamples) -> Tensor:

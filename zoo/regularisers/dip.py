@@ -1,4 +1,4 @@
-"""Covariance of the latents, pushed towards the identity: DIP-VAE."""
+"""A penalty on the covariance of the latents: DIP-VAE."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ if TYPE_CHECKING:
 class Dip(Regulariser):
     r"""Squared distance of a covariance C of the latents from the identity, Σ_{i≠j} C_ij² + r Σ_i (C_ii − 1)².
 
-    With the objective ``vae`` it is the DIP-VAE: the latents become uncorrelated over the data, at less cost to the
-    reconstructions than a large β. With ``autoencoder`` it whitens the codes. Choose it over ``total_correlation``
-    where batches are small or the posterior is a full Gaussian; it sees correlations only, no other dependence.
+    With the objective ``vae`` it gives the DIP-VAE: the latents become uncorrelated over the data, at less cost to the
+    reconstructions than with a large β. With ``autoencoder`` it whitens the codes. Choose it over ``total_correlation``
+    if batches are small or the posterior is a full Gaussian. It penalises only correlations, not other dependence.
 
-    C is estimated from a batch, so that B should be well above the number of latents. The term has no unit.
+    C is estimated from a batch, so B should be much larger than the number of latents. The term has no unit.
 
     Args:
-        weight: λ_od, of the entries off the diagonal.
+        weight: λ_od, weight of the entries off the diagonal.
         variant: ``I``: C = Cov_x[μ(x)], the covariance of the posterior means. ``II``: C = Cov_x[μ(x)] + E_x[Σ(x)],
-            that of the latents. The same for codes without a variance.
-        diagonal: r = λ_d / λ_od, the weight of the diagonal beside that of the rest; null: 10 for ``I`` and 1 for
-            ``II``.
+            that of the latents. Both are the same for codes without a variance.
+        diagonal: r = λ_d / λ_od, relative weight of the diagonal; null: 10 for ``I`` and 1 for ``II``.
 
     Source:
         Kumar, Sattigeri & Balakrishnan (2018), Variational Inference of Disentangled Latent Concepts from Unlabeled
@@ -61,7 +60,7 @@ class Dip(Regulariser):
         self.diagonal = diagonal if diagonal is not None else {"I": 10.0, "II": 1.0}[variant]
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse a posterior that does not know its mean and covariance."""
+        """Require a posterior with an exact mean and covariance."""
         check_has_moments("dip", spec, model, "Use regulariser `mmd`, which needs draws only.")
 
     def forward(self, samples: LatentSamples) -> Tensor:

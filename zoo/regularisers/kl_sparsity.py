@@ -1,4 +1,4 @@
-"""A target for how often each latent is on."""
+"""A penalty that sets the mean activation of each latent."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _SMALLEST = 1e-6
 class KlSparsity(Regulariser):
     r"""Σ_j KL(ρ ‖ ρ̂_j) between Bernoulli variables, with ρ̂_j the mean of latent j over the batch.
 
-    With the posterior ``point`` and ``activation: sigmoid`` it is the sparse autoencoder of the textbooks: each latent
-    is near 1 for a share ρ of the examples, and none is off for all of them. The codes of single examples are small
-    rather than exactly zero; for those use ``l1`` or ``top_k``.
+    With the posterior ``point`` and ``activation: sigmoid`` it gives the classical sparse autoencoder: each latent is
+    near 1 for a share ρ of the examples, and no latent is off for all examples. Codes are small rather than exactly
+    zero; for exact zeros use ``l1`` or ``top_k``.
 
-    The term is in nats. It is zero where every latent has the mean ρ. The mean is over the batch, so use batches of a
-    few times 1/ρ examples or more; of several processes each has its own mean.
+    The term is in nats. It is zero if every latent has the mean ρ. The mean is over the batch, so use batches of at
+    least a few times 1/ρ examples. In distributed training, each process uses its own mean.
 
     Args:
         weight: β.
@@ -59,7 +59,7 @@ class KlSparsity(Regulariser):
         self.target = target
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse latents that are not between 0 and 1."""
+        """Require latents between 0 and 1."""
         if model.posterior.bounds != (0.0, 1.0):
             raise ComponentError(
                 "regulariser 'kl_sparsity' compares latents between 0 and 1 with a share, but those of the posterior "

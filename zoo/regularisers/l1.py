@@ -1,4 +1,4 @@
-"""The sum of the codes' sizes, which makes them sparse."""
+"""The L1 norm of the codes, which makes them sparse."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 @register("regulariser", "l1")
 class L1(Regulariser):
-    r"""Σ_i |z_i| ‖d_i‖, the sizes of the latents weighed by what they add to the output, d_i the decoder's columns.
+    r"""Σ_i |z_i| ‖d_i‖, the L1 norm of the latents, weighted by the norms of the decoder's columns d_i.
 
-    With the posterior ``point`` and ``activation: relu`` it is the classical sparse autoencoder. Of all penalties that
-    make codes sparse it is the smoothest, and it shrinks the codes that it keeps: ``jump_relu`` and ``top_k`` do not.
-    Without the norms, codes could become small and columns long, and the penalty would do nothing; with the decoder
+    With the posterior ``point`` and ``activation: relu`` it gives the classical sparse autoencoder. It also shrinks the
+    codes that remain, unlike ``jump_relu`` and ``top_k``.
+
+    Without the norms, codes could become small and columns long, and the penalty would have no effect. With the decoder
     ``dictionary`` and unit norms they are 1.
-
-    The term has the unit of the data for a linear decoder, else that of latents.
+    The term has the unit of the data for a linear decoder, otherwise that of the latents.
 
     Args:
         weight: λ; a schedule that begins at 0 keeps latents from dying early.
-        decoder_norms: weigh each latent by the norm of its column, which needs a linear decoder. Without, keep the
-            decoder's weights small, by ``train.groups: {"decoder.*": {weight_decay: 1e-4}}``.
+        decoder_norms: weight each latent by the norm of its column, which needs a linear decoder. If false, keep the
+            decoder's weights small with ``train.groups: {"decoder.*": {weight_decay: 1e-4}}``.
 
     Source:
         Bricken et al. (2023), Towards Monosemanticity. https://transformer-circuits.pub/2023/monosemantic-features
@@ -51,7 +51,7 @@ class L1(Regulariser):
         self.decoder_norms = decoder_norms
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse norms of columns that the decoder does not have."""
+        """Require a linear decoder if its norms are used."""
         if self.decoder_norms and model.decoder.column_norms() is None:
             raise ComponentError(
                 f"regulariser 'l1' weighs latents by the norms of the decoder's columns, but the decoder "

@@ -1,4 +1,4 @@
-"""Reconstructions from the first latents alone."""
+"""Reconstructions from only the first latents."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 class Matryoshka(Regulariser):
     r"""Σ_m ‖x − D(z_1, …, z_m, 0, …)‖² over nested groups of latents, the first m of all.
 
-    Choose it to order latents by generality: the first ones must reconstruct the data alone, so they hold what is
-    common to many examples, and later ones the details. Without it a large dictionary splits a general latent into
-    many special ones. A model can be cut after any group and still be used. With the objective ``autoencoder`` and
-    weight 1 the loss is the sum of the losses of all groups, the whole included.
+    Choose it to order latents by generality: the first latents must reconstruct the data alone, so they describe
+    properties of many examples, and later ones describe details. Without it, a large dictionary splits a general latent
+    into many specific ones. A model can be truncated after any group. With the objective ``autoencoder`` and weight 1,
+    the loss is the sum of the losses of all groups, including all latents.
 
     The term is a squared error in the units of the data.
 
     Args:
-        weight: of the sum.
-        groups: m of each group, rising; the whole is the objective's own and is left out. If not given, an eighth, a
+        weight: weight of the sum.
+        groups: m of each group, increasing, without the whole, which is part of the objective. Default: an eighth, a
             quarter and a half of the latents.
 
     Source:
@@ -59,7 +59,7 @@ class Matryoshka(Regulariser):
             raise ComponentError(f"expected numbers of latents that rise, got {groups}", where="groups")
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse groups that are not smaller than the whole, and latents that are not a vector in one piece."""
+        """Require groups smaller than the whole, and latents that are a single vector."""
         if len(model.latent_shape) != 1 or model.posterior.discrete:
             raise ComponentError(
                 "regulariser 'matryoshka' cuts vectors of latents, but the posterior "

@@ -15,25 +15,25 @@ from zoo.spec.schedule import NonNegativeWeight
 from zoo.utils.precision import full_precision
 
 _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-"""Multiples of C whose inverse multiquadrics are added up, as in the reference implementation of the paper."""
+"""Multiples of C whose inverse multiquadrics are added, as in the reference implementation of the paper."""
 
 
 @register("regulariser", "mmd")
 class Mmd(Regulariser):
     r"""Squared maximum mean discrepancy MMD²(q(z), p(z)) between the latents of a batch and draws of the prior.
 
-    With the objective ``autoencoder`` it is the Wasserstein autoencoder (WAE-MMD): samples of the prior become good
-    without a KL term. With ``vae`` at β = 1 − α and the weight α + λ − 1 it is the InfoVAE; a weight below zero would
-    push the latents away from the prior and is refused. It needs draws only, so it works with any prior.
+    With the objective ``autoencoder`` it gives the Wasserstein autoencoder (WAE-MMD): samples from the prior are good
+    without a KL term. With ``vae``, β = 1 − α and the weight α + λ − 1, it gives the InfoVAE; a negative weight would
+    push the latents away from the prior and is refused. It needs only draws, so it works with any prior.
 
     The unbiased estimate Σ_{i≠j} [k(z_i, z_j) + k(p_i, p_j)] / (B (B − 1)) − 2 Σ_{i,j} k(z_i, p_j) / B² may be slightly
-    negative. It has no unit. With several processes, each compares the examples of its own share.
+    negative. It has no unit. In distributed training, each process compares the examples of its own part of the batch.
 
     Args:
         weight: λ of WAE, or α + λ − 1 of InfoVAE.
         kernel: ``rbf``: exp(−r² / 2ℓ²). ``imq``, inverse multiquadric with heavier tails: Σ_s sC / (sC + r²) over
             s = 0.1 … 10.
-        bandwidth: ℓ² of ``rbf``, or C of ``imq``; if not given, d or 2d, which suits a prior of unit variance.
+        bandwidth: ℓ² of ``rbf``, or C of ``imq``; default: d or 2d, for a prior of unit variance.
 
     Source:
         Gretton et al. (2012), A Kernel Two-Sample Test, lemma 6. https://jmlr.org/papers/v13/gretton12a.html
@@ -90,5 +90,5 @@ class Mmd(Regulariser):
 
 
 def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    # Not by products of matrices, which lose the digits of small distances.
+    # Not by matrix products, which are inaccurate for small distances.
     return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square()

@@ -20,18 +20,17 @@ from zoo.spec.schedule import NonNegativeWeight
 class MsSsim(Regulariser):
     r"""One minus the multi-scale structural similarity of images and their reconstructions, from 0 to 1.
 
-    With the objective ``vae`` and ``reconstruction_weight: 0`` it takes the place of the log-likelihood (MS-SSIM VAE);
-    with the objective ``autoencoder`` it does so, too, or stands beside the squared error. Choose it where edges and
-    texture matter more than single pixels. It is not a log-density: the loss has no unit, and is not a bound. Beside a
-    KL term in nats it needs a weight of about the size of a log-likelihood; at weight 1 the latents
-    collapse.
+    With the objective ``vae`` and ``reconstruction_weight: 0`` it replaces the log-likelihood (MS-SSIM VAE). With the
+    objective ``autoencoder`` it replaces the squared error or is added to it. Choose it if edges and texture matter
+    more than single pixels. It is not a log-density: the loss has no unit, and is not a bound. With a KL term in nats
+    it needs a weight of the order of a log-likelihood; with a weight of 1 the latents collapse.
 
-    Terms of contrast and structure below 1e-4 count as 1e-4.
+    Terms of contrast and structure below 1e-4 are replaced by 1e-4.
 
     Args:
-        weight: of the term.
+        weight: weight of the term.
         window: width of the Gaussian window in pixels, odd.
-        scales: M, how often images are compared, each time at half the size; null: as many as fit, up to the five of
+        scales: M, number of scales, each at half the size of the one before; null: as many as fit, up to the five of
             the paper, which need 176 pixels a side with a window of 11. With fewer scales their weights are divided by
             their sum.
 
@@ -89,7 +88,7 @@ class MsSsim(Regulariser):
         self.window, self.scales = window, scales or fitting
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse a model that does not decode its latents to images."""
+        """Require a model that decodes latents to images."""
         check_decodes(spec, model)
 
     def forward(self, samples: LatentSamples) -> Tensor:

@@ -28,23 +28,24 @@ Estimator = Literal["stratified", "weighted"]
 class TotalCorrelation(Regulariser):
     r"""Total correlation KL(q(z) ‖ Π_j q(z_j)) of the latents, estimated from the posteriors of a batch.
 
-    With the objective ``vae`` it is the β-TC-VAE, which encourages independent latents and leaves the rest of the KL
-    term alone: E KL(q(z|x) ‖ p(z)) is the mutual information of x and z, plus this term, plus the KL divergences of
-    the single latents. ``vae`` at β = 1 counts it once already, so ``weight`` is β − 1. Choose it over
-    ``total_correlation_critic`` where batches are large: it has no second network to train.
+    With the objective ``vae`` it gives the β-TC-VAE, which encourages independent latents without changing the rest of
+    the KL
+    term: E KL(q(z|x) ‖ p(z)) is the mutual information of x and z, plus this term, plus the KL divergences of the
+    single latents. ``vae`` with β = 1 already contains the term once, so ``weight`` is β − 1. Choose it over
+    ``total_correlation_critic`` if batches are large: it needs no second network.
 
-    q(z) = (1/N) Σ_n q(z|x_n) is a mixture over N training examples, of which a batch has B. With the posteriors of
-    the batch in place of all N, the density of a draw z_i is estimated as Σ_j w_ij q(z_i|x_j):
+    q(z) = (1/N) Σ_n q(z|x_n) is a mixture over N training examples, of which a batch has B. The density of a draw z_i
+    is estimated from the posteriors of the batch as Σ_j w_ij q(z_i|x_j):
 
     - ``stratified``: with M = B − 1, w is 1/N for the posterior that z_i was drawn from, (N − M) / (N M) for one other
-      and 1/M for the rest, which gives q(z) in the mean.
-    - ``weighted``: w = 1 / (N B). The gradient is useful, but the value is too large, even where the latents are
-      independent.
+      and 1/M for the rest, which is an unbiased estimate of q(z).
+    - ``weighted``: w = 1 / (N B). The gradient is useful, but the value is too large, even if the latents are
+    independent.
 
-    With several processes, each compares the examples of its own share.
+    In distributed training, each process compares the examples of its own part of the batch.
 
     Args:
-        weight: β − 1, beside ``vae`` at β = 1.
+        weight: β − 1, with ``vae`` at β = 1.
         estimator: ``stratified`` or ``weighted``.
 
     Source:
@@ -68,7 +69,7 @@ class TotalCorrelation(Regulariser):
         self.train_examples, self.estimator = train_examples, estimator
 
     def check(self, spec: ModelSpec, model: Model) -> None:
-        """Refuse a posterior whose latents depend on each other given x."""
+        """Require a posterior whose latents are independent given x."""
         if not model.posterior.factorised:
             name = spec.posterior.name if spec.posterior else "none"
             raise ComponentError(
@@ -98,7 +99,7 @@ def log_batch_weights(
 
     Args:
         batch: B, at least 2.
-        train_examples: N; of a smaller data set than a batch, the batch is all there is.
+        train_examples: N; if it is smaller than B, B is used.
 
     Example:
         >>> log_batch_weights(3, 6, "stratified").exp()

@@ -1,4 +1,4 @@
-"""FactorVAE's penalty: total correlation, estimated by a critic."""
+"""The penalty of FactorVAE: total correlation, estimated by a critic."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ class TotalCorrelationCritic(Regulariser):
     r"""Total correlation KL(q(z) ‖ Π_j q(z_j)) of the latents, estimated by a critic that is trained together with the
     model.
 
-    With the objective ``vae`` it is FactorVAE, which encourages independent latents with less harm to the
+    With the objective ``vae`` it gives FactorVAE, which encourages independent latents at less cost to the
     reconstructions than a large β. The critic distinguishes latents from latents whose dimensions were shuffled over
     the batch; its logit estimates the log-ratio of the densities, whose mean under q(z) is the total correlation in
     nats. The model minimises this estimate; the critic's own loss trains only the critic.
 
-    The paper shuffles a second batch; here it is the same one, so that the marginals are exactly those of the latents.
+    The paper shuffles a second batch; here the same batch is shuffled, so the marginals are exactly those of the
+    latents.
 
     Args:
         weight: γ.
