@@ -102,7 +102,7 @@ def test_bounds_under_it_are_refused_in_words() -> None:
     reason = "the fitted prior 'latent_denoiser' can be sampled but has no density, so there is no bound with it"
     with pytest.raises(NotApplicableError, match=reason):
         model.log_likelihood(x, num_samples=2, fitted=True)
-    with pytest.raises(NotApplicableError, match="draws, but no density"):
+    with pytest.raises(NotApplicableError, match="sampled but has no density"):
         model.inference(fitted=True).prior.log_prob(torch.zeros(1, 2))
     found = zoo.evaluate(model, x, ["elbo", {"name": "log_likelihood", "num_samples": 2}])
     assert "elbo_fitted" not in found
