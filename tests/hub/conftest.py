@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
 import zoo
+from tests.hub.repository import Repository
 from tests.hub.server import Account, HubServer
 from zoo.runs.job import Run
 
@@ -64,6 +67,30 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     server.stop()
     huggingface_hub.close_session()
     assert server.unknown == [], "the client called what the test server does not speak"
+
+
+@pytest.fixture(scope="session")
+def _made_by_pushes() -> dict[str, Any]:
+    """What a server held after a push, by the push's options."""
+    return {}
+
+
+@pytest.fixture
+def pushed(hub: HubServer, run: Run, _made_by_pushes: dict[str, Any]) -> Callable[..., Repository]:
+    """Return a function that puts the run on the server as ada/digits: by a push the first time, then by a copy."""
+
+    def put(**options: str) -> Repository:
+        key = repr(sorted(options.items()))
+        if key not in _made_by_pushes:
+            zoo.push(run, "ada/digits", **options)
+            _made_by_pushes[key] = copy.deepcopy((hub.repositories, hub.objects))
+            hub.requests.clear()
+        repositories, objects = copy.deepcopy(_made_by_pushes[key])
+        hub.repositories.update(repositories)
+        hub.objects.update(objects)
+        return hub.repositories["ada/digits"]
+
+    return put
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import huggingface_hub
@@ -22,9 +23,8 @@ from zoo.runs.job import Run
 
 
 @pytest.fixture
-def repository(hub: HubServer, run: Run) -> Repository:
-    zoo.push(run, "ada/digits", licence="cc-by-4.0")
-    return hub.repositories["ada/digits"]
+def repository(pushed: Callable[..., Repository]) -> Repository:
+    return pushed(licence="cc-by-4.0")
 
 
 def card_of(repository: Repository) -> str:
@@ -44,14 +44,13 @@ def test_the_metadata_say_what_the_hub_searches_for(repository: Repository, run:
     assert results["elbo"].metric_args == {"num_samples": 10}
 
 
-def test_the_validator_of_the_hub_accepts_the_card_and_the_client_asked_it(
-    repository: Repository, hub: HubServer
-) -> None:
+def test_the_validator_of_the_hub_accepts_the_card_and_the_client_asked_it(hub: HubServer, run: Run) -> None:
+    zoo.push(run, "ada/digits", licence="cc-by-4.0")
     asked = hub.asked("POST /api/validate-yaml")
     assert len(asked) == 1
-    assert asked[0].json["content"] == card_of(repository)
+    assert asked[0].json["content"] == card_of(hub.repositories["ada/digits"])
     if int(huggingface_hub.__version__.partition(".")[0]) >= 2:  # before, it asked one address alone
-        ModelCard(card_of(repository)).validate()
+        ModelCard(card_of(hub.repositories["ada/digits"])).validate()
 
 
 @pytest.mark.parametrize("preset", zoo.list_models())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import zoo
 from tests import processes
 from tests.hub.conftest import TOKEN
 from tests.hub.faults import Fault
+from tests.hub.repository import Repository
 from tests.hub.server import HubServer
 from zoo.runs.job import Run
 
@@ -81,9 +83,9 @@ def test_a_pretrained_model_and_one_of_the_hub_can_be_pushed(hub: HubServer, her
     ids=lambda command: command[0],
 )
 def test_every_command_takes_a_model_of_the_hub_and_a_pretrained_one(
-    command: list[str], model: str, hub: HubServer, run: Run, here: Path, cache: Path
+    command: list[str], model: str, pushed: Callable[..., Repository], here: Path, cache: Path
 ) -> None:
-    zoo.push(run, "ada/digits", tag="v1")
+    pushed(tag="v1")
     zoo.load("hf://ada/digits@v1")
     shelf = Path(zoo.__file__).parent / "pretrained"
 

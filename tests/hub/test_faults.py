@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from huggingface_hub import constants
 import zoo
 from tests.hub.conftest import READER, TOKEN
 from tests.hub.faults import Fault
-from tests.hub.repository import git_blob
+from tests.hub.repository import Repository, git_blob
 from tests.hub.server import HubServer
 from zoo.errors import InputError, ZooError, ZooWarning
 from zoo.hub import transfer
@@ -25,9 +26,9 @@ WEIGHTS = "GET /download/"
 
 
 @pytest.fixture
-def digits(hub: HubServer, run: Run) -> HubServer:
+def digits(hub: HubServer, pushed: Callable[..., Repository]) -> HubServer:
     """A hub that holds ada/digits."""
-    zoo.push(run, "ada/digits", tag="v1")
+    pushed(tag="v1")
     return hub
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from tests.hub.server import HubServer
 from zoo.errors import ZooError, ZooWarning
 from zoo.hub.address import Address
 from zoo.hub.download import fetch
-from zoo.runs.job import Run
 
 
 class Bomb:
@@ -30,10 +29,9 @@ class Bomb:
 
 
 @pytest.fixture
-def repository(hub: HubServer, run: Run) -> Repository:
+def repository(pushed: Callable[..., Repository]) -> Repository:
     """A repository with a good model, to be spoilt."""
-    zoo.push(run, "ada/digits")
-    return hub.repositories["ada/digits"]
+    return pushed()
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import re
@@ -22,6 +23,8 @@ _DEEPEST = 64
 """Brackets within brackets: the time that the parser takes grows with the square of their number."""
 _MOST_BY_ALIASES = 100_000
 """Values that a document may hold beyond those that are written in it, by aliases."""
+_KEPT = 2**14
+"""Letters of the longest text whose values are kept: presets and recipes are read again and again."""
 _NULLS = {"", "~", "null", "Null", "NULL"}
 
 
@@ -173,18 +176,25 @@ def parse_yaml(text: str, where: str) -> Any:
         {'lr': 0.001, 'name': 'no'}
     """
     try:
-        _check_nesting(text)
-        loader = _Loader(text)
-        try:
-            return loader.read()
-        finally:
-            loader.dispose()
+        return copy.deepcopy(_read_again(text)) if len(text) <= _KEPT else _read(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"{where}, line {mark.line + 1}" if mark and "\n" in text else where
         raise RecipeError(f"not valid YAML: {error.problem or error.context}", where=line) from error
     except Exception as error:  # texts that are not YAML make the parser raise nearly anything
         raise RecipeError(f"not valid YAML: {reason(error)}", where=where) from error
+
+
+def _read(text: str) -> Any:
+    _check_nesting(text)
+    loader = _Loader(text)
+    try:
+        return loader.read()
+    finally:
+        loader.dispose()
+
+
+_read_again = functools.lru_cache(maxsize=128)(_read)
 
 
 def has_alias(text: str) -> bool:
