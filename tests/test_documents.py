@@ -11,7 +11,8 @@ Each document has a working directory and a namespace of its own; its blocks run
 
 A block that must not run (it installs something) is marked: ``<!-- skip: next "why" -->``. A ``zoo-cli train`` that
 does not say how long is shortened to one epoch. Documents that begin with the same bundled recipe share its run, which
-does not depend on the folder that it is made in.
+does not depend on the folder that it is made in. Other runs of bundled recipes in ``bash`` blocks, whose output is not
+shown, draw two figures; every figure is drawn for the shared ones and for recipes of the document.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def run_commands(example: Example) -> str | None:
     """Run each line; a backslash at its end continues it."""
     for line in example.parsed.replace("\\\n", " ").splitlines():
         if line.strip() and not line.startswith("#"):
-            status, output = run(line)
+            status, output = run(line, ("--set", "evaluate.figures=[loss, samples]"))
             if status != 0:
                 return f"{line}\nexit status {status}\n{output}"
     return None
@@ -126,12 +127,16 @@ def run_transcript(example: Example) -> str | None:
     return None
 
 
-def run(line: str) -> tuple[int, str]:
-    """Run ``zoo-cli`` or ``python`` without a shell; return its exit status and all that it printed."""
+def run(line: str, unless_shared: tuple[str, ...] = ()) -> tuple[int, str]:
+    """Run ``zoo-cli`` or ``python`` without a shell; return its exit status and all that it printed.
+
+    Args:
+        unless_shared: arguments for the training of a bundled recipe that is not shared with other documents.
+    """
     words = shlex.split(line, comments=True)
-    bundled = words[:2] == ["zoo-cli", "train"] and words[2:] in [[name] for name in zoo.list_recipes()]
-    if not bundled or Path("runs").exists():
-        return run_here(line)
+    bundled = words[:2] == ["zoo-cli", "train"] and {*words[2:3]} <= {*zoo.list_recipes()}
+    if not bundled or words[3:] or Path("runs").exists():
+        return run_here(line, *unless_shared if bundled and "--resume" not in words else ())
     kept = SHARED["folder"] / words[2]
     if not kept.exists():
         status, output = run_here(line)
@@ -143,9 +148,9 @@ def run(line: str) -> tuple[int, str]:
     return 0, (kept / "output").read_text(encoding="utf-8")
 
 
-def run_here(line: str) -> tuple[int, str]:
+def run_here(line: str, *more: str) -> tuple[int, str]:
     """Run a command in the working directory."""
-    program, *arguments = shlex.split(line, comments=True)
+    program, *arguments = [*shlex.split(line, comments=True), *more]
     if program == "zoo-cli":
         if arguments[0] == "train" and "train.epochs" not in line and "--help" not in line:
             arguments += ["--set", "train.epochs=1"]

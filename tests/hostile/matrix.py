@@ -7,12 +7,15 @@ The commands and their parameters are taken from the command line itself, so a n
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
+import functools
+import importlib
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,12 +56,13 @@ SUFFIXES = ("", ".csv", ".npz", ".html", ".onnx", ".pt2")
 
 
 class Ended(NamedTuple):
-    """How a command ended, and the files that there are then, by path."""
+    """How a command ended, the files that there are then, by path, and the modules that it had imported."""
 
     status: int
     out: str
     err: str
     files: dict[str, bytes]
+    modules: tuple[str, ...] = ()
 
 
 def commands() -> list[str]:
@@ -100,7 +104,7 @@ def tried(
     """Give a command in a copy of a folder, in a forked process."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(shutil.copytree(start, Path(temporary) / "work"))
-        out, err = Path(temporary) / "out", Path(temporary) / "err"
+        out, err, modules = (Path(temporary) / name for name in ("out", "err", "modules"))
 
         def work() -> None:
             enter(folder, out, err)
@@ -109,10 +113,14 @@ def tried(
             if react is not None:
                 Changes(folder, react).install()
             sys.argv = ["zoo-cli", *words]
-            main()
+            try:
+                main()
+            finally:
+                modules.write_text("\n".join(sys.modules))
 
         status = forked(work)
-        return Ended(status, out.read_text(), err.read_text(), contents(folder))
+        imported = tuple(modules.read_text().split("\n")) if modules.exists() else ()
+        return Ended(status, out.read_text(), err.read_text(), contents(folder), imported)
 
 
 def enter(folder: Path, out: Path, err: Path) -> None:
@@ -223,15 +231,35 @@ def started(root: Path) -> Path:
     return root / "start"
 
 
+def be_quick() -> None:
+    """Let reports draw two figures and a coarse map: every case makes a whole page."""
+    from zoo.report import page
+
+    page.drawn_figures = functools.partial(page.drawn_figures, figures=["loss", "samples"])
+    page._EXPLORER_BUDGETS = (60_000, 60_000)
+
+
+def import_here(modules: Iterable[str]) -> None:
+    """Import what a command imported in its fork, so that its other forks need not."""
+    for name in modules:
+        if name not in sys.modules:
+            with contextlib.suppress(Exception):  # some are made by others, under names that cannot be imported
+                importlib.import_module(name)
+
+
 def failures(names: list[str], most: int, *, quick: bool = False) -> Iterator[str]:
     """Yield a line for each case that ends wrongly, and one for each command with the number of its cases."""
     with tempfile.TemporaryDirectory() as temporary:
         start = started(Path(temporary))
+        if quick:
+            be_quick()
         for name in names:
             words, good = undisturbed(name, start)
             if good.status != 0:
                 yield f"{name}: {words} ended with {good.status}: {good.err}"
                 continue
+            if quick:
+                import_here(good.modules)
             cases = [*no_room(words, good, start, most), *bad_streams(words, good, start, quick=quick)]
             for what, problem in cases:
                 if problem:
@@ -244,7 +272,7 @@ def run() -> None:
     """Try all commands; exit with 1 if any ends wrongly."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--most", type=int, default=0, help="try a full disk at so many changes at most; 0: at all")
-    parser.add_argument("--quick", action="store_true", help="close all streams at once, rather than each")
+    parser.add_argument("--quick", action="store_true", help="close all streams at once, and import only once")
     parser.add_argument("command", nargs="*", help="[default: all]")
     options = parser.parse_args()
     torch.set_num_threads(1)  # a fork hangs in torch's threads, which it does not inherit

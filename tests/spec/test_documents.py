@@ -70,6 +70,12 @@ def test_a_tag_is_refused(tag):
         parse_yaml(f"a: 1\nb: {tag}\n", "a document")
 
 
+def test_a_text_that_is_read_again_gives_values_of_its_own():
+    first = parse_yaml("{a: [1]}", "a document")
+    first["a"].append(2)
+    assert parse_yaml("{a: [1]}", "a document") == {"a": [1]}
+
+
 def test_a_key_may_stand_once_in_each_mapping():
     assert parse_yaml("{a: {x: 1}, b: {x: 2}}", "a document") == {"a": {"x": 1}, "b": {"x": 2}}
     with pytest.raises(RecipeError, match=r"line 3: .*'x' appears twice"):
