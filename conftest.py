@@ -28,6 +28,22 @@ def _cache_of_the_user_is_left_alone(tmp_path_factory: pytest.TempPathFactory) -
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _what_no_test_sees_takes_no_time() -> Iterator[None]:
+    """Leave out waiting for the disk, which matters when the power fails, and generators of GPUs that are not there.
+
+    Torch keeps the formatted call stack of every ``manual_seed`` for GPUs that might come.
+    """
+    import torch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        for device in (torch.cuda, torch.xpu):
+            if not device.is_available():
+                patch.setattr(device, "manual_seed_all", lambda seed: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _registry_keeps_no_component_of_a_test() -> Iterator[None]:
     """Take out the components that a test, a doctest or a document registered.

@@ -57,6 +57,7 @@ def test_an_autoencoders_options_are_not_a_denoisers(cli, runs, tmp_path):
     assert "unknown option 'steps'" in done.err
 
 
+@pytest.mark.slow
 def test_a_denoiser_is_compared_with_a_vae_of_the_same_images(cli, runs, tmp_path):
     out = tmp_path / "comparison"
     metric = "{name: sample_quality, examples: 100}"

@@ -75,8 +75,9 @@ GRAPHS = graphs()
 SLOW = {
     *("adversarial-ae-conv-10d", "denoiser-conv-16d", "denoiser-unet", "hvae-conv-4d", "hvae-mlp-12d"),
     *("ladder-vae-conv-4d", "ladder-vae-mlp-12d", "rqvae-conv-16d", "vqvae-conv-16d"),
+    *("cvae-mlp-2d", "denoiser-mlp", "fsq-conv-3d", "iaf-vae-mlp-16d", "vae-series-8d"),
 }
-"""Presets with graphs so large that torch needs more than three seconds for them."""
+"""Presets with large graphs, for which torch needs several seconds."""
 
 
 @pytest.fixture(autouse=True, scope="module")

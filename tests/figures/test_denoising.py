@@ -30,6 +30,7 @@ def denoiser(**options) -> Model:
     return zoo.build("denoiser-mlp", network={"width": 8, "depth": 1}, objective=objective, **options).eval()
 
 
+@pytest.mark.slow
 def test_all_that_fit_a_denoiser_of_the_plane_are_drawn(data: Data, tmp_path: Path):
     drawn = {path.stem for path in draw_figures(EvaluationContext(denoiser(), data.test), tmp_path)}
     assert {"denoising_excess", "denoising_field", "reverse_chain", "samples"} <= drawn

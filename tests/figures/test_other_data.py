@@ -109,6 +109,7 @@ def texts(figure: MatplotlibFigure) -> list[str]:
     return [text.replace("\\$", "$") for text in found]
 
 
+@pytest.mark.slow
 def test_names_of_columns_categories_and_classes_stand_on_the_axes() -> None:
     context = shown("table")
     for name in ("samples", "reconstructions", "pairs", "correlations", "traversals", "latent_grid"):

@@ -59,6 +59,7 @@ def test_a_metric_that_applies_to_none_of_the_models_is_refused(models: dict[str
         compare(models, data, ["active_units", "denoising"])
 
 
+@pytest.mark.slow
 def test_sources_of_samples_have_a_row_each(models: dict[str, Model], data: Data) -> None:
     compared = compare({"vae": models["vae-mlp-2d"]}, data, [{"name": "sample_quality", "examples": 60}])
     headings = [row.heading for row in compared.table().rows if row.heading.startswith("recall")]

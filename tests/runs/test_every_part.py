@@ -31,7 +31,13 @@ class KillAfter(Callback):
             raise Killed
 
 
-@pytest.mark.parametrize("name", MODELS)
+QUICK = {"vamp", "mixture fitted", "critic", "codes, flat decoder", "hierarchy", "sparse"}
+"""One part of each kind: priors, fitted priors, adversaries, codes, levels, and regularisers that keep state."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in MODELS]
+)
 def test_a_killed_run_resumes_to_the_same_bytes(name: str, tmp_path: Path) -> None:
     whole = zoo.train(recipe(name), out=tmp_path / "whole", callbacks={"kill": KillAfter(99)})
     with pytest.raises(Killed):

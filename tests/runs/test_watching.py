@@ -23,7 +23,7 @@ from zoo.training.progress import Silent
 
 SMALL = [
     "model.encoder.widths=[16]", "model.decoder.widths=[16]", "data.subset=200", "train.precision=fp32",
-    "train.device=cpu", "train.epochs=3", "evaluate.metrics=[mse]", "evaluate.figures=[loss]",
+    "train.device=cpu", "train.epochs=3", "evaluate.metrics=[mse]", "evaluate.figures=[]",
 ]  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def test_callbacks_of_a_recipe_measure_and_draw_while_training_runs(tmp_path: Pa
         "train.callbacks={units: {name: metrics, metrics: [active_units, {name: elbo, num_samples: 2}]}, "
         "pictures: {name: figures, every: 2, figures: [samples]}}"
     )
-    run = job(tmp_path / "run", callbacks)
+    run = job(tmp_path / "run", callbacks, "evaluate.figures=[loss]")
     plain = job(tmp_path / "plain")
     assert [0 <= record["active_units"] <= 2 for record in run.metrics] == [True] * 3
     assert [record["elbo"] for record in run.metrics] == pytest.approx(
@@ -226,7 +226,7 @@ class Tracker(GeneralTracker):
 def test_numbers_figures_and_final_metrics_reach_a_tracker_of_the_user_s_own(tmp_path: Path) -> None:
     tracker = Tracker()
     pictures = "train.callbacks={pictures: {name: figures, every: 1}, units: metrics}"
-    run = job(tmp_path / "run", pictures, "train.schedule=cosine", trackers=[tracker])
+    run = job(tmp_path / "run", pictures, "train.schedule=cosine", "evaluate.figures=[loss]", trackers=[tracker])
     assert tracker.settings["train.epochs"] == 3
     *epochs, final = tracker.values
     assert [step for _, step in tracker.values] == [4, 8, 12, 12]
@@ -270,7 +270,7 @@ def test_a_tracker_that_takes_no_images_gets_the_numbers(tmp_path: Path) -> None
 @pytest.mark.parametrize("fails", ["log", "log_images"])
 def test_a_tracker_that_fails_is_left_out_with_a_note(fails: str, tmp_path: Path) -> None:
     broken, fine, seen = Tracker(fails), Tracker(), Notes()
-    run = job(tmp_path / "run", trackers=[broken, fine], reporter=seen)
+    run = job(tmp_path / "run", "evaluate.figures=[loss]", trackers=[broken, fine], reporter=seen)
     assert run.evaluation["metrics"]
     assert len(fine.values) == 4
     noted = [note for note in seen.notes if "tracker" in note]
