@@ -75,10 +75,10 @@ class Latents(NamedTuple):
 def draw_latents(
     model: Model, split: Split, count: int | None = None, *, enough: int = 20_000, most: int = 20, batch_size: int = 512
 ) -> Latents:
-    """Return draws of the posteriors of a split on the model's device: what a prior should look like.
+    """Return draws of the posteriors of a split on the model's device: the target of a prior.
 
-    Posterior means are less spread than q(z), the average of the posteriors over the data. Of few examples several
-    latents are drawn each.
+    Posterior means are less spread than q(z), the average of the posteriors over the data. With few examples, several
+    latents are drawn for each.
 
     Args:
         count: use only this many examples, from the start; all if not given.
@@ -153,7 +153,7 @@ def posterior_covariance(q: Distribution, num_samples: int = 256, dtype: torch.d
     """Return Cov(z|x) of flattened latents, (B, d, d): exact for Gaussians and points, else estimated from draws.
 
     Args:
-        dtype: of the computation; a covariance that is factorised later needs float64.
+        dtype: the dtype of the computation; a covariance that is factorised later needs float64.
     """
     if isinstance(q, MultivariateNormal):
         lower = q.scale_tril.to(dtype)

@@ -1,4 +1,4 @@
-"""The columns of a table in their own units, from examples as a model sees them."""
+"""The columns of a table in their own units, from prepared examples."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def columns_of(prepared: Tensor, data: DataDescription) -> list[Column]:
         if column.is_measured:
             found.append(Column(column.name, rows[:, place], "date" if column.type == "date" else "number"))
             continue
-        # Draws of a boolean are 0 or 1, means lie between.
+        # Draws of a boolean are 0 or 1; means lie between.
         codes = rows[:, place] if column.type == "categorical" else np.round(rows[:, place])
         found.append(Column(column.name, codes, "category", column.categories or ("false", "true")))
     return found

@@ -105,8 +105,8 @@ def losses_by_step(
     Args:
         x0: (N, *data_shape) data.
         labels: (N,) class numbers, for a conditional model.
-        steps: number of steps; all of the chain if not given or more than there are.
-        oracle: the exact denoiser, where it is known.
+        steps: number of steps; default: all of the chain.
+        oracle: the exact denoiser, if it is known.
     """
     objective = denoising_of(model)
     total = objective.chain.steps

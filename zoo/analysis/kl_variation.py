@@ -137,10 +137,10 @@ def gaussian_variation(
 
 
 def correlation_range(covariance: Tensor, plane: tuple[int, int] = (0, 1)) -> tuple[float, float]:
-    r"""Return the least and the greatest correlation that two dimensions can have while the rest of Σ (d, d) stays.
+    r"""Return the smallest and the largest correlation that two dimensions can have if the rest of Σ (d, d) is fixed.
 
-    In two dimensions −1 and 1. In more, the other dimensions restrict it: with e the part of the covariance that they
-    explain and v the variances that they leave unexplained, the bounds of Σ_ij are e_ij ± √(v_i v_j).
+    In two dimensions these are −1 and 1. In more, the other dimensions restrict the correlation: with the part e of the
+    covariance that they explain, and the unexplained variances v, the bounds of Σ_ij are e_ij ± √(v_i v_j).
 
     Example:
         >>> correlation_range(torch.eye(3))
@@ -169,7 +169,7 @@ def default_values(kind: VariationKind, count: int = 41) -> Tensor:
 
 
 def first_of_batch(distribution: Distribution) -> Distribution:
-    """Return a Gaussian of batch shape (B,) as its first one, of batch shape (); other distributions as they are."""
+    """Return the first Gaussian, with batch shape (), of a batch; other distributions are returned unchanged."""
     if not len(distribution.batch_shape) or not is_gaussian(distribution):
         return distribution
     if isinstance(distribution, MultivariateNormal):
@@ -192,7 +192,7 @@ def _monte_carlo(variation: Variation, prior: Distribution, values: Tensor, k: i
         means, covariances = variation(t)
         lower = torch.linalg.cholesky(covariances)
         z = means + torch.einsum("pij,kpj->kpi", lower, noise.expand(-1, len(t), -1))
-        # log q(z) from the noise that z was made of: to solve for it again takes as long as all else, twice over.
+        # log q(z) from the noise of z: solving for the noise again would triple the time.
         log_scale = lower.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         log_q = -0.5 * (noise.square() + math.log(2 * math.pi)).sum(-1) - log_scale
         return log_q - prior.log_prob(z)

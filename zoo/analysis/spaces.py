@@ -1,4 +1,4 @@
-"""The spaces that latents lie in, as figures need them: shortest paths, and coordinates without an edge."""
+"""The spaces of latents, for figures: shortest paths, and coordinates without boundaries."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class LatentSpace(ABC):
     """The space of a model's latents.
 
     Attributes:
-        shortest_path_name: what a shortest path is called.
-        has_coordinates: whether numbers can be chosen freely for :meth:`points`, one for each latent dimension.
+        shortest_path_name: the name of a shortest path.
+        has_coordinates: whether :meth:`points` accepts any numbers, one for each latent dimension.
     """
 
     shortest_path_name: ClassVar[str]
@@ -27,7 +27,7 @@ class LatentSpace(ABC):
 
     @abstractmethod
     def shortest_path(self, start: Tensor, end: Tensor, steps: int) -> Tensor:
-        """Return latents at equal steps on the shortest path of the space itself, (steps, d), both ends included."""
+        """Return latents at equal steps on the shortest path of the space, (steps, d), including both ends."""
 
     @abstractmethod
     def coordinates(self, z: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class FlatSpace(LatentSpace):
 
 
 class Sphere(LatentSpace):
-    """Unit vectors. A vector in space stands for its direction, so that its coordinates are one too many.
+    """Unit vectors. Only the direction of a vector matters, so there is one more coordinate than dimensions.
 
     Example:
         >>> Sphere().points(torch.tensor([3.0, 4.0]))
@@ -73,11 +73,11 @@ class Sphere(LatentSpace):
     has_coordinates = False
 
     def shortest_path(self, start: Tensor, end: Tensor, steps: int) -> Tensor:
-        """Return the arc of the great circle, (steps, d); between opposite points, one of those that are as short."""
+        """Return the arc of the great circle, (steps, d); between opposite points, one of the shortest arcs."""
         start, end = self.points(start), self.points(end)
         if (start + end).norm() > 1e-3:
             return self.points(spherical_path(start, end, steps))
-        # Any direction across leads to the opposite point: that of the axis on which the start lies least.
+        # Every great circle leads to the opposite point: choose that of the axis on which the start is smallest.
         across = F.one_hot(start.abs().argmin(), len(start)).to(start)
         across = self.points(across - (across @ start) * start)
         angle = torch.linspace(0, torch.pi, steps, dtype=start.dtype)[:, None]
@@ -93,7 +93,7 @@ class Sphere(LatentSpace):
 
 
 class Ball(LatentSpace):
-    """The Poincaré ball. A point has the coordinates of the vector from the origin that leads to it.
+    """The Poincaré ball. The coordinates of a point are its tangent vector at the origin.
 
     Args:
         curvature: c > 0 of a space of curvature −c.
@@ -119,11 +119,11 @@ class Ball(LatentSpace):
         return path.to(start.dtype)
 
     def coordinates(self, z: Tensor) -> Tensor:
-        """Return the vectors at the origin that lead to points, with the distances from the origin as their lengths."""
+        """Return the tangent vectors of points at the origin, whose lengths are the distances from the origin."""
         return to_origin(z.double(), self.curvature).to(z.dtype)
 
     def points(self, coordinates: Tensor) -> Tensor:
-        """Return the points at which vectors at the origin end."""
+        """Return the points of tangent vectors at the origin."""
         return from_origin(coordinates.double(), self.curvature).to(coordinates.dtype)
 
 

@@ -1,4 +1,4 @@
-"""From a spec to a model: components are found, their options checked, and the parts wired together."""
+"""Building of a model from a spec: components are found, options are checked, and parts are connected."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def assemble(spec: ModelSpec) -> Model:
 
 
 def _construct(resolved: ModelSpec, *, uses_time: bool) -> Model:
-    """Make the parts of a model in their order, and put them together."""
+    """Construct the parts of a model in order, and assemble them."""
     roles = tuple(role for role in PARTS if getattr(resolved, role) is not None)
     wiring = Wiring(resolved, roles, uses_time=uses_time)
     parts = dict(wiring.construct_parts())
@@ -90,7 +90,7 @@ def resolve_components(spec: ModelSpec) -> ModelSpec:
     needs = _needed_parts(spec, objective)
     if "prior" in needs:
         needs = (*needs, "fitted_prior")
-    if "encoder" in needs and not objective.uses_time:  # else the objective makes its own noise
+    if "encoder" in needs and not objective.uses_time:  # Otherwise the objective adds its own noise.
         needs = (*needs, "corruption")
     for role in PARTS:
         component: ComponentSpec | None = getattr(spec, role)
@@ -149,7 +149,7 @@ def _needed_parts(spec: ModelSpec, objective: type[Objective]) -> tuple[str, ...
 
 
 def _check_keys(spec: ModelSpec) -> None:
-    """Refuse keys of regularisers that are names of something else: of a turn, the loss, or a module's attribute."""
+    """Check that keys of regularisers are not reserved names: of a turn, the loss, or a module's attribute."""
     taken = {"loss", "model", "objective"}
     for key in spec.regularisers:
         if not _KEY.fullmatch(key) or key in taken or hasattr(nn.ModuleDict(), key):
@@ -166,7 +166,7 @@ def _checked(role: str, component: ComponentSpec) -> ComponentSpec:
 
 
 def _check(spec: ModelSpec, model: Model) -> None:
-    """Refuse parts that cannot work together."""
+    """Check that the parts can be used together."""
     model.objective.check(spec, model)
     for _, regulariser in model.named_regularisers():
         regulariser.check(spec, model)
@@ -185,7 +185,7 @@ def _check(spec: ModelSpec, model: Model) -> None:
 
 
 def _check_priors(spec: ModelSpec) -> None:
-    """Refuse priors that cannot work with the posterior, before they ask it for what it does not have."""
+    """Check that the priors can be used with the posterior, before they ask for its attributes."""
     if spec.posterior is None:
         return
     posterior = cast("type[Posterior]", find_component("posterior", spec.posterior.name, "model.posterior"))

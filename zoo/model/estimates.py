@@ -1,4 +1,4 @@
-"""Estimates from importance-weighted draws of z, a part of them at a time: log p(x), and the mean of missing values."""
+"""Estimates from importance-weighted draws of z, computed in chunks: log p(x), and the mean of missing values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor
 from zoo.model.inference import Inference
 
 _CHUNKS_DRAWN = 8
-"""Chunks whose latents a log-likelihood draws at a time: with more, the small operations on them cost no less."""
+"""Number of chunks whose latents are drawn at a time for a log-likelihood; more would not be faster."""
 
 
 def default_rows(device: torch.device) -> int:
-    """Return how many latents to decode at a time: 1024 on a CPU, whose caches hold as many, and 8192 elsewhere."""
+    """Return the number of latents to decode at a time: 1024 on a CPU, because of its caches, and 8192 otherwise."""
     return 1024 if device.type == "cpu" else 8192
 
 
@@ -29,7 +29,7 @@ def log_likelihood(inference: Inference, num_samples: int, chunk: int) -> Tensor
     """Return log (1/K) Σ_k p(x, z_k) / q(z_k|x), (B,) nats, decoding ``chunk`` of the K draws at a time."""
     assert inference.x is not None
     total = torch.full((len(inference.x),), -math.inf, device=inference.x.device)
-    # Latents are small: those of several chunks are drawn and weighed at a time, and decoded a chunk at a time.
+    # Latents are small: those of several chunks are drawn and weighted together, and decoded one chunk at a time.
     for count in _counts(num_samples, _CHUNKS_DRAWN * chunk):
         samples = inference.draw(count, reparameterised=False)
         log_ratio = samples.log_ratio
@@ -40,7 +40,7 @@ def log_likelihood(inference: Inference, num_samples: int, chunk: int) -> Tensor
 def expected_data(inference: Inference, num_samples: int, chunk: int) -> Tensor:
     """Return E[x | observed values], (B, *data_shape), decoding ``chunk`` of the K draws at a time.
 
-    The draws have self-normalised importance weights; those of a posterior without a density weigh the same.
+    The draws have self-normalised importance weights; those of a posterior without a density have equal weights.
     """
     assert inference.x is not None
     total = torch.full((len(inference.x),), -math.inf, device=inference.x.device)

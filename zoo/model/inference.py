@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 class Inference:
     """A model together with the data of a batch, its labels, and the mask of observed values.
 
-    Each property is computed once, when it is first asked for. Objectives, the likelihood estimate and the metrics all
-    go through it, so a bound and its estimate cannot disagree about labels, masks or the prior.
+    Each property is computed once, on first access. Objectives, the likelihood estimate and the metrics all use it, so
+    a bound and its estimate use the same labels, mask and prior.
 
-    Get one from :meth:`zoo.model.model.Model.inference`, which checks its arguments.
+    :meth:`zoo.model.model.Model.inference` returns one and checks its arguments.
 
     Attributes:
-        x: (B, *data_shape), with unobserved values set to 0; None where nothing is encoded.
+        x: (B, *data_shape), with unobserved values set to 0; None if nothing is encoded.
         labels: (B,) class numbers, or None.
-        mask: (B, *data_shape) bool, True where a value was observed; None where all were.
+        mask: (B, *data_shape) bool, True where a value was observed; None if all were.
         fitted: whether the prior is the one that was fitted after training.
-        corrupts: whether the encoder sees corrupted data, while ``x`` stays as it is.
+        corrupts: whether the encoder receives corrupted data; ``x`` is not changed.
 
     Example:
         >>> import torch, zoo
@@ -57,7 +57,7 @@ class Inference:
 
     @classmethod
     def of_features(cls, model: Model, features: Tensor, labels: Tensor | None = None) -> Inference:
-        """Return what follows from features that the encoder gave before, (B, F) or (B, *feature_shape)."""
+        """Return an inference from features that the encoder has already computed, (B, F) or (B, *feature_shape)."""
         known = cls(model, None, labels)
         vars(known)["features"] = features
         return known
@@ -70,7 +70,7 @@ class Inference:
 
     @once
     def encoder_input(self) -> Tensor:
-        """The input of the encoder: the data, corrupted if the model does so, and the mask if the encoder takes it."""
+        """The input of the encoder: the data, which may be corrupted, and the mask if the encoder takes it."""
         assert self.x is not None
         x = self._corrupted() if self.corrupts else self.x
         if not self.model.spec.mask_input:
@@ -106,11 +106,11 @@ class Inference:
         return other
 
     def condition_of(self, role: str) -> Tensor | None:
-        """Return the condition vectors as a part sees them: None if it was built without."""
+        """Return the condition vectors for a part; None if it was built without a condition."""
         return self.condition if self.model.is_conditioned(role) else None
 
     def encode(self, x: Tensor, labels: Tensor | None = None) -> Distribution:
-        """Return q(z|x) of other data than the batch, such as pseudo-inputs."""
+        """Return q(z|x) for other data than the batch, such as pseudo-inputs."""
         return Inference(self.model, x, labels).posterior
 
     def decode(self, z: Tensor, carry: Tensor | None = None) -> Distribution:
@@ -118,7 +118,7 @@ class Inference:
 
         Args:
             z: (*S, B, *latent_shape), with any number of leading sample dimensions.
-            carry: (*S, B, …), what the posterior's draw computed for the decoder.
+            carry: (*S, B, …), a state that the posterior's draw has computed for the decoder.
 
         Raises:
             InputError: the shape of ``z`` is not that of the model's latents.
@@ -161,7 +161,7 @@ class Inference:
     def path_log_q(self, z: Tensor) -> Tensor:
         """Return log q(z|x), (*S, B) nats, whose gradient reaches z but not the parameters of q."""
         if self.model.posterior.discrete:
-            # A log-probability of codes has no gradient in z; and a second call would move the codebook once more.
+            # A log-probability of codes has no gradient in z, and a second call would update the codebook again.
             log_probability: Tensor = self.posterior.log_prob(z).detach()
             return log_probability
         fixed = self.afresh()

@@ -1,4 +1,4 @@
-"""Checks of what a model is given: tensors of the right shape, type and values, and numbers."""
+"""Checks of the inputs of a model: shapes, dtypes and values of tensors, and numbers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from zoo.utils.text import excerpt
 
 
 def check_tensor(value: object, where: str) -> None:
-    """Refuse what is not a tensor.
+    """Check that a value is a tensor.
 
     Raises:
-        InputError: the message has the type that was found.
+        InputError: it is not.
     """
     if not isinstance(value, Tensor):
         remedy = "Make it a tensor on the model's device: float32 for data, int64 for class numbers."
@@ -24,10 +24,10 @@ def check_tensor(value: object, where: str) -> None:
 
 
 def check_data(x: Tensor, data_shape: tuple[int, ...]) -> None:
-    """Refuse data of another shape than (B, *data_shape), and whole numbers.
+    """Check that data are floating-point numbers of shape (B, *data_shape).
 
     Raises:
-        InputError: the message has what was expected and what was found.
+        InputError: they are not.
     """
     check_tensor(x, "x")
     if x.shape[1:] != data_shape:
@@ -43,10 +43,10 @@ def check_data(x: Tensor, data_shape: tuple[int, ...]) -> None:
 
 
 def check_mask(mask: Tensor, x: Tensor) -> None:
-    """Refuse a mask of observed values that is not bool or not of the shape of the data.
+    """Check that a mask of observed values is bool and has the shape of the data.
 
     Raises:
-        InputError: the message has what was expected and what was found.
+        InputError: it is not, or has not.
     """
     check_tensor(mask, "mask")
     if mask.shape != x.shape or mask.dtype != torch.bool:
@@ -58,21 +58,21 @@ def check_mask(mask: Tensor, x: Tensor) -> None:
 
 
 def check_no_labels(labels: Tensor | None) -> None:
-    """Refuse labels for a model that is not conditional.
+    """Check that there are no labels for a model that is not conditional.
 
     Raises:
         InputError: there are labels.
     """
     if labels is not None:
         raise InputError(
-            "expected no labels, since the model is not conditional",
+            "expected no labels, because the model is not conditional",
             where="labels",
             remedy="Leave them out, or build the model with `classes: N`. Pass options by name.",
         )
 
 
 def check_labels(labels: Tensor | None, batch: int, classes: int) -> None:
-    """Refuse anything but ``batch`` class numbers from 0 to ``classes`` − 1.
+    """Check that labels are ``batch`` class numbers from 0 to ``classes`` − 1.
 
     Raises:
         InputError: labels are missing, or of another shape or type, or out of range.
@@ -89,7 +89,7 @@ def check_labels(labels: Tensor | None, batch: int, classes: int) -> None:
             f"expected ({batch},) class numbers of type int64, got {tuple(labels.shape)} of {labels.dtype}",
             where="labels",
         )
-    # Looking at the values would make a device wait, and would split a compiled step.
+    # Reading the values would synchronise with the device, and would split a compiled step.
     if torch.compiler.is_compiling() or labels.device.type != "cpu" or not batch:
         return
     if not 0 <= int(labels.min()) <= int(labels.max()) < classes:
@@ -100,10 +100,10 @@ def check_labels(labels: Tensor | None, batch: int, classes: int) -> None:
 
 
 def check_values(x: Tensor, bounds: tuple[float, float] | None) -> None:
-    """Refuse values that are not finite, or that lie outside of bounds.
+    """Check that values are finite and within bounds.
 
     Raises:
-        InputError: the message has the bounds and the values that were found.
+        InputError: they are not.
     """
     if not x.numel():
         return
@@ -112,14 +112,14 @@ def check_values(x: Tensor, bounds: tuple[float, float] | None) -> None:
         raise InputError("expected finite numbers, got NaN or infinity", where="x")
     if bounds is None:
         return
-    # Arithmetic in float32 may end slightly outside a bound, and in 16 bits still further.
+    # float32 arithmetic may slightly exceed a bound, and 16-bit arithmetic more.
     slack = (bounds[1] - bounds[0]) * max(1e-4, torch.finfo(x.dtype).eps)
     if not bounds[0] - slack <= low <= high <= bounds[1] + slack:
         raise InputError(
             f"expected data in [{bounds[0]:g}, {bounds[1]:g}], got values from {low:g} to {high:g}",
             where="x",
-            remedy="Scale the data as in training, which `model.preprocess` does with raw data; values that are "
-            f"outside on purpose: `x.clamp({bounds[0]:g}, {bounds[1]:g})`.",
+            remedy="Scale the data as in training, which `model.preprocess` does with raw data. If values are "
+            f"outside on purpose, use `x.clamp({bounds[0]:g}, {bounds[1]:g})`.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Latents drawn for a batch, with the densities that bounds and estimates are made of."""
+"""Latents drawn for a batch, with the densities for bounds and estimates."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 class LatentSamples:
     """K draws of z for each of B examples, with their densities under the model.
 
-    Get them from :meth:`zoo.model.inference.Inference.draw`. Each property is computed once, when it is first asked
-    for, in nats and in float32 or better.
+    :meth:`zoo.model.inference.Inference.draw` returns them. Each property is computed once, on first access, in nats
+    and in float32 or better.
 
     Attributes:
-        inference: what is known of the batch.
+        inference: the inference of the batch.
         z: (K, B, *latent_shape).
-        levels: the latent variables that z is made of, top first; () if it is one.
-        carry: what the posterior computed for the decoder, or None.
+        levels: the levels that z consists of, top first; () if there is only one.
+        carry: a state that the posterior has computed for the decoder, or None.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class LatentSamples:
         return self.log_likelihood - self.log_ratio
 
     def kl(self, method: KlMethod = "auto") -> Tensor:
-        """Return KL(q(z|x) ‖ p(z)), (B,): in closed form if there is one, else estimated from the draws."""
+        """Return KL(q(z|x) ‖ p(z)), (B,): in closed form if there is one, otherwise estimated from the draws."""
         if self.levels:
             return self.kl_of_levels(method).sum(0)
         if self.has_own_density and method != "closed_form":
@@ -121,7 +121,7 @@ class LatentSamples:
         return torch.stack([divergence.mean(0) for divergence in divergences])
 
     def kl_of_groups(self) -> Tensor:
-        """Return the KL divergence of each group of latents, (G, B), for bounds that treat groups apart.
+        """Return the KL divergence of each group of latents, (G, B), for bounds with separate terms for groups.
 
         Groups are levels; or the dimensions of independent Gaussians, or the channels of maps of them; or all latents
         together.

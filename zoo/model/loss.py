@@ -1,4 +1,4 @@
-"""What an objective returns."""
+"""The results of an objective."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch import Tensor
 
 
 class Loss(NamedTuple):
-    """What is minimised, and what it is made of.
+    """The loss and its terms.
 
     Attributes:
         total: scalar, the mean over the batch, in the unit of the objective.
-        terms: named scalars without gradient, means over the batch; nats where they are log-densities.
+        terms: named scalars without gradient, means over the batch; nats for log-densities.
     """
 
     total: Tensor
@@ -20,12 +20,12 @@ class Loss(NamedTuple):
 
 
 class StepLoss(NamedTuple):
-    """The loss of a training step, with what the adversaries are shown in their turns.
+    """The loss of a training step, with the evidence for the adversaries' turns.
 
     Attributes:
         total: as of :class:`Loss`.
         terms: as of :class:`Loss`.
-        evidence: by the name of an adversary, the tensors that its own loss is computed from.
+        evidence: for each adversary by name, the inputs of its own loss.
     """
 
     total: Tensor

@@ -1,1 +1,1 @@
-"""Files, seeds, precision and distributed processes: what every other package may use, and that knows none of them."""
+"""Files, seeds, precision and distributed processes: helpers that every other package may use."""

@@ -1,4 +1,4 @@
-"""A limit on the memory that building a model may take, kept before the memory is taken."""
+"""A limit on the memory for building a model, checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _FACTORIES = frozenset(
         "randperm", "tril_indices", "triu_indices", "zeros",
     )
 )  # fmt: skip
-"""What makes a tensor from sizes alone, so that it costs nothing to ask on the meta device how large it would be."""
+"""Functions that create a tensor from sizes only, so its size can be computed on the meta device without memory."""
 
 _UNCOUNTABLE = 2**63
 MOST_TENSORS = 20_000
-"""Tensors that a model may consist of; each takes memory and time besides its numbers, also to load it again."""
+"""The largest number of tensors of a model; each has a cost in memory and time, also when it is loaded."""
 
 
 class MemoryLimit(TorchFunctionMode):
-    """A context in which tensors are refused that would not fit into the memory of the machine, or are too many.
+    """A context that refuses tensors that would not fit into the memory of the machine, or too many tensors.
 
     Args:
         limit: bytes; None: the memory of the machine.
-        tensors: how many of them.
+        tensors: the largest number of tensors.
 
     Raises:
-        ComponentError: the limit is passed.
+        ComponentError: a limit is exceeded.
 
     Example:
         >>> with MemoryLimit():
@@ -59,13 +59,13 @@ class MemoryLimit(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
     def refuse(self, problem: str) -> NoReturn:
-        """Raise the error that says which limit was passed."""
+        """Raise the error for the limit that was exceeded."""
         available = f", {readable_size(self.limit)} are available" if self.limit is not None else ""
         raise ComponentError(f"{problem}{available}", remedy="Make the model smaller.")
 
 
 def _size(factory: Any, args: Any, kwargs: dict[str, Any]) -> int:
-    """Return the bytes that a call would take; more than any limit where they cannot even be counted."""
+    """Return the bytes that a call would allocate; more than any limit if they cannot be computed."""
     try:
         plain = {name: value for name, value in kwargs.items() if name != "generator"}
         return int(factory(*args, **{**plain, "device": "meta"}).nbytes)

@@ -1,4 +1,4 @@
-"""Arguments of public functions, compared with their annotations before anything is computed."""
+"""Checks of the arguments of public functions against their annotations."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Between:
-    """The whole numbers that an argument may be."""
+    """The range of an integer argument."""
 
     low: int
     high: int
 
 
 Seed = Annotated[int, Between(0, 2**63 - 1)]
-"""A seed of random numbers, as torch takes them."""
+"""A random seed that torch accepts."""
 Count = Annotated[int, Between(1, 2**31 - 1)]
-"""A number of things that are made one by one."""
+"""A number of objects that are created one by one."""
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function refuse arguments of types that its annotations do not name.
+    """Check the arguments of a function against its annotations when it is called.
 
-    Numbers, texts, paths, literals, mappings, sequences, and instances of a class are compared; anything else, such as
-    what is in a mapping, is left to the function. Numbers of NumPy are numbers.
+    Numbers, texts, paths, literals, mappings, sequences, and instances of a class are checked; everything else, such as
+    the contents of a mapping, is left to the function. NumPy numbers are accepted as numbers.
 
     Raises:
-        InputError: when the function is called; the message says what was expected of which argument.
+        InputError: when the function is called with an argument of another type.
 
     Example:
         >>> @checked
@@ -71,7 +71,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _hint(annotation: Any, function: Callable[..., Any]) -> Any:
-    """Return what an annotation means; what is imported for type checkers alone may be anything."""
+    """Evaluate an annotation; types that are imported only for type checkers accept anything."""
     if annotation is inspect.Parameter.empty:
         return Any
     if not isinstance(annotation, str):
@@ -92,11 +92,11 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin in (Union, types.UnionType):
         return any(_fits(value, each) for each in get_args(hint))
     if origin is Literal:
-        return isinstance(value, str)  # the function itself names the nearest
+        return isinstance(value, str)  # The function itself names the nearest value.
     if hint is None or hint is type(None):
         return value is None
     if hint is str:
-        return isinstance(value, str) and "\0" not in value  # no name of anything, and no path
+        return isinstance(value, str) and "\0" not in value  # Neither a name nor a path.
     if hint is int:
         return isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if hint is float:
@@ -114,7 +114,7 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _words(hint: Any) -> str:
-    """Say what an annotation means."""
+    """Describe an annotation in words."""
     origin = get_origin(hint)
     if origin is Annotated:
         limit = get_args(hint)[1]

@@ -1,6 +1,6 @@
-"""The processes that ``torchrun`` or ``accelerate launch`` starts for one run: who computes what, and sums over all.
+"""The processes that ``torchrun`` or ``accelerate launch`` starts for one run: the share of each, and sums over all.
 
-One process is the usual case and costs nothing: nothing is sent, and nothing waits.
+With a single process, the usual case, there is no communication and no waiting.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class ProcessGroup:
 
     Attributes:
         rank: number of this process, from 0; the first one writes files and prints.
-        count: number of processes, on all machines together.
-        device: where tensors must be to be sent.
+        count: number of processes on all machines.
+        device: the device of tensors that are communicated.
     """
 
     rank: int = 0
@@ -38,7 +38,7 @@ class ProcessGroup:
 
     @classmethod
     def here(cls, device: torch.device) -> ProcessGroup:
-        """Return the group that this process belongs to: itself alone, unless a launcher started several."""
+        """Return the group of this process: a single process, unless a launcher started several."""
         if not (distributed.is_available() and distributed.is_initialized()):
             return cls(device=device)
         atexit.unregister(_leave)
@@ -55,10 +55,10 @@ class ProcessGroup:
         return torch.arange(self.rank, size, self.count)
 
     def part(self, order: Tensor, batch_size: int) -> Tensor:
-        """Return this process's share (m,) of an order (M,) that is cut into batches for all processes.
+        """Return this process's share (m,) of an order (M,) that is divided into batches for all processes.
 
-        Each process has ``batch_size / count`` examples of a batch. The last batch may be too short for all of them;
-        a process that gets none of it computes on its last example, with the :meth:`weight` 0.
+        Each process has ``batch_size / count`` examples of a batch. The last batch may be too short for all processes;
+        a process without an example then computes on its last example, with the :meth:`weight` 0.
         """
         if self.count == 1:
             return order
@@ -79,11 +79,11 @@ class ProcessGroup:
         return total.to(values.device)
 
     def any(self, flag: bool) -> bool:
-        """Say whether the flag is set in any process."""
+        """Return whether the flag is set in any process."""
         return self.any_of_each(flag)[0]
 
     def any_of_each(self, *flags: bool) -> tuple[bool, ...]:
-        """Say of each flag whether it is set in any process; all of them are one message."""
+        """Return for each flag whether it is set in any process, with a single message for all flags."""
         if self.count == 1:
             return flags
         return tuple((self.sum(torch.tensor([float(flag) for flag in flags])) > 0).tolist())
@@ -131,18 +131,18 @@ class ProcessGroup:
 
 
 def _leave() -> None:
-    """Leave the group when the interpreter exits: all processes together, where they come within seconds.
+    """Leave the group when the interpreter exits, together with the other processes if they exit within seconds.
 
-    A process that closes its connections while another still uses them can make that one abort in a thread of the
+    If a process closes its connections while another one still uses them, the other one can abort in a thread of the
     backend, after all files are written.
     """
     if not distributed.is_initialized():
         return
     if distributed.get_backend() == "gloo":
-        with contextlib.suppress(RuntimeError):  # another process has failed, and does not come
+        with contextlib.suppress(RuntimeError):  # Another process has failed, and does not respond.
             distributed.monitored_barrier(timeout=_FAREWELL)
     distributed.destroy_process_group()
 
 
 SINGLE_PROCESS = ProcessGroup()
-"""A process alone, the usual case."""
+"""A single process, the usual case."""

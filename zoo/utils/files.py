@@ -1,4 +1,4 @@
-"""Files that are complete or absent: everything the zoo writes goes through here."""
+"""Files that are complete or absent: all files of the package are written with these functions."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from zoo.utils.foreign import kind_of
 _PARTIAL = ".partial"
 _BLOCK = 2**16
 _PREFIX_LENGTH = 40
-"""Letters of a file's name in that of the folder it is written in: a name may have 255 bytes, and the folder's more."""
+"""Number of letters of a file's name in the name of its temporary folder: names are limited to 255 bytes."""
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path that takes the place of ``path`` once the block has succeeded.
+    """Yield a temporary path that replaces ``path`` if the block succeeds.
 
-    Readers see the old file or the new one, never a part of either, also after a crash: the bytes reach the
-    disk before the name does. If the block raises, ``path`` is left as it was. The temporary path lies in a folder of
-    its own beside ``path``, with whatever files a library makes on its way to write it.
+    Readers see either the old file or the complete new one, even after a crash: the bytes are synchronised with the
+    disk before the file is renamed. If the block raises, ``path`` is not changed. The temporary path is in its own
+    folder beside ``path``, which also takes the temporary files of libraries.
 
     Raises:
         InputError: ``path`` is a device, a pipe, a link or a directory, which a file must not replace.
@@ -44,7 +44,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replacing_together(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
-    """Yield a temporary path for each of several files; the first is not replaced before the last is complete.
+    """Yield a temporary path for each of several files; no file is replaced before all are complete.
 
     Raises:
         InputError, OSError: as :func:`replacing`.
@@ -76,12 +76,12 @@ def replacing_together(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
 
 @contextlib.contextmanager
 def replacing_directory(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary directory that takes the name ``path`` once the block has succeeded.
+    """Yield a temporary directory that is renamed to ``path`` if the block succeeds.
 
-    If the block raises, nothing is there.
+    If the block raises, ``path`` is not created.
 
     Raises:
-        InputError: something is there already, other than an empty directory.
+        InputError: ``path`` exists, and is not an empty directory.
         OSError: the disk is full, or the place may not be written to.
 
     Example:
@@ -112,10 +112,10 @@ def replacing_directory(path: str | Path) -> Iterator[Path]:
 
 
 def check_free_directory(path: str | Path) -> None:
-    """Refuse a path where a new directory would stand in the way of something.
+    """Check that a new directory can be created at a path.
 
     Raises:
-        InputError: it is a link, a file, or a directory that is not empty.
+        InputError: the path is a link, a file, or a directory that is not empty.
     """
     target = Path(path)
     if target.is_symlink() or (target.exists() and not target.is_dir()):
@@ -126,10 +126,10 @@ def check_free_directory(path: str | Path) -> None:
 
 
 def check_replaceable(path: str | Path) -> None:
-    """Refuse to replace anything but a file: a device, a pipe, a link or a directory.
+    """Check that a path is a file that may be replaced, or does not exist.
 
     Raises:
-        InputError: the path is one of these; the message says which.
+        InputError: it is a device, a pipe, a link or a directory.
     """
     target = Path(path)
     try:
@@ -154,10 +154,10 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def append_line(path: str | Path, line: str) -> None:
-    """Add a line to a text file, completely or not at all; what an earlier process left of a line is removed first.
+    """Append a line to a text file, completely or not at all; an incomplete last line is removed first.
 
     Raises:
-        InputError: something else than a file is there.
+        InputError: ``path`` is not a file.
         OSError: there is no such directory, or the disk is full.
     """
     check_replaceable(path)
@@ -188,7 +188,7 @@ def _end_of_last_line(path: Path) -> int:
 
 
 def remove_partial(directory: str | Path) -> None:
-    """Remove what a killed process left half-written below ``directory``."""
+    """Remove incomplete files that a killed process left below ``directory``."""
     for path in list(Path(directory).rglob(f".*{_PARTIAL}")):
         if is_partial(path):
             shutil.rmtree(path, ignore_errors=True)
@@ -201,13 +201,13 @@ def is_partial(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _naming(*targets: Path, temporaries: tuple[Path, ...] = ()) -> Iterator[None]:
-    """Let an error of the disk name the file that was to be written rather than the temporary one, or none."""
+    """Make errors of the file system name the file to be written instead of the temporary one."""
     try:
         yield
     except OSError as error:
-        if type(error) is OSError and error.errno is None:  # NumPy, of a write that the disk took a part of
+        if type(error) is OSError and error.errno is None:  # NumPy raises this if only a part could be written.
             raise OSError(None, f"cannot be written: {error}", str(targets[0])) from error
-        if error.filename2 is not None:  # of a name and another, as a renaming has them
+        if error.filename2 is not None:  # A renaming has two names.
             raise OSError(error.errno, error.strerror, str(targets[0])) from error
         if error.filename is None:
             error.filename = str(targets[0])
@@ -218,7 +218,7 @@ def _naming(*targets: Path, temporaries: tuple[Path, ...] = ()) -> Iterator[None
 
 
 def _make_durable(temporary: Path) -> None:
-    # Some libraries make private files; a result is as readable as any file that the user creates.
+    # Some libraries create private files; a result gets the usual permissions of the user's files.
     temporary.chmod(0o666 & ~_umask())
     with temporary.open("rb+") as written:
         os.fsync(written.fileno())
@@ -231,7 +231,7 @@ def _umask() -> int:
 
 
 def sync_directory(directory: Path) -> None:
-    """Bring the names in a directory to the disk."""
+    """Synchronise the entries of a directory with the disk."""
     if os.name == "posix":
         descriptor = os.open(directory, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Reports draws from distributions whose parameters are not finite."""
+"""Errors for draws from distributions whose parameters are not finite."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _WORDS = re.compile(
     r"expects all elements of std >= 0|contains either .inf., .nan. or element < 0|p_in >= 0 && p_in <= 1"
     r"|invalid multinomial distribution|invalid Poisson rate|Expected all elements of rate|lambda >= 0",
 )
-"""How torch refuses to draw from a normal, a categorical, a Bernoulli or a Poisson distribution."""
+"""Messages of torch if it cannot draw from a normal, a categorical, a Bernoulli or a Poisson distribution."""
 
 
 @contextlib.contextmanager
 def drawing(what: str) -> Iterator[None]:
-    """Turn torch's errors about the parameters of a draw, which are not finite or overflowed, into one of the model.
+    """Replace torch's errors about parameters of a draw that are not finite by an error about the model.
 
     Args:
         what: what is drawn, for the message.

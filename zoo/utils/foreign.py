@@ -1,8 +1,8 @@
-"""The one way in for bytes that somebody else wrote: what is opened, how much of it is read, and what parsers raise.
+"""Reading of untrusted files, with limits on their kind and size and with handling of parser errors.
 
-A path may lead to a pipe that never ends, to a device, or to a file whose size the system does not know; and what
-libraries raise for damaged bytes is more than they document. So every file that is not the package's own is opened by
-:func:`open_regular` or :func:`read_bytes`, and parsed inside :func:`parsing`.
+A path may lead to an endless pipe, a device, or a file of unknown size; and parsers raise undocumented errors for
+damaged bytes. Every file that the package did not write is therefore opened with :func:`open_regular` or
+:func:`read_bytes`, and parsed inside :func:`parsing`.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class TooLargeError(OSError):
 
 
 def kind_of(mode: int) -> str | None:
-    """Name what a path leads to, such as a pipe; None for a regular file."""
+    """Return the kind of file at a path, such as a pipe; None for a regular file."""
     return None if stat.S_ISREG(mode) else next((name for test, name in _KINDS if test(mode)), "a special file")
 
 
 def open_regular(path: str | Path) -> io.BufferedReader:
-    """Open a regular file for reading, without waiting at a pipe for somebody to write to it.
+    """Open a regular file for reading, without waiting for the writer of a pipe.
 
     Raises:
-        NotAFileError: the path leads to something else than a regular file.
+        NotAFileError: the path is not a regular file.
         OSError: there is no such file, or it may not be read.
     """
     descriptor = os.open(path, _READ)
@@ -62,7 +62,7 @@ def open_regular(path: str | Path) -> io.BufferedReader:
 
 
 def check_regular(path: str | Path) -> int:
-    """Refuse a path that another library would open by its name, unless it leads to a regular file; return its size.
+    """Check that a path, which another library will open, is a regular file; return its size.
 
     Raises:
         OSError: as :func:`open_regular`.
@@ -72,7 +72,7 @@ def check_regular(path: str | Path) -> int:
 
 
 def read_bytes(path: str | Path, *, limit: int) -> bytes:
-    """Return the content of a regular file of at most ``limit`` bytes, whatever the system says of its size.
+    """Return the content of a regular file of at most ``limit`` bytes, without relying on its reported size.
 
     Raises:
         TooLargeError: the file is larger.
@@ -101,14 +101,14 @@ def read_text(path: str | Path, *, limit: int) -> str:
 def parsing(
     where: str | Path | None, refusal: type[ZooError], *, remedy: str | None = None, unread: str | None = None
 ) -> Iterator[None]:
-    """Turn whatever reading and parsing foreign bytes raises into one refusal; the package's own errors pass.
+    """Replace any error of reading and parsing untrusted bytes by one error; the package's own errors pass.
 
-    Keep the block small: a fault of the program inside it would be taken for one of the file.
+    Keep the block small: a bug of the program inside it would be reported as a fault of the file.
 
     Args:
-        where: the file, or what else the message names; None where the caller adds it.
+        where: the file, or another place for the message; None if the caller adds it.
         refusal: class of the error.
-        remedy: of a damaged file.
+        remedy: remedy for a damaged file.
         unread: remedy for a file that cannot be read at all.
     """
     place = None if where is None else str(where)
@@ -124,12 +124,12 @@ def parsing(
         raise refusal(f"cannot be read: {reason(error)}", where=place, remedy=remedy) from error
     except MemoryError as error:
         raise refusal("does not fit into memory", where=place, remedy=remedy) from error
-    except Exception as error:  # parsers of damaged bytes raise nearly anything
+    except Exception as error:  # Parsers raise almost any error for damaged bytes.
         raise refusal(f"damaged: {reason(error)}", where=place, remedy=remedy) from error
 
 
 def reason(error: BaseException) -> str:
-    """Return what an error of a library says, on one line and cut."""
+    """Return the message of a library's error on one line, shortened."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
     if isinstance(error, RecursionError):
@@ -139,7 +139,7 @@ def reason(error: BaseException) -> str:
 
 
 def read_json(path: str | Path, refusal: type[ZooError], *, limit: int, remedy: str | None = None) -> Any:
-    """Return what a JSON file holds.
+    """Return the content of a JSON file.
 
     Raises:
         ZooError: of the class ``refusal``: the file cannot be read, is too large, or is not JSON.

@@ -1,4 +1,4 @@
-"""Libraries that some uses need and the package does not, imported where they are used."""
+"""Imports of optional libraries."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from zoo.utils.foreign import reason
 def import_library(
     name: str, purpose: str, *, install: str, where: str | None = None, refusal: type[ZooError] = InputError
 ) -> Any:
-    """Import a library, or say whether it is missing or broken.
+    """Import a library; raise an error that says whether it is missing or broken.
 
     Args:
-        purpose: what needs it, the subject of the message.
-        install: the remedy where it is not installed.
+        purpose: the feature that needs it, the subject of the message.
+        install: the remedy if it is not installed.
         refusal: class of the error.
 
     Raises:
@@ -28,7 +28,7 @@ def import_library(
     """
     try:
         return importlib.import_module(name)
-    except Exception as error:  # of a library that is installed, whatever its own imports raise
+    except Exception as error:  # The imports of an installed library may raise any error.
         if isinstance(error, ModuleNotFoundError) and error.name in (None, name, name.partition(".")[0]):
             raise refusal(f"{purpose} needs {name}, which is not installed", where=where, remedy=install) from error
         raise refusal(

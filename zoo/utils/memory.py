@@ -1,4 +1,4 @@
-"""How much memory this process may still take, asked before much of it is taken."""
+"""Checks of the available memory before large allocations."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _CGROUPS = (
 
 
 def available_memory() -> int | None:
-    """Return the bytes that this process can still take: of the machine, its container and its own limit.
+    """Return the bytes that this process can still allocate: of the machine, its container and its own limit.
 
-    None where the system says nothing of it.
+    None if the system does not report it.
     """
     found = [size for size in (_of_machine(), _of_container(), _of_process()) if size is not None]
     return max(0, min(found)) if found else None
@@ -26,11 +26,11 @@ def available_memory() -> int | None:
 def check_memory(
     size: int, what: str, *, where: str, remedy: str = "Make it smaller.", refusal: type[ZooError] = InputError
 ) -> None:
-    """Refuse what would take more memory than there is, before it is taken.
+    """Raise an error if an allocation would need more memory than is available.
 
     Args:
         size: bytes.
-        what: what takes them, the subject of the message.
+        what: the object that needs them, the subject of the message.
 
     Raises:
         ZooError: of the class ``refusal``.
@@ -53,7 +53,7 @@ def _of_machine() -> int | None:
         pass
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # not a POSIX system
+    except (AttributeError, OSError, ValueError):  # Not a POSIX system.
         return None
 
 
@@ -61,15 +61,15 @@ def _of_container() -> int | None:
     for folder, limit, usage, cached in _CGROUPS:
         try:
             facts = dict(line.split() for line in _read(f"{folder}/memory.stat").splitlines())
-            # Pages of files count as used, but are given up for whoever needs them.
+            # Pages of files count as used, but the system frees them when memory is needed.
             return int(_read(f"{folder}/{limit}")) - int(_read(f"{folder}/{usage}")) + int(facts.get(cached, 0))
-        except (OSError, ValueError):  # no such limit, or "max"
+        except (OSError, ValueError):  # No such limit, or "max".
             continue
     return None
 
 
 def _of_process() -> int | None:
-    """Return what a limit on the address space (``ulimit -v``) leaves."""
+    """Return the bytes that a limit on the address space (``ulimit -v``) leaves."""
     try:
         import resource
 

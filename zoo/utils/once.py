@@ -9,9 +9,10 @@ T = TypeVar("T")
 
 
 class once(Generic[T]):  # noqa: N801 - a decorator, as functools.cached_property is
-    """A property that is computed when it is first asked for.
+    """A property that is computed on first access.
 
-    ``functools.cached_property`` does the same, but takes a lock on Python 3.11, which costs a microsecond each.
+    ``functools.cached_property`` does the same, but uses a lock on Python 3.11, which costs a microsecond for each
+    access.
 
     Example:
         >>> class Circle:

@@ -11,12 +11,12 @@ _AS_IT_IS = nullcontext()
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Return ``values`` in float32, or in float64 if they are so already."""
+    """Return ``values`` in float32; float64 values are returned unchanged."""
     return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 
 def full_precision(values: Tensor) -> AbstractContextManager[object]:
     """Return a context in which autocast is off on the device of ``values``."""
     device = values.device.type
-    # Most often it is off, and to turn it off once more takes as long as an operation on a small batch.
+    # Usually it is off already, and turning it off again takes as long as an operation on a small batch.
     return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else _AS_IT_IS

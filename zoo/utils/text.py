@@ -1,4 +1,4 @@
-"""Values and sizes as messages show them: short, whatever they are."""
+"""Short texts of values and sizes for messages."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _SHORTEST_NUMBER = 40
 
 
 def excerpt(value: object, length: int = 80) -> str:
-    """Return a value as Python writes it, cut to a length; the time it takes is bounded, too.
+    """Return the Python representation of a value, shortened, in bounded time.
 
-    A list that stands for 9⁹ values through references to itself is not written out.
+    A list that represents 9⁹ values by references to itself is not expanded.
 
     Example:
         >>> excerpt([1, "two"]), excerpt(10**100)
@@ -22,7 +22,7 @@ def excerpt(value: object, length: int = 80) -> str:
 
 
 class _Excerpt(reprlib.Repr):
-    """Visits a few entries of each container, and no container deeper than a few levels."""
+    """Visits a few entries of each container, down to a few levels."""
 
     def __init__(self, length: int) -> None:
         super().__init__()
