@@ -278,7 +278,7 @@ def test_what_would_be_wrong_is_refused(options: dict, words: str) -> None:
 
 
 def test_a_posterior_that_knows_the_density_of_its_own_draws_alone_has_the_plain_gradient_alone() -> None:
-    assert make("hamiltonian").objective.weighs_draws
+    assert make("hamiltonian").objective.uses_densities_of_draws
     with pytest.raises(ComponentError, match=r"needs log q\(z\|x\) at fixed parameters"):
         zoo.build("vae-mlp-2d", objective={"name": "iwae", "gradient": "dreg"}, posterior="hamiltonian")
 

@@ -45,7 +45,7 @@ def test_losses_of_the_posterior_are_added_with_their_mean_over_examples() -> No
 
 
 def test_an_objective_without_densities_weighs_no_draws() -> None:
-    assert make("autoencoder", "point").objective.weighs_draws is False
+    assert make("autoencoder", "point").objective.uses_densities_of_draws is False
 
 
 @pytest.mark.parametrize("batch", [(), (4,)])

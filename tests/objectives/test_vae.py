@@ -61,7 +61,7 @@ def test_the_importance_weighted_bound_reports_the_terms_of_the_elbo_and_weighs_
     ],
 )
 def test_it_says_whether_densities_of_single_draws_are_weighed(options: dict, weighs: bool) -> None:
-    assert make(**options).objective.weighs_draws is weighs
+    assert make(**options).objective.uses_densities_of_draws is weighs
 
 
 def test_the_importance_weighted_bound_rises_with_the_number_of_samples() -> None:

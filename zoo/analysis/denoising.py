@@ -70,18 +70,18 @@ def is_known_mixture(info: DataInfo) -> bool:
     return {"weights", "means", "covariances"} <= set(info.facts)
 
 
-def knows_best(model: Model, info: DataInfo) -> bool:
+def has_exact_denoiser(model: Model, info: DataInfo) -> bool:
     """Whether the exact answer is known: for data from a known mixture, if the model is not conditioned on labels."""
     return model.classes is None and is_known_mixture(info)
 
 
-def check_best_is_known(model: Model, info: DataInfo) -> None:
-    """Check that the exact answer is known, see :func:`knows_best`.
+def check_has_exact_denoiser(model: Model, info: DataInfo) -> None:
+    """Check that the exact answer is known, see :func:`has_exact_denoiser`.
 
     Raises:
         NotApplicableError: it is not.
     """
-    if not knows_best(model, info):
+    if not has_exact_denoiser(model, info):
         raise NotApplicableError("the best denoiser of the data is not known")
 
 

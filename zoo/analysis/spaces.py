@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from zoo.analysis.paths import linear_path, spherical_path
 from zoo.model import Model
-from zoo.nn.spaces.ball import from_origin, moved, to_origin
+from zoo.nn.spaces.ball import from_origin, mobius_translate, to_origin
 
 
 class LatentSpace(ABC):
@@ -112,9 +112,9 @@ class Ball(LatentSpace):
     def shortest_path(self, start: Tensor, end: Tensor, steps: int) -> Tensor:
         """Return the arc of a circle that meets the edge at right angles, (steps, d), at equal hyperbolic steps."""
         first, last = start.double(), end.double()
-        direction = to_origin(moved(last, -first, self.curvature), self.curvature)
+        direction = to_origin(mobius_translate(last, -first, self.curvature), self.curvature)
         share = torch.linspace(0, 1, steps, dtype=torch.float64)[:, None]
-        path = moved(from_origin(share * direction, self.curvature), first.expand(steps, -1), self.curvature)
+        path = mobius_translate(from_origin(share * direction, self.curvature), first.expand(steps, -1), self.curvature)
         path[0], path[-1] = first, last
         return path.to(start.dtype)
 

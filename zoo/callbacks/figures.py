@@ -12,7 +12,7 @@ from zoo.errors import NotApplicableError
 from zoo.evaluation.context import reason_against
 from zoo.evaluation.evaluate import SplitName, evaluation_context
 from zoo.registry import register
-from zoo.report.gallery import choose_figures, sign
+from zoo.report.gallery import choose_figures, label_figure
 from zoo.spec.component import ComponentSpec
 
 Figures = Annotated[tuple[str | ComponentSpec, ...], Field(strict=False, min_length=1)]
@@ -56,5 +56,5 @@ class DrawFigures(Callback):
         if training.epoch % self.every == 0:
             for name, figure in self._chosen:
                 drawn = figure.draw(self._context)
-                sign(drawn, self._context)
+                label_figure(drawn, self._context)
                 training.show(f"{name}-epoch-{training.epoch:04d}", drawn)

@@ -10,7 +10,7 @@ from zoo.decoders import Decoder
 from zoo.errors import ComponentError
 from zoo.nn.checks import check_map_shape
 from zoo.nn.convolution.maps import halvings, keep_size
-from zoo.nn.convolution.upsampling import doubling_stages
+from zoo.nn.convolution.upsampling import upsampling_stages
 from zoo.nn.layers.blocks import BlockOptions
 from zoo.nn.layers.spectral import normalise_spectra
 
@@ -46,7 +46,7 @@ class MapDecoder(Decoder):
         self.condition_dim = options.condition_dim
         _check_places(map_shape, size, len(channels))
         first = keep_size(map_shape[0], channels[0], dims=len(size), bias=options.bias)
-        self.blocks, self.output = doubling_stages(first, channels, depth, options, outputs, size)
+        self.blocks, self.output = upsampling_stages(first, channels, depth, options, outputs, size)
         if spectral_norm:
             normalise_spectra(self)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from zoo.decoders import Decoder
 from zoo.nn.checks import check_batch, check_condition, check_map_shape
 from zoo.nn.convolution.maps import halvings
-from zoo.nn.convolution.upsampling import doubling_stages
+from zoo.nn.convolution.upsampling import upsampling_stages
 from zoo.nn.layers.activations import ActivationName
 from zoo.nn.layers.blocks import BlockOptions, linear_block
 from zoo.nn.layers.normalisations import NormalisationName
@@ -83,7 +83,7 @@ class ConvDecoder(Decoder):
         sides = dict(zip(("height", "width") if len(size) == 2 else ("length",), smallest, strict=True))
         first = nn.Linear(hidden or latent_dim, channels[0] * math.prod(smallest))
         to_maps = Rearrange(_TO_MAPS[len(size)], maps=channels[0], **sides)
-        self.blocks, self.output = doubling_stages(
+        self.blocks, self.output = upsampling_stages(
             nn.Sequential(first, to_maps), channels, depth, options, outputs, size
         )
         if spectral_norm:

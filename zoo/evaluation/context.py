@@ -33,7 +33,7 @@ class EvaluationContext:
         train: the data that the model was trained on, or None where they are not available.
         features: maps data (B, *data_shape) to features (B, F) in which samples are compared; None: those of a
             small classifier of the data.
-        processes: the process group that shares the work on means over examples.
+        group: the process group that shares the work on means over examples.
     """
 
     model: Model
@@ -41,7 +41,7 @@ class EvaluationContext:
     history: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     train: Split | None = None
     features: Callable[[Tensor], Tensor] | None = None
-    processes: ProcessGroup = SINGLE_PROCESS
+    group: ProcessGroup = SINGLE_PROCESS
 
     @property
     def shows_images(self) -> bool:
@@ -53,7 +53,7 @@ class EvaluationContext:
 
         Batches have labels only if the model is conditioned on them.
         """
-        own = self.processes.own(len(self.split) if count is None else count)
+        own = self.group.own(len(self.split) if count is None else count)
         for batch in self.split.batches(batch_size, order=own, device=self.model.device):
             yield batch._replace(labels=batch.labels if self.model.classes else None)
 
@@ -63,7 +63,7 @@ class EvaluationContext:
         Args:
             values: those of this process, batch by batch.
         """
-        return self.processes.gather(torch.cat([each.cpu() for each in values]) if values else torch.zeros(0, *shape))
+        return self.group.gather(torch.cat([each.cpu() for each in values]) if values else torch.zeros(0, *shape))
 
     def take(self, indices: Tensor) -> Batch:
         """Return the examples at ``indices`` (B,) on the model's device, with labels if the model expects them."""
@@ -166,7 +166,7 @@ def evaluating(context: EvaluationContext, seed: int = 0) -> Iterator[None]:
     was_training = model.training
     model.eval()
     try:
-        with seeded(process_seed(seed, context.processes.rank)):
+        with seeded(process_seed(seed, context.group.rank)):
             yield
     finally:
         model.train(was_training)

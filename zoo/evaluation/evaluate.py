@@ -98,14 +98,14 @@ def evaluation_context(
     *,
     features: Callable[[Tensor], Tensor] | None = None,
     history: Iterable[Mapping[str, Any]] = (),
-    processes: ProcessGroup = SINGLE_PROCESS,
+    group: ProcessGroup = SINGLE_PROCESS,
     needs_labels: bool = True,
 ) -> EvaluationContext:
     """Return a model with the split to evaluate it on, after checking that they fit each other.
 
     Args:
         needs_labels: whether data without labels are refused for a conditional model.
-        processes: the process group that shares the work on means over examples; each process calls this function
+        group: the process group that shares the work on means over examples; each process calls this function
             and measures every metric.
 
     Raises:
@@ -115,7 +115,7 @@ def evaluation_context(
     _check_fit(model, chosen, needs_labels=needs_labels)
     if isinstance(data, Data | Split):  # a bare tensor has no range but that of the values that it happens to hold
         _check_range(model, chosen)
-    return EvaluationContext(model, chosen, tuple(history), train, features, processes)
+    return EvaluationContext(model, chosen, tuple(history), train, features, group)
 
 
 def final_split(data: Data) -> SplitName:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import PositiveInt
 
-from zoo.analysis.denoising import StepLosses, check_best_is_known, denoising_of, losses_by_step, mixture_oracle
+from zoo.analysis.denoising import StepLosses, check_has_exact_denoiser, denoising_of, losses_by_step, mixture_oracle
 from zoo.drawing.style import COLOURS, ink, new_figure
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
 from zoo.registry import register
@@ -25,7 +25,7 @@ class DenoisingExcess(Figure):
     def check(self, context: EvaluationContext) -> None:
         """Require a denoiser of a mixture, for which the floor is known."""
         denoising_of(context.model)
-        check_best_is_known(context.model, context.split.info)
+        check_has_exact_denoiser(context.model, context.split.info)
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return two panels."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from pydantic import PositiveInt
 
-from zoo.analysis.denoising import check_best_is_known, denoising_of, mixture_oracle
+from zoo.analysis.denoising import check_has_exact_denoiser, denoising_of, mixture_oracle
 from zoo.analysis.denoising_field import Field, denoising_field
 from zoo.drawing.style import COLOURS, ink, new_figure
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
@@ -31,7 +31,7 @@ class DenoisingField(Figure):
         """Require a denoiser of points in the plane, from a mixture for which the best one is known."""
         denoising_of(context.model)
         context.require_shape((2,), "points in the plane")
-        check_best_is_known(context.model, context.split.info)
+        check_has_exact_denoiser(context.model, context.split.info)
 
     def draw(self, context: EvaluationContext) -> MatplotlibFigure:
         """Return a panel for each step, the noisiest first."""

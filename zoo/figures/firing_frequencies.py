@@ -37,7 +37,7 @@ class FiringFrequencies(Figure):
         """Return the histogram."""
         examples = min(self.examples, len(context.split))
         _, of_latent = firing_counts(context.model, context.batches(512, examples))
-        return plot_firing(context.processes.sum(of_latent), examples, self.bins)
+        return plot_firing(context.group.sum(of_latent), examples, self.bins)
 
 
 def plot_firing(counts: Tensor, examples: int, bins: int = 40) -> MatplotlibFigure:

@@ -65,7 +65,7 @@ class Codebook(Metric):
             rates.append(-samples.log_prior[0])
             if fitted:
                 fitted_rates.append(-context.infer(batch, fitted=True).draw(1, reparameterised=False).log_prior[0])
-        counts = context.processes.sum(counts)
+        counts = context.group.sum(counts)
         each = perplexities(counts)
         found = [
             Measurement(USE, (counts > 0).double().mean().item()),

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from pydantic import PositiveInt
 
-from zoo.analysis.denoising import StepLosses, denoising_of, knows_best, losses_by_step, mixture_oracle
+from zoo.analysis.denoising import StepLosses, denoising_of, has_exact_denoiser, losses_by_step, mixture_oracle
 from zoo.metrics import EvaluationContext, Measurement, Metric, Result
 from zoo.registry import register
 
@@ -82,7 +82,7 @@ class DenoisingLoss(Metric):
         model, split = context.model, context.split
         count = min(self.examples, len(split))
         batch = context.take(torch.arange(count))
-        oracle = mixture_oracle(model, split.info) if knows_best(model, split.info) else None
+        oracle = mixture_oracle(model, split.info) if has_exact_denoiser(model, split.info) else None
         measured = losses_by_step(model, batch.x, batch.labels, steps=self.steps, oracle=oracle)
         return [*_averages(measured), *_lists(measured)]
 

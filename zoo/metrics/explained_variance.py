@@ -51,7 +51,7 @@ class ExplainedVariance(Metric):
             x = batch.x.double().flatten(1).cpu() - centre
             counts = (~x.isnan()).double().sum(0)
             sums += torch.cat([error[None], counts, x.nansum(0), x.square().nansum(0)])
-        sums = context.processes.sum(sums)
+        sums = context.group.sum(sums)
         error, (counts, first, second) = sums[0], sums[1:].split(values)
         variance = (second - first.square() / counts.clamp(min=1)).sum()
         if variance <= 1e-12 * second.sum() or not variance:

@@ -38,6 +38,6 @@ class Sparsity(Metric):
     def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
         """Return ``l0`` and ``dead_share``."""
         for_example, of_latent = firing_counts(context.model, context.batches(512))
-        of_latent = context.processes.sum(of_latent)
+        of_latent = context.group.sum(of_latent)
         dead = (of_latent == 0).double().mean().item()
         return [mean_of(L0, context.collect([for_example])), Measurement(DEAD_SHARE, dead)]

@@ -95,7 +95,7 @@ class Inference:
         """p(z), or p(z|y), with batch shape () or (B,) and event shape ``latent_shape``."""
         return self.model.prior_distribution(self)
 
-    def afresh(self) -> Inference:
+    def without_results(self) -> Inference:
         """Return an inference of the same batch with nothing computed yet."""
         return Inference(self.model, self.x, self.labels, self.mask, fitted=self.fitted, corrupts=self.corrupts)
 
@@ -164,7 +164,7 @@ class Inference:
             # A log-probability of codes has no gradient in z, and a second call would update the codebook again.
             log_probability: Tensor = self.posterior.log_prob(z).detach()
             return log_probability
-        fixed = self.afresh()
+        fixed = self.without_results()
         vars(fixed)["features"] = self.features.detach()
         with frozen(self.model), full_precision(z):
             log_q: Tensor = fixed.posterior.log_prob(z)

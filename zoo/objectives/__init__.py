@@ -54,7 +54,7 @@ class Objective(nn.Module, ABC):
         """
 
     @property
-    def weighs_draws(self) -> bool:
+    def uses_densities_of_draws(self) -> bool:
         """Whether the loss uses log p(z) and log q(z|x) at single draws instead of KL divergences."""
         return False
 

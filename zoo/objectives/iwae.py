@@ -88,7 +88,7 @@ class Iwae(LatentObjective):
         self.encoder_groups, self.gradient = encoder_groups, gradient
 
     @property
-    def weighs_draws(self) -> bool:
+    def uses_densities_of_draws(self) -> bool:
         """Whether the loss is made of log p(z) and log q(z|x) at single draws rather than of KL divergences."""
         return True
 
@@ -137,12 +137,12 @@ class Iwae(LatentObjective):
         inference = drawn.inference
         model = inference.model
         with frozen(model.encoder, model.posterior):
-            weighed = LatentSamples(inference.afresh(), drawn.z.detach(), drawn.log_q.detach())
+            weighed = LatentSamples(inference.without_results(), drawn.z.detach(), drawn.log_q.detach())
             others = self._bound(weighed.log_weights, self.groups).mean()
         # The gradient of the label embeddings through the encoder already comes from the draws.
         shared = () if model.label_embedding is None else (model.label_embedding,)
         with frozen(model.decoder, model.likelihood, model.latent_prior, *shared):
-            return weighed, others + self._of_encoder(drawn, inference.afresh())
+            return weighed, others + self._of_encoder(drawn, inference.without_results())
 
     def _of_encoder(self, drawn: LatentSamples, inference: Inference) -> Tensor:
         assert self.encoder_groups is not None

@@ -110,7 +110,7 @@ class Vae(LatentObjective):
             raise impossible(chosen[0], chosen[1], "each replaces the KL term", "Leave one of them out.")
 
     @property
-    def weighs_draws(self) -> bool:
+    def uses_densities_of_draws(self) -> bool:
         """Whether the loss uses log p(z) and log q(z|x) at single draws instead of KL divergences."""
         return self.bound == "importance_weighted" or self.kl == "monte_carlo"
 

@@ -102,11 +102,11 @@ class SparseActivations(SparsePosterior):
             values = linear_at(at_least_float32(h), weight, bias, places.gather(activations), places).relu()
         if self.is_learning:
             fired = torch.zeros(self.latent_dim, device=h.device)
-            self.note(fired.scatter_reduce_(0, places.columns, (values > 0).float(), "amax"), len(h))
+            self.update_counts(fired.scatter_reduce_(0, places.columns, (values > 0).float(), "amax"), len(h))
         return SparseCodes(places.scatter(values), flat)
 
     @torch.no_grad()
-    def note(self, fired: Tensor, examples: int) -> None:
+    def update_counts(self, fired: Tensor, examples: int) -> None:
         """Update the counts with a batch of this process: ``fired`` (M,) float is above zero for latents that fired."""
         group = ProcessGroup.here(fired.device)
         self.silent.add_(examples * group.count).masked_fill_(group.sum(fired) > 0, 0)

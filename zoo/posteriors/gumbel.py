@@ -86,7 +86,7 @@ class Gumbel(PlaceQuantiser):
 
     def check(self, spec: ModelSpec, model: Model) -> None:
         """Check that the loss does not need the probability of relaxed codes, which have none."""
-        if model.objective.weighs_draws:
+        if model.objective.uses_densities_of_draws:
             raise ComponentError(
                 f"objective {spec.objective.name!r} weighs draws by their densities, but in training draws of the "
                 "posterior 'gumbel' are relaxed, and have no probability",

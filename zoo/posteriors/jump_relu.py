@@ -69,7 +69,7 @@ class JumpReLU(SparseActivations):
             z, fires = jump(activations, threshold, self.bandwidth)
             l0 = fires.sum(1)
         if self.is_learning:
-            self.note(z.detach().amax(0), len(h))
+            self.update_counts(z.detach().amax(0), len(h))
         return SparseCodes(z, losses={"l0_penalty": self.l0_penalty.value * l0})
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from zoo.nn.hierarchies.maps import FlatMapHead, map_trunk_of, way_up
+from zoo.nn.hierarchies.maps import FlatMapHead, bottom_up_blocks, map_trunk_of
 from zoo.nn.hierarchies.vectors import hierarchy_of
 from zoo.nn.layers.activations import ActivationName
 from zoo.nn.layers.blocks import BlockOptions
@@ -63,7 +63,7 @@ class LadderMap(HierarchicalPosterior):
         trunk = map_trunk_of(prior)
         self.latent_shape, self.floor = (sum(trunk.sizes),), floor
         # From the bottom up: the layers take the features of x at the bottom level.
-        self.layers = way_up(tuple(feature_shape), trunk, width, BlockOptions(activation))
+        self.layers = bottom_up_blocks(tuple(feature_shape), trunk, width, BlockOptions(activation))
         self.heads = nn.ModuleList(FlatMapHead(width, 2 * trunk.channels, places) for places in trunk.places[::-1])
 
     def forward(self, h: Tensor, inference: Inference) -> TopDownPosterior:  # type: ignore[override]

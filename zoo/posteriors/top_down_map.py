@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent
 
 from zoo.nn.convolution.maps import keep_size
-from zoo.nn.hierarchies.maps import FlatMapHead, map_trunk_of, way_up
+from zoo.nn.hierarchies.maps import FlatMapHead, bottom_up_blocks, map_trunk_of
 from zoo.nn.hierarchies.vectors import hierarchy_of
 from zoo.nn.layers.activations import ActivationName
 from zoo.nn.layers.blocks import Block, BlockOptions
@@ -72,7 +72,7 @@ class TopDownMap(HierarchicalPosterior):
         super().__init__()
         trunk, options = map_trunk_of(prior), BlockOptions(activation)
         self.latent_shape, self.floor = (sum(trunk.sizes),), floor
-        self.layers = way_up(tuple(feature_shape), trunk, width, options)
+        self.layers = bottom_up_blocks(tuple(feature_shape), trunk, width, options)
         inputs = [width] + [width + trunk.width] * (len(trunk.sizes) - 1)
         dims = len(trunk.places[0])
         self.networks = nn.ModuleList(

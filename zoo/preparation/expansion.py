@@ -41,7 +41,7 @@ class Expansion:
     ) -> None:
         self.columns = tuple(columns)
         self._places = None if places is None else torch.tensor(places, dtype=torch.int64)
-        self._numbers = dict(numbers or {})
+        self._category_codes = dict(numbers or {})
         widths = [column.width for column in columns]
         self.width = sum(widths)
         starts = [sum(widths[:place]) for place in range(len(widths))]
@@ -77,7 +77,7 @@ class Expansion:
         """
         if self._places is not None:
             stored = stored.index_select(1, self._places)
-        for place, numbers in self._numbers.items():
+        for place, numbers in self._category_codes.items():
             codes = stored[:, place]
             # The last number stands for a missing value.
             index = torch.where(codes.isnan(), len(numbers), codes).long().clamp(0, len(numbers))
@@ -126,7 +126,7 @@ class Expansion:
         other = object.__new__(Expansion)
         for name, value in vars(self).items():
             setattr(other, name, value.to(device) if isinstance(value, Tensor) else value)
-        other._numbers = {place: numbers.to(device) for place, numbers in self._numbers.items()}
+        other._category_codes = {place: numbers.to(device) for place, numbers in self._category_codes.items()}
         return other
 
     @classmethod
@@ -160,7 +160,7 @@ class Expansion:
     def unknown(self, own: Sequence[ColumnDescription], stored: Tensor) -> dict[str, list[str]]:
         """Return the categories of rows (N, C) with columns ``own`` that the model does not know, by column."""
         found: dict[str, list[str]] = {}
-        for place, numbers in self._numbers.items():
+        for place, numbers in self._category_codes.items():
             column = own[place if self._places is None else int(self._places[place])]
             codes = stored[:, place if self._places is None else int(self._places[place])]
             there = torch.zeros(len(numbers), dtype=torch.bool)

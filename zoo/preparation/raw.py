@@ -112,7 +112,7 @@ def tensor_of_numbers(raw: Any, columns: Sequence[str] = (), where: str = "raw")
         # Rows of different lengths, objects of any kind.
         raise InputError(f"cannot be made an array: {error}", where=where, remedy=_FORMS) from error
     if array.dtype.kind == "O" and array.ndim:
-        array = _numbers(array, columns, where)
+        array = _number_array(array, columns, where)
     if array.dtype.kind not in "buif":
         raise InputError(f"expected numbers, got {type(raw).__name__} of {array.dtype}", where=where, remedy=_FORMS)
     kind, size = array.dtype.kind, array.dtype.itemsize
@@ -150,7 +150,7 @@ def dense(values: Tensor, where: str = "raw") -> Tensor:
     return values.detach().cpu()
 
 
-def _numbers(array: npt.NDArray[Any], columns: Sequence[str], where: str) -> npt.NDArray[Any]:
+def _number_array(array: npt.NDArray[Any], columns: Sequence[str], where: str) -> npt.NDArray[Any]:
     """Return objects as numbers; a DataFrame with mixed columns gives rows of objects."""
     try:
         return array.astype(np.float64)

@@ -106,7 +106,7 @@ def reconstructed(samples: LatentSamples) -> tuple[Tensor, Tensor]:
     return x, first if mask is None else torch.where(mask, first, 0.0)
 
 
-def seen(samples: LatentSamples, p: Distribution) -> Tensor:
+def observed_means(samples: LatentSamples, p: Distribution) -> Tensor:
     """Return the mean of p(x|z), (B, *data_shape), with 0 in place of values that were not observed."""
     mean: Tensor = p.mean
     return mean if samples.inference.mask is None else torch.where(samples.inference.mask, mean, 0.0)

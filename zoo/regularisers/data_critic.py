@@ -14,7 +14,7 @@ from zoo.model import LatentSamples, Model
 from zoo.nn.adversary import BinaryCritic, Discriminator, MapDiscriminator
 from zoo.nn.layers.activations import ActivationName
 from zoo.registry import register
-from zoo.regularisers import Regulariser, check_decodes, reconstructed, seen
+from zoo.regularisers import Regulariser, check_decodes, observed_means, reconstructed
 from zoo.spec.model import ModelSpec
 from zoo.spec.schedule import NonNegativeWeight
 from zoo.utils.precision import at_least_float32
@@ -108,7 +108,7 @@ class DataCritic(Regulariser):
             target = at_least_float32(self.critic.layers(x)[self.layer])
         # Decoded once more, from detached latents: the adversarial term must not train the encoder.
         again = samples.inference.decode(samples.z[0].detach())
-        made = (seen(samples, again), seen(samples, samples.generated))
+        made = (observed_means(samples, again), observed_means(samples, samples.generated))
         layers = self.critic.layers(torch.cat([reconstruction, *made]))
         difference = at_least_float32(layers[self.layer][: len(x)]) - target
         features = 0.5 * difference.flatten(1).square().sum(1).mean()
@@ -117,4 +117,4 @@ class DataCritic(Regulariser):
 
     def evidence(self, samples: LatentSamples) -> tuple[Tensor, Tensor, Tensor]:
         """Return data, which have label 1, and their reconstructions and samples of the model, which have label 0."""
-        return *reconstructed(samples), seen(samples, samples.generated)
+        return *reconstructed(samples), observed_means(samples, samples.generated)

@@ -59,7 +59,7 @@ def drawn_figures(
         if reason is None:
             with evaluating(context, seed):
                 drawn = figure.draw(context)
-            sign(drawn, context)
+            label_figure(drawn, context)
             drawn_before[name] += 1
             count = drawn_before[name]
             yield (name if count == 1 else f"{name}-{count}"), drawn
@@ -67,7 +67,7 @@ def drawn_figures(
             raise NotApplicableError(f"figure {name!r} does not apply: {reason}", where=f"figures[{index}]")
 
 
-def sign(drawn: MatplotlibFigure, context: EvaluationContext) -> None:
+def label_figure(drawn: MatplotlibFigure, context: EvaluationContext) -> None:
     """Say below a figure which model and which data it shows."""
     spec = context.model.spec
     write_below(drawn, f"{spec.preset or spec.objective.name} · {words_for_data(context)}")

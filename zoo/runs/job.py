@@ -258,7 +258,7 @@ class _Job:
         """Evaluate and draw the best model, and describe the run."""
         recipe, directory = self.recipe, self.directory
         name, history = final_split(self.plan.data), directory.training.read_metrics()
-        context = evaluation_context(model, self.plan.data, name, history=history, processes=self.group)
+        context = evaluation_context(model, self.plan.data, name, history=history, group=self.group)
         self.reporter.note(f"Evaluating on the {name} split ({len(context.split):,} examples) …")
         measured = record(context, choose_metrics(context, recipe.evaluate.metrics), name, recipe.seed)
         best_epoch = next((record["epoch"] for record in reversed(history) if record["best"]), len(history))

@@ -111,8 +111,8 @@ def fit_spec(train: TrainSpec, fit: TrainSpec | None, prior: Prior, examples: in
         examples: the number of training examples.
     """
     batch_size = fit.batch_size if fit is not None and "batch_size" in fit.model_fields_set else None
-    suited = TrainSpec.model_validate(dict(prior.fit_defaults(examples, batch_size)))
-    defaults = {name: getattr(suited, name) for name in suited.model_fields_set}
+    preferred = TrainSpec.model_validate(dict(prior.fit_defaults(examples, batch_size)))
+    defaults = {name: getattr(preferred, name) for name in preferred.model_fields_set}
     if fit is not None:
         return fit.model_copy(update={name: v for name, v in defaults.items() if name not in fit.model_fields_set})
     reset = TrainSpec()

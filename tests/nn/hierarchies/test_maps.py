@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Normal
 
 from zoo.errors import ComponentError
-from zoo.nn.hierarchies.maps import FlatMapHead, TopDownMapTrunk, level_sizes, way_up
+from zoo.nn.hierarchies.maps import FlatMapHead, TopDownMapTrunk, bottom_up_blocks, level_sizes
 from zoo.nn.hierarchies.vectors import Hierarchy, TopDownDistribution
 from zoo.nn.layers.blocks import BlockOptions
 
@@ -97,7 +97,7 @@ def test_the_way_up_arrives_at_the_size_of_every_level() -> None:
     assert sizes == [(2, 2), (4, 3), (4, 3), (7, 5)]
     trunk = TopDownMapTrunk(2, sizes, width=3)
     h, found = torch.randn(4, 6, 7, 5), []
-    for block in way_up((6, 7, 5), trunk, 8, BlockOptions()):
+    for block in bottom_up_blocks((6, 7, 5), trunk, 8, BlockOptions()):
         h = block(h)
         found.append(h.shape[1:])
     assert found == [(8, *size) for size in reversed(sizes)]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from zoo.nn.spaces.ball import WrappedNormal, from_origin, log_sinhc, moved, to_origin
+from zoo.nn.spaces.ball import WrappedNormal, from_origin, log_sinhc, mobius_translate, to_origin
 
 CURVATURES = pytest.mark.parametrize("curvature", [0.1, 1.0, 2.5])
 
@@ -35,10 +35,10 @@ def test_maps_from_and_to_the_origin_undo_each_other_and_keep_distances(curvatur
 @CURVATURES
 def test_moving_is_an_isometry_that_its_opposite_undoes(curvature: float) -> None:
     x, y, by = (points(20, 3, curvature) for _ in range(3))
-    there = [moved(z, by, curvature) for z in (x, y)]
+    there = [mobius_translate(z, by, curvature) for z in (x, y)]
     torch.testing.assert_close(distance(*there, curvature), distance(x, y, curvature))
-    torch.testing.assert_close(moved(there[0], -by, curvature), x)
-    torch.testing.assert_close(moved(torch.zeros_like(by), by, curvature), by)
+    torch.testing.assert_close(mobius_translate(there[0], -by, curvature), x)
+    torch.testing.assert_close(mobius_translate(torch.zeros_like(by), by, curvature), by)
 
 
 def test_log_sinhc_is_smooth_from_zero_to_infinity() -> None:

@@ -10,7 +10,7 @@ from zoo.nn.convolution.maps import double, halvings
 from zoo.nn.layers.blocks import Block, BlockOptions, Chain, same_size_block
 
 
-def doubling_stages(
+def upsampling_stages(
     first: nn.Module, channels: Sequence[int], depth: int, options: BlockOptions, outputs: int, size: Sequence[int]
 ) -> tuple[Chain, nn.Module]:
     """Return blocks that double the size of a map at each stage, and the last layer, which returns maps of ``size``.
@@ -27,7 +27,7 @@ def doubling_stages(
 
     Example:
         >>> import torch
-        >>> blocks, last = doubling_stages(nn.Identity(), [8, 4], 1, BlockOptions(), 3, (17, 28))
+        >>> blocks, last = upsampling_stages(nn.Identity(), [8, 4], 1, BlockOptions(), 3, (17, 28))
         >>> last(blocks(torch.randn(5, 8, 5, 7))).shape
         torch.Size([5, 3, 17, 28])
     """

@@ -131,7 +131,9 @@ def map_trunk_of(prior: object) -> TopDownMapTrunk:
     return trunk
 
 
-def way_up(feature_shape: tuple[int, ...], trunk: TopDownMapTrunk, width: int, options: BlockOptions) -> Chain:
+def bottom_up_blocks(
+    feature_shape: tuple[int, ...], trunk: TopDownMapTrunk, width: int, options: BlockOptions
+) -> Chain:
     """Return blocks from the features of x to a map for each level of a trunk, the last level first.
 
     The first block takes the features (B, C, *places) to ``width`` channels; each further one takes the map of a level

@@ -23,7 +23,7 @@ Choice: TypeAlias = Callable[[int, "Tensor | None", Independent], Independent]
 """Maps the number of a level, the state above it, and p(z_l | z_>l) to the distribution that z_l is drawn from."""
 
 
-class Place(NamedTuple):
+class PathLevel(NamedTuple):
     """A level on the top-down path.
 
     Attributes:
@@ -155,7 +155,7 @@ class Hierarchy(nn.Module):
             scale = positive(raw_scale, self.floor)
         return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
 
-    def descend(self, take: Callable[[int, Independent], Tensor], choose: Choice, like: Tensor) -> Iterator[Place]:
+    def descend(self, take: Callable[[int, Independent], Tensor], choose: Choice, like: Tensor) -> Iterator[PathLevel]:
         """Yield each level, top first.
 
         Args:
@@ -169,7 +169,7 @@ class Hierarchy(nn.Module):
             p = self.level(index, state, like)
             q = choose(index, state, p)
             z = take(index, q)
-            yield Place(q, p, z, state)
+            yield PathLevel(q, p, z, state)
             if index < last:
                 state = self.trunk.step(index, state, z)
 
@@ -216,7 +216,7 @@ class TopDownDistribution(EstimatedMoments):
         """Return the same distributions with a larger batch shape."""
         return TopDownDistribution(self.hierarchy, self.choose, self.like.expand(torch.Size(batch_shape)))
 
-    def descend(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> list[Place]:
+    def descend(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> list[PathLevel]:
         """Draw all levels, top first."""
         lead = self._extended_shape(torch.Size(sample_shape))[:-1]
 

@@ -37,7 +37,7 @@ def to_origin(z: Tensor, curvature: float) -> Tensor:
     return z * (2 * torch.atanh(scaled.clamp_max(1 - 1e-15)) / scaled)
 
 
-def moved(z: Tensor, by: Tensor, curvature: float) -> Tensor:
+def mobius_translate(z: Tensor, by: Tensor, curvature: float) -> Tensor:
     """Return by ⊕ z, (…, d): the isometry that moves the origin to ``by`` (Möbius addition)."""
     product = 2 * curvature * (by * z).sum(-1, keepdim=True)
     mine, other = (curvature * point.square().sum(-1, keepdim=True) for point in (by, z))
@@ -120,7 +120,7 @@ class WrappedNormal(EstimatedMoments):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density at points of the ball (…, *batch, d)."""
-        v = to_origin(moved(value.double(), -self.point, self.curvature), self.curvature)
+        v = to_origin(mobius_translate(value.double(), -self.point, self.curvature), self.curvature)
         return self._log_density(v / self.scale.double(), v).to(value.dtype)
 
     def _log_density(self, noise: Tensor, v: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ class WrappedNormal(EstimatedMoments):
         return gaussian - 0.5 * dimensions * math.log(2 * math.pi) - (dimensions - 1) * stretch
 
     def _carried(self, v: Tensor) -> Tensor:
-        z = moved(from_origin(v, self.curvature), self.point, self.curvature)
+        z = mobius_translate(from_origin(v, self.curvature), self.point, self.curvature)
         farthest = (1 - _EDGE) / math.sqrt(self.curvature)
         return (z * (farthest / _length(z)).clamp_max(1)).to(self.centre.dtype)
 
