@@ -148,6 +148,10 @@ def located(where: str) -> Iterator[None]:
         raise
 
 
+_MOST_NAMES, _FEW_NAMES = 12, 6
+"""How many names an error lists; of more than that, only a few."""
+
+
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """Return ``"Did you mean 'x'? "`` for the known name nearest to ``name``, or an empty string.
 
@@ -169,7 +173,23 @@ def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     return f"Did you mean {names[match[0]]!r}? " if match else ""
 
 
-def unknown_name(what: str, name: str, known: Iterable[str]) -> tuple[str, str]:
-    """Return the problem and the remedy for a name that is not among the known ones."""
+def unknown_name(what: str, name: str, known: Iterable[str], lists: str = "") -> tuple[str, str]:
+    """Return the problem and the remedy for a name that is not among the known ones: of many, the nearest.
+
+    Args:
+        lists: a command that lists all of them.
+
+    Example:
+        >>> unknown_name("split", "tset", ["train", "test"])[1]
+        "Did you mean 'test'? Available: test, train."
+        >>> unknown_name("prior", "c9", [f"c{n:02}" for n in range(40)], "zoo-cli list prior")[1]
+        "Did you mean 'c39'? Available: c09, c19, c29, c39 and 36 more; `zoo-cli list prior` lists them."
+    """
     names = sorted(known)
-    return f"unknown {what} {name!r}", f"{nearest(name, names)}Available: {', '.join(names) or 'none'}."
+    shown = ", ".join(names) or "none"
+    if len(names) > _MOST_NAMES:
+        similar = difflib.get_close_matches(name[:_LONGEST_NAME].casefold(), names, n=_FEW_NAMES, cutoff=0.5)
+        few = sorted(similar) or names[:_FEW_NAMES]
+        shown = f"{', '.join(few)} and {len(names) - len(few):,} more"
+        shown += f"; `{lists}` lists them" if lists else ""
+    return f"unknown {what} {name!r}", f"{nearest(name, names)}Available: {shown}."

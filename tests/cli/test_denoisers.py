@@ -26,7 +26,12 @@ def runs(tmp_path_factory) -> Path:
 def test_sampling_options_reach_the_chain(cli, runs, tmp_path):
     def draw(*options: str) -> np.ndarray:
         arguments = [part for option in options for part in ("--option", option)]
-        assert cli("sample", runs / "denoiser", "--count", 4, "--out", tmp_path / "x.npy", *arguments).status == 0
+        assert (
+            cli(
+                "sample", runs / "denoiser", "--count", 4, "--out", tmp_path / "x.npy", "--overwrite", *arguments
+            ).status
+            == 0
+        )
         return np.load(tmp_path / "x.npy")
 
     assert draw().shape == (4, 1, 8, 8)
@@ -46,14 +51,14 @@ def test_sampling_options_reach_the_chain(cli, runs, tmp_path):
     ],
 )
 def test_a_wrong_sampling_option_is_one_message(cli, runs, tmp_path, option, message):
-    done = cli("sample", runs / "denoiser", "--option", option, "--out", tmp_path / "x.npy")
+    done = cli("sample", runs / "denoiser", "--option", option, "--out", tmp_path / "y.npy")
     assert done.status == 2
     assert message in done.err
     assert not (tmp_path / "x.npy").exists()
 
 
 def test_an_autoencoders_options_are_not_a_denoisers(cli, runs, tmp_path):
-    done = cli("sample", runs / "vae", "--option", "steps=5", "--out", tmp_path / "x.npy")
+    done = cli("sample", runs / "vae", "--option", "steps=5", "--out", tmp_path / "y.npy")
     assert "unknown option 'steps'" in done.err
 
 

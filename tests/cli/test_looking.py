@@ -91,7 +91,9 @@ def test_evaluate_takes_data_with_their_options_prepared_as_in_training(cli, tmp
         (["{name: digits, subset: 100}"], {"name": "digits", "subset": 100, "binarise": "threshold"}),
         (["{subset: 100}"], {"name": "digits", "subset": 100, "binarise": "threshold"}),
     ):
-        done = cli("evaluate", run, "--metric", "mse", "--out", tmp_path / "figures.json", "--data", *options)
+        done = cli(
+            "evaluate", run, "--metric", "mse", "--out", tmp_path / "figures.json", "--overwrite", "--data", *options
+        )
         assert done.status == 0, done.err
         written = json.loads((tmp_path / "figures.json").read_text())["data"]
         assert {field: written[field] for field in fields} == fields
@@ -114,7 +116,7 @@ def test_evaluate_prints_json_alone(cli, runs):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--metric", "elbo"], "--metric[0]: metric 'elbo' does not apply: its posterior 'point' has no density"),
+        (["--metric", "elbo"], "--metric: metric 'elbo' does not apply: its posterior 'point' has no density"),
         (["--metric", "elbow"], "Did you mean 'elbo'"),
         (["--set", "resize=[9, 9]"], "expected examples of shape (1, 8, 8), as the model takes them, got (1, 9, 9)"),
         (["--set", "test=0.0", "--split", "test"], "there is no test split"),
@@ -174,7 +176,7 @@ def test_compare_refuses_one_model_and_models_of_other_data(cli, runs, tmp_path)
 def test_compare_averages_models_that_agree_in_a_field(cli, runs, tmp_path):
     zoo.train("digits-vae", out=tmp_path / "again", overrides=[*SMALL, "seed=1"])
     models = runs / "digits-ae", runs / "digits-vae", tmp_path / "again"
-    options = "--metric", "mse", "--out", tmp_path / "table.csv"
+    options = "--metric", "mse", "--out", tmp_path / "table.csv", "--overwrite"
     done = cli("compare", *models, *options, "--group", "model.objective.name", "--sort", "mse")
     assert done.status == 0, done.err
     assert sorted(done.out.splitlines()[1].split()) == ["name=autoencoder", "name=vae"]

@@ -86,11 +86,14 @@ def test_the_data_of_a_recipe_are_used_in_all_their_splits(cli, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["embed", MODEL, "--data", "new.npz", "--out", "new.npz"], "new.npz is the data themselves"),
+        (
+            ["embed", MODEL, "--data", "new.npz", "--out", "new.npz", "--overwrite"],
+            "the data are read from new.npz",
+        ),
         (["embed", "model", "--data", "new.npz", "--out", "model/codes.csv"], "is inside the run"),
         (["embed", MODEL, "--data", "new.npz", "--out", "x.png"], "embeddings are not images"),
         (["embed", MODEL, "--data", "new.npz", "--out", "x.csv", "--label", "3"], "the model is not conditional"),
-        (["reconstruct", MODEL, "--data", "new.npz", "--out", "x.csv"], "too much for a table"),
+        (["reconstruct", MODEL, "--data", "new.npz", "--out", "x.csv"], "a .csv table cannot hold images"),
         (["reconstruct", MODEL, "--out", "x.png"], "at most 400 examples in one picture"),
         (["impute", MODEL, "--data", "new.npz", "--mask", "none.npy", "--out", "x.npz"], "none.npy: cannot be read"),
         (["embed", MODEL, "--data", "none.npz", "--out", "x.npz"], "none.npz"),

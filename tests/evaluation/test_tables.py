@@ -53,7 +53,7 @@ def test_a_short_list_is_written_out_and_a_long_one_by_its_range() -> None:
     lines = metrics_table(record_of(of_levels, of_steps, Measurement(UNITS, 5)), "title").splitlines()
     assert [line.split() for line in lines[1:]] == [
         ["active", "units", "5"],
-        ["KL", "per", "level", "0.3237,", "1.5000", "nats"],
+        ["KL", "per", "level", "[nats]", "0.3237,", "1.5000"],
         ["loss", "by", "step", "1.0000", "to", "20.00,", "20", "values"],
     ]
 

@@ -20,7 +20,7 @@ from tests.hostile.full_disk import PLENTY, problem, tried
 from tests.hostile.matrix import contents
 
 torch.set_num_threads(1)
-words, start = ["sample", "run", "--count", "4", "--out", "out.npy"], Path(sys.argv[1])
+words, start = ["sample", "run", "--count", "4", "--out", "out.npy", "--overwrite"], Path(sys.argv[1])
 try:
     good = tried(words, PLENTY, start)
 except OSError as error:

@@ -39,7 +39,7 @@ def test_a_disk_that_is_full_while_training(size: int, tmp_path: Path, zoo_proce
 @pytest.mark.parametrize("name", ["s.png", "s.npy"])
 def test_a_disk_that_is_full_keeps_the_old_file(name: str, tmp_path: Path, zoo_process: ZooCli) -> None:
     (tmp_path / name).write_text("old")
-    done = zoo_process("sample", "vae-mlp-2d.digits", "--out", name, program=limited(3000))
+    done = zoo_process("sample", "vae-mlp-2d.digits", "--out", name, "--overwrite", program=limited(3000))
     assert_one_message(done, name, status=(1,))
     assert (tmp_path / name).read_text() == "old"
 

@@ -16,7 +16,7 @@ from zoo.report.metric_table import MetricTable
 def records(values: dict[str, dict[str, float]]) -> dict[str, dict]:
     """Return the records of models by their values: the mean squared error, and the ELBO."""
     details = {
-        "mse": {"result": "mse", "better": "lower", "standard_error": 0.1},
+        "mse": {"result": "mse", "better": "lower", "standard_error": 0.01},
         "elbo": {"result": "elbo", "better": "higher", "title": "ELBO", "unit": "nats"},
         "active_units": {"result": "active_units"},
     }
@@ -49,6 +49,22 @@ def test_the_best_of_each_row_is_marked_in_its_direction_alone():
     assert not any(cell.endswith("*") for row in equal.cells(mark="{} *") for cell in row)
 
 
+def test_what_is_not_clearly_worse_than_the_best_is_marked_with_it():
+    def marked(**values: float) -> str:
+        (row,) = MetricTable.of_models(records({name: {"mse": mse} for name, mse in values.items()})).rows
+        return "".join(sorted("abc"[column] for column in row.marked("standard_error")))
+
+    # Two standard errors of a difference are 2 · √2 · 0.01 = 0.0283.
+    assert marked(a=0.10, b=0.12, c=0.20) == "ab"
+    assert marked(a=0.10, b=0.13, c=0.20) == "a"
+    assert marked(a=0.10, b=0.11, c=0.12) == ""
+    seeds = {"a": [1.0, 1.2, 1.1], "b": [1.2, 1.3, 1.1], "c": [2.0, 2.1, 1.9]}
+    groups = {name: records({str(n): {"mse": mse} for n, mse in enumerate(found)}) for name, found in seeds.items()}
+    table = MetricTable.of_groups(groups)
+    assert table.rows[0].marked(table.error) == {0, 1}
+    assert "less than two standard errors worse" in table.to_text("title")
+
+
 def test_models_are_sorted_by_a_result_the_best_first_and_those_without_it_last():
     compared = Comparison(records(VALUES), {})
     assert list(compared.sorted_by("mse").records) == ["b<", "c", "a"]
@@ -63,7 +79,7 @@ def test_a_table_is_written_in_full_digits_and_as_a_page():
     table = MetricTable.of_models(records(VALUES))
     head, *lines = list(csv.reader(io.StringIO(table.to_csv())))
     assert head == ["model", "mse", "mse_standard_error", "elbo", "active_units"]
-    assert lines[2] == ["c", "0.2", "0.1", "", "1"]
+    assert lines[2] == ["c", "0.2", "0.01", "", "1"]
     page = table.to_html("Three models")
     assert page.count("<b>") == 2
     assert "b&lt;" in page

@@ -78,6 +78,16 @@ def test_a_frame_gets_a_likelihood_for_each_column(tmp_path: Path) -> None:
     assert resumed.evaluation == run.evaluation
 
 
+def test_an_error_names_the_keywords_of_the_fields_that_it_is_about(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"id": [f"p{number:05}" for number in range(60)], "value": np.arange(60.0)})
+    with pytest.raises(InputError, match=r'In zoo\.fit: data=\{"columns": …\}\.$'):
+        zoo.fit(frame, "vae-mlp-8d", out=tmp_path / "run", quiet=True)
+    with pytest.raises(InputError, match=r'In zoo\.fit: training=\{"monitor": …\}\.$'):
+        zoo.fit(X, "vae-mlp-8d", out=tmp_path / "run", training={"monitor": "elbow"}, **FAST)
+    with pytest.raises(InputError, match=r"In zoo\.fit: encoder=…\.$"):
+        zoo.fit(X, "vae-mlp-8d", out=tmp_path / "run", encoder="mpl", quiet=True)
+
+
 def test_a_run_starts_from_another_model(run: Run, tmp_path: Path) -> None:
     frozen = {"init": str(run.path), "freeze": ["encoder.*"], "description": "Tuned."}
     tuned = zoo.fit(X + 1, "vae-mlp-8d", out=tmp_path / "tuned", **frozen, **FAST)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,9 @@ SEED = click.option(
     metavar="INTEGER",
     help="Seed of the draws.",
 )
+_OVERWRITE = "zoo.overwrite"
+"""Whether ``--overwrite`` was given, in the ``meta`` of a command's context."""
+
 IMPORTED = "zoo.imports"
 """What ``--import`` named, in the ``meta`` of a command's context."""
 
@@ -44,6 +47,54 @@ class OutPath(click.Path):
         if not path.is_dir():
             check_replaceable(path)
         return path
+
+
+class NewFilePath(OutPath):
+    """A file to write, or a folder for files, where a file that is there is only replaced with ``--overwrite``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a path at which there is no file, unless ``--overwrite`` is given.
+
+        Raises:
+            InputError: there is a file; also as for any path to write.
+        """
+        path = super().convert(value, param, ctx)
+        check_new([path])
+        return path
+
+
+def check_new(files: Iterable[Path]) -> None:
+    """Refuse to replace files, unless the command was given ``--overwrite``.
+
+    Raises:
+        InputError: names the first file that is there.
+    """
+    from zoo.errors import InputError
+
+    if not click.get_current_context().meta.get(_OVERWRITE):
+        for path in files:
+            if path.is_file():
+                remedy = "Replace it with --overwrite, or choose another --out."
+                raise InputError("there is a file already", where=str(path), remedy=remedy)
+
+
+def out_option(help: str, **options: Any) -> Callable[[_Command], _Command]:
+    """Return ``--out`` of a command that writes files, and ``--overwrite``, without which it replaces none.
+
+    Args:
+        options: as for an option of click, such as ``default``.
+    """
+
+    def note(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        ctx.meta[_OVERWRITE] = value
+
+    def decorate(command: _Command) -> _Command:
+        # Eager: it is known before the path is looked at.
+        flag: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False, "callback": note}
+        command = click.option("--overwrite", help="Replace files that are there.", **flag)(command)
+        return click.option("--out", type=NewFilePath(), help=help, **options)(command)
+
+    return decorate
 
 
 OUT = OutPath()

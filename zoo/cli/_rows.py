@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from zoo.cli._model import open_data, open_whole
-from zoo.cli._options import COUNT, OUT, SEED, set_option
+from zoo.cli._options import COUNT, SEED, out_option, set_option
 from zoo.cli._output import echo, echo_json
 from zoo.cli._reference import MODEL, ModelDirectory
 
@@ -53,7 +53,7 @@ def row_options(what: str) -> Callable[[C], C]:
         click.option("--split", type=click.Choice(["train", "validation", "test"]), help="[default: all there are]"),
         click.option("--label", help="The class of all examples, by name or number, for a conditional model."),
         click.option("--count", type=COUNT, help="Use only this many examples of each split, from its start."),
-        click.option("--out", type=OUT, required=True, help=f"Where the {what} go."),
+        out_option(f"Where the {what} go.", required=True),
         SEED,
         click.option("--quiet", is_flag=True, help="Show no progress."),
         click.option("--json", "as_json", is_flag=True, help="Print facts as JSON."),
@@ -99,7 +99,7 @@ def _check_out(request: Request, options: Any, *, other_data: bool) -> None:
         )
     for value in options:
         if isinstance(value, str) and Path(value).expanduser().resolve() == out:
-            raise InputError(f"{request.out} is the data themselves", where="--out", remedy="Choose another name.")
+            raise InputError(f"the data are read from {request.out}", where="--out", remedy="Choose another name.")
 
 
 def is_grid(out: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, DataCache, ModelData, open_data, place_of_results
-from zoo.cli._options import OUT, SEED, set_option
+from zoo.cli._options import SEED, check_new, out_option, set_option
 from zoo.cli._output import echo, echo_json
 from zoo.cli._reference import MODEL_OR_SWEEP, ModelDirectory
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from zoo.model import Model
     from zoo.report.comparison import Comparison
     from zoo.report.metric_table import MetricTable
+
+RECORDS, TABLE = "comparison.json", "comparison.md"
 
 
 @click.command(epilog="Example: zoo-cli compare runs/digits-ae runs/digits-vae --out comparison")
@@ -34,12 +36,10 @@ if TYPE_CHECKING:
     help="Average the models that agree in this field of their recipes, such as model.objective.beta; repeatable.",
 )
 @click.option("--sort", help="Result to sort the models or groups by, the best first, such as elbo.")
-@click.option(
-    "--out",
-    type=OUT,
+@out_option(
+    "A folder for records, table and figure; or a table alone, .csv or .html.",
     default=Path("comparison"),
     show_default=True,
-    help="A folder for records, table and figure; or a table alone, .csv or .html.",
 )
 @click.option("--format", "image_format", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True)
 @SEED
@@ -66,6 +66,7 @@ def command(
     from zoo.report.comparison import compare
     from zoo.spec.documents import parse_yaml
 
+    check_new(out / name for name in (RECORDS, TABLE, f"comparison.{image_format}"))
     names = _names([each for model in models for each in _runs_of(model)])
     loaded, cache = {name: load(folder) for name, folder in names.items()}, DataCache()
     data = {name: open_data(names[name], model, dataset, overrides, split, cache) for name, model in loaded.items()}
@@ -168,6 +169,13 @@ def _check_same(data: dict[str, ModelData]) -> None:
 
     (first, expected), *others = data.items()
     for name, each in others:
+        shapes = [one.data.info.data_shape for one in (expected, each)]
+        if shapes[0] != shapes[1]:
+            raise DataError(
+                f"{first} is a model of data of shape {shapes[0]}, {name} of data of shape {shapes[1]}",
+                where="compare",
+                remedy="Compare models of the same kind of data.",
+            )
         same_split = (each.title, each.split) == (expected.title, expected.split)
         if not same_split or _digest(each) != _digest(expected):
             raise DataError(
@@ -207,7 +215,7 @@ def _write(compared: Comparison, table: MetricTable, out: Path, image_format: st
     if out.suffix.lower() in (".csv", ".html"):
         write_text(out, table.to_csv() if out.suffix.lower() == ".csv" else table.to_html(title))
         return [out]
-    files = [out / "comparison.json", out / "comparison.md"]
+    files = [out / RECORDS, out / TABLE]
     write_text(files[0], json.dumps(dict(compared.records), indent=2, ensure_ascii=False) + "\n")
     write_text(files[1], table.to_markdown())
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, ModelData, open_data, place_of_results
-from zoo.cli._options import OUT, SEED, set_option
+from zoo.cli._options import SEED, out_option, set_option
 from zoo.cli._output import echo, echo_json
 from zoo.cli._reference import MODEL, ModelDirectory
 
@@ -28,10 +28,8 @@ from zoo.cli._reference import MODEL, ModelDirectory
 @set_option(SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
 @SEED
-@click.option(
-    "--out",
-    type=OUT,
-    help="Write the metrics to this JSON file.  [default: add to evaluation.json of a run, if data and seed are its]",
+@out_option(
+    "Write the metrics to this JSON file.  [default: add to evaluation.json of a run, if data and seed are its]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(

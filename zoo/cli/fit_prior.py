@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli._model import DATA_HELP, ModelData, open_data
-from zoo.cli._options import LARGEST_SEED, OUT, set_option
+from zoo.cli._options import LARGEST_SEED, check_new, out_option, set_option
 from zoo.cli._output import echo, echo_json
 from zoo.cli._reference import MODEL, ModelDirectory
 
@@ -39,11 +39,7 @@ IN_EVERY_PROCESS = True
     metavar="INTEGER",
     help="Seed of initial weights, order of the data and noise.",
 )
-@click.option(
-    "--out",
-    type=OUT,
-    help="Directory that the model is written to.  [default: MODEL, if that is a directory of your own]",
-)
+@out_option("Directory that the model is written to.  [default: MODEL itself, if it is a directory of your own]")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
@@ -63,12 +59,14 @@ def command(
     PRIOR is a name (`zoo-cli list prior`), or a mapping with options. MODEL is a run or checkpoint directory,
     hf://user/name[@revision], or a pretrained name.
     """
-    from zoo.checkpoints.checkpoint import load, save
+    from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, load, save
     from zoo.errors import InputError
     from zoo.runs.fit_prior import fit_and_judge, keep_recipe
     from zoo.spec.documents import parse_yaml
     from zoo.spec.resolve import apply_override
 
+    if out is not None:
+        check_new([out / CONFIG, out / WEIGHTS])
     about_data = [override for override in overrides if override.startswith("data.")]
     spec: dict[str, Any] = {}
     for override in overrides:
@@ -96,9 +94,12 @@ def command(
     if as_json:
         echo_json({"model": str(folder), "fitted_prior": name})
     else:
-        echo(f"Fitted the prior {name!r}, and saved it with the model in {folder}/")
+        where = f"with a copy of the model in {folder}/" if out is not None else f"into {folder}/, which it changed"
+        echo(f"Fitted the prior {name!r}, and saved it {where}.")
         if renewed:
-            echo("Its metrics, figures and card are those of the model with this prior")
+            echo("The metrics, figures and model card there are now those of the model with this prior.")
+        if out is None:
+            echo("With --out DIR the model is left as it is.")
 
 
 @contextlib.contextmanager

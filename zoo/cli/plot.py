@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, open_data, place_of_results
-from zoo.cli._options import OUT, SEED, set_option
+from zoo.cli._options import SEED, check_new, out_option, set_option
 from zoo.cli._output import echo
 from zoo.cli._reference import MODEL, ModelDirectory
 
@@ -19,7 +19,7 @@ from zoo.cli._reference import MODEL, ModelDirectory
 @click.option("--data", "dataset", help=DATA_HELP)
 @set_option(SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
-@click.option("--out", type=OUT, help="Folder.  [default: MODEL/figures, or figures for other data]")
+@out_option("Folder.  [default: MODEL/figures, or figures for other data]")
 @click.option("--format", "image_format", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True)
 @SEED
 def command(
@@ -37,9 +37,12 @@ def command(
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.checkpoints.checkpoint import load
+    from zoo.registry import usable_components
     from zoo.report.gallery import draw_figures
     from zoo.runs.directory import RunDirectory
 
+    if out is not None:
+        check_new(out / f"{name}.{image_format}" for name in figures or usable_components("figure"))
     loaded = load(model)
     data = open_data(model, loaded, dataset, overrides, split)
     folder = place_of_results(model, "figures", out, data)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, open_data, place_of_results
-from zoo.cli._options import OUT, SEED, set_option
+from zoo.cli._options import SEED, out_option, set_option
 from zoo.cli._output import echo
 from zoo.cli._reference import MODEL, ModelDirectory
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--data", "dataset", help=DATA_HELP)
 @set_option(SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
-@click.option("--out", type=OUT, help="File.  [default: MODEL/report.html, or report.html for other data]")
+@out_option("File.  [default: MODEL/report.html, or report.html for other data]")
 @SEED
 def command(
     model: ModelDirectory,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli._options import COUNT, OUT, SEED
+from zoo.cli._options import COUNT, SEED, out_option
 from zoo.cli._output import echo
 from zoo.cli._reference import MODEL, ModelDirectory
 
@@ -33,12 +33,10 @@ if TYPE_CHECKING:
 )
 @click.option("--noise", is_flag=True, help="Draw from p(x|z) rather than showing its mean.")
 @SEED
-@click.option(
-    "--out",
-    type=OUT,
+@out_option(
+    "A picture (.png, .svg, .pdf), or the values in units of the data (.npy; .npz with classes; .csv for tables).",
     default=Path("samples.png"),
     show_default=True,
-    help="A picture (.png, .svg, .pdf), or the values in units of the data (.npy; .npz with classes; .csv for tables).",
 )
 def command(
     model: ModelDirectory,

@@ -24,7 +24,7 @@ from zoo.preparation.raw import are_pictures, looks_prepared
 from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
-from zoo.spec.resolve import component_list
+from zoo.spec.resolve import component_list, place_of_entry
 from zoo.utils.arguments import Seed, checked
 from zoo.utils.distributed import SINGLE_PROCESS, ProcessGroup
 
@@ -189,11 +189,11 @@ def choose_metrics(
     if metrics is None:
         found = {name: cast("type[Metric]", component) for name, component in usable_components("metric").items()}
         names = [name for name, component in found.items() if component.by_default]
-        made = [_make(ComponentSpec(name=name), f"{field}[{index}]") for index, name in enumerate(names)]
+        made = [_make(ComponentSpec(name=name), place_of_entry(field, index)) for index, name in enumerate(names)]
         return [each for each in made if reason_against(each.metric, context) is None]
     chosen = []
     for index, metric in enumerate(component_list(metrics, field)):
-        where = f"{field}[{index}]"
+        where = place_of_entry(field, index)
         chosen.append(_make(metric, where))
         reason = reason_against(chosen[-1].metric, context)
         if reason is not None:

@@ -101,19 +101,18 @@ def _line(measurement: Measurement) -> str:
     value, _, error = with_error(measurement).partition(" ± ")
     unit = measurement.result.unit or ""
     return (
-        f"  {measurement.result.heading:<{_NAME_WIDTH}}{value:>12}{f' ± {error}' if error else '':<11}{unit}".rstrip()
+        f"  {measurement.result.heading:<{_NAME_WIDTH}}{value:>12}{f' ± {error}' if error else '':<11} {unit}".rstrip()
     )
 
 
 def _line_of_list(measurement: Measurement) -> str:
     """Return a line with the entries of a list, or with their number and range if there are many."""
     values: list[float] = measurement.value  # type: ignore[assignment]
-    unit = measurement.result.unit or ""
     if len(values) <= _LONGEST_LIST:
         entries = ", ".join(number(value) for value in values)
     else:
         entries = f"{number(min(values))} to {number(max(values))}, {len(values):,} values"
-    return f"  {_heading(measurement):<{_NAME_WIDTH}}      {entries} {unit}".rstrip()
+    return f"  {row_heading(measurement):<{_NAME_WIDTH}}      {entries}"
 
 
 def row_heading(measurement: Measurement) -> str:

@@ -36,7 +36,7 @@ def read_entry(name: str) -> Entry:
     """
     files = pretrained_files()
     if name not in files:
-        problem, remedy = unknown_name("pretrained model", name, files)
+        problem, remedy = unknown_name("pretrained model", name, files, "zoo-cli list pretrained")
         raise InputError(problem, remedy=remedy)
     return validate(Entry, read_yaml(files[name]), str(files[name]))
 

@@ -47,7 +47,7 @@ class Bernoulli(Likelihood):
             return None
         return (
             "pixels between black and white under a Bernoulli likelihood: the metrics in nats are cross-entropies, "
-            "and compare only with others of that kind (`data.binarise` makes pixels binary)."
+            "which can only be compared with those of other models of grey pixels (`data.binarise` makes them binary)."
         )
 
     def forward(self, raw: Tensor) -> Independent:

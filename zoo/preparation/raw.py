@@ -162,7 +162,7 @@ def _number_array(array: npt.NDArray[Any], columns: Sequence[str], where: str) -
             except (TypeError, ValueError, OverflowError):
                 name = f" in column {columns[place]!r}" if columns else f" in column {place}"
                 break
-        raise InputError(f"expected numbers, got others{name}: {error}", where=where, remedy=_FORMS) from error
+        raise InputError(f"expected numbers, got other values{name}: {error}", where=where, remedy=_FORMS) from error
 
 
 def _arranged(values: Tensor, stored: StoredDescription) -> Tensor:

@@ -253,7 +253,7 @@ def find_source(kind: str, name: str, where: str | None = None) -> Source:
     known = _sources_of(kind, name)
     if not known:
         names = sources(kind)
-        problem, remedy = unknown_name(kind, name, names)
+        problem, remedy = unknown_name(kind, name, names, f"zoo-cli list {kind}")
         if not nearest(name, sorted(names)):
             remedy += " Import your own component first: `--import FILE.py`, or `imports` in the recipe."
         raise ComponentError(problem, where=where, remedy=remedy)

@@ -182,7 +182,7 @@ def _check_same(contexts: Mapping[str, EvaluationContext]) -> None:
             f"{name}: {len(context.split):,} examples of {context.split.info.name}"
             for name, context in contexts.items()
         )
-        raise DataError(f"expected the same examples for all models, got others ({found})", where="compare")
+        raise DataError(f"expected the same examples for all models, got different ones ({found})", where="compare")
 
 
 def _panels(context: EvaluationContext, record: Mapping[str, Any]) -> dict[str, Panel]:

@@ -25,6 +25,8 @@ _WORDS: Mapping[Error, str] = {
     "standard_deviation": "± is one standard deviation between the models of a group.",
 }
 
+_MARKED = "the best of a row, and what is less than two standard errors worse; no mark where that is all of them"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -41,6 +43,18 @@ class Entry:
     error: float | None = None
     values: Mapping[str, float] | None = None
     complete: bool = True
+
+    def is_apart(self, other: Entry, error: Error) -> bool:
+        """Whether another number differs by two standard errors of the difference, or more, or lacks models."""
+        own, theirs = (each._standard_error(error) for each in (self, other))
+        clear = abs(self.value - other.value) >= 2 * math.hypot(own, theirs) and self.value != other.value
+        return clear or self.complete != other.complete
+
+    def _standard_error(self, error: Error) -> float:
+        """Return the standard error of the number; 0 where it is not known."""
+        if self.error is None or not math.isfinite(self.error):
+            return 0.0
+        return self.error if error == "standard_error" else self.error / math.sqrt(max(1, len(self.values or ())))
 
     @classmethod
     def of_group(cls, values: Mapping[str, float], size: int | None = None) -> Entry:
@@ -96,6 +110,22 @@ class Row:
             for column, entry in entries.items()
             if (entry.complete, entry.value) == (first.complete, first.value)
         }
+
+    def marked(self, error: Error) -> set[int]:
+        """Return the columns that are not clearly worse than the best: none if that is every column.
+
+        Two numbers differ clearly if they are two standard errors of their difference apart, or more.
+
+        Args:
+            error: what the errors of the entries are.
+        """
+        best = self.best()
+        if not best:
+            return set()
+        first = self.entries[min(best)]
+        known = {column: entry for column in self.ranked() if (entry := self.entries[column]) is not None}
+        found = {column for column, entry in known.items() if first is not None and not entry.is_apart(first, error)}
+        return set() if len(found) == len(known) else found | best
 
 
 @dataclass(frozen=True)
@@ -170,11 +200,11 @@ class MetricTable:
         """Return the rows as text: the heading, then each number with its error.
 
         Args:
-            mark: a format for the best number of a row.
+            mark: a format for the best number of a row, and those that are not clearly worse.
         """
         lines = []
         for row in self.rows:
-            best = row.best()
+            best = row.marked(self.error)
             texts = [MISSING if each is None else value_with_error(each.value, each.error) for each in row.entries]
             lines.append([row.heading, *(mark.format(t) if n in best else t for n, t in enumerate(texts))])
         return lines
@@ -199,8 +229,8 @@ class MetricTable:
                 for name, *row in [head, *([row[0], *(row[1 + column] for column in shown)] for row in cells)]
             ]
             start += len(widths)
-        marked = any(row.best() for row in self.rows)
-        return "\n".join([*lines, *(["  * the best of the row"] if marked else [])])
+        marked = any(row.marked(self.error) for row in self.rows)
+        return "\n".join([*lines, *([f"  * {_MARKED}"] if marked else [])])
 
     def to_csv(self, labels: Sequence[Mapping[str, Any]] | None = None) -> str:
         """Return a line for each column of the table with every number in full digits, its error beside it.
@@ -227,14 +257,14 @@ class MetricTable:
         return text.getvalue()
 
     def to_html(self, title: str) -> str:
-        """Return a page with the table, the best value of each row in bold; it asks no other host for anything."""
+        """Return a page with the table, the best values of each row in bold; it asks no other host for anything."""
         escaped = MetricTable(
             tuple(map(escape, self.columns)),
             tuple(Row(row.key, escape(row.heading), row.better, row.entries) for row in self.rows),
             self.error,
         )
         shown = table(["Metric", *escaped.columns], escaped.cells(mark="<b>{}</b>"), title)
-        words = f"The best value of each row is bold; {_WORDS[self.error]}"
+        words = f"Bold: {_MARKED}. {_WORDS[self.error]}"
         body = f'<main><section><h2>{escape(title)}</h2><p>{words}</p><div class="wide">{shown}</div></section></main>'
         return document(title, body)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from zoo.callbacks import Callback
 from zoo.data import Data
-from zoo.errors import RunError
+from zoo.errors import InputError, RunError
 from zoo.runs.job import Run, train
 from zoo.spec.model import ModelSpec
 from zoo.spec.recipe import Recipe
@@ -20,6 +22,8 @@ from zoo.tables.frames import is_frame
 from zoo.training.progress import Reporter
 from zoo.utils.arguments import Count, Seed, checked
 
+_SECTIONS = {"data": "data", "train": "training", "evaluate": "evaluation"}
+_FIELD = re.compile(r"\b(data|train|evaluate|model)\.([a-z_]+)")
 _MADE_HERE = {"name", "seed", "model", "data", "train", "evaluate"}
 
 
@@ -104,17 +108,33 @@ def fit(
         "evaluate": dict(evaluation or {}),
         **of_recipe,
     }
-    return train(
-        recipe,
-        data=x if y is None else (x, y),
-        out=out if out is not None else _free_directory(name),
-        resume=resume,
-        overwrite=overwrite,
-        callbacks=callbacks,
-        trackers=trackers,
-        reporter=reporter,
-        quiet=quiet,
-    )
+    with _in_keywords():
+        return train(
+            recipe,
+            data=x if y is None else (x, y),
+            out=out if out is not None else _free_directory(name),
+            resume=resume,
+            overwrite=overwrite,
+            callbacks=callbacks,
+            trackers=trackers,
+            reporter=reporter,
+            quiet=quiet,
+        )
+
+
+@contextlib.contextmanager
+def _in_keywords() -> Iterator[None]:
+    """Let an error that names fields of a recipe also say how they are given to :func:`fit`."""
+    try:
+        yield
+    except InputError as error:
+        fields = dict.fromkeys(_FIELD.findall(f"{error.where or ''} {error.remedy or ''}"))
+        ways = [
+            f'{_SECTIONS[section]}={{"{name}": …}}' if section in _SECTIONS else f"{name}=…" for section, name in fields
+        ]
+        if ways:
+            error.remedy = f"{error.remedy or ''} In zoo.fit: {', '.join(ways)}.".lstrip()
+        raise
 
 
 def _model_document(

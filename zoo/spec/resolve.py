@@ -184,9 +184,19 @@ def component_list(components: Iterable[str | Mapping[str, Any] | ComponentSpec]
     if isinstance(components, (str, Mapping, ComponentSpec)) or not isinstance(components, Iterable):
         raise RecipeError(f"expected a list, got {excerpt(components)}", where=where, remedy=remedy)
     return [
-        entry if isinstance(entry, ComponentSpec) else validate(ComponentSpec, entry, f"{where}[{index}]")
+        entry if isinstance(entry, ComponentSpec) else validate(ComponentSpec, entry, place_of_entry(where, index))
         for index, entry in enumerate(components)
     ]
+
+
+def place_of_entry(where: str, index: int) -> str:
+    """Return how an error names an entry of a list; an option that is given several times has no numbers.
+
+    Example:
+        >>> place_of_entry("evaluate.metrics", 2), place_of_entry("--metric", 0)
+        ('evaluate.metrics[2]', '--metric')
+    """
+    return where if where.startswith("--") else f"{where}[{index}]"
 
 
 def _extend_model(document: dict[str, Any], spec_of: Callable[[str], ModelSpec] | None = None) -> None:
@@ -224,7 +234,7 @@ def find_recipe(name_or_path: str | Path) -> Path:
         # `recipes/mnist.yaml` names the bundled recipe wherever the package is installed.
         if path.parent.name == "recipes" and path.stem in recipe_files() and not path.is_absolute():
             return recipe_files()[path.stem]
-        bundled = f"Bundled recipes, by name: {', '.join(recipe_files())}."
+        bundled = "`zoo-cli list recipe` lists those that come with the package, by name."
         if path.is_dir():
             _refuse_run(path)
             files = ", ".join(file.name for file in sorted(path.glob("*.y*ml"))) or "none"
@@ -235,7 +245,7 @@ def find_recipe(name_or_path: str | Path) -> Path:
         raise RecipeError("there is no such file", where=text, remedy=f"{hint}{bundled}")
     if text not in recipe_files():
         _refuse_run(path)
-        problem, remedy = unknown_name("recipe", text, recipe_files())
+        problem, remedy = unknown_name("recipe", text, recipe_files(), "zoo-cli list recipe")
         if text in preset_files():
             remedy = f"It is a preset, a model without data: write a recipe with `model: {text}` and `data: NAME`."
         else:
@@ -264,7 +274,7 @@ def extend_preset(document: Mapping[str, Any], where: str, forget: Iterable[str]
     if name is None:
         return dict(document)
     if not isinstance(name, str) or name not in preset_files():
-        problem, remedy = unknown_name("preset", str(name), preset_files())
+        problem, remedy = unknown_name("preset", str(name), preset_files(), "zoo-cli list model")
         raise RecipeError(problem, where=f"{where}.preset", remedy=remedy)
     base = {key: value for key, value in read_yaml(preset_files()[name]).items() if key not in forget}
     return merge(base, document)

@@ -175,7 +175,7 @@ def _checked(scan: ColumnScan, style: NumberStyle | None, options: TableOptions)
         text, row = scan.odd or (next(iter(scan.distinct)), 1)
         raise _refusal(scan, f"numbers, got {cut(text, 40)!r} in row {row}", _remedy_of_text(scan.name, text))
     if chosen == "integer" and not scan.whole:
-        raise _refusal(scan, "whole numbers, got others", f"Use {setting(scan.name, 'numeric')}.")
+        raise _refusal(scan, "whole numbers, got numbers with fractions", f"Use {setting(scan.name, 'numeric')}.")
     if chosen == "boolean" and not (
         scan.kinds == {"boolean"}
         or (scan.kinds == {"number"} and scan.zero_one)

@@ -64,8 +64,9 @@ def check(stream: RowStream, path: Path) -> None:
     kinds = [*tables, ".npz", *(_GRIDS if stream.images else ())]
     known = f"{', '.join(kinds)}" + (" or a folder (no suffix)" if stream.images else "")
     if suffix in _TABLES and not tables:
-        what = f"images of shape {list(whole[0].shape)} are" if whole else f"{columns:,} numbers in a row are"
-        raise InputError(f"{what} too much for a table, which {suffix} is", where="--out", remedy=f"Use {known}.")
+        what = f"images of shape {list(whole[0].shape)}" if whole else f"{columns:,} numbers in a row"
+        most = "" if whole else f" (at most {_MOST_COLUMNS:,})"
+        raise InputError(f"a {suffix} table cannot hold {what}{most}", where="--out", remedy=f"Use {known}.")
     if (suffix in _GRIDS or not suffix) and not stream.images:
         kind = "a picture" if suffix else "a folder of images"
         raise InputError(f"{stream.what} are not images and cannot be {kind}", where="--out", remedy=f"Use {known}.")
