@@ -27,6 +27,15 @@ class Pixels(Encoder):
 """
 
 
+def test_a_sweep_of_a_single_run_is_refused(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = cli("sweep", "digits")
+    assert done.status == 2
+    assert "nothing varies" in done.err
+    assert "--seeds 3" in done.err
+    assert not (tmp_path / "sweeps").exists()
+
+
 def test_the_table_marks_the_best_and_shows_differences_by_seed(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ["sweep", "digits", "--grid", "model.objective.beta=0.5,4", "--seeds", "2", *SETTINGS, "--metric", "mse"]

@@ -34,13 +34,17 @@ def test_sources_have_a_column_each() -> None:
     ]
     lines = metrics_table(record_of(*found, Measurement(UNITS, 5)), "title").splitlines()
     assert lines[1].split() == ["active", "units", "5"]
-    assert lines[-3].split() == ["training", "data", "from", "the", "prior"]
-    assert [line.split() for line in lines[-2:]] == [["recall", "0.9000", "0.8000"], ["coverage", "0.7000", "0.6000"]]
+    assert lines[-5].split() == ["training", "data", "from", "the", "prior"]
+    assert [line.split() for line in lines[-4:-2]] == [["recall", "0.9000", "0.8000"], ["coverage", "0.7000", "0.6000"]]
+    assert [line.partition(":")[0].strip() for line in lines[-2:]] == ["training data", "from the prior"]
+    assert "drawn from p(z)" in lines[-1]
 
 
 def test_a_number_with_and_without_a_source_stands_in_both_parts() -> None:
     text = metrics_table(record_of(Measurement(ELBO, -2.0), Measurement(ELBO, -1.0, source=FITTED)), "title")
-    assert [line.split() for line in text.splitlines()[1:]] == [
+    *table, meaning = text.splitlines()[1:]
+    assert meaning.startswith("  fitted prior: the prior that was fitted")
+    assert [line.split() for line in table] == [
         ["ELBO", "-2.0000", "nats"],
         ["fitted", "prior"],
         ["ELBO", "-1.0000"],

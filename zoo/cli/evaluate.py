@@ -44,19 +44,24 @@ def command(
 ) -> None:
     """Evaluate MODEL on data; print the metrics and write them to a file.
 
+    Nats and data units are those of the data as the model takes them, such as standardised columns; `zoo-cli score`
+    gives log p(x) in the units of the data.
+
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.checkpoints.checkpoint import load
     from zoo.evaluation.evaluate import choose_metrics, record
     from zoo.evaluation.tables import metrics_table
     from zoo.spec.documents import parse_yaml
+    from zoo.training.progress import occasionally
 
     loaded = load(model)
     data = open_data(model, loaded, dataset, overrides, split)
     out = None if out is None else place_of_results(model, "", out, data)
     context = data.context(loaded)
     asked = [parse_yaml(metric, "--metric") for metric in metrics] or None
-    made = record(context, choose_metrics(context, asked, "--metric"), data.title, seed)
+    progress = occasionally(lambda text: echo(text, err=True))
+    made = record(context, choose_metrics(context, asked, "--metric"), data.title, seed, progress=progress)
     kept = _keep(model, data, made, out)
     if as_json:
         echo_json(made)

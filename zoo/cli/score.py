@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 def command(num_samples: int, fitted: bool, by_value: bool, **options: Any) -> None:
     """Write how probable each example is, in nats, with the terms of its bound; improbable examples are anomalies.
 
-    log_likelihood is the importance-weighted estimate of log p(x) of the data as they are stored; elbo, reconstruction
-    and kl are the terms of its lower bound. A model without a density, such as an autoencoder, gives the reconstruction
+    log_likelihood is the importance-weighted estimate of log p(x) of the data as they are stored, in their own units;
+    `zoo-cli evaluate` measures scaled data, whose log p(x) differs by a constant. elbo, reconstruction and kl are the
+    terms of its lower bound. A model without a density, such as an autoencoder, gives the reconstruction
     alone. --out names a table (.csv, .tsv, .parquet) or arrays (.npz). MODEL is a run or checkpoint directory,
     hf://user/name[@revision], or a pretrained name.
     """
     from zoo.use.score import ranking, scores
+    from zoo.use.units import log_volume
 
     request = Request(**options)
     source = open_source(request)
@@ -49,6 +51,9 @@ def command(num_samples: int, fitted: bool, by_value: bool, **options: Any) -> N
     def facts() -> dict[str, Any]:
         mean = sum(total) / max(1, stream.count)
         known: dict[str, Any] = {"ranked_by": name, f"mean_{name}": round(mean, 4)}
+        constant = float(log_volume(source.model).sum())
+        if constant and name == "log_likelihood":
+            known["unit"] = f"nats, of data in their own units; `zoo-cli evaluate` scales them: {-constant:+.4g} nats"
         return {
             **known,
             "strangest": [case for _, case in worst] if request.as_json else ", ".join(c for _, c in worst),

@@ -68,8 +68,16 @@ def command(
     as_json: bool,
 ) -> None:
     """Train RECIPE with each combination of values and each seed: one table, and one figure."""
+    from zoo.errors import InputError
     from zoo.sweeps.sweep import sweep
 
+    if not grid and seeds == 1:
+        raise InputError(
+            "nothing varies: one combination with one seed is a single run",
+            where="sweep",
+            remedy="Name a field with its values, --grid model.objective.beta=0.5,1,2,4, or several seeds, --seeds 3. "
+            "`zoo-cli train` trains once.",
+        )
     imported = click.get_current_context().meta.get(IMPORTED, ())
     found = sweep(
         recipe,

@@ -130,10 +130,21 @@ def measure(context: EvaluationContext, chosen: Iterable[ChosenMetric], seed: in
     return Evaluation([measurement for _, measurement in _measured(context, chosen, seed)])
 
 
-def record(context: EvaluationContext, chosen: Iterable[ChosenMetric], split: str, seed: int = 0) -> dict[str, Any]:
-    """Return the content of ``evaluation.json``: the numbers, what they mean, and all that repeats them."""
+def record(
+    context: EvaluationContext,
+    chosen: Iterable[ChosenMetric],
+    split: str,
+    seed: int = 0,
+    *,
+    progress: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Return the content of ``evaluation.json``: the numbers, what they mean, and all that repeats them.
+
+    Args:
+        progress: told which metric is measured next.
+    """
     chosen = list(chosen)
-    measured = _measured(context, chosen, seed)
+    measured = _measured(context, chosen, seed, progress)
     notes = [collapse_note(context), context.lacks_fitted_bound(), *notes_on_noise([each for _, each in measured])]
     return {
         "dataset": context.split.info.name,
@@ -147,10 +158,17 @@ def record(context: EvaluationContext, chosen: Iterable[ChosenMetric], split: st
     }
 
 
-def _measured(context: EvaluationContext, chosen: Iterable[ChosenMetric], seed: int) -> list[tuple[str, Measurement]]:
+def _measured(
+    context: EvaluationContext,
+    chosen: Iterable[ChosenMetric],
+    seed: int,
+    progress: Callable[[str], None] = lambda text: None,
+) -> list[tuple[str, Measurement]]:
     """Return what each chosen metric measured, with the metric's name."""
     found: list[tuple[str, Measurement]] = []
-    for each in chosen:
+    chosen = list(chosen)
+    for number, each in enumerate(chosen, 1):
+        progress(f"Measuring {each.spec.name}, metric {number} of {len(chosen)} …")
         with evaluating(context, seed):
             measured = _checked(each.metric, each.metric.measure(context))
         found += [(each.spec.name, measurement) for measurement in measured]

@@ -16,15 +16,19 @@ class Source:
     Attributes:
         key: the end of a result's name, as in ``recall_prior``.
         title: the words for it in tables.
+        meaning: what it is, for a reader who does not know it.
     """
 
     key: str
     title: str
+    # The files that measurements are read from do not hold it.
+    meaning: str = field(default="", compare=False)
 
 
-TRAINING_DATA = Source("data", "training data")
-PRIOR = Source("prior", "from the prior")
-FITTED = Source("fitted", "fitted prior")
+TRAINING_DATA = Source("data", "training data", "examples that the model was trained on, as a reference for samples")
+PRIOR = Source("prior", "from the prior", "samples whose latents are drawn from p(z), the prior of training")
+FITTED = Source("fitted", "fitted prior", "the prior that was fitted to the latents after training, in place of p(z)")
+MEANINGS = {source.key: source.meaning for source in (TRAINING_DATA, PRIOR, FITTED)}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from zoo.errors import CheckpointError, ComponentError, located
-from zoo.evaluation.measurement import FITTED, PRIOR, TRAINING_DATA, Better, Measurement, Result, Source
+from zoo.evaluation.measurement import FITTED, MEANINGS, PRIOR, TRAINING_DATA, Better, Measurement, Result, Source
 from zoo.registry import find_component, list_components
 from zoo.utils.foreign import parsing, read_text
 from zoo.utils.text import excerpt
@@ -147,7 +147,7 @@ def _measurement(name: str, value: Any, details: Mapping[str, Any]) -> Measureme
         result,
         value,
         standard_error=number("standard_error"),
-        source=Source(str(source["key"]), str(source.get("title", source["key"])))
+        source=Source(str(source["key"]), str(source.get("title", source["key"])), MEANINGS.get(str(source["key"]), ""))
         if isinstance(source, dict) and "key" in source
         else None,
         examples=number("examples"),

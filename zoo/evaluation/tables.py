@@ -74,7 +74,7 @@ def by_result(measurements: Iterable[Measurement]) -> dict[str, list[Measurement
 def metrics_table(record: Mapping[str, Any], title: str) -> str:
     """Return the metrics of a record as lines of text, those of several sources as a table below the others.
 
-    Lists, such as the nats of each level, stand below the numbers.
+    Lists, such as the nats of each level, stand below the numbers, and what the sources are below all.
     """
     plain: list[str] = []
     lists: list[str] = []
@@ -93,6 +93,8 @@ def metrics_table(record: Mapping[str, Any], title: str) -> str:
             f"  {group[0].result.heading:<{_NAME_WIDTH}}" + "".join(f"{with_error(each):>16}" for each in group)
             for group in groups
         ]
+    explained = {source.title: source.meaning for sources in sourced for source in sources if source.meaning}
+    lines += [f"  {title}: {meaning}" for title, meaning in explained.items()]
     return "\n".join(lines)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -29,8 +29,12 @@ def draw_figures(
     *,
     image_format: str = "png",
     seed: int = 0,
+    progress: Callable[[str], None] = lambda text: None,
 ) -> list[Path]:
     """Draw the named figures, or all that apply, and return their files.
+
+    Args:
+        progress: told which figure is drawn.
 
     Raises:
         ComponentError: a figure is unknown, or one of its options is wrong.
@@ -40,6 +44,7 @@ def draw_figures(
     for name, figure in drawn_figures(context, figures, seed=seed):
         paths.append(Path(folder) / f"{name}.{image_format}")
         save_figure(figure, paths[-1])
+        progress(f"Drew {name}, figure {len(paths)} …")
     return paths
 
 

@@ -38,7 +38,7 @@ from zoo.spec.resolve import load_recipe, origin_of, override_texts
 from zoo.training.devices import check_trackers, make_accelerator
 from zoo.training.loop import Trainer
 from zoo.training.prior_fit import fit_spec
-from zoo.training.progress import Reporter, choose_reporter
+from zoo.training.progress import Reporter, choose_reporter, occasionally
 from zoo.training.resolve import make_callbacks
 from zoo.training.state import Position
 from zoo.utils.arguments import checked
@@ -260,11 +260,14 @@ class _Job:
         name, history = final_split(self.plan.data), directory.training.read_metrics()
         context = evaluation_context(model, self.plan.data, name, history=history, group=self.group)
         self.reporter.note(f"Evaluating on the {name} split ({len(context.split):,} examples) …")
-        measured = record(context, choose_metrics(context, recipe.evaluate.metrics), name, recipe.seed)
+        progress = occasionally(lambda text: self.reporter.note(f"  {text}"))
+        metrics = choose_metrics(context, recipe.evaluate.metrics)
+        measured = record(context, metrics, name, recipe.seed, progress=progress)
         best_epoch = next((record["epoch"] for record in reversed(history) if record["best"]), len(history))
 
         def describe() -> None:
-            paths = draw_figures(context, directory.figures, recipe.evaluate.figures, seed=recipe.seed)
+            wanted = recipe.evaluate.figures
+            paths = draw_figures(context, directory.figures, wanted, seed=recipe.seed, progress=progress)
             notes = [*self.plan.notes, *self._training_notes(model), *measured["notes"]]
             evaluation = {**measured, "best_epoch": best_epoch, "notes": notes}
             write_card(directory.path, recipe, self.plan.data.info, evaluation, paths)

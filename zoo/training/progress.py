@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -123,6 +124,26 @@ class ConsoleReporter:
 
     def _rate(self, step: int) -> float:
         return (step - self.first_step) * self.batch_size / max(1e-9, time.monotonic() - self.began)
+
+
+def occasionally(note: Callable[[str], None], seconds: float = 5.0) -> Callable[[str], None]:
+    """Return a function that passes a text on to ``note`` where so many seconds have passed since the last one.
+
+    Work that is soon done stays silent.
+
+    Example:
+        >>> note = occasionally(print, seconds=60)
+        >>> note("Measuring elbo …")
+    """
+    last = time.monotonic()
+
+    def passed_on(text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            note(text)
+            last = time.monotonic()
+
+    return passed_on
 
 
 def _losses(terms: dict[str, float]) -> str:
