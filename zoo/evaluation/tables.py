@@ -103,7 +103,7 @@ def _line(measurement: Measurement) -> str:
     value, _, error = with_error(measurement).partition(" ± ")
     unit = measurement.result.unit or ""
     return (
-        f"  {measurement.result.heading:<{_NAME_WIDTH}}{value:>12}{f' ± {error}' if error else '':<11} {unit}".rstrip()
+        f"  {measurement.result.heading:<{_NAME_WIDTH}}{value:>12}{f' ± {error}' if error else '':<10} {unit}".rstrip()
     )
 
 
