@@ -53,9 +53,7 @@ def command(num_samples: int, fitted: bool, by_value: bool, **options: Any) -> N
         known: dict[str, Any] = {"ranked_by": name, f"mean_{name}": round(mean, 4)}
         constant = float(log_volume(source.model).sum())
         if constant and name == "log_likelihood":
-            known["unit"] = (
-                f"nats of data in their own units; of scaled data, as in `zoo-cli evaluate`: {-constant:+.4g}"
-            )
+            known["unit"] = f"nats of data in their own units; of scaled data, as `evaluate` has it, {-constant:+.4g}"
         return {
             **known,
             "strangest": [case for _, case in worst] if request.as_json else ", ".join(c for _, c in worst),
