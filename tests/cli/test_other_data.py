@@ -148,7 +148,7 @@ def test_commands_that_write_elsewhere_leave_the_run_as_it_was(cli, made, run, c
 def test_results_of_other_data_are_not_put_into_the_run(cli, made, run, command, out) -> None:
     path = run("table")
     before = checksums(path)
-    done = cli(command, path, "--data", arrays(made, "far.npz"), "--out", path / out)
+    done = cli(command, path, "--data", arrays(made, "far.npz"), "--out", path / out, "--overwrite")
     assert done.status == 2
     assert "is inside the run" in done.err
     assert checksums(path) == before

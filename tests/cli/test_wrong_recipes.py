@@ -218,7 +218,7 @@ def test_a_wrong_recipe_is_refused_with_the_field_and_its_place(case, cli, tmp_p
     ("name", "says"),
     [
         ("digit", ("unknown recipe 'digit'", "'digits'", "./digit.yaml")),
-        ("nowhere.yaml", ("nowhere.yaml: there is no such file", "digits")),
+        ("nowhere.yaml", ("nowhere.yaml: there is no such file", "`zoo-cli list recipe`")),
         ("mine.yml", ("there is no such file", "Did you mean 'mine.yaml'?")),
         ("folder/", ("folder/: expected a YAML file, got a directory", "It holds: inside.yaml")),
         (".", ("unknown recipe '.'",)),

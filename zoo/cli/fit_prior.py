@@ -97,7 +97,7 @@ def command(
         where = f"with a copy of the model in {folder}/" if out is not None else f"into {folder}/, which it changed"
         echo(f"Fitted the prior {name!r}, and saved it {where}.")
         if renewed:
-            echo("The metrics, figures and model card there are now those of the model with this prior.")
+            echo("Its metrics, figures and model card are those of the model with this prior now.")
         if out is None:
             echo("With --out DIR the model is left as it is.")
 
