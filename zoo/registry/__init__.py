@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from zoo.errors import ComponentError, ZooWarning, nearest, unknown_name
@@ -132,6 +133,7 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+@functools.lru_cache(maxsize=512)
 def kind_of(component: type) -> Kind | None:
     """Return the kind whose interface a class extends, or None, without importing an interface."""
     interfaces = {(kind.package, kind.interface): kind for kind in KINDS.values()}
@@ -350,15 +352,16 @@ def _check_contract(kind: Kind, name: str, component: type) -> None:
             )
 
 
-def constructor_parameters(component: type) -> dict[str, inspect.Parameter]:
+@functools.lru_cache(maxsize=512)
+def constructor_parameters(component: type) -> Mapping[str, inspect.Parameter]:
     """Return the parameters of a class's constructor by name, without ``self``; {} without a constructor."""
     # A class without a constructor inherits that of `object`, and an abstract one that of `Protocol`; neither takes
     # anything, though their signatures say `*args, **kwargs`.
     constructor = component.__init__  # type: ignore[misc]
     if constructor is object.__init__:
-        return {}
+        return MappingProxyType({})
     parameters = inspect.signature(constructor).parameters
-    return {name: parameter for place, (name, parameter) in enumerate(parameters.items()) if place}
+    return MappingProxyType({name: parameter for place, (name, parameter) in enumerate(parameters.items()) if place})
 
 
 def _owner(module: str) -> str:

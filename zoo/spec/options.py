@@ -123,7 +123,7 @@ def construct(component: type, options: dict[str, Any], wiring: dict[str, Any], 
     """
     checked = option_schema(component).model_validate(options)
     wanted = wiring_of(component)
-    parameters = inspect.signature(component.__init__).parameters  # type: ignore[misc]
+    parameters = constructor_parameters(component)
     optional = {name for name in wanted - set(wiring) if parameters[name].default is not inspect.Parameter.empty}
     wanted -= optional
     absent = sorted(wanted - set(wiring))
