@@ -68,7 +68,10 @@ def trained(count: int, recipe: Path, out: Path, *settings: str) -> list[dict[st
 
 
 # 1,257 examples: 20 batches, and a last one of 41. 65 and 2 leave a last batch too short for all processes.
-@pytest.mark.parametrize(("count", "subset"), [(2, "null"), (2, "65"), (4, "67")])
+@pytest.mark.parametrize(
+    ("count", "subset"),
+    [pytest.param(2, "null", marks=pytest.mark.slow), (2, "65"), pytest.param(4, "67", marks=pytest.mark.slow)],
+)
 def test_the_loss_is_that_of_one_process(recipe: Path, tmp_path: Path, count: int, subset: str) -> None:
     alone = zoo.train(recipe, out=tmp_path / "alone", overrides=[f"data.subset={subset}"])
     together = trained(count, recipe, tmp_path / "together", f"data.subset={subset}")

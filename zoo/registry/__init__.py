@@ -352,12 +352,15 @@ def _check_contract(kind: Kind, name: str, component: type) -> None:
             )
 
 
-@functools.lru_cache(maxsize=512)
 def constructor_parameters(component: type) -> Mapping[str, inspect.Parameter]:
     """Return the parameters of a class's constructor by name, without ``self``; {} without a constructor."""
     # A class without a constructor inherits that of `object`, and an abstract one that of `Protocol`; neither takes
     # anything, though their signatures say `*args, **kwargs`.
-    constructor = component.__init__  # type: ignore[misc]
+    return _parameters_of(component.__init__)  # type: ignore[misc]
+
+
+@functools.lru_cache(maxsize=512)
+def _parameters_of(constructor: Callable[..., None]) -> Mapping[str, inspect.Parameter]:
     if constructor is object.__init__:
         return MappingProxyType({})
     parameters = inspect.signature(constructor).parameters
