@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from zoo.errors import DataError
-from zoo.priors._mixtures import GaussianMixture, fit_mixture
+from zoo.priors import _mixtures
+from zoo.priors._mixtures import GaussianMixture, MixtureDistribution, fit_mixture
 
 MEANS = torch.tensor([[-4.0, 0.0], [4.0, 1.0], [0.0, 6.0]])
 COVARIANCES = torch.tensor([[[1.0, 0.6], [0.6, 1.0]], [[0.5, 0.0], [0.0, 2.0]], [[1.0, -0.3], [-0.3, 0.5]]])
@@ -76,3 +77,49 @@ def test_points_that_coincide_make_no_singular_covariance() -> None:
 def test_points_that_fit_nothing_are_refused(points: Tensor, message: str) -> None:
     with pytest.raises(DataError, match=message):
         fit_mixture(points, 3)
+
+
+def test_covariances_have_a_floor_of_a_small_share_of_the_mean_variance() -> None:
+    points = draws(1000).double()
+    expected = points.T.cov(correction=0) + 1e-4 * points.var(0, correction=0).mean() * torch.eye(2)
+    torch.testing.assert_close(fit_mixture(points, 1).covariances[0], expected)
+
+
+def test_classes_that_lie_apart_have_components_of_their_own_but_for_a_tenth_of_a_latent() -> None:
+    """π_k(y) = (n_ky + 0.1 n_k / n) / (n_y + 0.1), and a class without latents has the weights of all together."""
+    points = torch.cat([torch.randn(30, 2) - 50, torch.randn(10, 2) + 50])
+    labels = torch.arange(40) // 30
+    found = fit_mixture(points, 2, labels=labels, classes=3)
+    order = found.means[:, 0].argsort()
+    shares = torch.tensor([0.75, 0.25])
+    counts = torch.tensor([[30.0, 0.0], [0.0, 10.0], [0.0, 0.0]])
+    torch.testing.assert_close(found.weights[:, order], (counts + 0.1 * shares) / (counts.sum(1, keepdim=True) + 0.1))
+
+
+@pytest.mark.parametrize("batch", [(), (4,)])
+def test_density_and_moments_are_those_of_torchs_mixture(batch: tuple[int, ...], monkeypatch) -> None:
+    torch.manual_seed(0)
+    log_weights, means = torch.randn(*batch, 3).double(), 3 * torch.randn(3, 6).double()
+    lower = torch.randn(3, 6, 6).double().tril(-1) + torch.diag_embed(torch.rand(3, 6).double() + 0.5)
+    ours = MixtureDistribution(log_weights, means, lower, (2, 3))
+    components = MultivariateNormal(means.expand(*batch, 3, 6), scale_tril=lower.expand(*batch, 3, 6, 6))
+    theirs = MixtureSameFamily(Categorical(logits=log_weights), components)
+    z = torch.randn(7, *batch, 2, 3).double()
+    for largest in (2**22, 20):  # all at once, and a latent at a time
+        monkeypatch.setattr(_mixtures, "_LARGEST", largest)
+        torch.testing.assert_close(ours.log_prob(z), theirs.log_prob(z.flatten(-2)))
+    torch.testing.assert_close(ours.mean, theirs.mean.unflatten(-1, (2, 3)))
+    torch.testing.assert_close(ours.variance, theirs.variance.unflatten(-1, (2, 3)))
+    draws = ours.sample((20_000,))
+    assert draws.shape == (20_000, *batch, 2, 3)
+    error = (theirs.variance / 20_000).sqrt().unflatten(-1, (2, 3))
+    assert ((draws.mean(0) - ours.mean).abs() < 5 * error).all()
+    torch.testing.assert_close(draws.var(0), ours.variance, rtol=0.08, atol=0)
+
+
+def test_it_stops_where_a_step_adds_less_than_the_tolerance() -> None:
+    points = draws(300)
+    whole, first = fit_mixture(points, 3, iterations=1, tolerance=0.0), fit_mixture(points, 3, tolerance=torch.inf)
+    for one, other in zip(first, fit_mixture(points, 3, iterations=2, tolerance=0.0), strict=True):
+        torch.testing.assert_close(one, other)
+    assert not torch.allclose(whole.means, first.means)
