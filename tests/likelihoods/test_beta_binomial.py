@@ -65,3 +65,9 @@ def test_a_learned_concentration_stays_above_a_thousandth():
     p = BetaBinomial(data_shape=(1,), total=4)(torch.tensor([[0.0, -1e4]])).base_dist
     torch.testing.assert_close(p.alpha, torch.tensor([[0.5e-3 + 1e-6]]))
     torch.testing.assert_close(p.beta, p.alpha)
+
+
+def test_values_are_bytes_if_nothing_else_is_stated() -> None:
+    p = BetaBinomial(data_shape=(1,))(torch.zeros(1, *BetaBinomial(data_shape=(1,)).parameter_shape))
+    levels = torch.arange(256.0) / 255
+    assert p.log_prob(levels[:, None, None]).exp().sum().item() == pytest.approx(1.0, abs=1e-4)

@@ -283,3 +283,14 @@ def test_what_each_value_adds_sums_to_the_whole(name, options, masked):
     torch.testing.assert_close(parts.sum(-1), whole)
     if mask is not None and name != "columns":
         assert (parts[~mask] == 0).all()
+
+
+@every_variant
+def test_densities_are_no_code_lengths_and_probabilities_are(name, options):
+    """Draws from densities hardly ever coincide, those from probabilities do."""
+    torch.manual_seed(0)
+    likelihood = build(name, (1,) if name != "columns" else (5,), **options)
+    draws = likelihood(raw_parameters(likelihood, 1)).sample((400,)).flatten(1)
+    coincide = all(len(column.unique()) < 390 for column in draws.T)
+    assert likelihood.discrete == coincide
+    assert likelihood.is_code_length(draws) == likelihood.discrete
