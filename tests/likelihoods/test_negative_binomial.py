@@ -68,3 +68,11 @@ def test_the_library_size_of_an_example_scales_its_rates():
     rates = 20 * raw.softmax(1)
     expected = negative_binomial_log_prob(x, rates.log(), torch.tensor(2.0)).sum(1)
     torch.testing.assert_close(likelihood(raw).log_prob(x).detach(), expected)
+
+
+def test_a_learned_concentration_may_become_as_small_as_its_floor():
+    """With θ = 10⁻⁴ and μ = 2, the variance is μ + μ² / θ."""
+    likelihood = NegativeBinomial(data_shape=(1,), size=2.0, concentration_mode="per_pixel")
+    p = likelihood(torch.tensor([[0.0, -1e3]]))
+    assert p.mean.item() == pytest.approx(2.0)
+    assert p.variance.item() == pytest.approx(2 + 4e4, rel=1e-3)

@@ -150,3 +150,4 @@ def test_momenta_begin_larger_by_the_root_of_the_temperature(temperature: float)
     root = model.encode(linear_gaussian.data(3)).root
     torch.testing.assert_close(root, torch.tensor(temperature).rsqrt())
     assert hasattr(model.posterior, "raw_temperature") == (temperature > 1)
+    assert model.posterior.floor == 1e-4

@@ -91,7 +91,7 @@ class VonMisesFisher(AxialDistribution):
         kappa, m = self.concentration.double(), self.dimensions
         root = (m - 2) + ((m - 2) ** 2 + 4 * kappa.square()).sqrt()
         cosine = 2 * kappa / root
-        mode = torch.acos(cosine.clamp(-1, 1))
+        mode = torch.acos(cosine.clamp_max(1))
         # The curvature of log f at the mode; a lower bound for m = 2.
         curvature = 0.5 * (kappa * cosine + root / 2)
         reach = _SPREADS / curvature.sqrt()
