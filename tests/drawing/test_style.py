@@ -3,6 +3,7 @@ from __future__ import annotations
 import matplotlib as mpl
 import pytest
 import torch
+from matplotlib.figure import Figure as MatplotlibFigure
 from torch import Tensor
 
 from zoo.drawing.style import (
@@ -12,6 +13,7 @@ from zoo.drawing.style import (
     first_of_each_class,
     in_pairs_of_rows,
     rows_of_classes,
+    show_image,
     tile,
     to_unit,
 )
@@ -29,20 +31,6 @@ def test_the_centre_of_a_tile_lies_in_its_image(height, width):
     for index in range(5):
         row, column = tiling.row_centre(index // 3), tiling.column_centre(index % 3)
         assert tiling.image[round(row), round(column), 0] == index
-
-
-def test_images_fill_all_but_gaps_and_places_without_an_image():
-    tiling = tile(constant_images(5, 28, 28), 3)
-    assert (~tiling.image.isnan()).sum() == 5 * 28 * 28
-    assert tile(constant_images(6, 28, 28), 3, gaps=False).image.isfinite().all()
-
-
-def test_small_images_are_enlarged_by_whole_pixels_only_with_gaps():
-    image = torch.rand(1, 3, 8, 8)
-    enlarged = tile(image, 1).image
-    assert enlarged.shape == (32, 32, 3)
-    torch.testing.assert_close(enlarged[::4, ::4].permute(2, 0, 1), image[0])
-    assert tile(image, 1, gaps=False).image.shape == (8, 8, 3)
 
 
 def test_thirty_classes_can_be_told_apart():
@@ -67,19 +55,40 @@ def test_the_first_examples_of_each_class():
     assert first_of_each_class(None, 2).tolist() == [0, 1]
 
 
-def test_each_column_of_a_grid_has_one_class():
-    labels = torch.tensor([2, 0, 0, 2, 1, 0])
-    indices, columns = rows_of_classes(labels, 6, columns=3, rows=2)
-    assert columns == 3
-    assert labels[indices].view(2, 3).tolist() == [[0, 1, 2], [0, 1, 2]]
-    assert indices.view(2, 3)[:, 1].tolist() == [4, 4]  # the only example of its class
+def test_tiles_stand_in_reading_order_unmirrored() -> None:
+    images = torch.zeros(3, 1, 28, 28)
+    for index, image in enumerate(images):
+        image[0, 0, index] = 1.0  # one dark pixel in the first row marks each image
+    tiling = tile(images, columns=2)
+    side = 28 + tiling.gap
+    tiled = tiling.image
+    assert tiled.shape == (28 + side, 28 + side, 1)
+    assert [tuple(place[:2].tolist()) for place in (tiled == 1).nonzero()] == [(0, 0), (0, side + 1), (side, 2)]
+    assert tiled[side:, side:].isnan().all(), "there is no fourth image"
+    assert (tiling.row_centre(0), tiling.row_centre(1), tiling.column_centre(1)) == (13.5, 13.5 + side, 13.5 + side)
+    axes = MatplotlibFigure().subplots()
+    show_image(axes, tiled)
+    shown = axes.images[0].get_array()
+    assert shown[0, 0].tolist() == [0.0, 0.0, 0.0]
+    assert shown[0, 1].tolist() == [1.0, 1.0, 1.0]
+    assert axes.yaxis_inverted(), "the first row is on top"
 
 
-def test_a_grid_without_labels_has_whole_rows():
-    indices, columns = rows_of_classes(None, 7, columns=3, rows=5)
-    assert (indices.tolist(), columns) == ([0, 1, 2, 3, 4, 5], 3)
+def test_small_images_are_enlarged_by_whole_pixels_and_keep_a_gap_that_shows() -> None:
+    tiling = tile(torch.rand(2, 1, 8, 8), 2)
+    assert tiling.image.shape == (32, 64 + tiling.gap, 1)
+    assert tiling.gap >= 3
+    assert tiling.image[:, 32 : 32 + tiling.gap].isnan().all()
+    assert tile(torch.rand(1, 3, 8, 8), 1, gaps=False).image.shape == (8, 8, 3)
 
 
-def test_rows_of_two_sets_alternate():
-    above, below = constant_images(4, 1, 1), constant_images(4, 1, 1) + 10
-    assert in_pairs_of_rows(above, below, 2).flatten().tolist() == [0, 1, 10, 11, 2, 3, 12, 13]
+def test_reconstructions_stand_below_their_inputs_in_a_column_for_each_class() -> None:
+    labels = torch.tensor([7, 5, 7, 7, 5, 5])
+    chosen, columns = rows_of_classes(labels, 6, columns=10, rows=2)
+    assert (chosen.tolist(), columns) == ([1, 0, 4, 2], 2)
+    assert rows_of_classes(torch.tensor([0, 0, 1]), 3, 10, 2)[0].tolist() == [0, 2, 1, 2], "one is repeated"
+    assert rows_of_classes(None, 7, 3, 2)[0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert rows_of_classes(None, 2, 3, 2) == (pytest.approx(torch.arange(2)), 2)
+    levels = torch.tensor([0.1, 0.2, 0.3, 0.4])[:, None, None, None].expand(-1, 1, 2, 2)
+    pairs = in_pairs_of_rows(levels, levels + 0.5, columns=2)[:, 0, 0, 0]
+    assert pairs.tolist() == pytest.approx([0.1, 0.2, 0.6, 0.7, 0.3, 0.4, 0.8, 0.9])

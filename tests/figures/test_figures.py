@@ -14,7 +14,7 @@ from torch.distributions import Independent, Normal, Uniform
 import zoo
 from zoo.data import Data
 from zoo.drawing.image_view import plot_grid
-from zoo.drawing.style import COLOURS, in_pairs_of_rows, rows_of_classes, show_image, tile
+from zoo.drawing.style import COLOURS
 from zoo.errors import DataError, NotApplicableError, why_not
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.evaluate import evaluation_context
@@ -139,33 +139,6 @@ def test_nothing_is_cut_off_or_on_top_of_something_else(latent_dim: int, font_si
             assert not any(box.overlaps(other) for other in boxes[i + 1 :]), name
 
 
-def test_tiles_stand_in_reading_order_unmirrored() -> None:
-    images = torch.zeros(3, 1, 28, 28)
-    for index, image in enumerate(images):
-        image[0, 0, index] = 1.0  # one dark pixel in the first row marks each image
-    tiling = tile(images, columns=2)
-    side = 28 + tiling.gap
-    tiled = tiling.image
-    assert tiled.shape == (28 + side, 28 + side, 1)
-    assert [tuple(place[:2].tolist()) for place in (tiled == 1).nonzero()] == [(0, 0), (0, side + 1), (side, 2)]
-    assert tiled[side:, side:].isnan().all(), "there is no fourth image"
-    assert (tiling.row_centre(0), tiling.row_centre(1), tiling.column_centre(1)) == (13.5, 13.5 + side, 13.5 + side)
-    axes = MatplotlibFigure().subplots()
-    show_image(axes, tiled)
-    shown = axes.images[0].get_array()
-    assert shown[0, 0].tolist() == [0.0, 0.0, 0.0]
-    assert shown[0, 1].tolist() == [1.0, 1.0, 1.0]
-    assert axes.yaxis_inverted(), "the first row is on top"
-
-
-def test_small_images_are_enlarged_by_whole_pixels_and_keep_a_gap_that_shows() -> None:
-    tiling = tile(torch.rand(2, 1, 8, 8), 2)
-    assert tiling.image.shape == (32, 64 + tiling.gap, 1)
-    assert tiling.gap >= 3
-    assert tiling.image[:, 32 : 32 + tiling.gap].isnan().all()
-    assert tile(torch.rand(1, 3, 8, 8), 1, gaps=False).image.shape == (8, 8, 3)
-
-
 def test_an_ellipse_is_tilted_as_the_covariance_is() -> None:
     """A strong positive correlation leans along the diagonal."""
     codes = torch.randn(50, 2)
@@ -242,18 +215,6 @@ def test_dimensions_that_change_nothing_are_left_out_of_traversals(data: Data) -
     axes = find_component("figure", "traversals")().draw(shown).axes[0]
     assert [label.get_text().partition(" ")[0] for label in axes.get_yticklabels()] == ["$z_{4}$", "$z_{2}$"]
     assert "3 more dimensions hardly change the image" in axes.get_xlabel()
-
-
-def test_reconstructions_stand_below_their_inputs_in_a_column_for_each_class() -> None:
-    labels = torch.tensor([7, 5, 7, 7, 5, 5])
-    chosen, columns = rows_of_classes(labels, 6, columns=10, rows=2)
-    assert (chosen.tolist(), columns) == ([1, 0, 4, 2], 2)
-    assert rows_of_classes(torch.tensor([0, 0, 1]), 3, 10, 2)[0].tolist() == [0, 2, 1, 2], "one is repeated"
-    assert rows_of_classes(None, 7, 3, 2)[0].tolist() == [0, 1, 2, 3, 4, 5]
-    assert rows_of_classes(None, 2, 3, 2) == (pytest.approx(torch.arange(2)), 2)
-    levels = torch.tensor([0.1, 0.2, 0.3, 0.4])[:, None, None, None].expand(-1, 1, 2, 2)
-    pairs = in_pairs_of_rows(levels, levels + 0.5, columns=2)[:, 0, 0, 0]
-    assert pairs.tolist() == pytest.approx([0.1, 0.2, 0.6, 0.7, 0.3, 0.4, 0.8, 0.9])
 
 
 def test_a_pair_that_is_not_there_is_named(data: Data) -> None:

@@ -1,1 +1,1 @@
-"""How data and figures are drawn: style, points, panels, and a view for each kind of data."""
+"""Drawing of data and figures: style, points, panels, and a view for each kind of data."""

@@ -27,17 +27,17 @@ COLOURS = (
 _MARKERS = ("o", "^", "s")
 
 _LEAST_SIDE = 28
-"""Pixels that the longer side of an image has at least, where images are tiled with gaps."""
+"""The smallest number of pixels of the longer side of an image in tiles with gaps."""
 
 _GAP = (0.78, 0.86, 0.93)
-"""The colour between images, a light blue that differs from paper and ink."""
+"""The colour of gaps, a light blue that differs from the background and from ink."""
 
 _GAP_SHARE = 0.09
 """Width of a gap as a share of the longer side of an image."""
 
 
 def ink() -> str:
-    """Return the colour of text in the reader's style: black, or light where the paper is dark."""
+    """Return the colour of text in the user's matplotlib style: black, or light on a dark background."""
     colour: str = mpl.rcParams["text.color"]
     return colour
 
@@ -49,7 +49,7 @@ def class_colour(index: int) -> str:
 
 
 def class_marker(index: int) -> str:
-    """Return the marker of a class by its rank among the classes: another one after each ten colours."""
+    """Return the marker of a class by its rank among the classes: it changes after every ten colours."""
     return _MARKERS[index // len(COLOURS) % len(_MARKERS)]
 
 
@@ -59,7 +59,7 @@ def new_figure(width: float, height: float) -> MatplotlibFigure:
 
 
 def short_name(name: str, most: int = 26) -> str:
-    """Return what somebody else called a column or a class as it can be drawn; a dollar sign would begin a formula.
+    """Return the name of a column or a class in a form that can be drawn: a dollar sign would begin a formula.
 
     Example:
         >>> short_name("price in $", 20), short_name("abcdef", 4), short_name("a\x1bb")
@@ -95,7 +95,7 @@ class Tiling(NamedTuple):
 def tile(images: Tensor, columns: int, *, gaps: bool = True) -> Tiling:
     """Arrange images (N, C, H, W) row by row, with gaps between them.
 
-    Small images are enlarged by whole pixels first, so that gaps are narrow beside them.
+    Small images are first enlarged by whole pixels, so that the gaps are relatively narrow.
     """
     factor = max(1, math.ceil(_LEAST_SIDE / max(images.shape[-2:]))) if gaps else 1
     images = images.repeat_interleave(factor, -2).repeat_interleave(factor, -1)
@@ -155,8 +155,8 @@ def first_of_each_class(labels: Tensor | None, count: int, per_class: int = 1) -
 def rows_of_classes(labels: Tensor | None, total: int, columns: int, rows: int) -> tuple[Tensor, int]:
     """Return the indices of examples for a grid, row by row, and its number of columns.
 
-    Each column holds the first examples of a class; without labels the examples stand in their order. A class with too
-    few examples for its column repeats its last one.
+    Each column has the first examples of a class; without labels the examples keep their order. A class with too few
+    examples for its column repeats its last one.
     """
     if labels is None:
         columns = min(columns, total)
@@ -174,7 +174,7 @@ def in_pairs_of_rows(above: Tensor, below: Tensor, columns: int) -> Tensor:
 
 
 def label_plane(axes: Axes, codes: Tensor, across: Callable[[float], float], down: Callable[[float], float]) -> None:
-    """Put ticks at round values beside what is drawn all over a plane of codes (size², 2), the largest z₂ on top.
+    """Label a grid over a plane of codes (size², 2) with ticks at round values, with the largest z₂ on top.
 
     Args:
         across: the horizontal centre of a column, by its number from the left; a fraction lies between two.

@@ -1,4 +1,4 @@
-"""How examples are drawn, by the kind of data: images, series, or rows of a table."""
+"""The interface for drawing examples of one kind of data: images, series, or rows of a table."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class View(ABC):
     """Draws examples of one kind of data.
 
     Attributes:
-        noun: what an example is called.
-        columns: examples beside each other in a grid, at most.
+        noun: the word for an example.
+        columns: the largest number of examples in a row of a grid.
         grid_size: rows and columns of a grid over the latent plane.
         noisy_samples: whether samples are draws of p(x|z), shown beside data, rather than its means, shown alone.
     """
@@ -27,7 +27,7 @@ class View(ABC):
 
     @abstractmethod
     def sequences_size(self, rows: int, steps: int) -> tuple[float, float]:
-        """Return the width and height in inches of what :meth:`draw_sequences` draws, without its labels."""
+        """Return the width and height in inches of the drawing of :meth:`draw_sequences`, without its labels."""
 
     @abstractmethod
     def draw_sequences(
@@ -58,4 +58,4 @@ class View(ABC):
 
     @abstractmethod
     def grid(self, decoded: Tensor, codes: Tensor) -> MatplotlibFigure:
-        """Return a figure of what is decoded (size², *data_shape) all over a plane of codes (size², 2), row by row."""
+        """Return a figure of examples (size², *data_shape) decoded over a plane of codes (size², 2), row by row."""

@@ -12,7 +12,7 @@ from zoo.spec.data_description import is_image_shape
 
 
 def view_of(model: Model) -> View:
-    """Return how the examples of a model are drawn.
+    """Return the view that draws the examples of a model.
 
     Raises:
         NotApplicableError: they are neither images of one or three channels, nor series, nor rows.

@@ -1,4 +1,4 @@
-"""Validated plain data: what a model is made of (`ModelSpec`) and how it comes about (`Recipe`)."""
+"""Validated plain data: the specification of a model (`ModelSpec`) and the recipe of a run (`Recipe`)."""
 
 from zoo.spec.component import ComponentSpec
 from zoo.spec.model import ModelSpec

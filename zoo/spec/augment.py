@@ -1,4 +1,4 @@
-"""How training images are changed at random."""
+"""Random changes of training images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class AugmentSpec(StrictModel):
     flip: Literal["none", "horizontal", "vertical", "both"] = Field(
         default="none", description="Mirror half of the images left to right, upside down, or each of the two."
     )
-    rotate: float = Field(default=0.0, ge=0, le=180, description="Turn by up to this many degrees, either way.")
+    rotate: float = Field(
+        default=0.0, ge=0, le=180, description="Rotate by up to this many degrees in either direction."
+    )
     crop: NonNegativeInt = Field(
         default=0,
         description="Add this many pixels of background on each side, then crop to the size at a random place.",

@@ -1,4 +1,4 @@
-"""One component as a recipe names it."""
+"""A component in a recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model knows of its data: how stored examples became what it was trained on, and what they mean."""
+"""The description of a model's data: the preparation of stored examples, and the meaning of their values."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class StoredDescription(StrictModel):
 
 
 class GeometryDescription(StrictModel):
-    """What was done to the size of images, after they were read."""
+    """The changes of the size of images after they were read."""
 
     resize: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)] | None = Field(
         default=None, description="Height and width that images were resized to."
@@ -105,7 +105,7 @@ class GeometryDescription(StrictModel):
 
 
 class ReadingDescription(StrictModel):
-    """How image files become stored examples."""
+    """The reading of image files as stored examples."""
 
     channels: Literal[1, 3] = Field(description="3 for colour, 1 for grey.")
     size: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)] | None = Field(
@@ -121,13 +121,13 @@ class ReadingDescription(StrictModel):
 
 
 ColumnType = Literal["numeric", "integer", "boolean", "categorical", "date"]
-"""What the values of a column mean, and so which likelihood they have."""
+"""The types of columns, which determine their likelihood."""
 
 
 class ColumnDescription(StrictModel):
-    """A column of a table, with what was learned of it from the training data.
+    """A column of a table, with its properties in the training data.
 
-    A prepared example holds one value for each column, and for a categorical column one for each of its categories:
+    A prepared example has one value for each column, and for a categorical column one for each of its categories:
     1 for the category, 0 for the others.
 
     Example:
@@ -162,7 +162,7 @@ class ColumnDescription(StrictModel):
 
     @property
     def width(self) -> int:
-        """Number of values of a prepared example that it takes."""
+        """Number of its values in a prepared example."""
         return len(self.categories) if self.type == "categorical" else 1
 
     @property
@@ -172,21 +172,21 @@ class ColumnDescription(StrictModel):
 
     @property
     def value_names(self) -> tuple[str, ...]:
-        """A name for each of the values that it takes in a prepared example."""
+        """A name for each of its values in a prepared example."""
         if self.type != "categorical":
             return (self.name,)
         return tuple(f"{self.name}={category}" for category in self.categories)
 
 
 class ClassDescription(StrictModel):
-    """A class; its number is its place in the list."""
+    """A class; its number is its position in the list."""
 
     name: str = Field(description="Its name in the data.")
     examples: NonNegativeInt | None = Field(default=None, description="Training examples; null where nobody counted.")
 
 
 class SplittingDescription(StrictModel):
-    """How the splits were cut that the data set does not define; the same rule finds them again in the same data."""
+    """The rule for splits that the data set does not define; it gives the same splits for the same data."""
 
     validation: float = Field(default=0.1, ge=0, lt=1, description="As `data.validation` of the recipe.")
     test: float = Field(default=0.15, ge=0, lt=1, description="As `data.test` of the recipe.")

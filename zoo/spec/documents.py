@@ -1,4 +1,4 @@
-"""YAML in and out: plain data only, numbers as people write them, and errors that name file and line."""
+"""Reading and writing of YAML: plain data only, with common forms of numbers, and errors that name file and line."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _TABLES = {".csv", ".tsv", ".txt", ".parquet"}
 _LARGEST = 2**22
 """Bytes of a document."""
 _DEEPEST = 64
-"""Brackets within brackets: the time that the parser takes grows with the square of their number."""
+"""The largest depth of nested brackets: the time of the parser grows with the square of the depth."""
 _MOST_BY_ALIASES = 100_000
-"""Values that a document may hold beyond those that are written in it, by aliases."""
+"""The largest number of values that aliases may add to a document."""
 _KEPT = 2**14
 """Letters of the longest text whose values are kept: presets and recipes are read again and again."""
 _NULLS = {"", "~", "null", "Null", "NULL"}
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that reads ``1e-3`` as a number, ``no`` and ``1:30`` as words, and refuses a key given twice."""
+    """Safe YAML that reads ``1e-3`` as a number, ``no`` and ``1:30`` as words, and refuses duplicate keys."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own class attribute, replaced and not shared
         key: [(tag, pattern) for tag, pattern in resolvers if tag.endswith((":null", ":merge"))]
@@ -69,7 +69,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
     def construct_null(self, node: yaml.ScalarNode) -> None:
-        """Return None for what means null; a tag alone does not make it so."""
+        """Return None for a null value; a tag is not enough."""
         if self.construct_scalar(node) not in _NULLS:
             raise ValueError(node.value)
 
@@ -77,7 +77,7 @@ class _Loader(yaml.SafeLoader):
         """Return the one document of the text.
 
         Raises:
-            yaml.YAMLError: it is not valid, or stands for far more values than are written in it.
+            yaml.YAMLError: it is not valid, or aliases expand it to far more values than are written.
         """
         node = self.get_single_node()
         if node is None:
@@ -90,7 +90,7 @@ _Loader.add_constructor("tag:yaml.org,2002:null", _Loader.construct_null)
 
 
 def _check_expansion(root: yaml.Node) -> None:
-    """Refuse a document that a few aliases make huge, or endless, when they are written out; in linear time."""
+    """Refuse a document whose aliases make it huge or infinite; in linear time."""
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()
     stack = [root]
@@ -117,7 +117,7 @@ def _check_expansion(root: yaml.Node) -> None:
 
 
 def _check_nesting(text: str) -> None:
-    """Refuse brackets within very many others, before the parser reads them."""
+    """Refuse very deeply nested brackets before the parser reads them."""
     steps = (1 if letter in "[{" else -1 for letter in text if letter in "[]{}")
     if max(itertools.accumulate(steps), default=0) > _DEEPEST:
         raise yaml.YAMLError(f"brackets stand within more than {_DEEPEST} others")
@@ -169,7 +169,7 @@ def parse_yaml(text: str, where: str) -> Any:
     """Parse one YAML document.
 
     Raises:
-        RecipeError: the text is not YAML, holds a tag, or repeats a key; the message names the line.
+        RecipeError: the text is not YAML, contains a tag, or repeats a key; the message names the line.
 
     Example:
         >>> parse_yaml("lr: 1e-3\\nname: no", "example")
@@ -181,7 +181,7 @@ def parse_yaml(text: str, where: str) -> Any:
         mark = error.problem_mark or error.context_mark
         line = f"{where}, line {mark.line + 1}" if mark and "\n" in text else where
         raise RecipeError(f"not valid YAML: {error.problem or error.context}", where=line) from error
-    except Exception as error:  # texts that are not YAML make the parser raise nearly anything
+    except Exception as error:  # The parser raises almost any error for a text that is not YAML.
         raise RecipeError(f"not valid YAML: {reason(error)}", where=where) from error
 
 
@@ -198,19 +198,19 @@ _read_again = functools.lru_cache(maxsize=128)(_read)
 
 
 def has_alias(text: str) -> bool:
-    """Whether a YAML document holds an alias; one that is not valid holds none."""
+    """Whether a YAML document contains an alias; False if it is not valid."""
     try:
         _check_nesting(text)
         return any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader))
-    except Exception:  # whoever reads the document says what is wrong with it
+    except Exception:  # Errors are reported when the document is read.
         return False
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a file that holds one YAML mapping.
+    """Read a file with one YAML mapping.
 
     Raises:
-        RecipeError: the file cannot be read, is not YAML, or holds something else than a mapping.
+        RecipeError: the file cannot be read, is not YAML, or is not a mapping.
     """
     with parsing(path, RecipeError):
         document = parse_yaml(read_text(path, limit=_LARGEST), str(path))
@@ -224,14 +224,14 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def line_of(path: Path, keys: Sequence[str | int]) -> int | None:
-    """Return the line on which a field of a YAML file stands, or the nearest field around it.
+    """Return the line of a field of a YAML file, or of the nearest field around it.
 
     Args:
-        keys: what leads to the field; a number is a position in a list.
+        keys: the path to the field; a number is a position in a list.
     """
     try:
         node = _composed(read_text(path, limit=_LARGEST))
-    except Exception:  # whoever reads the file says what is wrong with it
+    except Exception:  # Errors are reported when the file is read.
         return None
     line = None
     for key in keys:

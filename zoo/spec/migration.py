@@ -1,4 +1,4 @@
-"""Converting specs that version 0.1 wrote to the names of this version."""
+"""Conversion of specs of version 0.1 to the names of this version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is made of."""
+"""The specification of a model."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ PARTS = ("corruption", "encoder", "posterior", "prior", "decoder", "likelihood",
 """The fields of a :class:`ModelSpec` that name a part, in the order in which data passes through them."""
 
 OPTIONAL_PARTS = ("corruption", "fitted_prior")
-"""Those that a model may have and no objective needs."""
+"""Optional parts, which no objective needs."""
 
 _KINDS_OF_ROLES = {"fitted_prior": "prior"}
 
 
 def kind_of_role(role: str) -> str:
-    """Return the kind of the component that plays a role in a model: usually the name of the role.
+    """Return the kind of the component for a role in a model: usually the name of the role.
 
     Example:
         >>> kind_of_role("encoder"), kind_of_role("fitted_prior"), kind_of_role("regularisers.tc")
@@ -45,14 +45,14 @@ class ModelSpec(StrictModel):
 
     preset: str | None = Field(default=None, description="The preset that this spec started from, for the record.")
     description: str = Field(default="", description="One sentence on what the model is for.")
-    objective: ComponentSpec = Field(description="What is minimised: autoencoder, vae, …")
+    objective: ComponentSpec = Field(description="The loss: autoencoder, vae, …")
     data_shape: Annotated[tuple[PositiveInt, ...], Field(min_length=1, strict=False)] | None = Field(
         default=None,
         description="Shape of one example: [channels, height, width] or [features]. In a recipe: that of the data.",
     )
     data_range: Annotated[tuple[float, float], Field(strict=False)] | None = Field(
         default=None,
-        description="Smallest and largest value of the data; null where there is none. In a recipe: that of the data.",
+        description="Smallest and largest value of the data; null if there is none. In a recipe: that of the data.",
     )
     data: DataDescription | None = Field(
         default=None,
@@ -66,7 +66,7 @@ class ModelSpec(StrictModel):
         default=None, description="Number of class labels to condition on; null for an unconditional model."
     )
     condition_dim: PositiveInt = Field(
-        default=64, description="Length of the vector that carries a condition (class, time) to encoder and decoder."
+        default=64, description="Length of the vector that represents a condition (class, time)."
     )
     conditioned: tuple[Literal["encoder", "prior", "decoder"], ...] | None = Field(
         default=None, strict=False, description="Which parts see the class labels; null: all of them."
@@ -97,7 +97,8 @@ class ModelSpec(StrictModel):
         default=None, description="A second prior, fitted to the latents of the training data after training."
     )
     regularisers: dict[str, ComponentSpec] = Field(
-        default={}, description="Further terms of the loss, by a name of your choice: {mmd: {name: mmd, weight: 10}}."
+        default={},
+        description="Additional terms of the loss, by a name of your choice: {mmd: {name: mmd, weight: 10}}.",
     )
 
     @model_validator(mode="before")

@@ -1,4 +1,4 @@
-"""Where the fields of a recipe were written: in a file, on a line of it, or in an override."""
+"""The origin of the fields of a recipe: a line of a file, or an override."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ E = TypeVar("E", bound=ZooError)
 
 @dataclass(frozen=True)
 class Origin:
-    """Knows where each field was written, so that errors can say so.
+    """The places where fields were written, for error messages.
 
     Attributes:
-        name: the file, or what else to call the recipe.
+        name: the file, or another name of the recipe.
         path: the file, if it is one.
         overrides: ``KEY=VALUE`` texts that were applied to it in this order; the last one wins.
 
@@ -89,7 +89,7 @@ def join_lines(problems: Iterable[tuple[str, str]], origin: Origin | None = None
     """Describe several problems, one per line, each with its field and the line or override that wrote it.
 
     Args:
-        count: how many there are in all, if ``problems`` are the first of more.
+        count: the total number of problems, if ``problems`` are only the first ones.
     """
     lines = []
     for field, problem in problems:

@@ -1,4 +1,4 @@
-"""Where the relative paths of a recipe's data start from."""
+"""Resolution of the relative paths of a recipe's data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.spec.recipe import DataSpec
 def with_absolute_paths(document: dict[str, Any], folder: Path) -> None:
     """Let the relative paths in the ``data`` of a recipe's document start from ``folder``, in place.
 
-    Which options are paths is for the dataset to say; of an unknown one, none are.
+    The dataset declares which of its options are paths; an unknown dataset has none.
     """
     _with_absolute_places(document, folder)
     data = document.get("data")
@@ -22,11 +22,11 @@ def with_absolute_paths(document: dict[str, Any], folder: Path) -> None:
         return
     options = {name: value for name, value in data.items() if name not in DataSpec.model_fields}
     if not any(isinstance(value, str) for value in options.values()):
-        return  # the dataset need not be imported
+        return  # The dataset need not be imported.
     try:
         dataset: Any = find_component("dataset", data["name"])
     except ComponentError:
-        return  # which is reported when the data are loaded
+        return  # The error is reported when the data are loaded.
     document["data"] = {**data, **dataset.with_absolute_paths(options, folder)}
 
 
@@ -45,10 +45,10 @@ def _with_absolute_places(document: dict[str, Any], folder: Path) -> None:
 
 
 def absolute_path(path: str, folder: Path) -> str:
-    """Return a path, or a pattern of paths, that starts from ``folder`` where it is relative.
+    """Return a path or a pattern; a relative one starts from ``folder``.
 
-    If ``folder`` does not have it and the working directory does, it starts from the latter, as in version 0.1. A path
-    that begins with ``~`` or with a scheme such as ``hf://`` is left as it is.
+    If it does not exist in ``folder`` but in the working directory, it starts from the latter, as in version 0.1. A
+    path that begins with ``~`` or with a scheme such as ``hf://`` is not changed.
 
     Example:
         >>> absolute_path("photos", Path("/project")), absolute_path("~/photos", Path("/project"))
@@ -65,5 +65,5 @@ def _exists(path: Path) -> bool:
     try:
         parts = path.relative_to(path.anchor)
         return path.exists() or next(Path(path.anchor).glob(str(parts)), None) is not None
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # No file can have this name.
         return False

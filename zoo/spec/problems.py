@@ -1,4 +1,4 @@
-"""Validation errors in the reader's terms: the field's path, what was expected and found, and the nearest name."""
+"""Validation errors in words: the field's path, the expected and the found value, and the nearest name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zoo.spec.model import PARTS, kind_of_role
 from zoo.utils.text import excerpt
 
 _MOST = 5
-"""How many wrong fields a message names."""
+"""The largest number of wrong fields in a message."""
 _LONGEST_PATH, _LONGEST_PROBLEM = 200, 400
 _ALIKE = 0.7
 """From this similarity on, a field is treated as misspelt rather than as misplaced."""
@@ -44,11 +44,11 @@ _BOUNDS = {
 
 
 class Problems(NamedTuple):
-    """What is wrong with a document.
+    """The problems of a document.
 
     Attributes:
         first: the path and the wording of the first problems.
-        total: how many there are.
+        total: their number.
         remedy: for the first problem that has one.
     """
 
@@ -125,7 +125,7 @@ def _expected(kind: str, context: dict[str, Any]) -> str | None:
 
 
 def _shown(value: Any) -> str:
-    """Return a value as a recipe writes it, shortened if it is long."""
+    """Return a value in the form of a recipe, shortened if it is long."""
     words = {True: "true", False: "false", None: "null"}
     return words[value] if value is None or isinstance(value, bool) else excerpt(value)
 
@@ -205,7 +205,7 @@ def _model_at(schema: Any, location: tuple[Any, ...]) -> type[BaseModel] | None:
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    """Return the pydantic models that stand anywhere inside a type such as ``X | None`` or ``tuple[X, ...]``."""
+    """Return the pydantic models inside a type such as ``X | None`` or ``tuple[X, ...]``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for argument in typing.get_args(annotation) for model in _models_in(argument)]

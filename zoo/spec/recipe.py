@@ -1,4 +1,4 @@
-"""How a trained model comes about: model, data, training, and what to look at in the end."""
+"""The recipe of a trained model: model, data, training and evaluation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.spec.training import TrainSpec
 
 
 class DataSpec(ComponentSpec):
-    """A dataset by name, its own options, and what is done to any dataset.
+    """A dataset by name, its own options, and options that apply to any dataset.
 
     Example:
         >>> DataSpec.model_validate({"name": "mnist", "root": "data", "binarise": "dynamic"}).options
@@ -64,11 +64,11 @@ class DataSpec(ComponentSpec):
         default=0, description="Seed of the splits, of the subset, of static binarisation and of augmentation."
     )
     workers: NonNegativeInt = Field(
-        default=2, le=256, description="Loader processes, for data that are streamed from disk."
+        default=2, le=256, description="Number of loader processes, for data that are streamed from disk."
     )
 
     def scale_for(self, *, table: bool) -> Literal["unit", "symmetric", "standardise", "none"]:
-        """Return ``scale``, or what it is for a table or for other data where the recipe does not say."""
+        """Return ``scale``, or its default for a table or for other data."""
         return self.scale or ("standardise" if table else "unit")
 
     @property
@@ -78,7 +78,7 @@ class DataSpec(ComponentSpec):
 
 
 class InitSpec(StrictModel):
-    """The trained model that a run begins with."""
+    """The trained model that a run starts from."""
 
     model: str = Field(
         min_length=1, description="A run or checkpoint directory, hf://user/name[@revision], or a pretrained name."
@@ -101,7 +101,7 @@ class InitSpec(StrictModel):
 
 
 class EvaluateSpec(StrictModel):
-    """What is measured on the test split in the end."""
+    """The evaluation on the test split after training."""
 
     metrics: tuple[ComponentSpec, ...] | None = Field(
         default=None, strict=False, description="Metrics with their options; null: all that fit the model."
@@ -117,7 +117,7 @@ class EvaluateSpec(StrictModel):
 
 
 class Recipe(StrictModel):
-    """A model, its data and its training: all that `zoo.train` needs, and all that repeats a run."""
+    """A model, its data and its training: everything that is needed to train, and to repeat a run."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Name of the recipe and of its runs.")
     description: str = Field(default="", description="One sentence on what the recipe shows.")
@@ -128,7 +128,7 @@ class Recipe(StrictModel):
         description="Python files or modules with components of your own, which are imported before training.",
     )
     init: InitSpec | None = Field(
-        default=None, description="A trained model whose weights the run begins with; null: fresh weights."
+        default=None, description="A trained model whose weights the run starts from; null: fresh weights."
     )
     reinitialise: tuple[str, ...] = Field(
         default=(),
@@ -161,6 +161,6 @@ class Recipe(StrictModel):
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts and scalars, ready for YAML or JSON.
 
-        What a model knows of its data is left out: it follows from the data and is in the checkpoint.
+        The description of the data is left out: it follows from the data and is in the checkpoint.
         """
         return self.model_dump(mode="json", exclude={"model": {"data"}})

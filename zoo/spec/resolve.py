@@ -1,4 +1,4 @@
-"""From a name or a file to a validated spec: presets are extended, overrides are applied, errors name the place."""
+"""Reading of validated specs from names and files: presets are extended, and overrides are applied."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def load_recipe(
         recipe: ``"digits"``, ``"my/recipe.yaml"``, or the recipe's content.
         overrides: ``["train.epochs=3"]``, a field's path and its value in YAML, or ``{"train.epochs": 3}``.
         as_written: leave relative paths as they are.
-        data: maps the recipe's `data`, or None where it has none, to what is used in its place.
+        data: maps the recipe's `data`, or None if it has none, to the data that replace it.
         spec_of: returns the spec of the trained model that ``init`` names, which stands in for fields of ``model`` that
             the recipe leaves out. None: the recipe must state them.
 

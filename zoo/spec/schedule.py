@@ -126,7 +126,7 @@ class WeightSchedule(StrictModel):
         return self.end if reached == 1 else self.start + (self.end - self.start) * reached
 
     def warmup_steps(self, steps_per_epoch: int) -> int:
-        """Return after how many steps the weight is ``end`` for good; 0 for a constant."""
+        """Return the number of steps after which the weight stays at ``end``; 0 for a constant."""
         if not self.changes or self.over is None:
             return 0
         length = self.over.in_steps(steps_per_epoch)
@@ -137,7 +137,7 @@ class WeightSchedule(StrictModel):
 
 @dataclass(frozen=True)
 class _Written:
-    """How pydantic reads and writes an option that is a weight: errors are those of the schedule."""
+    """The pydantic validation of an option that is a weight, with the errors of the schedule."""
 
     minimum: float = -math.inf
     maximum: float = math.inf
@@ -173,7 +173,7 @@ ShareWeight = Annotated[float | WeightSchedule, _Written(minimum=0.0, maximum=1.
 
 
 def as_schedule(weight: float | WeightSchedule) -> WeightSchedule:
-    """Return a weight as a schedule: what a component's constructor makes of its option.
+    """Return a weight as a schedule, for the constructor of a component.
 
     Example:
         >>> as_schedule(1.0).value(step=10, steps_per_epoch=5)

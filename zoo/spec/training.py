@@ -1,4 +1,4 @@
-"""How a model is trained: optimiser, schedule, precision, length, and what watches it."""
+"""The training of a model: optimiser, schedule, precision, length and callbacks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 from zoo.spec.component import ComponentSpec, StrictModel
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
-"""A name that a recipe gives to a part, and that the files of a run use."""
+"""A name in a recipe that is also used in the files of a run."""
 
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 3000, 15, 200
 _FEW, _BATCH_OF_FEW, _BATCH = 2000, 32, 128
 _STATES = 20
-"""Into how many parts of equal length the states divide a run whose number of epochs is left open."""
+"""Number of states that are saved in a run whose number of epochs is not set."""
 
 
 class Duration(StrictModel):
@@ -102,8 +102,7 @@ class TrainSpec(StrictModel):
     )
     batch_size: PositiveInt | None = Field(
         default=None,
-        description="Examples a step, over all processes together; null: 128, or 32 for fewer than 2,000 training "
-        "examples.",
+        description="Examples in a step, over all processes; null: 128, or 32 for fewer than 2,000 training examples.",
     )
     optimizer: ComponentSpec = Field(
         default=ComponentSpec.model_validate({"name": "adam", "lr": 1e-3}),
@@ -130,9 +129,11 @@ class TrainSpec(StrictModel):
         "0.999 averages about a thousand steps. null: none.",
     )
     precision: Literal["fp32", "bf16", "auto"] = Field(
-        default="auto", description="auto: bf16 matrix products where the hardware is faster with them, else fp32."
+        default="auto", description="auto: bf16 matrix products if they are faster on the hardware, otherwise fp32."
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="auto: the fastest there is.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        default="auto", description="auto: the fastest available device."
+    )
     step: Literal["eager", "compiled", "captured"] = Field(
         default="eager",
         description="How a step runs. eager: operation by operation. compiled: fused by torch.compile, which at first "
@@ -167,11 +168,11 @@ class TrainSpec(StrictModel):
         return _with_optimizer_name(value)
 
     def keeps(self, epoch: int) -> bool:
-        """Whether a checkpoint of this epoch, numbered from 1, is kept beside the best one."""
+        """Whether a checkpoint of this epoch, numbered from 1, is kept in addition to the best one."""
         return epoch in self.keep_epochs or (self.keep_every is not None and epoch % self.keep_every == 0)
 
     def for_examples(self, count: int) -> FullTrainSpec:
-        """Return the spec with the length of a run on this many training examples, where it is left open.
+        """Return the spec with a length that is not set filled in for this number of training examples.
 
         Example:
             >>> found = TrainSpec().for_examples(1000)
@@ -188,13 +189,13 @@ class TrainSpec(StrictModel):
         return FullTrainSpec.model_construct(self.model_fields_set | length.keys(), **{**dict(self), **length})
 
     def with_length_of(self, other: TrainSpec) -> TrainSpec:
-        """Return the spec with the length of another one where it is left open, as a run that is resumed has it."""
+        """Return the spec with a length that is not set taken from another spec, such as that of a resumed run."""
         open_ones = [name for name in ("epochs", "batch_size", "checkpoint_every") if getattr(self, name) is None]
         return self.model_copy(update={name: getattr(other, name) for name in open_ones})
 
 
 class FullTrainSpec(TrainSpec):
-    """How a model is trained on data whose number of examples is known: the length of the run is a number."""
+    """The training of a model on data of known size: the length of the run is a number."""
 
     epochs: PositiveInt
     batch_size: PositiveInt
