@@ -1,4 +1,4 @@
-"""The strangest examples of a report: how improbable the model finds them, and what makes them so."""
+"""The most unusual examples of a report: their probability under the model, and the values that make it low."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from zoo.use.source import Source
 from zoo.use.units import InUnits
 
 _MOST, _REFERENCE = 2000, 500
-"""Examples that are scored, and training examples that they are compared with."""
+"""Number of examples that are scored, and of training examples for comparison."""
 _DRAWS, _CASES, _REASONS, _BINS = 50, 12, 3, 40
 _SIDE = 96
-"""Pixels of an image on the page, about."""
+"""Approximate size of an image on the page, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class _Scored:
     """The scores of a split.
 
     Attributes:
-        rows: what :func:`zoo.score` returns.
-        strangeness: (N,) the larger, the stranger.
-        quantity: what examples are ranked by.
+        rows: the result of :func:`zoo.score`.
+        strangeness: (N,) larger for more unusual examples.
+        quantity: the quantity by which examples are ranked.
     """
 
     rows: Rows
@@ -45,12 +45,12 @@ class _Scored:
 
 
 def anomalies(context: EvaluationContext, seed: int = 0) -> str:
-    """Return the section on the strangest examples, or why there is none.
+    """Return the section on the most unusual examples, or the reason why there is none.
 
-    Of a split, the first 2,000 examples are scored.
+    The first 2,000 examples of a split are scored.
 
     Args:
-        seed: of the draws.
+        seed: seed of the draws.
     """
     try:
         found = _scored(Source(context.model, context, count=_MOST), seed)
@@ -163,7 +163,7 @@ def _terms(rows: Rows, number: int) -> str:
 
 
 def _columns(context: EvaluationContext, x: torch.Tensor, again: torch.Tensor | None, excess: Array) -> list[str]:
-    """Return for each example the values that are the least probable, with what the model expected in their place."""
+    """Return for each example the least probable values, with the values that the model expected."""
     data = context.model.data
     flat = excess.reshape(len(excess), -1)
     if data.columns:

@@ -1,4 +1,4 @@
-"""Several trained models side by side: the same metrics and the same figures of each."""
+"""Comparison of trained models: the same metrics and figures for each."""
 
 from __future__ import annotations
 
@@ -130,8 +130,8 @@ def compare(
     Args:
         models: by the name to show.
         data: one for all models, or by the name of the model where they are prepared differently, such as scaled.
-        split: the split to measure on, where the data have several.
-        title: what it is called in the records, if not so.
+        split: the split to measure on, if the data have several.
+        title: the name of the split in the records, if different.
         metrics: as for :func:`zoo.evaluate`; all that apply to each model if not given. A metric that applies to some
             of the models is measured on those.
 
@@ -176,7 +176,7 @@ def _choose(contexts: Mapping[str, EvaluationContext], metrics: Sequence[Any] | 
 
 
 def _check_same(contexts: Mapping[str, EvaluationContext]) -> None:
-    """Refuse to compare models on different data; in which range each takes them does not matter."""
+    """Check that models are compared on the same data; the ranges of the prepared data may differ."""
     if len({context.split.digest() for context in contexts.values()}) > 1:
         found = "; ".join(
             f"{name}: {len(context.split):,} examples of {context.split.info.name}"
@@ -186,7 +186,7 @@ def _check_same(contexts: Mapping[str, EvaluationContext]) -> None:
 
 
 def _panels(context: EvaluationContext, record: Mapping[str, Any]) -> dict[str, Panel]:
-    """Return what is shown of a model, by the titles of the rows."""
+    """Return the panels of a model, by the titles of the rows."""
     data_range = context.split.info.data_range
     measured = {each.key: each for each in measurements_of(record)}
     panels = {}

@@ -48,7 +48,7 @@ def _darken(artist: Artist) -> None:
 
 
 def _dark(colour: Any) -> Any:
-    """Return light ink for black and dark paper for white, at the same opacity; any other colour as it is."""
+    """Return light ink for black and a dark background for white, with the same opacity; other colours unchanged."""
     if isinstance(colour, str) and colour in ("none", "auto"):
         return colour
     red, green, blue, alpha = to_rgba(colour)

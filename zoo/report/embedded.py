@@ -22,9 +22,9 @@ class EmbeddedFigure(NamedTuple):
 
 
 def embed(figures: Mapping[str, bytes], budget: int) -> dict[str, EmbeddedFigure]:
-    """Return PNG files as they are, or if they take more characters than a budget, the largest of them as WebP.
+    """Return PNG files unchanged or, if they need more characters than a budget, the largest of them as WebP.
 
-    A figure of photographs takes megabytes as PNG; as WebP it takes a fifth of that, and text in it stays sharp.
+    A figure of photographs needs megabytes as PNG; as WebP it needs a fifth of that, and its text remains sharp.
     """
     sources = {name: data_uri(content, "image/png") for name, content in figures.items()}
     for name in sorted(sources, key=lambda name: len(sources[name]), reverse=True):

@@ -1,4 +1,4 @@
-"""The data of the explorer: a map of the latent space, decoded examples all over it, and examples of the data."""
+"""The data of the explorer: a map of the latent space with decoded examples, and examples of the data."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _data_range(model: Model, split: Split, indices: Tensor) -> tuple[float, flo
     if model.spec.data_range is not None:
         return model.spec.data_range
     examples = split.examples(indices)
-    seen = examples[~examples.isnan()]  # values of a table may be missing
+    seen = examples[~examples.isnan()]  # Values of a table may be missing.
     return (seen.min().item(), seen.max().item()) if seen.numel() else (0.0, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""Choose figures, draw them and save them."""
+"""Choosing, drawing and saving of figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from zoo.spec.resolve import component_list
 from zoo.utils.files import replacing
 
 _SIGNATURE = 0.18
-"""Inches below a figure for the words on what it shows."""
+"""Inches below a figure for the line about its model and data."""
 
 
 def draw_figures(
@@ -73,13 +73,13 @@ def drawn_figures(
 
 
 def label_figure(drawn: MatplotlibFigure, context: EvaluationContext) -> None:
-    """Say below a figure which model and which data it shows."""
+    """Write a line below a figure that names its model and its data."""
     spec = context.model.spec
     write_below(drawn, f"{spec.preset or spec.objective.name} · {words_for_data(context)}")
 
 
 def words_for_data(context: EvaluationContext) -> str:
-    """Return what is shown, such as ``birds.csv, 90 examples``."""
+    """Return a description of the data, such as ``birds.csv, 90 examples``."""
     split = context.split
     return f"{split.info.title or split.info.name}, {len(split):,} examples"
 

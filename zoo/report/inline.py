@@ -1,4 +1,4 @@
-"""What a notebook shows in place: the explorer of a latent space, and the card of a run."""
+"""Output in notebooks: the explorer of a latent space, and the card of a run."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _SHOWN_FIGURES = 4
 
 
 class Page:
-    """An HTML page that a notebook shows in place, and that contacts no other host.
+    """An HTML page that a notebook displays, and that contacts no other host.
 
     Attributes:
         html: the whole page.
-        title: what it shows.
+        title: the title of the page.
     """
 
     def __init__(self, html: str, title: str, height: int) -> None:
@@ -42,11 +42,11 @@ class Page:
         return Path(path)
 
     def __repr__(self) -> str:
-        """Return one line that says how to see the page outside of a notebook."""
+        """Return one line with the way to see the page outside of a notebook."""
         return f"Page({self.title!r}; outside of a notebook, `.save('page.html')` writes a file for a browser)"
 
     def _repr_html_(self) -> str:
-        """Return a frame that holds the page; its scripts cannot reach the notebook."""
+        """Return a frame with the page; its scripts cannot access the notebook."""
         return (
             f'<iframe srcdoc="{escape(self.html)}" title="{escape(self.title)}" sandbox="allow-scripts" '
             f'style="width: 100%; height: {self._height}px; border: 0"></iframe>'
@@ -55,15 +55,15 @@ class Page:
 
 @checked
 def explore(model: Model, data: Any, *, split: SplitName = "test", seed: Seed = 0, height: int = 760) -> Page:
-    """Return the explorer of a model's latent space, which a notebook shows: move over the map to decode.
+    """Return the explorer of a model's latent space for a notebook: move the pointer over the map to decode points.
 
-    Choose it to look around in a notebook; ``zoo-cli report`` writes the explorer with metrics and figures into a file.
+    Choose it in a notebook; ``zoo-cli report`` writes the explorer with metrics and figures into a file.
 
     Args:
-        data: what is shown on the map, in any form that :func:`zoo.evaluate` takes.
-        split: the split of ``data`` to show, where it has several.
-        seed: of the draws of the prior that the map covers.
-        height: of the frame, in pixels.
+        data: the examples on the map, in any form that :func:`zoo.evaluate` accepts.
+        split: the split of ``data`` to show, if it has several.
+        seed: seed of the draws of the prior that the map covers.
+        height: height of the frame, in pixels.
 
     Raises:
         NotApplicableError: the latent space cannot be explored: there is none, it is discrete, or the data are neither
@@ -93,7 +93,7 @@ def run_card(
     evaluation: Mapping[str, Any],
     figures: Sequence[Path],
 ) -> str:
-    """Return a piece of HTML on a run: what it is, its metrics and its figures."""
+    """Return HTML about a run: its description, metrics and figures."""
     epochs = f"{len(history)} epoch{'s' if len(history) != 1 else ''}"
     best = f", best: {evaluation['best_epoch']}" if "best_epoch" in evaluation else ""
     facts = [escape(str(path)), f"{epochs}{best}", escape(repr(model))]
@@ -129,7 +129,7 @@ def _row(measurement: Measurement) -> str:
 
 
 def _gallery(figures: Sequence[Path]) -> str:
-    """Return the figures, the most telling ones first and the others folded away."""
+    """Return the figures, the most informative ones first and the others collapsed."""
     files = {path.stem: path.read_bytes() for path in figures if path.is_file()}
     if not files:
         return ""

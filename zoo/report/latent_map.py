@@ -1,4 +1,4 @@
-"""The map of a latent space: a line or a plane of codes, and a grid of places on it."""
+"""The map of a latent space: a line or a plane of codes, and a grid of points on it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from zoo.analysis.projection import Projection, principal_plane
 _TAIL = 0.005
 _MARGIN = 0.03
 _ROUNDING = 1.125
-"""How much coarser a step may be to save a decimal."""
+"""The largest factor by which a step may become coarser to save a decimal."""
 
 
 @dataclass(frozen=True)
 class Axis:
     """Equally spaced coordinates along one direction of the map, each a multiple of a step with few decimals.
 
-    So coordinates can be displayed exactly as the model decoded them.
+    Coordinates can therefore be displayed exactly as the model decoded them.
 
     Attributes:
         name: label of the axis.

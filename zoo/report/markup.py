@@ -1,4 +1,4 @@
-"""Pieces of HTML: text from outside is escaped, scripts and styles are allowed by their hash."""
+"""HTML elements: external text is escaped, and scripts and styles are allowed by their hash."""
 
 from __future__ import annotations
 

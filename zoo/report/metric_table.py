@@ -134,7 +134,7 @@ class MetricTable:
 
     Attributes:
         columns: the names of the models or groups.
-        error: what ± means.
+        error: the meaning of ±.
     """
 
     columns: tuple[str, ...]
@@ -193,7 +193,7 @@ class MetricTable:
         return MetricTable(tuple(self.columns[column] for column in order), tuple(rows), self.error)
 
     def only(self, *keys: str) -> MetricTable:
-        """Return the rows of some metrics, those that are there."""
+        """Return the rows of some metrics, if they exist."""
         return MetricTable(self.columns, tuple(row for row in self.rows if row.key in keys), self.error)
 
     def cells(self, *, mark: str = "{}") -> list[list[str]]:
@@ -236,7 +236,7 @@ class MetricTable:
         """Return a line for each column of the table with every number in full digits, its error beside it.
 
         Args:
-            labels: what is known of each column, in place of its name.
+            labels: properties of each column, in place of its name.
         """
         names: dict[str, None] = {}
         lines = []
@@ -257,7 +257,7 @@ class MetricTable:
         return text.getvalue()
 
     def to_html(self, title: str) -> str:
-        """Return a page with the table, the best values of each row in bold; it asks no other host for anything."""
+        """Return a page with the table, the best values of each row in bold; it contacts no other host."""
         escaped = MetricTable(
             tuple(map(escape, self.columns)),
             tuple(Row(row.key, escape(row.heading), row.better, row.entries) for row in self.rows),

@@ -42,8 +42,8 @@ def render_report(
     Args:
         context: a model with the data to show; its ``history`` gives the loss curves.
         evaluation: the content of ``evaluation.json``, as ``zoo.evaluation.evaluate.record`` returns it.
-        recipe: of the run; the model's spec is shown if not given.
-        seed: of the samples.
+        recipe: the recipe of the run; default: the model's spec.
+        seed: seed of the samples.
 
     Example:
         >>> import torch, zoo
@@ -116,7 +116,7 @@ def _explorer(context: EvaluationContext, budget: int, seed: int) -> str:
 
 
 def explorer_section(context: EvaluationContext, budget: int, seed: int) -> str:
-    """Return the section of a page that holds the explorer and its data, within a budget of characters."""
+    """Return the section of a page with the explorer and its data, within a budget of characters."""
     from importlib import resources
 
     template = resources.files("zoo.report").joinpath("assets", "explorer.html").read_text(encoding="utf-8")
@@ -207,7 +207,7 @@ def _figure(name: str, figure: EmbeddedFigure, dark: EmbeddedFigure) -> str:
 
 
 def _title_of(name: str) -> str:
-    """Return the title that a figure states, or its name as words."""
+    """Return the title of a figure, or its name as words."""
     return cast("type[Figure]", find_component("figure", name)).title or name.replace("_", " ")
 
 

@@ -1,4 +1,4 @@
-"""Sheets: many decoded examples packed into one string, exact to the grey level, for the page to unpack."""
+"""Sheets: many decoded examples packed into one string, exact to the grey level, which the page unpacks."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from zoo.errors import NotApplicableError
 _LARGEST_SIDE = 96
 _MOST_VALUES, _MOST_STEPS = 128, 4096
 _MOST_PIXELS = 12_000_000
-"""Canvases of phones are limited to about sixteen million."""
+"""The largest number of pixels; canvases of phones are limited to about sixteen million."""
 
 _COMPRESSION = 7
-"""Level 9 takes three times as long for two per cent fewer bytes."""
+"""Compression level; level 9 takes three times as long for two per cent fewer bytes."""
 
 Sheet = dict[str, Any]
 """A packed sheet: its number of ``rows`` and ``columns``, and its ``source``."""
 
 
 class SheetFormat(ABC):
-    """How examples of one shape are packed and shown."""
+    """The format in which examples of one shape are packed and shown."""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Return what the page needs to show an example."""
+        """Return the information with which the page shows an example."""
 
     @abstractmethod
     def pack(self, examples: Tensor, *, smooth: bool) -> Sheet:

@@ -1,4 +1,4 @@
-"""The words of a report: the first sentence on a component, numbers and headings."""
+"""The texts of a report: the first sentence about a component, numbers and headings."""
 
 from __future__ import annotations
 
