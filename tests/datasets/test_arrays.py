@@ -452,14 +452,46 @@ def test_a_pipe_is_not_waited_for(tmp_path, which):
     assert caught.value.where == which
 
 
-def test_labels_are_refused_by_their_header_before_they_are_unpacked(tmp_path):
+def test_labels_are_refused_by_their_header_before_they_are_read(tmp_path):
+    np.save(tmp_path / "x.npy", VECTORS)
+    claims = {"many": ("|S1", f"({10**10},)", 10**10), "long": (f"|S{10**9}", "(12,)", 12 * 10**9)}
+    for name, problem in (("many", "expected 12 labels"), ("long", "expected labels of at most 4 GB")):
+        kind, shape, size = claims[name]
+        file = tmp_path / f"{name}.npy"
+        file.write_bytes(npy_bytes(f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"))
+        os.truncate(file, size + 1000)  # sparse: it takes no space
+        with pytest.raises(DataError, match=problem):
+            load(tmp_path / "x.npy", labels=str(file))
+
+
+@pytest.mark.parametrize("shape", [(12, 50), (10**12, 16), (10**9, 4)], ids=["a little more", "terabytes", "gigabytes"])
+def test_an_archive_that_claims_more_than_it_holds_is_refused_before_memory_is_taken(tmp_path, shape):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
+    with zipfile.ZipFile(tmp_path / "data.npz", "w") as archive:
+        archive.writestr("x.npy", npy_bytes(header) + bytes(800))
+    with pytest.raises(DataError, match=r"data.npz cannot be read: 'x' has [\d,]+ of [\d,]+ bytes"):
+        load(tmp_path / "data.npz", in_memory_limit_mb=10**9)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_archive_with_two_arrays_of_a_name_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "data.npz", "w") as archive:
+        for rows in (3, 5):
+            with archive.open("x.npy", "w") as file:
+                np.save(file, np.zeros((rows, 2)))
+    with pytest.raises(DataError, match="it holds the array 'x' more than once"):
+        load(tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize(("place", "value"), [(24, 10), (42, 2**30), (8, 1), (10, 99)],
+                         ids=["size", "offset", "encrypted", "method"])  # fmt: skip
+def test_an_archive_whose_directory_lies_is_named(tmp_path, place, value):
     file = tmp_path / "data.npz"
     np.savez(file, x=VECTORS)
-    claims = {"many": ("|S1", f"({10**10},)"), "long": (f"|S{10**9}", "(12,)")}
-    with zipfile.ZipFile(file, "a") as archive:
-        for name, (kind, shape) in claims.items():
-            header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
-            archive.writestr(f"{name}.npy", npy_bytes(header))
-    for name, problem in (("many", "expected 12 labels"), ("long", "expected labels of at most 4 GB")):
-        with pytest.raises(DataError, match=problem):
-            load(file, labels=name)
+    content = bytearray(file.read_bytes())
+    entry = content.rfind(b"PK\x01\x02")
+    width = 4 if place in (24, 42) else 2
+    content[entry + place : entry + place + width] = value.to_bytes(width, "little")
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"data\.npz cannot be read"):
+        load(file)

@@ -117,6 +117,38 @@ def test_a_damaged_file_is_named(root, content):
     assert "`digits`" in caught.value.remedy
 
 
+def nested(depth: int) -> list[object]:
+    """Lists of the same two lists: a few bytes, and more numbers than any memory holds."""
+    labels: list[object] = [0]
+    for _ in range(depth):
+        labels = [labels, labels]
+    return labels
+
+
+def encoded_again(times: int) -> bytes:
+    """A pickle that has one text encoded many times, as Python 3 writes bytes into an old format."""
+    once = b"c_codecs\nencode\n(h\x00X\x06\x00\x00\x00latin1tR"
+    return b"\x80\x02X\xe8\x03\x00\x00" + b"x" * 1000 + b"q\x00]" + b"".join(once + b"a" for _ in range(times)) + b"."
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (pickle.dumps({b"data": np.zeros((1, 3072), np.uint8), b"labels": nested(60)}, protocol=2), "list of numbers"),
+        (encoded_again(200), "more than 100,000 bytes"),
+        (b"\x80\x02c" + b"m" * 10**6 + b"\nname\n.", "the file asks for"),
+        (b"\x80\x04\x8e" + (2**45).to_bytes(8, "little") + b"x.", "is damaged"),
+    ],
+    ids=["lists of lists", "a text again and again", "a long name", "a length that lies"],
+)
+def test_a_small_file_that_grows_is_refused(root, content, said, monkeypatch):
+    monkeypatch.setattr("zoo.datasets._cifar_batch._LARGEST", 100_000)
+    (root / FOLDER / "data_batch_1").write_bytes(content)
+    with pytest.raises(DataError, match=said) as caught:
+        load(root)
+    assert len(str(caught.value)) < 2000
+
+
 def test_missing_files_are_named(root):
     (root / FOLDER / "data_batch_4").unlink()
     with pytest.raises(DataError, match="data_batch_4 is missing"):

@@ -17,6 +17,7 @@ from zoo.errors import DataError
 from zoo.formats.array_rows import Array, ArrayRows, Piece, naming_file
 from zoo.formats.names import is_system_name
 from zoo.utils.foreign import kind_of
+from zoo.utils.text import excerpt
 
 _FORMATS = "Formats: .npy, .npz, .safetensors."
 _TEXT = (
@@ -166,12 +167,20 @@ def _npz_names(path: Path) -> list[str]:
         raise ValueError("it is not an .npz archive")
     # NumPy leaves a damaged archive open that it has opened itself.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        return list(archive.files)
+        names = list(archive.files)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it holds the array {excerpt(twice)} more than once")
+    return names
 
 
 def _npz_piece(path: Path, name: str) -> Piece:
     with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
         shape, _, stored = _npy_header(file, path, name)
+        size, promised = archive.getinfo(f"{name}.npy").file_size, file.tell() + math.prod(shape) * stored.itemsize
+    # Without this, memory for all that the header claims is taken before a byte of it is read.
+    if size < promised:
+        raise ValueError(f"{excerpt(name)} has {size:,} of {promised:,} bytes")
     return Piece(path, name, shape, stored, load=partial(_load_npz, path, name))
 
 
