@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import zoo
@@ -19,6 +20,7 @@ from zoo.use.rows import Block, Quantity, RowStream
 
 KEYS = (Quantity("row"), Quantity("class"))
 QUANTITIES = (Quantity("z", (2,)), Quantity("score"))
+X = Quantity("x", (1, 8, 8))
 
 
 def stream(blocks: int = 3, rows: int = 2, width: int = 2, fail_at: int | None = None) -> RowStream:
@@ -112,6 +114,18 @@ def test_images_are_written_under_the_names_of_their_files(tmp_path, model, phot
     assert found == sorted([*(f"{k}/{n}.png" for k in "37" for n in range(4)), "7/0.png.png"])
     written = np.asarray(Image.open(tmp_path / "again" / "3" / "2.png"))
     assert (written == rows["x"][rows["name"].tolist().index("3/2.png")].round()).all()
+
+
+def test_names_that_a_system_cannot_hold_are_changed_and_none_is_written_twice(tmp_path, model):
+    names = ["CON/a:b.png", "nul.png", "up. /x.png", "A.png", "a.png", "a.jpg", "../../out.png", "/", ".."]
+    rows = zoo.reconstruct(model, torch.rand(len(names), 1, 8, 8))
+    block = {"name": np.array(names), "x": rows["x"]}
+    images = RowStream("images", 9, (Quantity("name"),), (X,), iter([block]), model.data, images=("x",))
+    write(images, tmp_path / "again")
+    found = {path.relative_to(tmp_path / "again").as_posix() for path in (tmp_path / "again").rglob("*.png")}
+    assert found == {
+        *("CON_/a_b.png", "nul_.png", "up/x.png", "A.png", "a.png.png", "a.jpg.png", "out.png", "_.png", "_-2.png")
+    }
 
 
 def test_images_without_names_are_numbered_and_a_grid_is_a_picture(tmp_path, model, digits):

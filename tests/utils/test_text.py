@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zoo.utils.text import excerpt, readable_size
+from zoo.utils.text import excerpt, portable_name, readable_size
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,14 @@ def test_excerpts_are_bounded_whatever_the_value_is() -> None:
     for value in ("x" * 10**6, b"x" * 10**6, list(range(10**6)), endless, Long(), {"a": Long()}):
         assert len(excerpt(value)) <= 80
     assert excerpt("short") == "'short'"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("CON", "CON_"), ("nul.txt", "nul_.txt"), ("Com1", "Com1_"), ("lpt9.a.b", "lpt9_.a.b"), ("console", "console"),
+     ("com10", "com10"), ("a:b", "a_b"), ('<>"|?*/\\', "_" * 8), ("end...", "end"), ("end. .", "end"), ("...", "_"),
+     ("", "_"), ("aux.", "aux_"), ("a\x07b", "a_b"), ("größe 3.5%", "größe 3.5%")],
+)  # fmt: skip
+def test_a_portable_name_is_one_that_windows_holds(name: str, expected: str) -> None:
+    assert portable_name(name) == expected
+    assert portable_name(expected) == expected

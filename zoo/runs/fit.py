@@ -21,6 +21,7 @@ from zoo.spec.resolve import load_model_spec
 from zoo.tables.frames import is_frame
 from zoo.training.progress import Reporter
 from zoo.utils.arguments import Count, Seed, checked
+from zoo.utils.text import portable_name
 
 _SECTIONS = {"data": "data", "train": "training", "evaluate": "evaluation"}
 _FIELD = re.compile(r"\b(data|train|evaluate|model)\.([a-z_]+)")
@@ -162,6 +163,7 @@ def _train_split(x: Any) -> Any:
 
 def _free_directory(name: str) -> Path:
     """Return a directory of this name, with a number behind it if there is one already."""
+    name = portable_name(name)
     path, number = Path("runs") / name, 2
     while path.exists():
         path, number = Path("runs") / f"{name}-{number}", number + 1

@@ -44,6 +44,7 @@ from zoo.training.state import Position
 from zoo.utils.arguments import checked
 from zoo.utils.distributed import ProcessGroup
 from zoo.utils.seeds import process_seed
+from zoo.utils.text import portable_name
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def _default_directory(recipe: object, name: str, *, resume: bool) -> Path:
         directory = RunDirectory(Path(recipe).parent)
         if Path(recipe).name == RECIPE and directory.was_trained_in():
             return directory.path
-    return Path("runs") / name
+    return Path("runs") / portable_name(name)
 
 
 class _Job:

@@ -13,6 +13,7 @@ from zoo.runs.stage import StageFiles
 from zoo.runs.trackers import Trackers
 from zoo.training.progress import Reporter
 from zoo.training.state import Position, TrainingState
+from zoo.utils.text import portable_name
 
 _NOT_TRACKED = ("epoch", "step", "best")
 
@@ -65,6 +66,6 @@ class RunRecorder:
 
     def on_figure(self, name: str, figure: MatplotlibFigure, step: int) -> None:
         """Write a callback's figure, and send it to the trackers."""
-        path = self.figures / f"{name}.png"
+        path = self.figures / f"{portable_name(name)}.png"
         save_figure(figure, path)
         self.trackers.show(f"{self.prefix}{name}", path, step)

@@ -17,6 +17,7 @@ from zoo.use.pictures import as_images, grid
 from zoo.use.rows import Array, Block, RowStream, flat
 from zoo.utils.files import replacing, replacing_directory
 from zoo.utils.libraries import import_library
+from zoo.utils.text import portable_name
 
 MOST_IN_GRID = 400
 """Examples in one picture."""
@@ -186,22 +187,25 @@ def _at_least_one(stream: RowStream) -> Iterator[Block]:
 
 def _write_images(stream: RowStream, folder: Path) -> None:
     """Write a PNG for each example."""
-    taken: set[Path] = set()
+    taken: set[str] = set()
     for block in stream.blocks:
         images = as_images(block[stream.images[-1]], stream.data)
         for number, name in enumerate(_names(stream, block)):
             place = name.with_suffix(".png")
-            if place in taken:  # of 1.jpg and 1.png
-                place = name.with_name(f"{name.name}.png")
-            taken.add(place)
+            again = 1
+            while place.as_posix().casefold() in taken:  # of 1.jpg and 1.png, and of A.png and a.png
+                place = name.with_name(f"{name.name}{f'-{again}' if again > 1 else ''}.png")
+                again += 1
+            taken.add(place.as_posix().casefold())
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             images[number].save(folder / place)
 
 
 def _names(stream: RowStream, block: Block) -> list[Path]:
     if "name" in block:
-        parts = [PurePosixPath(name.replace("\\", "/")).parts for name in block["name"].tolist()]
-        return [Path(*(part for part in each if part not in ("/", "..", "."))) for each in parts]
+        parts = (PurePosixPath(name.replace("\\", "/")).parts for name in block["name"].tolist())
+        below = ([part for part in each if part not in ("/", "..")] or [""] for each in parts)
+        return [Path(*map(portable_name, each)) for each in below]
     width = len(str(stream.count))
     above = block["split"].tolist() if "split" in block else [""] * len(block["row"])
     return [Path(split, f"{row:0{width}d}") for split, row in zip(above, block["row"].tolist(), strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 
 from zoo.errors import cut
@@ -53,6 +54,21 @@ class _Excerpt(reprlib.Repr):
             return cut(repr(value), self.maxother)
         except Exception:
             return f"a {type(value).__name__}"
+
+
+_NO_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+_DEVICE = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)", re.IGNORECASE)
+
+
+def portable_name(name: str) -> str:
+    """Return a name that files may have on every system: without what Windows takes for a device, a drive or a stream.
+
+    Example:
+        >>> portable_name("a:b"), portable_name("CON.txt"), portable_name("end. "), portable_name("x=1,y.z")
+        ('a_b', 'CON_.txt', 'end', 'x=1,y.z')
+    """
+    kept = _NO_NAME.sub("_", name).rstrip(". ") or "_"
+    return _DEVICE.sub(r"\1_", kept) if _DEVICE.match(kept) else kept
 
 
 def readable_size(size: int) -> str:
