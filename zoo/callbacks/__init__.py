@@ -1,4 +1,4 @@
-"""Callbacks: what watches training, adds to its record, and may end it."""
+"""Callbacks: observers of training, which add to its record and may end it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Callback", "Training"]
 
 
 class Training(Protocol):
-    """What a callback sees of the training that it watches.
+    """The state of training that a callback can access.
 
     Attributes:
         model: on its device, with the weights that are validated and saved in ``on_epoch``.
@@ -98,8 +98,8 @@ class Callback:
         """Training is over: the last epoch is done, or training was stopped early; not called on an interruption."""
 
     def state(self) -> Mapping[str, Tensor]:
-        """Return what a resumed run must know, as tensors by name; saved with the state of training."""
+        """Return the state that a resumed run needs, as tensors by name; it is saved with the state of training."""
         return {}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what :meth:`state` returned when the state was saved."""
+        """Restore the state that :meth:`state` returned."""

@@ -1,4 +1,4 @@
-"""Corruptions: what is done to the data that the encoder sees in training, and not to those that it must give back."""
+"""Corruptions: random changes of the encoder's input in training, but not of the data to be reconstructed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 
 class Corruption(nn.Module, ABC):
-    """Changes data at random before they are encoded, which makes a denoising model of any with an encoder.
+    """Changes data at random before they are encoded, which turns any model with an encoder into a denoising model.
 
-    It acts in training alone. The loss compares with the clean data, and metrics, reconstructions and codes are of the
-    data as they are. Where values are missing, they stay 0 for the encoder.
+    It is active in training only. The loss compares with the clean data, and metrics, reconstructions and codes use the
+    clean data. Missing values remain 0 for the encoder.
 
     Extend it and register the class to add a corruption.
 

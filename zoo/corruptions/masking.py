@@ -16,8 +16,8 @@ from zoo.registry import register
 class Masking(Corruption):
     """Set a share of the values of each example to 0, each independently of the others.
 
-    Choose it for images with a black background, counts, and standardised tables, where 0 says little: the code must
-    predict what is hidden from what is not. The other values are not scaled up, as dropout does.
+    Choose it for images with a black background, counts, and standardised tables, where 0 carries little information:
+    the code must predict the hidden values from the others. Unlike dropout, it does not scale up the other values.
 
     Args:
         share: the probability with which a value is hidden.

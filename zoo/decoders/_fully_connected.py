@@ -15,10 +15,10 @@ from zoo.nn.layers.spectral import normalise_spectra
 
 
 class FullyConnectedDecoder(Decoder):
-    """A decoder that ends in fully connected layers, the last of which gives every raw parameter at once.
+    """A decoder that ends in fully connected layers, the last of which returns all raw parameters at once.
 
     Args:
-        inputs: values of an example that the layers see.
+        inputs: number of inputs of the layers for each example.
         output_shape: shape of the raw parameters of one example.
         widths: units of the hidden layers; []: none, and a condition then scales and shifts the raw parameters.
         depth: layers of each width.

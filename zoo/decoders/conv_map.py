@@ -19,7 +19,7 @@ from zoo.registry import register
 class ConvMapDecoder(MapDecoder):
     """A convolution over the latent map, then transposed convolutions that double it at each stage.
 
-    Choose it where the latents of an image or a series are themselves a map, such as quantised codes: each place of
+    Choose it if the latents of an image or a series are a map, such as quantised codes: each place of
     the map is decoded into the part of the image that it encodes. It mirrors the encoder ``conv`` with ``hidden``
     null and the same number of stages: each doubling restores the size before the corresponding halving of the encoder.
 

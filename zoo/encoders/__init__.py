@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 
 class Encoder(nn.Module, ABC):
-    """Maps data to features, from which a posterior is made.
+    """Maps data to features, which a posterior maps to a distribution.
 
     Extend it and register the class to add an encoder. Its constructor is keyword-only and asks by name for
-    what the model knows: ``data_shape`` and ``condition_dim``, the length of the condition vector or 0.
+    values that the model passes: ``data_shape`` and ``condition_dim``, the length of the condition vector or 0.
     Everything else is an option of the recipe, with a type and a default.
 
     Attributes:

@@ -27,8 +27,8 @@ _TAIL, _REACH = 0.01, 0.5
 class Embedding(Figure):
     """Posterior means of the data, coloured by class; the first two principal components if d > 2.
 
-    Ellipses show the posterior of some examples, two standard deviations wide. A few outliers are left outside of the
-    axes, where they would squeeze the other points.
+    Ellipses show the posterior of some examples, two standard deviations wide. A few outliers that would squeeze the
+    other points lie outside the axes.
 
     Args:
         count: show at most this many examples.

@@ -18,13 +18,13 @@ from zoo.registry import register
 class ReconstructionLevels(Figure):
     """Images, and below them reconstructions from more and more of the latents, coarse to fine.
 
-    In a hierarchy the first levels follow the image, and each level below is what its prior expects given those. Of
-    residual codebooks the first are used, and of codes on two maps first the coarse ones, with the mean vector of the
-    fine ones. Levels that change nothing are not used by the model.
+    For a hierarchy, the first levels come from the posterior of the image, and each level below is the mean of its
+    prior given those. For residual codebooks the first codes are used, and for codes on two maps first the coarse ones,
+    with the mean vector of the fine ones. Levels that change nothing are not used by the model.
 
     Args:
-        count: number of images, the first of each class where there are labels.
-        rows: number of rows of reconstructions at most; of more levels, rows are spread evenly, the last one included.
+        count: number of images, the first of each class if there are labels.
+        rows: largest number of rows of reconstructions; with more levels, rows are evenly spaced and include the last.
 
     Source:
         Razavi, van den Oord & Vinyals (2019), Generating Diverse High-Fidelity Images with VQ-VAE-2, figure 3.

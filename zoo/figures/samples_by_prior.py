@@ -18,9 +18,9 @@ from zoo.utils.seeds import seeded
 class SamplesByPrior(Figure):
     """Images of the data, samples from the prior of training, and samples from the fitted prior, side by side.
 
-    Of a model without a fitted prior, the last are from a mixture of ten Gaussians that is fitted to the latents of the
-    training data for this figure alone. What is poor from the prior but good from the fitted one was decoded well, at
-    latents that the prior of training does not know. A conditional model has a row for each class.
+    For a model without a fitted prior, the last are from a mixture of ten Gaussians that is fitted to the latents of
+    the training data only for this figure. If samples are poor from the prior but good from the fitted one, the decoder
+    is good, but the prior does not match the latents. A conditional model has a row for each class.
 
     Args:
         count: number of images in each panel, a square.

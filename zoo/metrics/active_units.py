@@ -23,7 +23,8 @@ VARIANCE_OF_MEANS = Result(
 class ActiveUnits(Metric):
     """The number of latent dimensions whose posterior mean varies over the data, Var_x(E_q[z_i]) > threshold.
 
-    A dimension that does not vary says nothing about x; a VAE switches off those that do not pay for their KL.
+    A dimension that does not vary carries no information about x; a VAE stops using dimensions that are not worth their
+    KL divergence.
 
     Args:
         threshold: of the variance, in squared units of z.

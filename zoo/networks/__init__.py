@@ -11,7 +11,7 @@ class Network(nn.Module, ABC):
     """Maps data to data of the same shape, as a denoiser does, without a bottleneck that could lose details.
 
     Extend it and register the class to add a network. Its constructor is keyword-only and asks by name for
-    what the model knows: ``data_shape`` and ``condition_dim``, the length of the condition vector or 0.
+    values that the model passes: ``data_shape`` and ``condition_dim``, the length of the condition vector or 0.
     Everything else is an option of the recipe, with a type and a default.
 
     Example:

@@ -20,7 +20,7 @@ from zoo.registry import register
 class ResidualMLP(Network):
     """Fully connected residual blocks of one width; with ``skip`` the input is added to the output.
 
-    Choose it for vectors and tables. It begins as the identity with ``skip``, and as zero without.
+    Choose it for vectors and tables. It is initialised as the identity with ``skip``, and as zero without.
 
     Shapes:
         data (B, *data_shape), condition (B, condition_dim) or None → (B, *data_shape).
@@ -28,7 +28,8 @@ class ResidualMLP(Network):
     Args:
         width: units of each layer.
         depth: residual blocks of two layers each.
-        skip: add the input to the output. Choose it where the output is near the input, as a chain's previous state is.
+        skip: add the input to the output. Choose it if the output is near the input, like the previous state of a
+            chain.
         activation: the nonlinearity.
         normalisation: what normalises each layer's outputs before the condition acts on them.
         dropout: the share of units that training sets to zero.

@@ -21,9 +21,9 @@ from zoo.registry import register
 class UNet(Network):
     """Residual convolutions down to small maps and up again, with a skip connection at each size.
 
-    Choose it for images of any size from 8×8 up, odd and rectangular ones too, and for series of 8 steps or more: the
-    small maps see the whole image, and the skip connections keep its details. With one size alone it takes maps of any
-    size, such as the latents of an autoencoder. It begins as zero.
+    Choose it for images of at least 8×8 pixels, also of odd and rectangular sizes, and for series of 8 steps or more:
+    the small maps cover the whole image, and the skip connections preserve its details. With a single size it accepts
+    maps of any size, such as the latents of an autoencoder. It is initialised as zero.
 
     Shapes:
         data (B, C, H, W) or (B, C, L), condition (B, condition_dim) or None → as the data.
@@ -104,10 +104,10 @@ class UNet(Network):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions, each after normalisation and activation, added to what comes in.
+    """Two convolutions, each after normalisation and activation, added to the input.
 
-    The condition acts on the maps between the two. The second convolution begins as zero, so that the block begins as
-    a plain connection.
+    The condition acts on the maps between the two. The second convolution is initialised as zero, so that the block
+    starts as the identity.
 
     Shapes:
         maps (B, inputs, H, W) or (B, inputs, L), condition (B, condition_dim) or None → maps with ``outputs`` channels.
