@@ -47,6 +47,8 @@ WORDS = [
     b"!!int ", b"<<: ", b"../", b"/dev/zero", b"\xe2\x80\xae", b"\x1b[2J", b"\n", b"\t", b"True", b"(0,)", b"'O'",
 ]  # fmt: skip
 
+EPOCH = b'{"epoch": 1, "step": 2, "train": {"loss": 1.0}, "validation": {"loss": 2}, "best": true}\n'
+
 
 @dataclass(frozen=True)
 class Door:
@@ -165,7 +167,7 @@ def doors(folder: Path) -> list[Door]:
         Door("tensors", read("x.safetensors"), arrays),
         Door("images", read("i.png") | read("i.jpg"), images),
         Door("evaluation", {"evaluation.json": (pretrained / "evaluation.json").read_bytes()}, load_record),
-        Door("metrics", {"metrics.jsonl": b'{"epoch": 1, "train": {"loss": 1.0}}\n' * 3}, records),
+        Door("metrics", {"metrics.jsonl": EPOCH * 3}, records),
     ]
 
 

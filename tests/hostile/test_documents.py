@@ -79,6 +79,33 @@ def test_a_value_that_does_not_fit_its_tag_is_a_message(value: str, tmp_path: Pa
         assert len(str(refusal.value)) < 5000
 
 
+@pytest.mark.parametrize(
+    "many",
+    ["".join(f"a{n}: 1\n" for n in range(90_000)), "train:\n" + "- 1\n" * 200_000, "train: [" + "1," * 400_000 + "]",
+     "train:\n" + "- {}\n" * 150_000, "".join(f"a{n}: &a{n} 1\n" for n in range(60_000)), "? " * 500_000],
+    ids=["fields", "items", "flow", "mappings", "anchors", "keys"],
+)  # fmt: skip
+def test_a_document_of_very_many_small_values_is_refused_in_little_time(
+    many: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zoo.spec.documents._MOST_TOKENS", 3000)
+    path = tmp_path / "r.yaml"
+    path.write_text(GOOD + many)
+    began = time.process_time()
+    with pytest.raises(RecipeError, match="expected at most 3,000 words, numbers and signs"):
+        zoo.load_recipe(path)
+    assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("a: &a 1\nb: &a 2", "duplicate anchor 'a'"), ("a: 1\n---\nb: 2", "expected a single document"), ("a: *b", "'b'")],
+)
+def test_what_is_wrong_with_a_document_is_said(text: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        parse_yaml(text, "a document")
+
+
 def test_a_million_wrong_fields_are_counted_and_five_are_named() -> None:
     document = {"model": "vae-mlp-2d", "data": "digits", **{f"field{i}": i for i in range(200_000)}}
     began = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 import zoo
 from tests.hostile.conftest import QUICK, SETTINGS, ZooCli, assert_one_message
 from zoo.errors import CheckpointError, RunError, TrainingError, ZooError
+from zoo.figures.loss import plot_loss
 from zoo.runs.directory import RunDirectory
 from zoo.runs.job import Run
 from zoo.training.state import Position, TrainingState
@@ -45,6 +47,42 @@ def test_metrics_that_are_damaged_or_too_few_are_named(content: str, run: Path) 
     with pytest.raises(CheckpointError, match=r"metrics\.jsonl: "):
         resume(run, "train.epochs=4")
     assert files_of(run)["metrics.jsonl"] == before["metrics.jsonl"]
+
+
+EPOCH = '{"epoch": 1, "step": 2, "train": {"loss": 1.0}, "best": true}'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"epoch"', '"epoc"'), ('"epoch": 1', '"epoch": true'), ('"epoch": 1', '"epoch": -1'),
+        ('"epoch": 1', '"epoch": 1e400'), ('"epoch": 1', '"epoch": ' + "9" * 400), ('"step": 2', '"step": "2"'),
+        ('"train"', '"xtrain"'), ('{"loss": 1.0}', "{}"), ('{"loss": 1.0}', "[1.0]"), ('{"loss": 1.0}', '"loss"'),
+        ("1.0", "null"), ("1.0", "true"), ("1.0", '"1.0"'), ("1.0", "[1.0]"), ("1.0", "9" * 400), ("1.0", "9" * 5000),
+        ('"best": true', '"best": 1'), ('"best": true', '"validation": {"loss": {}}, "best": true'),
+        ('"best": true', '"adversaries": 3, "best": true'), ("1.0", "[" * 100_000), (EPOCH, '"epoch"'),
+    ],
+)  # fmt: skip
+def test_the_record_of_an_epoch_that_is_none_is_named(before: str, after: str, tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    (tmp_path / "metrics.jsonl").write_text(EPOCH + "\n" + EPOCH.replace(before, after) + "\n")
+    with pytest.raises(CheckpointError, match=r"metrics\.jsonl: ") as refusal:
+        directory.training.read_metrics()
+    assert len(str(refusal.value)) < 1000
+    (tmp_path / "metrics.jsonl").write_text(EPOCH + "\n" + EPOCH.replace("1.0", "NaN") + "\n")
+    assert len(directory.training.read_metrics()) == 2
+
+
+def test_a_curve_of_terms_with_odd_names_and_numbers_is_drawn() -> None:
+    terms = {
+        "$\\frac{": 1.0,
+        "a\x1b[2J": float("nan"),
+        "b" * 5000: -1e308,
+        **{f"t{n}": float("inf") for n in range(2000)},
+    }
+    figure = plot_loss([{"epoch": 1, "train": terms, "adversaries": {"$_": 1.0}}] * 2, lambda term: None)
+    figure.savefig(io.BytesIO(), dpi=20)
+    assert len(figure.axes) == 64
 
 
 def test_an_append_that_fails_leaves_whole_lines(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -44,6 +45,7 @@ from zoo.registry import find_component, sources, usable_components
 from zoo.spec import DataSpec
 from zoo.spec.augment import AugmentSpec
 from zoo.spec.data_description import (
+    LARGEST_EXAMPLE,
     ClassDescription,
     DataDescription,
     SplittingDescription,
@@ -267,14 +269,17 @@ def _check_example(spec: DataSpec) -> None:
 
 
 def _check_size(spec: DataSpec, collection: Collection, shape: tuple[int, ...], parts: Mapping[str, Part]) -> None:
-    """Refuse data that grow beyond the memory when they are resized or padded, before they do.
+    """Refuse examples that are larger than any, and data that grow beyond the memory when they are resized or padded.
 
     Raises:
         DataError: names the field.
     """
     if not (spec.resize or spec.pad):
+        _check_values(shape, None)
         return
+    field = f"data.{'resize' if spec.resize else 'pad'}"
     height, width = (length + 2 * spec.pad for length in spec.resize or shape[1:])
+    _check_values((shape[0], height, width), field)
     pixels = shape[0] * height * width
     held = 0
     for part in parts.values():
@@ -284,7 +289,16 @@ def _check_size(spec: DataSpec, collection: Collection, shape: tuple[int, ...], 
     at_once = min(_ROWS_AT_ONCE, max(len(part.positions) for part in parts.values())) if held else 1
     what = f"the data of {spec.name}, resized or padded to {height:,} × {width:,} pixels,"
     size = held + _BYTES_WHILE_RESIZED * pixels * at_once
-    check_memory(size, what, where=f"data.{'resize' if spec.resize else 'pad'}", refusal=DataError)
+    check_memory(size, what, where=field, refusal=DataError)
+
+
+def _check_values(shape: tuple[int, ...], field: str | None) -> None:
+    if math.prod(shape) > LARGEST_EXAMPLE:
+        raise DataError(
+            f"expected examples of at most {LARGEST_EXAMPLE:,} values, got shape {shape}",
+            where=field,
+            remedy="The field `resize` of the data brings images to a smaller size." if len(shape) == 3 else None,
+        )
 
 
 def _describe(

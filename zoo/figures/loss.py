@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from zoo.drawing.style import COLOURS, new_figure
+from zoo.drawing.style import COLOURS, new_figure, short_name
 from zoo.errors import NotApplicableError
 from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
 from zoo.registry import register
 
 _COLUMNS = 4
+_MOST_PANELS = 64
+_LARGEST = 1e100
+"""Larger values are left out: the ticks of an axis cannot be computed for them."""
 
 
 @register("figure", "loss")
@@ -33,14 +37,15 @@ class LossCurves(Figure):
 
 
 def plot_loss(history: Sequence[Mapping[str, Any]], unit_of: Callable[[str], str | None]) -> MatplotlibFigure:
-    """Plot the terms of an epoch record over the epochs, a panel each, then the losses of adversaries."""
+    """Plot the terms of an epoch record over the epochs, a panel each, then the losses of adversaries; 64 at most."""
     terms: list[tuple[str, str, tuple[str, ...]]] = [
         (name, _label(name, unit_of(name)), ("train", "validation")) for name in history[0]["train"]
     ]
     terms += [
-        (name, f"loss of the adversary {name.replace('_', ' ')}", ("adversaries",))
+        (name, f"loss of the adversary {_label(name, None)}", ("adversaries",))
         for name in history[0].get("adversaries", {})
     ]
+    terms = terms[:_MOST_PANELS]
     columns = min(_COLUMNS, len(terms))
     rows = -(-len(terms) // columns)
     figure = new_figure(3.2 * columns, 2.8 * rows)
@@ -48,7 +53,7 @@ def plot_loss(history: Sequence[Mapping[str, Any]], unit_of: Callable[[str], str
     for axes, (name, label, splits) in zip(grid, terms, strict=False):
         for split, colour, style in zip(splits, COLOURS, ("-", "--"), strict=False):
             epochs = [record["epoch"] for record in history if name in record.get(split, {})]
-            values = [record[split][name] for record in history if name in record.get(split, {})]
+            values = [_drawable(record[split][name]) for record in history if name in record.get(split, {})]
             if values:
                 axes.plot(epochs, values, style, color=colour, label=split, marker="." if len(epochs) < 30 else None)
         axes.set(xlabel="epoch", ylabel=label)
@@ -61,6 +66,10 @@ def plot_loss(history: Sequence[Mapping[str, Any]], unit_of: Callable[[str], str
     return figure
 
 
+def _drawable(value: float) -> float:
+    return value if abs(value) < _LARGEST else math.nan
+
+
 def _label(name: str, unit: str | None) -> str:
-    words = name.replace("_", " ").replace(".", " ")
+    words = short_name(name, 60).replace("_", " ").replace(".", " ")
     return words if unit in (None, words) else f"{words} [{unit}]"

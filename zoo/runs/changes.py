@@ -88,7 +88,10 @@ def read_changes(folder: Path) -> list[Change]:
     if not os.path.lexists(path):
         return []
     with parsing(path, CheckpointError):
-        return [Change(**json.loads(line)) for line in read_text(path, limit=_LARGEST).splitlines()]
+        changes = [Change(**json.loads(line)) for line in read_text(path, limit=_LARGEST).splitlines()]
+        if not all(isinstance(change.field, str) and type(change.epoch) is int for change in changes):
+            raise ValueError("expected a field and an epoch in each line")
+    return changes
 
 
 def notes_on_changes(folder: Path) -> list[str]:

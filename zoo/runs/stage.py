@@ -22,6 +22,7 @@ from zoo.checkpoints.weights import (
     write_tensors,
 )
 from zoo.errors import CheckpointError, RunError
+from zoo.runs.epoch_record import parse_record
 from zoo.training.interruption import Interruption
 from zoo.training.loop import InterruptedTrainingError, Trainer
 from zoo.training.progress import Reporter
@@ -31,7 +32,7 @@ from zoo.utils.foreign import parsing, read_text
 from zoo.utils.text import excerpt
 
 _POSITION = TypeAdapter(Position)
-_LARGEST_METRICS = 2**28
+_LARGEST_METRICS = 2**26
 _BEGIN_ANEW = "Start a new run; the best model is still there."
 
 
@@ -129,10 +130,7 @@ class StageFiles:
             CheckpointError: the file is damaged.
         """
         with parsing(self.metrics, CheckpointError):
-            records = [json.loads(line) for line in self._lines()]
-            if not all(isinstance(record, dict) for record in records):
-                raise ValueError("expected an object in each line")
-        return records
+            return [parse_record(line) for line in self._lines()]
 
     def keep_metrics(self, epochs: int) -> None:
         """Drop the lines of epochs that the state does not count, which a killed process wrote last.

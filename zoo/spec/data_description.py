@@ -15,7 +15,7 @@ from zoo.spec.component import StrictModel
 
 _MOST_IN_PLAIN = 1024
 """Numbers written out in JSON; more are written as the bytes of their 32 bits, a fifth of the length."""
-_LARGEST_EXAMPLE = 2**26
+LARGEST_EXAMPLE = 2**26
 """Values of one example; a configuration from a stranger cannot ask for more memory than this takes."""
 
 
@@ -256,7 +256,7 @@ class DataDescription(StrictModel):
         shape, geometry = tuple(stored), self.geometry
         if self.columns and shape == (len(self.columns),):
             shape = (sum(column.width for column in self.columns),)
-        if math.prod(shape) > _LARGEST_EXAMPLE:
+        if math.prod(shape) > LARGEST_EXAMPLE:
             raise ValueError(f"an example of shape {shape} is larger than any that is read")
         if geometry.resize is not None or geometry.pad:
             if len(shape) != 3:

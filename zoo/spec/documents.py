@@ -17,10 +17,12 @@ from zoo.utils.foreign import parsing, read_text, reason
 from zoo.utils.text import excerpt
 
 _TABLES = {".csv", ".tsv", ".txt", ".parquet"}
-_LARGEST = 2**22
+_LARGEST = 2**20
 """Bytes of a document."""
 _DEEPEST = 64
 """The largest depth of nested brackets: the time of the parser grows with the square of the depth."""
+_MOST_TOKENS = 100_000
+"""Words, numbers and signs of a document; the parser takes some 30 microseconds for each."""
 _MOST_BY_ALIASES = 100_000
 """The largest number of values that aliases may add to a document."""
 _KEPT = 2**14
@@ -40,6 +42,17 @@ class _Loader(yaml.SafeLoader):
         f"tag:yaml.org,2002:{kind}": yaml.SafeLoader.yaml_constructors[f"tag:yaml.org,2002:{kind}"]
         for kind in ("null", "bool", "int", "float", "str", "seq", "map")
     }
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._tokens = 0
+
+    def fetch_more_tokens(self) -> None:
+        """Read the next token, unless there are too many."""
+        self._tokens += 1
+        if self._tokens > _MOST_TOKENS:
+            raise yaml.YAMLError(f"expected at most {_MOST_TOKENS:,} words, numbers and signs")
+        super().fetch_more_tokens()
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -180,7 +193,7 @@ def parse_yaml(text: str, where: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"{where}, line {mark.line + 1}" if mark and "\n" in text else where
-        raise RecipeError(f"not valid YAML: {error.problem or error.context}", where=line) from error
+        raise RecipeError(f"not valid YAML: {_problem(error)}", where=line) from error
     except Exception as error:  # The parser raises almost any error for a text that is not YAML.
         raise RecipeError(f"not valid YAML: {reason(error)}", where=where) from error
 
@@ -197,11 +210,17 @@ def _read(text: str) -> Any:
 _read_again = functools.lru_cache(maxsize=128)(_read)
 
 
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """Return what is wrong; the context says more where it is no "while scanning …"."""
+    context = error.context or ""
+    return error.problem or context if context.startswith("while") else f"{context} {error.problem or ''}".strip()
+
+
 def has_alias(text: str) -> bool:
     """Whether a YAML document contains an alias; False if it is not valid."""
     try:
         _check_nesting(text)
-        return any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader))
+        return any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader))
     except Exception:  # Errors are reported when the document is read.
         return False
 
