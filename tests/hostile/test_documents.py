@@ -82,8 +82,8 @@ def test_a_value_that_does_not_fit_its_tag_is_a_message(value: str, tmp_path: Pa
 @pytest.mark.parametrize(
     "many",
     ["".join(f"a{n}: 1\n" for n in range(90_000)), "train:\n" + "- 1\n" * 200_000, "train: [" + "1," * 400_000 + "]",
-     "train:\n" + "- {}\n" * 150_000, "".join(f"a{n}: &a{n} 1\n" for n in range(60_000)), "? " * 500_000],
-    ids=["fields", "items", "flow", "mappings", "anchors", "keys"],
+     "train:\n" + "- {}\n" * 150_000, "".join(f"a{n}: &a{n} 1\n" for n in range(50_000))],
+    ids=["fields", "items", "flow", "mappings", "anchors"],
 )  # fmt: skip
 def test_a_document_of_very_many_small_values_is_refused_in_little_time(
     many: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

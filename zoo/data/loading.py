@@ -297,7 +297,7 @@ def _check_values(shape: tuple[int, ...], field: str | None) -> None:
         raise DataError(
             f"expected examples of at most {LARGEST_EXAMPLE:,} values, got shape {shape}",
             where=field,
-            remedy="The field `resize` of the data brings images to a smaller size." if len(shape) == 3 else None,
+            remedy="The field `resize` of the data brings images to a smaller size." if not field else None,
         )
 
 
