@@ -96,6 +96,20 @@ def test_an_expected_failure_is_one_message(error: BaseException, words: str, st
     assert found[1] == status
 
 
+@pytest.mark.parametrize("path", [None, "x.npy", "./run/config.json"])
+def test_a_working_directory_that_was_removed_is_named(
+    path: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    error = FileNotFoundError(2, "No such file or directory", path)
+    assert failure(error) == (f"{path}: there is no such file or directory\nCheck the name."[0 if path else 6 :], 1)
+    tmp_path.rmdir()
+    found = failure(error)
+    os.chdir("/")
+    assert found is not None
+    assert "the working directory was removed\nChange to another" in found[0]
+
+
 @pytest.mark.parametrize("error", [KeyError("x"), TypeError("x"), RuntimeError("size mismatch"), AssertionError()])
 def test_a_fault_of_the_program_keeps_its_traceback(error: BaseException) -> None:
     assert failure(error) is None

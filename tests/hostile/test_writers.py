@@ -20,7 +20,7 @@ from zoo.checkpoints.weights import read_tensors, write_tensors
 from zoo.cli import cli
 from zoo.errors import CheckpointError, InputError, UnusableModelWarning, ZooError
 from zoo.model import Model
-from zoo.utils.files import append_line, replacing, replacing_together, write_text
+from zoo.utils.files import append_line, replacing, replacing_directory, replacing_together, write_text
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="devices, pipes and links of POSIX")
 
@@ -129,6 +129,10 @@ def test_an_error_of_the_disk_names_the_file_and_not_a_temporary_one(tmp_path: P
     with pytest.raises(OSError, match="4096 requested") as error:
         fill_without_a_name(tmp_path / "b")
     assert error.value.filename == str(tmp_path / "b")
+    for write in (lambda: write_text("/proc/d", "x"), lambda: replacing_directory("/proc/d").__enter__()):
+        with pytest.raises(OSError, match=r"No such file|denied|not permitted|Read-only") as error:
+            write()
+        assert error.value.filename == "/proc/d"
     (tmp_path / "c").write_text("a file")
     with pytest.raises(FileExistsError) as error:
         write_text(tmp_path / "c" / "d", "x")
@@ -241,11 +245,42 @@ def _of_another_spec() -> Model:
     return model
 
 
+def _on_meta() -> Model:
+    return trained().to("meta")
+
+
+def _half_on_meta() -> Model:
+    model = trained()
+    model.encoder.to("meta")
+    return model
+
+
+def _sparse() -> Model:
+    model = trained()
+    layer = model.encoder.blocks[0].layer  # type: ignore[index, union-attr]
+    sparse = layer.weight.data.to_sparse()
+    del layer.weight
+    layer.register_buffer("weight", sparse)
+    return model
+
+
+def _with_a_state_of_its_own() -> Model:
+    model = trained()
+    model.register_state_dict_post_hook(lambda module, state, prefix, _: state.update(kind={"a": 1}))
+    return model
+
+
+def _wrapped_without_end() -> nn.Module:
+    wrapper = nn.DataParallel(trained())
+    wrapper._modules["module"] = wrapper
+    return wrapper
+
+
 @pytest.mark.parametrize(
     "make",
-    [_parametrised, _replaced, _with_a_stranger, _with_whole_numbers, _of_another_spec, lambda: nn.Linear(2, 2),
+    [_on_meta, _half_on_meta, _sparse, _with_a_state_of_its_own, _wrapped_without_end, _parametrised, _replaced, _with_a_stranger, _with_whole_numbers, _of_another_spec, lambda: nn.Linear(2, 2),
      lambda: None],
-    ids=["parametrised", "replaced", "with a stranger", "with whole numbers", "of another spec", "a layer", "None"],
+    ids=["on meta", "half on meta", "sparse", "a state of its own", "wrapped without end", "parametrised", "replaced", "with a stranger", "with whole numbers", "of another spec", "a layer", "None"],
 )  # fmt: skip
 def test_what_would_not_load_is_refused_and_the_old_checkpoint_stays(make: Callable, tmp_path: Path) -> None:
     zoo.save(trained(), tmp_path)

@@ -172,6 +172,13 @@ def test_columns_that_are_no_numbers_are_named(rows: Any, found: str) -> None:
         tiny().fit(rows)
 
 
+@pytest.mark.parametrize("rows", [[[1.0], [1.0, 2.0]], [[[1.0], 2.0], [3.0, 4.0]], [np.zeros(2), np.zeros(3)]])
+def test_rows_of_different_lengths_are_refused_as_scikit_learn_does(fitted: Any, rows: Any) -> None:
+    for use in (fitted.transform, fitted.impute, fitted.score_samples):
+        with pytest.raises(ValueError, match="inhomogeneous"):
+            use(rows)
+
+
 def test_rows_of_texts_are_refused_in_use_too(fitted: Any) -> None:
     with pytest.raises(InputError, match="got the text 'a' in the column 0"):
         fitted.transform([["a", 1.0, 2.0, 3.0]])

@@ -42,6 +42,7 @@ from zoo.version import __version__
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT_VERSION = 2
 _LARGEST_CONFIG = 2**22
+_MOST_WRAPPERS = 16
 
 
 @checked
@@ -84,7 +85,9 @@ def unwrap(model: nn.Module) -> Model:
         TypeError: there is no model of this package inside.
     """
     inner: object = model
-    while isinstance(inner, nn.Module) and not isinstance(inner, Model):
+    for _ in range(_MOST_WRAPPERS):
+        if not isinstance(inner, nn.Module) or isinstance(inner, Model):
+            break
         # How torch.compile, and DataParallel and its kin, call what they wrap.
         inner = getattr(inner, "_orig_mod", None) or getattr(inner, "module", None)
     if not isinstance(inner, Model):
@@ -103,15 +106,15 @@ def _tensors_to_save(model: Model, config: str, folder: Path) -> dict[str, Tenso
         CheckpointError: it would not take them.
     """
     known = _forms.get(model)
-    state = model.state_dict()
+    state, own = model.state_dict(), own_tensors(model)
     if known is None or known[0] != config:
-        size = sum(tensor.nbytes for tensor in own_tensors(model).values())
+        size = sum(tensor.nbytes for tensor in own.values())
         with seeded(0):  # building a model draws random numbers, which training must not notice
             known = config, form_of(_blank_model(parse_config(config), size))
         _forms[model] = known
     form = known[1]
     # A tensor that the user tied to another has a name of its own in a new model.
-    names = form.keys() | own_tensors(model).keys()
+    names = form.keys() | own.keys()
     tensors = {name: tensor for name, tensor in state.items() if name in names}
     tensors = {name: _in_type_of(form.get(name), tensor) for name, tensor in tensors.items()}
     remedy = "Its modules were changed after it was built: build it from a spec or from components of your own."

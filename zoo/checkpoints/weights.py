@@ -16,7 +16,7 @@ from zoo.errors import CheckpointError
 from zoo.utils.files import replacing
 from zoo.utils.foreign import open_regular, parsing
 from zoo.utils.memory import check_memory
-from zoo.utils.text import readable_size
+from zoo.utils.text import excerpt, readable_size
 
 _LARGEST_HEADER = 2**24
 _NAMED = 3
@@ -38,15 +38,37 @@ class TensorForm(NamedTuple):
 
 
 def own_tensors(module: nn.Module) -> dict[str, Tensor]:
-    """Return the tensors of a module's state, each once: one that several modules share under its first name."""
+    """Return the tensors of a module's state, each once: one that several modules share under its first name.
+
+    Raises:
+        CheckpointError: a file of weights cannot hold one of them.
+    """
     tensors: dict[str, Tensor] = {}
     seen: set[tuple[int, torch.Size, tuple[int, ...]]] = set()
     for name, tensor in module.state_dict().items():
+        _check_dense(name, tensor)
         place = tensor.data_ptr(), tensor.shape, tensor.stride()
         if place not in seen or not tensor.numel():
             tensors[name] = tensor
             seen.add(place)
     return tensors
+
+
+def _check_dense(name: str, value: object) -> None:
+    """Refuse what is in a module's state but cannot be in a file of its weights."""
+    if not isinstance(value, Tensor):
+        found = f"got {excerpt(value)}"
+    elif value.is_meta:
+        found = "got one on the device 'meta', which has no values"
+    elif value.layout != torch.strided or value.is_quantized:
+        found = f"got one of the type {value.dtype} and the layout {value.layout}"
+    else:
+        return
+    raise CheckpointError(
+        f"expected a dense tensor with values, {found}",
+        where=name,
+        remedy="Save the model before it is quantised, made sparse or emptied.",
+    )
 
 
 def form_of(module: nn.Module) -> dict[str, TensorForm]:

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import sys
+from pathlib import Path
 
 import click
 
@@ -127,7 +128,17 @@ def _abandon(stream: object) -> None:
 def _of_the_system(error: OSError) -> str:
     problem, remedy = _DISK.get(error.errno or 0, (error.strerror or _first_line(error), ""))
     place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
+    if error.errno == errno.ENOENT and not _has_working_directory():
+        problem, remedy = "the working directory was removed", "Change to another directory, and try again."
     return f"{place}{problem}" + (f"\n{remedy}" if remedy else "")
+
+
+def _has_working_directory() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return False
+    return True
 
 
 def _first_line(error: BaseException) -> str:

@@ -288,7 +288,10 @@ def _no_number(X: Any) -> str | None:
     if is_frame(X):
         columns = {repr(name): frame_values(X, place) for place, name in enumerate(frame_names(X))}
     else:
-        rows = np.asarray(X)
+        try:
+            rows = np.asarray(X)
+        except (ValueError, TypeError):  # such as rows of different lengths, which scikit-learn names
+            return None
         if rows.ndim != 2 or rows.dtype.kind not in "OUSM":
             return None
         kind: Literal["date", "text"] = "date" if rows.dtype.kind == "M" else "text"

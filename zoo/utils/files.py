@@ -211,6 +211,8 @@ def _naming(*targets: Path, temporaries: tuple[Path, ...] = ()) -> Iterator[None
             raise OSError(error.errno, error.strerror, str(targets[0])) from error
         if error.filename is None:
             error.filename = str(targets[0])
+        elif Path(os.fsdecode(error.filename)).name.endswith(_PARTIAL):  # the folder of the temporary file itself
+            error.filename = str(targets[0])
         for temporary, target in zip(temporaries, targets, strict=False):
             if str(error.filename).startswith(str(temporary.parent)):
                 error.filename = str(target)
