@@ -278,9 +278,10 @@ def _wrapped_without_end() -> nn.Module:
 
 @pytest.mark.parametrize(
     "make",
-    [_on_meta, _half_on_meta, _sparse, _with_a_state_of_its_own, _wrapped_without_end, _parametrised, _replaced, _with_a_stranger, _with_whole_numbers, _of_another_spec, lambda: nn.Linear(2, 2),
-     lambda: None],
-    ids=["on meta", "half on meta", "sparse", "a state of its own", "wrapped without end", "parametrised", "replaced", "with a stranger", "with whole numbers", "of another spec", "a layer", "None"],
+    [_on_meta, _half_on_meta, _sparse, _with_a_state_of_its_own, _wrapped_without_end, _parametrised, _replaced,
+     _with_a_stranger, _with_whole_numbers, _of_another_spec, lambda: nn.Linear(2, 2), lambda: None],
+    ids=["on meta", "half on meta", "sparse", "a state of its own", "wrapped without end", "parametrised", "replaced",
+         "with a stranger", "with whole numbers", "of another spec", "a layer", "None"],
 )  # fmt: skip
 def test_what_would_not_load_is_refused_and_the_old_checkpoint_stays(make: Callable, tmp_path: Path) -> None:
     zoo.save(trained(), tmp_path)

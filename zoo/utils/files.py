@@ -209,9 +209,7 @@ def _naming(*targets: Path, temporaries: tuple[Path, ...] = ()) -> Iterator[None
             raise OSError(None, f"cannot be written: {error}", str(targets[0])) from error
         if error.filename2 is not None:  # A renaming has two names.
             raise OSError(error.errno, error.strerror, str(targets[0])) from error
-        if error.filename is None:
-            error.filename = str(targets[0])
-        elif Path(os.fsdecode(error.filename)).name.endswith(_PARTIAL):  # the folder of the temporary file itself
+        if error.filename is None or str(error.filename).endswith(_PARTIAL):  # the folder of the temporary file
             error.filename = str(targets[0])
         for temporary, target in zip(temporaries, targets, strict=False):
             if str(error.filename).startswith(str(temporary.parent)):
