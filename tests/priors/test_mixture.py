@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.distributions import MultivariateNormal
+from torch.distributions import MultivariateNormal, Normal
 
 import zoo
 from zoo.errors import ComponentError, InputError
@@ -114,3 +114,12 @@ def test_a_prior_by_class_without_labels_is_refused() -> None:
         "cvae-mlp-2d", data_shape=(1, 4, 4), classes=3, prior="mixture", conditioned=["encoder", "decoder"]
     )
     assert unconditional.inference(labels=torch.tensor([0, 2])).prior.batch_shape == ()
+
+
+def test_one_component_of_diagonal_covariance_is_independent_gaussians() -> None:
+    z, prior = codes(), Mixture(latent_shape=(2,), classes=0, components=1, covariance="diagonal")
+    assert prior.fit(z)
+    each = Normal(z.mean(0), z.std(0, correction=0))
+    torch.testing.assert_close(prior().log_prob(z), each.log_prob(z).sum(-1), rtol=1e-2, atol=1e-2)
+    assert prior.below is None
+    assert prior.log_scale.exp()[0].tolist() == pytest.approx(z.std(0, correction=0).tolist(), rel=1e-3)

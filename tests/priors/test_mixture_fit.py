@@ -123,3 +123,10 @@ def test_it_stops_where_a_step_adds_less_than_the_tolerance() -> None:
     for one, other in zip(first, fit_mixture(points, 3, iterations=2, tolerance=0.0), strict=True):
         torch.testing.assert_close(one, other)
     assert not torch.allclose(whole.means, first.means)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_first_centres_lie_far_from_each_other(seed: int) -> None:
+    """Points that coincide with a centre have no chance to be the next one, as long as there are others."""
+    points = torch.eye(4).repeat(25, 1).double()
+    assert _mixtures._first_centres(points, 4, seed).sum(0).tolist() == [1.0] * 4
