@@ -58,8 +58,8 @@ class SweepProgress:
     def epochs(self, name: str, done: int) -> None:
         """Show how many epochs of a run are done."""
         if self._bars is not None and name in self._tasks and done:
-            total = self._bars.tasks[self._bars.task_ids.index(self._tasks[name])].total or 0
-            facts = f"epoch {done}/{total:.0f}"
+            total = self._bars.tasks[self._bars.task_ids.index(self._tasks[name])].total
+            facts = f"epoch {done}" if total is None else f"epoch {done}/{total:.0f}"
             self._bars.update(self._tasks[name], completed=done, facts=facts)
 
     def look(self) -> None:
