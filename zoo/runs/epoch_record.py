@@ -27,7 +27,7 @@ def parse_record(line: str) -> dict[str, Any]:
         raise ValueError("expected an object in each line")
     for field in ("epoch", "step"):
         value = record.get(field)
-        if type(value) is not int or not 0 < value < _LARGEST:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < _LARGEST or value % 1:
             raise ValueError(f"{field}: expected a positive whole number, got {excerpt(value)}")
     if not isinstance(record.get("best"), bool):
         raise ValueError(f"best: expected true or false, got {excerpt(record.get('best'))}")
