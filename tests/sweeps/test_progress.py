@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 from rich.console import Console
@@ -46,3 +47,15 @@ def test_a_terminal_shows_how_far_each_run_is(tmp_path: Path) -> None:
     text = shown(tmp_path, terminal=True)
     assert "epoch 2/4" in text
     assert "2/3 a=1: done" in text
+
+
+def test_a_pipe_in_the_place_of_the_records_does_not_stop_the_bar(tmp_path: Path) -> None:
+    progress = SweepProgress(SweepDirectory(tmp_path), quiet=False)
+    progress.console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    progress.plan(1, 1)
+    run = SweepRun("a=1", Choice({"a": 1}), 0, tmp_path / "runs" / "a=1")
+    run.path.mkdir(parents=True)
+    os.mkfifo(run.path / "metrics.jsonl")
+    progress.begin(run, epochs=4)
+    progress.look()
+    progress.stop()

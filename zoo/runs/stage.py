@@ -132,6 +132,14 @@ class StageFiles:
         with parsing(self.metrics, CheckpointError):
             return [parse_record(line) for line in self._lines()]
 
+    def recorded_epochs(self) -> int:
+        """Return how many epochs are recorded; the records themselves are not read.
+
+        Raises:
+            CheckpointError: the file cannot be read.
+        """
+        return len(self._lines())
+
     def keep_metrics(self, epochs: int) -> None:
         """Drop the lines of epochs that the state does not count, which a killed process wrote last.
 
@@ -158,7 +166,7 @@ class StageFiles:
         Raises:
             RunError: more epochs are recorded than pass before the first state.
         """
-        recorded = len(self._lines())
+        recorded = self.recorded_epochs()
         if recorded > first:
             raise RunError(
                 f"{recorded} epochs are recorded, but the state that training continues from is gone",

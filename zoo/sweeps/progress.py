@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from zoo.errors import printable
+from zoo.errors import CheckpointError, printable
 from zoo.evaluation.tables import number
 from zoo.sweeps.directory import SweepDirectory
 from zoo.sweeps.results import SweepRun
@@ -66,8 +66,8 @@ class SweepProgress:
         """Show the epochs that running runs have recorded, wherever they are trained."""
         for name in self._tasks if self._bars is not None else ():
             try:
-                recorded = (self._directory.run(name).path / "metrics.jsonl").read_bytes().count(b"\n")
-            except OSError:  # the run has not come to it
+                recorded = self._directory.run(name).training.recorded_epochs()
+            except CheckpointError:  # the run itself says what is wrong with its file
                 continue
             self.epochs(name, recorded)
 
