@@ -76,7 +76,7 @@ def takes(
         {"unannotated": object()},
         {"more": "than the signature names"},
     ],
-    ids=str,
+    ids=lambda arguments: next(iter(arguments)),
 )
 def test_what_fits_is_passed_on(arguments: dict[str, Any]) -> None:
     assert takes(**arguments)
