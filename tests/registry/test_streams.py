@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
@@ -50,3 +51,23 @@ def test_streams_are_what_they_were_if_the_block_raises(capfd):
     assert (sys.stdout, sys.stderr) == streams
     assert printed.text == "before\n"
     assert capfd.readouterr().out == "after\n"
+
+
+def test_what_a_stream_cannot_write_is_escaped_and_the_rest_is_not_lost(monkeypatch):
+    lines = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(lines, encoding="ascii", write_through=True))
+    begin, done = threading.Event(), threading.Event()
+
+    def other() -> None:
+        begin.wait(10)
+        sys.stdout.write("γ\n")
+        sys.stdout.write("more\n")
+        done.set()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    with captured_output():
+        begin.set()
+        assert done.wait(10)
+    thread.join()
+    assert lines.getvalue() == b"\\u03b3\nmore\n"

@@ -157,6 +157,8 @@ def test_a_fit_is_as_the_training_but_for_what_names_the_model() -> None:
     suited = TrainSpec.model_validate(dict(flow.fit_defaults(1000)))
     assert fit_spec(train, None, flow, 1000) == suited.model_copy(update={"clip_norm": 3.0})
     assert fit_spec(train, TrainSpec(epochs=2), flow, 1000) == suited.model_copy(update={"epochs": 2})
+    left_open = fit_spec(train, TrainSpec(epochs=2, batch_size=None, clip_norm=None), flow, 1000)
+    assert (left_open.epochs, left_open.batch_size, left_open.clip_norm) == (2, suited.batch_size, None)
 
 
 @pytest.mark.parametrize("prior", [GAUSSIAN, {"name": "pixelcnn", "width": 8, "depth": 1}])

@@ -88,8 +88,10 @@ class _Held(io.TextIOBase):
     def release(self) -> None:
         """Pass on what other threads have written, and what is written from now on."""
         self._holds = False
-        with contextlib.suppress(OSError, ValueError):  # a stream that is closed
-            self._stream.write("".join(self._of_others))
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        for text in self._of_others:
+            with contextlib.suppress(OSError, ValueError):  # a stream that is closed
+                self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

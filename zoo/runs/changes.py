@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +71,13 @@ def check_changes(changes: Iterable[str], *, resume: bool) -> None:
 
 
 def record_changes(folder: Path, changes: Iterable[Change], epoch: int) -> None:
-    """Write down what was changed."""
+    """Write down what was changed, unless a process that was killed right then did so."""
     for change in changes:
+        made = replace(change, epoch=epoch)
         if not (folder / CHANGES).exists():
             write_text(folder / CHANGES, "")
-        append_line(folder / CHANGES, json.dumps({**asdict(change), "epoch": epoch}))
+        if made not in [each for each in read_changes(folder) if each.field == made.field][-1:]:
+            append_line(folder / CHANGES, json.dumps(asdict(made)))
 
 
 def read_changes(folder: Path) -> list[Change]:

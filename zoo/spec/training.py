@@ -16,6 +16,8 @@ Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 3000, 15, 200
 _FEW, _BATCH_OF_FEW, _BATCH = 2000, 32, 128
+_LENGTH = ("epochs", "batch_size", "checkpoint_every")
+"""Fields that follow from the number of examples where they are null."""
 _STATES = 20
 """Number of states that are saved in a run whose number of epochs is not set."""
 
@@ -190,8 +192,12 @@ class TrainSpec(StrictModel):
 
     def with_length_of(self, other: TrainSpec) -> TrainSpec:
         """Return the spec with a length that is not set taken from another spec, such as that of a resumed run."""
-        open_ones = [name for name in ("epochs", "batch_size", "checkpoint_every") if getattr(self, name) is None]
-        return self.model_copy(update={name: getattr(other, name) for name in open_ones})
+        return self.model_copy(update={name: getattr(other, name) for name in _LENGTH if getattr(self, name) is None})
+
+    @property
+    def given_fields(self) -> set[str]:
+        """The fields that were given, without those of the length that were left open by a null."""
+        return {name for name in self.model_fields_set if name not in _LENGTH or getattr(self, name) is not None}
 
 
 class FullTrainSpec(TrainSpec):

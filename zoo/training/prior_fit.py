@@ -110,11 +110,11 @@ def fit_spec(train: TrainSpec, fit: TrainSpec | None, prior: Prior, examples: in
     Args:
         examples: the number of training examples.
     """
-    batch_size = fit.batch_size if fit is not None and "batch_size" in fit.model_fields_set else None
+    batch_size = fit.batch_size if fit is not None else None
     preferred = TrainSpec.model_validate(dict(prior.fit_defaults(examples, batch_size)))
     defaults = {name: getattr(preferred, name) for name in preferred.model_fields_set}
     if fit is not None:
-        return fit.model_copy(update={name: v for name, v in defaults.items() if name not in fit.model_fields_set})
+        return fit.model_copy(update={name: v for name, v in defaults.items() if name not in fit.given_fields})
     reset = TrainSpec()
     names = ("groups", "turns", "monitor", "callbacks", "keep_every", "keep_epochs")
     return train.model_copy(update={**{name: getattr(reset, name) for name in names}, **defaults})
