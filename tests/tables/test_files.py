@@ -14,6 +14,7 @@ from zoo.datasets.table import Table
 from zoo.errors import DataError
 
 MANY = "".join(f"{number},name {number}\n" for number in range(300))
+NUMBERS = "".join(f"{number}\n" for number in range(150))
 
 
 def read(tmp_path: pathlib.Path, content: str | bytes, name: str = "t.csv", **options) -> Collection:
@@ -181,6 +182,7 @@ def test_a_hash_puts_texts_into_few_categories_the_same_everywhere(tmp_path):
         ("a,b\n1,2\n", {"encoding": "utf-5"}, "unknown encoding 'utf-5'"),
         ("a,b\n1,inf\n2,3\n", {}, "finite numbers in the column 'b', got infinity in row 1"),
         ("a,b\n1,\n2,\n", {}, "the column 'b' has no values.*`columns: {b: ignore}`"),
+        (f'a\n{NUMBERS}"1,234"\n', {}, "numbers such as '1,234', which may be 1.234 or 1234"),
         ('a\n"1,234"\n"2,345"\n', {}, "numbers such as '1,234', which may be 1.234 or 1234"),
         ('a;b\n1,5;"1,234.5"\n', {}, "'a' is written with decimal commas, 'b' with commas between thousands"),
         (

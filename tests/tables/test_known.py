@@ -13,6 +13,7 @@ import zoo
 from zoo.datasets import Collection
 from zoo.datasets.table import Table
 from zoo.errors import DataError, ZooWarning
+from zoo.preparation.rows import rows_of_frame
 from zoo.spec.data_description import DataDescription
 from zoo.spec.resolve import apply_override
 from zoo.tables.options import setting
@@ -118,6 +119,8 @@ def test_decimal_commas_of_another_file_are_found(tmp_path, known):
         ({"weight": lambda n: "high" if n == 3 else "1.5"}, "expected numbers in the .* 'weight', got 'high' in row 4"),
         ({"weight": lambda n: "high" if n == 3 else "1,5"}, "expected numbers in the .* 'weight', got 'high' in row 4"),
         ({"joined": lambda n: "soon" if n == 3 else "2020-01-01"}, "expected dates in the column 'joined', got 'soon'"),
+        ({"age": lambda n: f"{n}.5" if n == 3 else f"{n}"}, "expected whole numbers in .* 'age', got 3.5 in row 4"),
+        ({"age": lambda n: "1,234" if n == 5 else f"{n}"}, "numbers such as '1,234', which may be 1.234 or 1234"),
         ({"weight": "inf"}, "expected finite numbers in the column 'weight'"),
         ({"weight": None, "wieght": "1"}, "has no column 'weight'.*\nDid you mean 'wieght'"),
     ],
@@ -134,6 +137,56 @@ def test_the_label_is_no_input_so_other_data_need_none(tmp_path, known, kind):
         found = read(tmp_path / "t.csv", known, {"kind": kind})
     assert (found.splits["train"].labels, found.label, found.class_names) == (None, None, ())
     assert ["used without classes" in str(warning.message) for warning in warned] == [True] * callable(kind)
+
+
+def test_a_stated_type_says_whether_numbers_may_have_fractions(tmp_path, known):
+    found = read(tmp_path / "t.csv", known, {"age": lambda n: f"{n}.5"}, columns={"age": "numeric"})
+    assert column(found, "age") == [number + 0.5 for number in range(12)]
+    with pytest.raises(DataError, match=r"expected whole numbers in the column 'weight', got 0\.5 in row 1"):
+        read(tmp_path / "t.csv", known, {}, columns={"weight": "integer"})
+
+
+FLAGS = ["None", "some", "some", "None"] * 3
+
+
+@pytest.mark.parametrize("kind", ["boolean", "categorical"])
+def test_a_word_that_the_model_knows_is_not_missing(tmp_path, kind):
+    frame = pytest.importorskip("pandas").DataFrame({"flag": FLAGS, "age": range(12)})
+    description = zoo.load_data(frame, columns={"flag": kind}).info.description
+    assert description is not None
+    path = tmp_path / "t.csv"
+    frame.to_csv(path, index=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = [
+            Table().read_like(description).collection_of({"train": frame}, print).splits["train"].examples,
+            Table(path=str(path)).read_like(description).load(print).splits["train"].examples,
+            Table(path=str(path), missing=[""]).read_like(description).load(print).splits["train"].examples,
+            rows_of_frame(frame, description),
+        ]
+    assert [examples[:, 0].tolist() for examples in found] == [[float(flag == "some") for flag in FLAGS]] * 4
+
+
+def test_a_known_word_in_other_capitals_is_not_missing(tmp_path):
+    write(tmp_path / "t.csv", [{"flag": flag.lower(), "age": str(age)} for age, flag in enumerate(FLAGS)])
+    flag = {"name": "flag", "type": "boolean", "categories": ["None", "some"]}
+    description = DataDescription(shape=(2,), columns=[flag, {"name": "age"}])
+    found = Table(path=str(tmp_path / "t.csv")).read_like(description).load(lambda _: None)
+    assert column(found, "flag") == [float(flag == "some") for flag in FLAGS]
+
+
+def test_an_empty_value_of_a_file_is_missing_though_a_frame_had_it_as_a_word(tmp_path):
+    write(tmp_path / "t.csv", [{"flag": "some" if age % 2 else "", "age": str(age)} for age in range(4)])
+    flag = {"name": "flag", "type": "categorical", "categories": ["", "some"]}
+    description = DataDescription(shape=(3,), columns=[flag, {"name": "age"}])
+    found = Table(path=str(tmp_path / "t.csv")).read_like(description).load(lambda _: None)
+    assert list(map(math.isnan, column(found, "flag"))) == [True, False] * 2
+
+
+def test_only_the_texts_that_are_stated_as_missing_are_missing(tmp_path, known):
+    assert all(map(math.isnan, column(read(tmp_path / "t.csv", known, {"age": "NA"}), "age")))
+    with pytest.raises(DataError, match="expected numbers in the column 'age', got 'NA'"):
+        read(tmp_path / "t.csv", known, {"age": "NA"}, missing=[""])
 
 
 def test_classes_of_other_data_may_be_many_and_a_stated_label_must_be_there(tmp_path, known):

@@ -49,8 +49,7 @@ def rows_of_frame(frame: Any, data: DataDescription) -> Tensor:
     stored = []
     for column in data.columns:
         values = frame_values(frame, present.index(column.name))
-        if column.type != "categorical":
-            values = without_missing_texts(values)
+        values = without_missing_texts(values, column)
         stored.append(encode(values, plan_of(column, values), unknown))
     unknown.warn()
     return torch.from_numpy(np.stack(stored, axis=1))

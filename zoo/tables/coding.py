@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from zoo.spec.data_description import ColumnDescription
 from zoo.tables.dates import day_of
 from zoo.tables.inference import BOOLEAN_WORDS, ColumnPlan, wrong_value
 from zoo.tables.numbers import COMMA, PLAIN, parsed_or_none
-from zoo.tables.options import MISSING
+from zoo.tables.options import MISSING, missing_texts, setting
 from zoo.tables.values import SECONDS_OF_DAY, Array, ColumnValues, bucket
 
 
@@ -142,6 +142,10 @@ def _quantities(values: ColumnValues, plan: ColumnPlan, first_row: int) -> Array
             where="columns",
             remedy="Leave the value empty, which counts as missing, or replace it by a number.",
         )
+    if plan.whole and bool((numbers % 1 > 0).any()):
+        broken = int(np.flatnonzero(numbers % 1 > 0)[0])
+        remedy = f"Correct the value. Or accept numbers with fractions: {setting(column.name, 'numeric')}."
+        raise wrong_value(column, "whole numbers", f"{numbers[broken]:.15g}", first_row + broken, remedy)
     return numbers
 
 
@@ -190,9 +194,18 @@ def plan_of(column: ColumnDescription, values: ColumnValues) -> ColumnPlan:
     return ColumnPlan(column)
 
 
-def without_missing_texts(values: ColumnValues) -> ColumnValues:
-    """Return values in which the usual texts for a missing value are missing, where a column of numbers is expected."""
-    if values.kind != "text":
+def without_missing_texts(
+    values: ColumnValues, column: ColumnDescription, missing: Collection[str] = MISSING
+) -> ColumnValues:
+    """Return values of a known column without the texts that stand for a missing value.
+
+    Those of a categorical column stay: they are categories, or a warning names them.
+
+    Args:
+        missing: the texts; those that the column knows as its own stay.
+    """
+    if values.kind != "text" or column.type == "categorical":
         return values
-    texts = np.array([*(None if t in MISSING else t for t in values.values), None], dtype=object)[:-1]
+    missing = missing_texts(column, missing)
+    texts = np.array([*(None if t in missing else t for t in values.values), None], dtype=object)[:-1]
     return ColumnValues(texts, "text", values.given_as, values.declared, values.timezone)

@@ -15,7 +15,7 @@ import numpy as np
 from zoo.errors import DataError, cut
 from zoo.tables.frames import check_names
 from zoo.tables.numbers import STYLES
-from zoo.tables.options import TableOptions
+from zoo.tables.options import TableOptions, missing_texts
 from zoo.tables.reading import ROWS_AT_ONCE, Block, Source
 from zoo.tables.values import Array, ColumnValues
 from zoo.utils.foreign import open_regular, parsing
@@ -70,12 +70,18 @@ class DelimitedSource(Source):
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows in blocks."""
-        missing = frozenset(self._options.missing)
+        missing = [self._missing(name) for name in self.names]
         with parsing(self.path, DataError), self._reading() as file:
             rows = self._rows(file)
             while block := list(itertools.islice(rows, ROWS_AT_ONCE)):
                 columns = list(zip(*block, strict=True))
-                yield lambda place, columns=columns: self._values(columns[self._kept[place]], missing)  # type: ignore[misc]
+                yield lambda place, columns=columns: self._values(columns[self._kept[place]], missing[place])  # type: ignore[misc]
+
+    def _missing(self, name: str) -> frozenset[str]:
+        """Return the texts that stand for a missing value in a column; an empty one always does if it is stated."""
+        texts = frozenset(self._options.missing)
+        column = next((column for column in self._options.known if column.name == name), None)
+        return texts if column is None else missing_texts(column, texts) | (texts & {""})
 
     def _values(self, texts: Sequence[str], missing: frozenset[str]) -> ColumnValues:
         group = self._options.thousands

@@ -51,11 +51,19 @@ def style_of_file(scans: Iterable[ColumnScan], options: TableOptions) -> NumberS
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """A column as it is read: what it means, and how its numbers and dates are written."""
+    """A column as it is read.
+
+    Attributes:
+        description: what it means.
+        style: how its numbers are written.
+        date_format: how its dates are written.
+        whole: whether numbers with fractions are refused.
+    """
 
     description: ColumnDescription
     style: NumberStyle = PLAIN
     date_format: str | None = None
+    whole: bool = False
 
 
 def plan_column(scan: ColumnScan, options: TableOptions, of_file: NumberStyle | None) -> ColumnPlan:
@@ -85,7 +93,7 @@ def plan_column(scan: ColumnScan, options: TableOptions, of_file: NumberStyle | 
 
 
 def plan_known(
-    column: ColumnDescription, scan: ColumnScan | None, date_format: str | None, of_file: NumberStyle | None
+    column: ColumnDescription, scan: ColumnScan | None, options: TableOptions, of_file: NumberStyle | None
 ) -> ColumnPlan:
     """Return how a column that a model knows is written; that its values are of its type is checked as they are read.
 
@@ -98,15 +106,22 @@ def plan_known(
     if scan is not None and scan.odd is not None:
         raise wrong_value(column, "numbers", repr(cut(scan.odd[0], 40)), scan.odd[1])
     style = None if scan is None else style_of_column(scan, of_file)
-    return ColumnPlan(column, style or of_file or PLAIN, date_format)
+    whole = options.columns.get(column.name, column.type) == "integer"
+    return ColumnPlan(column, style or of_file or PLAIN, options.date_format, whole)
 
 
-def wrong_value(column: ColumnDescription, expected: str, got: str, row: int) -> DataError:
+def wrong_value(
+    column: ColumnDescription,
+    expected: str,
+    got: str,
+    row: int,
+    remedy: str = "Correct the value, or leave it empty, which counts as missing.",
+) -> DataError:
     """Return the error for a value that is not of its column's type."""
     return DataError(
         f"expected {expected} in the column {column.name!r}, got {got} in row {row}",
         where="columns",
-        remedy="Correct the value, or leave it empty, which counts as missing.",
+        remedy=remedy,
     )
 
 
@@ -126,7 +141,7 @@ def style_of_column(scan: ColumnScan, of_file: NumberStyle | None) -> NumberStyl
         return scan.styles[0]
     if scan.forced in ("categorical", "hash"):
         return None
-    shown = next(text for text in scan.distinct if "," in text)
+    shown = scan.comma  # there is one: of texts that both styles take, the others are plain numbers
     raise DataError(
         f"the column {scan.name!r} holds numbers such as {shown!r}, which may be "
         f"{COMMA.parse(np.array([shown], dtype=object))[0]:g} or {GROUPED.parse(np.array([shown], dtype=object))[0]:g}",

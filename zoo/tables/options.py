@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -35,6 +35,20 @@ def setting(name: str, choice: Choice) -> str:
     if any(mark in name for mark in ".=") or name != name.strip():
         return in_recipe  # it cannot be told from a path of fields
     return f"{in_recipe} (`--set {shlex.quote(f'data.columns.{name}={choice}')}`)"
+
+
+def missing_texts(column: ColumnDescription, texts: Collection[str]) -> frozenset[str]:
+    """Return those of the texts that stand for a missing value in a column: not the ones that it knows as its own.
+
+    Example:
+        >>> flag = ColumnDescription(name="flag", type="boolean", categories=("None", "some"))
+        >>> sorted(missing_texts(flag, ("NA", "None", "none")))
+        ['NA']
+    """
+    if column.type != "boolean":
+        return frozenset(texts) - set(column.categories)
+    own = {word.casefold() for word in column.categories}
+    return frozenset(text for text in texts if text.casefold() not in own)
 
 
 @dataclass(frozen=True)

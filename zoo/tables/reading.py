@@ -125,14 +125,17 @@ def _check_columns(source: Source, names: Sequence[str]) -> None:
 
 def _known(source: Source, options: TableOptions) -> tuple[list[ColumnPlan], list[str]]:
     """Go through the rows once and return how the columns of a model are written."""
-    measured = [column.name for column in options.known if column.type in ("numeric", "integer")]
-    scans = {name: ColumnScan(name, "numeric", options.max_categories, options.date_format) for name in measured}
-    places = {name: list(source.names).index(name) for name in measured}
+    described = {column.name: column for column in options.known if column.type in ("numeric", "integer")}
+    scans = {
+        name: ColumnScan(name, column.type, options.max_categories, options.date_format)
+        for name, column in described.items()
+    }
+    places = {name: list(source.names).index(name) for name in described}
     for block in source.blocks():
         for name, scan in scans.items():
-            scan.update(without_missing_texts(block(places[name])))
+            scan.update(without_missing_texts(block(places[name]), described[name], options.missing))
     of_file = style_of_file(scans.values(), options)
-    plans = [plan_known(column, scans.get(column.name), options.date_format, of_file) for column in options.known]
+    plans = [plan_known(column, scans.get(column.name), options, of_file) for column in options.known]
     return plans, []
 
 
@@ -209,8 +212,8 @@ def _read(
         found = []
         for plan, place in zip(plans, places, strict=True):
             values = block(place)
-            if options.known and plan.description.type != "categorical":
-                values = without_missing_texts(values)
+            if options.known:
+                values = without_missing_texts(values, plan.description, options.missing)
             found.append(encode(values, plan, unknown, rows + 1))
         parts.append(np.stack(found, axis=1))
         if options.label is not None:

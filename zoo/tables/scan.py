@@ -23,6 +23,7 @@ class ColumnScan:
         styles: in which styles all of its texts are numbers.
         whole: whether its numbers are whole; fractions: whether some are written with a fraction, such as 3.0.
         odd: the first text that is not a number in any style, and its row from 1.
+        comma: the first text with a comma; empty: there is none.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ColumnScan:
     styles: list[NumberStyle] = field(default_factory=lambda: list(STYLES))
     numbers: int = 0
     odd: tuple[str, int] | None = None
+    comma: str = ""
     whole: bool = True
     fractions: bool = False
     zero_one: bool = True
@@ -81,6 +83,7 @@ class ColumnScan:
             self.distinct[text] = None
         if not new or "text" not in self.kinds:
             return
+        self.comma = self.comma or next((text for text in new if "," in text), "")
         self.dates = self.dates and are_dates(new, self.date_format)
         array = np.array([*new, None], dtype=object)[:-1]
         self.codes = self.codes or any(CODE.fullmatch(text) for text in new)
