@@ -54,7 +54,7 @@ def test_a_wrong_sampling_option_is_one_message(cli, runs, tmp_path, option, mes
     done = cli("sample", runs / "denoiser", "--option", option, "--out", tmp_path / "y.npy")
     assert done.status == 2
     assert message in done.err
-    assert not (tmp_path / "x.npy").exists()
+    assert not (tmp_path / "y.npy").exists()
 
 
 def test_an_autoencoders_options_are_not_a_denoisers(cli, runs, tmp_path):

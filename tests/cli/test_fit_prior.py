@@ -31,6 +31,17 @@ def test_the_prior_is_saved_with_the_model_in_another_directory(cli, run, tmp_pa
     assert plotted.status == 0, "it finds the data of the run"
 
 
+def test_the_recipe_beside_a_fitted_prior_is_kept_until_it_may_be_replaced(cli, run, tmp_path) -> None:
+    (tmp_path / "recipe.yaml").write_text("mine")
+    words = ["fit-prior", run, "{name: mixture, components: 2}", "--out", tmp_path, "--quiet"]
+    refused = cli(*words)
+    assert (refused.status, [path.name for path in tmp_path.iterdir()]) == (2, ["recipe.yaml"])
+    assert f"{tmp_path / 'recipe.yaml'}: there is a file already" in refused.err
+    assert (tmp_path / "recipe.yaml").read_text() == "mine"
+    assert cli(*words, "--overwrite").status == 0
+    assert "fitted_prior" in (tmp_path / "recipe.yaml").read_text()
+
+
 def test_a_prior_without_a_closed_form_is_trained_as_asked(cli, run, tmp_path):
     words = [
         "--set",

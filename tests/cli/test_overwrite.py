@@ -25,6 +25,10 @@ WRITING = {
     "embed": (["embed", MODEL, "--count", "2", "--out", "codes.csv"], "codes.csv"),
     "evaluate": (["evaluate", MODEL, "--metric", "mse", "--out", "mse.json"], "mse.json"),
     "plot": (["plot", MODEL, "samples", "--out", "figures"], "figures/samples.png"),
+    "plot-again": (["plot", MODEL, "samples", "samples", "--out", "figures"], "figures/samples-2.png"),
+    "plot-without-out": (["plot", MODEL, "samples"], "figures/samples.png"),
+    "plot-other-data": (["plot", MODEL, "samples", "--data", "digits"], "figures/samples.png"),
+    "report-without-out": (["report", MODEL], "report.html"),
     "compare": (["compare", MODEL, "vae-conv-16d.digits", "--metric", "mse"], "comparison/comparison.md"),
     "fit-prior": (["fit-prior", MODEL, "mixture", "--out", "fitted", "--quiet"], "fitted/config.json"),
 }
@@ -33,6 +37,7 @@ WRITING = {
 @pytest.mark.parametrize(("words", "file"), WRITING.values(), ids=list(WRITING))
 def test_a_file_that_is_there_is_kept_until_it_may_be_replaced(cli, tmp_path, monkeypatch, words, file) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("zoo.report.page.render_report", lambda *arguments, **options: "<p>a page</p>")
     path = tmp_path / file
     path.parent.mkdir(exist_ok=True)
     path.write_text("mine")

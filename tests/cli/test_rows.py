@@ -75,6 +75,17 @@ def test_values_are_filled_in_where_a_mask_says_so(cli, folder, tmp_path):
     assert "no value was missing" in nothing.err
 
 
+@pytest.mark.parametrize("command", ["reconstruct", "impute"])
+def test_a_folder_that_is_not_empty_is_refused_with_overwrite_too_as_the_help_says(cli, folder, tmp_path, command):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "00.png").write_text("mine")
+    words = ["--data", folder / "new.npz", "--out", tmp_path / "images", "--overwrite"]
+    done = cli(command, MODEL, *words)
+    assert (done.status, (tmp_path / "images" / "00.png").read_text()) == (2, "mine")
+    assert "the directory is not empty\nName a new or an empty directory." in done.err
+    assert "folder must be new or empty" in " ".join(cli(command, "--help").out.split())
+
+
 def test_the_data_of_a_recipe_are_used_in_all_their_splits(cli, tmp_path):
     done = cli("embed", MODEL, "--count", "4", "--out", tmp_path / "codes.csv")
     assert done.status == 0, done.err

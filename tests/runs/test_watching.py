@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 from accelerate.tracking import GeneralTracker
+from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 import zoo
 from tests.runs.kill_and_resume import contents, differences
@@ -123,6 +125,20 @@ def test_callbacks_of_a_recipe_measure_and_draw_while_training_runs(tmp_path: Pa
     )
     assert [path.name for path in run.figures] == ["loss.png", "samples-epoch-0002.png"]
     assert (run.path / "model.safetensors").read_bytes() == (plain.path / "model.safetensors").read_bytes()
+
+
+class Draws(Callback):
+    """Draws two figures whose names would be those of one file, and both again after each epoch."""
+
+    def on_epoch(self, training: Training, record: Mapping[str, Any]) -> None:
+        for name, inches in (("a:b", 1), ("A_b", 2)):
+            training.show(name, Figure(figsize=(inches, 1)))
+
+
+def test_figures_with_similar_names_have_files_of_their_own(tmp_path: Path) -> None:
+    run = job(tmp_path / "run", "train.epochs=2", callbacks={"draws": Draws()})
+    files = {path.name: imread(path).shape[1] for path in (run.path / "figures").iterdir()}
+    assert files == {"a_b.png": 150, "A_b-2.png": 300}
 
 
 class Stops(Callback):

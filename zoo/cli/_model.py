@@ -178,7 +178,7 @@ def place_of_results(folder: ModelDirectory, name: str, out: Path | None, data: 
 
     path = out or (folder.for_results if data.own else Path()) / name
     kept_apart = not data.own_data if out else not data.own
-    if folder.own and kept_apart and path.resolve().is_relative_to(Path(folder).resolve()):
+    if kept_apart and folder.holds(path):
         raise InputError(
             f"{path} is inside the run, which only holds results on its own data",
             where="--out" if out else folder,

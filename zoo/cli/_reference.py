@@ -30,6 +30,10 @@ class ModelDirectory(str):
         """Where results go by default: the directory of the model if it is the user's, else the working directory."""
         return Path(self) if self.own else Path()
 
+    def holds(self, path: Path) -> bool:
+        """Whether a path is inside the directory, and the directory is the user's."""
+        return self.own and path.resolve().is_relative_to(Path(self).resolve())
+
 
 class ModelReference(click.ParamType):
     """A run or checkpoint directory, hf://user/name[@revision], or a pretrained name.

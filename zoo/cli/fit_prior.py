@@ -61,12 +61,14 @@ def command(
     """
     from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, load, save
     from zoo.errors import InputError
+    from zoo.runs.directory import RECIPE, RunDirectory
     from zoo.runs.fit_prior import fit_and_judge, keep_recipe
     from zoo.spec.documents import parse_yaml
     from zoo.spec.resolve import apply_override
 
     if out is not None:
-        check_new([out / CONFIG, out / WEIGHTS])
+        recipe = [RECIPE] if RunDirectory(model).exists() else []
+        check_new(out / name for name in (CONFIG, WEIGHTS, *recipe))
     about_data = [override for override in overrides if override.startswith("data.")]
     spec: dict[str, Any] = {}
     for override in overrides:

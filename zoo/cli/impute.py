@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 def command(mask: Path | None, num_samples: int, **options: Any) -> None:
     """Write each example with its missing values replaced by their means E[x | observed].
 
-    Observed values are kept exactly as they are. --out is as for `zoo-cli reconstruct`. MODEL is a run or checkpoint
-    directory, hf://user/name[@revision], or a pretrained name.
+    Observed values are kept exactly as they are. --out is as for `zoo-cli reconstruct`; a folder must be new or
+    empty. MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.use.impute import imputations
     from zoo.use.masks import read_mask

@@ -37,16 +37,15 @@ def command(
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.checkpoints.checkpoint import load
-    from zoo.registry import usable_components
-    from zoo.report.gallery import draw_figures
+    from zoo.report.gallery import applicable_figures, draw_figures
     from zoo.runs.directory import RunDirectory
 
-    if out is not None:
-        check_new(out / f"{name}.{image_format}" for name in figures or usable_components("figure"))
     loaded = load(model)
     data = open_data(model, loaded, dataset, overrides, split)
     folder = place_of_results(model, "figures", out, data)
     context = data.context(loaded, history=RunDirectory(model).training.read_metrics())
+    if out is not None or not model.holds(folder):
+        check_new(folder / f"{name}.{image_format}" for name, _ in applicable_figures(context, figures or None))
     for path in draw_figures(context, folder, figures or None, image_format=image_format, seed=seed):
         echo(path)
     if data.note:

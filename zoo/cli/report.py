@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, open_data, place_of_results
-from zoo.cli._options import SEED, out_option, set_option
+from zoo.cli._options import SEED, check_new, out_option, set_option
 from zoo.cli._output import echo
 from zoo.cli._reference import MODEL, ModelDirectory
 
@@ -45,6 +45,8 @@ def command(
     loaded, run = load(model), RunDirectory(model)
     data = open_data(model, loaded, dataset, overrides, split)
     path = place_of_results(model, REPORT, out, data)
+    if not model.holds(path):  # --out has been checked
+        check_new([path])
     recipe = run.read_recipe() if run.exists() else None
     context = data.context(loaded, history=run.training.read_metrics())
     evaluation = run.read_evaluation()

@@ -58,18 +58,32 @@ def drawn_figures(
 
     A figure that is named again, with other options, is called ``NAME-2``.
     """
-    drawn_before: Counter[str] = Counter()
+    for name, figure in applicable_figures(context, figures):
+        with evaluating(context, seed):
+            drawn = figure.draw(context)
+        label_figure(drawn, context)
+        yield name, drawn
+
+
+def applicable_figures(
+    context: EvaluationContext, figures: Iterable[str | Mapping[str, Any] | ComponentSpec] | None = None
+) -> list[tuple[str, Figure]]:
+    """Return the named figures, or all that apply, with the names that :func:`drawn_figures` gives them.
+
+    Raises:
+        ComponentError: a figure is unknown, or one of its options is wrong.
+        NotApplicableError: a figure that was named does not apply to the model or its data.
+    """
+    counts: Counter[str] = Counter()
+    found = []
     for index, (name, figure) in enumerate(choose_figures(figures)):
         reason = reason_against(figure, context)
         if reason is None:
-            with evaluating(context, seed):
-                drawn = figure.draw(context)
-            label_figure(drawn, context)
-            drawn_before[name] += 1
-            count = drawn_before[name]
-            yield (name if count == 1 else f"{name}-{count}"), drawn
+            counts[name] += 1
+            found.append((name if counts[name] == 1 else f"{name}-{counts[name]}", figure))
         elif figures is not None:
             raise NotApplicableError(f"figure {name!r} does not apply: {reason}", where=f"figures[{index}]")
+    return found
 
 
 def label_figure(drawn: MatplotlibFigure, context: EvaluationContext) -> None:

@@ -13,7 +13,7 @@ from zoo.runs.stage import StageFiles
 from zoo.runs.trackers import Trackers
 from zoo.training.progress import Reporter
 from zoo.training.state import Position, TrainingState
-from zoo.utils.text import portable_name
+from zoo.utils.text import numbered, portable_name, take_name
 
 _NOT_TRACKED = ("epoch", "step", "best")
 
@@ -41,6 +41,8 @@ class RunRecorder:
     ) -> None:
         self.files, self.figures, self.reporter, self.trackers = files, figures, reporter, trackers
         self.save_best, self.save_epoch, self.prefix = save_best, save_epoch, prefix
+        self._places: dict[str, Path] = {}
+        self._taken: set[str] = set()
 
     def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
         """Show the loss."""
@@ -66,6 +68,8 @@ class RunRecorder:
 
     def on_figure(self, name: str, figure: MatplotlibFigure, step: int) -> None:
         """Write a callback's figure, and send it to the trackers."""
-        path = self.figures / f"{portable_name(name)}.png"
+        if name not in self._places:  # "a:b" and "a_b" are two figures, whose files have different names
+            self._places[name] = self.figures / f"{take_name(numbered(portable_name(name)), self._taken)}.png"
+        path = self._places[name]
         save_figure(figure, path)
         self.trackers.show(f"{self.prefix}{name}", path, step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+import itertools
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from zoo.use.pictures import as_images, grid
 from zoo.use.rows import Array, Block, RowStream, flat
 from zoo.utils.files import replacing, replacing_directory
 from zoo.utils.libraries import import_library
-from zoo.utils.text import portable_name
+from zoo.utils.text import numbered, portable_name, take_name
 
 MOST_IN_GRID = 400
 """Examples in one picture."""
@@ -191,12 +192,9 @@ def _write_images(stream: RowStream, folder: Path) -> None:
     for block in stream.blocks:
         images = as_images(block[stream.images[-1]], stream.data)
         for number, name in enumerate(_names(stream, block)):
-            place = name.with_suffix(".png")
-            again = 1
-            while place.as_posix().casefold() in taken:  # of 1.jpg and 1.png, and of A.png and a.png
-                place = name.with_name(f"{name.name}{f'-{again}' if again > 1 else ''}.png")
-                again += 1
-            taken.add(place.as_posix().casefold())
+            # Of 1.jpg and 1.png, and of A.png and a.png, the second has another name.
+            others = (f"{other}.png" for other in numbered(name.as_posix()))
+            place = take_name(itertools.chain([name.with_suffix(".png").as_posix()], others), taken)
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             images[number].save(folder / place)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import reprlib
+from collections.abc import Iterable, Iterator
 
 from zoo.errors import cut
 
@@ -69,6 +71,35 @@ def portable_name(name: str) -> str:
     """
     kept = _NO_NAME.sub("_", name).rstrip(". ") or "_"
     return _DEVICE.sub(r"\1_", kept) if _DEVICE.match(kept) else kept
+
+
+def numbered(name: str) -> Iterator[str]:
+    """Yield a name, and then the name with the numbers from 2 behind it.
+
+    Example:
+        >>> list(itertools.islice(numbered("a"), 3))
+        ['a', 'a-2', 'a-3']
+    """
+    yield name
+    yield from (f"{name}-{number}" for number in itertools.count(2))
+
+
+def take_name(names: Iterable[str], taken: set[str]) -> str:
+    """Return the first of some names of files that is not taken yet, and add it to those that are.
+
+    Names that differ only in capitals are the same: on some systems they name the same file.
+
+    Args:
+        taken: without capitals.
+
+    Example:
+        >>> taken = set()
+        >>> [take_name(numbered(name), taken) for name in ("a_b", "A_b", "a_b", "c")]
+        ['a_b', 'A_b-2', 'a_b-3', 'c']
+    """
+    name = next(name for name in names if name.casefold() not in taken)
+    taken.add(name.casefold())
+    return name
 
 
 def readable_size(size: int) -> str:
