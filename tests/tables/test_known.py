@@ -146,6 +146,39 @@ def test_a_stated_type_says_whether_numbers_may_have_fractions(tmp_path, known):
         read(tmp_path / "t.csv", known, {}, columns={"weight": "integer"})
 
 
+TYPES = {"age": "integer", "weight": "numeric", "city": "categorical", "member": "boolean", "joined": "date"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"columns": TYPES},
+        {"columns": TYPES, "others": "ignore"},
+        {"columns": {"kind": "categorical", "city": "categorical"}},
+        {"columns": {"extra": "ignore", "absent": "ignore"}},
+    ],
+    ids=["as they are", "no others", "the label", "what the model lacks"],
+)
+def test_choices_that_agree_with_the_model_change_nothing(tmp_path, known, options):
+    expected = read(tmp_path / "same.csv", known, {}).splits["train"].examples
+    assert read(tmp_path / "t.csv", known, {"extra": "1"}, **options).splits["train"].examples.equal(expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"columns": {"nosuch": "numeric"}}, "columns: unknown column 'nosuch' in t.csv"),
+        ({"columns": {"age": "ignore"}}, "columns: .* got 'ignore' for the column 'age': its type is 'integer'"),
+        ({"columns": {"city": "hash"}}, "columns: .* got 'hash' for the column 'city': its type is 'categorical'"),
+        ({"columns": {"extra": "numeric"}}, "got 'numeric' for the column 'extra': the model was not trained on it"),
+        ({"columns": {"age": "integer"}, "others": "ignore"}, "others: .* got `others: ignore` for .* 'weight'"),
+    ],
+)
+def test_choices_that_contradict_the_model_are_refused(tmp_path, known, options, match):
+    with pytest.raises(DataError, match=match):
+        read(tmp_path / "t.csv", known, {"extra": "1"}, **options)
+
+
 FLAGS = ["None", "some", "some", "None"] * 3
 
 
@@ -187,6 +220,20 @@ def test_only_the_texts_that_are_stated_as_missing_are_missing(tmp_path, known):
     assert all(map(math.isnan, column(read(tmp_path / "t.csv", known, {"age": "NA"}), "age")))
     with pytest.raises(DataError, match="expected numbers in the column 'age', got 'NA'"):
         read(tmp_path / "t.csv", known, {"age": "NA"}, missing=[""])
+
+
+@pytest.mark.parametrize("kind", [None, "", "cat"], ids=["absent", "empty", "there"])
+def test_labels_of_a_split_are_not_left_out_silently_where_another_has_none(known, kind):
+    pandas = pytest.importorskip("pandas")
+    frames = {"train": pandas.DataFrame(TRAINED), "test": pandas.DataFrame(TRAINED[:2]).drop(columns="kind")}
+    if kind is not None:
+        frames["test"]["kind"] = kind or pandas.NA
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        found = Table(label="kind").read_like(known).collection_of(frames, print)
+    expected = ["2 of 2 rows of the DataFrame of test have no class in 'kind': the data are used without classes"]
+    assert [str(warning.message) for warning in warned] == ([] if kind else expected)
+    assert found.class_names == (("cat", "dog") if kind else ())
 
 
 def test_classes_of_other_data_may_be_many_and_a_stated_label_must_be_there(tmp_path, known):

@@ -85,15 +85,12 @@ class TableOptions:
         """Return the names of the columns that are used, in the table's order, without the label.
 
         Raises:
-            DataError: a column is named that the table does not have, or none is left.
+            DataError: a column is named that the table does not have, or none is left; a choice contradicts a model.
         """
         names = list(names)
         if self.known:
             return self._chosen_of_known(names, source)
-        for name in self.columns:
-            if name not in names and self.columns[name] != "ignore":
-                problem, remedy = unknown_name("column", name, names)
-                raise DataError(f"{problem} in {source}", where="columns", remedy=remedy)
+        self._check_names(names, source)
         self._check_label(names, source)
         default = "ignore" if self.others == "ignore" else "infer"
         used = [name for name in names if name != self.label and self.columns.get(name, default) != "ignore"]
@@ -117,7 +114,32 @@ class TableOptions:
                 "values are not known may be empty: each then counts as missing.",
             )
         self._check_label(names, source)
+        self._check_names(names, source)
+        self._check_choices()
         return [column.name for column in self.known]
+
+    def _check_choices(self) -> None:
+        """Refuse choices that contradict the columns of a model, which decide how the table is read."""
+        known = {column.name: "hash" if column.hashed else column.type for column in self.known}
+        default = "ignore" if self.others == "ignore" else "infer"
+        for name in [*known, *self.columns]:
+            choice, own = self.columns.get(name, default), known.get(name, "ignore")
+            if choice in (own, "infer") or name == self.label or {choice, own} == {"numeric", "integer"}:
+                continue
+            model = f"its type is {own!r}" if name in known else "the model was not trained on it"
+            stated = f"{choice!r}" if name in self.columns else "`others: ignore`"
+            raise DataError(
+                f"expected choices that agree with the model, got {stated} for the column {name!r}: {model}",
+                where="columns" if name in self.columns else "others",
+                remedy="Leave the choice out. Where a run begins with a model, it may also learn the columns anew: "
+                "`init: {model: …, data: learn}`.",
+            )
+
+    def _check_names(self, names: list[str], source: str) -> None:
+        for name in self.columns:
+            if name not in names and self.columns[name] != "ignore":
+                problem, remedy = unknown_name("column", name, names)
+                raise DataError(f"{problem} in {source}", where="columns", remedy=remedy)
 
     def _check_label(self, names: list[str], source: str) -> None:
         if self.label is not None and self.label not in names and not self.label_optional:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -91,15 +91,13 @@ def read_tables(sources: dict[str, Source], options: TableOptions) -> dict[str, 
     """
     first = next(iter(sources.values()))
     used = options.chosen(first.names, first.name)
-    if options.label_optional and not all(options.label in source.names for source in sources.values()):
-        options = replace(options, label=None)
     plans, label_names = _known(first, options) if options.known else _inferred(first, used, options)
     columns = tuple(plan.description for plan in plans)
     unknown = UnknownValues()
     tables: dict[str, Table] = {}
     labels = {}
     for split, source in sources.items():
-        _check_columns(source, [*used, *([options.label] if options.label else [])])
+        _check_columns(source, [*used, *([options.label] if options.label and not options.label_optional else [])])
         examples, labels[split] = _read(source, plans, options, unknown)
         tables[split] = Table(columns, examples, None, ())
     classes = {split: [text for text in texts if text is not None] for split, texts in labels.items()}
@@ -141,18 +139,16 @@ def _known(source: Source, options: TableOptions) -> tuple[list[ColumnPlan], lis
 
 def _have_classes(labels: Mapping[str, Sequence[str | None]], sources: Mapping[str, Source], name: str) -> bool:
     """Whether all rows of all splits have a class; warn where some have one and others none."""
-    for split, texts in labels.items():
-        lacking = texts.count(None)
-        if lacking and lacking < len(texts):
+    lacking = {split: texts.count(None) for split, texts in labels.items() if None in texts}
+    if any(lacking.get(split, 0) < len(texts) for split, texts in labels.items()):
+        for split, count in lacking.items():
             warnings.warn(
-                f"{lacking:,} of {len(texts):,} rows of {sources[split].name} have no class in {name!r}: the data are "
-                "used without classes",
+                f"{count:,} of {len(labels[split]):,} rows of {sources[split].name} have no class in {name!r}: the "
+                "data are used without classes",
                 ZooWarning,
                 stacklevel=3,
             )
-        if lacking:
-            return False
-    return True
+    return not lacking
 
 
 def _inferred(source: Source, used: Sequence[str], options: TableOptions) -> tuple[list[ColumnPlan], list[str]]:
@@ -216,7 +212,9 @@ def _read(
                 values = without_missing_texts(values, plan.description, options.missing)
             found.append(encode(values, plan, unknown, rows + 1))
         parts.append(np.stack(found, axis=1))
-        if options.label is not None:
+        if options.label is not None and options.label not in source.names:
+            labels.extend([None] * len(found[0]))
+        elif options.label is not None:
             values = _label_values(block, source, options)
             if values.missing.any() and not options.label_optional:
                 row = rows + 1 + int(np.flatnonzero(values.missing)[0])
