@@ -181,6 +181,7 @@ def test_a_hash_puts_texts_into_few_categories_the_same_everywhere(tmp_path):
         ("a,b\n1,caf\xe9\n".encode("latin-1"), {}, "is not text in utf-8.*`encoding: latin-1`"),
         ("a,b\n1,2\n", {"encoding": "utf-5"}, "unknown encoding 'utf-5'"),
         ("a,b\n1,inf\n2,3\n", {}, "finite numbers in the column 'b', got infinity in row 1"),
+        ("a,b\n1,∞\n2,3\n", {}, "finite numbers in the column 'b', got infinity in row 1"),
         ("a,b\n1,\n2,\n", {}, "the column 'b' has no values.*`columns: {b: ignore}`"),
         (f'a\n{NUMBERS}"1,234"\n', {}, "numbers such as '1,234', which may be 1.234 or 1234"),
         ('a\n"1,234"\n"2,345"\n', {}, "numbers such as '1,234', which may be 1.234 or 1234"),

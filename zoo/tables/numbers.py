@@ -36,12 +36,10 @@ class NumberStyle:
 
     def parse(self, texts: Array) -> Array:
         """Return texts (N,), all of which are of this style, as float64."""
-        if self.group or self.decimal != ".":
-            texts = np.array([self._plain(text) for text in texts], dtype=object)
-        return texts.astype("float64")
+        return np.array([self._plain(text) for text in texts], dtype=object).astype("float64")
 
     def _plain(self, text: str) -> str:
-        return text.replace(self.group, "").replace(self.decimal, ".")
+        return text.replace(self.group, "").replace(self.decimal, ".").replace("∞", "inf")
 
 
 def _style(name: str, digits: str, group: str, decimal: str) -> NumberStyle:
@@ -65,7 +63,7 @@ def parsed_or_none(texts: Array, style: NumberStyle) -> Array | None:
         try:
             values = texts.astype("float64")
         except ValueError:
-            return None
+            return style.parse(texts) if style.takes(texts) else None
         doubtful = np.isnan(values).any() or any("_" in text for text in texts)
         return None if doubtful and not style.takes(texts) else values
     return style.parse(texts) if style.takes(texts) else None
