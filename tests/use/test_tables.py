@@ -49,6 +49,17 @@ def cells(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def test_numbers_with_more_digits_than_32_bits_hold_come_back_with_all_of_them(table):
+    model, path = table
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.read_csv(path)
+    exact = [2062865.11, 64999.87, 1e9 + 0.25]
+    frame.loc[[2, 3, 5], "height"] = exact
+    whole = zoo.impute(model, zoo.load_data(frame, like=model.data, whole=True)).to_frame()
+    assert list(whole["height"][[2, 3, 5]]) == exact
+    assert whole["height"].notna().all()
+
+
 def test_every_cell_that_was_there_is_written_as_it_was(table, tmp_path):
     model, path = table
     data = zoo.load_data({"name": "table", "path": str(path)}, like=model.data, whole=True)

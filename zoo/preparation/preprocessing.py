@@ -12,7 +12,7 @@ from torch import Tensor
 from zoo.errors import InputError
 from zoo.preparation.described import expansion_of, geometry_of, scaling_of
 from zoo.preparation.raw import stored_examples
-from zoo.preparation.rows import formed_rows, frame_of
+from zoo.preparation.rows import formed_rows, frame_of, rounded_rows
 from zoo.preparation.transforms import StaticDraw, Threshold
 from zoo.spec.data_description import DataDescription
 
@@ -106,7 +106,7 @@ def stored_values(prepared: Tensor, data: DataDescription, *, rounded: bool = Tr
         )
     values = scaling_of(data).undo(prepared)
     if (expansion := expansion_of(data)) is not None:
-        rows = expansion.undo(values)
+        rows = rounded_rows(expansion.undo(values), data)
         return rows if stored.range is None else rows.clamp(*stored.range)
     if len(stored.shape) == 3:
         values = geometry_of(data).undo(values, (stored.shape[1], stored.shape[2]))

@@ -66,14 +66,10 @@ def formed_rows(stored: Tensor, data: DataDescription, form: str) -> Any:
     if form == "tensor":
         return stored.float() if data.stored is not None and data.stored.dtype == "float32" else stored
     as_stored = "float32" if data.stored is not None and data.stored.dtype == "float32" else "float64"
-    places = itertools.accumulate((column.width for column in data.columns[:-1]), initial=0)
-    columns = {}
-    for number, (column, place) in enumerate(zip(data.columns, places, strict=True)):
-        values = decode(stored[:, number].numpy(), column)
-        if column.type == "numeric" and as_stored == "float64":
-            span = data.scaling.span[place if len(data.scaling.span) > 1 else 0]
-            values = _rounded(values, span)
-        columns[column.name] = _typed(values, column, as_stored)
+    columns = {
+        column.name: _typed(decode(stored[:, number].numpy(), column), column, as_stored)
+        for number, column in enumerate(data.columns)
+    }
     if form == "array":
         plain = all(values.dtype.kind in "fiu" for values in columns.values())
         return np.stack([values if plain else values.astype(object) for values in columns.values()], axis=1)
@@ -82,8 +78,24 @@ def formed_rows(stored: Tensor, data: DataDescription, form: str) -> Any:
     return frame_of(columns, form, data.columns)
 
 
+def rounded_rows(stored: Tensor, data: DataDescription) -> Tensor:
+    """Return rows (N, C) that were prepared values in 32 bits with the digits that survive that.
+
+    Without it 5.1 would come back as 5.09999995. Rows that were never prepared have all their digits, and keep them.
+    """
+    if data.stored is not None and data.stored.dtype == "float32":
+        return stored
+    rounded, span = stored.clone(), data.scaling.span
+    places = itertools.accumulate((column.width for column in data.columns[:-1]), initial=0)
+    for number, (column, place) in enumerate(zip(data.columns, places, strict=True)):
+        if column.type == "numeric":
+            own = span[place if len(span) > 1 else 0]
+            rounded[:, number] = torch.from_numpy(_rounded(stored[:, number].numpy(), own))
+    return rounded
+
+
 def _rounded(values: Array, span: float) -> Array:
-    """Return values to the digits that survive in 32 bits in units of ``span``, so that 5.1 comes back as 5.1.
+    """Return values to the digits that survive in 32 bits in units of ``span``.
 
     Example:
         >>> _rounded(np.array([5.09999995]), span=0.8)
