@@ -147,11 +147,12 @@ def _shown(stream: RowStream, *, quiet: bool) -> Iterator[Block]:
         echo(f"Computing {stream.count:,} {stream.what} …", err=True)
         yield from stream.blocks
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from zoo.utils.console import ProgressConsole
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=ProgressConsole(stderr=True), transient=True) as bar:
         task = bar.add_task(stream.what, total=stream.count)
         for block in stream.blocks:
             yield block

@@ -20,10 +20,11 @@ def reporting(progress: bool | Callable[[int, int], None], total: int) -> Iterat
     if progress is False:
         yield lambda: None
     elif progress is True:
-        from rich.console import Console
         from rich.progress import Progress
 
-        with Progress(console=Console(stderr=True), transient=True) as bar:
+        from zoo.utils.console import ProgressConsole
+
+        with Progress(console=ProgressConsole(stderr=True), transient=True) as bar:
             task = bar.add_task("sampling", total=total)
             yield lambda: bar.advance(task)
     else:

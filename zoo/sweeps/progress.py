@@ -6,7 +6,6 @@ import sys
 import time
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from zoo.errors import CheckpointError, printable
@@ -15,6 +14,7 @@ from zoo.sweeps.directory import SweepDirectory
 from zoo.sweeps.results import SweepRun
 from zoo.sweeps.spec import MetricSpec
 from zoo.training.state import Position
+from zoo.utils.console import ProgressConsole
 
 
 class SweepProgress:
@@ -26,7 +26,7 @@ class SweepProgress:
 
     def __init__(self, directory: SweepDirectory, *, quiet: bool) -> None:
         # A notebook shows standard error on red, and its output is not a terminal.
-        self.console = Console(stderr="ipykernel" not in sys.modules, force_jupyter=False, quiet=quiet)
+        self.console = ProgressConsole(stderr="ipykernel" not in sys.modules, force_jupyter=False, quiet=quiet)
         self._directory = directory
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}

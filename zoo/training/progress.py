@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from zoo.errors import printable
 from zoo.training.state import Position
+from zoo.utils.console import ProgressConsole
 
 _LINES = 20
 """The approximate maximum of lines for the epochs of a run."""
@@ -63,7 +64,7 @@ def choose_reporter(reporter: Reporter | None, *, quiet: bool) -> Reporter:
         return reporter
     # A notebook shows standard error on red, and its output is not a terminal, so lines are printed.
     in_notebook = "ipykernel" in sys.modules
-    return ConsoleReporter(Console(stderr=not in_notebook, force_jupyter=False))
+    return ConsoleReporter(ProgressConsole(stderr=not in_notebook, force_jupyter=False))
 
 
 class ConsoleReporter:
