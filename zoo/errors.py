@@ -148,8 +148,8 @@ def located(where: str) -> Iterator[None]:
         raise
 
 
-_MOST_NAMES, _FEW_NAMES = 12, 6
-"""How many names an error lists; of more than that, only a few."""
+_MOST_NAMES, _MOST_WITHOUT_COMMAND, _FEW_NAMES = 12, 60, 6
+"""How many names an error lists where a command lists all, and where none does; of more than that, only a few."""
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
@@ -177,7 +177,7 @@ def unknown_name(what: str, name: str, known: Iterable[str], lists: str = "") ->
     """Return the problem and the remedy for a name that is not among the known ones: of many, the nearest.
 
     Args:
-        lists: a command that lists all of them.
+        lists: a command that lists all of them; without one, up to 60 names are listed.
 
     Example:
         >>> unknown_name("split", "tset", ["train", "test"])[1]
@@ -187,9 +187,10 @@ def unknown_name(what: str, name: str, known: Iterable[str], lists: str = "") ->
     """
     names = sorted(known)
     shown = ", ".join(names) or "none"
-    if len(names) > _MOST_NAMES:
-        similar = difflib.get_close_matches(name[:_LONGEST_NAME].casefold(), names, n=_FEW_NAMES, cutoff=0.5)
-        few = sorted(similar) or names[:_FEW_NAMES]
+    if len(names) > (_MOST_NAMES if lists else _MOST_WITHOUT_COMMAND):
+        folded = {each.casefold(): each for each in names}
+        similar = difflib.get_close_matches(name[:_LONGEST_NAME].casefold(), folded, n=_FEW_NAMES, cutoff=0.5)
+        few = sorted(folded[each] for each in similar) or names[:_FEW_NAMES]
         shown = f"{', '.join(few)} and {len(names) - len(few):,} more"
         shown += f"; `{lists}` lists them" if lists else ""
     return f"unknown {what} {name!r}", f"{nearest(name, names)}Available: {shown}."

@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import zoo
+from zoo.use.units import log_volume
 
 MODEL = "vae-mlp-2d.digits"
 
@@ -62,6 +64,30 @@ def test_the_facts_are_json(cli, folder, tmp_path):
         assert facts["mean_log_likelihood"] == pytest.approx(written["log_likelihood"].mean(), abs=1e-3)
         assert facts["strangest"] == [str(row) for row in written["log_likelihood"].argsort()[:5]]
     assert facts["columns"]["log_likelihood"]["unit"] == "nats"
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_the_difference_to_scaled_data_is_a_number_if_every_row_has_the_same(cli, tmp_path, missing):
+    table = np.random.default_rng(0).normal(size=(60, 2)) * [1.0, 100.0]
+    if missing:
+        table[3, 1] = np.nan
+    frame = pd.DataFrame(table, columns=["a", "b"])
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    known = zoo.load_data(frame).info
+    data = {"data_shape": known.description.shape, "data_range": None, "data": known.description.model_dump()}
+    small = {"latent_dim": 1, "encoder": {"widths": [4]}, "decoder": {"widths": [4]}, "mask_input": True}
+    model = zoo.build("vae-mlp-2d", likelihood="gaussian", **data, **small)
+    zoo.save(model, tmp_path / "model")
+    words = ["score", tmp_path / "model", "--data", tmp_path / "new.csv", "--num-samples", 5, "--quiet"]
+    done = cli(*words, "--out", tmp_path / "scores.csv", "--json")
+    assert done.status == 0, done.err
+    facts = json.loads(done.out)
+    assert "unit" not in facts
+    expected = float(log_volume(model).sum())
+    assert facts.get("of_scaled_data_minus_this") == (None if missing else pytest.approx(-expected))
+    assert expected < -4  # the logarithm of 100, which the second column is divided by
+    shown = cli(*words, "--out", tmp_path / "again.csv").out
+    assert ("of scaled data, as `evaluate` has it, +" in shown) is not missing
 
 
 def test_values_are_filled_in_where_a_mask_says_so(cli, folder, tmp_path):

@@ -88,6 +88,23 @@ def test_an_error_names_the_keywords_of_the_fields_that_it_is_about(tmp_path: Pa
         zoo.fit(X, "vae-mlp-8d", out=tmp_path / "run", encoder="mpl", quiet=True)
 
 
+@pytest.mark.parametrize("name", ["vae-mlp-9d", "nowhere/model.yaml"])
+def test_an_error_about_the_preset_names_the_argument_model(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"lists them\. In zoo\.fit: model=…\.$"):
+        zoo.fit(X, name, out=tmp_path / "run", quiet=True)
+
+
+@pytest.mark.parametrize("folder", ["fit_run", "."])
+def test_the_path_of_a_file_is_no_field(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    zoo.save(zoo.load("vae-mlp-2d.digits"), folder)
+    (Path(folder) / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(InputError) as refused:
+        zoo.fit(X, "vae-mlp-8d", init=folder, out=tmp_path / "run", quiet=True)
+    assert "model.safetensors: damaged" in str(refused.value)
+    assert "In zoo.fit" not in str(refused.value)
+
+
 def test_a_run_starts_from_another_model(run: Run, tmp_path: Path) -> None:
     frozen = {"init": str(run.path), "freeze": ["encoder.*"], "description": "Tuned."}
     tuned = zoo.fit(X + 1, "vae-mlp-8d", out=tmp_path / "tuned", **frozen, **FAST)

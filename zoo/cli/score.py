@@ -25,10 +25,10 @@ def command(num_samples: int, fitted: bool, by_value: bool, **options: Any) -> N
     """Write how probable each example is, in nats, with the terms of its bound; improbable examples are anomalies.
 
     log_likelihood is the importance-weighted estimate of log p(x) of the data as they are stored, in their own units;
-    `zoo-cli evaluate` measures scaled data, whose log p(x) differs by a constant. elbo, reconstruction and kl are the
-    terms of its lower bound. A model without a density, such as an autoencoder, gives the reconstruction
-    alone. --out names a table (.csv, .tsv, .parquet) or arrays (.npz). MODEL is a run or checkpoint directory,
-    hf://user/name[@revision], or a pretrained name.
+    `zoo-cli evaluate` measures scaled data, whose log p(x) differs by a constant if no values are missing. elbo,
+    reconstruction and kl are the terms of its lower bound. A model without a density, such as an autoencoder, gives
+    the reconstruction alone. --out names a table (.csv, .tsv, .parquet) or arrays (.npz). MODEL is a run or checkpoint
+    directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.use.score import ranking, scores
     from zoo.use.units import log_volume
@@ -52,8 +52,11 @@ def command(num_samples: int, fitted: bool, by_value: bool, **options: Any) -> N
         mean = sum(total) / max(1, stream.count)
         known: dict[str, Any] = {"ranked_by": name, f"mean_{name}": round(mean, 4)}
         constant = float(log_volume(source.model).sum())
-        if constant and name == "log_likelihood":
-            known["unit"] = f"nats of data in their own units; of scaled data, as `evaluate` has it, {-constant:+.4g}"
+        # Where values are missing, the difference is another one for each row.
+        complete = not any(split.info.missing for split in source.splits.values())
+        if constant and complete and name == "log_likelihood":
+            words = f"nats of data in their own units; of scaled data, as `evaluate` has it, {-constant:+.4g}"
+            known |= {"of_scaled_data_minus_this": -constant} if request.as_json else {"unit": words}
         return {
             **known,
             "strangest": [case for _, case in worst] if request.as_json else ", ".join(c for _, c in worst),

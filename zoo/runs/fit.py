@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from accelerate.tracking import GeneralTracker
+from pydantic import BaseModel
 from torch.utils.data import DataLoader
 
 from zoo.callbacks import Callback
 from zoo.data import Data
 from zoo.errors import InputError, RunError
+from zoo.registry import find_source
+from zoo.registry.inspection import describe_component
 from zoo.runs.job import Run, train
 from zoo.spec.model import ModelSpec
-from zoo.spec.recipe import Recipe
+from zoo.spec.origin import field_keys
+from zoo.spec.recipe import DataSpec, EvaluateSpec, Recipe
 from zoo.spec.resolve import load_model_spec
+from zoo.spec.training import TrainSpec
 from zoo.tables.frames import is_frame
 from zoo.training.progress import Reporter
 from zoo.utils.arguments import Count, Seed, checked
 from zoo.utils.text import portable_name
 
 _SECTIONS = {"data": "data", "train": "training", "evaluate": "evaluation"}
-_FIELD = re.compile(r"\b(data|train|evaluate|model)\.([a-z_]+)")
+_SCHEMAS: Mapping[str, type[BaseModel]] = {
+    "data": DataSpec,
+    "train": TrainSpec,
+    "evaluate": EvaluateSpec,
+    "model": ModelSpec,
+}
 _MADE_HERE = {"name", "seed", "model", "data", "train", "evaluate"}
 
 
@@ -125,17 +134,32 @@ def fit(
 
 @contextlib.contextmanager
 def _in_keywords() -> Iterator[None]:
-    """Let an error that names fields of a recipe also say how they are given to :func:`fit`."""
+    """Let an error about a field of a recipe also say how the field is given to :func:`fit`."""
     try:
         yield
     except InputError as error:
-        fields = dict.fromkeys(_FIELD.findall(f"{error.where or ''} {error.remedy or ''}"))
-        ways = [
-            f'{_SECTIONS[section]}={{"{name}": …}}' if section in _SECTIONS else f"{name}=…" for section, name in fields
-        ]
-        if ways:
-            error.remedy = f"{error.remedy or ''} In zoo.fit: {', '.join(ways)}.".lstrip()
+        way = _keyword(error.where or "")
+        if way:
+            error.remedy = f"{error.remedy or ''} In zoo.fit: {way}.".lstrip()
         raise
+
+
+def _keyword(where: str) -> str:
+    """Return the keyword of :func:`fit` for the place of an error, empty if the place is no field of a recipe."""
+    # The path of the field follows the name of the recipe; a file's path may look like it.
+    keys = field_keys(where.rpartition(": ")[2])
+    section, name = keys[:2] if len(keys) > 1 else ("data", *keys, "")[:2]  # a dataset names its options alone
+    if section not in _SCHEMAS or name not in _fields_of(str(section)):
+        return ""
+    if section in _SECTIONS:
+        return f'{_SECTIONS[section]}={{"{name}": …}}'
+    return "model=…" if name == "preset" else f"{name}=…"
+
+
+def _fields_of(section: str) -> set[str]:
+    """Return the fields of a section of a recipe for data in memory."""
+    options = describe_component(find_source("dataset", "memory")).options if section == "data" else ()
+    return {*_SCHEMAS[section].model_fields, *(option.name for option in options)}
 
 
 def _model_document(

@@ -43,7 +43,7 @@ def check_optimizer(spec: ComponentSpec, where: str = "train.optimizer") -> Comp
     """
     classes = optimizer_classes()
     if spec.name not in classes:
-        problem, remedy = unknown_name("optimizer", spec.name, classes)
+        problem, remedy = unknown_name("optimizer", spec.name, classes, "zoo-cli list optimizer")
         raise ComponentError(problem, where=where, remedy=remedy)
     defaults = {
         name: parameter.default

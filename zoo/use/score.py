@@ -44,7 +44,8 @@ def score(
     """Return how probable each example is, in nats, with the terms of the bound: improbable ones are anomalies.
 
     Densities are those of the data as they are stored: of standardised columns, log p(x) of a row in its own units,
-    which differs from that of prepared values by a constant. Choose ``num_samples`` larger for a tighter estimate.
+    which differs from that of prepared values by a constant, or, where values are missing, by an amount that depends
+    on which are observed. Choose ``num_samples`` larger for a tighter estimate.
 
     Args:
         data: a :class:`zoo.data.Data`, one split, or raw data in any form that :func:`zoo.evaluate` takes.
