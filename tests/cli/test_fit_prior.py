@@ -42,6 +42,16 @@ def test_the_recipe_beside_a_fitted_prior_is_kept_until_it_may_be_replaced(cli, 
     assert "fitted_prior" in (tmp_path / "recipe.yaml").read_text()
 
 
+@pytest.mark.parametrize("trace", ["metrics.jsonl", "state/lock"])
+def test_a_directory_with_the_training_of_a_run_is_refused_in_any_case(cli, run, tmp_path, trace: str) -> None:
+    (tmp_path / trace).parent.mkdir(exist_ok=True)
+    (tmp_path / trace).write_text("")
+    refused = cli("fit-prior", run, "{name: mixture, components: 2}", "--out", tmp_path, "--quiet", "--overwrite")
+    assert refused.status == 2
+    assert f"--out: {tmp_path} holds the training of a run" in refused.err
+    assert [path.name for path in tmp_path.iterdir()] == [trace.partition("/")[0]], "nothing was written"
+
+
 def test_a_prior_without_a_closed_form_is_trained_as_asked(cli, run, tmp_path):
     words = [
         "--set",

@@ -145,3 +145,10 @@ def test_what_cannot_be_done_is_one_message(cli, folder, monkeypatch, words, mes
     assert message in done.err
     assert "Traceback" not in done.err
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_one_row_is_not_said_to_be_many(cli, tmp_path: Path) -> None:
+    done = cli("score", "vae-mlp-2d.digits", "--data", "digits", "--count", "1", "--num-samples", "2",
+               "--out", tmp_path / "s.csv")  # fmt: skip
+    assert "Computing 1 score …" in done.err
+    assert "Wrote 1 score to" in done.out

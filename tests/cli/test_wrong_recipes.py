@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -260,3 +261,5 @@ def test_a_table_in_place_of_a_recipe_is_named_in_a_recipe(cli, tmp_path):
     done = cli("train", tmp_path / "plants.csv")
     assert done.status == 2
     assert "data: {name: table, path: plants.csv}" in done.err
+    (tmp_path / "long.csv").write_text("a b\n" + "1 2\n" * 100)
+    assert re.search(r"got '[^']*…'\n", cli("train", tmp_path / "long.csv").err), "a quotation is closed"

@@ -140,19 +140,39 @@ def test_a_pretrained_model_is_a_beginning(tmp_path):
     assert run.recipe.init.weights is not None
 
 
-def test_a_run_goes_on_with_another_rate_by_choice_alone(made, tmp_path):
+def test_a_run_goes_on_with_another_rate_by_choice_alone(made, tmp_path, capsys):
     shutil.copytree(made / "run", tmp_path / "run")
     rate, longer = "train.optimizer.lr=1e-4", "train.epochs=3"
     with pytest.raises(RunError, match=r"--change train.optimizer.lr=…"):
         train({"model": MODEL}, made / "first.npz", tmp_path / "run", resume=True, overrides=[rate, longer])
     run = train({"model": MODEL}, made / "first.npz", tmp_path / "run", resume=True, changes=[rate], overrides=[longer])
     assert len(run.metrics) == 3
+    said = "Changed from now on: `train.optimizer.lr` is 0.0001, was 0.001."
+    assert said in capsys.readouterr().err
     note = "Resumed after epoch 2 with `train.optimizer.lr` 0.0001 in place of 0.001."
     assert note in run.evaluation["notes"]
     assert note in (run.path / "README.md").read_text()
     assert zoo.load_recipe(run.path / "recipe.yaml").train.optimizer.options["lr"] == 1e-4
     again = zoo.train(run.path / "recipe.yaml", resume=True, overrides=["train.epochs=4"])
     assert len(again.metrics) == 4
+    with pytest.raises(RunError) as old:
+        train({"model": MODEL}, made / "first.npz", tmp_path / "run", resume=True, overrides=["train.epochs=4"])
+    assert "train.optimizer.lr is 0.0001 there, 0.001 here" in str(old.value)
+    remedy = str(old.value.remedy)
+    assert remedy.startswith("train.optimizer.lr was changed when the run was resumed")
+    assert f"{tmp_path / 'run' / 'recipe.yaml'}, which holds the new value" in remedy
+    assert "--set train.optimizer.lr=0.0001." in remedy
+
+
+def test_the_first_few_of_the_fields_that_differ_are_named(made, tmp_path):
+    shutil.copytree(made / "run", tmp_path / "run")
+    others = ["seed=3", "train.optimizer.lr=0.5", "train.clip_norm=2", "train.batch_size=7"]
+    with pytest.raises(RunError) as error:
+        train({"model": MODEL}, made / "first.npz", tmp_path / "run", resume=True, overrides=others)
+    assert (
+        "seed is 0 there, 3 here; train.batch_size is 16 there, 7 here; train.clip_norm is null there, 2.0 here; "
+        "and 1 more" in str(error.value)
+    )
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,12 @@ def test_what_cannot_be_read_right_is_refused_in_one_message(tmp_path, content, 
         read(tmp_path, content, **options)
 
 
+def test_the_section_of_the_data_is_named_once(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n")
+    with pytest.raises(DataError, match=r"^data: t\.csv has no rows"):
+        load_data({"name": "table", "path": str(tmp_path / "t.csv")})
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import sys
+import traceback
 from pathlib import Path
 
 import click
@@ -19,6 +20,8 @@ FAILED, BAD_INPUT = 1, 2
 _LONGEST = 4000
 _ALLOCATION = re.compile(r"can't allocate memory|out of memory|Unable to allocate|DefaultCPUAllocator", re.IGNORECASE)
 _SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
+_TRACEBACK = "ZOO_TRACEBACK"
+"""The environment variable that asks for the traceback of an error in a component of the user's own."""
 _SMALLER = "Make the model, the data or the batch smaller, or use a machine with more memory."
 _ROOM = "Make room, or write to another disk."
 
@@ -72,7 +75,8 @@ def failure(error: BaseException) -> tuple[str, int] | None:
     if type(error).__name__ == "SafetensorError":
         code = _SYSTEM_ERROR.search(str(error))
         return (_of_the_system(OSError(int(code[1]), "")) if code else f"damaged weights: {_first_line(error)}"), FAILED
-    return None
+    message = None if os.environ.get(_TRACEBACK) else _of_a_component(error)
+    return None if message is None else (message, FAILED)
 
 
 def report_failure(error: BaseException) -> int | None:
@@ -123,6 +127,33 @@ def _abandon(stream: object) -> None:
         os.close(nowhere)
     except (OSError, ValueError, AttributeError):
         pass
+
+
+def _of_a_component(error: BaseException) -> str | None:
+    """Return the message of an error that arose in a script or a plug-in, or in a library that it called.
+
+    None if it arose in this package, even if a script had called it.
+    """
+    imports, registry = (sys.modules.get(f"zoo.registry{name}") for name in (".imports", ""))
+    if imports is None or registry is None:
+        return None
+    place, component = None, None
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] == "zoo":
+            break
+        if imports.is_foreign(module):
+            code = frame.f_code
+            place = place or f"{code.co_filename}:{line}, in {code.co_name}"
+            component = component or registry.name_of(type(frame.f_locals.get("self")))
+    if place is None:
+        return None
+    what = "code outside the package" if component is None else "the {} {!r}".format(*component)
+    said = cut(str(error).strip(), 1000)
+    return (
+        f"{what} fails: {type(error).__name__}{f': {said}' if said else ''}\n{place}\n"
+        f"{_TRACEBACK}=1 in the environment shows the whole traceback."
+    )
 
 
 def _of_the_system(error: OSError) -> str:

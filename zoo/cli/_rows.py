@@ -128,9 +128,14 @@ def write_rows(request: Request, stream: RowStream, facts: Callable[[], dict[str
     if request.as_json:
         echo_json(known)
         return
-    echo(f"Wrote {stream.count:,} {stream.what} to {request.out}")
+    echo(f"Wrote {_counted(stream)} to {request.out}")
     for name, fact in facts().items():
         echo(f"  {name.replace('_', ' ')}: {fact}")
+
+
+def _counted(stream: RowStream) -> str:
+    """Return how many rows there are, and what they are."""
+    return f"{stream.count:,} {stream.what if stream.count != 1 else stream.what.removesuffix('s')}"
 
 
 def _column_facts(quantity: Any) -> dict[str, Any]:
@@ -144,7 +149,7 @@ def _shown(stream: RowStream, *, quiet: bool) -> Iterator[Block]:
         yield from stream.blocks
         return
     if not sys.stderr.isatty():
-        echo(f"Computing {stream.count:,} {stream.what} …", err=True)
+        echo(f"Computing {_counted(stream)} …", err=True)
         yield from stream.blocks
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

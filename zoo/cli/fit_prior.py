@@ -67,6 +67,7 @@ def command(
     from zoo.spec.resolve import apply_override
 
     if out is not None:
+        _check_no_training(out)
         recipe = [RECIPE] if RunDirectory(model).exists() else []
         check_new(out / name for name in (CONFIG, WEIGHTS, *recipe))
     about_data = [override for override in overrides if override.startswith("data.")]
@@ -102,6 +103,19 @@ def command(
             echo("Its metrics, figures and model card are those of the model with this prior now.")
         if out is None:
             echo("With --out DIR the model is left as it is.")
+
+
+def _check_no_training(out: Path) -> None:
+    """Refuse a directory in which a run was trained: its metrics would stand beside the weights of another model."""
+    from zoo.errors import InputError
+    from zoo.runs.directory import METRICS, RunDirectory
+
+    if RunDirectory(out).was_trained_in() or (out / METRICS).is_file():
+        raise InputError(
+            f"{out} holds the training of a run, which a model from elsewhere cannot replace",
+            where="--out",
+            remedy="Choose another directory; or leave --out out, to save the prior in MODEL itself.",
+        )
 
 
 @contextlib.contextmanager

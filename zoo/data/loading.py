@@ -252,7 +252,7 @@ def collect(
             return dataset.load(note, TargetSize(*spec.resize, spec.fit))
         return dataset.load(note)
     except ZooError as error:
-        error.where = f"data.{error.where}" if error.where else "data"
+        error.where = "data" if error.where in (None, "data") else f"data.{error.where}"
         raise
 
 

@@ -367,6 +367,16 @@ def _parameters_of(constructor: Callable[..., None]) -> Mapping[str, inspect.Par
     return MappingProxyType({name: parameter for place, (name, parameter) in enumerate(parameters.items()) if place})
 
 
+def name_of(component: type) -> tuple[str, str] | None:
+    """Return the kind and the name that a class is registered under, or None.
+
+    Example:
+        >>> name_of(find_component("prior", "standard_normal"))
+        ('prior', 'standard_normal')
+    """
+    return next(((kind, name) for (kind, name, _), known in _registered.items() if known is component), None)
+
+
 def _owner(module: str) -> str:
     return module.partition(".")[0]
 

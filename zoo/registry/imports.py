@@ -40,6 +40,20 @@ class _TooLongError(BaseException):
     """Raised in the middle of an import; no ``except Exception`` of the module stops it."""
 
 
+_foreign: set[str] = set()
+"""Top-level names of the modules that were imported for their components."""
+
+
+def is_foreign(module: str) -> bool:
+    """Whether a module is a script that the user named, or belongs to an installed plug-in, as far as imported.
+
+    Example:
+        >>> is_foreign("zoo.model")
+        False
+    """
+    return module.partition(".")[0] in _foreign
+
+
 def import_plugin(module: str) -> None:
     """Import a module of another package: one that exits, hangs or prints is reported like one that raises.
 
@@ -47,6 +61,7 @@ def import_plugin(module: str) -> None:
         PluginError: the module raises, exits, or takes too long.
         KeyboardInterrupt: somebody does not want to wait.
     """
+    _foreign.add(module.partition(".")[0])
     seconds, before = _allowed_seconds(), set(threading.enumerate())
     try:
         with _warnings_afterwards(), captured_output() as printed, _without_input(), _time_limit(seconds):

@@ -12,7 +12,7 @@ from typing import Any
 from zoo.errors import CheckpointError, RunError
 from zoo.utils.files import append_line, write_text
 from zoo.utils.foreign import parsing, read_text
-from zoo.utils.text import excerpt
+from zoo.utils.text import setting_text
 
 CHANGES = "changes.jsonl"
 _CHANGEABLE = ("train.optimizer.", "train.schedule.", "train.clip_norm", "train.groups.", "train.turns.")
@@ -99,7 +99,7 @@ def read_changes(folder: Path) -> list[Change]:
 def notes_on_changes(folder: Path) -> list[str]:
     """Describe what was changed in a run."""
     return [
-        f"Resumed after epoch {change.epoch} with `{change.field}` {excerpt(change.after)} in place of "
-        f"{excerpt(change.before)}."
+        f"Resumed after epoch {change.epoch} with `{change.field}` {setting_text(change.after)} in place of "
+        f"{setting_text(change.before)}."
         for change in read_changes(folder)
     ]

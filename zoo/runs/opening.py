@@ -13,7 +13,7 @@ from zoo.runs.run_data import read_splits, write_splits
 from zoo.training.progress import Reporter
 from zoo.utils.distributed import ProcessGroup
 from zoo.utils.files import remove_partial
-from zoo.utils.text import excerpt
+from zoo.utils.text import setting_text
 
 
 @contextmanager
@@ -78,6 +78,8 @@ def _continue(directory: RunDirectory, plan: Plan, reporter: Reporter, changes: 
         directory.training.check_state_is_not_lost(0)
     length = [change for change in others if change.field == "train.epochs" and plan.has_schedule]
     record_changes(directory.path, [*chosen, *length], done)
+    if chosen:
+        reporter.note(f"Changed from now on: {_described(chosen)}.")
     if others:
         reporter.note(f"Settings that differ from those of the run so far: {_described(others)}.")
     if length:
@@ -90,7 +92,7 @@ def _described(changes: Sequence[Change]) -> str:
     """Return what differs, and of lists of metrics and figures only that they do."""
     sections = {".".join(change.field.split(".")[:2]) for change in changes if change.field.startswith("evaluate.")}
     fields = [
-        f"`{change.field}` is {excerpt(change.after)}, was {excerpt(change.before)}"
+        f"`{change.field}` is {setting_text(change.after)}, was {setting_text(change.before)}"
         for change in changes
         if not change.field.startswith("evaluate.")
     ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,8 +20,9 @@ from zoo.model.assembly import assemble, resolve_components
 from zoo.model.wiring import asked_for
 from zoo.registry import find_component
 from zoo.report.gallery import choose_figures
-from zoo.runs.changes import Change, is_changeable, is_chosen
+from zoo.runs.changes import Change, is_changeable, is_chosen, read_changes
 from zoo.runs.data_fit import check_data, fit_to_data, notes_on
+from zoo.runs.directory import RECIPE
 from zoo.runs.initial import Locate, directory_of_model, freeze, read_initial
 from zoo.runs.run_data import Splits, check_same_data
 from zoo.spec.documents import flat_document
@@ -31,12 +33,15 @@ from zoo.training.devices import check_trackers, resolve_device
 from zoo.training.prior_fit import PriorFit, check_can_be_fitted, fit_spec
 from zoo.training.resolve import resolve_training
 from zoo.utils.seeds import seeded
+from zoo.utils.text import setting_text
 
 _MAY_DIFFER = (
     *("train.epochs", "train.step", "train.device", "train.checkpoint_every", "train.trackers", "train.callbacks."),
     *("train.keep_", "data.workers", "data.in_memory_limit_mb", "data.download", "evaluate."),
 )
 """Fields that a resumed run may change, since the training so far would have been the same."""
+_SHOWN = 3
+"""How many fields that differ an error names."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ class Plan:
         data lie and how they are read.
 
         Args:
+            where: the directory of the run.
             splits: the data that the run was started with; None where that was not recorded.
             changes: the fields that the user chose to change, as ``KEY=VALUE``.
 
@@ -102,16 +108,7 @@ class Plan:
         chosen = [key for key in different if is_chosen(key, changes)]
         different = [key for key in different if key not in chosen]
         if different:
-            key = different[0]
-            by_choice = is_changeable(key)
-            raise RunError(
-                f"the existing run was made with another recipe: {key} is {theirs.get(key)!r} there, "
-                f"{ours.get(key)!r} here" + (f" ({len(different)} fields differ)" if len(different) > 1 else ""),
-                where=where,
-                remedy="Give the settings that it was begun with again, such as every --set; or resume it with its own "
-                "recipe.yaml, which holds them; or choose another --out."
-                + (f" To continue with the new value: --change {key}=…" if by_choice else ""),
-            )
+            raise _other_recipe(different, theirs, ours, where)
 
         def changed(keys: Sequence[str]) -> list[Change]:
             return [Change(key, theirs.get(key), ours.get(key)) for key in keys]
@@ -199,6 +196,37 @@ def _resolved_fit(recipe: Recipe, model: Model, examples: int) -> TrainSpec | No
         )
     spec = fit_spec(recipe.train, recipe.fit, model.fitted_prior, examples)
     return resolve_training(spec, PriorFit(model), "fit").for_examples(examples)
+
+
+def _other_recipe(different: Sequence[str], theirs: Mapping[str, Any], ours: Mapping[str, Any], where: str) -> RunError:
+    """Return the error for a run whose recipe has other values in some fields, of which it names the first few."""
+
+    def text(fields: Mapping[str, Any], key: str) -> str:
+        return setting_text(fields[key]) if key in fields else "not set"
+
+    recorded = {change.field for change in read_changes(Path(where))}
+    different = sorted(different, key=lambda key: key not in recorded)
+    shown = [f"{key} is {text(theirs, key)} there, {text(ours, key)} here" for key in different[:_SHOWN]]
+    more = len(different) - len(shown)
+    earlier, by_choice = ([key for key in different if found(key)] for found in (recorded.__contains__, is_changeable))
+    remedy = (
+        "Give the settings that it was begun with again, such as every --set; or resume it with its own recipe.yaml, "
+        "which holds them; or choose another --out."
+    )
+    if earlier:
+        names, were = ", ".join(earlier[:_SHOWN]), "was" if len(earlier) == 1 else "were"
+        others = " Give the other settings that it was begun with, too." if len(earlier) < len(different) else ""
+        remedy = (
+            f"{names} {were} changed when the run was resumed: resume it with its own {Path(where) / RECIPE}, which "
+            f"holds the new value, or give that again, --set {earlier[0]}={text(theirs, earlier[0])}.{others}"
+        )
+    if by_choice:
+        remedy += f" To continue with the value of this recipe: --change {by_choice[0]}=…"
+    return RunError(
+        f"the existing run was made with another recipe: {'; '.join(shown)}{f'; and {more} more' if more else ''}",
+        where=where,
+        remedy=remedy,
+    )
 
 
 def _is_dataset_option(key: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from zoo.errors import RecipeError
+from zoo.errors import RecipeError, cut
 from zoo.utils.foreign import parsing, read_text, reason
 from zoo.utils.text import excerpt
 
@@ -235,6 +235,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         document = parse_yaml(read_text(path, limit=_LARGEST), str(path))
     if not isinstance(document, dict):
         found = "nothing" if document is None else "a list" if isinstance(document, list) else excerpt(document)
+        if isinstance(document, str):
+            found = repr(cut(document, 60))
         remedy = None
         if Path(path).suffix.lower() in _TABLES:
             remedy = f"A file of data is named in a recipe: `data: {{name: table, path: {Path(path).name}}}`."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import reprlib
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,16 @@ def excerpt(value: object, length: int = 80) -> str:
         ("[1, 'two']", '1000000000000000…0000000000000000')
     """
     return cut(_Excerpt(length).repr(value), length)
+
+
+def setting_text(value: object) -> str:
+    """Return the value of a setting as a recipe has it, shortened.
+
+    Example:
+        >>> setting_text(None), setting_text(True), setting_text(0.5), setting_text("adam")
+        ('null', 'true', '0.5', "'adam'")
+    """
+    return json.dumps(value) if value is None or isinstance(value, bool) else excerpt(value)
 
 
 class _Excerpt(reprlib.Repr):
