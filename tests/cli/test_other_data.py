@@ -362,3 +362,51 @@ def test_samples_of_a_table_with_dates_are_written_as_they_are_read(cli, tmp_pat
     head, *rows = (tmp_path / "rows.csv").read_text().splitlines()
     assert head == "seen,size"
     assert all(re.fullmatch(r"20\d\d-\d\d-\d\d,-?[\d.e-]+", row) for row in rows)
+
+
+def plants(path: Path, kinds: tuple[str, ...], heights: str = "height") -> Path:
+    rows = [f"{number}.5,{number % 7},p{number:04d},{kinds[number % len(kinds)]}" for number in range(120)]
+    path.write_text("\n".join([f"{heights},leaves,customer_id,kind", *rows]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def of_plants(tmp_path_factory):
+    def train(heights: str = "height") -> Path:
+        folder = tmp_path_factory.mktemp("plants")
+        path = plants(folder / "plants.csv", ("fern", "moss"), heights)
+        data = {"name": "table", "path": str(path), "label": "kind", "columns": {"customer_id": "ignore"}}
+        recipe = {"name": "plants", "model": "vae-table-8d", "data": data, "train": {"epochs": 1}}
+        return zoo.train(recipe, out=folder / f"of-{heights}", overrides=["evaluate={metrics: [], figures: []}"]).path
+
+    return train
+
+
+def test_a_table_for_a_model_of_images_is_named_before_what_is_wrong_in_it(cli, tmp_path) -> None:
+    path = plants(tmp_path / "plants.csv", ("fern", "moss"))
+    refused = cli("score", "vae-mlp-2d.digits", "--data", path, "--out", tmp_path / "s.csv")
+    assert refused.status == 2
+    assert "expected images, on which the model was trained (shape (1, 8, 8)), got a table" in refused.err
+    assert "customer_id" not in refused.err
+
+
+def test_models_of_different_kinds_of_data_are_not_told_to_name_data(cli, of_plants, tmp_path) -> None:
+    run = of_plants()
+    for other, says in (
+        ("vae-mlp-2d.digits", "vae-mlp-2d.digits of images with 1 channel"),
+        (of_plants("width"), "of-width of tables with the columns width, leaves"),
+    ):
+        refused = cli("compare", run, other, "--out", tmp_path / "comparison")
+        assert refused.status == 2
+        assert f"of-height is a model of tables with the columns height, leaves, {says}" in refused.err
+        assert "--data" not in refused.err
+
+
+def test_a_class_that_training_did_not_hold_gives_a_warning(cli, of_plants, tmp_path) -> None:
+    run = of_plants()
+    new = plants(tmp_path / "new.csv", ("fern", "cactus"))
+    words = ["score", run, "--num-samples", "2", "--out", tmp_path / "s.csv", "--overwrite", "--data"]
+    done = cli(*words, new)
+    assert done.status == 0
+    assert "Warning: the label 'kind' holds classes that the training data do not hold: 'cactus'\n" in done.err
+    assert "Warning" not in cli(*words, plants(tmp_path / "known.csv", ("moss", "fern"))).err

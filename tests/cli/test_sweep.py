@@ -70,6 +70,16 @@ def test_a_result_that_the_runs_do_not_have_lists_those_that_they_have(cli, tmp_
     assert "Available: elbo, mse, reconstruction. " in done.err
 
 
+def test_ctrl_c_at_any_moment_says_how_to_go_on(cli, tmp_path, monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.sweeps.sweep.check_values", interrupted)
+    done = cli("sweep", "digits", *SETTINGS, "--seeds", "2", "--out", tmp_path / "sweep")
+    assert done.status == 1
+    assert "interrupted\nFinished runs are kept: repeat the command with --resume to continue." in done.err
+
+
 def test_a_failed_run_is_named_at_the_end_with_its_message(cli, tmp_path):
     rates = "train.optimizer.lr=1e30,1e-3"
     done = cli("sweep", "digits", "--grid", rates, *SETTINGS, "--out", tmp_path / "s", "--quiet")

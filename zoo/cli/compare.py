@@ -69,6 +69,7 @@ def command(
     check_new(out / name for name in (RECORDS, TABLE, f"comparison.{image_format}"))
     names = _names([each for model in models for each in _runs_of(model)])
     loaded, cache = {name: load(folder) for name, folder in names.items()}, DataCache()
+    _check_kinds(loaded)
     data = {name: open_data(names[name], model, dataset, overrides, split, cache) for name, model in loaded.items()}
     _check_same(data)
     for name, folder in names.items():
@@ -161,6 +162,34 @@ def _sizes(groups: Mapping[str, Sequence[str]]) -> str:
     sizes = [len(names) for names in groups.values()]
     least, most = min(sizes), max(sizes)
     return f"{least} model{'s' if most > 1 else ''} each" if least == most else f"{least} to {most} models"
+
+
+def _check_kinds(loaded: Mapping[str, Model]) -> None:
+    """Refuse models that no data fit alike: of other shapes, or of tables with other columns."""
+    from zoo.errors import DataError
+
+    (first, expected), *others = loaded.items()
+    for name, model in others:
+        kinds = [_kind(expected), _kind(model)]
+        if kinds[0] != kinds[1]:
+            raise DataError(
+                f"{first} is a model of {kinds[0]}, {name} of {kinds[1]}",
+                where="compare",
+                remedy="Compare models of the same kind of data.",
+            )
+
+
+def _kind(model: Model) -> str:
+    """Return which data a model takes, in words; the size of images, which can be changed, is left open."""
+    from zoo.errors import cut
+
+    columns = ", ".join(column.name for column in model.data.columns)
+    if columns:
+        return f"tables with the columns {cut(columns, 200)}"
+    shape = tuple(model.data_shape)
+    if len(shape) == 3:
+        return f"images with {shape[0]} channel{'s' if shape[0] != 1 else ''}"
+    return f"data of shape {shape}"
 
 
 def _check_same(data: dict[str, ModelData]) -> None:

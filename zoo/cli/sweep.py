@@ -68,8 +68,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Train RECIPE with each combination of values and each seed: one table, and one figure."""
-    from zoo.errors import InputError
-    from zoo.sweeps.sweep import sweep
+    from zoo.errors import InputError, TrainingError
+    from zoo.sweeps.sweep import GO_ON, sweep
 
     if not grid and seeds == 1:
         raise InputError(
@@ -79,22 +79,25 @@ def command(
             "`zoo-cli train` trains once.",
         )
     imported = click.get_current_context().meta.get(IMPORTED, ())
-    found = sweep(
-        recipe,
-        grid,
-        seeds=seeds,
-        search=search,
-        trials=trials,
-        metric=metric,
-        out=out,
-        resume=resume,
-        overrides=[*overrides, *_imports(recipe, imported)],
-        engine=engine,
-        jobs=jobs,
-        cpus=cpus,
-        gpus=gpus,
-        quiet=quiet,
-    )
+    try:
+        found = sweep(
+            recipe,
+            grid,
+            seeds=seeds,
+            search=search,
+            trials=trials,
+            metric=metric,
+            out=out,
+            resume=resume,
+            overrides=[*overrides, *_imports(recipe, imported)],
+            engine=engine,
+            jobs=jobs,
+            cpus=cpus,
+            gpus=gpus,
+            quiet=quiet,
+        )
+    except KeyboardInterrupt as error:  # before the first run, after the last one, or a second time
+        raise TrainingError("interrupted", where="sweep", remedy=GO_ON) from error
     echo_json(found.to_dict()) if as_json else echo(_text(found))
     _report_failures(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 from zoo.data.split import Data, Split
 from zoo.data.store import MemoryStore, Store
 from zoo.datasets import Collection, Dataset
-from zoo.errors import DataError
+from zoo.errors import DataError, ZooWarning, cut
 from zoo.preparation.described import scaling_of
 from zoo.preparation.expansion import Expansion
 from zoo.preparation.transforms import TARGET_RANGES, Scaling
@@ -141,6 +142,21 @@ def warn_of_unknown(expansion: Expansion | None, columns: Sequence[ColumnDescrip
             for name, texts in expansion.unknown(columns, store.examples.cpu()).items():
                 unknown.add(name, texts)
     unknown.warn()
+
+
+def warn_of_unknown_classes(like: DataDescription, names: tuple[str, ...], collection: Collection) -> None:
+    """Warn of classes in the label of a table that the model's training data do not hold: they are used as they are."""
+    if like.label is None or collection.label != like.label or not like.class_names:
+        return
+    unknown = [name for name in names if name not in like.class_names]
+    if unknown:
+        shown = ", ".join(repr(cut(name, 40)) for name in unknown[:3])
+        warnings.warn(
+            f"the label {like.label!r} holds classes that the training data do not hold: "
+            f"{shown}{', …' if len(unknown) > 3 else ''}",
+            ZooWarning,
+            stacklevel=3,
+        )
 
 
 def _check_inside(store: Store, bounds: tuple[float, float]) -> None:

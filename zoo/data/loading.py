@@ -19,6 +19,7 @@ from zoo.data.as_trained import (
     trained_numbers,
     trained_scaling,
     warn_of_unknown,
+    warn_of_unknown_classes,
 )
 from zoo.data.in_memory import as_memory, collect_given, is_in_memory
 from zoo.data.info import DataInfo
@@ -195,6 +196,8 @@ def prepare(
     missing = holds_missing(stores.values(), expansion)
     class_names = classes_of(collection)
     numbers = None if like is None else trained_numbers(like, class_names, collection)
+    if like is not None:
+        warn_of_unknown_classes(like, class_names, collection)
     description = _describe(spec, collection, shape, geometry, scaling, data_range, stores["train"], expansion, missing)
     info = DataInfo(
         name=spec.name,

@@ -113,7 +113,16 @@ class Table(Dataset):
         """Return the table that is read by the columns of a model: nothing is inferred, and no other is looked at.
 
         The model's label may be absent or empty, since it is no input.
+
+        Raises:
+            DataError: the model was trained on images.
         """
+        if like.is_image:
+            raise DataError(
+                f"expected images, on which the model was trained (shape {like.shape}), got a table",
+                where="data",
+                remedy="Name a folder of images, or a file of arrays; for a table, a model that was trained on one.",
+            )
         if not like.columns:
             return self
         label = self._options.label or like.label

@@ -30,7 +30,7 @@ from zoo.sweeps.work import Engine, Request
 from zoo.training.loop import InterruptedTrainingError
 from zoo.utils.arguments import Count, checked
 
-_GO_ON = "Finished runs are kept: repeat the command with --resume to continue."
+GO_ON = "Finished runs are kept: repeat the command with --resume to continue."
 _LOOK_EVERY = 1.0
 """Seconds between two looks at the runs that are going."""
 
@@ -200,7 +200,7 @@ class _Sweeping:
             raise TrainingError(
                 f"interrupted, with {done} of {len(self.runs)} runs done",
                 where=str(self.directory.path),
-                remedy=_GO_ON,
+                remedy=GO_ON,
             ) from error
         return self._result()
 
