@@ -402,6 +402,7 @@ def test_models_of_different_kinds_of_data_are_not_told_to_name_data(cli, of_pla
         assert "--data" not in refused.err
 
 
+@pytest.mark.filterwarnings("always::zoo.errors.ZooWarning")
 def test_a_class_that_training_did_not_hold_gives_a_warning(cli, of_plants, tmp_path) -> None:
     run = of_plants()
     new = plants(tmp_path / "new.csv", ("fern", "cactus"))
