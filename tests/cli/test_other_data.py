@@ -302,12 +302,12 @@ def test_tables_are_compared_in_a_figure(cli, run, tmp_path) -> None:
     assert (tmp_path / "comparison" / "comparison.png").is_file()
 
 
-def test_a_table_for_a_model_of_images_is_refused_with_both_shapes(cli, tmp_path) -> None:
+def test_a_table_for_a_model_of_images_is_refused_as_such(cli, tmp_path) -> None:
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n3,4\n")
     for command in ("embed", "score", "evaluate"):
         done = cli(command, "vae-mlp-2d.digits", "--data", tmp_path / "rows.csv", "--out", tmp_path / "out.csv")
         assert done.status == 2
-        assert "expected examples of shape (1, 8, 8), as the model takes them, got (2,)" in done.err
+        assert "expected images, on which the model was trained (shape (1, 8, 8)), got a table" in done.err
 
 
 def test_a_class_without_training_examples_is_not_sampled_silently(cli, tmp_path, monkeypatch) -> None:
