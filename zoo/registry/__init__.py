@@ -371,8 +371,8 @@ def name_of(component: type) -> tuple[str, str] | None:
     """Return the kind and the name that a class is registered under, or None.
 
     Example:
-        >>> name_of(find_component("prior", "standard_normal"))
-        ('prior', 'standard_normal')
+        >>> name_of(find_component("prior", "standard_gaussian"))
+        ('prior', 'standard_gaussian')
     """
     return next(((kind, name) for (kind, name, _), known in _registered.items() if known is component), None)
 
