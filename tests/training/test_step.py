@@ -31,7 +31,14 @@ RECIPE = {
         "regularisers": {"tc": {"name": "total_correlation_critic", "weight": 1.0, "width": 16, "depth": 1}},
     },
     "data": {"name": "digits", "subset": 1000},
-    "train": {"epochs": 2, "precision": "fp32", "schedule": "one_cycle", "ema": 0.9, "clip_norm": 5.0},
+    "train": {
+        "epochs": 2,
+        "batch_size": 128,
+        "precision": "fp32",
+        "schedule": "one_cycle",
+        "ema": 0.9,
+        "clip_norm": 5.0,
+    },
     "evaluate": {"metrics": [], "figures": []},
 }
 
@@ -88,10 +95,10 @@ def test_what_cannot_be_captured_is_refused_before_anything_is_removed(tmp_path:
 )
 def test_the_error_says_why_a_step_cannot_be_captured(changes: dict[str, Any], reason: str) -> None:
     recipe = zoo.load_recipe({**RECIPE, "train": {"step": "captured"}, **changes})
-    train = recipe.train.model_copy(update={"optimizer": check_optimizer(recipe.train.optimizer)})
     split = zoo.load_data(recipe.data).train
+    train = recipe.train.model_copy(update={"optimizer": check_optimizer(recipe.train.optimizer)})
     with pytest.raises(RecipeError, match=reason):
-        check_step(train, split, torch.device("cuda"), ProcessGroup())
+        check_step(train.for_examples(len(split)), split, torch.device("cuda"), ProcessGroup())
 
 
 @pytest.mark.parametrize(
