@@ -30,7 +30,7 @@ class Prior(nn.Module, ABC):
         manifold: the space of the latents, which must be that of the posterior; None: any space.
         needs_density: whether it evaluates log q(z|u) at latents that are not draws of q(z|u).
         has_density: whether log p(z), or a lower bound on it, can be computed. A prior that can only be sampled can
-        only be a ``fitted_prior``.
+            only be a ``fitted_prior``.
         needs_data: whether it reads ``inference.x`` while it is fitted. Otherwise a fit may encode all data once.
     """
 
