@@ -69,7 +69,7 @@ def looks_prepared(values: Tensor, data: DataDescription) -> bool:
         (True, False)
     """
     stored = data.stored
-    if stored is None or not values.is_floating_point() or tuple(values.shape[1:]) != data.shape:
+    if stored is None or values.is_meta or not values.is_floating_point() or tuple(values.shape[1:]) != data.shape:
         return False
     if data.shape != stored.shape:
         return True
