@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
 import threading
+from collections.abc import Callable, Iterator
 
 from zoo.registry.streams import captured_output
 
 
-def test_what_other_threads_print_appears_afterwards(capfd):
+@contextlib.contextmanager
+def other_thread(prints: Callable[[], object]) -> Iterator[Callable[[], None]]:
+    """Run a thread that was there before the block; yield what lets it print, and waits until it has."""
     begin, done = threading.Event(), threading.Event()
 
-    def other() -> None:
+    def work() -> None:
         begin.wait(10)
-        sys.stdout.write("mine\n")
-        sys.stderr.write("alarm\n")
+        prints()
         done.set()
 
-    thread = threading.Thread(target=other)
-    thread.start()
-    with captured_output() as printed:
-        sys.stdout.write("theirs\n")
+    def let_it_print() -> None:
         begin.set()
         assert done.wait(10)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield let_it_print
     thread.join()
+
+
+def test_what_other_threads_print_appears_afterwards(capfd):
+    with (
+        other_thread(lambda: (sys.stdout.write("mine\n"), sys.stderr.write("alarm\n"))) as let_it_print,
+        captured_output() as printed,
+    ):
+        sys.stdout.write("theirs\n")
+        let_it_print()
     assert printed.text == "theirs\n"
     assert capfd.readouterr() == ("mine\n", "alarm\n")
 
@@ -56,18 +69,6 @@ def test_streams_are_what_they_were_if_the_block_raises(capfd):
 def test_what_a_stream_cannot_write_is_escaped_and_the_rest_is_not_lost(monkeypatch):
     lines = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(lines, encoding="ascii", write_through=True))
-    begin, done = threading.Event(), threading.Event()
-
-    def other() -> None:
-        begin.wait(10)
-        sys.stdout.write("γ\n")
-        sys.stdout.write("more\n")
-        done.set()
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    with captured_output():
-        begin.set()
-        assert done.wait(10)
-    thread.join()
+    with other_thread(lambda: (sys.stdout.write("γ\n"), sys.stdout.write("more\n"))) as let_it_print, captured_output():
+        let_it_print()
     assert lines.getvalue() == b"\\u03b3\nmore\n"

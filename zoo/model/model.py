@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import math
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,9 +26,6 @@ from zoo.utils.finite import drawing
 from zoo.utils.memory import check_memory
 from zoo.utils.precision import at_least_float32
 from zoo.utils.seeds import seeded
-
-if TYPE_CHECKING:
-    pass
 
 
 class Model(ModelStructure):

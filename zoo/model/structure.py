@@ -32,14 +32,9 @@ if TYPE_CHECKING:
 
 
 class ModelStructure(nn.Module):
-    """The modules of a model. :class:`~zoo.model.model.Model` extends it with what they compute together.
+    """The modules of a model, to which :class:`~zoo.model.model.Model` adds what they compute together.
 
     Attributes:
-        data_shape: shape of one example.
-        latent_shape: shape of the latents of one example, such as ``(latent_dim,)``; () if there are none.
-        latent_dim: number of latents, d, over all dimensions of their shape.
-        classes: number of class labels that the model is conditioned on, or None.
-        spec: the specification that rebuilds the model.
         frozen: names of the tensors that training does not change.
     """
 

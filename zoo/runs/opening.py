@@ -1,4 +1,4 @@
-"""Makes a run directory ready for a run that begins, or that continues with what is there."""
+"""Prepares the directory of a run, new or resumed."""
 
 from __future__ import annotations
 
