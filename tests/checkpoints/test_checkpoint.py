@@ -220,7 +220,7 @@ def test_no_name_is_not_the_current_directory(checkpoint: Path, monkeypatch: pyt
 def test_what_is_no_name_and_a_device_that_is_not_there_are_refused(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(InputError, match=r"^model: expected a directory or a name, got int"):
+    with pytest.raises(InputError, match=r"^model: expected a directory or the name of a model, got int"):
         zoo.load(3)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"^device: the weights cannot be put on 'cudda': "):
         zoo.load(checkpoint, device="cudda")

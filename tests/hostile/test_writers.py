@@ -113,7 +113,7 @@ def test_a_name_as_long_as_the_system_allows_is_written(name: str, tmp_path: Pat
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_an_error_of_the_disk_names_the_file_and_not_a_temporary_one(tmp_path: Path) -> None:
+def test_an_error_describe_os_error_names_the_file_and_not_a_temporary_one(tmp_path: Path) -> None:
     def fill(path: Path) -> None:
         with replacing(path) as temporary:
             temporary.touch()

@@ -116,7 +116,7 @@ def test_a_card_that_a_person_edited_stays(repository: Repository, run: Run) -> 
     edited = card_of(repository).replace("## Limits", "## Limits, as I see them")
     repository.edit({"README.md": edited.encode()}, "my words")
     other = zoo.build("ae-mlp-2d", data_shape=(1, 8, 8))
-    with pytest.warns(ZooWarning, match=r"README.md was edited by a person and is left unchanged"):
+    with pytest.warns(ZooWarning, match=r"README.md was edited on the Hub and is left unchanged"):
         pushed = zoo.push(other, "ada/digits")
     assert card_of(repository) == edited
     assert "README.md" not in pushed.changed

@@ -117,7 +117,7 @@ def test_a_command_line_round_trip_in_processes_of_their_own(
     said = zoo_cli("pull", "ada/nothing", status=2)
     assert said.count("Error: ") == 1
     hub.faults.append(Fault("GET /api/models", status=403))
-    assert "may not do that (403)" in zoo_cli("pull", "ada/digits", status=1)
+    assert "has no permission to do that (403)" in zoo_cli("pull", "ada/digits", status=1)
 
 
 def test_what_there_is(hub: HubServer, run: Run, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +137,7 @@ def test_what_there_is(hub: HubServer, run: Run, here: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["sample", "hf://nobody"], 2, "this is not the name of a model on the Hub"),
+        (["sample", "hf://nobody"], 2, "expected the name of a model on the Hub"),
         (["sample", "vae-mlp-2d.digit"], 2, "Did you mean 'vae-mlp-2d.digits'?"),
         (["pull", "ada/nothing"], 2, "no such repository"),
         (["push", "nowhere", "ada/x"], 2, "no such directory"),

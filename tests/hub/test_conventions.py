@@ -97,7 +97,7 @@ def test_an_address_is_read_and_written(text: str) -> None:
     ],
 )  # fmt: skip
 def test_an_address_that_can_be_none_is_refused_before_anybody_is_asked(text: str) -> None:
-    with pytest.raises(InputError, match=r"hf://user/name|be called"):
+    with pytest.raises(InputError, match=r"hf://user/name|expected a branch, tag or commit"):
         Address.parse(text)
 
 

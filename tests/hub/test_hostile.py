@@ -111,7 +111,7 @@ def test_an_oversized_header(repository: Repository) -> None:
 @pytest.mark.parametrize("name", ["config.json", "recipe.yaml", "evaluation.json", "README.md"])
 def test_an_oversized_file_is_not_fetched(name: str, repository: Repository, hub: HubServer) -> None:
     repository.edit({name: b" " * 5_000_000})
-    with pytest.raises(ZooError, match=rf"{name} has 5 MB, at most .* are read\nIt was not fetched"):
+    with pytest.raises(ZooError, match=rf"expected at most .* in {name}, got 5 MB\nIt was not downloaded"):
         zoo.pull("ada/digits")
     assert not hub.asked("(HEAD|GET) /ada/digits/resolve")
 
@@ -163,7 +163,7 @@ def test_a_model_of_another_package_or_format(change: dict[str, Any], message: s
     [
         (b"!!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path [exploded]]", "recipe.yaml"),
         (b"name: x\ndata: !!python/object/new:os.system ['touch exploded']\n", "recipe.yaml"),
-        (b"name: &a [x, x]\ndata: [*a, *a, *a]\n", "aliases are not read"),
+        (b"name: &a [x, x]\ndata: [*a, *a, *a]\n", "without YAML aliases"),
         (b"\xff\xfe\x00", "recipe.yaml"),
         (b"[" * 100_000, "recipe.yaml"),
         (b"name: x\n", "recipe.yaml"),
@@ -269,10 +269,10 @@ def test_what_others_wrote_is_printed_without_control_characters(
         ("/resolve/.*config.json", {"Location": "data:text/plain,x"}, 301, "cannot be"),
         ("GET /api/models/ada/digits", {"Retry-After": "\u00b2"}, 503, "the Hub fails"),
         ("GET /api/models/ada/digits", {"Retry-After": "9" * 400}, 503, "the Hub fails"),
-        ("GET /api/models/ada/digits", {"X-Error-Message": "\x9b31m\x1b[2J" * 9}, 403, "may not do that"),
-        ("GET /api/models/ada/digits", {"Content-Encoding": "gzip"}, 200, "compresses its answer"),
-        ("GET /api/models/ada/digits", {"Content-Encoding": "gzip"}, 404, "compresses its answer"),
-        ("/resolve/.*config.json", {"Content-Encoding": "gzip"}, 200, "compresses config.json"),
+        ("GET /api/models/ada/digits", {"X-Error-Message": "\x9b31m\x1b[2J" * 9}, 403, "no permission to do that"),
+        ("GET /api/models/ada/digits", {"Content-Encoding": "gzip"}, 200, "expected an uncompressed response"),
+        ("GET /api/models/ada/digits", {"Content-Encoding": "gzip"}, 404, "expected an uncompressed response"),
+        ("/resolve/.*config.json", {"Content-Encoding": "gzip"}, 200, "expected config.json uncompressed"),
     ],
 )
 def test_an_answer_that_leads_elsewhere_or_is_packed_is_one_message(
@@ -303,10 +303,10 @@ def test_an_answer_that_does_not_end_is_not_read_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
     no_waiting: list[float],
 ) -> None:
-    monkeypatch.setattr("zoo.hub.bounds._LARGEST", 100_000)
+    monkeypatch.setattr("zoo.hub.limits._LARGEST", 100_000)
     body = b" " * 150_000
     hub.faults.append(Fault(request_line, status=status, headers={"Location": "/elsewhere"}, body=body))
-    with pytest.raises(ZooError, match=r"larger than 100 kB|more than the .* that it announced"):
+    with pytest.raises(ZooError, match=r"at most 100 kB|more than the .* that it announced"):
         zoo.pull("ada/digits")
 
 

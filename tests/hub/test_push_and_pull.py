@@ -16,7 +16,7 @@ from tests import processes
 from tests.hub.conftest import READER, TOKEN
 from tests.hub.server import HubServer
 from zoo.errors import InputError, RunError, ZooError, ZooWarning
-from zoo.hub.faults import HubError
+from zoo.hub.errors import HubError
 from zoo.runs.job import Run
 
 PUSHED = {
@@ -103,7 +103,7 @@ def test_a_branch_and_a_tag_are_made_and_found_again(hub: HubServer, run: Run) -
     assert zoo.load(f"hf://ada/digits@{second.commit}").spec == other.spec
     assert zoo.load("hf://ada/digits@experiments/ae").spec == other.spec
     zoo.push(run, "ada/digits", tag="v1")
-    with pytest.raises(HubError, match=r"the tag 'v1' stands for another commit already\n.*another --tag"):
+    with pytest.raises(HubError, match=r"the tag 'v1' already belongs to another commit\n.*another --tag"):
         zoo.push(other, "ada/digits", tag="v1")
 
 
@@ -186,8 +186,8 @@ def test_a_pull_goes_to_every_form_of_a_directory(
     ("place", "says"),
     [
         ("", "expected a directory, got an empty name"),
-        ("file", "it is not a directory"),
-        ("dangling", "a link that leads nowhere"),
+        ("file", "expected a directory, got a file"),
+        ("dangling", "expected a directory, got a broken link"),
         ("full", "the directory is not empty"),
     ],
 )
@@ -254,7 +254,7 @@ def test_without_a_network_the_cache_serves_and_says_so(
         from tests.hub.faults import Fault
 
         hub.faults.append(Fault("GET /api", status=503))
-        reason = r"the Hub fails \(503\)"
+        reason = r"the Hub has an internal error \(503\)"
     for name in ("ada/digits", "ada/digits@v1", f"ada/digits@{commit}"):
         with pytest.warns(ZooWarning, match=rf"{reason}.*using the copy in the cache, commit {commit[:12]}"):
             model = zoo.load(f"hf://{name}")

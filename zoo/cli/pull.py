@@ -42,7 +42,7 @@ def _facts(pulled: Pulled) -> dict[str, object]:
 
 def _text(pulled: Pulled) -> str:
     from zoo.evaluation.tables import metrics_table
-    from zoo.hub.faults import scrub
+    from zoo.hub.errors import scrub
 
     spec = pulled.spec
     parts = [f"{role} {part.name}" for role, part in spec.components().items() if role != "objective"]

@@ -1,4 +1,4 @@
-"""Names of models on the Hub: ``user/name``, and ``hf://user/name@revision`` where a directory could stand."""
+"""Addresses of models on the Hub: ``user/name``, or ``hf://user/name@revision`` where a path is accepted too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ _LONGEST = 96
 
 @dataclass(frozen=True)
 class Address:
-    """A repository on the Hub, and a branch, tag or commit in it; None for the default branch.
+    """A repository on the Hub, and optionally a revision of it.
+
+    Attributes:
+        repo: ``user/name``.
+        revision: a branch, tag or commit; None: the default branch.
 
     Example:
         >>> Address.parse("hf://ada/digits@v1")
@@ -33,13 +37,13 @@ class Address:
 
     @classmethod
     def parse(cls, text: str, revision: str | None = None) -> Address:
-        """Read ``user/name``, with ``hf://`` before it and ``@revision`` behind it if they are there.
+        """Parse ``user/name``, with an optional ``hf://`` before it and an optional ``@revision`` after it.
 
         Args:
-            revision: used if the text names none.
+            revision: the revision to use if the text names none.
 
         Raises:
-            InputError: the Hub allows no such name or revision.
+            InputError: the name or revision is not one that the Hub allows, or two different revisions are given.
         """
         if not isinstance(text, str):
             raise InputError(f"expected user/name, got {type(text).__name__}", where="repo_id")
@@ -52,14 +56,14 @@ class Address:
         fits = len(parts) == 2 and all(_NAME.fullmatch(part) for part in parts) and len(repo) <= _LONGEST
         if not fits or "--" in repo or ".." in repo or repo.endswith(".git"):
             raise InputError(
-                "this is not the name of a model on the Hub",
+                "expected the name of a model on the Hub, user/name or hf://user/name@revision",
                 where=text,
-                remedy="A name is user/name, of letters and digits with single - _ . between them: hf://user/name@revision.",
+                remedy="Both parts consist of letters and digits, with single - _ . between them.",
             )
         if address.revision is not None and (not _REVISION.fullmatch(address.revision) or ".." in address.revision):
             raise InputError(
-                f"no branch, tag or commit can be called {excerpt(address.revision)}",
+                f"expected a branch, tag or commit, got {excerpt(address.revision)}, which cannot be called like this",
                 where=text,
-                remedy="For example: hf://user/name@v1.0",
+                remedy="Use a revision such as `v1.0`: hf://user/name@v1.0.",
             )
         return address

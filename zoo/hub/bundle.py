@@ -1,4 +1,4 @@
-"""The files that are pushed: those of a model, and nothing else in its directory."""
+"""Collects the files to push: those of the model, and nothing else in its directory."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from zoo.utils.foreign import parsing, read_text
 
 _LARGEST_CARD = 2**20
 _FACTS = {"library_name": "latent-zoo", "license": NO_LICENCE, "tags": ["latent-zoo"]}
-"""What a card must say so that the model is found, which a card that a person wrote may lack."""
+"""Metadata that the Hub needs to find the model; a card that was written by hand may lack them."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """The files that are pushed, by their name in the repository, as they lie on the disk.
+    """The files to push.
 
     Attributes:
-        title: what the model is called.
+        title: the name of the model.
+        files: the path on disk of each file, by its name in the repository.
     """
 
     title: str
@@ -43,13 +44,13 @@ class Bundle:
         return sum(path.stat().st_size for path in self.files.values())
 
 
-def collect(folder: Path, repo: str, workshop: Path, *, licence: str | None = None) -> Bundle:
-    """Collect the files of a checkpoint or run directory that are pushed, and check the model by loading it.
+def collect(folder: Path, repo: str, scratch: Path, *, licence: str | None = None) -> Bundle:
+    """Collect the files to push from a checkpoint or run directory, and check the model by loading it.
 
     Args:
-        repo: where it goes, which its card says.
-        workshop: an empty directory, for the files that are not pushed as they are.
-        licence: of the model; that of its card if not given.
+        repo: the repository to push to, for the model card.
+        scratch: an empty directory, for the files that are rewritten before they are pushed.
+        licence: the licence of the model; None: the one in its card.
 
     Raises:
         ZooError: the model cannot be loaded, or its recipe, evaluation or card cannot be read.
@@ -58,7 +59,7 @@ def collect(folder: Path, repo: str, workshop: Path, *, licence: str | None = No
     files = {name: folder / name for name in (CONFIG, WEIGHTS)}
     recipe = load_recipe(folder / RECIPE) if (folder / RECIPE).is_file() else None
     if recipe is not None:
-        files[RECIPE] = _put(workshop / RECIPE, to_yaml(portable(recipe).to_dict()))
+        files[RECIPE] = _put(scratch / RECIPE, to_yaml(portable(recipe).to_dict()))
     evaluation = load_record(folder / EVALUATION)
     if evaluation is not None:
         files[EVALUATION] = folder / EVALUATION
@@ -67,7 +68,7 @@ def collect(folder: Path, repo: str, workshop: Path, *, licence: str | None = No
     card = Card({**_FACTS, **card.metadata}, card.text.replace(PLACE, f"hf://{repo}"))
     if licence:
         card = state_licence(card, licence)
-    files[CARD] = _put(workshop / CARD, str(card))
+    files[CARD] = _put(scratch / CARD, str(card))
     files |= {name: path for name, path in _figures(folder).items() if name in card.text}
     return Bundle(title, files)
 
@@ -78,9 +79,9 @@ def _put(path: Path, text: str) -> Path:
 
 
 def _card(folder: Path, title: str, recipe: Recipe | None, evaluation: dict | None) -> Card:
-    """Return the card of the directory, which a person may have edited, or one made of what is known."""
+    """Return the card in the directory, which may have been edited by hand, or else compose one."""
     if (folder / CARD).is_file():
-        with parsing(folder / CARD, RecipeError, remedy="Write it as UTF-8 text, or remove it: a new one is made."):
+        with parsing(folder / CARD, RecipeError, remedy="Save it as UTF-8, or delete it to have a new one written."):
             content = read_text(folder / CARD, limit=_LARGEST_CARD)
         return Card.parse(content, str(folder / CARD))
     spec = read_config(folder / CONFIG)
@@ -93,12 +94,12 @@ def _figures(folder: Path) -> dict[str, Path]:
     return {name: path for name, path in found.items() if is_figure(name)}
 
 
-def is_same(path: Path, file: HubFile) -> bool:
-    """Whether a file has the content of one on the Hub."""
+def has_same_content(path: Path, file: HubFile) -> bool:
+    """Return whether a local file has the same content as a file on the Hub."""
     return file.checksum in checksums(path)
 
 
-def left_behind(folder: Path, bundle: Bundle) -> list[str]:
+def files_not_pushed(folder: Path, bundle: Bundle) -> list[str]:
     """Return the files of a directory that are not pushed."""
     pushed = set(bundle.files)
     everything = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""The client of the Hub with our user agent, and retries of transient failures."""
+"""The Hub client with our user agent, and retries of transient errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zoo.hub.address import Address
-from zoo.hub.faults import HubError, connection_errors
+from zoo.hub.errors import HubError, connection_errors
 from zoo.utils.text import excerpt
 from zoo.version import __version__
 
@@ -30,7 +30,7 @@ class HubFile:
 
     Attributes:
         size: in bytes.
-        checksum: sha256 of its content for a file in large-file storage, its git blob id for every other file.
+        checksum: the SHA-256 of its content for a file in large-file storage, its git blob id for any other file.
     """
 
     size: int
@@ -39,17 +39,17 @@ class HubFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of one commit."""
+    """The files of one commit, by name."""
 
     commit: str
     files: dict[str, HubFile]
 
 
 def connect(token: str | bool | None = None) -> HfApi:
-    """Return a client of the Hub, or of the server that ``HF_ENDPOINT`` names.
+    """Return a client for the Hub, or for the server that ``HF_ENDPOINT`` names.
 
     Args:
-        token: one to use; None for that of ``HF_TOKEN`` or ``hf auth login``; False for none.
+        token: the token to send; None: the one from ``HF_TOKEN`` or ``hf auth login``; False: none.
     """
     from huggingface_hub import HfApi
 
@@ -58,33 +58,35 @@ def connect(token: str | bool | None = None) -> HfApi:
 
 
 def list_files(api: HfApi, address: Address, *, attempts: int = 4) -> Listing:
-    """Return the commit that a revision stands for at this moment, and its files, in one request."""
+    """Return the commit that a revision refers to at this moment, and its files, in one request."""
     info = with_retries(
         lambda: api.model_info(address.repo, revision=address.revision, files_metadata=True), attempts=attempts
     )
     if not _SHA1.fullmatch(str(info.sha)):
-        raise _no_hub(api, address, "the server names no commit")
+        raise _not_a_hub(api, address, f"expected the id of a commit from the server, got {excerpt(info.sha)}")
     return Listing(str(info.sha), {file.rfilename: _described(api, address, file) for file in info.siblings or ()})
 
 
 def _described(api: HfApi, address: Address, file: Any) -> HubFile:
-    """Return what the Hub says of a file; its checksum becomes the name of a file in the cache."""
+    """Return the size and checksum that the Hub gives for a file; the checksum becomes the file's name in the cache."""
     checksum, form = (file.lfs.sha256, _SHA256) if file.lfs else (file.blob_id, _SHA1)
     name, size = file.rfilename, file.size
     if not isinstance(name, str) or not isinstance(size, int) or size < 0 or not form.fullmatch(str(checksum)):
-        raise _no_hub(api, address, f"the server gives no size or no checksum of {excerpt(name)}")
+        raise _not_a_hub(api, address, f"expected a size and a checksum from the server for {excerpt(name)}, got none")
     return HubFile(size, str(checksum))
 
 
-def _no_hub(api: HfApi, address: Address, problem: str) -> HubError:
-    return HubError(problem, where=str(address), remedy=f"Is {api.endpoint} a Hub? See HF_ENDPOINT.")
+def _not_a_hub(api: HfApi, address: Address, problem: str) -> HubError:
+    return HubError(
+        problem, where=str(address), remedy=f"Check that {api.endpoint} is the address of a Hub (HF_ENDPOINT)."
+    )
 
 
 def with_retries(call: Callable[[], T], *, attempts: int = 4) -> T:
-    """Call, and retry after a pause if the failure is transient, which the client does only for files.
+    """Call a function, and retry after a pause if the error is transient. The client itself retries only for files.
 
     Raises:
-        Exception: what the last attempt raised, or the first that no waiting helps against.
+        Exception: the error of the last attempt, or the first error that is not transient.
     """
     for attempt in range(1, attempts):
         try:
@@ -98,7 +100,7 @@ def with_retries(call: Callable[[], T], *, attempts: int = 4) -> T:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same request may succeed a moment later."""
+    """Return whether the same request may succeed a moment later."""
     from huggingface_hub.errors import HfHubHTTPError
 
     if isinstance(error, HfHubHTTPError):
@@ -107,7 +109,11 @@ def is_transient(error: BaseException) -> bool:
 
 
 def pause_before_retry(error: Any, attempt: int) -> float | None:
-    """Return the seconds to wait, as the server asks or twice as long each time; None if it asks for too many."""
+    """Return how many seconds to wait before the next attempt.
+
+    This is the time that the server asks for, or else twice as long after each attempt. None: the server asks for more
+    than a minute.
+    """
     asked = error.response.headers.get("retry-after", "") if hasattr(error, "response") else ""
     if asked.isdecimal():
         return float(asked) if float(asked) <= _LONGEST_WAIT else None

@@ -1,4 +1,4 @@
-"""Makes a commit exactly once, even if the answer is lost or somebody else commits at the same time."""
+"""Makes a commit exactly once, even if the response is lost or somebody else commits at the same time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.hub.address import Address
-from zoo.hub.bundle import is_same
+from zoo.hub.bundle import has_same_content
 from zoo.hub.client import Listing, is_transient, list_files
-from zoo.hub.faults import HubError
+from zoo.hub.errors import HubError
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -21,34 +21,34 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Change:
-    """Files to put into a repository, by their name there, and files to take out of it."""
+    """The files that a commit adds to a repository, by their name there, and those that it removes."""
 
     added: Mapping[str, Path] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All files that it touches."""
+        """The names of all files that are added or removed."""
         return (*self.added, *self.removed)
 
     def __bool__(self) -> bool:
         return bool(self.names)
 
     def is_in(self, listing: Listing) -> bool:
-        """Whether a commit holds what the change would bring about."""
+        """Return whether a commit already contains the change."""
         return not any(name in listing.files for name in self.removed) and all(
-            name in listing.files and is_same(path, listing.files[name]) for name, path in self.added.items()
+            name in listing.files and has_same_content(path, listing.files[name]) for name, path in self.added.items()
         )
 
 
 def commit(api: HfApi, address: Address, head: Listing, change: Change, message: str) -> str:
     """Make one commit on top of ``head`` and return its id.
 
-    The client tries uploads again, but not the commit, since its answer may have been lost after it was made. So
-    the branch is looked at before another attempt: if it holds the change, the change is done.
+    The client retries uploads, but not the commit itself, because the commit may have been made although its response
+    was lost. The branch is therefore checked before each retry: if it contains the change, nothing is left to do.
 
     Raises:
-        HubError: the branch has moved on since ``head``.
+        HubError: there are commits after ``head``.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
     from huggingface_hub.errors import HfHubHTTPError
@@ -75,7 +75,7 @@ def commit(api: HfApi, address: Address, head: Listing, change: Change, message:
             if change.is_in(now):
                 return now.commit
             if now.commit != head.commit:
-                raise _overtaken(api, address) from None
+                raise _conflict_error(api, address) from None
             if refused or attempt == _ATTEMPTS:
                 raise
         time.sleep(2 ** (attempt - 1))
@@ -83,15 +83,15 @@ def commit(api: HfApi, address: Address, head: Listing, change: Change, message:
 
 
 def _is_transient(error: BaseException) -> bool:
-    # "Error while uploading …" is a RuntimeError around what happened.
+    # The client wraps errors of an upload in a RuntimeError, "Error while uploading …".
     inner = error.__cause__ if isinstance(error, RuntimeError) else None
     return is_transient(inner or error)
 
 
-def _overtaken(api: HfApi, address: Address) -> HubError:
+def _conflict_error(api: HfApi, address: Address) -> HubError:
     return HubError(
-        "somebody else has pushed to it in the meantime; nothing of yours was added",
+        "somebody else has pushed to this repository in the meantime; your model was not pushed",
         where=str(address),
-        remedy=f"Look at {api.endpoint}/{address.repo}/commits/{address.revision or 'main'}, and push again if yours "
-        "should come on top.",
+        remedy=f"Look at {api.endpoint}/{address.repo}/commits/{address.revision or 'main'}, and push again to add "
+        "your model after their commit.",
     )

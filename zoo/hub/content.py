@@ -1,4 +1,4 @@
-"""Which files of a repository belong to a model of the zoo, and checks of their content."""
+"""Selects the files of a repository that belong to a model of the zoo, and checks their content."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ from zoo.spec.resolve import load_recipe
 from zoo.utils.foreign import parsing, read_text
 from zoo.utils.text import excerpt, readable_size
 
-NEEDED = (CONFIG, WEIGHTS)
-USEFUL = (RECIPE, EVALUATION)
+REQUIRED = (CONFIG, WEIGHTS)
+OPTIONAL = (RECIPE, EVALUATION)
 _FIGURE = re.compile(r"figures/[A-Za-z0-9_-]{1,64}\.png")
 _LARGEST = {CONFIG: 2**22, RECIPE: 2**18, EVALUATION: 2**20, CARD: 2**20}
 _LARGEST_FIGURE = 2**24
 _MOST_FIGURES = 32
 
 
-def choose(names: Iterable[str], *, everything: bool) -> list[str]:
-    """Return the names of a repository that are fetched: those that make a model, or with ``everything`` a whole run.
+def files_to_fetch(names: Iterable[str], *, everything: bool) -> list[str]:
+    """Return the names of the files to fetch from a repository; files that the zoo does not know are never fetched.
 
-    All others stay where they are, whatever they are called.
+    Args:
+        names: all files of the repository.
+        everything: the model card and the figures too, in addition to the files of the model.
     """
     present = set(names)
-    chosen = [name for name in (*NEEDED, *USEFUL) if name in present]
+    chosen = [name for name in (*REQUIRED, *OPTIONAL) if name in present]
     if everything:
         figures = sorted(name for name in present if is_figure(name))[:_MOST_FIGURES]
         chosen += [name for name in (CARD,) if name in present] + figures
@@ -42,41 +44,49 @@ def choose(names: Iterable[str], *, everything: bool) -> list[str]:
 
 
 def is_figure(name: str) -> bool:
-    """Whether a file of this name is a figure of a run."""
+    """Return whether a file of this name is a figure of a run."""
     return _FIGURE.fullmatch(name) is not None
 
 
 def check_size(name: str, size: int | None, where: str) -> None:
-    """Refuse a file that is too large to be what its name says, before it is fetched."""
+    """Check, before a file is fetched, that it is not too large for a file of its name.
+
+    Raises:
+        CheckpointError: it is too large.
+    """
     largest = _LARGEST.get(name, _LARGEST_FIGURE if is_figure(name) else None)
     if largest is not None and (size or 0) > largest:
         raise CheckpointError(
-            f"{name} has {readable_size(size or 0)}, at most {readable_size(largest)} are read",
+            f"expected at most {readable_size(largest)} in {name}, got {readable_size(size or 0)}",
             where=where,
-            remedy="It was not fetched.",
+            remedy="It was not downloaded.",
         )
 
 
 def check_present(names: Iterable[str], where: str) -> None:
-    """Refuse a repository that holds no model of the zoo."""
+    """Check that a repository has the files of a model of the zoo.
+
+    Raises:
+        CheckpointError: the configuration or the weights are missing.
+    """
     present = set(names)
-    absent = [name for name in NEEDED if name not in present]
+    absent = [name for name in REQUIRED if name not in present]
     if absent:
         pickles = any(name.endswith((".bin", ".pt", ".pth", ".pkl", ".ckpt")) for name in present)
         raise CheckpointError(
             f"it has no {' and no '.join(absent)}, so it is not a model of latent-zoo",
             where=where,
-            remedy="Weights are read from safetensors alone, never from a pickle."
+            remedy="Weights are only read from safetensors files, never from a pickle."
             if pickles
-            else "`zoo-cli list hub` finds those that are.",
+            else "`zoo-cli list hub` lists the models of latent-zoo on the Hub.",
         )
 
 
 def check_content(folder: Path, where: str) -> None:
-    """Refuse files that are damaged, hostile, or of another package; nothing in them is executed.
+    """Check the files of a model without executing anything in them.
 
     Raises:
-        ZooError: with the address, the file, and what is wrong with it.
+        ZooError: a file is damaged, unsafe, or belongs to another package; the message names the address and the file.
     """
     with located(where):
         with located(CONFIG):
@@ -93,15 +103,17 @@ def check_content(folder: Path, where: str) -> None:
 
 
 def read_foreign_recipe(path: Path) -> Recipe:
-    """Read an untrusted recipe: YAML without tags and aliases, and without paths on this machine.
+    """Read a recipe that is not trusted: it may contain no YAML tags or aliases, and no paths on this machine.
 
     Raises:
-        ZooError: the recipe is not valid, holds a tag or an alias, or names a path.
+        ZooError: the recipe is not valid, or contains a tag, an alias or a path.
     """
     with parsing(None, RecipeError):
         text = read_text(path, limit=_LARGEST[RECIPE])
     if has_alias(text):
-        raise RecipeError("aliases are not read in a shared recipe", remedy="Write the value out.")
+        raise RecipeError(
+            "expected a shared recipe without YAML aliases", remedy="Write the value in full instead of an alias."
+        )
     recipe = load_recipe(path, as_written=True)
     check_portable(recipe)
     return recipe

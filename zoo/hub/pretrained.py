@@ -1,4 +1,4 @@
-"""Pretrained models: one index file each, with weights in the package or on the Hub."""
+"""Pretrained models: one index file each; the weights are in the package or on the Hub."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Entry(StrictModel):
     description: str = Field(description="One sentence on the model.")
     source: str = Field(description="A folder beside the index file, or hf://user/name@commit.")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Checksum of the weights.")
-    recipe: str = Field(description="The bundled recipe that made it.")
-    evaluation: dict[str, Any] = Field(description="Its figures on the test split.")
+    recipe: str = Field(description="The bundled recipe that it was trained with.")
+    evaluation: dict[str, Any] = Field(description="Its metrics on the test split.")
 
 
 def read_entry(name: str) -> Entry:
@@ -42,12 +42,12 @@ def read_entry(name: str) -> Entry:
 
 
 def locate_pretrained(name: str) -> Path:
-    """Return the directory of a pretrained model; one on the Hub is fetched.
+    """Return the directory of a pretrained model; a model on the Hub is downloaded first.
 
     Raises:
         InputError: no pretrained model has this name.
-        HubError: it is on the Hub, which cannot be reached.
-        CheckpointError: the weights are not those of the index.
+        HubError: the model is on the Hub, and the Hub cannot be reached.
+        CheckpointError: the weights do not have the checksum in the index.
 
     Example:
         >>> sorted(path.name for path in locate_pretrained("vae-mlp-2d.digits").iterdir())
@@ -60,7 +60,7 @@ def locate_pretrained(name: str) -> Path:
         folder = pretrained_files()[name].parent / entry.source
     if checksums(folder / WEIGHTS)[0] != entry.sha256:
         raise CheckpointError(
-            "the weights are not those that the index names",
+            "the weights do not have the checksum in the index of pretrained models",
             where=str(folder / WEIGHTS),
             remedy="Install latent-zoo again: pip install --force-reinstall latent-zoo",
         )

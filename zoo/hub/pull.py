@@ -1,4 +1,4 @@
-"""``zoo.pull``: a model from the Hub, checked, in the cache or in a directory of your own."""
+"""``zoo.pull``: downloads a model from the Hub to the cache or to a directory, and checks it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Pulled:
     """A model that was downloaded from the Hub.
 
     Attributes:
-        path: the directory that it lies in; :func:`zoo.load` and every command take it.
-        address: where it came from, ``hf://user/name@revision``.
-        commit: which commit it is.
-        model: opened and in evaluation mode.
-        evaluation: its metrics as its author measured them, or None.
+        path: the directory of the model, which :func:`zoo.load` and every command accept.
+        address: the address that it came from, ``hf://user/name@revision``.
+        commit: the id of the commit.
+        model: the loaded model, in evaluation mode.
+        evaluation: the metrics that its author measured, or None.
     """
 
     path: Path
@@ -51,25 +51,25 @@ def pull(
     to: str | Path | None = None,
     token: str | bool | None = None,
 ) -> Pulled:
-    """Fetch a model from the Hugging Face Hub, check it, and open it.
+    """Download a model from the Hugging Face Hub, check it, and load it.
 
-    Only the files of a model of the zoo are fetched. Each is compared with its checksum, the configuration is
-    validated, and the weights are loaded strictly; nothing is executed or unpickled. What fails is refused. Without
-    a network the copy in the cache is used, with a warning.
+    Only the files of a model of the zoo are downloaded. Each file is compared with its checksum, the configuration is
+    validated, and the weights are loaded strictly; nothing is executed or unpickled. Without a network, the copy in
+    the cache is used, with a warning.
 
     Args:
-        repo_id: ``"user/name"``, or ``"hf://user/name@revision"``.
-        revision: a branch, a tag or a commit.
-        to: a new or empty directory to copy the files to; in the cache of huggingface_hub if not given.
-        token: for a private model; None for that of ``HF_TOKEN`` or ``hf auth login``.
+        repo_id: ``"user/name"`` or ``"hf://user/name@revision"``.
+        revision: a branch, tag or commit; None: the default branch.
+        to: a new or empty directory to copy the files to; None: they stay in the cache of huggingface_hub.
+        token: the token to send, for a private model; None: the one from ``HF_TOKEN`` or ``hf auth login``.
 
     Raises:
-        HubError: the Hub cannot be reached or refuses, or what arrived is not what was sent.
+        HubError: the Hub cannot be reached or refuses the request, or a downloaded file has a wrong size or checksum.
         HubInputError: there is no such repository, revision or file.
-        CheckpointError, RecipeError, ComponentError: it is not a model of the zoo, is not safe, or needs a package
-            that is not installed.
-        RunError: the directory is not empty, or no directory.
-        OSError: it cannot be written to.
+        CheckpointError, RecipeError, ComponentError: the repository is not a model of the zoo, is not safe to read, or
+            needs a package that is not installed.
+        RunError: ``to`` is not empty, or not a directory.
+        OSError: ``to`` cannot be written.
     """
     address = Address.parse(repo_id, revision)
     target = None if to is None else _free_directory(to)
@@ -81,31 +81,31 @@ def pull(
 
 
 def _free_directory(to: str | Path) -> Path:
-    """Return a path that is absent or an empty directory.
+    """Return a path at which nothing or an empty directory exists.
 
     Raises:
-        RunError: it is neither.
+        RunError: something else exists there.
     """
     target = Path(to)
     problem = None
     if not str(to):
         problem = "expected a directory, got an empty name"
     elif target.is_symlink() and not target.exists():
-        problem = "it is a link that leads nowhere"
+        problem = "expected a directory, got a broken link"
     elif target.exists() and not target.is_dir():
-        problem = "it is not a directory"
+        problem = "expected a directory, got a file"
     elif target.exists() and any(target.iterdir()):
         problem = "the directory is not empty"
     if problem is not None:
-        raise RunError(problem, where=str(to) or "--to", remedy="Name a new or an empty directory.")
+        raise RunError(problem, where=str(to) or "--to", remedy="Name a new or empty directory.")
     return target
 
 
 def _copy(cached: CachedModel, target: Path) -> Path:
-    """Copy the files that were checked: to a new directory that is complete or absent, or into one that is there.
+    """Copy the checked files to a new directory, which appears only when it is complete, or into an existing one.
 
-    An empty directory is kept as it is, since it may be the one somebody works in, or a disk; what was copied into it
-    is removed if the rest fails.
+    An existing empty directory is not replaced, because it may be somebody's working directory or a mounted disk. If
+    copying fails, the files that were copied into it are removed.
     """
     if target.is_dir():
         try:
@@ -114,7 +114,7 @@ def _copy(cached: CachedModel, target: Path) -> Path:
             for name in cached.names:
                 (target / name).unlink(missing_ok=True)
             for folder in {(target / name).parent for name in cached.names} - {target}:
-                with contextlib.suppress(OSError):  # somebody else's files are in it
+                with contextlib.suppress(OSError):  # it holds files of somebody else
                     folder.rmdir()
             raise
         return target
@@ -130,7 +130,7 @@ def _copy(cached: CachedModel, target: Path) -> Path:
 
 
 def _copy_files(cached: CachedModel, folder: Path) -> None:
-    # The configuration last: without it, a directory does not count as a model.
+    # The configuration is copied last, because a directory without it does not count as a model.
     for name in sorted(cached.names, key=lambda name: name == CONFIG):
         (folder / name).parent.mkdir(exist_ok=True)
         with replacing(folder / name) as temporary:

@@ -1,4 +1,4 @@
-"""``zoo.push``: a model to the Hub, in one commit."""
+"""``zoo.push``: pushes a model to the Hub in one commit."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from zoo.checkpoints.checkpoint import save
 from zoo.errors import InputError, ZooWarning
 from zoo.hub.address import Address
-from zoo.hub.bounds import hub_calls
-from zoo.hub.bundle import Bundle, collect, is_same, left_behind
+from zoo.hub.limits import hub_calls
+from zoo.hub.bundle import Bundle, collect, has_same_content, files_not_pushed
 from zoo.hub.client import Listing, connect, list_files, with_retries
 from zoo.hub.commit import Change, commit
-from zoo.hub.content import NEEDED, USEFUL, check_size, is_figure
-from zoo.hub.faults import HubError
+from zoo.hub.content import REQUIRED, OPTIONAL, check_size, is_figure
+from zoo.hub.errors import HubError
 from zoo.hub.transfer import transfer
 from zoo.model import Model
 from zoo.runs.card_file import is_untouched
@@ -33,13 +33,13 @@ class Pushed:
     """The result of a push, or of a dry run.
 
     Attributes:
-        address: ``hf://user/name``, which :func:`zoo.load` and every command take.
-        url: the page of the commit; that of the repository if nothing was sent.
-        commit: the commit that holds the model now; None if nothing was sent.
-        files: the files of the model, with their sizes in bytes.
-        changed: those that the commit changed or removed; empty if it was all there already.
-        left: files beside the model that stay where they are.
-        dry_run: whether this is what would be done.
+        address: ``hf://user/name``, which :func:`zoo.load` and every command accept.
+        url: the page of the commit, or of the repository if no commit was made.
+        commit: the commit that contains the model; None after a dry run.
+        files: the size in bytes of each file of the model, by name.
+        changed: the files that the commit changed or removed; empty if the Hub had all of them already.
+        left: files in the model's directory that are not pushed.
+        dry_run: whether nothing was sent, and this is what a push would do.
     """
 
     address: str
@@ -63,25 +63,25 @@ def push(
     token: str | bool | None = None,
     dry_run: bool = False,
 ) -> Pushed:
-    """Push a model to the Hugging Face Hub, in one commit, and create its repository if there is none.
+    """Push a model to the Hugging Face Hub in one commit, and create its repository if it does not exist.
 
-    Weights, configuration, recipe, evaluation, the model card and the figures that the card shows are pushed, and
-    nothing else: no state, no log, no data, and no path of this machine. What the Hub has already is not sent, and
-    no commit is made if nothing changed. A card that a person edited on the Hub stays as it is.
+    The weights, configuration, recipe, evaluation, model card and the figures in the card are pushed, and nothing
+    else: no training state, no logs, no data, and no paths on this machine. Files that the Hub already has are not
+    sent again, and no commit is made if nothing changed. A card that was edited on the Hub is left unchanged.
 
     Args:
         model: a run, a model, or a run or checkpoint directory.
-        repo_id: ``"user/name"``; ``"name"`` alone is one of the account that is logged in.
-        private: of a repository that is created; None: as the account is set up.
-        revision: the branch, created if it is not there; the default one if not given.
-        tag: a name for the commit, such as ``"v1.0"``.
-        message: of the commit.
-        licence: under which the model may be used, as the Hub names it: ``"mit"``, ``"cc-by-4.0"``, …
-        token: None for that of ``HF_TOKEN`` or ``hf auth login``.
-        dry_run: send nothing and ask nothing; return what would be pushed.
+        repo_id: ``"user/name"``, or ``"name"`` for a repository of the account that is logged in.
+        private: whether a new repository is private; None: the default of the account.
+        revision: the branch, which is created if it does not exist; None: the default branch.
+        tag: a tag for the commit, such as ``"v1.0"``.
+        message: the commit message.
+        licence: the licence of the model, in the notation of the Hub: ``"mit"``, ``"cc-by-4.0"``, …
+        token: the token to send; None: the one from ``HF_TOKEN`` or ``hf auth login``.
+        dry_run: send no request; return what would be pushed.
 
     Raises:
-        HubError: the Hub cannot be reached or refuses, or somebody else was faster.
+        HubError: the Hub cannot be reached or refuses the request, or somebody else pushed at the same time.
         ZooError: the model cannot be loaded, or its card or recipe cannot be read.
     """
     api = connect(token)
@@ -91,10 +91,10 @@ def push(
     ):
         address = Address.parse(repo_id if "/" in repo_id else f"{_account(api, repo_id, dry_run)}/{repo_id}", revision)
         folder = _folder(model, Path(name) / "model")
-        workshop = Path(name) / "workshop"
-        workshop.mkdir()
-        bundle = collect(folder, address.repo, workshop, licence=licence)
-        left = tuple(left_behind(folder, bundle))
+        scratch = Path(name) / "scratch"
+        scratch.mkdir()
+        bundle = collect(folder, address.repo, scratch, licence=licence)
+        left = tuple(files_not_pushed(folder, bundle))
         files = {path: file.stat().st_size for path, file in bundle.files.items()}
         url = f"{api.endpoint}/{address.repo}"
         if dry_run:
@@ -113,20 +113,22 @@ def push(
 
 def _account(api: HfApi, name: str, dry_run: bool) -> str:
     if dry_run:
-        raise InputError("a dry run asks nobody whose it is", where=name, remedy="Name it user/name.")
+        raise InputError(
+            "expected user/name, since a dry run does not ask the Hub which account is logged in", where=name
+        )
     return str(with_retries(api.whoami)["name"])
 
 
-def _folder(model: Run | Model | str | Path, workshop: Path) -> Path:
+def _folder(model: Run | Model | str | Path, scratch: Path) -> Path:
     if isinstance(model, Run):
         return model.path
     if isinstance(model, Model):
-        return save(model, workshop)
+        return save(model, scratch)
     return Path(model)
 
 
 def _open_repository(api: HfApi, address: Address, private: bool | None) -> Listing:
-    """Return what the branch holds, after creating the repository and the branch if they do not exist."""
+    """Return the files of the branch, after creating the repository and the branch if they do not exist."""
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:
@@ -143,33 +145,33 @@ def _open_repository(api: HfApi, address: Address, private: bool | None) -> List
 
 
 def _difference(api: HfApi, address: Address, listing: Listing, bundle: Bundle) -> Change:
-    """Return what must be sent and removed so that the branch holds the bundle."""
+    """Return the files to send and to remove so that the branch holds the files of the bundle."""
     wanted = dict(bundle.files)
     ours = _card_is_ours(api, address, listing)
     if not ours:
         del wanted[CARD]
         warnings.warn(
-            f"{address}: README.md was edited by a person and is left unchanged; delete it there to have it "
-            "written again",
+            f"{address}: README.md was edited on the Hub and is left unchanged; to replace it, delete it there and "
+            "push again",
             ZooWarning,
             stacklevel=4,
         )
     added = {
         name: path
         for name, path in wanted.items()
-        if name not in listing.files or not is_same(path, listing.files[name])
+        if name not in listing.files or not has_same_content(path, listing.files[name])
     }
-    # Files of the model that was there before would describe another one. A card that stays keeps its pictures.
+    # Files of the previous model that the new one does not have would be wrong. A card that stays keeps its figures.
     removed = tuple(
         name
         for name in listing.files
-        if name not in wanted and (name in (*NEEDED, *USEFUL) or (ours and is_figure(name)))
+        if name not in wanted and (name in (*REQUIRED, *OPTIONAL) or (ours and is_figure(name)))
     )
     return Change(added, removed)
 
 
 def _card_is_ours(api: HfApi, address: Address, listing: Listing) -> bool:
-    """Whether the card on the Hub, if there is one, is as this package wrote it."""
+    """Return whether the card on the Hub is unchanged since this package wrote it, or there is none."""
     if CARD not in listing.files:
         return True
     check_size(CARD, listing.files[CARD].size, str(address))
@@ -190,7 +192,7 @@ def _tag(api: HfApi, address: Address, tag: str, target: str) -> None:
         known: Any = {ref.name: ref.target_commit for ref in api.list_repo_refs(address.repo).tags}
         if known.get(tag) != target:
             raise HubError(
-                f"the model is there, but the tag {tag!r} stands for another commit already",
+                f"the model was pushed, but the tag {tag!r} already belongs to another commit",
                 where=str(address),
-                remedy="Choose another --tag, or delete that one on the Hub.",
+                remedy="Choose another --tag, or delete that tag on the Hub.",
             ) from None

@@ -1,4 +1,4 @@
-"""Search for models of this package on the Hub."""
+"""Searches the Hub for models of this package."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import itertools
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from zoo.hub.bounds import hub_calls
+from zoo.hub.limits import hub_calls
 from zoo.hub.client import LIBRARY, connect
 
 
 @dataclass(frozen=True)
 class HubModel:
-    """A model on the Hub, as a search lists it."""
+    """A search result: a model on the Hub."""
 
     name: str
     likes: int
@@ -23,15 +23,19 @@ class HubModel:
 def list_hub_models(
     *, author: str | None = None, pattern: str = "*", limit: int = 100, token: str | bool | None = None
 ) -> list[str]:
-    """List the models on the Hub that carry the tag of this package, the most downloaded first.
+    """List the models on the Hub that have the tag ``latent-zoo``, the most downloaded first.
 
     Args:
-        author: a user or organisation.
-        pattern: a shell wildcard that ``user/name`` matches.
-        limit: how many at most.
+        author: only models of this user or organisation.
+        pattern: a shell wildcard for ``user/name``.
+        limit: largest number of models.
+        token: the token to send; None: the one from ``HF_TOKEN`` or ``hf auth login``; False: none.
+
+    Returns:
+        The names, ``user/name``.
 
     Raises:
-        HubError: the Hub cannot be reached or refuses.
+        HubError: the Hub cannot be reached or refuses the request.
     """
     return [model.name for model in find_models(author=author, pattern=pattern, limit=limit, token=token)]
 
@@ -39,10 +43,10 @@ def list_hub_models(
 def find_models(
     *, author: str | None = None, pattern: str = "*", limit: int = 100, token: str | bool | None = None
 ) -> list[HubModel]:
-    """Find the models that carry the tag of this package; see :func:`list_hub_models`."""
+    """Return the models that have the tag ``latent-zoo``, with their downloads and likes; see :func:`list_hub_models`."""
     api = connect(token)
     with hub_calls(f"models of {author or 'anybody'}", endpoint=api.endpoint, token=token):
-        # The client follows the pages of the answer as they are asked for.
+        # The result is lazy: the client requests the next page only when it is needed.
         found = api.list_models(filter=LIBRARY, author=author)
         matching = (
             HubModel(info.id, info.likes or 0, info.downloads or 0, tuple(info.tags or ()))

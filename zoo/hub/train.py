@@ -1,4 +1,4 @@
-"""``zoo.train``, which may begin with any model: of a directory, of the Hub, or a pretrained one."""
+"""``zoo.train``, with initial weights from any model: a directory, the Hub, or a pretrained model."""
 
 from __future__ import annotations
 

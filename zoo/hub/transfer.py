@@ -1,7 +1,7 @@
-"""One file from the Hub to a path of our choice: no longer than announced, and compared with its checksum.
+"""Downloads one file from the Hub to a given path, with a limit on its size, and compares it with its checksum.
 
-The client's own download takes names of files from the answers of the server, and writes as much as the server sends.
-Here the server decides on neither.
+The client's own download takes file names from the server's responses and writes as much as the server sends. Here the
+caller decides on both.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from zoo.hub.address import Address
-from zoo.hub.bounds import STREAMED
+from zoo.hub.limits import STREAMED
 from zoo.hub.client import LIBRARY, HubFile, is_transient, pause_before_retry
-from zoo.hub.faults import HubError
+from zoo.hub.errors import HubError
 from zoo.utils.text import readable_size
 from zoo.version import __version__
 
@@ -24,46 +24,48 @@ if TYPE_CHECKING:
 
 _CHUNK = 2**20
 _ATTEMPTS = 4
-"""Attempts in a row that bring no further byte."""
-_SLOWEST, _PATIENCE = 1000, 60.0
-"""Bytes per second, and the seconds over which they are averaged; below, a transfer counts as stalled."""
+"""Consecutive attempts without any progress after which the download fails."""
+_MIN_BYTES_PER_SECOND, _STALL_SECONDS = 1000, 60.0
+"""A download counts as stalled if it is slower than this on average, over this many seconds."""
 _SHOWN = 2**23
-"""Bytes from which a transfer shows a progress bar."""
+"""Size in bytes from which a download shows a progress bar."""
 
 
 class ChecksumError(HubError):
-    """A file has another checksum than its repository announced."""
+    """A downloaded file does not have the checksum that its repository announced."""
 
 
 def transfer(api: HfApi, address: Address, commit: str, name: str, file: HubFile, target: Path) -> None:
-    """Write one file of a repository to ``target``, which is temporary and belongs to the caller.
+    """Download one file of a repository to ``target``, a temporary file of the caller.
 
-    A connection that is cut is taken up again where it was, as long as each attempt brings something.
+    A download whose connection is lost continues where it stopped, as long as the attempts make progress.
 
     Raises:
-        ChecksumError: what arrived has another checksum.
+        ChecksumError: the downloaded content has another checksum.
         HubError: the server sends more than it announced, or stalls.
         OSError: the disk is full.
-        Exception: what the client raises when the server cannot be reached or refuses.
+        Exception: the client's error if the server cannot be reached or refuses the request.
     """
     free = shutil.disk_usage(target.parent).free
     if file.size > free:
         raise HubError(
-            f"the disk is full: {name} has {readable_size(file.size)}, {readable_size(free)} are free",
+            f"the disk is full: {name} needs {readable_size(file.size)}, {readable_size(free)} are free",
             where=str(address),
-            remedy="Make room, or set HF_HOME to a folder on a larger disk.",
+            remedy="Free some space, or set HF_HOME to a folder on a larger disk.",
         )
     with target.open("wb") as opened:
         _Transfer(api, address, commit, name, file, opened).run()
     if file.checksum not in checksums(target):
         raise ChecksumError(
-            f"{name} is not what the Hub says that it sent: its checksum is wrong; it was removed",
+            f"the downloaded {name} does not have the checksum that the Hub announced; it was deleted",
             where=str(address),
-            remedy="Try again; if it stays so, a proxy or the storage of the Hub changes the file.",
+            remedy="Try again. If the error remains, a proxy or the Hub's storage changes the file.",
         )
 
 
 class _Transfer:
+    """One download, which may need several attempts."""
+
     def __init__(self, api: HfApi, address: Address, commit: str, name: str, file: HubFile, opened: BinaryIO) -> None:
         from huggingface_hub import hf_hub_url
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
@@ -74,10 +76,10 @@ class _Transfer:
         self.received = 0
 
     def run(self) -> None:
-        """Receive the whole file, in as many attempts as it needs."""
+        """Download the whole file, in as many attempts as it needs."""
         from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]
 
-        hidden = True if self.file.size < _SHOWN else None  # None: shown on a terminal alone
+        hidden = True if self.file.size < _SHOWN else None  # None: shown on a terminal only
         with tqdm(total=self.file.size, unit="B", unit_scale=True, desc=self.name, disable=hidden) as bar:
             failed = 0
             while True:
@@ -100,7 +102,7 @@ class _Transfer:
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
         session = get_session()
-        # Redirects lead to storage elsewhere; the session takes the token along only on the same server.
+        # Redirects lead to another storage server, to which the session does not send the token.
         with session.stream(
             "GET",
             self.url,
@@ -111,49 +113,49 @@ class _Transfer:
         ) as response:
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise HubError(
-                    f"the server compresses {self.name} unasked",
+                    f"expected {self.name} uncompressed, as requested, got it compressed",
                     where=str(self.address),
-                    remedy="Is HF_ENDPOINT the Hub?",
+                    remedy="Check that HF_ENDPOINT is the address of a Hub.",
                 )
             hf_raise_for_status(response)
             if self.received and response.status_code != 206:
-                self._start_again(bar)
+                self._restart(bar)
             self._receive(response, bar)
 
-    def _start_again(self, bar: Any) -> None:
+    def _restart(self, bar: Any) -> None:
         self.opened.seek(0)
         self.opened.truncate()
         self.received = 0
         bar.reset()
 
     def _receive(self, response: Any, bar: Any) -> None:
-        looked_at, had = time.monotonic(), self.received
+        checked_at, received_then = time.monotonic(), self.received
         for chunk in response.iter_bytes():
             self.received += len(chunk)
             if self.received > self.file.size:
                 raise HubError(
                     f"the server sends more than the {readable_size(self.file.size)} of {self.name} that it announced",
                     where=str(self.address),
-                    remedy="Nothing of it was kept. Is HF_ENDPOINT the Hub?",
+                    remedy="The download was deleted. Check that HF_ENDPOINT is the address of a Hub.",
                 )
             self.opened.write(chunk)
             bar.update(len(chunk))
             now = time.monotonic()
-            if now - looked_at > _PATIENCE:
-                if self.received - had < _SLOWEST * _PATIENCE:
+            if now - checked_at > _STALL_SECONDS:
+                if self.received - received_then < _MIN_BYTES_PER_SECOND * _STALL_SECONDS:
                     raise HubError(
-                        f"the transfer of {self.name} stalls: {readable_size(self.received - had)} in "
-                        f"{now - looked_at:.0f} seconds",
+                        f"the download of {self.name} stalls: {readable_size(self.received - received_then)} in "
+                        f"{now - checked_at:.0f} seconds",
                         where=str(self.address),
                         remedy="Try again later, or check the network.",
                     )
-                looked_at, had = now, self.received
+                checked_at, received_then = now, self.received
         if self.received < self.file.size:
-            raise ConnectionResetError(f"it ends after {self.received:,} of {self.file.size:,} bytes")
+            raise ConnectionResetError(f"the connection was closed after {self.received:,} of {self.file.size:,} bytes")
 
 
 def checksums(path: Path) -> tuple[str, str]:
-    """Return the sha256 of a file, and its git blob id."""
+    """Return the SHA-256 of a file, and its git blob id."""
     sha256, blob = hashlib.sha256(), hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

@@ -1,4 +1,4 @@
-"""Turns failures of the Hub into one message that says what happened and what to do, without tokens."""
+"""Errors of the Hub, and the translation of the client's exceptions into messages that contain no tokens."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _TOKEN = re.compile(r"\bhf_[A-Za-z0-9_]{6,}|\beyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=[Bb]
 _SIGNATURE = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]+")
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
-_LOG_IN = "Log in with `hf auth login`, or set HF_TOKEN to a token of https://huggingface.co/settings/tokens"
+_LOG_IN = "Log in with `hf auth login`, or set HF_TOKEN to a token from https://huggingface.co/settings/tokens"
 
 
 class HubError(ZooError):
-    """The Hub or the way to it failed, or what it sent cannot be trusted."""
+    """The Hub cannot be reached, refused a request, or sent data that cannot be trusted."""
 
 
 class HubInputError(InputError):
-    """There is nothing on the Hub under this name."""
+    """There is no such repository, revision or file on the Hub."""
 
 
 @contextlib.contextmanager
 def hub_errors(where: str, *, endpoint: str, token: str | bool | None = None) -> Iterator[None]:
-    """Turn what the client raises into one message; the zoo's own errors pass.
+    """Raise the client's exceptions as errors of the zoo, which are passed through.
 
     Args:
-        where: the address that is worked on.
+        where: the model's address, with which messages begin.
         endpoint: the address of the Hub.
-        token: what must not appear in a message.
+        token: the token, which is removed from messages.
     """
     known = token if isinstance(token, str) else None
     try:
@@ -45,36 +45,36 @@ def hub_errors(where: str, *, endpoint: str, token: str | bool | None = None) ->
     except ZooError:
         raise
     except Exception as error:
-        failure = describe(error, where, endpoint) or _not_understood(error, where, endpoint)
+        failure = describe(error, where, endpoint) or _unexpected_answer(error, where, endpoint)
         if failure is None:
             raise
         failure.problem = scrub(failure.problem, known)
         failure.remedy = scrub(failure.remedy or "", known) or None
-        # The client's error is not chained: it holds the request with its headers, the token among them.
+        # The client's exception is not chained, because it contains the request with its headers and thus the token.
         raise failure from None
 
 
-def _not_understood(error: Exception, where: str, endpoint: str) -> ZooError | None:
-    """Return the message for an answer on which the client fails; None for an error that this package raised."""
+def _unexpected_answer(error: Exception, where: str, endpoint: str) -> ZooError | None:
+    """Return the error for a response that the client cannot handle; None if this package raised the exception."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     if frame is None or str(frame.tb_frame.f_globals.get("__name__")).startswith("zoo."):
         return None
-    return _no_hub(error, where, endpoint)
+    return _not_a_hub(error, where, endpoint)
 
 
-def _no_hub(error: BaseException, where: str, endpoint: str) -> HubError:
+def _not_a_hub(error: BaseException, where: str, endpoint: str) -> HubError:
     return HubError(
-        f"the answer of {endpoint} cannot be understood ({_brief(error)})",
+        f"the response of {endpoint} cannot be understood ({_brief(error)})",
         where=where,
-        remedy="Is it a Hub? See HF_ENDPOINT.",
+        remedy="Check that this is the address of a Hub (HF_ENDPOINT).",
     )
 
 
 @contextlib.contextmanager
 def _scrubbed_log(token: str | None) -> Iterator[None]:
-    """Scrub what the client logs meanwhile: it names the signed addresses that it tries again."""
+    """Remove secrets from what the client logs in this block: it logs the signed URLs that it retries."""
 
     def clean(record: logging.LogRecord) -> bool:
         record.msg, record.args = scrub(record.getMessage(), token), ()
@@ -91,39 +91,41 @@ def _scrubbed_log(token: str | None) -> Iterator[None]:
 
 
 def describe(error: BaseException, where: str, endpoint: str) -> ZooError | None:
-    """Return the message for an error of the client, or None for one that is a fault of the program."""
+    """Return the error of the zoo for an exception of the client; None if the exception is a bug of the program."""
     from huggingface_hub import errors as client
 
     cause = error.__cause__
     if isinstance(error, (RuntimeError, client.LocalEntryNotFoundError)) and isinstance(cause, Exception):
-        # "Error while uploading …" and "An error happened while trying to locate …" say less than their cause.
+        # "Error while uploading …" and "An error happened while trying to locate …" are less clear than their cause.
         clearer = describe(cause, where, endpoint)
         if clearer is not None:
             return clearer
     if isinstance(error, client.HfHubHTTPError):
-        return _answered(error, where, endpoint)
+        return _describe_response(error, where, endpoint)
     if isinstance(error, (client.OfflineModeIsEnabled, client.LocalEntryNotFoundError)):
         return HubError(
-            "it is not in the cache, and the Hub is not asked: HF_HUB_OFFLINE is set"
+            "the model is not in the cache, and HF_HUB_OFFLINE is set"
             if is_offline()
-            else "it is not in the cache, and the Hub cannot be reached",
+            else "the model is not in the cache, and the Hub cannot be reached",
             where=where,
-            remedy="Unset HF_HUB_OFFLINE, or pull it once while there is a network.",
+            remedy="Unset HF_HUB_OFFLINE, or pull the model once while there is a network.",
         )
     if isinstance(error, client.HFValidationError):
-        return InputError(str(error).splitlines()[0], where=where, remedy="A model is named user/name.")
+        return InputError(str(error).splitlines()[0], where=where, remedy="Write the name of a model as user/name.")
     if isinstance(error, (connection_errors(), ConnectionError, TimeoutError)):
         return HubError(
-            f"the Hub at {endpoint} cannot be reached, or the connection was cut ({_brief(error)})",
+            f"the Hub at {endpoint} cannot be reached, or the connection was lost ({_brief(error)})",
             where=where,
-            remedy="Check the network, a proxy, and HF_ENDPOINT if it is set; then try again.",
+            remedy="Check the network, the proxy, and HF_ENDPOINT if it is set; then try again.",
         )
     if isinstance(error, OSError):
-        return _of_the_disk(error, where)
+        return _describe_os_error(error, where)
     if isinstance(error, (json.JSONDecodeError, UnicodeError, RecursionError)):
-        return _no_hub(error, where, endpoint)
+        return _not_a_hub(error, where, endpoint)
     if isinstance(error, ValueError) and "metadata in README.md" in str(error):
-        return InputError(str(error), where="README.md", remedy="Correct the lines between the two --- of the card.")
+        return InputError(
+            str(error), where="README.md", remedy="Correct the card's metadata, between the two lines `---`."
+        )
     if isinstance(error, (ValueError, RuntimeError)) or type(error).__module__.startswith(
         ("huggingface_hub", "hf_xet")
     ):
@@ -131,32 +133,32 @@ def describe(error: BaseException, where: str, endpoint: str) -> ZooError | None
     return None
 
 
-def _answered(error: Any, where: str, endpoint: str) -> ZooError:
-    """Return the message for an error answer of the server."""
+def _describe_response(error: Any, where: str, endpoint: str) -> ZooError:
+    """Return the error for a response with an error status."""
     from huggingface_hub import errors as client
 
     status = error.response.status_code
     page = f"{endpoint}/{where.removeprefix('hf://').partition('@')[0]}"
     if isinstance(error, client.GatedRepoError):
         return HubError(
-            "its authors let in only those who accept their terms, and this account has not (gated)",
+            "this model is gated, and this account has not accepted its terms",
             where=where,
-            remedy=f"Accept the terms at {page}. {_LOG_IN} of the account that did.",
+            remedy=f"Accept the terms at {page}. {_LOG_IN}, with the account that accepted them.",
         )
     if isinstance(error, client.DisabledRepoError):
         return HubError("the Hub has disabled this repository", where=where)
     if isinstance(error, client.RepositoryNotFoundError):
-        seen = "nobody is logged in" if status == 401 else "this account may not see it"
+        access = "you are not logged in" if status == 401 else "this account has no access to it"
         return HubInputError(
-            f"there is no such repository, or it is private and {seen} ({status})",
+            f"there is no such repository, or it is private and {access} ({status})",
             where=where,
-            remedy=f"Check the name. {_LOG_IN}, if it is private.",
+            remedy=f"Check the name. For a private repository: {_LOG_IN[0].lower()}{_LOG_IN[1:]}.",
         )
     if isinstance(error, client.RevisionNotFoundError):
         return HubInputError(
             "there is no such branch, tag or commit in this repository (404)",
             where=where,
-            remedy=f"See what there is at {page}/tree/main.",
+            remedy=f"The branches and tags are listed at {page}/tree/main.",
         )
     return _by_status(status, error, where, page)
 
@@ -167,51 +169,55 @@ def _by_status(status: int, error: Any, where: str, page: str) -> ZooError:
         return HubError(f"the Hub does not accept this token (401){message}", where=where, remedy=f"{_LOG_IN}.")
     if status == 403:
         return HubError(
-            f"this account may not do that (403){message}",
+            f"this account has no permission to do that (403){message}",
             where=where,
-            remedy=f"Check the user or organisation in the name, and that the token may write. {_LOG_IN}.",
+            remedy=f"Check the user or organisation in the name, and that the token has write access. {_LOG_IN}.",
         )
     if status == 404:
-        return HubInputError(f"there is no such thing (404){message}", where=where, remedy=f"See {page}.")
+        return HubInputError(f"not found (404){message}", where=where, remedy=f"See {page}.")
     if status in (409, 412):
         return HubError(
-            f"somebody else has just changed it ({status}){message}",
+            f"somebody else has just changed this repository ({status}){message}",
             where=where,
-            remedy=f"Look at {page}/commits/main, and push again if yours should come on top.",
+            remedy=f"Look at {page}/commits/main, and push again to add your model after their commit.",
         )
     if status == 429:
         wait = error.response.headers.get("retry-after")
         return HubError(
-            "the Hub has had too many requests from here (429)",
+            "too many requests to the Hub from this address (429)",
             where=where,
-            remedy=f"Try again in {wait} seconds." if wait else "Try again in some minutes; logged in, one has more.",
+            remedy=f"Try again in {wait} seconds."
+            if wait
+            else "Try again in a few minutes, or log in: the limit is higher then.",
         )
     if status >= 500:
         return HubError(
-            f"the Hub fails ({status}){message}",
+            f"the Hub has an internal error ({status}){message}",
             where=where,
             remedy="Try again later; https://status.huggingface.co reports outages.",
         )
-    return HubError(f"the Hub refuses ({status}){message}", where=where)
+    return HubError(f"the Hub refuses the request ({status}){message}", where=where)
 
 
-def _of_the_disk(error: OSError, where: str) -> ZooError:
+def _describe_os_error(error: OSError, where: str) -> ZooError:
     place = f" at {error.filename}" if error.filename else ""
     if error.errno in _NO_SPACE:
         return HubError(
-            f"the disk is full{place}; what had been written was removed",
+            f"the disk is full{place}; the incomplete file was removed",
             where=where,
-            remedy="Make room, or set HF_HOME to a folder on a larger disk.",
+            remedy="Free some space, or set HF_HOME to a folder on a larger disk.",
         )
     if error.errno in _NO_PERMISSION:
-        return HubError(f"no permission to write{place}", where=where, remedy="Set HF_HOME to a folder of your own.")
+        return HubError(
+            f"no permission to write{place}", where=where, remedy="Set HF_HOME to a folder that you can write to."
+        )
     if "Consistency check" in str(error):
-        return HubError("a file did not arrive whole; it was not kept", where=where, remedy="Try again.")
+        return HubError("the download of a file was incomplete; it was removed", where=where, remedy="Try again.")
     return HubError(_brief(error), where=where)
 
 
 def connection_errors() -> type[Exception]:
-    """Return the class of the HTTP client's own errors, whichever HTTP client this version uses."""
+    """Return the base class of the errors of the HTTP library that this version of the client uses."""
     from huggingface_hub.errors import HfHubHTTPError
 
     return next(base for base in HfHubHTTPError.__mro__ if base.__module__.startswith("httpx"))
@@ -223,14 +229,17 @@ def http_library() -> Any:
 
 
 def is_offline() -> bool:
-    """Whether the environment says that the Hub is not to be asked."""
+    """Return whether ``HF_HUB_OFFLINE`` is set."""
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)
 
 
 def scrub(text: str, token: str | None = None) -> str:
-    """Return a text without tokens, without the signatures of signed addresses, and without control characters.
+    """Return a text without tokens, signatures of signed URLs, and control characters.
+
+    Args:
+        token: a token to remove, in addition to those in the environment and those that look like one.
 
     Example:
         >>> scrub("sent hf_abcdefghij to https://cdn/x?Signature=abc")

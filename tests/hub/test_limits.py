@@ -6,8 +6,8 @@ import threading
 
 import huggingface_hub as hub
 
-from zoo.hub.bounds import _ask_for_plain, _bound, hub_calls
-from zoo.hub.faults import http_library
+from zoo.hub.limits import _refuse_compression, _limit_response, hub_calls
+from zoo.hub.errors import http_library
 
 
 def hooks() -> dict[str, list[object]]:
@@ -39,7 +39,7 @@ def test_limits_hold_until_the_last_of_several_threads_is_done():
         thread.start()
     for thread in threads:
         thread.join(20)
-    assert seen[0]["request"].count(_ask_for_plain) == seen[0]["response"].count(_bound) == 1
+    assert seen[0]["request"].count(_refuse_compression) == seen[0]["response"].count(_limit_response) == 1
     assert hooks() == before
 
 
@@ -50,7 +50,7 @@ def test_hooks_that_others_set_meanwhile_stay():
         with calls():
             session.event_hooks = {**session.event_hooks, "request": [*session.event_hooks["request"], theirs]}
         assert theirs in hooks()["request"]
-        assert _ask_for_plain not in hooks()["request"]
+        assert _refuse_compression not in hooks()["request"]
     finally:
         session.event_hooks = before
 
@@ -60,9 +60,9 @@ def test_requests_of_other_packages_are_left_alone():
     request = library.Request(
         "GET", "https://example.org", headers={"user-agent": "another", "accept-encoding": "gzip"}
     )
-    _ask_for_plain(request)
+    _refuse_compression(request)
     assert request.headers["accept-encoding"] == "gzip"
     stream = library.Response(200, request=request, content=b"x")
     kept = stream.stream
-    _bound(stream)
+    _limit_response(stream)
     assert stream.stream is kept

@@ -19,7 +19,7 @@ from tests.hub.repository import Repository, git_blob
 from tests.hub.server import HubServer
 from zoo.errors import InputError, ZooError, ZooWarning
 from zoo.hub import transfer
-from zoo.hub.faults import HubError, HubInputError
+from zoo.hub.errors import HubError, HubInputError
 from zoo.runs.job import Run
 
 WEIGHTS = "GET /download/"
@@ -58,16 +58,16 @@ def failure(call: Any, kind: type[ZooError] = HubError) -> str:
     ("status", "headers", "said", "remedy"),
     [
         (401, {"X-Error-Message": "Invalid credentials in Authorization header"}, "not accept this token", "log in"),
-        (403, {"X-Error-Message": "Your token lacks a scope"}, "not do that (403): Your token lacks a scope", "write"),
-        (403, {"X-Error-Code": "GatedRepo"}, "who accept their terms, and this account has not", "Accept the terms"),
+        (403, {"X-Error-Message": "Your token lacks a scope"}, "do that (403): Your token lacks a scope", "write access"),
+        (403, {"X-Error-Code": "GatedRepo"}, "this account has not accepted its terms", "Accept the terms"),
         (403, {"X-Error-Message": "Access to this resource is disabled."}, "the Hub has disabled", "hf://"),
-        (401, {"X-Error-Code": "RepoNotFound"}, "no such repository, or it is private and nobody is", "Check the name"),
-        (404, {"X-Error-Code": "RepoNotFound"}, "private and this account may not see it (404)", "Check the name"),
+        (401, {"X-Error-Code": "RepoNotFound"}, "no such repository, or it is private and you are", "Check the name"),
+        (404, {"X-Error-Code": "RepoNotFound"}, "this account has no access to it (404)", "Check the name"),
         (404, {"X-Error-Code": "RevisionNotFound"}, "no such branch, tag or commit", "/tree/main"),
-        (429, {"Retry-After": "300"}, "too many requests from here (429)", "Try again in 300 seconds"),
-        (500, {}, "the Hub fails (500): something broke", "Try again later"),
-        (503, {}, "the Hub fails (503)", "status.huggingface.co"),
-        (418, {}, "the Hub refuses (418)", "hf://"),
+        (429, {"Retry-After": "300"}, "too many requests to the Hub", "Try again in 300 seconds"),
+        (500, {}, "the Hub has an internal error (500): something broke", "Try again later"),
+        (503, {}, "the Hub has an internal error (503)", "status.huggingface.co"),
+        (418, {}, "the Hub refuses the request (418)", "hf://"),
     ],
 )  # fmt: skip
 def test_an_answer_that_is_an_error_is_told(
@@ -122,7 +122,7 @@ def test_no_network(digits: HubServer, cache: Path, monkeypatch: pytest.MonkeyPa
         assert "Check the network" in text
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     text = failure(lambda: zoo.pull("ada/digits"))
-    assert "it is not in the cache, and the Hub is not asked: HF_HUB_OFFLINE is set" in text
+    assert "the model is not in the cache, and HF_HUB_OFFLINE is set" in text
     assert not cache.exists() or assert_clean(cache) is None
 
 
@@ -130,7 +130,7 @@ def test_a_connection_that_is_always_cut(digits: HubServer, cache: Path, no_wait
     # A server that sends nothing more than a beginning, over and over, makes no progress in the end.
     digits.faults.append(Fault(WEIGHTS, "drop"))
     text = failure(lambda: zoo.pull("ada/digits"))
-    assert "the connection was cut" in text
+    assert "the connection was lost" in text
     assert_clean(cache)
 
 
@@ -154,7 +154,7 @@ def test_a_flipped_byte_is_noticed_and_not_kept(name: str, digits: HubServer, ca
     pattern = WEIGHTS if name == "model.safetensors" else f"GET /ada/digits/resolve/.*/{name}"
     digits.faults.append(Fault(pattern, "flip"))
     text = failure(lambda: zoo.pull("ada/digits"))
-    assert f"{name} is not what the Hub says that it sent: its checksum is wrong; it was removed" in text
+    assert f"the downloaded {name} does not have the checksum that the Hub announced; it was deleted" in text
     assert_clean(cache)
     digits.faults.clear()
     zoo.pull("ada/digits")
@@ -172,7 +172,7 @@ def test_a_cached_file_that_went_bad_is_fetched_again_or_refused_without_a_netwo
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.warns(ZooWarning, match="using the copy"):
         text = failure(lambda: zoo.load("hf://ada/digits"))
-    assert "model.safetensors in the cache is damaged; it was removed" in text
+    assert "model.safetensors in the cache was damaged, and has been removed" in text
     assert_clean(cache)
 
 
@@ -206,10 +206,10 @@ def test_a_disk_that_is_too_small_is_noticed_before(
 
 def test_what_is_not_there(digits: HubServer, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     text = failure(lambda: zoo.pull("ada/nothing"), HubInputError)
-    assert "no such repository, or it is private and this account may not see it (404)" in text
+    assert "no such repository, or it is private and this account has no access to it (404)" in text
     monkeypatch.setenv("HF_TOKEN", "")
     text = failure(lambda: zoo.pull("ada/nothing"), HubInputError)
-    assert "nobody is logged in (401)" in text
+    assert "you are not logged in (401)" in text
     text = failure(lambda: zoo.pull("ada/digits", revision="v9"), HubInputError)
     assert text.startswith("hf://ada/digits@v9: there is no such branch, tag or commit")
     digits.repositories["ada/digits"].edit({"config.json": None})
@@ -224,7 +224,7 @@ def test_a_gated_model(digits: HubServer, run: Run, monkeypatch: pytest.MonkeyPa
     repository = digits.repositories["ada/digits"]
     repository.gated = True
     text = failure(lambda: zoo.pull("ada/digits", token=READER))
-    assert "let in only those who accept their terms" in text
+    assert "this account has not accepted its terms" in text
     assert f"Accept the terms at {digits.url}/ada/digits" in text
     repository.allowed.add("guest")
     assert zoo.pull("ada/digits", token=READER).spec == run.model.spec
@@ -236,7 +236,7 @@ def test_a_token_that_is_wrong_or_may_not_write(digits: HubServer, run: Run, mon
     assert "the Hub does not accept this token (401)" in text
     assert wrong not in text
     text = failure(lambda: zoo.push(run.model, "ada/digits", token=READER))
-    assert "this account may not do that (403)" in text
+    assert "this account has no permission to do that (403)" in text
     text = failure(lambda: zoo.push(run.model, "bob/new"))
     assert "(403): You don't have the rights to create a model under the namespace 'bob'" in text
     monkeypatch.setenv("HF_TOKEN", "")
@@ -263,7 +263,7 @@ def test_a_push_that_fails_for_good_leaves_the_branch_as_it_was(
     pattern: str, hub: HubServer, run: Run, no_waiting: list[float]
 ) -> None:
     hub.faults.append(Fault(pattern, status=500))
-    assert "the Hub fails (500)" in failure(lambda: zoo.push(run, "ada/digits"))
+    assert "the Hub has an internal error (500)" in failure(lambda: zoo.push(run, "ada/digits"))
     assert hub.repositories["ada/digits"].log() == ["initial commit"]
 
 
@@ -283,7 +283,7 @@ def test_somebody_else_is_faster(digits: HubServer, run: Run, no_waiting: list[f
 
     digits.faults.append(Fault("POST .*/preupload/", "nothing", times=1, before=theirs))
     text = failure(lambda: zoo.push(zoo.build("ae-mlp-2d", data_shape=(1, 8, 8)), "ada/digits"))
-    assert "somebody else has pushed to it in the meantime; nothing of yours was added" in text
+    assert "somebody else has pushed to this repository in the meantime; your model was not pushed" in text
     assert f"{digits.url}/ada/digits/commits/main" in text
     assert repository.log()[0] == "theirs"
     zoo.push(zoo.build("ae-mlp-2d", data_shape=(1, 8, 8)), "ada/digits")
@@ -310,7 +310,7 @@ def test_a_server_that_falls_silent_ends_in_a_message(
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
     digits.faults.append(Fault(WEIGHTS, "silence"))
-    assert "cannot be reached, or the connection was cut" in failure(lambda: zoo.pull("ada/digits"))
+    assert "cannot be reached, or the connection was lost" in failure(lambda: zoo.pull("ada/digits"))
     assert len(digits.asked(WEIGHTS)) == 4
     assert_clean(cache)
 
@@ -318,9 +318,9 @@ def test_a_server_that_falls_silent_ends_in_a_message(
 def test_a_server_that_sends_a_byte_now_and_then_ends_in_a_message(
     digits: HubServer, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "_PATIENCE", 0.3)
+    monkeypatch.setattr(transfer, "_STALL_SECONDS", 0.3)
     digits.faults.append(Fault(WEIGHTS, "drip"))
-    assert "the transfer of model.safetensors stalls: " in failure(lambda: zoo.pull("ada/digits"))
+    assert "the download of model.safetensors stalls: " in failure(lambda: zoo.pull("ada/digits"))
     assert_clean(cache)
 
 

@@ -1,0 +1,134 @@
+"""Limits on the size and duration of a server's responses, which the client reads to their end."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from zoo.hub.client import LIBRARY
+from zoo.hub.errors import HubError, http_library, hub_errors
+from zoo.utils.text import excerpt, readable_size
+
+STREAMED = "latent_zoo.streamed"
+"""The request extension that marks a response as streamed: :mod:`zoo.hub.transfer` limits those itself."""
+_LARGEST = 2**25
+_MIN_BYTES_PER_SECOND, _STALL_SECONDS = 1000, 60.0
+"""A response counts as stalled if it is slower than this on average, after this many seconds."""
+_CHECK_ENDPOINT = "Check that HF_ENDPOINT is the address of a Hub."
+
+
+@contextlib.contextmanager
+def hub_calls(where: str, *, endpoint: str, token: str | bool | None = None) -> Iterator[None]:
+    """Limit the client's responses in this block, and raise its errors as one message each.
+
+    Listings and error pages are small. A response is refused if it is larger than 34 MB, or if it is compressed, since
+    it could then unpack to a thousand times its size. Requests that other packages make through the same client are
+    not affected.
+
+    Args:
+        where: the name that an error message begins with, such as a repository.
+        endpoint: the Hub's address.
+        token: the token that the client sends; it is removed from messages.
+    """
+    try:
+        with _session_hooks.installed(), hub_errors(where, endpoint=endpoint, token=token):
+            yield
+    except HubError as error:
+        error.where = error.where or where
+        raise
+
+
+class _Hooks:
+    """Adds our hooks to the client's session for as long as any thread needs them.
+
+    All threads share one session. ``set_client_factory`` would replace it for every package, with no way to restore
+    what others had set. Our hooks are therefore added beside theirs, and only ours are removed.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users: dict[int, int] = {}
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[None]:
+        """Add the hooks in this block, unless another thread has done so."""
+        from huggingface_hub import get_session
+
+        session: Any = get_session()
+        ours = {"request": _refuse_compression, "response": _limit_response}
+        with self._lock:
+            users = self._users[id(session)] = self._users.get(id(session), 0) + 1
+            if users == 1:
+                session.event_hooks = _changed_hooks(session, lambda name, hooks: [*hooks, ours[name]])
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users[id(session)] -= 1
+                if not self._users[id(session)]:
+                    del self._users[id(session)]
+                    session.event_hooks = _changed_hooks(
+                        session, lambda name, hooks: [hook for hook in hooks if hook is not ours[name]]
+                    )
+
+
+_session_hooks = _Hooks()
+
+
+def _changed_hooks(session: Any, change: Callable[[str, list[Any]], list[Any]]) -> dict[str, list[Any]]:
+    """Return the session's hooks by event, with each list replaced by what ``change`` returns."""
+    return {name: change(name, session.event_hooks.get(name, [])) for name in ("request", "response")}
+
+
+def _is_ours(request: Any) -> bool:
+    return LIBRARY in request.headers.get("user-agent", "")
+
+
+def _refuse_compression(request: Any) -> None:
+    if _is_ours(request):
+        request.headers["Accept-Encoding"] = "identity"
+
+
+def _limit_response(response: Any) -> None:
+    """Limit a response that the client reads completely; redirections and errors have a body too."""
+    request = response.request
+    if not _is_ours(request) or (STREAMED in request.extensions and response.is_success):
+        return
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise HubError(
+            f"expected an uncompressed response, as requested, got {excerpt(encoding)}", remedy=_CHECK_ENDPOINT
+        )
+    response.stream = _limited(response.stream)
+
+
+def _limited(stream: Any) -> Any:
+    """Return a stream with the same content that raises an error if it is too large or too slow."""
+    # The client accepts only subclasses of this class of its HTTP library.
+    interface: Any = http_library().SyncByteStream
+
+    class Limited(interface):  # type: ignore[misc]
+        def __iter__(self) -> Iterator[bytes]:
+            received, began = 0, time.monotonic()
+            for part in stream:
+                received += len(part)
+                if received > _LARGEST:
+                    raise HubError(
+                        f"expected a response of at most {readable_size(_LARGEST)}, got a larger one",
+                        remedy=_CHECK_ENDPOINT,
+                    )
+                passed = time.monotonic() - began
+                if passed > _STALL_SECONDS and received < _MIN_BYTES_PER_SECOND * passed:
+                    raise HubError(
+                        f"the server's response stalls: {readable_size(received)} in {passed:.0f} seconds",
+                        remedy="Try again later, or check the network.",
+                    )
+                yield part
+
+        def close(self) -> None:
+            stream.close()
+
+    return Limited()
