@@ -27,7 +27,7 @@ def run(tmp_path_factory):
 def test_a_command_without_the_data_says_that_they_must_be_given(cli, run, command):
     done = cli(command, run.path)
     assert done.status == 2
-    assert "the data were given in memory (numpy array of shape (80, 4))" in done.err
+    assert "the data were passed in memory (numpy array of shape (80, 4))" in done.err
     assert "`--data x.npy`" in done.err
 
 

@@ -307,7 +307,7 @@ def test_a_table_for_a_model_of_images_is_refused_as_such(cli, tmp_path) -> None
     for command in ("embed", "score", "evaluate"):
         done = cli(command, "vae-mlp-2d.digits", "--data", tmp_path / "rows.csv", "--out", tmp_path / "out.csv")
         assert done.status == 2
-        assert "expected images, on which the model was trained (shape (1, 8, 8)), got a table" in done.err
+        assert "expected images of shape (1, 8, 8), as in training, got a table" in done.err
 
 
 def test_a_class_without_training_examples_is_not_sampled_silently(cli, tmp_path, monkeypatch) -> None:
@@ -386,7 +386,7 @@ def test_a_table_for_a_model_of_images_is_named_before_what_is_wrong_in_it(cli, 
     path = plants(tmp_path / "plants.csv", ("fern", "moss"))
     refused = cli("score", "vae-mlp-2d.digits", "--data", path, "--out", tmp_path / "s.csv")
     assert refused.status == 2
-    assert "expected images, on which the model was trained (shape (1, 8, 8)), got a table" in refused.err
+    assert "expected images of shape (1, 8, 8), as in training, got a table" in refused.err
     assert "customer_id" not in refused.err
 
 

@@ -7,6 +7,7 @@ from tests.datasets.image_files import HEIGHT, WIDTH, load, pixels, save, sizes
 from zoo.datasets import TargetSize
 from zoo.datasets.image_folder import ImageFolder
 from zoo.errors import DataError
+from zoo.spec.data_description import DataDescription
 
 
 @pytest.fixture
@@ -160,6 +161,20 @@ def test_images_of_several_sizes_are_refused_with_the_sizes_in_use(classes, limi
     assert "`resize: [4, 6]`" in caught.value.remedy
 
 
+def test_grey_images_with_three_channels_are_noted_unless_a_model_needs_them(tmp_path):
+    for number in range(3):
+        save(tmp_path / f"{number}.png", pixels(number)[..., 0])
+    notes = []
+    load(tmp_path, note=notes.append)
+    assert notes == [
+        f"{tmp_path}: the images are grey, and are read with 3 equal channels; `channels: 1` reads them with one"
+    ]
+    load(tmp_path, note=pytest.fail, channels=1)
+    ImageFolder(root=str(tmp_path)).adapted_to(DataDescription(shape=(3, HEIGHT, WIDTH))).load(pytest.fail)
+    save(tmp_path / "3.png", 3)
+    load(tmp_path, note=pytest.fail)
+
+
 def test_stretching_is_mentioned_once_with_the_way_out(tmp_path):
     for number in range(3):
         save(tmp_path / f"{number}.png", pixels(number, 10, 20))
@@ -180,7 +195,7 @@ def test_files_of_several_frames_are_refused_read_in_part_or_read_whole(tmp_path
     options = {"lossless": True} if suffix == "webp" else {}
     save(tmp_path / "b" / f"film.{suffix}", frames[0], save_all=True, append_images=frames[1:], **options)
     save(tmp_path / "a" / "still.png", Image.new("L", (WIDTH, HEIGHT), 10))
-    with pytest.raises(DataError, match=rf"film\.{suffix} has 3 pages or frames, expected one") as caught:
+    with pytest.raises(DataError, match=rf"expected one page or frame, got 3 in .*film\.{suffix}") as caught:
         load(tmp_path, in_memory_limit_mb=limit)
     assert "frames: first" in caught.value.remedy
     for option, greys, labels in (("first", [10, 50], [0, 1]), ("all", [10, 50, 100, 200], [0, 1, 1, 1])):

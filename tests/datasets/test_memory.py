@@ -12,7 +12,7 @@ def test_loading_without_the_data_says_what_they_were_and_how_to_give_them():
     with pytest.raises(DataError) as caught:
         zoo.load_data({"name": "memory", "kind": "numpy array", "shape": [60, 5]})
     message = str(caught.value)
-    assert "given in memory (numpy array of shape (60, 5))" in message
+    assert "passed in memory (numpy array of shape (60, 5))" in message
     assert "`data=x` in Python" in message
     assert "--data" in message
 

@@ -58,7 +58,7 @@ def failure(call: Any, kind: type[ZooError] = HubError) -> str:
     ("status", "headers", "said", "remedy"),
     [
         (401, {"X-Error-Message": "Invalid credentials in Authorization header"}, "not accept this token", "log in"),
-        (403, {"X-Error-Message": "Your token lacks a scope"}, "do that (403): Your token lacks a scope", "write access"),
+        (403, {"X-Error-Message": "Your token lacks a scope"}, "that (403): Your token lacks a scope", "write access"),
         (403, {"X-Error-Code": "GatedRepo"}, "this account has not accepted its terms", "Accept the terms"),
         (403, {"X-Error-Message": "Access to this resource is disabled."}, "the Hub has disabled", "hf://"),
         (401, {"X-Error-Code": "RepoNotFound"}, "no such repository, or it is private and you are", "Check the name"),

@@ -6,8 +6,8 @@ import threading
 
 import huggingface_hub as hub
 
-from zoo.hub.limits import _refuse_compression, _limit_response, hub_calls
 from zoo.hub.errors import http_library
+from zoo.hub.limits import _limit_response, _refuse_compression, hub_calls
 
 
 def hooks() -> dict[str, list[object]]:

@@ -46,7 +46,7 @@ def test_the_recipe_says_what_the_data_were(run: Run) -> None:
     assert data["scale"] == "standardise"
     assert run.recipe.train.batch_size == 32
     card = (run.path / "README.md").read_text()
-    assert "`memory` (data that were given in memory: a numpy array of shape (80, 4))" in card
+    assert "`memory` (data in memory: a numpy array of shape (80, 4))" in card
 
 
 @pytest.mark.parametrize("form", ["array", "tensor", "Data"])
@@ -133,7 +133,7 @@ def test_a_run_is_resumed_with_the_same_data_to_the_same_bytes(run: Run, tmp_pat
 
 def test_a_recipe_of_a_run_is_used_again_with_its_data(run: Run, tmp_path: Path) -> None:
     recipe = run.path / "recipe.yaml"
-    with pytest.raises(DataError, match=r"recipe\.yaml.*given in memory \(numpy array of shape \(80, 4\)\)"):
+    with pytest.raises(DataError, match=r"recipe\.yaml.*passed in memory \(numpy array of shape \(80, 4\)\)"):
         zoo.train(recipe, out=tmp_path / "none", quiet=True)
     again = zoo.train(recipe, data=(X, Y), out=tmp_path / "again", quiet=True)
     assert differences(run.path, again.path) == []

@@ -50,7 +50,7 @@ def read(path: pathlib.Path, known: DataDescription, values: dict[str, object], 
     write(path, rows)
     # The options of a resolved recipe: every default is written out.
     stated = {"label": "kind", "others": "infer", "max_categories": 2, "hash_buckets": 32, **options}
-    return Table(path=str(path), **stated).read_like(known).load(lambda _: None)
+    return Table(path=str(path), **stated).adapted_to(known).load(lambda _: None)
 
 
 def column(collection: Collection, name: str) -> list[float]:
@@ -192,9 +192,9 @@ def test_a_word_that_the_model_knows_is_not_missing(tmp_path, kind):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = [
-            Table().read_like(description).collection_of({"train": frame}, print).splits["train"].examples,
-            Table(path=str(path)).read_like(description).load(print).splits["train"].examples,
-            Table(path=str(path), missing=[""]).read_like(description).load(print).splits["train"].examples,
+            Table().adapted_to(description).collection_of({"train": frame}, print).splits["train"].examples,
+            Table(path=str(path)).adapted_to(description).load(print).splits["train"].examples,
+            Table(path=str(path), missing=[""]).adapted_to(description).load(print).splits["train"].examples,
             rows_of_frame(frame, description),
         ]
     assert [examples[:, 0].tolist() for examples in found] == [[float(flag == "some") for flag in FLAGS]] * 4
@@ -204,7 +204,7 @@ def test_a_known_word_in_other_capitals_is_not_missing(tmp_path):
     write(tmp_path / "t.csv", [{"flag": flag.lower(), "age": str(age)} for age, flag in enumerate(FLAGS)])
     flag = {"name": "flag", "type": "boolean", "categories": ["None", "some"]}
     description = DataDescription(shape=(2,), columns=[flag, {"name": "age"}])
-    found = Table(path=str(tmp_path / "t.csv")).read_like(description).load(lambda _: None)
+    found = Table(path=str(tmp_path / "t.csv")).adapted_to(description).load(lambda _: None)
     assert column(found, "flag") == [float(flag == "some") for flag in FLAGS]
 
 
@@ -212,7 +212,7 @@ def test_an_empty_value_of_a_file_is_missing_though_a_frame_had_it_as_a_word(tmp
     write(tmp_path / "t.csv", [{"flag": "some" if age % 2 else "", "age": str(age)} for age in range(4)])
     flag = {"name": "flag", "type": "categorical", "categories": ["", "some"]}
     description = DataDescription(shape=(3,), columns=[flag, {"name": "age"}])
-    found = Table(path=str(tmp_path / "t.csv")).read_like(description).load(lambda _: None)
+    found = Table(path=str(tmp_path / "t.csv")).adapted_to(description).load(lambda _: None)
     assert list(map(math.isnan, column(found, "flag"))) == [True, False] * 2
 
 
@@ -230,7 +230,7 @@ def test_labels_of_a_split_are_not_left_out_silently_where_another_has_none(know
         frames["test"]["kind"] = kind or pandas.NA
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        found = Table(label="kind").read_like(known).collection_of(frames, print)
+        found = Table(label="kind").adapted_to(known).collection_of(frames, print)
     expected = ["2 of 2 rows of the DataFrame of test have no class in 'kind': the data are used without classes"]
     assert [str(warning.message) for warning in warned] == ([] if kind else expected)
     assert found.class_names == (("cat", "dog") if kind else ())

@@ -54,7 +54,7 @@ def as_in_training(spec: DataSpec, like: DataDescription) -> DataSpec:
     if "pad" not in chosen:
         prepared["pad"] = like.geometry.pad
     dataset: type[Dataset] = find_component("dataset", spec.name, where="data.name")
-    prepared |= dataset.options_like(spec.options, like)
+    prepared |= dataset.options_adapted_to(spec.options, like)
     return validate(DataSpec, {**spec.model_dump(exclude_unset=True), **prepared}, "data")
 
 

@@ -57,7 +57,7 @@ def collect_frames(
         found = find_component("dataset", "table")
         table: Table = construct(found, check_options(found, stated, "data"), {}, "data")
         if like is not None:
-            table = table.read_like(like)
+            table = table.adapted_to(like)
         collection = table.collection_of(frames, note)
     if given:
         collection = _with_labels(collection, given)

@@ -249,7 +249,7 @@ def collect(
     options = check_options(component, spec.options, "data", also_valid=DataSpec.model_fields)
     dataset: Dataset = construct(component, options, {}, "data")
     if like is not None:
-        dataset = dataset.read_like(like)
+        dataset = dataset.adapted_to(like)
     try:
         if isinstance(dataset, ImageDataset) and spec.resize is not None:
             return dataset.load(note, TargetSize(*spec.resize, spec.fit))

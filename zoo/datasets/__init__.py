@@ -1,4 +1,4 @@
-"""Datasets: a name becomes train, validation and test data, as they are stored, in a stated range."""
+"""Datasets: each finds and reads training, validation and test data, and states the range of their values."""
 
 from __future__ import annotations
 
@@ -32,29 +32,28 @@ SPLITS = ("train", "validation", "test")
 
 
 class Indexable(Protocol):
-    """Examples that are read when they are needed, because they do not fit in memory.
+    """Examples that are read on demand, because they do not fit in memory.
 
-    It is pickled to worker processes that are not forked, so it opens files where it reads them.
+    Worker processes that are not forked receive it by pickling, so it must open files when it reads them.
     """
 
     def __len__(self) -> int: ...
     def read(self, indices: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """Return the stored examples (B, *data_shape) at ``indices``, uint8 or float, and their labels.
 
-        Labels are (B,) int64, or None: there are none, or the split holds them all.
+        Labels are (B,), int64. None: there are no labels, or :attr:`Stored.labels` has them.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Stored:
-    """One split as it is stored.
+    """The stored examples of one split.
 
     Attributes:
-        examples: (N, *data_shape) tensor, uint8 for images and float32 for the rest, or an
-            :class:`Indexable`.
-        labels: (N,) int64 tensor of class numbers from 0, or None.
-        names: N names, such as those of files, by which people know the examples; None: they are known by their row.
+        examples: a tensor (N, *data_shape), uint8 for images and float32 otherwise, or an :class:`Indexable`.
+        labels: class numbers from 0, (N,), int64; None without labels.
+        names: the names of the N examples, such as the names of their files; None: they are called by row number.
     """
 
     examples: Tensor | Indexable
@@ -70,20 +69,20 @@ class Collection:
     """A dataset as it is stored, before any split, scaling or other preparation.
 
     Attributes:
-        splits: ``train`` always; ``validation`` and ``test`` where the dataset defines them. The missing ones
-            are cut from ``train`` by the recipe's shares.
-        stored_range: smallest and largest value that an example can hold, (0, 255) for uint8 images; None for
-            unbounded values.
-        class_names: names of the classes, in the order of the labels; empty without labels.
-        citation: how the dataset asks to be cited.
-        licence: under which terms it comes, as an SPDX name or a sentence.
-        facts: what else the dataset knows of itself, such as the parameters of a mixture or the files it left out.
-        columns: what the columns of a table mean, in order; a missing value in them is NaN.
-        label: the column that the labels are from.
-        layout: how arrays of images are laid out at their source, which is how samples are returned.
-        reading: how image files became examples, so that others are read in the same way.
-        title: what people call these data, such as the name of their file; "": the name of the dataset.
-        background: stored value of each channel that padding adds; None: the lower end of ``stored_range``, or 0.
+        splits: ``train``, and ``validation`` and ``test`` where the dataset defines them. A missing split is taken from
+            ``train``, with the size that the recipe states.
+        stored_range: smallest and largest value that an example can have, such as (0, 255) for uint8 images; None:
+            there is no limit.
+        class_names: names of the classes in the order of the class numbers; () without labels.
+        citation: the citation that the dataset's authors ask for.
+        licence: the licence, as an SPDX identifier or a sentence.
+        facts: other facts about the data, such as the parameters of a mixture or the files that were left out.
+        columns: the columns of a table in order, in which a missing value is NaN; () for other data.
+        label: name of the column that the labels come from.
+        layout: the layout of the images at their source; samples are returned in the same layout.
+        reading: the options with which image files were read, so that others are read in the same way.
+        background: stored value of padding in each channel; None: the lower end of ``stored_range``, or 0.
+        title: a name for these data in particular, such as the name of their file; "": the name of the dataset.
     """
 
     splits: Mapping[str, Stored]
@@ -101,20 +100,19 @@ class Collection:
 
 
 class Dataset(ABC):
-    """Finds and reads a dataset; :mod:`zoo.data` prepares what it returns.
+    """A dataset: it finds and reads data, which :mod:`zoo.data` then splits and prepares.
 
     Attributes:
-        path_options: options that name files or folders. A relative one starts from the folder of the recipe that
-            it is written in.
+        path_options: the options that are paths. A relative path in a recipe starts from the folder of the recipe.
     """
 
     path_options: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def options_for(cls, path: str) -> dict[str, Any] | None:
-        """Return the options with which the dataset reads a file or folder, or None if it does not read such files.
+        """Return the options with which this dataset reads a file or folder; None if it cannot read it.
 
-        It decides which dataset reads a bare path, such as ``--data photos``.
+        This decides which dataset reads a path that is given on its own, such as ``--data photos``.
 
         Example:
             >>> from zoo.datasets.arrays import Arrays
@@ -125,43 +123,44 @@ class Dataset(ABC):
 
     @abstractmethod
     def load(self, note: Callable[[str], None]) -> Collection:
-        """Return the data as stored.
+        """Return the stored data.
 
         Args:
-            note: receives a sentence about work that takes long (a download), and about what was left out.
+            note: called with a sentence about work that takes long, such as a download, and about files that are left
+                out.
 
         Raises:
-            DataError: the data cannot be found or are damaged: what was looked for, where, and what to do.
+            DataError: the data cannot be found or are damaged; the message names the path and a remedy.
         """
 
     @classmethod
-    def options_like(cls, options: Mapping[str, Any], like: DataDescription) -> dict[str, Any]:
-        """Return options with which other data are read as the training data of a model were.
+    def options_adapted_to(cls, options: Mapping[str, Any], like: DataDescription) -> dict[str, Any]:
+        """Return the options that read other data in the same way as a model's training data.
 
         Args:
-            options: those that are stated, which are kept.
-            like: what the model knows of its data.
+            options: options that are stated; they are kept.
+            like: the description of the model's data.
         """
         known = inspect.signature(cls).parameters
         reading = {} if like.reading is None else like.reading.model_dump(mode="json")
         if like.reading is None and like.is_image and like.stored is not None:
-            reading = {"channels": like.stored.shape[0]}  # of a model whose images came from no files
+            reading = {"channels": like.stored.shape[0]}  # the model was trained on arrays of images
         return {name: value for name, value in reading.items() if name in known} | dict(options)
 
-    def read_like(self, like: DataDescription) -> Dataset:
-        """Return a dataset that reads the values themselves as a model knows them, where options cannot say it.
+    def adapted_to(self, like: DataDescription) -> Dataset:
+        """Return a dataset that reads values in the same way as a model's training data, beyond what options can state.
 
         Args:
-            like: what the model knows of its data.
+            like: the description of the model's data.
         """
         return self
 
     @classmethod
-    def in_words(cls, options: Mapping[str, Any]) -> str:
-        """Return a description of the data if the name of the dataset does not say what they are; otherwise "".
+    def describe_data(cls, options: Mapping[str, Any]) -> str:
+        """Return a description of the data, if the name of the dataset does not describe them; otherwise "".
 
         Args:
-            options: as in a recipe.
+            options: the options of the dataset in a recipe.
         """
         return ""
 
@@ -181,16 +180,16 @@ class Dataset(ABC):
 
 
 class ImageDataset(Dataset):
-    """A dataset that can resize images while it reads them, which saves memory if they are larger."""
+    """A dataset that can resize images while it reads them, so that large images do not need large memory."""
 
     @abstractmethod
     def load(self, note: Callable[[str], None], target: TargetSize | None = None) -> Collection:
-        """Return the data as stored.
+        """Return the stored data.
 
         Args:
-            note: as for any dataset.
-            target: the size of all images; None: they must be of one size already.
+            note: as for :meth:`Dataset.load`.
+            target: the size to which all images are resized; None: they must have one size already.
 
         Raises:
-            DataError: as for any dataset.
+            DataError: as for :meth:`Dataset.load`.
         """

@@ -1,4 +1,4 @@
-"""Checking the values of arrays, and bringing them into the form in which examples are stored."""
+"""Checks the values of arrays, and converts them to stored examples."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from zoo.errors import DataError
 from zoo.formats.array_rows import Array, ArrayRows
 
 _NARROW = 0.02
-"""Values that use at most this share of their range were probably meant to have another range."""
+"""If values use at most this share of their range, the range is probably wrong."""
 
 
 @dataclass(frozen=True)
 class Values:
-    """What is expected of the values of examples.
+    """The expected layout and range of the values of examples.
 
     Attributes:
-        channels_last: whether images are stored (N, H, W, C); None: (N, C, H, W), and a shape that looks like the other
-            is refused.
-        bounds: smallest and largest value; None: no bounds are stated.
-        series: whether arrays (N, C, T) or (N, T) are series, and no images (N, H, W) or vectors.
+        channels_last: whether images are stored as (N, H, W, C); None: as (N, C, H, W), and a shape that looks like
+            channels last is refused.
+        bounds: smallest and largest value; None: not stated.
+        series: whether arrays (N, C, T) and (N, T) are series instead of images (N, H, W) and vectors.
     """
 
     channels_last: bool | None
@@ -33,37 +33,40 @@ class Values:
     series: bool = False
 
     def check_form(self, rows: ArrayRows, name: str) -> None:
-        """Refuse arrays that are neither vectors nor images of numbers."""
+        """Raise an error if an array does not contain vectors or images of numbers.
+
+        Args:
+            name: the name of the array, for messages.
+        """
         if rows.dtype.kind not in "buif":
             raise DataError(
                 f"expected an array of numbers, got {name!r} of type {rows.dtype}",
                 where="examples",
-                remedy="Turn texts, dates and records into columns of numbers before saving.",
+                remedy="Convert texts, dates and records to numbers before saving.",
             )
         if len(rows.shape) not in (2, 3, 4) or 0 in rows.shape:
             raise DataError(
                 f"expected an array (N, D), (N, H, W) or (N, C, H, W), got {name!r} of shape {rows.shape}",
                 where="examples",
-                remedy="Reshape it before saving; a single feature is (N, 1).",
+                remedy="Reshape it before saving; a single feature has the shape (N, 1).",
             )
         if self.channels_last and len(rows.shape) != 4:
             problem = f"expected images (N, H, W, C), got {name!r} of shape {rows.shape}"
             raise DataError(problem, where="channels_last")
         if self.channels_last is None and len(rows.shape) == 4 and rows.shape[1] > 4 >= rows.shape[3]:
             raise DataError(
-                f"expected images (N, C, H, W), got {name!r} of shape {rows.shape}: {rows.shape[3]} channels "
-                f"last, or {rows.shape[1]} channels first?",
+                f"expected images (N, C, H, W), got {name!r} of shape {rows.shape}, which looks like (N, H, W, C)",
                 where="channels_last",
-                remedy="State it: `channels_last: true`, or `false`.",
+                remedy=f"State it: `channels_last: true` for {rows.shape[3]} channels, `false` for {rows.shape[1]}.",
             )
 
     def range_of(self, rows: ArrayRows) -> tuple[float, float] | None:
-        """Return the smallest and largest value that an example can hold; None without bounds."""
+        """Return the smallest and largest value that an example can have; None if there is no limit."""
         if self.bounds is not None:
             return self.bounds
         return {"u1": (0.0, 255.0), "b1": (0.0, 1.0)}.get(rows.dtype.str[1:])
 
-    def hold(self, rows: ArrayRows, name: str) -> Tensor:
+    def read_all(self, rows: ArrayRows, name: str) -> Tensor:
         """Read all examples (N, *data_shape) into memory.
 
         Raises:
@@ -75,39 +78,39 @@ class Values:
             indices = range(start, start + len(block))
             examples[start : indices.stop] = self.convert(block, rows, indices)
             start = indices.stop
-        if self.outside(examples):
-            raise self.refusal(f"the array {name!r}", examples)
+        if self.is_out_of_range(examples):
+            raise self.range_error(f"the array {name!r}", examples)
         return examples
 
     def convert(self, array: Array, rows: ArrayRows, indices: Sequence[int]) -> Tensor:
-        """Map the array (B, …) that ``rows`` hold at ``indices`` to a tensor (B, *data_shape), uint8 or float32.
+        """Convert the array (B, …) at ``indices`` of ``rows`` to a tensor (B, *data_shape), uint8 or float32.
 
         Raises:
             DataError: values are not finite numbers.
         """
         kind = np.uint8 if array.dtype.str[1:] in ("u1", "b1") else np.float32
-        with np.errstate(over="ignore"):  # an overflow shows as infinity, which is refused below
+        with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused below
             values = torch.from_numpy(array.astype(kind, order="C", copy=False))
         if values.is_floating_point() and not bool(values.isfinite().all()):
             example = int((~values.isfinite()).flatten(1).any(1).nonzero()[0])
             raise DataError(
                 f"expected finite numbers in 32 bits, got NaN or infinity in {rows.locate(indices[example])}",
                 where="examples",
-                remedy="Remove such examples, or fill in the values, before saving.",
+                remedy="Before saving, remove such examples or fill in the values.",
             )
         if values.ndim == 4 and self.channels_last:
             return values.permute(0, 3, 1, 2).contiguous()
         return values.unsqueeze(1) if values.ndim == (2 if self.series else 3) else values
 
-    def outside(self, values: Tensor) -> bool:
-        """Return whether some value is out of bounds."""
+    def is_out_of_range(self, values: Tensor) -> bool:
+        """Return whether any value is outside the stated bounds."""
         if self.bounds is None:
             return False
         low, high = values.aminmax()
         return float(low) < self.bounds[0] or float(high) > self.bounds[1]
 
-    def doubt(self, values: Tensor | Indexable, rows: ArrayRows) -> str | None:
-        """Return why the range is probably wrong; None if it looks right or is not known."""
+    def suspicious_range(self, values: Tensor | Indexable, rows: ArrayRows) -> str | None:
+        """Return a phrase that says why the range is probably wrong; None if it looks right or cannot be checked."""
         bounds = self.range_of(rows)
         if bounds is None or not isinstance(values, Tensor):
             return None
@@ -115,23 +118,27 @@ class Values:
         if not 0 < high - low <= _NARROW * (bounds[1] - bounds[0]):
             return None
         return (
-            f"holds values from {low:.3g} to {high:.3g}, and is scaled by the range {bounds[0]:g} … {bounds[1]:g}. "
-            "If that is not their range, state it: `value_range`."
+            f"has values from {low:.3g} to {high:.3g}, and is scaled by the range {bounds[0]:g} … {bounds[1]:g}. "
+            "If this is not the range of the data, set `value_range`."
         )
 
-    def refusal(self, which: str, values: Tensor) -> DataError:
-        """Return the error for values out of bounds."""
+    def range_error(self, which: str, values: Tensor) -> DataError:
+        """Return the error for values that are out of bounds.
+
+        Args:
+            which: names the array or example, for the message.
+        """
         assert self.bounds is not None
         return DataError(
             f"expected values from {self.bounds[0]:g} to {self.bounds[1]:g}, got {float(values.min()):g} to "
             f"{float(values.max()):g} in {which}",
             where="value_range",
-            remedy="Widen the range.",
+            remedy="Set a wider range.",
         )
 
 
 class StreamedRows(Indexable):
-    """Examples that do not fit in memory: each is read and checked on demand."""
+    """Examples that do not fit in memory; each is read and checked on demand."""
 
     def __init__(self, rows: ArrayRows, values: Values) -> None:
         self._rows, self._values = rows, values
@@ -140,9 +147,9 @@ class StreamedRows(Indexable):
         return len(self._rows)
 
     def read(self, indices: Sequence[int]) -> tuple[Tensor, None]:
-        """Return the examples at ``indices``; labels are known beforehand."""
+        """Return the examples at ``indices``, and None, since the split has the labels."""
         values = self._values.convert(self._rows.read(indices), self._rows, indices)
-        if self._values.outside(values):
-            example = next(number for number, value in enumerate(values) if self._values.outside(value))
-            raise self._values.refusal(self._rows.locate(indices[example]), values[example])
+        if self._values.is_out_of_range(values):
+            example = next(number for number, value in enumerate(values) if self._values.is_out_of_range(value))
+            raise self._values.range_error(self._rows.locate(indices[example]), values[example])
         return values, None

@@ -1,4 +1,4 @@
-"""Reading the files of CIFAR, which are pickles, without running any code that they name."""
+"""Reads the files of CIFAR, which are pickles, without running any code that they refer to."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from zoo.utils.foreign import reason
 
 _IMAGE_SHAPE = (3, 32, 32)
 _LARGEST = 200_000_000
-"""Bytes that a file may unpack to; those that are published have 30 million."""
+"""Upper limit on the unpickled size in bytes; the published files have 30 million."""
 
 
 def read_batch(path: Path, classes: int) -> tuple[Tensor, Tensor]:
-    """Return the images (N, 3, 32, 32), uint8, and the labels (N,), int64, of one file.
+    """Return the images (N, 3, 32, 32), uint8, and the labels (N,), int64, in one file.
 
-    Stand-ins that only keep bytes take the place of the pickle's arrays, so no code that the file names is ever
-    imported, nor NumPy's own, whose internal names have changed since 2009.
+    Arrays in the pickle are replaced by objects that only keep bytes. So no code that the file refers to is imported,
+    including NumPy's, whose internal names have changed since the files were written in 2009.
+
+    Args:
+        classes: number of classes.
 
     Raises:
-        DataError: the file is damaged or holds something else.
+        DataError: the file is damaged or has other content.
     """
     try:
         with path.open("rb") as file:
@@ -34,24 +37,24 @@ def read_batch(path: Path, classes: int) -> tuple[Tensor, Tensor]:
         images = torch.frombuffer(bytearray(pixels.content), dtype=torch.uint8).reshape(-1, *_IMAGE_SHAPE)
     except OSError as error:
         raise damaged(path, f"it cannot be read ({error})") from error
-    except Exception as error:  # bytes that are not a pickle make the unpickler raise nearly anything
+    except Exception as error:  # for bytes that are not a pickle, the unpickler raises almost any exception
         raise damaged(path, f"expected a batch of CIFAR images ({reason(error)})") from error
     if len(images) != len(labels) or pixels.shape != (len(labels), math.prod(_IMAGE_SHAPE)):
-        raise damaged(path, f"it has {len(labels):,} labels for {len(images):,} images")
+        raise damaged(path, f"expected a label for each of {len(images):,} images, got {len(labels):,}")
     if len(labels) == 0 or not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         raise damaged(path, f"expected labels from 0 to {classes - 1}")
     return images, labels
 
 
 def _labels(values: object) -> Tensor:
-    """Return labels (N,); lists of lists, which may hold each other many times, are not gone through."""
+    """Return labels (N,) from a flat list; nested lists, which can contain each other endlessly, are not searched."""
     if not isinstance(values, list) or not all(type(value) is int for value in values):
         raise pickle.UnpicklingError("expected a list of numbers as labels")
     return torch.tensor(values, dtype=torch.int64)
 
 
 class _Array:
-    """Stands in for a NumPy array: keeps its shape and its bytes."""
+    """Replaces a NumPy array while unpickling: keeps only its shape and bytes."""
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, self.shape, kind, columns_first, self.content = state
@@ -60,7 +63,7 @@ class _Array:
 
 
 class _Kind:
-    """Stands in for a NumPy data type: keeps its name."""
+    """Replaces a NumPy dtype while unpickling: keeps only its name."""
 
     def __init__(self, name: bytes | str, *_: object) -> None:
         self.name = name
@@ -69,21 +72,23 @@ class _Kind:
 
 
 class _ArrayUnpickler(pickle.Unpickler):
+    """Unpickles arrays as the classes above, and refuses anything else."""
+
     encoded = 0
 
     def _encode(self, text: str, _: object) -> bytes:
-        # A few bytes of a pickle are enough to have the same text encoded once more.
+        # A pickle of a few bytes can encode the same text many times, so the total is limited.
         self.encoded += len(text)
         if self.encoded > _LARGEST:
-            raise pickle.UnpicklingError(f"it has more than {_LARGEST:,} bytes")
+            raise pickle.UnpicklingError(f"expected at most {_LARGEST:,} bytes, got more")
         return text.encode("latin1")
 
     def find_class(self, module: str, name: str) -> Any:
         if name == "_reconstruct" and module.endswith("multiarray"):
             return lambda *_: _Array()
-        if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes into such an old format
+        if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes in this old pickle format
             return self._encode
-        stand_ins = {("numpy", "ndarray"): _Array, ("numpy", "dtype"): _Kind}
-        if (module, name) not in stand_ins:
-            raise pickle.UnpicklingError(f"the file asks for {module}.{name}")
-        return stand_ins[module, name]
+        replacements = {("numpy", "ndarray"): _Array, ("numpy", "dtype"): _Kind}
+        if (module, name) not in replacements:
+            raise pickle.UnpicklingError(f"expected only arrays, got a reference to {module}.{name}")
+        return replacements[module, name]

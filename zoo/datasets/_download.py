@@ -1,4 +1,4 @@
-"""Fetching published files into a folder: each is complete and checked, or absent."""
+"""Downloads published files to a folder; a file appears there only when it is complete and checked."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from platformdirs import user_cache_path
 
 from zoo.errors import DataError
 
-REMEDY = "Set `root` to a folder that holds the files, or use the dataset `digits`, which needs nothing."
+REMEDY = "Set `root` to a folder with the files, or use the dataset `digits`, which needs no download."
 _TIMEOUT_SECONDS = 30
 _CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A file to download: its name, the addresses to try in turn, and its MD5 checksum."""
+    """A file to download: its name, the URLs to try in order, and its MD5 checksum."""
 
     name: str
     addresses: Sequence[str]
@@ -33,10 +33,10 @@ class PublishedFile:
 
 
 def resolve_root(root: str | None, download: bool) -> Path:
-    """Return the folder of a dataset: ``root``, or one in the user's cache.
+    """Return the folder of a dataset: ``root``, or a folder in the user's cache if it is None.
 
     Raises:
-        DataError: ``root`` is not a folder, or is absent and may not be downloaded.
+        DataError: ``root`` is not a folder, or does not exist and downloading is not allowed.
     """
     if root is None:
         return user_cache_path("latent-zoo", appauthor=False) / "datasets"
@@ -49,26 +49,26 @@ def resolve_root(root: str | None, download: bool) -> Path:
 
 
 def find_torchvision_dataset(name: str) -> Any:
-    """Import torchvision and return its dataset class, which knows where the files are published.
+    """Return a dataset class of torchvision, which knows where the files are published.
 
     Raises:
-        DataError: torchvision does not import.
+        DataError: torchvision cannot be imported.
     """
     try:
         return getattr(importlib.import_module("torchvision.datasets"), name)
     except Exception as error:  # a torchvision built for another torch raises RuntimeError, among others
         raise DataError(
-            f"downloading {name} needs torchvision, which fails to import: {type(error).__name__}: {error}",
-            remedy=f"Install the torchvision that belongs to this torch. {REMEDY}",
+            f"downloading {name} needs torchvision, which cannot be imported: {type(error).__name__}: {error}",
+            remedy=f"Install the version of torchvision that matches this torch. {REMEDY}",
         ) from error
 
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Lock ``folder``, so that several processes do not download the same files at once.
+    """Lock ``folder``, so that several processes do not download the same files at the same time.
 
     Raises:
-        DataError: the folder cannot be made or written.
+        DataError: the folder cannot be created or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,10 +80,10 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def fetched(file: PublishedFile, folder: Path, note: Callable[[str], None]) -> Iterator[Path]:
-    """Yield a temporary copy of ``file`` that has the right checksum; it is removed afterwards.
+    """Download ``file`` to a temporary file in ``folder``, check it, and yield its path; it is removed afterwards.
 
     Raises:
-        DataError: the file could be had from no address; the message lists what happened at each.
+        DataError: no URL provides the file; the message lists the error of each.
     """
     failures = []
     with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:

@@ -1,4 +1,4 @@
-"""Loading MNIST and the datasets that share its files: four IDX files in the folder that torchvision uses."""
+"""Loads MNIST and datasets in the same form: four IDX files, in the same folder as torchvision's."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class MnistLike:
     """A dataset in the form of MNIST.
 
     Attributes:
-        torchvision_name: the class in ``torchvision.datasets``; the files lie in a folder of that name.
+        torchvision_name: name of the class in ``torchvision.datasets``, and of the folder with the files.
+        class_names: names of the classes, in the order of the labels.
+        citation: the citation that the authors ask for.
+        licence: the licence, as an SPDX identifier.
     """
 
     torchvision_name: str
@@ -39,10 +42,15 @@ class MnistLike:
     licence: str
 
     def load(self, root: str | None, download: bool, note: Callable[[str], None]) -> Collection:
-        """Return the train and test splits; nothing is downloaded if all files are there.
+        """Return the training and test splits, after downloading missing files.
+
+        Args:
+            root: the folder of the datasets; None: a folder in the user's cache.
+            download: whether missing files may be downloaded.
+            note: called with a sentence before each download.
 
         Raises:
-            DataError: files are missing and cannot be downloaded, or are damaged.
+            DataError: a file is damaged, or is missing and cannot be downloaded.
         """
         folder = resolve_root(root, download) / self.torchvision_name / "raw"
         if download and _missing(folder):
@@ -78,9 +86,9 @@ class MnistLike:
         label_file = _find(folder, f"{prefix}-labels-idx1-ubyte")
         images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
         if len(images) != len(labels):
-            raise damaged(label_file, f"it has {len(labels):,} labels for {len(images):,} images")
+            raise damaged(label_file, f"expected a label for each of {len(images):,} images, got {len(labels):,}")
         if int(labels.max()) >= len(self.class_names):
-            raise damaged(label_file, f"it has the label {int(labels.max())} for {len(self.class_names)} classes")
+            raise damaged(label_file, f"expected labels from 0 to {len(self.class_names) - 1}, got {int(labels.max())}")
         return Stored(images.unsqueeze(1), labels.long())
 
 
@@ -94,6 +102,6 @@ def _missing(folder: Path) -> list[str]:
 
 
 def _unpack(archive: Path, target: Path) -> None:
-    # The checksum covers the archive, so the name must not exist before all of it is unpacked.
+    # Only the archive has a checksum, so the file must not appear before it is unpacked completely.
     with gzip.open(archive) as packed, replacing(target) as temporary, temporary.open("wb") as unpacked:
         shutil.copyfileobj(packed, unpacked)

@@ -1,4 +1,4 @@
-"""Your own arrays, from files."""
+"""Arrays in files: vectors, images or series."""
 
 from __future__ import annotations
 
@@ -23,38 +23,39 @@ from zoo.spec.paths import absolute_path
 
 @register("dataset", "arrays")
 class Arrays(Dataset):
-    """Vectors or images from ``.npy``, ``.npz`` or ``.safetensors`` files; nothing in them is ever unpickled.
+    """Vectors, images or series from ``.npy``, ``.npz`` or ``.safetensors`` files; nothing is ever unpickled.
 
-    Choose it for tables, and for images that are stored as arrays. A file with several arrays holds ``x``, or
-    ``x_train`` with ``x_validation`` and ``x_test``, and labels ``y``, ``y_train``, … beside them. Splits go by their
-    usual names (``val``, ``valid``, ``dev``; ``testing``, ``eval``) in any case, before or after (``train_x``). Missing
-    splits are cut from ``train`` by the recipe's shares; arrays that are not used are named in a note.
+    Choose it for numeric data that are saved as arrays. A file with several arrays contains the examples as ``x``, or
+    as ``x_train``, ``x_validation`` and ``x_test``, and labels as ``y``, ``y_train``, … Other usual names of the splits
+    are accepted in any case (``val``, ``valid``, ``dev``; ``testing``, ``eval``), before or after (``train_x``). A
+    missing split is taken from ``train``, with the size that the recipe states. Arrays that are not used are named in a
+    note.
 
-    Data may be larger than memory: above the limit, rows are read from disk on demand.
+    The data may be larger than memory: above the limit, rows are read from disk on demand.
 
     Args:
         path: the file, or a pattern of files (``data/train-*.npy``) that are parts of one array, in the order of
             their names.
-        examples: name of the examples, in place of ``x``.
-        labels: name of the labels, in place of ``y``; for ``.npy``, the path or pattern of other files.
-            None: ``y`` where it is there.
-        channels_last: whether images are stored (N, H, W, C). None: (N, C, H, W), and a shape that looks like the other
-            order, such as (N, 28, 28, 1), is refused.
-        series: whether arrays (N, A, B) are series of A channels and B steps, and no images of A × B pixels; and arrays
-            (N, T) series of one channel, and no vectors.
-        value_range: smallest and largest value that an example can hold;
+        examples: name of the array of examples.
+        labels: name of the array of labels; for ``.npy``, the path or pattern of other files. None: ``y``, if there is
+            such an array.
+        channels_last: whether images are stored as (N, H, W, C). None: as (N, C, H, W), and a shape that looks like the
+            other order, such as (N, 28, 28, 1), is refused.
+        series: whether arrays (N, A, B) are series with A channels and B steps instead of images with A × B pixels, and
+            arrays (N, T) are series with one channel instead of vectors.
+        value_range: smallest and largest value that an example can have;
             None: 0 and 255 for bytes, 0 and 1 for booleans, no range for other numbers.
-        in_memory_limit_mb: up to this many megabytes (10⁶ bytes) on disk, all files together, the examples are held
-            in memory; above, ``.npy`` and ``.safetensors`` files are streamed.
+        in_memory_limit_mb: examples of up to this many megabytes (10⁶ bytes) on disk, all files together, are held in
+            memory; larger ``.npy`` and ``.safetensors`` files are read on demand.
 
     Shapes:
         vectors (N, D); images (N, H, W), which become (N, 1, H, W), or (N, C, H, W); series (N, C, T), or (N, T),
-        which become (N, 1, T). Labels (N,): whole numbers or texts, numbered from 0 in their sorted order.
+        which become (N, 1, T). Labels (N,): whole numbers or texts, numbered from 0 in sorted order.
 
     Raises:
-        DataError: a file or a name in it is missing, files differ in the shape or type of their rows, values are
-            not finite numbers or lie outside ``value_range``, labels are not classes or not as many as the examples,
-            or an ``.npz`` file is larger than the limit.
+        DataError: a file or an array in it is missing, rows differ in shape or type between files, values are not
+            finite or outside ``value_range``, labels are not classes or not one for each example, or an ``.npz`` file
+            is larger than the limit.
 
     Example:
         >>> import pathlib, tempfile
@@ -75,7 +76,7 @@ class Arrays(Dataset):
 
     @classmethod
     def with_absolute_paths(cls, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-        """Return options in which relative paths start from ``folder``: the labels too, where they are a file."""
+        """Return options in which relative paths start from ``folder``, including ``labels`` if it is a file."""
         changed = super().with_absolute_paths(options, folder)
         path, labels = options.get("path"), options.get("labels")
         if isinstance(path, str) and path.endswith(".npy") and isinstance(labels, str):
@@ -101,7 +102,7 @@ class Arrays(Dataset):
         self._limit = in_memory_limit_mb * 1_000_000
 
     def load(self, note: Callable[[str], None]) -> Collection:
-        """Return the splits that the file has."""
+        """Return the splits in the file."""
         files = ArrayFiles(self._path, self._examples, self._labels)
         found = _find_splits(files.names, self._examples, "examples")
         if "train" not in found:
@@ -120,8 +121,8 @@ class Arrays(Dataset):
             raise DataError(f"expected splits of one type, got {types} in {self._path}", where="examples")
         streamed = sum(part.nbytes for part in rows.values()) > self._limit
         examples = {split: self._read(part, found[split], streamed) for split, part in rows.items()}
-        if doubt := self._values.doubt(examples["train"], rows["train"]):
-            warnings.warn(f"{found['train']} in {self._path} {doubt}", ZooWarning, stacklevel=2)
+        if problem := self._values.suspicious_range(examples["train"], rows["train"]):
+            warnings.warn(f"{found['train']} in {self._path} {problem}", ZooWarning, stacklevel=2)
         numbers, class_names = self._read_labels(files, rows, found, labels)
         return Collection(
             splits={split: Stored(examples[split], numbers.get(split)) for split in found},
@@ -138,18 +139,18 @@ class Arrays(Dataset):
 
     def _read(self, rows: ArrayRows, name: str, streamed: bool) -> Tensor | Indexable:
         if not streamed:
-            return self._values.hold(rows, name)
-        if rows.whole_only is not None:
+            return self._values.read_all(rows, name)
+        if rows.unstreamable is not None:
             raise DataError(
-                f"{rows.whole_only.path} is, or belongs to, more than {self._limit // 1_000_000} MB, and cannot be "
-                "streamed: it is an archive, or stored column by column",
+                f"the data in {rows.unstreamable.path} are larger than {self._limit // 1_000_000} MB and cannot be "
+                "read on demand, because the file is an archive or stored column by column",
                 where="in_memory_limit_mb",
-                remedy="Save rows one after another, np.save(path, np.ascontiguousarray(x)), or raise the limit.",
+                remedy="Save the array row by row, `np.save(path, np.ascontiguousarray(x))`, or raise the limit.",
             )
         return StreamedRows(rows, self._values)
 
     def _find_labels(self, names: list[str], examples: dict[str, str]) -> dict[str, str]:
-        """Return the name of each split's labels; none where no split has any."""
+        """Return the name of the labels of each split; {} if there are no labels."""
         base = self._labels or "y"
         found = _find_splits(names, base, "labels")
         missing = [split for split in examples if split not in found]
@@ -159,7 +160,7 @@ class Arrays(Dataset):
             raise DataError(
                 f"there is no array {wanted!r} in {self._path}",
                 where="labels",
-                remedy=f"{hint}Each split needs labels, or none has any. Available: {', '.join(names)}.",
+                remedy=f"{hint}Either all splits or none need labels. Available: {', '.join(names)}.",
             )
         return {} if missing else {split: found[split] for split in examples}
 
@@ -178,12 +179,15 @@ class Arrays(Dataset):
 
 
 def _find_splits(names: list[str], base: str, where: str) -> dict[str, str]:
-    """Return the name of each split's array: ``base`` alone for ``train``, or with the name of a split.
+    """Return the name of the array of each split: ``base`` alone for ``train``, or ``base`` with the name of a split.
 
-    Capitals count only where the names would otherwise be the same.
+    The case of letters matters only if two names differ in nothing else.
+
+    Args:
+        where: the name of the option, for messages.
 
     Raises:
-        DataError: two arrays are of the same split.
+        DataError: two arrays belong to the same split.
     """
     found: dict[str, list[str]] = {}
     for name in names:
@@ -194,9 +198,9 @@ def _find_splits(names: list[str], base: str, where: str) -> dict[str, str]:
         exact = [name for name in several if base in name]
         if len(several) > 1 and len(exact) != 1:
             raise DataError(
-                f"{several[0]!r} and {several[1]!r} are both arrays of the {split} split",
+                f"expected one array for the {split} split, got {several[0]!r} and {several[1]!r}",
                 where=where,
-                remedy=f"Name the one to use, `{where}: NAME`, or keep one of them.",
+                remedy=f"Choose one with `{where}: NAME`, or save only one of them.",
             )
         found[split] = exact or several
     return {split: found[split][0] for split in SPLITS if split in found}

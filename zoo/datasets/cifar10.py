@@ -35,7 +35,7 @@ class Cifar10(Dataset):
 
     Args:
         root: the folder that holds ``cifar-10-batches-py``; None: a folder in the user's cache.
-        download: download missing files, once, from the addresses that torchvision knows.
+        download: whether missing files are downloaded, from the same servers as in torchvision.
 
     Shapes:
         examples (50000, 3, 32, 32) and (10000, 3, 32, 32), uint8 from 0 to 255; labels from 0 to 9.
@@ -59,7 +59,7 @@ class Cifar10(Dataset):
         self._root, self._download = root, download
 
     def load(self, note: Callable[[str], None]) -> Collection:
-        """Return the train and test splits of the source."""
+        """Return the training and test splits of the source."""
         root = resolve_root(self._root, self._download)
         folder = root / _FOLDER
         if self._download and _missing(folder):
@@ -104,7 +104,7 @@ def _fetch_missing(root: Path, note: Callable[[str], None]) -> None:
                 content = members.extractfile(f"{_FOLDER}/{name}")
             except KeyError:
                 content = None
-            if content is None:  # there is none, or it is a folder
-                raise DataError(f"{published.filename} does not contain {name}", where="root", remedy=REMEDY)
+            if content is None:  # there is no such member, or it is a folder
+                raise DataError(f"expected {name} in {published.filename}, got none", where="root", remedy=REMEDY)
             with replacing(root / _FOLDER / name) as target:
                 target.write_bytes(content.read())

@@ -1,4 +1,4 @@
-"""Handwritten digits that come with the package."""
+"""Small images of handwritten digits, which are part of the package."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from zoo.registry import register
 
 @register("dataset", "digits")
 class Digits(Dataset):
-    """1,797 handwritten digits of 8×8 pixels, in the package: no network, no folder, no torchvision.
+    """1,797 images of handwritten digits with 8×8 pixels, which are part of the package: nothing is downloaded.
 
-    Choose it for a first run, a lesson or a test: a model trains on it in seconds. The source has no splits, so the
-    recipe's shares cut them.
+    Choose it for a first run, a lesson or a test: a model trains on it in seconds. The source has no splits; they are
+    drawn with the sizes that the recipe states.
 
     Shapes:
         examples (1797, 1, 8, 8), uint8 from 0 to 16; labels (1797,) from 0 to 9.

@@ -1,4 +1,4 @@
-"""Images of clothes in the format of MNIST."""
+"""Images of clothes in the form of MNIST."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FashionMnist(Dataset):
     Args:
         root: the folder that holds ``FashionMNIST/raw`` with the four files, gzipped or not;
             None: a folder in the user's cache.
-        download: download missing files, once, from the addresses that torchvision knows.
+        download: whether missing files are downloaded, from the same servers as in torchvision.
 
     Shapes:
         examples (60000, 1, 28, 28) and (10000, 1, 28, 28), uint8 from 0 to 255; labels from 0 to 9.
@@ -60,5 +60,5 @@ class FashionMnist(Dataset):
         self._root, self._download = root, download
 
     def load(self, note: Callable[[str], None]) -> Collection:
-        """Return the train and test splits of the source."""
+        """Return the training and test splits of the source."""
         return _FASHION_MNIST.load(self._root, self._download, note)

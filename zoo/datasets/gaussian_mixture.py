@@ -21,22 +21,22 @@ _RADIUS, _VARIANCE, _COUNT = 2.0, 0.04, 8
 class GaussianMixture(Dataset):
     r"""Points from Σₖ wₖ N(μₖ, Σₖ) with known parameters; by default eight Gaussians on a circle.
 
-    Choose it to compare a model with the exact answer: log p(x) and the score ∇log p(x) have closed forms, and the
-    parameters are in ``facts`` as ``weights``, ``means`` and ``covariances``.
+    Choose it to compare a model with the exact density: log p(x) and the score ∇log p(x) have closed forms, and
+    ``facts`` contains the parameters as ``weights``, ``means`` and ``covariances``.
 
     Args:
-        weights: K positive numbers that sum to 1; None: all equal.
-        means: K points of D numbers; None: eight on a circle of radius 2.
+        weights: K positive numbers that sum to 1; None: equal weights.
+        means: K points in D dimensions; None: eight points on a circle of radius 2.
         covariances: K symmetric positive-definite matrices D × D; None: 0.04 times the identity.
         size: number of training examples.
-        held_out: number of validation examples, and of test examples.
-        seed: seed of the draws.
+        held_out: number of validation examples, and number of test examples.
+        seed: seed of the random numbers.
 
     Shapes:
-        examples (size, D), float32; labels: the number of the Gaussian that each was drawn from.
+        examples (size, D), float32; labels (size,): the number of the Gaussian from which each example was drawn.
 
     Raises:
-        DataError: the parameters are not those of a mixture.
+        DataError: the parameters do not define a mixture.
 
     Source:
         Bishop (2006), Pattern Recognition and Machine Learning, section 2.3.9.
@@ -59,7 +59,7 @@ class GaussianMixture(Dataset):
     ) -> None:
         for name, number, least in (("size", size, 1), ("held_out", held_out, 1), ("seed", seed, 0)):
             if number < least:
-                raise DataError(f"expected a number of at least {least}, got {number}", where=name)
+                raise DataError(f"expected an integer of at least {least}, got {number}", where=name)
         self._sizes, self._seed = {"train": size, "validation": held_out, "test": held_out}, seed
         self._means = _matrix_of_means(means)
         count, dimensions = self._means.shape
@@ -67,7 +67,7 @@ class GaussianMixture(Dataset):
         self._covariances, self._factors = _checked_covariances(covariances, count, dimensions)
 
     def load(self, note: Callable[[str], None]) -> Collection:
-        """Draw the three splits, each with its own random numbers."""
+        """Draw the three splits from independent random numbers."""
         dimensions = self._means.shape[1]
         row = 8 * (dimensions * dimensions + 3 * dimensions + 3)
         count = sum(self._sizes.values())

@@ -1,7 +1,8 @@
-"""Your own images, from a folder."""
+"""Images in a folder."""
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,68 +15,68 @@ from zoo.datasets import Collection, ImageDataset, Stored, TargetSize
 from zoo.errors import DataError, ZooWarning
 from zoo.formats.image_file import opened, upright_size
 from zoo.formats.image_format import Frames, ImageFormat
-from zoo.formats.image_pixels import SIXTEEN_BITS
+from zoo.formats.image_pixels import SIXTEEN_BITS, is_grey
 from zoo.formats.image_reader import (
-    ImagePlace,
+    ImageEntry,
     ImageReader,
     OnError,
-    Skipped,
+    SkippedFiles,
     apply_to_all,
     expand_frames,
     first_size,
 )
 from zoo.formats.image_tree import FoundSplit, find_images
 from zoo.registry import register
-from zoo.spec.data_description import ReadingDescription
+from zoo.spec.data_description import DataDescription, ReadingDescription
 
 _MANY = 10_000
-_LOOK_AT = 32
-"""Files that are looked at for what may be a mistake."""
-_DARK = 1 / 8
-"""Images of 16 bits that use no more of their range than this hardly mean to."""
+_SAMPLE_SIZE = 32
+"""Number of files that are examined for probable mistakes."""
+_NARROW = 1 / 8
+"""If 16-bit images use at most this share of their range, the range is probably wrong."""
 _PROPORTIONS = 1.1
-"""Stretching is mentioned when it changes proportions by more than this factor."""
+"""Stretching is noted if it changes proportions by more than this factor."""
 
 
 @register("dataset", "image_folder")
 class ImageFolder(ImageDataset):
-    """Images in a folder: of classes or not, split into train, validation and test or not.
+    """Images in a folder, with or without classes, with or without splits.
 
-    Choose it for images of your own. The folder holds one of::
+    Choose it for images of your own. The folder has one of these layouts::
 
         root/train/cat/1.png, root/val/cat/2.png, root/test/cat/3.png     splits of classes
         root/train/1.png, root/test/3.png                                 splits
         root/cat/1.png, root/dog/2.png                                    classes
         root/1.png                                                        images
 
-    Splits go by their usual names, in any case: ``train`` or ``training``; ``val``, ``valid``, ``validation`` or
-    ``dev``; ``test``, ``testing`` or ``eval``; also ``training_set`` or ``val2017``. A missing one is cut from
-    ``train`` by the recipe's shares. Hidden files and what systems leave behind (``.ipynb_checkpoints``,
-    ``__MACOSX``, ``Thumbs.db``) are passed over at every depth; what else is not used is named in a note. The field
-    ``resize`` of the data brings images of any size to one.
+    Splits have their usual names, in any case: ``train`` or ``training``; ``val``, ``valid``, ``validation`` or
+    ``dev``; ``test``, ``testing`` or ``eval``; also ``training_set`` or ``val2017``. A missing split is taken from
+    ``train``, with the size that the recipe states. Hidden files and those that operating systems create
+    (``.ipynb_checkpoints``, ``__MACOSX``, ``Thumbs.db``) are ignored at every depth; other files that are not used are
+    named in a note. Images of different sizes need the field ``resize`` of the data.
 
     Args:
         root: the folder.
-        channels: 3 for colour, 1 for grey; images are converted.
-        classes: take folders as classes; false: read the images of a split at any depth, without labels.
+        channels: 3 for colour, 1 for grey; images are converted. If all images are grey and have 3 channels, a note
+            recommends 1.
+        classes: whether folders are classes; false: the images of a split are read at any depth, without labels.
         background: colour behind transparent pixels and around padded images, such as ``white`` or ``"#ff8800"``;
             None: white behind transparent pixels, black around padded images.
-        value_range: values that become 0 and 255 in images of more than 8 bits a pixel; None: 0 and 65535.
-        frames: pages or frames of one file: ``refuse`` a file with several, use the ``first``, or make ``all``
-            examples.
-        on_error: ``raise`` at the first file that cannot be read, or ``skip`` all such files and note how many and
-            which they are.
-        max_image_mb: megabytes (10⁶ bytes) that decoding one file may take, before it is scaled down; a larger one
-            cannot be read, since a small file can hold a huge image.
-        in_memory_limit_mb: up to this many megabytes in total, images are held in memory; above, they are
-            read from the folder each time.
-        size: another name of the field ``resize`` with ``fit: crop``.
+        value_range: values that become 0 and 255 in images of more than 8 bits per pixel; None: 0 and 65535.
+        frames: ``refuse`` a file with several pages or frames, use the ``first``, or make an example of ``all``.
+        on_error: ``raise`` an error at the first file that cannot be read, or ``skip`` such files and name them in a
+            note.
+        max_image_mb: megabytes (10⁶ bytes) that decoding one file may need before it is resized. A file that needs more
+            cannot be read, because a small file can contain a huge image.
+        in_memory_limit_mb: images of up to this many megabytes in total are held in memory; more images are read from
+            the folder on demand.
+        size: an older way to state ``resize`` with ``fit: crop``.
 
     Shapes:
-        examples (N, channels, height, width), uint8 from 0 to 255.
+        examples (N, channels, height, width), uint8 from 0 to 255; labels (N,) if there are classes.
 
     Raises:
-        DataError: there are no images, one is broken, or they differ in size; the message names the file.
+        DataError: there are no images, one cannot be read, or they differ in size; the message names the file.
 
     Example:
         >>> import pathlib, tempfile
@@ -128,30 +129,39 @@ class ImageFolder(ImageDataset):
             max_image_mb=max_image_mb,
         )
         self._limit = in_memory_limit_mb * 1_000_000
+        self._can_change_channels = True
+
+    def adapted_to(self, like: DataDescription) -> ImageFolder:
+        """Return a folder that is read for a trained model, for which the number of channels cannot be changed."""
+        other = copy.copy(self)
+        other._can_change_channels = False
+        return other
 
     def load(self, note: Callable[[str], None], target: TargetSize | None = None) -> Collection:
-        """Return the splits that the folder has."""
+        """Return the splits in the folder."""
         form = self._format if self._format.target else replace(self._format, target=target)
         found = find_images(self._root, classes=self._classes)
-        if unused := found.leftovers.describe():
+        if unused := found.unused.describe():
             note(f"{self._root}: {unused}")
-        skipped = Skipped()
-        places = {name: self._places(split, skipped) for name, split in found.splits.items()}
-        shape = self._shape(places, form)
-        total = sum(map(len, places.values()))
+        skipped = SkippedFiles()
+        entries = {name: self._entries(split, skipped) for name, split in found.splits.items()}
+        shape = self._shape(entries, form)
+        total = sum(map(len, entries.values()))
         in_memory = total * shape[0] * shape[1] * shape[2] <= self._limit
         if total >= _MANY:
             note(f"{'reading' if in_memory else 'checking'} {total:,} images in {self._root}")
-        read = self._held if in_memory else self._streamed
-        splits, train = {}, list[ImagePlace]()
-        for name, split in places.items():
+        read = self._read_all if in_memory else self._streamed
+        splits, train = {}, list[ImageEntry]()
+        for name, split in entries.items():
             kept, splits[name] = read(ImageReader(split, form, shape), skipped)
             train = kept if name == "train" else train
         if left_out := skipped.describe(sum(len(split.files) for split in found.splits.values())):
             note(f"{self._root}: {left_out}")
-        _check_rest(splits, found.class_names)
-        _mention_stretching(train, form, self._root, note)
-        _doubt_range(train, form, self._root)
+        _check_not_empty(splits, found.class_names)
+        _note_stretching(train, form, self._root, note)
+        if self._can_change_channels:
+            _note_grey(train, form, self._root, note)
+        _warn_of_narrow_range(train, form, self._root)
         return Collection(
             splits=splits,
             stored_range=(0.0, 255.0),
@@ -170,43 +180,43 @@ class ImageFolder(ImageDataset):
             background=form.padding,
         )
 
-    def _places(self, split: FoundSplit, skipped: Skipped) -> list[ImagePlace]:
+    def _entries(self, split: FoundSplit, skipped: SkippedFiles) -> list[ImageEntry]:
         labels = [None] * len(split.files) if split.labels is None else split.labels
-        places = [ImagePlace(file, label=label) for file, label in zip(split.files, labels, strict=True)]
-        return expand_frames(places, self._on_error, skipped) if self._format.frames == "all" else places
+        entries = [ImageEntry(file, label=label) for file, label in zip(split.files, labels, strict=True)]
+        return expand_frames(entries, self._on_error, skipped) if self._format.frames == "all" else entries
 
-    def _names(self, places: Sequence[ImagePlace]) -> list[str]:
-        """Return the files as they are called below the folder, with their frames where a file has several."""
+    def _names(self, entries: Sequence[ImageEntry]) -> list[str]:
+        """Return the paths of the files relative to the folder, with ``#frame`` if a file has several frames."""
         root = Path(self._root).expanduser().absolute()
-        several = {place.file for place in places if place.frame}
+        several = {entry.file for entry in entries if entry.frame}
         return [
-            Path(place.file).relative_to(root).as_posix() + (f"#{place.frame}" if place.file in several else "")
-            for place in places
+            Path(entry.file).relative_to(root).as_posix() + (f"#{entry.frame}" if entry.file in several else "")
+            for entry in entries
         ]
 
-    def _shape(self, places: Mapping[str, Sequence[ImagePlace]], form: ImageFormat) -> tuple[int, int, int]:
+    def _shape(self, entries: Mapping[str, Sequence[ImageEntry]], form: ImageFormat) -> tuple[int, int, int]:
         if form.target is not None:
             return form.channels, form.target.height, form.target.width
-        return form.channels, *first_size(places["train"], form, self._on_error)
+        return form.channels, *first_size(entries["train"], form, self._on_error)
 
-    def _held(self, reader: ImageReader, skipped: Skipped) -> tuple[list[ImagePlace], Stored]:
+    def _read_all(self, reader: ImageReader, skipped: SkippedFiles) -> tuple[list[ImageEntry], Stored]:
         images = torch.empty(len(reader), *reader.shape, dtype=torch.uint8)
-        kept: list[ImagePlace] = []
-        for place, image in apply_to_all(reader.image, reader.places, self._on_error, skipped):
+        kept: list[ImageEntry] = []
+        for entry, image in apply_to_all(reader.image, reader.entries, self._on_error, skipped):
             images[len(kept)] = image
-            kept.append(place)
+            kept.append(entry)
         return kept, Stored(images[: len(kept)], _labels(kept), self._names(kept))
 
-    def _streamed(self, reader: ImageReader, skipped: Skipped) -> tuple[list[ImagePlace], Stored]:
-        # A wrong file is better found now, from the headers, than hours into training. Which files are to be left out
-        # is known only when all of each has been decoded.
+    def _streamed(self, reader: ImageReader, skipped: SkippedFiles) -> tuple[list[ImageEntry], Stored]:
+        # Checking the headers finds wrong files now instead of hours into training. To skip files that cannot be
+        # decoded, each must be decoded once.
         check = reader.image if self._on_error == "skip" else reader.check_header
-        kept = [place for place, _ in apply_to_all(check, reader.places, self._on_error, skipped)]
+        kept = [entry for entry, _ in apply_to_all(check, reader.entries, self._on_error, skipped)]
         return kept, Stored(ImageReader(kept, reader.form, reader.shape), _labels(kept), self._names(kept))
 
 
-def _check_rest(splits: Mapping[str, Stored], class_names: Sequence[str]) -> None:
-    """Refuse a split or a class of which all files were left out."""
+def _check_not_empty(splits: Mapping[str, Stored], class_names: Sequence[str]) -> None:
+    """Raise an error if all files of a split or a class were left out."""
     empty = [f"the {name} split" for name, stored in splits.items() if len(stored) == 0]
     labels = splits["train"].labels
     present = set() if labels is None else set(labels.tolist())
@@ -215,49 +225,58 @@ def _check_rest(splits: Mapping[str, Stored], class_names: Sequence[str]) -> Non
         raise DataError(
             f"no file of {empty[0]} can be read",
             where="root",
-            remedy="With `on_error: raise`, the first of them is named.",
+            remedy="Set `on_error: raise` to see the error of the first such file.",
         )
 
 
-def _mention_stretching(
-    places: Sequence[ImagePlace], form: ImageFormat, root: str, note: Callable[[str], None]
-) -> None:
-    """Note that proportions change a lot, which is rarely intended."""
+def _note_stretching(entries: Sequence[ImageEntry], form: ImageFormat, root: str, note: Callable[[str], None]) -> None:
+    """Add a note if resizing changes the proportions of images considerably, which is rarely intended."""
     target = form.target
     if target is None or target.fit != "stretch":
         return
-    for place in _some(places):
-        with opened(place.file) as image:
+    for entry in _sample(entries):
+        with opened(entry.file) as image:
             height, width = upright_size(image)
         change = height * target.width / (width * target.height)
         if max(change, 1 / change) > _PROPORTIONS:
             note(
-                f"{root}: images are stretched, such as {place.file} from {height} × {width} to "
-                f"{target.height} × {target.width} (height × width); `fit: crop` or `fit: pad` keeps proportions"
+                f"{root}: images are stretched, such as {entry.file} from {height} × {width} to "
+                f"{target.height} × {target.width} (height × width); `fit: crop` or `fit: pad` keeps their proportions"
             )
             return
 
 
-def _doubt_range(places: Sequence[ImagePlace], form: ImageFormat, root: str) -> None:
-    """Warn of images of 16 bits that use little of their range, and so become nearly black."""
-    if form.value_range is not None or form.largest_value(places[0].file) is None:
+def _note_grey(entries: Sequence[ImageEntry], form: ImageFormat, root: str, note: Callable[[str], None]) -> None:
+    """Add a note if all images are stored in grey but read in colour, which takes three times the memory."""
+    if form.channels == 1:
         return
-    largest = max(form.largest_value(place.file) or 0.0 for place in _some(places))
-    if 0 < largest <= _DARK * SIXTEEN_BITS[1]:
+    for entry in _sample(entries):
+        with opened(entry.file) as image:
+            if not is_grey(image):
+                return
+    note(f"{root}: the images are grey, and are read with 3 equal channels; `channels: 1` reads them with one")
+
+
+def _warn_of_narrow_range(entries: Sequence[ImageEntry], form: ImageFormat, root: str) -> None:
+    """Warn of 16-bit images that use only a small part of their range, and would become almost black."""
+    if form.value_range is not None or form.largest_value(entries[0].file) is None:
+        return
+    largest = max(form.largest_value(entry.file) or 0.0 for entry in _sample(entries))
+    if 0 < largest <= _NARROW * SIXTEEN_BITS[1]:
         warnings.warn(
-            f"images of 16 bits in {root} hold values up to {largest:.0f}, and are scaled by the range 0 … 65535. "
-            f"If that is not theirs, state it: `value_range: [0, {largest:.0f}]`.",
+            f"16-bit images in {root} have values up to {largest:.0f}, and are scaled by the range 0 … 65535. "
+            f"If this is not their range, set it, for example `value_range: [0, {largest:.0f}]`.",
             ZooWarning,
             stacklevel=3,
         )
 
 
-def _some(places: Sequence[ImagePlace]) -> Sequence[ImagePlace]:
-    return places[:: max(1, len(places) // _LOOK_AT)][:_LOOK_AT]
+def _sample(entries: Sequence[ImageEntry]) -> Sequence[ImageEntry]:
+    return entries[:: max(1, len(entries) // _SAMPLE_SIZE)][:_SAMPLE_SIZE]
 
 
-def _labels(places: Sequence[ImagePlace]) -> torch.Tensor | None:
-    labels = [place.label for place in places if place.label is not None]
+def _labels(entries: Sequence[ImageEntry]) -> torch.Tensor | None:
+    labels = [entry.label for entry in entries if entry.label is not None]
     return torch.tensor(labels, dtype=torch.int64) if labels else None
 
 

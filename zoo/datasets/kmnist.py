@@ -20,12 +20,12 @@ _KMNIST = MnistLike(
 class Kmnist(Dataset):
     """70,000 cursive Japanese characters of 28×28 pixels (Kuzushiji-MNIST).
 
-    Choose it over ``mnist`` for classes of which each has several very different shapes.
+    Choose it over ``mnist`` for classes that each contain several very different shapes.
 
     Args:
         root: the folder that holds ``KMNIST/raw`` with the four files, gzipped or not;
             None: a folder in the user's cache.
-        download: download missing files, once, from the addresses that torchvision knows.
+        download: whether missing files are downloaded, from the same servers as in torchvision.
 
     Shapes:
         examples (60000, 1, 28, 28) and (10000, 1, 28, 28), uint8 from 0 to 255; labels from 0 to 9.
@@ -49,5 +49,5 @@ class Kmnist(Dataset):
         self._root, self._download = root, download
 
     def load(self, note: Callable[[str], None]) -> Collection:
-        """Return the train and test splits of the source."""
+        """Return the training and test splits of the source."""
         return _KMNIST.load(self._root, self._download, note)

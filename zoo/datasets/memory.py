@@ -1,4 +1,4 @@
-"""Data that were given in memory, as a recipe records them."""
+"""The dataset of runs that were trained on data in memory."""
 
 from __future__ import annotations
 
@@ -15,35 +15,36 @@ from zoo.tables.options import Choice
 
 @register("dataset", "memory")
 class Memory(Dataset):
-    """Data that were given in memory: an array, a tensor, a DataFrame, or a data set of torch or Hugging Face.
+    """Data in memory: an array, a tensor, a DataFrame, or a data set of torch or Hugging Face.
 
-    Choose it by giving data, ``zoo.train(recipe, data=x)`` or ``zoo.fit(x, "vae-mlp-8d")``: the recipe of the run then
-    says what the data were, but does not hold them. To use the recipe again, give the data again.
+    It is chosen by passing data, as in ``zoo.train(recipe, data=x)`` or ``zoo.fit(x, "vae-mlp-8d")``. The recipe of the
+    run then describes the data, but does not contain them. To use the recipe again, pass the data again.
 
     Args:
-        channels_last: whether images are laid out (N, H, W, C). None: (N, C, H, W), and a shape that looks like the
+        channels_last: whether images have the layout (N, H, W, C). None: (N, C, H, W), and a shape that looks like the
             other order, such as (N, 28, 28, 3), is refused.
-        value_range: smallest and largest value that an example can hold. None: 0 and 255 for bytes and for whole
-            numbers of images, 0 and 1 for booleans and for images within these bounds, no range for other numbers.
-        series: whether arrays (N, A, B) are series of A channels and B steps, and no images of A × B pixels; and arrays
-            (N, T) series of one channel, and no vectors.
-        in_memory_limit_mb: up to this many megabytes (10⁶ bytes), the items of a data set are read once and kept;
-            above, they are read again each time.
-        label: of a DataFrame, as of the dataset ``table``; so are the next options.
+        value_range: smallest and largest value that an example can have. None: 0 and 255 for bytes and for images of
+            integers, 0 and 1 for booleans and for images whose values are between them, no range for other numbers.
+        series: whether arrays (N, A, B) are series with A channels and B steps instead of images with A × B pixels, and
+            arrays (N, T) are series with one channel instead of vectors.
+        in_memory_limit_mb: the items of a data set are kept in memory up to this many megabytes (10⁶ bytes); larger
+            data sets are read again in each epoch.
+        label: for a DataFrame, the column of the labels. This and the following options are those of the dataset
+            ``table``.
         columns: the type of columns by name.
-        others: whether columns that ``columns`` does not name are inferred or left out.
-        max_categories: the most categories that a column may have.
-        hash_buckets: number of categories of a column that is hashed.
+        others: whether the type of columns that ``columns`` does not name is inferred, or they are ignored.
+        max_categories: largest number of categories of a column.
+        hash_buckets: number of categories of a hashed column.
         missing: texts that stand for a missing value.
-        decimal: what separates the fraction of a number in texts.
-        thousands: what separates thousands in texts.
-        date_format: how dates are written in texts.
-        kind: what the data were, such as ``numpy array``; filled in.
-        shape: their shape, the number of training examples first; filled in.
-        digest: of their values and labels; filled in.
+        decimal: decimal separator in texts.
+        thousands: thousands separator in texts.
+        date_format: format of dates in texts.
+        kind: the type of the data, such as ``numpy array``; filled in.
+        shape: the shape of the data, (N, …); filled in.
+        digest: a digest of values and labels; filled in.
 
     Raises:
-        DataError: always, when it is loaded without the data.
+        DataError: the recipe is used without passing the data.
 
     Example:
         >>> import torch, zoo
@@ -91,21 +92,21 @@ class Memory(Dataset):
         self._kind, self._shape = kind, shape
 
     @classmethod
-    def in_words(cls, options: Mapping[str, Any]) -> str:
-        """Return in which form the data were given.
+    def describe_data(cls, options: Mapping[str, Any]) -> str:
+        """Return the type and shape of the data.
 
         Example:
-            >>> Memory.in_words({"kind": "numpy array", "shape": [500, 8]})
-            'data that were given in memory: a numpy array of shape (500, 8)'
+            >>> Memory.describe_data({"kind": "numpy array", "shape": [500, 8]})
+            'data in memory: a numpy array of shape (500, 8)'
         """
         shape = f" of shape {tuple(options['shape'])}" if options.get("shape") else ""
-        return f"data that were given in memory: a {options.get('kind', 'table')}{shape}"
+        return f"data in memory: a {options.get('kind', 'table')}{shape}"
 
     def load(self, note: Callable[[str], None]) -> Collection:
-        """Refuse, because only the user has the data."""
+        """Raise an error, because only the user has the data."""
         shape = f" of shape {tuple(self._shape)}" if self._shape else ""
         raise DataError(
-            f"the data were given in memory ({self._kind}{shape}), and a recipe does not hold them",
-            remedy="Give them again: `data=x` in Python; on the command line as a file, for example `--data x.npy` or "
+            f"the data were passed in memory ({self._kind}{shape}), so the recipe does not contain them",
+            remedy="Pass them again: `data=x` in Python, or a file on the command line, for example `--data x.npy` or "
             "`--data table.csv`.",
         )

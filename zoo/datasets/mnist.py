@@ -21,12 +21,12 @@ _MNIST = MnistLike(
 class Mnist(Dataset):
     """70,000 handwritten digits of 28×28 pixels (MNIST).
 
-    Choose it to compare with published results; state whether pixels are binarised, since results differ.
+    Choose it to compare with published results, and state whether pixels are binarised, since results differ.
 
     Args:
         root: the folder that holds ``MNIST/raw`` with the four files, gzipped or not;
             None: a folder in the user's cache.
-        download: download missing files, once, from the addresses that torchvision knows.
+        download: whether missing files are downloaded, from the same servers as in torchvision.
 
     Shapes:
         examples (60000, 1, 28, 28) and (10000, 1, 28, 28), uint8 from 0 to 255; labels from 0 to 9.
@@ -50,5 +50,5 @@ class Mnist(Dataset):
         self._root, self._download = root, download
 
     def load(self, note: Callable[[str], None]) -> Collection:
-        """Return the train and test splits of the source."""
+        """Return the training and test splits of the source."""
         return _MNIST.load(self._root, self._download, note)

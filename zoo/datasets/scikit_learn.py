@@ -1,4 +1,4 @@
-"""The small tables that come inside scikit-learn."""
+"""Small tables that are part of scikit-learn."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _SOURCES = {
 
 @register("dataset", "scikit_learn")
 class ScikitLearn(Dataset):
-    """Tables that come inside scikit-learn: no network, no folder.
+    """Small tables that are part of scikit-learn; nothing is downloaded.
 
-    Choose it for a first run, a lesson or a test of a model of tables. scikit-learn and pandas have to be installed:
+    Choose it for a first run, a lesson or a test of a model of tables. It needs scikit-learn and pandas:
     ``pip install 'latent-zoo[tables,sklearn]'``.
 
     Args:
@@ -36,7 +36,7 @@ class ScikitLearn(Dataset):
             measurements and the progression of the disease; no classes).
 
     Shapes:
-        rows (N, columns), float64; labels (N,) where the table has classes.
+        rows (N, columns), float64; labels (N,) if the table has classes.
 
     Raises:
         DataError: scikit-learn or pandas is not installed.
@@ -54,8 +54,8 @@ class ScikitLearn(Dataset):
         self._table = table
 
     @classmethod
-    def options_like(cls, options: Mapping[str, Any], like: DataDescription) -> dict[str, Any]:
-        """Return the options: the tables always have the same columns."""
+    def options_adapted_to(cls, options: Mapping[str, Any], like: DataDescription) -> dict[str, Any]:
+        """Return the options unchanged, since the tables always have the same columns."""
         return dict(options)
 
     def load(self, note: Callable[[str], None]) -> Collection:

@@ -1,4 +1,4 @@
-"""Your own table, from a file."""
+"""Tables in files."""
 
 from __future__ import annotations
 
@@ -21,42 +21,43 @@ from zoo.tables.sources import ENDINGS, HUB, sources_of
 
 @register("dataset", "table")
 class Table(Dataset):
-    """Rows of mixed columns from CSV, TSV or Parquet files, or from data sets of Hugging Face.
+    """Tables with columns of different types, from CSV, TSV or Parquet files, or from data sets of Hugging Face.
 
-    Choose it for measurements and records: numbers beside categories, booleans and dates, some of them missing.
-    What a column means is inferred and can be stated; the likelihood ``columns`` follows from it. Numbers and dates are
-    standardised, categories become a 1 among zeros. Missing values stay missing: the likelihood leaves them out, and
-    the encoder is shown which were observed. Texts that are neither categories nor dates are refused.
+    Choose it for measurements and records: numbers, categories, booleans and dates, some of which may be missing. The
+    type of a column is inferred or can be stated, and determines its distribution in the likelihood ``columns``.
+    Numbers and dates are standardised, categories are one-hot encoded. Missing values are kept as missing: the
+    likelihood leaves them out, and the encoder sees which values were observed. Columns of free text are refused.
 
-    Types, categories, means and spreads are those of the training data, and travel with the model: any other table is
-    read by them. Its columns are found by name, others are left out, and a category that is not known is taken as
-    missing, with a warning.
+    Types, categories, means and standard deviations are learned from the training data and saved with the model. Other
+    tables are read with them: columns are found by name, additional columns are ignored, and an unknown category is
+    treated as missing, with a warning.
 
     Args:
-        path: a ``.csv``, ``.tsv``, ``.txt`` or ``.parquet`` file; the folder of a data set that Hugging Face's
-            ``datasets`` saved; or ``hf://datasets/USER/NAME``, which is downloaded.
-        label: the column that holds the classes; it is not one of the values of a row.
+        path: a ``.csv``, ``.tsv``, ``.txt`` or ``.parquet`` file; a folder that ``datasets`` of Hugging Face has saved;
+            or ``hf://datasets/USER/NAME``, which is downloaded.
+        label: the column of the classes, which is not part of the examples.
         columns: the type of columns by name: ``numeric``, ``integer``, ``boolean``, ``categorical``, ``date``;
-            ``hash``, categories into which a hash puts the texts; ``ignore``.
-        others: whether columns that ``columns`` does not name are inferred or left out.
-        max_categories: the most categories that a column may have.
-        hash_buckets: number of categories of a column that is hashed.
-        missing: texts that stand for a missing value; null: an empty one, ``NA``, ``NaN``, ``null``, ``?`` and others.
-        separator: between the values of a row; null: found out.
-        decimal: what separates the fraction of a number; null: found out.
-        thousands: what separates thousands; null: found out if it is a comma, or a point before a decimal comma.
-        date_format: how dates are written, as of Python's ``strptime``; null: 2026-07-31 or 2026-07-31T12:30.
-        encoding: of the text; null: UTF-8.
-        header: whether the first line holds the names of the columns; null: it does, and one that looks like values is
-            refused.
+            ``hash``, which maps texts to ``hash_buckets`` categories; or ``ignore``.
+        others: whether the type of columns that ``columns`` does not name is inferred, or they are ignored.
+        max_categories: largest number of categories of a column.
+        hash_buckets: number of categories of a hashed column.
+        missing: texts that stand for a missing value; null: the empty text, ``NA``, ``NaN``, ``null``, ``?`` and
+            others.
+        separator: separator between values; null: detected.
+        decimal: decimal separator; null: detected.
+        thousands: thousands separator; null: a comma is detected, and a point if the decimal separator is a comma.
+        date_format: format of dates, as in Python's ``strptime``; null: 2026-07-31 or 2026-07-31T12:30.
+        encoding: encoding of the text; null: UTF-8.
+        header: whether the first line contains the names of the columns; null: yes, and a first line that looks like
+            values is refused.
 
     Shapes:
-        stored rows (N, columns), float64; a model sees (B, W), where a categorical column takes a place for each
-        category.
+        stored rows (N, columns), float64; the model sees (B, W), with one value for each category of a categorical
+        column.
 
     Raises:
-        DataError: the file or a column is missing, a column is mixed or free text, a value is infinite or not of its
-            column's type; names file, column and row, and says what to do.
+        DataError: the file or a column is missing, a column has mixed types or free text, or a value is infinite or not
+            of the column's type; the message names the file, column and row.
 
     Source:
         Nazábal et al. (2020), Handling Incomplete Heterogeneous Data Using VAEs. https://arxiv.org/abs/1807.03653
@@ -75,7 +76,7 @@ class Table(Dataset):
 
     @classmethod
     def options_for(cls, path: str) -> dict[str, Any] | None:
-        """Return the option for a file of delimited text or of Parquet, and for a data set of the Hub."""
+        """Return the option for a text or Parquet file, or for a data set on the Hugging Face Hub."""
         return {"path": path} if path.startswith(HUB) or path.lower().endswith(ENDINGS) else None
 
     def __init__(
@@ -109,19 +110,19 @@ class Table(Dataset):
         )
         self._text = {"separator": separator, "encoding": encoding, "header": header}
 
-    def read_like(self, like: DataDescription) -> Table:
-        """Return the table that is read by the columns of a model: nothing is inferred, and no other is looked at.
+    def adapted_to(self, like: DataDescription) -> Table:
+        """Return a table that is read with the columns of a model: nothing is inferred, other columns are ignored.
 
-        The model's label may be absent or empty, since it is no input.
+        The column of the model's label may be missing or empty, since it is no input.
 
         Raises:
             DataError: the model was trained on images.
         """
         if like.is_image:
             raise DataError(
-                f"expected images, on which the model was trained (shape {like.shape}), got a table",
+                f"expected images of shape {like.shape}, as in training, got a table",
                 where="data",
-                remedy="Name a folder of images, or a file of arrays; for a table, a model that was trained on one.",
+                remedy="Pass a folder of images or a file of arrays, or use a model that was trained on a table.",
             )
         if not like.columns:
             return self
@@ -133,17 +134,17 @@ class Table(Dataset):
         return other
 
     def load(self, note: Callable[[str], None]) -> Collection:
-        """Return the splits that the file has: usually all rows as ``train``."""
+        """Return the splits of the file or data set; a single file contains only ``train``."""
         if self._path is None:
             raise DataError(
-                "missing",
+                "expected the path of a table, got none",
                 where="path",
-                remedy="Name the file, or train on a DataFrame: `zoo.train(recipe, data=frame)`.",
+                remedy="Set `path`, or train on a DataFrame: `zoo.train(recipe, data=frame)`.",
             )
         return self._collected(sources_of(self._path, self._options, self._text, note), note)
 
     def collection_of(self, frames: Mapping[str, Any], note: Callable[[str], None]) -> Collection:
-        """Return DataFrames in memory, by split, as the same table in a file."""
+        """Return DataFrames in memory, by split, in the same form as a table in a file."""
         names = {split: "the DataFrame" if len(frames) == 1 else f"the DataFrame of {split}" for split in frames}
         return self._collected({split: FrameSource(frame, names[split]) for split, frame in frames.items()}, note)
 

@@ -1,4 +1,4 @@
-"""Series of known shapes, drawn at random."""
+"""Random series of known shapes: sine, square and sawtooth waves."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _SHAPES = ("sine", "square", "sawtooth")
 
 @register("dataset", "waves")
 class Waves(Dataset):
-    """Series of noisy waves, whose shape, frequency, phase and height are drawn at random.
+    """Series of noisy waves with random shape, frequency, phase and amplitude.
 
-    Choose it to try a model of series: what varies between two of them is known. Each channel holds the same wave a
-    quarter of a period later than the channel before.
+    Choose it to try a model of series on data whose factors of variation are known. Frequencies are from 1 to 4 periods
+    in a series, amplitudes from 0.5 to 1.5. Each channel contains the wave of the previous channel, shifted by a
+    quarter of a period.
 
     Args:
-        length: T, number of steps.
-        channels: C.
-        noise: standard deviation of the Gaussian noise on each step; waves are from 0.5 to 1.5 high.
+        length: number of steps T.
+        channels: number of channels C.
+        noise: standard deviation of the Gaussian noise that is added to each step.
         size: number of training series.
-        held_out: number of validation series, and of test series.
-        seed: seed of the draws.
+        held_out: number of validation series, and number of test series.
+        seed: seed of the random numbers.
 
     Shapes:
-        series (size, C, T), float32; labels: sine, square or sawtooth. ``facts`` has nothing; frequencies are from 1 to
-        4 periods in a series.
+        series (size, C, T), float32; labels (size,): sine, square or sawtooth.
 
     Raises:
         DataError: a size is not positive, or the noise is negative.
@@ -62,7 +62,7 @@ class Waves(Dataset):
         self._sizes = {"train": size, "validation": held_out, "test": held_out}
 
     def load(self, note: Callable[[str], None]) -> Collection:
-        """Draw the three splits, each with its own random numbers."""
+        """Draw the three splits from independent random numbers."""
         values = math.prod(self._shape) * sum(self._sizes.values())
         check_memory(40 * values, f"drawing {sum(self._sizes.values()):,} series", where="size", refusal=DataError)
         return Collection(

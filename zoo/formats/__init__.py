@@ -1,1 +1,1 @@
-"""Formats of stored data: files of arrays and images, labels, and the usual names of splits."""
+"""File formats of data: arrays and images in files, labels, and the usual names of splits."""

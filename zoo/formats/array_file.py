@@ -1,4 +1,4 @@
-"""Finding the files of an array and the position of its rows; nothing is ever unpickled."""
+"""Finds the files of an array and the position of its rows in them; nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ import numpy as np
 from safetensors import safe_open
 
 from zoo.errors import DataError
-from zoo.formats.array_rows import Array, ArrayRows, Piece, naming_file
+from zoo.formats.array_rows import Array, ArrayRows, Piece, file_errors
 from zoo.formats.names import is_system_name
 from zoo.utils.foreign import kind_of
 from zoo.utils.text import excerpt
 
 _FORMATS = "Formats: .npy, .npz, .safetensors."
 _TEXT = (
-    f"{_FORMATS} Rows of a table are read by the dataset `table`. Of images or series, save an array: "
+    f"{_FORMATS} For a table, use the dataset `table`. Save images or series as an array: "
     "`np.save('x.npy', np.loadtxt('x.csv', delimiter=','))`."
 )
 _LARGEST = 2**60
-"""More numbers than any file can hold."""
+"""Upper limit on the number of values in an array; no file can hold more."""
 _WILDCARD = re.compile(r"[*?[]")
 
 
 class ArrayFiles:
-    """Named arrays in a file, or in files that hold a part of each.
+    """Named arrays in one file, or in several files that each hold a part of every array.
 
     Args:
         path: a file or a pattern of files.
-        examples: what the array of a ``.npy`` file is called.
-        labels: path or pattern of the labels of a ``.npy`` file, which is also the name of their array.
+        examples: the name to give to the array of a ``.npy`` file.
+        labels: for ``.npy`` files, the path or pattern of the labels, which is also used as the name of their array.
 
     Attributes:
-        names: names of the arrays.
+        names: the names of the arrays.
 
     Raises:
-        DataError: there is no such file, or one is damaged, of another format, or holds other arrays.
+        DataError: there is no such file, or a file is damaged, has another format, or holds other arrays than the rest.
     """
 
     def __init__(self, path: str, examples: str, labels: str | None) -> None:
@@ -49,7 +49,11 @@ class ArrayFiles:
         suffixes = {file.suffix: file for file in self._files}
         if len(suffixes) > 1:
             one, other = list(suffixes.values())[:2]
-            raise DataError(f"{one} and {other} are of different formats", where="path", remedy="Narrow the pattern.")
+            raise DataError(
+                f"expected files of one format, got {one} and {other}",
+                where="path",
+                remedy="Choose a pattern that matches files of one format.",
+            )
         self._suffix = self._files[0].suffix
         self._beside = {examples: self._files}
         if self._suffix == ".npy":
@@ -60,37 +64,45 @@ class ArrayFiles:
             self.names = self._names()
         else:
             remedy = _TEXT if self._suffix in (".csv", ".tsv", ".txt", ".parquet") else _FORMATS
-            raise DataError(f"{self._files[0]} has the suffix {self._suffix!r}", where="path", remedy=remedy)
+            raise DataError(
+                f"expected a file of arrays, got {self._files[0]} with the suffix {self._suffix!r}",
+                where="path",
+                remedy=remedy,
+            )
 
     def rows(self, name: str) -> ArrayRows:
-        """Return one array, of which only the shape and type are read."""
+        """Return one array; only its shape and dtype are read at this point."""
         pieces = []
         for file in self._beside.get(name, self._files) if self._suffix == ".npy" else self._files:
-            with naming_file(file):
+            with file_errors(file):
                 pieces.append(_PIECES[self._suffix](file, name))
         return ArrayRows(pieces)
 
     def _names(self) -> list[str]:
         names: list[list[str]] = []
         for file in self._files:
-            with naming_file(file):
+            with file_errors(file):
                 names.append(sorted(_NAMES[self._suffix](file)))
             if names[-1] != names[0]:
                 raise DataError(
-                    f"{self._files[0]} holds the arrays {names[0]}, but {file} holds {names[-1]}",
+                    f"expected the same arrays in all files, got {names[0]} in {self._files[0]} and {names[-1]} in "
+                    f"{file}",
                     where="path",
-                    remedy="Each file of a pattern holds a part of every array.",
+                    remedy="Each file that matches the pattern must hold a part of every array.",
                 )
         return names[0]
 
 
 def find_files(path: str, where: str) -> list[Path]:
-    """Return the file of that name, or else those that match the pattern, in the order of their names.
+    """Return the file at a path or, if there is none, the files that match it as a pattern, sorted by name.
 
-    Hidden files, and those that systems leave behind, match no pattern.
+    Hidden files and those that operating systems create are ignored.
+
+    Args:
+        where: the name of the option, for messages.
 
     Raises:
-        DataError: there is none; the message says what was looked for, and where.
+        DataError: no file is found; the message names the path or pattern and the folder.
     """
     place = Path(path).expanduser().absolute()
     if place.is_file():
@@ -98,7 +110,9 @@ def find_files(path: str, where: str) -> list[Path]:
     if (kind := _kind_of(place)) is not None:
         raise DataError(f"expected a file, {place} is {kind}", where=where, remedy=_FORMATS)
     if place.is_dir():
-        raise DataError(f"{place} is a folder", where=where, remedy=f"Name its files: {place / '*.npy'}")
+        raise DataError(
+            f"expected a file, {place} is a folder", where=where, remedy=f"Name its files: {place / '*.npy'}"
+        )
     first = next((number for number, part in enumerate(place.parts) if _WILDCARD.search(part)), None)
     if first is None:
         raise DataError(f"the file {place} does not exist", where=where, remedy=_FORMATS)
@@ -111,16 +125,16 @@ def find_files(path: str, where: str) -> list[Path]:
         raise DataError(
             f"no file matches {pattern} in {folder}, which holds {len(list(folder.iterdir()))} files and folders",
             where=where,
-            remedy="* stands for any text, ? for one character; quote the pattern in a shell.",
+            remedy="* matches any text, ? a single character. Quote the pattern in a shell.",
         )
     return found
 
 
 def _kind_of(place: Path) -> str | None:
-    """Name what a path is if it is neither a file nor a folder, such as a pipe, which could block forever."""
+    """Return what a path is if it is neither a file nor a folder, such as a pipe, which could block; else None."""
     try:
         return None if place.is_dir() else kind_of(place.stat().st_mode)
-    except (OSError, ValueError):  # nothing is there, or no file can have this name
+    except (OSError, ValueError):  # nothing exists there, or the name is not valid
         return None
 
 
@@ -130,7 +144,7 @@ def _npy_piece(path: Path, name: str) -> Piece:
         offset, size = file.tell(), path.stat().st_size
     promised = offset + math.prod(shape) * stored.itemsize
     if size < promised:
-        raise ValueError(f"it has {size:,} of {promised:,} bytes")
+        raise ValueError(f"expected {promised:,} bytes, got {size:,}")
     load = partial(_load_npy, path) if by_column and len(shape) > 1 else None
     return Piece(path, "", shape, stored, offset, load)
 
@@ -139,20 +153,21 @@ def _npy_header(file: IO[bytes], path: Path, name: str) -> tuple[tuple[int, ...]
     version = np.lib.format.read_magic(file)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:
-        raise ValueError(f"its version is {version[0]}.{version[1]}")
+        raise ValueError(f"expected version 1.0 or 2.0 of the format, got {version[0]}.{version[1]}")
     shape, by_column, stored = readers[version](file)
     if stored.hasobject:
         variable = name if name.isidentifier() else "array"
         raise DataError(
-            f"the array {name!r} in {path} holds Python objects (dtype {stored}), which are never unpickled",
+            f"expected an array of numbers or texts, got Python objects (dtype {stored}) in {name!r} of {path}, which "
+            "are never unpickled",
             where="path",
-            remedy=f"Save texts, such as a column of pandas, with `{variable}.astype(str)`, and numbers with "
-            f"`{variable}.astype(float)`. Rows of different lengths are not an array: pad or cut them.",
+            remedy=f"Convert texts, such as a column of pandas, with `{variable}.astype(str)` before saving, and "
+            f"numbers with `{variable}.astype(float)`. Pad or cut rows of different lengths to one length.",
         )
     if not all(type(size) is int and 0 <= size <= _LARGEST for size in shape) or math.prod(shape) > _LARGEST:
-        raise ValueError(f"its shape is {shape}")
+        raise ValueError(f"the shape {shape} is not valid")
     if stored.itemsize == 0 or stored.subdtype is not None:
-        raise ValueError(f"its type is {stored}")
+        raise ValueError(f"the dtype {stored} is not supported")
     return shape, by_column, stored
 
 
@@ -165,12 +180,12 @@ def _load_npy(path: Path) -> Array:
 def _npz_names(path: Path) -> list[str]:
     if not zipfile.is_zipfile(path):
         raise ValueError("it is not an .npz archive")
-    # NumPy leaves a damaged archive open that it has opened itself.
+    # The file is opened here, because NumPy does not close a damaged archive that it has opened itself.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         names = list(archive.files)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"it holds the array {excerpt(twice)} more than once")
+        raise ValueError(f"it contains the array {excerpt(twice)} more than once")
     return names
 
 
@@ -178,14 +193,14 @@ def _npz_piece(path: Path, name: str) -> Piece:
     with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
         shape, _, stored = _npy_header(file, path, name)
         size, promised = archive.getinfo(f"{name}.npy").file_size, file.tell() + math.prod(shape) * stored.itemsize
-    # Without this, memory for all that the header claims is taken before a byte of it is read.
+    # Without this check, NumPy would allocate all the memory that the header claims before it reads any data.
     if size < promised:
-        raise ValueError(f"{excerpt(name)} has {size:,} of {promised:,} bytes")
+        raise ValueError(f"expected {promised:,} bytes in {excerpt(name)}, got {size:,}")
     return Piece(path, name, shape, stored, load=partial(_load_npz, path, name))
 
 
 def _load_npz(path: Path, name: str) -> Array:
-    # NumPy leaves a damaged archive open that it has opened itself.
+    # As in `_npz_names`, so that a damaged archive is closed.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         array: Array = archive[name]
         return array
@@ -197,11 +212,11 @@ def _safetensors_names(path: Path) -> list[str]:
 
 
 def _safetensors_piece(path: Path, name: str) -> Piece:
-    with safe_open(path, framework="pt") as file:  # which checks that the header and the file's size agree
+    with safe_open(path, framework="pt") as file:  # checks the header against the size of the file
         part = file.get_slice(name)
         shape = tuple(part.get_shape())
         stored = (part[:0] if shape else file.get_tensor(name)).dtype
-    # The reader of safetensors maps the file, and the pages that it has touched stay in memory.
+    # Rows are not read with safetensors, because it maps the file, and the pages that it has read stay in memory.
     with path.open("rb") as raw:
         size = int.from_bytes(raw.read(8), "little")
         begin = json.loads(raw.read(size))[name]["data_offsets"][0]

@@ -1,4 +1,4 @@
-"""Arrays in files, of which only the requested rows are read into memory."""
+"""Arrays in files; only the requested rows are read into memory."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ _BLOCK, _MOST_OPEN = 16_000_000, 64
 
 @dataclass(frozen=True)
 class Piece:
-    """An array of one file.
+    """An array in one file.
 
     Attributes:
-        name: its name in the file; empty if it is the only array.
-        shape: rows first.
-        stored: its dtype in the file; a dtype of torch where NumPy may lack it.
-        offset: the byte at which its rows begin, one after another.
+        path: the file.
+        name: name of the array in the file; "" if it is the only one.
+        shape: number of rows, then the shape of a row.
+        stored: dtype in the file; a torch dtype where NumPy may lack it.
+        offset: the byte at which its rows begin, if they are stored one after another.
         load: reads the whole array, if its rows are not stored one after another; None if they are.
     """
 
@@ -47,15 +48,16 @@ class Piece:
 
 
 class ArrayRows:
-    """The arrays of one or more files, one after another, as one array.
+    """The arrays of one or more files, concatenated to one array.
 
     Attributes:
         shape: number of rows, then the shape of a row.
-        dtype: type of the rows that are read: that of the file, or float32 for the floats of ``.safetensors``.
-        nbytes: bytes on disk.
+        dtype: dtype of the rows that :meth:`read` returns: that of the file, or float32 for the floating-point numbers
+            of ``.safetensors``.
+        nbytes: size on disk in bytes.
 
     Raises:
-        DataError: the shape or the type of rows differs between two files.
+        DataError: the shape or dtype of rows differs between two files.
     """
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
@@ -74,46 +76,47 @@ class ArrayRows:
         return self._count
 
     def __reduce__(self) -> tuple[type[ArrayRows], tuple[tuple[Piece, ...]]]:
-        # A worker opens the files itself.
+        # A worker process opens the files itself.
         return ArrayRows, (self.pieces,)
 
     @property
-    def whole_only(self) -> Piece | None:
-        """The first piece of which all rows must be read at once; None if every row can be read by its position."""
+    def unstreamable(self) -> Piece | None:
+        """The first piece whose rows can only be read all at once; None if every row can be read by its position."""
         return next((piece for piece in self.pieces if piece.load is not None), None)
 
     def locate(self, index: int) -> str:
-        """Name the file and the example that a row is."""
+        """Return a phrase that names the file of a row and its index in that file, for messages."""
         number = int(np.searchsorted(self._starts, index, side="right")) - 1
         piece = self.pieces[number]
         return f"example {index - self._starts[number]} of {piece.name + ' in ' if piece.name else ''}{piece.path}"
 
     def blocks(self) -> Iterator[Array]:
-        """Yield all rows in their order, some megabytes at a time."""
+        """Yield all rows in order, in blocks of some megabytes."""
         size = max(1, _BLOCK // max(1, self._row_bytes))
         for piece in self.pieces:
             parts = [range(at, min(at + size, len(piece))) for at in range(0, len(piece), size)]
             if piece.load is None:
-                # The length of stored texts differs between files, so files are read one by one.
+                # Files are read one by one, because the length of stored texts differs between them.
                 rows = ArrayRows([piece])
                 yield from map(rows.read, parts)
             else:
-                with naming_file(piece.path):
+                with file_errors(piece.path):
                     whole = piece.load()
                 yield from (whole[part.start : part.stop] for part in parts)
 
     def read(self, indices: Sequence[int] | Array) -> Array:
-        """Return a copy of the rows (B, …) at ``indices``.
+        """Return a copy of the rows (B, …) at ``indices`` (B,).
 
         Raises:
-            DataError: a file that was complete when it was opened has changed.
+            IndexError: there is no such row.
+            DataError: a file cannot be read, or has become shorter since it was opened.
         """
         rows = np.asarray(indices, dtype=np.int64)
         if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
             raise IndexError(f"expected rows from 0 to {len(self) - 1}, got {rows.min()} to {rows.max()}")
         which = np.searchsorted(self._starts, rows, side="right") - 1
         offsets = self._offsets[which] + (rows - self._starts[which]) * self._row_bytes
-        # Consecutive rows are read at once, such as all rows of a split that is read in order.
+        # Consecutive rows are read at once, for example all rows of a split that is read in order.
         breaks = np.flatnonzero((np.diff(offsets) != self._row_bytes) | (np.diff(which) != 0)) + 1
         begins = np.concatenate([[0], breaks]) if len(rows) else breaks
         ends = np.append(breaks, len(rows)) if len(rows) else breaks
@@ -125,7 +128,7 @@ class ArrayRows:
         return _decoded(buffer, self.pieces[0].stored).reshape(len(rows), *self.shape[1:])
 
     def _fill(self, memory: memoryview, runs: list[tuple[int, int, int]], numbers: list[int]) -> None:
-        """Read runs (begin and end in memory, place in the file), each from the piece of its number."""
+        """Read each run (begin and end in memory, offset in the file) from the piece of the given number."""
         opened = -1
         for (begin, end, offset), number in zip(runs, numbers, strict=True):
             try:
@@ -139,22 +142,22 @@ class ArrayRows:
 
 
 class _File(io.FileIO):
-    """A file that is closed when nothing refers to it any more, without a ``ResourceWarning``."""
+    """A file that is closed when it is garbage-collected, without a ``ResourceWarning``."""
 
     def __del__(self) -> None:
         self.close()
 
 
 class _OpenFiles(threading.local):
-    """Files that are kept open, separately for each thread, since a seek and the read after it belong together."""
+    """Open files, separate in each thread, so that no other thread moves the position between a seek and its read."""
 
     def __init__(self) -> None:
         self._process, self._files = os.getpid(), dict[Path, _File]()
 
     def get(self, path: Path) -> _File:
-        """Return the file, opened once; if too many are open, the least recently used one is closed."""
+        """Return an open file; if too many are open, the least recently used one is closed."""
         if self._process != os.getpid():
-            # A forked process shares the position in its parent's files, so it opens its own.
+            # A forked process shares the file positions of its parent, so it opens files of its own.
             self._process, self._files = os.getpid(), {}
         file = self._files.pop(path, None) or _File(path)
         self._files[path] = file
@@ -164,11 +167,11 @@ class _OpenFiles(threading.local):
 
 
 def _read_rest(file: _File, memory: memoryview) -> None:
-    """Continue a read that returned fewer bytes than requested, which happens with gigabytes."""
+    """Continue a read that returned fewer bytes than requested, as reads of several gigabytes do."""
     while len(memory):
         count = file.readinto(memory)
         if not count:
-            raise ValueError(f"it ends {len(memory)} bytes early")
+            raise ValueError(f"the file is {len(memory)} bytes too short")
         memory = memory[count:]
 
 
@@ -185,28 +188,29 @@ def _check_agreement(pieces: Sequence[Piece]) -> None:
     for piece in pieces[1:]:
         if _form(piece) != _form(pieces[0]):
             raise DataError(
-                f"{pieces[0].path} holds {_form(pieces[0])}, but {piece.path} holds {_form(piece)}",
+                f"expected {_form(pieces[0])} in all files, as in {pieces[0].path}, got {_form(piece)} in {piece.path}",
                 where="path",
-                remedy="The files of a pattern are one array, so their rows need the same shape and type.",
+                remedy="The files that match a pattern are read as one array, so their rows must have the same shape "
+                "and type.",
             )
 
 
 def _form(piece: Piece) -> str:
     if not piece.shape:
         return "a single number"
-    # The longest text of a file sets its dtype, which may therefore differ between files.
+    # The dtype of texts depends on the longest text in a file, so it may differ between files.
     texts = isinstance(piece.stored, np.dtype) and piece.stored.kind == "U"
     return f"rows of shape {piece.shape[1:]} and type {'text' if texts else str(piece.stored).removeprefix('torch.')}"
 
 
 @contextmanager
-def naming_file(path: Path) -> Iterator[None]:
-    """Turn any exception from reading a damaged file into a :class:`DataError` that names the file."""
+def file_errors(path: Path) -> Iterator[None]:
+    """Raise any exception from reading a file as a :class:`DataError` that names the file."""
     try:
         yield
     except ZooError:
         raise
-    except Exception as error:  # NumPy's reader of headers alone raises a dozen types
+    except Exception as error:  # NumPy raises a dozen types of exceptions for a damaged header alone
         raise _damaged(path, error) from error
 
 
@@ -214,5 +218,5 @@ def _damaged(path: Path, error: Exception) -> DataError:
     return DataError(
         f"{path} cannot be read: {reason(error)}",
         where="path",
-        remedy="The file is damaged or of another format; write it again.",
+        remedy="The file is damaged or has another format. Save it again.",
     )

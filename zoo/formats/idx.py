@@ -1,4 +1,4 @@
-"""Reading the files of MNIST and similar datasets: the IDX format, gzipped or not."""
+"""Reads the IDX format, in which MNIST and similar datasets are published, with or without gzip."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from zoo.utils.foreign import open_regular
 
 _UNSIGNED_BYTES = 8
 _LARGEST = 1_000_000_000
-"""Bytes that a file may have, unpacked."""
+"""Upper limit on the size of an uncompressed file in bytes."""
 
 
 def read_idx(path: Path, dimensions: int) -> Tensor:
-    """Return the tensor of an IDX file of bytes, with the given number of dimensions.
+    """Return the uint8 tensor in an IDX file, with the given number of dimensions.
 
-    The header is two zero bytes, the type of the values (8: unsigned bytes), the number of dimensions, and
-    each dimension as a big-endian 32-bit integer.
+    The header consists of two zero bytes, the type of the values (8: unsigned bytes), the number of dimensions, and
+    the size of each dimension as a big-endian 32-bit integer.
 
     Raises:
-        DataError: the file cannot be read, is not an IDX file of that kind, or is shorter or longer than it says.
+        DataError: the file cannot be read, is not an IDX file of bytes with this number of dimensions, or its size is
+            not the one in its header.
 
     Source:
         LeCun, Cortes & Burges, The MNIST database of handwritten digits, "File formats".
@@ -39,23 +40,23 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
     shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(dimensions)]
     promised = start + math.prod(shape)
     if len(content) != promised:
-        raise damaged(path, f"its header promises {promised:,} bytes, it has {len(content):,}")
+        raise damaged(path, f"expected {promised:,} bytes, according to its header, got {len(content):,}")
     if promised == start:
         raise damaged(path, "it is empty")
     return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=start).reshape(shape)
 
 
 def damaged(path: Path, problem: str) -> DataError:
-    """Return the error for a file that exists and cannot be used."""
+    """Return the error for a file that exists but cannot be used."""
     return DataError(
         f"{path} is damaged: {problem}",
         where="root",
-        remedy="Delete it to have it downloaded again, or use the dataset `digits`, which needs nothing.",
+        remedy="Delete it to have it downloaded again, or use the dataset `digits`, which needs no download.",
     )
 
 
 def _read(path: Path) -> bytes:
-    """Return the content of a file, which a gzipped one unpacks to no more than any of these datasets has."""
+    """Return the uncompressed content of a file, up to the limit on its size."""
     try:
         with open_regular(path) as raw, gzip.open(raw) if path.suffix == ".gz" else raw as file:
             content = file.read(_LARGEST + 1)

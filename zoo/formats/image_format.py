@@ -1,4 +1,4 @@
-"""How image files become stored examples: all that a reader needs to know besides the file."""
+"""Converts image files to stored examples, according to the options for channels, size, background and range."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _MODES = {1: "L", 3: "RGB"}
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """Reads an image file, or an image of Pillow, as an example.
+    """Reads an image file or a Pillow image as an example.
 
     Attributes:
         channels: 1 for grey, 3 for colour.
-        target: the size that images are brought to; None: each keeps its own.
-        background: colour behind transparent pixels and around padded images, as Pillow names colours; None: white
+        target: the size to which images are resized; None: each keeps its size.
+        background: colour behind transparent pixels and around padded images, in the notation of Pillow; None: white
             behind transparent pixels, black around padded images.
         value_range: values that become 0 and 255 in images of more than eight bits; None: 0 and 65535.
-        frames: what to do with a file of several pages or frames.
-        max_image_mb: megabytes (10⁶ bytes) that decoding one file may take.
+        frames: ``refuse`` a file with several pages or frames, use the ``first``, or read ``all``.
+        max_image_mb: megabytes (10⁶ bytes) that decoding one file may need.
 
     Example:
         >>> from PIL import Image
@@ -58,16 +58,16 @@ class ImageFormat:
         """Return an image (channels, height, width), uint8.
 
         Args:
-            source: a file, or an image of Pillow.
-            frame: which page or frame of the file.
+            source: the path of a file, or a Pillow image.
+            frame: the page or frame of the file, from 0.
 
         Raises:
-            UnreadableImageError: the file cannot be opened or decoded, would take too much memory, has several
-                frames, or pixels of an unknown type; the message names it.
+            UnreadableImageError: the file cannot be opened or decoded, needs too much memory, has several frames, or
+                has pixels of an unknown type; the message names the file.
         """
         if not isinstance(source, (str, Path)):
             self._check(source, "the image")
-            source.load()  # which turns a TIFF upright
+            source.load()  # also turns a TIFF upright
             return self._tensor(source)
         file = str(source)
         with opened(file, frame) as image:
@@ -76,17 +76,17 @@ class ImageFormat:
             return self._tensor(image)
 
     def check_header(self, image: Any, file: str) -> None:
-        """Refuse an image by its header, which is all that is read of it.
+        """Raise an error if an opened image cannot be used, judging by its header only.
 
         Raises:
-            UnreadableImageError: it has several frames, pixels of an unknown type, or too many.
+            UnreadableImageError: it has several frames, too many pixels, or pixels of an unknown type.
         """
         count = frame_count(image)
         if self.frames == "refuse" and count > 1:
             raise UnreadableImageError(
-                f"{file} has {count} pages or frames, expected one",
+                f"expected one page or frame, got {count} in {file}",
                 where="root",
-                remedy="`frames: first` uses the first of each file, `frames: all` makes each an example.",
+                remedy="`frames: first` uses the first frame of each file, `frames: all` makes each an example.",
             )
         self._check(image, file)
         check_memory(image, file, smallest_side(self.target), self.max_image_mb)
@@ -94,17 +94,17 @@ class ImageFormat:
     def _check(self, image: Any, name: str) -> None:
         if not is_known_mode(image.mode):
             raise UnreadableImageError(
-                f"{name} has pixels of mode {image.mode}, expected grey, colour, a palette or CMYK",
+                f"expected pixels in grey, colour, CMYK or with a palette, got mode {image.mode} in {name}",
                 where="root",
-                remedy="Convert it, or store the values as an array and use the dataset `arrays`.",
+                remedy="Convert the image, or save the values as an array and use the dataset `arrays`.",
             )
         # Older versions of Pillow read the 16 bits of a PNG as 32.
         if image.mode in ("I", "F") and self.value_range is None and image.format != "PNG":
             raise UnreadableImageError(
-                f"{name} has pixels of mode {image.mode}, 32-bit numbers of no known range",
+                f"expected pixels with a known range, got 32-bit numbers (mode {image.mode}) in {name}",
                 where="root",
-                remedy="State what is black and what is white, `value_range: [0, 4095]`; or store the values as an "
-                "array and use the dataset `arrays`.",
+                remedy="State the values of black and white, for example `value_range: [0, 4095]`, or save the values "
+                "as an array and use the dataset `arrays`.",
             )
 
     def _tensor(self, image: Any) -> Tensor:
@@ -120,7 +120,7 @@ class ImageFormat:
         return torch.from_numpy(array).permute(2, 0, 1).contiguous()
 
     def largest_value(self, file: str) -> float | None:
-        """Return the largest value in a file of more than eight bits; None for any other."""
+        """Return the largest value in an image of more than eight bits; None for any other image."""
         with opened(file) as image:
             if not is_deep(image):
                 return None

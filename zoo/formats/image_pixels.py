@@ -1,4 +1,4 @@
-"""From an image in any mode to eight bits of grey or colour, upright, opaque and of one size."""
+"""Converts images of any Pillow mode to 8-bit grey or colour, upright, opaque and of one size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from zoo.formats.target_size import TargetSize
 
 SIXTEEN_BITS = (0.0, 65535.0)
 _REDUCING_GAP = 3
-"""An image is averaged down only as far as it stays this many times larger than the target, for a fair resampling."""
+"""An image is first reduced by averaging, but stays at least this many times larger than the target, so that the final
+resampling keeps its quality."""
 
 _ROWS_AT_ONCE = 1024
 _DIRECT = {"L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"}
@@ -20,17 +21,22 @@ _WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
 
 
 def is_deep(image: Any) -> bool:
-    """Return whether a pixel is one number of more than eight bits."""
+    """Return whether each pixel is a single number of more than eight bits."""
     return image.mode.startswith("I") or image.mode == "F"
 
 
+def is_grey(image: Any) -> bool:
+    """Return whether the pixels are stored in grey, with or without transparency, as far as the mode tells."""
+    return image.mode in ("1", "L", "LA", "La") or is_deep(image)
+
+
 def is_known_mode(mode: str) -> bool:
-    """Return whether pixels of this mode can be read; the deep ones need a range."""
+    """Return whether pixels of this mode can be read; 32-bit pixels also need a range."""
     return mode in _DIRECT or mode in _FIRST_TO or mode in ("P", "I", "F") or mode.startswith("I;16")
 
 
 def smallest_side(target: TargetSize | None) -> int | None:
-    """Return how long the sides of an image must be at least for a fair resampling to the target."""
+    """Return the smallest side length in pixels from which resampling an image to the target keeps its quality."""
     return None if target is None else _REDUCING_GAP * max(target.height, target.width)
 
 
@@ -47,11 +53,12 @@ def prepare_pixels(
 
     Args:
         mode: ``L`` or ``RGB``.
+        target: the size to return; None: keep the size.
         behind: colour behind transparent pixels.
-        around: colour that padding adds.
-        deep_range: values of a deep image that become 0 and 255.
+        around: colour of padding.
+        deep_range: values that become 0 and 255 in an image of more than eight bits.
     """
-    # Pillow turns a TIFF upright when it decodes it, and only some versions then forget how it was turned.
+    # Pillow turns a TIFF upright when it decodes it, but only some versions remove the orientation afterwards.
     turned = 1 if image.format == "TIFF" else orientation(image)
     pixels = _eight_bits(image, deep_range)
     smallest = smallest_side(target)
@@ -62,11 +69,11 @@ def prepare_pixels(
 
 
 def _eight_bits(image: Any, deep_range: tuple[float, float]) -> Any:
-    """Return the image in a mode that can be averaged, with its transparency as a channel."""
+    """Return an image in a mode whose pixels can be averaged, with transparency as a channel."""
     if is_deep(image):
         return _from_deep(image, deep_range)
     if image.mode == "P":
-        # A palette's transparency is lost with a warning unless it is made a channel first.
+        # The transparency of a palette is lost, with a warning, unless it is converted to a channel first.
         transparent = "transparency" in image.info or image.palette.mode.endswith("A")
         return image.convert("RGBA" if transparent else "RGB")
     if image.mode in _FIRST_TO:
@@ -77,7 +84,7 @@ def _eight_bits(image: Any, deep_range: tuple[float, float]) -> Any:
 
 
 def _from_deep(image: Any, deep_range: tuple[float, float]) -> Any:
-    """Map the range of a deep image to 0 … 255, some rows at a time; one value may be transparent."""
+    """Map the range of an image of more than eight bits to 0 … 255; one of its values may be transparent."""
     from PIL import Image
 
     values = np.asarray(image)
@@ -110,7 +117,7 @@ def _upright(pixels: Any, turned: int) -> Any:
 
 
 def _flattened(pixels: Any, behind: str) -> Any:
-    """Return an opaque image: a transparent one over the colour behind it."""
+    """Return an opaque image: transparent pixels show the colour behind them."""
     from PIL import Image
 
     if pixels.mode not in ("LA", "RGBA"):

@@ -1,4 +1,4 @@
-"""Finds the images of a folder with their splits and classes, and what else is there."""
+"""Finds the images in a folder with their splits and classes, and the files that are not used."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ SUFFIXES = frozenset(
     {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 )
 _CONTAINERS = frozenset({"image", "images", "img", "imgs", "jpegimages"})
-"""Names of folders that say what lies in them and not of which class it is."""
-_LAYOUTS = "It holds `train` and perhaps `validation` and `test`, or a folder for each class, or images."
+"""Names of folders that describe their content, and so are not names of classes."""
+_LAYOUTS = (
+    "The folder must contain `train` and optionally `validation` and `test`, or a folder for each class, or images."
+)
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,14 @@ class FoundSplit:
 
 
 @dataclass
-class Leftovers:
-    """What lies in a folder and is not used."""
+class UnusedEntries:
+    """The files and folders that are not used."""
 
     folders: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
     def describe(self) -> str | None:
-        """Return what is not used in one sentence, or None."""
+        """Return a phrase that names them; None if everything is used."""
         parts = []
         if self.folders:
             parts.append(f"the folders {listed(self.folders)}" if self.folders[1:] else f"the folder {self.folders[0]}")
@@ -49,24 +51,30 @@ class Leftovers:
 
 @dataclass(frozen=True)
 class FoundImages:
-    """The splits of a folder, the names of its classes (none without class folders), and what it holds besides."""
+    """The images in a folder.
+
+    Attributes:
+        splits: the files of each split.
+        class_names: the names of the class folders; empty without class folders.
+        unused: the other files and folders.
+    """
 
     splits: dict[str, FoundSplit]
     class_names: tuple[str, ...]
-    leftovers: Leftovers
+    unused: UnusedEntries
 
 
 def find_images(root: str, *, classes: bool = True) -> FoundImages:
-    """Find the splits, classes and images below ``root``.
+    """Find the splits, classes and images in the folder ``root``.
 
-    Hidden files and folders, and those that systems leave behind, are passed over at every depth.
+    Hidden files and folders, and those that operating systems create, are ignored at every depth.
 
     Args:
-        classes: take the folders in a split as classes; otherwise its images, at any depth, have no labels.
+        classes: treat the folders in a split as classes; if False, the images of a split are read at any depth, without
+            labels.
 
     Raises:
-        DataError: there is no such folder, it holds no images, it is not clear what is a split or a class, or the
-            splits disagree about their classes.
+        DataError: the folder does not exist, contains no images or is ambiguous, or its splits have different classes.
     """
     folder = Path(root).expanduser().absolute()
     if folder.exists() and not folder.is_dir():
@@ -78,77 +86,77 @@ def find_images(root: str, *, classes: bool = True) -> FoundImages:
     trees = {split: search.by_class(place) for split, place in folders.items()}
     class_names = _class_names(trees, folders)
     splits = {split: _flatten(tree, class_names) for split, tree in trees.items()}
-    return FoundImages(splits, class_names, search.leftovers)
+    return FoundImages(splits, class_names, search.unused)
 
 
 class _Search:
-    """One search below a folder, which notes what it passes over."""
+    """A search below one folder, which also collects the files and folders that are not used."""
 
     def __init__(self, root: Path, classes: bool) -> None:
-        self.root, self.classes, self.leftovers = root, classes, Leftovers()
+        self.root, self.classes, self.unused = root, classes, UnusedEntries()
 
     def split_folders(self) -> dict[str, Path]:
         """Return the folder of each split; without split folders, the root as ``train``."""
-        top, listing = self._inside(self.root)
+        top, listing = self._data_folder(self.root)
         found: dict[str, Path] = {}
         for place in listing.folders:
             split = split_of_folder(place.name)
             if split in found:
                 raise DataError(
-                    f"{found[split]} and {place} are both folders of the {split} split",
+                    f"expected one folder of the {split} split, got {found[split]} and {place}",
                     where="root",
-                    remedy="Keep one of them, or merge them.",
+                    remedy="Merge them, or rename one of them.",
                 )
             if split is not None:
                 found[split] = place
         if "train" in found:
-            self._leave_folders(place for place in listing.folders if place not in found.values())
-            self._leave_files([*listing.images, *listing.others])
+            self._add_unused_folders(place for place in listing.folders if place not in found.values())
+            self._add_unused_files([*listing.images, *listing.others])
             return {split: found[split] for split in SPLIT_NAMES if split in found}
         if found:
             split, place = next(iter(found.items()))
             raise DataError(
-                f"{top} holds the folder {place.name!r}, a name of the {split} split, but no folder of training images "
-                f"({' or '.join(SPLIT_NAMES['train'])})",
+                f"expected a folder of training images ({' or '.join(SPLIT_NAMES['train'])}) in {top}, beside "
+                f"{place.name!r} with the {split} split",
                 where="root",
-                remedy=f"Move the training images into {top / 'train'}; to read {place.name!r} alone, set "
-                f"`root: {place}`; if it is a class, rename it.",
+                remedy=f"Move the training images into {top / 'train'}. To read only {place.name!r}, set "
+                f"`root: {place}`. If it is a class, rename it.",
             )
         return {"train": top}
 
     def by_class(self, folder: Path) -> dict[str, list[str]]:
-        """Return the image files of each class; those of a split without classes under the empty name."""
+        """Return the image files of each class; for a split without classes, all files under the name ""."""
         if not self.classes:
-            images, others = _below(folder)
+            images, others = _files_below(folder)
             if not images:
                 raise _no_images(folder)
-            self._leave_files(others)
+            self._add_unused_files(others)
             return {"": images}
-        place, listing = self._inside(folder)
-        below = {entry: _below(entry) for entry in listing.folders}
+        place, listing = self._data_folder(folder)
+        below = {entry: _files_below(entry) for entry in listing.folders}
         classes = {entry: images for entry, (images, _) in below.items() if images}
         if listing.images and classes:
             raise DataError(
-                f"{place} holds images ({Path(listing.images[0]).name}, …) and folders of images "
-                f"({listed(entry.name for entry in classes)})",
+                f"expected images or class folders in {place}, got both: {Path(listing.images[0]).name}, … and the "
+                f"folders {listed(entry.name for entry in classes)}",
                 where="root",
-                remedy="Move the images into class folders, or the folders elsewhere; `classes: false` reads all "
+                remedy="Move the images into class folders, or the folders elsewhere. `classes: false` reads all "
                 "images without labels.",
             )
         if not listing.images and not classes:
             raise _no_images(place)
         _check_classes(place, list(classes))
-        self._leave_folders(entry for entry in below if entry not in classes)
-        self._leave_files(listing.others)
+        self._add_unused_folders(entry for entry in below if entry not in classes)
+        self._add_unused_files(listing.others)
         for entry in classes:
-            self._leave_files(below[entry][1])
+            self._add_unused_files(below[entry][1])
         return {"": listing.images} if listing.images else {entry.name: images for entry, images in classes.items()}
 
-    def _inside(self, folder: Path) -> tuple[Path, _Listing]:
-        """Return the folder that holds the splits, classes or images, and what is in it.
+    def _data_folder(self, folder: Path) -> tuple[Path, _Listing]:
+        """Return the folder that contains the splits, classes or images, and its listing.
 
-        That is the folder itself, unless its images all lie in one folder that is not a class: ``images``, or one that
-        holds splits.
+        This is the given folder, unless all images are in a single folder inside it that is not a class: one called
+        ``images``, or one that contains splits.
         """
         listing = _list(folder)
         if listing.images:
@@ -160,26 +168,27 @@ class _Search:
         holds_splits = any(split_of_folder(place.name) == "train" for place in _list(only).folders)
         if only.name.casefold() not in _CONTAINERS and not holds_splits:
             return folder, listing
-        self._leave_folders(place for place in listing.folders if place != only)
-        self._leave_files(listing.others)
-        return self._inside(only)
+        self._add_unused_folders(place for place in listing.folders if place != only)
+        self._add_unused_files(listing.others)
+        return self._data_folder(only)
 
-    def _leave_folders(self, folders: Iterable[Path]) -> None:
-        self.leftovers.folders += [f"{folder.relative_to(self.root)}/" for folder in folders]
+    def _add_unused_folders(self, folders: Iterable[Path]) -> None:
+        self.unused.folders += [f"{folder.relative_to(self.root)}/" for folder in folders]
 
-    def _leave_files(self, files: Iterable[str]) -> None:
-        self.leftovers.files += [str(Path(file).relative_to(self.root)) for file in files]
+    def _add_unused_files(self, files: Iterable[str]) -> None:
+        self.unused.files += [str(Path(file).relative_to(self.root)) for file in files]
 
 
 def _check_classes(place: Path, classes: list[Path]) -> None:
-    """Refuse folders that are more likely something else than classes."""
+    """Raise an error if folders are probably not classes."""
     containers = [entry for entry in classes if entry.name.casefold() in _CONTAINERS]
     if containers:
         others = listed(entry.name for entry in classes if entry != containers[0])
         raise DataError(
-            f"{place} holds the folders {containers[0].name} and {others}; {containers[0].name!r} names no class",
+            f"expected class folders in {place}, got {containers[0].name!r}, which is not the name of a class, beside "
+            f"{others}",
             where="root",
-            remedy=f"Set `root: {containers[0]}`, move the other folders elsewhere, or rename it.",
+            remedy=f"Set `root: {containers[0]}`, move the other folders elsewhere, or rename the folder.",
         )
     for entry in classes:
         inside = _list(entry)
@@ -187,22 +196,23 @@ def _check_classes(place: Path, classes: list[Path]) -> None:
         splits = [name for name in names if split_of_folder(name)]
         if splits:
             raise DataError(
-                f"{entry} holds the folders {listed(splits)}: splits inside of a class",
+                f"expected classes inside the splits, got splits inside a class: {listed(splits)} in {entry}",
                 where="root",
-                remedy=f"Put the classes into the splits: {place / splits[0] / entry.name}.",
+                remedy=f"Move the classes into the splits, for example to {place / splits[0] / entry.name}.",
             )
         if len(classes) == 1 and not inside.images:
             raise DataError(
-                f"{place} holds one folder, {entry.name!r}, and that holds the folders {listed(names)}: it is not "
-                "clear which are the classes",
+                f"expected several class folders in {place}, got one, {entry.name!r}, with the folders "
+                f"{listed(names)} inside",
                 where="root",
-                remedy=f"If those are, set `root: {entry}`; `classes: false` reads all images without labels.",
+                remedy=f"If the inner folders are the classes, set `root: {entry}`. `classes: false` reads all images "
+                "without labels.",
             )
 
 
 @dataclass(frozen=True)
 class _Listing:
-    """What one folder holds, sorted by name, without hidden and system files."""
+    """The content of one folder, sorted by name, without hidden files and system files."""
 
     folders: list[Path]
     images: list[str]
@@ -230,7 +240,7 @@ def _list(folder: Path) -> _Listing:
 
 
 def _walk(folder: Path, above: tuple[str, ...] = ()) -> Iterator[_Listing]:
-    """Yield the listing of a folder and of all folders below it; a link to a folder above is not followed."""
+    """Yield the listing of a folder and of all folders below it; links to a parent folder are not followed."""
     listing = _list(folder)
     yield listing
     here = (*above, os.path.realpath(folder))
@@ -239,43 +249,49 @@ def _walk(folder: Path, above: tuple[str, ...] = ()) -> Iterator[_Listing]:
             yield from _walk(inner, here)
 
 
-def _below(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the images at any depth, and the other files, both sorted."""
+def _files_below(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the image files and the other files below a folder at any depth."""
     listings = list(_walk(folder))
     images = sorted(image for listing in listings for image in listing.images)
     return images, [other for listing in listings for other in listing.others]
 
 
 def _no_images(folder: Path) -> DataError:
-    kinds = Counter(Path(file).suffix.lower() or "no suffix" for file in _below(folder)[1])
+    kinds = Counter(Path(file).suffix.lower() or "no suffix" for file in _files_below(folder)[1])
     found = (
-        f", but other files ({listed(f'{count:,} × {kind}' for kind, count in kinds.most_common())})" if kinds else ""
+        f", only other files ({listed(f'{count:,} × {kind}' for kind, count in kinds.most_common())})" if kinds else ""
     )
     return DataError(
-        f"{folder} holds no images{found}",
+        f"there are no images in {folder}{found}",
         where="root",
-        remedy=f"Images are files with the suffixes {', '.join(sorted(SUFFIXES))}. {_LAYOUTS}",
+        remedy=f"Images have the suffixes {', '.join(sorted(SUFFIXES))}. {_LAYOUTS}",
     )
 
 
 def _class_names(trees: Mapping[str, Iterable[str]], folders: Mapping[str, Path]) -> tuple[str, ...]:
-    """Return the names of the classes, none if no split has class folders."""
+    """Return the names of the classes; () if no split has class folders.
+
+    Raises:
+        DataError: the splits have different classes.
+    """
     names = tuple(sorted(trees["train"]))
     for split, tree in trees.items():
         if ("" in tree) != ("" in names):
             flat, nested = (split, "train") if "" in tree else ("train", split)
             raise DataError(
-                f"{folders[nested]} holds class folders, {folders[flat]} holds images without a class",
+                f"expected class folders in all splits or in none, got class folders in {folders[nested]} and "
+                f"images in {folders[flat]}",
                 where="root",
-                remedy="Give all splits class folders or none; `classes: false` reads all images without labels.",
+                remedy="Sort the images of all splits into class folders. `classes: false` reads all images without "
+                "labels.",
             )
         unknown = sorted(set(tree) - set(names))
         if unknown:
             raise DataError(
-                f"{folders[split]} has the classes {listed(map(repr, unknown))}, of which {folders['train']} has no "
-                f"images; it has {listed(map(repr, names))}",
+                f"expected the classes of {folders['train']}, {listed(map(repr, names))}, in {folders[split]}, got "
+                f"{listed(map(repr, unknown))}",
                 where="root",
-                remedy="Every class needs training images; `classes: false` reads all images without labels.",
+                remedy="Every class needs training images. `classes: false` reads all images without labels.",
             )
     return () if names == ("",) else names
 

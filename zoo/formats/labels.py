@@ -1,4 +1,4 @@
-"""From labels as people store them to class numbers."""
+"""Converts stored labels, whole numbers or texts, to class numbers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from zoo.formats.array_rows import Array
 
 _LARGEST = 4_000_000_000
 _EXACT = 2**53
-"""From here on, floats no longer tell neighbouring whole numbers apart."""
+"""From here on, floating-point numbers cannot represent every whole number."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of one split as they are stored.
+    """The stored labels of one split.
 
     Attributes:
         values: (N,) or (N, 1), whole numbers or texts.
-        name: what their array is called, with its file.
+        name: the name of their array and its file, for messages.
     """
 
     values: Array
@@ -31,10 +31,16 @@ class Labels:
 
 
 def class_numbers(labels: Mapping[str, Labels]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Number the classes from 0 in their sorted order, over all splits, and name them.
+    """Number the classes of all splits from 0, in sorted order.
+
+    Args:
+        labels: the labels of each split.
+
+    Returns:
+        The class numbers (N,), int64, of each split, and the names of the classes.
 
     Raises:
-        DataError: labels are of another type or number; the message names their array.
+        DataError: labels are neither whole numbers nor texts, or some splits have numbers and others texts.
 
     Example:
         >>> numbers, names = class_numbers({"train": Labels(np.array([7, 3, 7]), "y in data.npz")})
@@ -46,7 +52,9 @@ def class_numbers(labels: Mapping[str, Labels]) -> tuple[dict[str, Tensor], tupl
     if len(set(texts.values())) > 1:
         one, other = (next(labels[split].name for split in texts if texts[split] is kind) for kind in (True, False))
         raise DataError(
-            f"{one} holds texts, {other} holds numbers", where="labels", remedy="Save the labels of all splits alike."
+            f"expected labels of one type, got texts in {one} and numbers in {other}",
+            where="labels",
+            remedy="Save the labels of all splits as texts, or all as numbers.",
         )
     classes, numbers = np.unique(np.concatenate(list(flat.values())), return_inverse=True)
     ends = np.cumsum([len(values) for values in flat.values()])[:-1]
@@ -55,16 +63,17 @@ def class_numbers(labels: Mapping[str, Labels]) -> tuple[dict[str, Tensor], tupl
 
 
 def check_form(shape: tuple[int, ...], size: int, name: str, examples: str, count: int) -> None:
-    """Refuse labels by the header of their file, before they are read.
+    """Check the shape and size of labels, which are known from the header of a file before they are read.
 
     Args:
-        size: bytes that they take.
-        name: what their array is called, with its file.
-        examples: what the array of the examples is called, with its shape.
+        shape: of the array of labels.
+        size: size of the array in bytes.
+        name: the name of the array and its file, for messages.
+        examples: the name of the array of examples and its shape, for messages.
         count: number of examples.
 
     Raises:
-        DataError: they are not one for each example, or texts as long as books.
+        DataError: there is not one label for each example, or the labels take more than 4 GB.
     """
     if shape not in ((count,), (count, 1)):
         raise DataError(
@@ -96,13 +105,13 @@ def _flat(labels: Labels) -> Array:
 
 
 def _check_whole(values: Array, name: str) -> None:
-    """Refuse numbers that are not classes: missing, with a fraction, or too large to be distinguished."""
+    """Raise an error if labels are not whole numbers: missing, fractions, or too large to be exact."""
     if values.dtype.kind in "bi":
         return
     largest = _EXACT if values.dtype.kind == "f" else np.iinfo(np.int64).max
     remedies = {
-        "A label is missing: leave out its example, or give it a class.": ~np.isfinite(values),
-        "Labels are classes: leave a quantity out, or make it a feature of the examples.": values != np.floor(values),
+        "The label is missing. Leave out the example, or give it a class.": ~np.isfinite(values),
+        "Labels are classes. Leave a quantity out, or make it a feature of the examples.": values != np.floor(values),
         "Number the classes from 0.": np.abs(values) > largest,
     }
     for remedy, wrong in remedies.items():
@@ -119,4 +128,8 @@ def _decoded(values: Array, name: str) -> Array:
     try:
         return np.char.decode(values, "utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{name} holds bytes that are not UTF-8 text", where="labels") from error
+        raise DataError(
+            f"expected labels as UTF-8 text, got other bytes in {name}",
+            where="labels",
+            remedy="Save them as texts, for example with `.astype(str)`.",
+        ) from error

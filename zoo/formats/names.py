@@ -1,4 +1,4 @@
-"""Names with a meaning in any folder or file of data: those of splits, and of files that systems leave behind."""
+"""Names with a meaning in folders and files of data: names of splits, and of files that operating systems create."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SPLIT_NAMES = {
     "validation": ("validation", "valid", "val", "dev"),
     "test": ("test", "testing", "eval"),
 }
-"""The usual names of each split; capitals do not count."""
+"""The usual names of each split, in any case."""
 
 _ENDING = re.compile(r"[ _-]?(set|split|data|images|imgs|\d+)$")
 
@@ -44,7 +44,7 @@ def split_named(name: str) -> str | None:
 
 
 def split_of_folder(name: str) -> str | None:
-    """Return the split that the name of a folder stands for, with or without a usual ending, or None.
+    """Return the split that the name of a folder stands for, or None; endings such as ``_set`` or a year are ignored.
 
     Example:
         >>> split_of_folder("Valid"), split_of_folder("training_set"), split_of_folder("test2017")
@@ -54,7 +54,7 @@ def split_of_folder(name: str) -> str | None:
 
 
 def is_system_name(name: str) -> bool:
-    """Return whether a file or folder is hidden, or was left there by a system or a program.
+    """Return whether a file or folder is hidden, or has a name that operating systems and programs use for their files.
 
     Example:
         >>> is_system_name(".ipynb_checkpoints"), is_system_name("Thumbs.db"), is_system_name("cat.png")
@@ -64,7 +64,7 @@ def is_system_name(name: str) -> bool:
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:
-    """Return the first names in a sentence, and how many more there are.
+    """Return the first ``most`` names, separated by commas, and the number of the others.
 
     Example:
         >>> listed(["a", "b", "c"], most=2)

@@ -1,4 +1,4 @@
-"""The size that images are brought to."""
+"""The size to which images are resized."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ Fit = Literal["stretch", "crop", "pad"]
 
 @dataclass(frozen=True)
 class TargetSize:
-    """The size that images of any size are brought to, and how.
+    """The size to which images are resized, and how.
 
     Attributes:
         height: in pixels.
         width: likewise.
         fit: ``stretch`` scales height and width separately, so proportions change; ``crop`` scales the image until it
-            covers the target and cuts the overhang equally on both sides; ``pad`` scales it until it fits inside and
-            adds background equally on both sides.
+            covers the target, and cuts both sides equally; ``pad`` scales it until it fits inside the target, and adds
+            background to both sides equally.
 
     Example:
         >>> from zoo.datasets import TargetSize

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import ZooWarning
 from zoo.hub.address import Address
-from zoo.hub.limits import hub_calls
 from zoo.hub.cache import RepositoryCache
 from zoo.hub.client import Listing, connect, is_transient, list_files
 from zoo.hub.content import check_content, check_present, check_size, files_to_fetch
 from zoo.hub.errors import HubError, describe, is_offline
+from zoo.hub.limits import hub_calls
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

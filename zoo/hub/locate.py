@@ -123,6 +123,6 @@ def locate(model: str | Path, **hub: Any) -> Path:
     raise CheckpointError(
         "there is no such directory, and no pretrained model of this name",
         where=text or "model",
-        remedy=f"{nearest(text, pretrained_files())}Name a run or checkpoint directory, hf://user/name, or a model from "
-        "`zoo-cli list pretrained`.",
+        remedy=f"{nearest(text, pretrained_files())}Name a run or checkpoint directory, hf://user/name, or a model "
+        "from `zoo-cli list pretrained`.",
     )

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from zoo.checkpoints.checkpoint import save
 from zoo.errors import InputError, ZooWarning
 from zoo.hub.address import Address
-from zoo.hub.limits import hub_calls
-from zoo.hub.bundle import Bundle, collect, has_same_content, files_not_pushed
+from zoo.hub.bundle import Bundle, collect, files_not_pushed, has_same_content
 from zoo.hub.client import Listing, connect, list_files, with_retries
 from zoo.hub.commit import Change, commit
-from zoo.hub.content import REQUIRED, OPTIONAL, check_size, is_figure
+from zoo.hub.content import OPTIONAL, REQUIRED, check_size, is_figure
 from zoo.hub.errors import HubError
+from zoo.hub.limits import hub_calls
 from zoo.hub.transfer import transfer
 from zoo.model import Model
 from zoo.runs.card_file import is_untouched

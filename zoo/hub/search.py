@@ -6,8 +6,8 @@ import itertools
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from zoo.hub.limits import hub_calls
 from zoo.hub.client import LIBRARY, connect
+from zoo.hub.limits import hub_calls
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ def list_hub_models(
 def find_models(
     *, author: str | None = None, pattern: str = "*", limit: int = 100, token: str | bool | None = None
 ) -> list[HubModel]:
-    """Return the models that have the tag ``latent-zoo``, with their downloads and likes; see :func:`list_hub_models`."""
+    """Return the models with the tag ``latent-zoo``, their likes and downloads; see :func:`list_hub_models`."""
     api = connect(token)
-    with hub_calls(f"models of {author or 'anybody'}", endpoint=api.endpoint, token=token):
+    with hub_calls(f"search for models{f' of {author}' if author else ''}", endpoint=api.endpoint, token=token):
         # The result is lazy: the client requests the next page only when it is needed.
         found = api.list_models(filter=LIBRARY, author=author)
         matching = (

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from zoo.hub.address import Address
-from zoo.hub.limits import STREAMED
 from zoo.hub.client import LIBRARY, HubFile, is_transient, pause_before_retry
 from zoo.hub.errors import HubError
+from zoo.hub.limits import STREAMED
 from zoo.utils.text import readable_size
 from zoo.version import __version__
 

@@ -226,7 +226,7 @@ def _described(data: DataSpec) -> str:
         dataset: type[Dataset] = find_component("dataset", data.name)
     except ComponentError:
         return ""
-    return dataset.in_words(data.options)
+    return dataset.describe_data(data.options)
 
 
 def _evaluation(evaluation: dict[str, Any]) -> Iterator[str]:

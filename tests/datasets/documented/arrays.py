@@ -117,7 +117,7 @@ ARRAYS = {
     "`x_train`, `x_val` and `x_test` with labels": Case(npz(**ALL), (12, 4, 2), ("0", "1")),
     "`X_train`, `X_Valid` and `X_testing`": Case(npz(X_train=X, X_Valid=X[:4], X_testing=X[:2]), (12, 4, 2), ()),
     "`train_x` and `dev_x`": Case(npz(train_x=X, dev_x=X[:4]), (12, 4, 0), ()),
-    "`x` and `x_train`": Case(npz(x=X, x_train=X), says=("'x' and 'x_train' are both arrays of the train split",)),
+    "`x` and `x_train`": Case(npz(x=X, x_train=X), says=("one array for the train split, got 'x' and 'x_train'",)),
     "`x_val` and `x_valid`": Case(npz(x=X, x_val=X, x_valid=X), says=("'x_val' and 'x_valid'", "validation split")),
     "`x` and `ids`": Case(npz(x=X, ids=Y), (12, 0, 0), says=("not used: the array ids",)),
     "labels for one split alone": Case(npz(x=X, x_test=X, y=Y), says=("no array 'y_test'",)),
@@ -143,7 +143,7 @@ ARRAYS = {
     "a NaN among the examples": Case(npz(x=BROKEN), says=("example 7 of x in",)),
     "images with channels last": Case(npz(x=np.zeros((4, 8, 8, 3), np.uint8)), says=("channels_last: true",)),
     "images of several shapes in a pattern of files": Case(
-        lambda root: pattern(root, PIXELS, PIXELS[:, :4]), says=("x-0.npy holds rows of shape (6, 9)", "x-1.npy")
+        lambda root: pattern(root, PIXELS, PIXELS[:, :4]), says=("rows of shape (6, 9)", "x-0.npy", "x-1.npy")
     ),
     "images, with `resize` and any `fit`": Case(npz({"resize": [8, 8]}, x=PIXELS), load=load_each_fit),
     "bytes that are 0 and 1": Case(npz(x=PIXELS % 2), says=("from 0 to 1", "value_range")),

@@ -100,27 +100,29 @@ LAYOUTS = {
     ),
     "`val/` and `valid/`": Case(folder("train/1.png", "val/1.png", "valid/1.png"), says=("data/val and", "data/valid")),
     "`test/` beside class folders, without `train/`": Case(
-        folder("a/1.png", "b/1.png", "test/1.png"), says=("'test'", "no folder of training images")
+        folder("a/1.png", "b/1.png", "test/1.png"), says=("'test'", "a folder of training images")
     ),
     "`train/` with class folders, `test/` without": Case(
-        folder("train/a/1.png", "train/b/1.png", "test/1.png"), says=("images without a class",)
+        folder("train/a/1.png", "train/b/1.png", "test/1.png"), says=("class folders in all splits or in none",)
     ),
     "a class in `test/` that `train/` lacks": Case(
         folder("train/a/1.png", "test/a/1.png", "test/b/1.png"), says=("'b'", "train has no images")
     ),
     "`cat/train/` and `cat/test/`": Case(
-        folder("cat/train/1.png", "cat/test/1.png", "dog/train/1.png"), says=("splits inside of a class",)
+        folder("cat/train/1.png", "cat/test/1.png", "dog/train/1.png"), says=("splits inside a class",)
     ),
     "`images/` alone": Case(folder("images/1.png", "images/2.png"), (2, 0, 0), ()),
     "`train/images/` and `train/labels/` with text files": Case(
         folder("train/images/1.png", "train/labels/1.txt"), (1, 0, 0), (), says=("train/labels/",)
     ),
-    "`images/` beside `masks/`": Case(folder("images/1.png", "masks/1.png"), says=("'images' names no class",)),
+    "`images/` beside `masks/`": Case(
+        folder("images/1.png", "masks/1.png"), says=("'images', which is not the name of a class",)
+    ),
     "one folder that holds `train/` and `test/`": Case(
         folder("flowers/train/a/1.png", "flowers/test/a/1.png"), (1, 0, 1), ("a",)
     ),
     "one folder that holds folders of images": Case(
-        folder("dog/2020/1.png", "dog/2021/1.png"), says=("not clear which are the classes", "root: {folder}/data/dog")
+        folder("dog/2020/1.png", "dog/2021/1.png"), says=("expected several class folders", "root: {folder}/data/dog")
     ),
     "a class folder without images": Case(folder("a/1.png", "b/1.png", "c/"), (2, 0, 0), ("a", "b"), says=("c/",)),
     "text files and folders that are not splits": Case(
@@ -146,7 +148,7 @@ LAYOUTS = {
     "images at any depth, with `classes: false`": Case(
         folder("1.png", "a/2.png", "a/b/3.png", classes=False), (3, 0, 0), (), check=lambda data: not is_labelled(data)
     ),
-    "nothing": Case(folder(), says=("holds no images",)),
+    "nothing": Case(folder(), says=("there are no images in",)),
     "no folder of this name": Case(
         lambda root: {"name": "image_folder", "root": "nowhere"}, says=("{folder}/nowhere does not exist",)
     ),
