@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from zoo.registry import _installed
+from zoo.registry.discovery import _installed
 from zoo.registry.imports import _all_entry_points
 
 COMPONENT = '''

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import registry
+from zoo.registry.registration import registered
 
 SCRIPT = """
 import math, zoo
@@ -109,8 +109,8 @@ def script(tmp_path, monkeypatch, request) -> Path:
 def forget(script: Path) -> None:
     """Forget the components of a script, as another process does not know them."""
     sys.modules.pop(script.stem, None)
-    for key in [key for key in registry._registered if key[2] == script.stem]:
-        del registry._registered[key]
+    for key in [key for key in registered if key[2] == script.stem]:
+        del registered[key]
 
 
 def test_components_of_a_script_are_imported_by_option_and_by_recipe(cli, script):
@@ -138,7 +138,7 @@ def test_components_of_a_script_are_imported_by_option_and_by_recipe(cli, script
     [
         ("none.py", "there is no such file"),
         ("no_such_module", "there is no such module"),
-        ("broken.py", "it fails to import: ZeroDivisionError"),
+        ("broken.py", "it cannot be imported: ZeroDivisionError"),
     ],
 )
 def test_what_cannot_be_imported_is_one_message(cli, tmp_path, monkeypatch, name, message):

@@ -145,7 +145,7 @@ def test_a_failed_download_says_what_was_tried_and_leaves_nothing(name, tmp_path
 
 def test_a_torchvision_that_does_not_import_is_said(name, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
-    with pytest.raises(DataError, match="torchvision, which fails to import") as caught:
+    with pytest.raises(DataError, match="torchvision, which cannot be imported") as caught:
         load(name, tmp_path)
     assert "`digits`" in caught.value.remedy
 

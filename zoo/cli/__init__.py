@@ -100,7 +100,7 @@ def main() -> None:
         status = found
     status = finish(status)
     imports = sys.modules.get("zoo.registry.imports")
-    if imports is not None and imports.is_waited_for():
+    if imports is not None and imports.has_running_threads():
         os._exit(status)  # a thread of a plug-in would keep the process for ever
     sys.exit(status)
 

@@ -1,4 +1,4 @@
-"""The presets and recipes that come with the package: one YAML file each, found by name without being read."""
+"""The presets, recipes and pretrained models of the package: one YAML file each, found by name without reading it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _PACKAGE = Path(__file__).parent.parent
 
 @functools.cache
 def preset_files() -> dict[str, Path]:
-    """Return the file of each preset by name."""
+    """Return the files of the presets by name."""
     return {file.stem: file for file in sorted((_PACKAGE / "presets").glob("*.yaml"))}
 
 
 @functools.cache
 def recipe_files() -> dict[str, Path]:
-    """Return the file of each bundled recipe by name."""
-    # In a wheel the recipes are inside the package, in a checkout beside it.
+    """Return the files of the bundled recipes by name."""
+    # An installed wheel has the recipes inside the package, a checkout of the repository beside it.
     folders = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")
     folder = next((folder for folder in folders if folder.is_dir()), folders[0])
     return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
@@ -28,13 +28,13 @@ def recipe_files() -> dict[str, Path]:
 
 @functools.cache
 def pretrained_files() -> dict[str, Path]:
-    """Return the index file of each pretrained model by name, ``vae-mlp-2d.digits``."""
+    """Return the index files of the pretrained models by name, such as ``vae-mlp-2d.digits``."""
     return {file.stem: file for file in sorted((_PACKAGE / "pretrained").glob("*.yaml"))}
 
 
 @checked
 def list_models(pattern: str = "*") -> list[str]:
-    """List the presets whose names match a shell wildcard.
+    """List the names of the presets that match a shell wildcard.
 
     Example:
         >>> import zoo
@@ -46,13 +46,13 @@ def list_models(pattern: str = "*") -> list[str]:
 
 @checked
 def list_recipes(pattern: str = "*") -> list[str]:
-    """List the bundled recipes whose names match a shell wildcard."""
+    """List the names of the bundled recipes that match a shell wildcard."""
     return [name for name in recipe_files() if fnmatchcase(name, pattern)]
 
 
 @checked
 def list_pretrained(pattern: str = "*") -> list[str]:
-    """List the pretrained models whose names match a shell wildcard: a preset, a point, and what it was trained on.
+    """List the names of the pretrained models that match a shell wildcard, in the form PRESET.DATA.
 
     Example:
         >>> import zoo

@@ -1,4 +1,4 @@
-"""Importing modules of other packages, which may fail in every way without harm to anybody else."""
+"""Imports modules of other packages, so that a module that fails, exits or hangs affects nothing else."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from zoo.utils.foreign import reason
 from zoo.utils.text import excerpt
 
 _SECONDS = "ZOO_IMPORT_SECONDS"
-"""The environment variable that says how long a plug-in may take to be imported."""
+"""The environment variable with the time limit in seconds for importing a plug-in."""
 _DEFAULT_SECONDS = 30.0
-_AGAIN = 1.0
-"""Seconds after which a module that went on is stopped once more."""
+_REPEAT_SECONDS = 1.0
+"""Seconds after which a module that caught the interruption is interrupted again."""
 
 
 class PluginError(Exception):
-    """A module cannot be imported; the message says why."""
+    """A module cannot be imported; the message gives the reason."""
 
 
 class _TooLongError(BaseException):
-    """Raised in the middle of an import; no ``except Exception`` of the module stops it."""
+    """Raised during an import that takes too long; an ``except Exception`` in the module does not catch it."""
 
 
 _foreign: set[str] = set()
-"""Top-level names of the modules that were imported for their components."""
+"""Top-level names of the scripts and plug-ins that were imported for their components."""
 
 
 def is_foreign(module: str) -> bool:
-    """Whether a module is a script that the user named, or belongs to an installed plug-in, as far as imported.
+    """Return whether a module belongs to a script of the user or to a plug-in that was imported.
 
     Example:
         >>> is_foreign("zoo.model")
@@ -55,11 +55,11 @@ def is_foreign(module: str) -> bool:
 
 
 def import_plugin(module: str) -> None:
-    """Import a module of another package: one that exits, hangs or prints is reported like one that raises.
+    """Import a module of another package; if it prints or starts threads, a warning says so.
 
     Raises:
-        PluginError: the module raises, exits, or takes too long.
-        KeyboardInterrupt: somebody does not want to wait.
+        PluginError: the module raises an exception, exits, or takes longer than the time limit.
+        KeyboardInterrupt: the user interrupts the import.
     """
     _foreign.add(module.partition(".")[0])
     seconds, before = _allowed_seconds(), set(threading.enumerate())
@@ -69,35 +69,35 @@ def import_plugin(module: str) -> None:
     except KeyboardInterrupt:
         raise
     except SystemExit as error:
-        raise PluginError(f"it exits, with status {excerpt(error.code)}") from error
+        raise PluginError(f"it exits with status {excerpt(error.code)}") from error
     except _TooLongError as error:
-        raise PluginError(f"it takes more than {seconds:g} seconds, which {_SECONDS} can change") from error
+        raise PluginError(f"it takes more than {seconds:g} seconds; set {_SECONDS} to change the limit") from error
     except BaseException as error:
         raise PluginError(f"{type(error).__name__}: {reason(error)}") from error
     if printed.text:
         warnings.warn(f"{module} prints when it is imported: {excerpt(printed.text)}", ZooWarning, stacklevel=3)
     started = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
     if started:
-        _endless.extend(started)
+        _started_threads.extend(started)
         warnings.warn(
-            f"{module} starts a thread when it is imported, for which Python waits when it ends: "
-            f"{excerpt(started[0].name)}",
+            f"{module} starts the thread {excerpt(started[0].name)} when it is imported; Python does not exit before "
+            "it ends",
             ZooWarning,
             stacklevel=3,
         )
 
 
-_endless: list[threading.Thread] = []
+_started_threads: list[threading.Thread] = []
 
 
-def is_waited_for() -> bool:
-    """Whether a thread still runs that a plug-in has started, for which Python would wait at its end."""
-    return any(thread.is_alive() for thread in _endless)
+def has_running_threads() -> bool:
+    """Return whether a thread that a plug-in has started still runs, so that Python would not exit."""
+    return any(thread.is_alive() for thread in _started_threads)
 
 
 @contextlib.contextmanager
 def _warnings_afterwards() -> Iterator[None]:
-    """Give the warnings of the block when it has ended: they are not what a module prints."""
+    """Delay the warnings of the block until it has ended, so that they do not count as output of the module."""
     found: list[warnings.WarningMessage] = []
     try:
         with warnings.catch_warnings(record=True) as found:
@@ -108,17 +108,20 @@ def _warnings_afterwards() -> Iterator[None]:
 
 
 def import_script(name: str) -> None:
-    """Import a Python file, or a module by its name, with components of the user's own.
+    """Import a Python file or a module with components of the user.
 
-    Nothing but the user's own word leads here: no checkpoint and no repository can ask for an import.
+    Only an explicit request of the user may lead to this function: checkpoints and repositories cannot cause imports.
+
+    Args:
+        name: the path of a file, or the name of a module.
 
     Raises:
-        InputError: there is no such file or module, or it raises.
+        InputError: there is no such file or module, or importing it fails.
 
     Example:
         >>> import_script("colorsys")
     """
-    remedy = "Name a Python file, such as ./my_parts.py, or a module that Python finds."
+    remedy = "Name a Python file such as ./my_parts.py, or a module that Python can import."
     path = Path(name).expanduser()
     is_file = path.suffix == ".py" or path.is_file()
     if is_file and not path.is_file():
@@ -130,12 +133,12 @@ def import_script(name: str) -> None:
         import_plugin(module)
     except PluginError as error:
         missing = isinstance(error.__cause__, ModuleNotFoundError) and error.__cause__.name == module
-        problem = "there is no such module" if missing else f"it fails to import: {error}"
+        problem = "there is no such module" if missing else f"it cannot be imported: {error}"
         raise InputError(problem, where=name, remedy=remedy if missing else None) from error
 
 
 def _module_of_file(path: Path) -> str | None:
-    """Make a file importable under a name of its own, and return the name; None if it is imported already."""
+    """Make a file importable under a name that no other module has; return the name, or None if it is imported."""
     whole = path.resolve()
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
@@ -152,11 +155,11 @@ def _module_of_file(path: Path) -> str | None:
 
 
 _scripts: dict[str, str] = {}
-"""Files of scripts by the names that they are imported under."""
+"""The files of scripts by the module name under which they are imported."""
 
 
 class _ScriptFinder(importlib.abc.MetaPathFinder):
-    """Finds the files that the user named."""
+    """Lets Python find the scripts that the user named."""
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
         file = _scripts.get(fullname)
@@ -164,16 +167,16 @@ class _ScriptFinder(importlib.abc.MetaPathFinder):
 
 
 def entry_points(group: str) -> Iterable[importlib.metadata.EntryPoint]:
-    """Return the entry points of a group; a distribution whose metadata are damaged is left out with a warning."""
+    """Return the entry points of a group; distributions with damaged metadata are left out, with a warning."""
     return _all_entry_points().select(group=group)
 
 
 @functools.cache
 def _all_entry_points() -> Any:
-    """Return the entry points of all groups, since the metadata of all distributions are read in either case."""
+    """Return the entry points of all groups: reading one group reads the metadata of all distributions anyway."""
     try:
         return importlib.metadata.entry_points()
-    except Exception:  # one distribution is damaged, and which one is not said
+    except Exception:  # a distribution is damaged, but the exception does not say which
         found: list[importlib.metadata.EntryPoint] = []
         for distribution in importlib.metadata.distributions():
             try:
@@ -195,7 +198,7 @@ def _allowed_seconds() -> float:
 
 @contextlib.contextmanager
 def _without_input() -> Iterator[None]:
-    """Let a module that asks a question find the end of the input rather than wait for an answer."""
+    """Make standard input empty in this block, so that a module that asks a question does not wait for an answer."""
     before = sys.stdin
     sys.stdin = io.StringIO()
     try:
@@ -206,7 +209,7 @@ def _without_input() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Stop the block after some seconds, where the system has a timer that interrupts this thread."""
+    """Interrupt the block after some seconds, if this thread can be interrupted by a timer of the system."""
     can_interrupt = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     if not can_interrupt or not seconds or signal.getitimer(signal.ITIMER_REAL)[0]:
         yield
@@ -216,7 +219,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
         raise _TooLongError
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)  # a module may catch all that is raised in it
+    signal.setitimer(signal.ITIMER_REAL, seconds, _REPEAT_SECONDS)  # repeated, as a module may catch any exception
     try:
         yield
     finally:

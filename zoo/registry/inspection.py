@@ -1,4 +1,4 @@
-"""Read a component's docstring and options from its source text, without importing it or torch."""
+"""Reads the docstring and options of a component from its source code, without importing it or torch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,13 @@ _BOUNDS = {
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a component: its name, the values it takes in words, and its default as the source writes it."""
+    """An option of a component.
+
+    Attributes:
+        name: the name of the option.
+        type: a description of its values, such as ``int ≥ 1``.
+        default: its default, as written in the source code; None: the option is required.
+    """
 
     name: str
     type: str
@@ -44,7 +50,14 @@ class Option:
 
 @dataclass(frozen=True)
 class Description:
-    """What there is to know of a component before it is used."""
+    """The documentation of a component.
+
+    Attributes:
+        source: where the component comes from.
+        path: the file that defines it, if it was found.
+        doc: its docstring.
+        options: its options.
+    """
 
     source: Source
     path: Path | None
@@ -58,10 +71,10 @@ class Description:
 
 
 def describe_component(source: Source) -> Description:
-    """Return the description of one component; only if its source text does not tell is it imported.
+    """Return the description of a component, which is imported only if its source code is not sufficient.
 
     Raises:
-        ComponentError: it had to be imported, and that failed.
+        ComponentError: it must be imported, and that fails.
     """
     path = _module_path(source.module, source.distribution)
     found = _definition(path, source) if path else None
@@ -73,7 +86,7 @@ def describe_component(source: Source) -> Description:
 
 
 def _module_path(module: str, owner: str) -> Path | None:
-    """Return the file of a module of a distribution, or of the zoo, without importing it."""
+    """Return the file of a module in a distribution or in this package, without importing it; None if not found."""
     parts = module.split(".")
     if owner == DISTRIBUTION or parts[0] == "zoo":
         return Path(__file__).parents[2].joinpath(*parts).with_suffix(".py")
@@ -87,7 +100,7 @@ def _module_path(module: str, owner: str) -> Path | None:
 
 
 def _definition(path: Path, source: Source) -> tuple[ast.ClassDef, ast.FunctionDef] | None:
-    """Return the class with the decorator ``@register(kind, name)`` and its constructor, if both are written there."""
+    """Return the class with the decorator ``@register(kind, name)`` and its constructor, if the file contains both."""
     for node in _parse(path).body:
         if isinstance(node, ast.ClassDef) and any(
             isinstance(call, ast.Call)
@@ -105,7 +118,7 @@ def _parse(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
-        # Importing it reports what is wrong.
+        # The component is then imported, which reports the error.
         return ast.Module(body=[], type_ignores=[])
 
 
@@ -118,7 +131,7 @@ def _written_options(constructor: ast.FunctionDef, source: Source) -> Iterator[O
 
 
 def _in_words(annotation: ast.expr, source: Source) -> str:
-    """Say which values an annotation admits: ``a | b`` of a Literal, ``float ≥ 0`` of a float with a Field."""
+    """Describe the values of an annotation: ``a | b`` for a Literal, ``float ≥ 0`` for a float with a Field."""
     match annotation:
         case ast.Subscript(ast.Name("Literal"), values):
             choices = values.elts if isinstance(values, ast.Tuple) else [values]
@@ -149,7 +162,7 @@ def _in_words(annotation: ast.expr, source: Source) -> str:
 
 
 def _fields(name: str, source: Source) -> str | None:
-    """Return the fields of a model that the component's own module defines, such as ``{name: str, width: int ≥ 1}``."""
+    """Return the fields of a model that the component's module defines, such as ``{name: str, width: int ≥ 1}``."""
     path = _module_path(source.module, source.distribution)
     for node in _parse(path).body if path else []:
         if isinstance(node, ast.ClassDef) and node.name == name:
@@ -162,7 +175,7 @@ def _fields(name: str, source: Source) -> str | None:
 
 
 def _alias(name: str, module: str, owner: str) -> ast.Subscript | None:
-    """Return what a name of a module stands for, if that is a type in brackets, written there or where it is from."""
+    """Return the type with brackets that a name in a module is an alias of, also if the module imports the name."""
     path = _module_path(module, owner)
     for node in _parse(path).body if path else []:
         match node:

@@ -1,4 +1,4 @@
-"""What a module of another package prints while it is imported, kept from the terminal."""
+"""Captures the output of a block, such as the import of a module of another package."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from typing import IO, Any, TextIO
 
 _LONGEST = 2000
-"""Letters that are kept of what is printed."""
+"""Number of characters of the output that are kept."""
 
 
-class Printed:
-    """What was printed, once the block has ended.
+class Output:
+    """The captured output, which is available when the block has ended.
 
     Attributes:
-        text: the beginning of it; empty if nothing was printed.
+        text: the beginning of the output; empty if there was none.
     """
 
     def __init__(self) -> None:
@@ -27,12 +27,12 @@ class Printed:
 
 
 @contextlib.contextmanager
-def captured_output() -> Iterator[Printed]:
-    """Keep what the block writes to both streams, through Python or past it, as a program that it starts does.
+def captured_output() -> Iterator[Output]:
+    """Capture standard output and standard error of the block, including those of programs that it starts.
 
-    What the block stores as a stream, such as a handler of ``logging``, writes to the real one afterwards. What other
-    threads print meanwhile through Python appears when the block has ended. The streams of the system are those of the
-    whole process: what other threads write past Python is taken for the block's.
+    If the block stores a stream, for example in a handler of ``logging``, it writes to the original stream afterwards.
+    What other threads print through Python in the meantime appears when the block has ended. What they write directly
+    to the file descriptors of the process cannot be distinguished from the block's output, and is captured too.
 
     Example:
         >>> with captured_output() as printed:
@@ -40,26 +40,26 @@ def captured_output() -> Iterator[Printed]:
         >>> printed.text
         'Hello\\n'
     """
-    printed, streams = Printed(), (sys.stdout, sys.stderr)
-    held = [None if stream is None else _Held(stream) for stream in streams]
+    output, streams = Output(), (sys.stdout, sys.stderr)
+    held = [None if stream is None else _CapturedStream(stream) for stream in streams]
     with contextlib.ExitStack() as stack:
         for each in held:
             if each is not None:
-                stack.callback(each.release)  # last, when the streams of the system are what they were
+                stack.callback(each.release)  # runs last, after the file descriptors are restored
         below = [stack.enter_context(_descriptor_to_file(number)) for number in (1, 2)]
         sys.stdout, sys.stderr = held  # type: ignore[assignment]
         try:
-            yield printed
+            yield output
         finally:
             sys.stdout, sys.stderr = streams
             parts = [each.kept for each in held if each is not None]
-            printed.text = "".join([*parts, *(_beginning(file) for file in below if file is not None)])
+            output.text = "".join([*parts, *(_beginning(file) for file in below if file is not None)])
 
 
-class _Held(io.TextIOBase):
-    """A stream that keeps what is written until it is released, and passes it on after that.
+class _CapturedStream(io.TextIOBase):
+    """A stream that keeps what is written until it is released; from then on it writes to the original stream.
 
-    What threads write that ran before is passed on when it is released.
+    The output of threads that were running before is written to the original stream on release.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -82,15 +82,15 @@ class _Held(io.TextIOBase):
 
     @property
     def kept(self) -> str:
-        """The beginning of what the block wrote."""
+        """The beginning of the block's output."""
         return "".join(self._kept)
 
     def release(self) -> None:
-        """Pass on what other threads have written, and what is written from now on."""
+        """Write the output of other threads, and everything from now on, to the original stream."""
         self._holds = False
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         for text in self._of_others:
-            with contextlib.suppress(OSError, ValueError):  # a stream that is closed
+            with contextlib.suppress(OSError, ValueError):  # the stream is closed
                 self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
     def __getattr__(self, name: str) -> Any:
@@ -99,7 +99,7 @@ class _Held(io.TextIOBase):
 
 @contextlib.contextmanager
 def _descriptor_to_file(number: int) -> Iterator[IO[bytes] | None]:
-    """Let a stream of the system lead to a temporary file; yield None where there is no such stream."""
+    """Redirect a file descriptor to a temporary file, which is yielded; None if there is no such descriptor."""
     try:
         stream = (sys.stdout, sys.stderr)[number - 1]
         if stream is not None:
