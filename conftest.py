@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from zoo import registry
+from zoo.registry.registration import registered
 
 # Before torch is imported, here and in every process that a test starts: the tests' models are too small to gain from
 # a second thread, and threads of several processes that wait for each other on few cores cost minutes.
@@ -50,9 +50,9 @@ def _registry_keeps_no_component_of_a_test() -> Iterator[None]:
 
     Components of modules that were imported meanwhile stay, since a second import would not register them again.
     """
-    before = dict(registry._registered)
+    before = dict(registered)
     yield
-    for key, component in list(registry._registered.items()):
+    for key, component in list(registered.items()):
         module = sys.modules.get(component.__module__)
         if key not in before and getattr(module, component.__qualname__, None) is not component:
-            del registry._registered[key]
+            del registered[key]
