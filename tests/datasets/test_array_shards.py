@@ -209,7 +209,7 @@ def test_a_shard_that_is_cut_short_while_it_is_read_is_named(shards, suffix):
     examples = load(shards, in_memory_limit_mb=0).splits["train"].examples
     broken = shards.with_name(f"x-3.{suffix}")
     broken.write_bytes(broken.read_bytes()[:20])
-    with pytest.raises(DataError, match=r"ends \d+ bytes early") as caught:
+    with pytest.raises(DataError, match=r"the file is \d+ bytes too short") as caught:
         examples.read([0, 39])
     assert str(broken) in caught.value.problem
 
@@ -245,7 +245,7 @@ def test_shards_that_differ_are_both_named(shards, suffix, other):
 @pytest.mark.parametrize("suffix", ["npz", "safetensors"])
 def test_shards_with_other_arrays_are_both_named(shards, suffix):
     save(shards.with_name(f"x-2.{suffix}"), x=VECTORS, z=VECTORS)
-    with pytest.raises(DataError, match=r"x-0.*\['x', 'y'\].*x-2.*\['x', 'z'\]"):
+    with pytest.raises(DataError, match=r"\['x', 'y'\] in .*x-0.*\['x', 'z'\] in .*x-2"):
         load(shards)
 
 

@@ -57,12 +57,15 @@ def test_gzipped_files_in_place_are_read(name, tmp_path):
     [
         (b"", "0 bytes"),
         (b"<!DOCTYPE html><html>Log in</html>", "DOCTYPE"),
-        (idx_bytes(torch.zeros(60, 28, 28, dtype=torch.uint8))[:-1], "promises 47,056 bytes, it has 47,055"),
-        (idx_bytes(torch.zeros(60, 28, 28, dtype=torch.uint8)) + b"x", "it has 47,057"),
+        (
+            idx_bytes(torch.zeros(60, 28, 28, dtype=torch.uint8))[:-1],
+            "expected 47,056 bytes, according to its header, got 47,055",
+        ),
+        (idx_bytes(torch.zeros(60, 28, 28, dtype=torch.uint8)) + b"x", "got 47,057"),
         (idx_bytes(torch.zeros(60, dtype=torch.uint8)), "3 dimensions"),
         (b"\x00\x00\x0d\x03" + bytes(12), "begin with b'\\x00\\x00\\r"),
         (idx_bytes(torch.zeros(0, 28, 28, dtype=torch.uint8)), "empty"),
-        (idx_bytes(torch.zeros(59, 28, 28, dtype=torch.uint8)), "60 labels for 59 images"),
+        (idx_bytes(torch.zeros(59, 28, 28, dtype=torch.uint8)), "a label for each of 59 images, got 60"),
     ],
     ids=["empty", "html", "truncated", "longer", "wrong dimensions", "wrong type", "no images", "fewer images"],
 )
@@ -83,7 +86,7 @@ def test_a_label_beyond_the_classes_is_damage(name, tmp_path):
     raw = tmp_path / FAMILY[name] / "raw"
     write_mnist(raw)
     (raw / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(torch.full((20,), 10, dtype=torch.uint8)))
-    with pytest.raises(DataError, match="label 10 for 10 classes"):
+    with pytest.raises(DataError, match="labels from 0 to 9, got 10"):
         load(name, tmp_path)
 
 

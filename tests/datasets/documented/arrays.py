@@ -134,9 +134,9 @@ ARRAYS = {
         ),
     ),
     "labels of type object, as from pandas": Case(
-        npz(x=X, y=np.array(["no", "yes"] * 6, dtype=object)), says=("the array 'y' in", "`y.astype(str)`")
+        npz(x=X, y=np.array(["no", "yes"] * 6, dtype=object)), says=("in 'y' of", "`y.astype(str)`")
     ),
-    "examples of type object": Case(npz(x=X.astype(object), y=Y), says=("the array 'x' in", "`x.astype(float)`")),
+    "examples of type object": Case(npz(x=X.astype(object), y=Y), says=("in 'x' of", "`x.astype(float)`")),
     "examples with texts, or of five dimensions": Case(
         npz(x=np.array([["a", "b"]] * 12)), says=("expected an array of numbers, got 'x' of type <U1",)
     ),

@@ -96,7 +96,7 @@ LAYOUTS = {
     ),
     "images": Case(folder(*MANY), (20, 0, 0), (), check=lambda data: not is_labelled(data)),
     "images and folders of images": Case(
-        folder("1.png", "a/1.png", "b/1.png"), says=("1.png", "(a, b)", "classes: false")
+        folder("1.png", "a/1.png", "b/1.png"), says=("1.png", "the folders a, b", "classes: false")
     ),
     "`val/` and `valid/`": Case(folder("train/1.png", "val/1.png", "valid/1.png"), says=("data/val and", "data/valid")),
     "`test/` beside class folders, without `train/`": Case(
@@ -106,7 +106,7 @@ LAYOUTS = {
         folder("train/a/1.png", "train/b/1.png", "test/1.png"), says=("class folders in all splits or in none",)
     ),
     "a class in `test/` that `train/` lacks": Case(
-        folder("train/a/1.png", "test/a/1.png", "test/b/1.png"), says=("'b'", "train has no images")
+        folder("train/a/1.png", "test/a/1.png", "test/b/1.png"), says=("got 'b'", "Every class needs training images")
     ),
     "`cat/train/` and `cat/test/`": Case(
         folder("cat/train/1.png", "cat/test/1.png", "dog/train/1.png"), says=("splits inside a class",)

@@ -154,7 +154,7 @@ DEFECTS = {
         files(bytes_in("1.jpg", b"<html>Log in</html>")), says=("1.jpg is not a readable image",)
     ),
     "a truncated file": Case(files(truncated), says=("photo.png is not a readable image", "on_error: skip")),
-    "a PNG called `.jpg`": Case(files(image("1.jpg", GREY, format="PNG")), check=shows(0, 144)),
+    "a PNG called `.jpg`": Case(files(image("1.jpg", GREY, format="PNG"), channels=1), check=shows(0, 144)),
     "PostScript called `.png`": Case(
         files(bytes_in("1.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")),
         says=("1.png is not a readable image",),
