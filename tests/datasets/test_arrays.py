@@ -63,7 +63,7 @@ def test_arrays_that_are_no_colour_images_have_no_channels_last(path):
 def test_images_whose_channels_may_stand_last_are_refused_until_that_is_stated(path):
     for shape, stands_first in (((4, 28, 28, 1), (1, 28, 28)), ((4, 32, 30, 3), (3, 32, 30))):
         file = write(path, x=RANDOM.integers(0, 256, shape, dtype=np.uint8))
-        with pytest.raises(DataError, match="which looks like .N, H, W, C.") as caught:
+        with pytest.raises(DataError, match=r"which looks like \(N, H, W, C\)") as caught:
             load(file)
         assert caught.value.where == "channels_last"
         assert load(file, channels_last=True).splits["train"].examples.shape[1:] == stands_first

@@ -59,7 +59,7 @@ def test_gzipped_files_in_place_are_read(name, tmp_path):
         (b"<!DOCTYPE html><html>Log in</html>", "DOCTYPE"),
         (
             idx_bytes(torch.zeros(60, 28, 28, dtype=torch.uint8))[:-1],
-            "expected 47,056 bytes, according to its header, got 47,055",
+            "47,056 bytes, according to its header, got 47,055",
         ),
         (idx_bytes(torch.zeros(60, 28, 28, dtype=torch.uint8)) + b"x", "got 47,057"),
         (idx_bytes(torch.zeros(60, dtype=torch.uint8)), "3 dimensions"),

@@ -57,7 +57,7 @@ class Values:
             raise DataError(
                 f"expected images (N, C, H, W), got {name!r} of shape {rows.shape}, which looks like (N, H, W, C)",
                 where="channels_last",
-                remedy=f"State it: `channels_last: true` if it has {rows.shape[3]} channels, `false` if {rows.shape[1]}.",
+                remedy=f"State it: `channels_last: true` with {rows.shape[3]} channels, `false` with {rows.shape[1]}.",
             )
 
     def range_of(self, rows: ArrayRows) -> tuple[float, float] | None:
