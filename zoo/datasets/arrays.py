@@ -121,8 +121,8 @@ class Arrays(Dataset):
             raise DataError(f"expected splits of one type, got {types} in {self._path}", where="examples")
         streamed = sum(part.nbytes for part in rows.values()) > self._limit
         examples = {split: self._read(part, found[split], streamed) for split, part in rows.items()}
-        if problem := self._values.suspicious_range(examples["train"], rows["train"]):
-            warnings.warn(f"{found['train']} in {self._path} {problem}", ZooWarning, stacklevel=2)
+        if range_problem := self._values.suspicious_range(examples["train"], rows["train"]):
+            warnings.warn(f"{found['train']} in {self._path} {range_problem}", ZooWarning, stacklevel=2)
         numbers, class_names = self._read_labels(files, rows, found, labels)
         return Collection(
             splits={split: Stored(examples[split], numbers.get(split)) for split in found},
