@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import itertools
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 
@@ -150,6 +151,8 @@ def located(where: str) -> Iterator[None]:
 
 _MOST_NAMES, _MOST_WITHOUT_COMMAND, _FEW_NAMES = 12, 60, 6
 """How many names an error lists where a command lists all, and where none does; of more than that, only a few."""
+_MOST_COMPARED = 5000
+"""How many names are compared with one that is unknown: a file of somebody else may have a million."""
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
@@ -167,7 +170,8 @@ def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
         >>> nearest("Digits", ["digits-ae", "digits"]), nearest("", ["-x"])
         ("Did you mean 'digits'? ", '')
     """
-    wanted, names = name[:_LONGEST_NAME].casefold(), {each.casefold(): each for each in known}
+    few = itertools.islice(known, _MOST_COMPARED)
+    wanted, names = name[:_LONGEST_NAME].casefold(), {each.casefold(): each for each in few}
     halves = [each for each in names if each.startswith(f"{wanted}-") or each.endswith(f".{wanted}")] if wanted else []
     match = [wanted] if wanted in names else halves or difflib.get_close_matches(wanted, names, n=1, cutoff=likeness)
     return f"Did you mean {names[match[0]]!r}? " if match else ""
@@ -188,7 +192,7 @@ def unknown_name(what: str, name: str, known: Iterable[str], lists: str = "") ->
     names = sorted(known)
     shown = ", ".join(names) or "none"
     if len(names) > (_MOST_NAMES if lists else _MOST_WITHOUT_COMMAND):
-        folded = {each.casefold(): each for each in names}
+        folded = {each.casefold(): each for each in names[:_MOST_COMPARED]}
         similar = difflib.get_close_matches(name[:_LONGEST_NAME].casefold(), folded, n=_FEW_NAMES, cutoff=0.5)
         few = sorted(folded[each] for each in similar) or names[:_FEW_NAMES]
         shown = f"{', '.join(few)} and {len(names) - len(few):,} more"

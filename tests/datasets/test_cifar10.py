@@ -1,4 +1,5 @@
 import contextlib
+import gzip
 import hashlib
 import io
 import pickle
@@ -131,18 +132,42 @@ def encoded_again(times: int) -> bytes:
     return b"\x80\x02X\xe8\x03\x00\x00" + b"x" * 1000 + b"q\x00]" + b"".join(once + b"a" for _ in range(times)) + b"."
 
 
+def with_content(content: bytes) -> bytes:
+    """A batch whose array has other bytes than an array: what the instructions put there."""
+    whole = batch_bytes(0, 1)
+    begin = whole.index(b"\x89T") + 1
+    return whole[:begin] + content + whole[begin + 5 + 3072 :]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (pickle.dumps({b"data": np.zeros((1, 3072), np.uint8), b"labels": nested(60)}, protocol=2), "list of numbers"),
-        (encoded_again(200), "expected at most 100,000 bytes"),
+        (encoded_again(2000), "expected at most 1,500,000 bytes"),
         (b"\x80\x02c" + b"m" * 10**6 + b"\nname\n.", "expected only arrays"),
+        (b"\x80\x02Nr\xff\xff\xff\xff.", "expected the instructions"),
+        (b"\x80\x02Np4294967295\n.", "expected the instructions"),
+        (b"\x80\x02}N" + b"\x85" * 400_000 + b"Ns.", "expected the instructions"),
+        (with_content(b"\x8a\x05" + (10**10).to_bytes(5, "little")), "expected bytes, got int"),
+        (with_content(b"](K\x00e"), "expected bytes, got list"),
+        (bytes(1_500_001), "at most 1.5 MB, got 1.5 MB"),
         (b"\x80\x04\x8e" + (2**45).to_bytes(8, "little") + b"x.", "is damaged"),
     ],
-    ids=["lists of lists", "a text again and again", "a long name", "a length that lies"],
+    ids=[
+        "lists of lists",
+        "a text again and again",
+        "a long name",
+        "a place far away",
+        "a place in words",
+        "tuples of tuples",
+        "a number as content",
+        "a list as content",
+        "a large file",
+        "a length that lies",
+    ],
 )
 def test_a_small_file_that_grows_is_refused(root, content, said, monkeypatch):
-    monkeypatch.setattr("zoo.datasets._cifar_batch._LARGEST", 100_000)
+    monkeypatch.setattr("zoo.datasets._cifar_batch.LARGEST", 1_500_000)
     (root / FOLDER / "data_batch_1").write_bytes(content)
     with pytest.raises(DataError, match=said) as caught:
         load(root)
@@ -198,6 +223,39 @@ def test_an_archive_without_one_of_the_files_is_refused_with_its_name(tmp_path, 
         monkeypatch.setattr(published, "url", address + archive.name)
         with pytest.raises(DataError, match=f"expected {BATCHES[-1]} in {archive.name}"):
             load(tmp_path / "root")
+
+
+def lying(kind: bytes, *, size: int = 0, target: str = "") -> tarfile.TarInfo:
+    member = tarfile.TarInfo(f"{FOLDER}/{BATCHES[0]}")
+    member.type, member.size, member.linkname = kind, size, target
+    return member
+
+
+@pytest.mark.parametrize(
+    ("member", "said"),
+    [
+        (lying(tarfile.SYMTYPE, target=BATCHES[0]), "expected data_batch_1 in .*, got none"),
+        (lying(tarfile.SYMTYPE, target="/etc/passwd"), "expected data_batch_1 in .*, got none"),
+        (lying(tarfile.LNKTYPE, target=f"{FOLDER}/{BATCHES[0]}"), "expected data_batch_1 in .*, got none"),
+        (lying(tarfile.CHRTYPE), "expected data_batch_1 in .*, got none"),
+        (lying(tarfile.DIRTYPE), "expected data_batch_1 in .*, got none"),
+        (lying(tarfile.REGTYPE, size=10**12), "damaged: "),
+        (lying(tarfile.REGTYPE, size=30_000), "expected at most 20 kB of data_batch_1"),
+    ],
+    ids=["a circle", "a link out", "a hard link to itself", "a device", "a folder", "a size that lies", "a large file"],
+)
+def test_an_archive_that_lies_is_refused(tmp_path, published, monkeypatch, member, said):
+    archive = tmp_path / "server" / published.filename
+    archive.parent.mkdir()
+    with gzip.open(archive, "wb") as file:
+        file.write(member.tobuf(tarfile.GNU_FORMAT) + bytes(40_000))
+    monkeypatch.setattr(cifar10, "LARGEST", 20_000)
+    monkeypatch.setattr(published, "tgz_md5", hashlib.md5(archive.read_bytes()).hexdigest())
+    with served(archive.parent) as address:
+        monkeypatch.setattr(published, "url", address + archive.name)
+        with pytest.raises(DataError, match=said):
+            load(tmp_path / "root")
+    assert not [file for file in (tmp_path / "root").rglob("*") if file.is_file() and file.name != ".download.lock"]
 
 
 def test_what_another_process_downloads_meanwhile_is_not_downloaded_again(tmp_path, published, monkeypatch):

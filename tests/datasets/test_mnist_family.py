@@ -63,7 +63,7 @@ def test_gzipped_files_in_place_are_read(name, tmp_path):
         ),
         (idx_bytes(torch.zeros(60, 28, 28, dtype=torch.uint8)) + b"x", "got 47,057"),
         (idx_bytes(torch.zeros(60, dtype=torch.uint8)), "3 dimensions"),
-        (b"\x00\x00\x0d\x03" + bytes(12), "begin with b'\\x00\\x00\\r"),
+        (b"\x00\x00\x0d\x03" + bytes(12), "begins with b'\\x00\\x00\\r"),
         (idx_bytes(torch.zeros(0, 28, 28, dtype=torch.uint8)), "empty"),
         (idx_bytes(torch.zeros(59, 28, 28, dtype=torch.uint8)), "a label for each of 59 images, got 60"),
     ],
@@ -100,13 +100,47 @@ def test_a_truncated_gzip_is_damage(name, tmp_path):
         load(name, tmp_path)
 
 
-def test_a_gzip_of_endless_zeros_is_damage(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ((60, 28, 28), "expected 47,040 values, according to its header, got more"),
+        ((60, 280, 280), "expected at most 100,000 bytes, got 4,704,016"),
+        ((2**32 - 1,) * 3, "expected at most 100,000 bytes"),
+        ((0, 2**32 - 1, 28), "it is empty"),
+    ],
+)
+def test_a_gzip_that_is_not_as_large_as_it_says_is_damage(name, tmp_path, shape, said, monkeypatch):
     monkeypatch.setattr("zoo.formats.idx._LARGEST", 100_000)
     raw = tmp_path / FAMILY[name] / "raw"
     write_mnist(raw)
     pack(raw)
-    (raw / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(10_000_000)))
-    with pytest.raises(DataError, match="expected at most 100,000 bytes, got more"):
+    header = bytes([0, 0, 8, 3]) + b"".join(size.to_bytes(4, "big") for size in shape)
+    (raw / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + bytes(10_000_000)))
+    with pytest.raises(DataError, match=said):
+        load(name, tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a file with holes")
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (b"", "expected an IDX file of 3 dimensions"),
+        (idx_bytes(torch.zeros(60, 28, 28, dtype=torch.uint8)), "expected 47,056 bytes, according to its header, got 30,000,000,016"),
+        (bytes([0, 0, 8, 3, 0, 0, 0, 30]) + 2 * (10**9 // 31623).to_bytes(4, "big"), "got 30,000,000,016"),
+        (
+            b"".join([bytes([0, 0, 8, 3]), *(n.to_bytes(4, "big") for n in (30_000, 1000, 1000))]),
+            "at most 1,000,000,000",
+        ),
+    ],
+    ids=["no header", "a small size", "another size", "the same size"],
+)
+def test_a_file_of_many_gigabytes_is_refused_by_its_header(name, tmp_path, header, said):
+    raw = tmp_path / FAMILY[name] / "raw"
+    write_mnist(raw)
+    images = raw / "train-images-idx3-ubyte"
+    images.write_bytes(header)
+    os.truncate(images, 30_000_000_016)
+    with pytest.raises(DataError, match=said):
         load(name, tmp_path)
 
 

@@ -47,6 +47,35 @@ RECIPE: dict[str, Any] = {
 """A small run with every kind of file: kept checkpoints, a second stage, metrics, a figure."""
 
 
+ADVERSARIAL: dict[str, Any] = {
+    **RECIPE,
+    "model": {
+        "preset": "factor-vae-mlp-10d",
+        "encoder": {"widths": [4]},
+        "decoder": {"widths": [4]},
+        "regularisers": {"total_correlation": {"name": "total_correlation_critic", "width": 8, "depth": 1}},
+        "fitted_prior": {"name": "gaussian", "learned": True},
+    },
+}
+"""A run with a critic, which has an optimiser of its own."""
+
+
+QUANTISED: dict[str, Any] = {
+    **RECIPE,
+    "model": {
+        "preset": "vqvae-conv-16d",
+        "encoder": {"channels": [4, 4]},
+        "posterior": {"name": "vector_quantized", "codes": 8},
+        "decoder": {"channels": [4, 4]},
+        "fitted_prior": {"name": "pixelcnn", "width": 4, "depth": 1},
+    },
+}
+"""A run with codes, whose codebook follows averages and revives codes that are not used, and a prior of them."""
+
+
+RUNS = {"plain": RECIPE, "adversary": ADVERSARIAL, "codes": QUANTISED}
+
+
 SWEPT: dict[str, Any] = {
     "name": "swept",
     "model": {"preset": "vae-mlp-2d", "encoder": {"widths": [4]}, "decoder": {"widths": [4]}},
@@ -63,9 +92,13 @@ class Job(Protocol):
         """Work to the end."""
 
 
-def train(folder: Path, *, resume: bool = False) -> None:
-    """Train one run."""
-    zoo.train(RECIPE, out=folder, resume=resume)
+def training(recipe: dict[str, Any]) -> Job:
+    """Return what trains one run."""
+
+    def train(folder: Path, *, resume: bool = False) -> None:
+        zoo.train(recipe, out=folder, resume=resume)
+
+    return train
 
 
 def sweep(folder: Path, *, resume: bool = False) -> None:
@@ -136,10 +169,11 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="kill at every N-th change")
     parser.add_argument("--first", type=int, default=1, help="the first change to kill at")
     parser.add_argument("--random", type=int, default=0, help="kill at so many random moments instead")
+    parser.add_argument("--run", choices=RUNS, default="plain", help="which run is killed")
     parser.add_argument("--sweep", action="store_true", help="kill a sweep of two runs rather than a run")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    job: Job = sweep if options.sweep else train
+    job: Job = sweep if options.sweep else training(RUNS[options.run])
     torch.set_num_threads(1)  # a fork hangs in torch's threads, which it does not inherit
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)

@@ -166,6 +166,9 @@ def wrong(ended: Ended, good: Ended, start: dict[str, bytes], *, must_fail: bool
     for path, content in start.items():
         if ended.files.get(path) not in (content, good.files.get(path)):
             return f"{path} is neither as before nor as it would be afterwards"
+    for path, content in ended.files.items():
+        if path.startswith("out.") and path not in start and content != good.files.get(path):
+            return f"{path} is not whole"
     left = [path for path in ended.files if path.endswith(".partial")]
     return f"left behind: {left[0]}" if left else ""
 
@@ -174,7 +177,8 @@ def no_room(words: list[str], good: Ended, start: Path, most: int) -> Iterator[t
     """Yield each case in which a command cannot write, and what is wrong with its end."""
     before, numbers = contents(start), growing(words, start)
     step = max(1, -(-len(numbers) // most)) if most else 1
-    for number in numbers[::step]:
+    # From the last, the middle of a write: a file that is not written whole shows there, and not at its opening.
+    for number in numbers[::-1][::step]:
         ended = tried(words, start, fail_from(number, errno.ENOSPC))
         yield f"a full disk at change {number}", wrong(ended, good, before, must_fail=True)
     if numbers:

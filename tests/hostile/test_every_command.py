@@ -14,6 +14,6 @@ from tests.processes import run
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at files as Linux names them")
 @pytest.mark.parametrize("command", commands())
 def test_a_command_that_cannot_write_ends_in_one_message(command: str) -> None:
-    """A full disk at the first change; at all of them by hand: ``python -m tests.hostile.matrix``."""
+    """A full disk at the last change; at all of them by hand: ``python -m tests.hostile.matrix``."""
     done = run("-m", "tests.hostile.matrix", "--most", "1", "--quick", command, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr

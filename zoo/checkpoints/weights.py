@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, load_file, save_file
 from torch import Tensor, nn
 
 from zoo.errors import CheckpointError
+from zoo.utils.allocation import MOST_TENSORS
 from zoo.utils.files import replacing
 from zoo.utils.foreign import open_regular, parsing
 from zoo.utils.memory import check_memory
 from zoo.utils.text import excerpt, readable_size
 
 _LARGEST_HEADER = 2**24
+_MOST_TENSORS = 8 * MOST_TENSORS
+"""Tensors of a file: a state of training has averages and moments of each of the model."""
 _NAMED = 3
 """How many tensors a message names, of all that are wrong."""
 _SYSTEM_ERROR = re.compile(r"^(.*)\(os error (\d+)\)")
@@ -183,12 +187,33 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     check_weights(path)
     with parsing(path, CheckpointError, remedy=_COPY_AGAIN):
+        count = len(_read_header(path))
+        if count > _MOST_TENSORS:
+            raise ValueError(f"it has {count:,} tensors, at most {_MOST_TENSORS:,} are read")
         try:
-            return load_file(path)
+            return load_file(path) if _is_utf8(path) else load(path.read_bytes())
         except SafetensorError as error:
             raise CheckpointError(
                 f"damaged, or not a safetensors file ({error})", where=str(path), remedy=_COPY_AGAIN
             ) from error
+
+
+def _is_utf8(path: Path) -> bool:
+    """Whether the name of a file is UTF-8, as the library's own reader of files requires."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    """Return the header of a file that :func:`check_weights` has accepted."""
+    with open_regular(path) as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    if not isinstance(header, dict):
+        raise ValueError(f"expected a mapping as header, got {type(header).__name__}")
+    return header
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -198,8 +223,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         CheckpointError: as :func:`read_weights`.
     """
     tensors = read_weights(path)
-    with parsing(path, CheckpointError, remedy=_COPY_AGAIN), safe_open(path, framework="pt") as file:
-        return tensors, dict(file.metadata() or {})
+    with parsing(path, CheckpointError, remedy=_COPY_AGAIN):
+        return tensors, dict(_read_header(path).get("__metadata__") or {})
 
 
 def load_weights(module: nn.Module, tensors: dict[str, Tensor], where: str) -> list[str]:

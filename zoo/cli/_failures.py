@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from zoo.cli._environment import of_the_environment
 from zoo.cli._fields import field_for, set_for
 from zoo.cli._output import echo
 from zoo.errors import OtherProcessError, ZooError, ZooWarning, cut
@@ -75,7 +76,7 @@ def failure(error: BaseException) -> tuple[str, int] | None:
     if type(error).__name__ == "SafetensorError":
         code = _SYSTEM_ERROR.search(str(error))
         return (_of_the_system(OSError(int(code[1]), "")) if code else f"damaged weights: {_first_line(error)}"), FAILED
-    message = None if os.environ.get(_TRACEBACK) else _of_a_component(error)
+    message = of_the_environment(error) or (None if os.environ.get(_TRACEBACK) else _of_a_component(error))
     return None if message is None else (message, FAILED)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,6 +185,9 @@ def place_of_results(folder: ModelDirectory, name: str, out: Path | None, data: 
             where="--out" if out else folder,
             remedy="Choose a place outside the run with --out.",
         )
+    if out is None and folder.own and name and path.is_symlink():  # the whole directory may be a link
+        problem = f"it is a link to {os.readlink(path)!r}, and nothing is written through a link"  # noqa: PTH115
+        raise InputError(problem, where=str(path), remedy="Name the place itself with --out.")
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from zoo.datasets import Indexable
 from zoo.errors import DataError
 from zoo.formats.array_rows import Array, ArrayRows
+from zoo.utils.memory import check_memory
 
 _NARROW = 0.02
 """If values use at most this share of their range, the range is probably wrong."""
@@ -70,9 +72,12 @@ class Values:
         """Read all examples (N, *data_shape) into memory.
 
         Raises:
-            DataError: values are not finite numbers in range.
+            DataError: values are not finite numbers in range, or the examples do not fit into memory.
         """
         none = self.convert(np.empty((0, *rows.shape[1:]), rows.dtype), rows, [])
+        size = len(rows) * math.prod(none.shape[1:]) * none.element_size()
+        remedy = "Lower the limit, so that rows are read as they are needed."
+        check_memory(size, f"the array {name!r}", where="in_memory_limit_mb", remedy=remedy, refusal=DataError)
         examples, start = none.new_empty(len(rows), *none.shape[1:]), 0
         for block in rows.blocks():
             indices = range(start, start + len(block))

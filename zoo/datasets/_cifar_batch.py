@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,16 @@ import torch
 from torch import Tensor
 
 from zoo.formats.idx import damaged
-from zoo.utils.foreign import reason
+from zoo.utils.foreign import read_bytes, reason
 
 _IMAGE_SHAPE = (3, 32, 32)
-_LARGEST = 200_000_000
-"""Upper limit on the unpickled size in bytes; the published files have 30 million."""
+LARGEST = 200_000_000
+"""Upper limit on the size and the unpickled size in bytes; the published files have 30 million."""
+_MOST_STEPS, _MOST_TUPLES = 1_000_000, 25_000
+"""Upper limits on the instructions of a pickle, and on those that build a tuple. The published files have 50,000
+instructions; if they were written again, the name of each of their 10,000 images may take a tuple."""
+_TUPLES = {"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "FROZENSET"}
+_PLACES = {"PUT", "BINPUT", "LONG_BINPUT"}
 
 
 def read_batch(path: Path, classes: int) -> tuple[Tensor, Tensor]:
@@ -31,12 +38,13 @@ def read_batch(path: Path, classes: int) -> tuple[Tensor, Tensor]:
         DataError: the file is damaged or has other content.
     """
     try:
-        with path.open("rb") as file:
-            content = _ArrayUnpickler(file, encoding="bytes").load()
+        stored = read_bytes(path, limit=LARGEST)
+        _check_steps(stored)
+        content = _ArrayUnpickler(io.BytesIO(stored), encoding="bytes").load()
         pixels, labels = content[b"data"], _labels(content[b"labels"])
         images = torch.frombuffer(bytearray(pixels.content), dtype=torch.uint8).reshape(-1, *_IMAGE_SHAPE)
     except OSError as error:
-        raise damaged(path, f"it cannot be read ({error})") from error
+        raise damaged(path, f"it cannot be read ({error.strerror or error})") from error
     except Exception as error:  # for bytes that are not a pickle, the unpickler raises almost any exception
         raise damaged(path, f"expected a batch of CIFAR images ({reason(error)})") from error
     if len(images) != len(labels) or pixels.shape != (len(labels), math.prod(_IMAGE_SHAPE)):
@@ -44,6 +52,19 @@ def read_batch(path: Path, classes: int) -> tuple[Tensor, Tensor]:
     if len(labels) == 0 or not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         raise damaged(path, f"expected labels from 0 to {classes - 1}")
     return images, labels
+
+
+def _check_steps(stored: bytes) -> None:
+    """Refuse a pickle that Python's reader cannot handle.
+
+    A place in its memo takes the memory of all places before it, and hashing deeply nested tuples overflows the stack.
+    """
+    tuples = 0
+    for number, (step, argument, _) in enumerate(pickletools.genops(stored)):
+        tuples += step.name in _TUPLES
+        place = int(argument) if step.name in _PLACES else 0
+        if number > _MOST_STEPS or place > _MOST_STEPS or tuples > _MOST_TUPLES:
+            raise pickle.UnpicklingError("expected the instructions of a batch of images, got more")
 
 
 def _labels(values: object) -> Tensor:
@@ -58,6 +79,8 @@ class _Array:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, self.shape, kind, columns_first, self.content = state
+        if not isinstance(self.content, bytes):
+            raise pickle.UnpicklingError(f"expected bytes, got {type(self.content).__name__}")
         if kind.name not in (b"u1", "u1") or columns_first:
             raise pickle.UnpicklingError(f"expected rows of bytes, got an array of {kind.name!r}")
 
@@ -79,8 +102,8 @@ class _ArrayUnpickler(pickle.Unpickler):
     def _encode(self, text: str, _: object) -> bytes:
         # A pickle of a few bytes can encode the same text many times, so the total is limited.
         self.encoded += len(text)
-        if self.encoded > _LARGEST:
-            raise pickle.UnpicklingError(f"expected at most {_LARGEST:,} bytes, got more")
+        if self.encoded > LARGEST:
+            raise pickle.UnpicklingError(f"expected at most {LARGEST:,} bytes, got more")
         return text.encode("latin1")
 
     def find_class(self, module: str, name: str) -> Any:

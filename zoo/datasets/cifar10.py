@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from zoo.datasets import Collection, Dataset, Stored
-from zoo.datasets._cifar_batch import read_batch
+from zoo.datasets._cifar_batch import LARGEST, read_batch
 from zoo.datasets._download import (
     REMEDY,
     PublishedFile,
@@ -21,6 +21,8 @@ from zoo.datasets._download import (
 from zoo.errors import DataError
 from zoo.registry import register
 from zoo.utils.files import replacing
+from zoo.utils.foreign import parsing
+from zoo.utils.text import readable_size
 
 _FOLDER = "cifar-10-batches-py"
 _FILES = {"train": [f"data_batch_{number}" for number in range(1, 6)], "test": ["test_batch"]}
@@ -98,13 +100,29 @@ def _fetch_missing(root: Path, note: Callable[[str], None]) -> None:
         return
     published = find_torchvision_dataset("CIFAR10")
     archive = PublishedFile(published.filename, [published.url], published.tgz_md5)
-    with fetched(archive, root, note) as fresh, tarfile.open(fresh) as members:
+    with fetched(archive, root, note) as fresh:
         for name in missing:
-            try:
-                content = members.extractfile(f"{_FOLDER}/{name}")
-            except KeyError:
-                content = None
-            if content is None:  # there is no such member, or it is a folder
-                raise DataError(f"expected {name} in {published.filename}, got none", where="root", remedy=REMEDY)
+            content = _member(fresh, name)
             with replacing(root / _FOLDER / name) as target:
-                target.write_bytes(content.read())
+                target.write_bytes(content)
+
+
+def _member(archive: Path, name: str) -> bytes:
+    """Return a file in an archive.
+
+    Raises:
+        DataError: there is no such file, it is larger than any that is published, or the archive is damaged.
+    """
+    with parsing(archive.name, DataError, remedy=REMEDY), tarfile.open(archive) as members:
+        try:
+            member = members.getmember(f"{_FOLDER}/{name}")
+        except KeyError:
+            member = None
+        opened = members.extractfile(member) if member is not None and member.isfile() else None
+        content = opened.read(LARGEST + 1) if opened is not None else None
+        if content is None or len(content) > LARGEST:
+            problem = f"expected {name} in {archive.name}, got none"
+            if content is not None:
+                problem = f"expected at most {readable_size(LARGEST)} of {name} in {archive.name}, got more"
+            raise DataError(problem, where="root", remedy=REMEDY)
+        return content

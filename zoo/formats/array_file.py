@@ -6,6 +6,7 @@ import json
 import math
 import re
 import zipfile
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -184,7 +185,7 @@ def _npz_names(path: Path) -> list[str]:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         names = list(archive.files)
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, count in Counter(names).items() if count > 1)
         raise ValueError(f"it contains the array {excerpt(twice)} more than once")
     return names
 

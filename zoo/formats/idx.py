@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import zlib
 from pathlib import Path
+from typing import IO
 
 import torch
 from torch import Tensor
@@ -16,6 +18,7 @@ from zoo.utils.foreign import open_regular
 _UNSIGNED_BYTES = 8
 _LARGEST = 1_000_000_000
 """Upper limit on the size of an uncompressed file in bytes."""
+_BLOCK = 2**20
 
 
 def read_idx(path: Path, dimensions: int) -> Tensor:
@@ -32,18 +35,47 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
         LeCun, Cortes & Burges, The MNIST database of handwritten digits, "File formats".
         https://yann.lecun.org/exdb/mnist/
     """
-    content = _read(path)
+    try:
+        with open_regular(path) as raw, gzip.open(raw) if path.suffix == ".gz" else raw as file:
+            size = os.fstat(raw.fileno()).st_size if file is raw else None
+            shape = _read_shape(path, file, dimensions, size)
+            content, wanted = bytearray(), math.prod(shape)
+            # One more byte is read, to see whether the file goes on. The header alone allocates no memory.
+            while len(content) <= wanted and (block := file.read(min(_BLOCK, wanted + 1 - len(content)))):
+                content += block
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise damaged(path, f"it cannot be decompressed ({error})") from error
+    except OSError as error:
+        raise damaged(path, f"it cannot be read ({error})") from error
+    if len(content) != wanted:
+        found = "more" if len(content) > wanted else f"{len(content):,}"
+        raise damaged(path, f"expected {wanted:,} values, according to its header, got {found}")
+    return torch.frombuffer(content, dtype=torch.uint8).reshape(shape)
+
+
+def _read_shape(path: Path, file: IO[bytes], dimensions: int, size: int | None) -> list[int]:
+    """Return the shape in the header of an IDX file of bytes.
+
+    Args:
+        size: bytes that the file has; None if it is compressed.
+
+    Raises:
+        DataError: it is another file, or its values are none, too many, or not as many as there are bytes.
+    """
     start = 4 + 4 * dimensions
-    if content[:4] != bytes([0, 0, _UNSIGNED_BYTES, dimensions]) or len(content) < start:
-        found = f"{len(content):,} bytes that begin with {content[:16]!r}"
+    header = file.read(start)
+    if header[:4] != bytes([0, 0, _UNSIGNED_BYTES, dimensions]) or len(header) < start:
+        found = f"one that begins with {header!r}" if header else "0 bytes"
         raise damaged(path, f"expected an IDX file of {dimensions} dimensions, got {found}")
-    shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(dimensions)]
+    shape = [int.from_bytes(header[4 + 4 * i : 8 + 4 * i], "big") for i in range(dimensions)]
     promised = start + math.prod(shape)
-    if len(content) != promised:
-        raise damaged(path, f"expected {promised:,} bytes, according to its header, got {len(content):,}")
+    if size is not None and size != promised:
+        raise damaged(path, f"expected {promised:,} bytes, according to its header, got {size:,}")
+    if promised > _LARGEST:
+        raise damaged(path, f"expected at most {_LARGEST:,} bytes, got {promised:,}, according to its header")
     if promised == start:
         raise damaged(path, "it is empty")
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=start).reshape(shape)
+    return shape
 
 
 def damaged(path: Path, problem: str) -> DataError:
@@ -53,17 +85,3 @@ def damaged(path: Path, problem: str) -> DataError:
         where="root",
         remedy="Delete it to have it downloaded again, or use the dataset `digits`, which needs no download.",
     )
-
-
-def _read(path: Path) -> bytes:
-    """Return the uncompressed content of a file, up to the limit on its size."""
-    try:
-        with open_regular(path) as raw, gzip.open(raw) if path.suffix == ".gz" else raw as file:
-            content = file.read(_LARGEST + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise damaged(path, f"it cannot be decompressed ({error})") from error
-    except OSError as error:
-        raise damaged(path, f"it cannot be read ({error})") from error
-    if len(content) > _LARGEST:
-        raise damaged(path, f"expected at most {_LARGEST:,} bytes, got more")
-    return content

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from zoo.errors import cut
+
 SPLIT_NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
@@ -12,6 +14,7 @@ SPLIT_NAMES = {
 }
 """The usual names of each split, in any case."""
 
+_LONGEST = 200
 _ENDING = re.compile(r"[ _-]?(set|split|data|images|imgs|\d+)$")
 
 _SYSTEM_NAMES = {
@@ -64,7 +67,7 @@ def is_system_name(name: str) -> bool:
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:
-    """Return the first ``most`` names, separated by commas, and the number of the others.
+    """Return the first ``most`` names, cut to a readable length and separated by commas, and the number of the others.
 
     Example:
         >>> listed(["a", "b", "c"], most=2)
@@ -72,4 +75,5 @@ def listed(names: Iterable[str], most: int = 5) -> str:
     """
     names = list(names)
     more = len(names) - most
-    return f"{', '.join(names[:most])} and {more:,} more" if more > 0 else ", ".join(names)
+    shown = ", ".join(cut(name, _LONGEST) for name in names[: most if more > 0 else None])
+    return f"{shown} and {more:,} more" if more > 0 else shown

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, load, read_config
-from zoo.errors import RecipeError
+from zoo.errors import InputError, RecipeError
 from zoo.evaluation.record import load_record
 from zoo.hub.client import HubFile
 from zoo.hub.content import is_figure
@@ -19,7 +20,7 @@ from zoo.runs.portable import portable
 from zoo.spec.documents import to_yaml
 from zoo.spec.recipe import Recipe
 from zoo.spec.resolve import load_recipe
-from zoo.utils.foreign import parsing, read_text
+from zoo.utils.foreign import check_regular, parsing, read_text
 
 _LARGEST_CARD = 2**20
 _FACTS = {"library_name": "latent-zoo", "license": NO_LICENCE, "tags": ["latent-zoo"]}
@@ -53,8 +54,11 @@ def collect(folder: Path, repo: str, scratch: Path, *, licence: str | None = Non
         licence: the licence of the model; None: the one in its card.
 
     Raises:
-        ZooError: the model cannot be loaded, or its recipe, evaluation or card cannot be read.
+        ZooError: the model cannot be loaded, its recipe, evaluation or card cannot be read, or a file is a link that
+            leads out of the directory.
     """
+    if folder.is_dir():
+        _check_files(folder)
     load(folder)
     files = {name: folder / name for name in (CONFIG, WEIGHTS)}
     recipe = load_recipe(folder / RECIPE) if (folder / RECIPE).is_file() else None
@@ -71,6 +75,30 @@ def collect(folder: Path, repo: str, scratch: Path, *, licence: str | None = Non
     files[CARD] = _put(scratch / CARD, str(card))
     files |= {name: path for name, path in _figures(folder).items() if name in card.text}
     return Bundle(title, files)
+
+
+def _check_files(folder: Path) -> None:
+    """Refuse a directory in which a file of the model is a link out of it, a pipe or a device.
+
+    What a link leads to would be published: anything, in a directory that somebody else has made.
+
+    Raises:
+        InputError: names the file.
+    """
+    from huggingface_hub import constants
+
+    home, cache = (Path(os.path.realpath(place)) for place in (folder, Path(constants.HF_HUB_CACHE).expanduser()))
+    # In the cache of the Hub's client, the files of a model are links to other files of the cache.
+    root = cache if home.is_relative_to(cache) else home
+    for name in (CONFIG, WEIGHTS, RECIPE, EVALUATION, CARD, *_figures(folder)):
+        path = folder / name
+        place = Path(os.path.realpath(path))
+        if not place.is_relative_to(root):
+            problem = f"it is a link to {str(place)!r}, outside of the directory, which would be published"
+            raise InputError(problem, where=str(path), remedy="Replace it by the file itself, or remove it.")
+        if os.path.lexists(path):
+            with parsing(path, InputError, remedy="Remove it."):
+                check_regular(path)
 
 
 def _put(path: Path, text: str) -> Path:

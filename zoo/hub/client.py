@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from zoo.hub.address import Address
 from zoo.hub.errors import HubError, connection_errors
+from zoo.hub.limits import LIBRARY, limited_responses
 from zoo.utils.text import excerpt
 from zoo.version import __version__
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-LIBRARY = "latent-zoo"
 _SHA1, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
 _LONGEST_WAIT = 60.0
@@ -90,13 +90,15 @@ def with_retries(call: Callable[[], T], *, attempts: int = 4) -> T:
     """
     for attempt in range(1, attempts):
         try:
-            return call()
+            with limited_responses():
+                return call()
         except Exception as error:
             pause = pause_before_retry(error, attempt) if is_transient(error) else None
             if pause is None:
                 raise
         time.sleep(pause)
-    return call()
+    with limited_responses():
+        return call()
 
 
 def is_transient(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from zoo.hub.address import Address
 from zoo.hub.bundle import has_same_content
 from zoo.hub.client import Listing, is_transient, list_files
 from zoo.hub.errors import HubError
+from zoo.hub.limits import limited_responses
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -59,13 +60,14 @@ def commit(api: HfApi, address: Address, head: Listing, change: Change, message:
     ]
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            made = api.create_commit(
-                address.repo,
-                list(operations),
-                commit_message=message,
-                revision=address.revision,
-                parent_commit=head.commit,
-            )
+            with limited_responses():
+                made = api.create_commit(
+                    address.repo,
+                    list(operations),
+                    commit_message=message,
+                    revision=address.revision,
+                    parent_commit=head.commit,
+                )
             return str(made.oid)
         except Exception as error:
             refused = isinstance(error, HfHubHTTPError) and error.response.status_code in (409, 412)

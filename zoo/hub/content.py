@@ -11,7 +11,7 @@ from zoo.checkpoints.checkpoint import CONFIG, WEIGHTS, parse_config
 from zoo.checkpoints.weights import check_weights
 from zoo.errors import CheckpointError, RecipeError, located
 from zoo.evaluation.record import load_record
-from zoo.hub.client import LIBRARY
+from zoo.hub.limits import LIBRARY
 from zoo.runs.directory import CARD, EVALUATION, RECIPE
 from zoo.runs.portable import check_portable
 from zoo.spec.documents import has_alias

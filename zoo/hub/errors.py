@@ -97,7 +97,7 @@ def describe(error: BaseException, where: str, endpoint: str) -> ZooError | None
     cause = error.__cause__
     if isinstance(error, (RuntimeError, client.LocalEntryNotFoundError)) and isinstance(cause, Exception):
         # "Error while uploading …" and "An error happened while trying to locate …" are less clear than their cause.
-        clearer = describe(cause, where, endpoint)
+        clearer = cause if isinstance(cause, ZooError) else describe(cause, where, endpoint)
         if clearer is not None:
             return clearer
     if isinstance(error, client.HfHubHTTPError):

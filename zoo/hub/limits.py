@@ -8,16 +8,20 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from zoo.hub.client import LIBRARY
 from zoo.hub.errors import HubError, http_library, hub_errors
 from zoo.utils.text import excerpt, readable_size
 
+LIBRARY = "latent-zoo"
+"""Name of this package on the Hub and in the header ``user-agent`` of its requests."""
 STREAMED = "latent_zoo.streamed"
 """The request extension that marks a response as streamed: :mod:`zoo.hub.transfer` limits those itself."""
 _LARGEST = 2**25
 _MIN_BYTES_PER_SECOND, _STALL_SECONDS = 1000, 60.0
 """A response counts as stalled if it is slower than this on average, after this many seconds."""
 _CHECK_ENDPOINT = "Check that HF_ENDPOINT is the address of a Hub."
+_LARGE_FILES = "application/vnd.git-lfs+json"
+_NOT_CONNECTED = (".connect_tcp.failed", ".connect_unix_socket.failed", ".start_tls.failed")
+"""Events of the HTTP library's trace: an attempt to connect has failed."""
 
 
 @contextlib.contextmanager
@@ -26,7 +30,7 @@ def hub_calls(where: str, *, endpoint: str, token: str | bool | None = None) -> 
 
     Listings and error pages are small. A response is refused if it is larger than 34 MB, or if it is compressed, since
     it could then unpack to a thousand times its size. Requests that other packages make through the same client are
-    not affected.
+    not affected, except for uploads: the client's uploads do not say which package made them.
 
     Args:
         where: the name that an error message begins with, such as a repository.
@@ -34,18 +38,31 @@ def hub_calls(where: str, *, endpoint: str, token: str | bool | None = None) -> 
         token: the token that the client sends; it is removed from messages.
     """
     try:
-        with _session_hooks.installed(), hub_errors(where, endpoint=endpoint, token=token):
+        with limited_responses(), hub_errors(where, endpoint=endpoint, token=token):
             yield
     except HubError as error:
         error.where = error.where or where
         raise
 
 
+def limited_responses() -> contextlib.AbstractContextManager[None]:
+    """Limit the responses that the client's current session receives in this block.
+
+    Another package can make the client open a new session at any time, without our limits. So each attempt of a request
+    is made in a block of its own.
+    """
+    return _session_hooks.installed()
+
+
 class _Hooks:
     """Adds our hooks to the client's session for as long as any thread needs them.
 
-    All threads share one session. ``set_client_factory`` would replace it for every package, with no way to restore
-    what others had set. Our hooks are therefore added beside theirs, and only ours are removed.
+    All threads share one session. ``set_client_factory`` would close it during the requests of other threads, and there
+    is no way to restore the factory that others had set. Our hooks are therefore added beside theirs, and only ours are
+    removed.
+
+    If a connection is refused, the client closes its session and opens a new one, without our hooks. To prevent this,
+    our requests then raise an error that the client does not handle, and this package retries them.
     """
 
     def __init__(self) -> None:
@@ -58,7 +75,7 @@ class _Hooks:
         from huggingface_hub import get_session
 
         session: Any = get_session()
-        ours = {"request": _refuse_compression, "response": _limit_response}
+        ours = {"request": _prepare_request, "response": _limit_response}
         with self._lock:
             users = self._users[id(session)] = self._users.get(id(session), 0) + 1
             if users == 1:
@@ -84,12 +101,34 @@ def _changed_hooks(session: Any, change: Callable[[str, list[Any]], list[Any]]) 
 
 
 def _is_ours(request: Any) -> bool:
-    return LIBRARY in request.headers.get("user-agent", "")
+    """Whether this package made a request, or may have made it: the client's uploads do not say."""
+    headers = request.headers
+    is_upload = request.method == "PUT" or _LARGE_FILES in headers.get("accept", "")
+    return is_upload or LIBRARY in headers.get("user-agent", "")
 
 
-def _refuse_compression(request: Any) -> None:
+def _prepare_request(request: Any) -> None:
+    """Refuse compression, and keep the client's session open if the connection fails."""
     if _is_ours(request):
         request.headers["Accept-Encoding"] = "identity"
+        trace = request.extensions.get("trace")
+        # A request that follows a redirection inherits the extensions of the first one.
+        if not isinstance(trace, _Trace):
+            request.extensions = {**request.extensions, "trace": _Trace(trace)}
+
+
+class _Trace:
+    """Replaces the error of a failed connection by one on which the client does not close its session."""
+
+    def __init__(self, theirs: Callable[[str, dict[str, Any]], None] | None) -> None:
+        self._theirs = theirs
+
+    def __call__(self, name: str, info: dict[str, Any]) -> None:
+        if self._theirs is not None:
+            self._theirs(name, info)
+        error = info.get("exception")
+        if name.endswith(_NOT_CONNECTED) and isinstance(error, Exception):
+            raise ConnectionError(str(error)) from error
 
 
 def _limit_response(response: Any) -> None:

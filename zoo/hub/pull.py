@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -10,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from zoo.checkpoints.checkpoint import CONFIG, load
-from zoo.errors import RunError, located
+from zoo.errors import InputError, RunError, located
 from zoo.evaluation.record import load_record
 from zoo.hub.address import Address
 from zoo.hub.download import CachedModel, fetch
 from zoo.model import Model
 from zoo.runs.directory import EVALUATION
 from zoo.spec.model import ModelSpec
+from zoo.utils.arguments import can_be_a_path
 from zoo.utils.files import replacing
+from zoo.utils.text import excerpt
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,11 @@ def _free_directory(to: str | Path) -> Path:
     """Return a path at which nothing or an empty directory exists.
 
     Raises:
+        InputError: ``to`` is not a path.
         RunError: something else exists there.
     """
+    if not can_be_a_path(to):
+        raise InputError(f"expected a text or a path, got {excerpt(to)}", where="to")
     target = Path(to)
     problem = None
     if not str(to):
@@ -96,6 +102,8 @@ def _free_directory(to: str | Path) -> Path:
         problem = "expected a directory, got a file"
     elif target.exists() and any(target.iterdir()):
         problem = "the directory is not empty"
+    elif (above := next(place for place in target.absolute().parents if os.path.lexists(place))) and not above.is_dir():
+        problem = f"expected a directory above it, {above} is a file"
     if problem is not None:
         raise RunError(problem, where=str(to) or "--to", remedy="Name a new or empty directory.")
     return target

@@ -5,9 +5,13 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-from zoo.hub.client import LIBRARY, connect
-from zoo.hub.limits import hub_calls
+from zoo.hub.client import connect, with_retries
+from zoo.hub.limits import LIBRARY, hub_calls
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,15 @@ def find_models(
     """Return the models with the tag ``latent-zoo``, their likes and downloads; see :func:`list_hub_models`."""
     api = connect(token)
     with hub_calls(f"search for models{f' of {author}' if author else ''}", endpoint=api.endpoint, token=token):
-        # The result is lazy: the client requests the next page only when it is needed.
-        found = api.list_models(filter=LIBRARY, author=author)
-        matching = (
-            HubModel(info.id, info.likes or 0, info.downloads or 0, tuple(info.tags or ()))
-            for info in found
-            if fnmatchcase(info.id, pattern)
-        )
-        return sorted(itertools.islice(matching, limit), key=lambda model: -model.downloads)
+        found = with_retries(lambda: _search(api, author, pattern, limit))
+        return sorted(found, key=lambda model: -model.downloads)
+
+
+def _search(api: HfApi, author: str | None, pattern: str, limit: int) -> list[HubModel]:
+    # The result is lazy: the client requests the next page only when it is needed.
+    matching = (
+        HubModel(info.id, info.likes or 0, info.downloads or 0, tuple(info.tags or ()))
+        for info in api.list_models(filter=LIBRARY, author=author)
+        if fnmatchcase(info.id, pattern)
+    )
+    return list(itertools.islice(matching, limit))

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from zoo.hub.address import Address
-from zoo.hub.client import LIBRARY, HubFile, is_transient, pause_before_retry
+from zoo.hub.client import HubFile, is_transient, pause_before_retry
 from zoo.hub.errors import HubError
-from zoo.hub.limits import STREAMED
+from zoo.hub.limits import LIBRARY, STREAMED, limited_responses
 from zoo.utils.text import readable_size
 from zoo.version import __version__
 
@@ -85,7 +85,8 @@ class _Transfer:
             while True:
                 before = self.received
                 try:
-                    self._attempt(bar)
+                    with limited_responses():
+                        self._attempt(bar)
                     return
                 except Exception as error:
                     failed = 1 if self.received > before else failed + 1

@@ -10,6 +10,7 @@ import importlib.machinery
 import importlib.metadata
 import importlib.util
 import io
+import math
 import os
 import signal
 import sys
@@ -191,9 +192,10 @@ def _all_entry_points() -> Any:
 
 def _allowed_seconds() -> float:
     try:
-        return max(0.0, float(os.environ.get(_SECONDS, _DEFAULT_SECONDS)))
+        seconds = float(os.environ.get(_SECONDS, _DEFAULT_SECONDS))
     except ValueError:
         return _DEFAULT_SECONDS
+    return _DEFAULT_SECONDS if math.isnan(seconds) else min(max(0.0, seconds), threading.TIMEOUT_MAX)
 
 
 @contextlib.contextmanager

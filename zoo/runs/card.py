@@ -23,12 +23,14 @@ from zoo.spec.documents import to_yaml
 from zoo.spec.model import ModelSpec, kind_of_role
 from zoo.spec.recipe import DataSpec, Recipe
 from zoo.utils.files import write_text
+from zoo.utils.foreign import NotAFileError, TooLargeError, read_bytes
 from zoo.version import __version__
 
 PLACE = "PATH OF THIS DIRECTORY"
 """What a card says in place of its address, until the model is pushed to one."""
 
 NO_LICENCE = "unknown"
+_LARGEST = 2**20
 _FIRST_PICTURES = ("samples", "latent_grid", "reconstructions")
 _UNSTATED = "The author of this model has not stated under which licence it may be used: ask before you do."
 
@@ -49,7 +51,10 @@ def renew_card(folder: Path, recipe: Recipe, info: DataInfo, evaluation: dict[st
         Whether it was written.
     """
     path = folder / "README.md"
-    content = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    try:
+        content = read_bytes(path, limit=_LARGEST).decode("utf-8", errors="replace")
+    except (FileNotFoundError, NotAFileError, TooLargeError):
+        content = ""  # not a card of this package
     untouched = is_untouched(content)
     if untouched:
         shown = [figure for figure in folder.glob("figures/*") if f"figures/{figure.name}" in content]

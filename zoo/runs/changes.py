@@ -17,7 +17,7 @@ from zoo.utils.text import setting_text
 CHANGES = "changes.jsonl"
 _CHANGEABLE = ("train.optimizer.", "train.schedule.", "train.clip_norm", "train.groups.", "train.turns.")
 """Fields that decide how steps are made, not what they are made on."""
-_LARGEST = 2**20
+_LARGEST, _LONGEST = 2**20, 200
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,16 @@ def read_changes(folder: Path) -> list[Change]:
         return []
     with parsing(path, CheckpointError):
         changes = [Change(**json.loads(line)) for line in read_text(path, limit=_LARGEST).splitlines()]
-        if not all(isinstance(change.field, str) and type(change.epoch) is int for change in changes):
-            raise ValueError("expected a field and an epoch in each line")
+        if not all(_is_possible(change) for change in changes):
+            raise ValueError("expected the name of a field and an epoch in each line")
     return changes
+
+
+def _is_possible(change: Change) -> bool:
+    # Notes on a run show the field as it is.
+    field = change.field
+    is_field = isinstance(field, str) and field.isprintable() and 0 < len(field) <= _LONGEST
+    return is_field and type(change.epoch) is int and change.epoch >= 0
 
 
 def notes_on_changes(folder: Path) -> list[str]:

@@ -15,7 +15,7 @@ from zoo.errors import RunError, TrainingError
 from zoo.evaluation.record import load_record
 from zoo.model import Model
 from zoo.runs.changes import CHANGES, read_changes
-from zoo.runs.folder import check_no_other_files, is_started, locked
+from zoo.runs.folder import check_no_other_files, check_own_folders, is_started, locked
 from zoo.runs.run_data import DATA
 from zoo.runs.stage import StageFiles
 from zoo.spec.documents import flat_document, read_yaml, to_yaml
@@ -77,13 +77,17 @@ class RunDirectory:
         return self._known_fields
 
     def _check_present(self) -> None:
-        """Refuse to write into a directory that was removed: it would be created again, with only a part of the run."""
+        """Refuse to write into a directory that was removed, or through a link in it.
+
+        A directory that was removed would be created again, with only a part of the run.
+        """
         if not self.exists():
             raise TrainingError(
                 f"the run directory was removed, or its {RECIPE}",
                 where=str(self.path),
                 remedy="Start again with another --out.",
             )
+        check_own_folders(self.path)
 
     def was_trained_in(self) -> bool:
         """Whether training has started here, and not just a recipe been copied here."""

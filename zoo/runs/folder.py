@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from zoo.errors import RunError
 from zoo.utils.files import check_replaceable, is_partial
 
 _LOCK = "state/lock"
+_FOLDERS = ("state", "last", "figures", "checkpoints", "checkpoints/*", "failures", "runs", "runs/*")
+"""Folders of a run and of a sweep."""
 
 
 def check_no_other_files(folder: Path, what: str) -> None:
@@ -36,6 +39,22 @@ def check_no_other_files(folder: Path, what: str) -> None:
         )
 
 
+def check_own_folders(folder: Path) -> None:
+    """Refuse a run or a sweep of which a folder is a link: what is written there would replace files elsewhere.
+
+    Raises:
+        RunError: names the link.
+    """
+    for pattern in _FOLDERS:
+        for place in folder.glob(pattern) if "*" in pattern else [folder / pattern]:
+            if place.is_symlink():
+                raise RunError(
+                    f"it is a link to {os.readlink(place)!r}, and nothing is written through a link",  # noqa: PTH115
+                    where=str(place),
+                    remedy="Replace it by the folder itself, or remove it. The whole directory may be a link.",
+                )
+
+
 def is_started(folder: Path) -> bool:
     """Return whether a process has locked the directory before, rather than only a recipe having been copied there."""
     return (folder / _LOCK).parent.is_dir()
@@ -49,9 +68,10 @@ def locked(folder: Path, busy: str) -> Iterator[None]:
         busy: the problem to report if another process holds the lock.
 
     Raises:
-        RunError: another process works there.
+        RunError: another process works there, or a folder in it is a link.
         OSError: the directory cannot be created; the error names it.
     """
+    check_own_folders(folder)
     lock = folder / _LOCK
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)

@@ -96,7 +96,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is None or hint is type(None):
         return value is None
     if hint is str:
-        return isinstance(value, str) and "\0" not in value  # Neither a name nor a path.
+        return isinstance(value, str) and can_be_a_path(value)  # Nor can a name have such letters.
     if hint is int:
         return isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if hint is float:
@@ -107,10 +107,18 @@ def _fits(value: Any, hint: Any) -> bool:
     if not isinstance(kind, type):
         return True
     if issubclass(kind, os.PathLike):
-        return isinstance(value, os.PathLike)
+        return isinstance(value, os.PathLike) and can_be_a_path(value)
     if getattr(kind, "_is_protocol", False):
         return all(hasattr(value, name) for name in vars(kind) if not name.startswith("_"))
     return isinstance(value, kind) and not (kind is Sequence and isinstance(value, (str, bytes)))
+
+
+def can_be_a_path(value: Any) -> bool:
+    """Whether the file system can be asked for a path: not with a NUL, or half of a character."""
+    try:
+        return isinstance(os.fspath(value), str) and b"\0" not in os.fsencode(value)
+    except (TypeError, ValueError):
+        return False
 
 
 def _words(hint: Any) -> str:
