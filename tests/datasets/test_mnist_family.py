@@ -125,7 +125,7 @@ def test_a_gzip_that_is_not_as_large_as_it_says_is_damage(name, tmp_path, shape,
     ("header", "said"),
     [
         (b"", "expected an IDX file of 3 dimensions"),
-        (idx_bytes(torch.zeros(60, 28, 28, dtype=torch.uint8)), "expected 47,056 bytes, according to its header, got 30,000,000,016"),
+        (idx_bytes(torch.zeros(60, 28, 28, dtype=torch.uint8)), "expected 47,056 bytes, .*, got 30,000,000,016"),
         (bytes([0, 0, 8, 3, 0, 0, 0, 30]) + 2 * (10**9 // 31623).to_bytes(4, "big"), "got 30,000,000,016"),
         (
             b"".join([bytes([0, 0, 8, 3]), *(n.to_bytes(4, "big") for n in (30_000, 1000, 1000))]),
