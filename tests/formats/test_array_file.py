@@ -84,9 +84,7 @@ def test_an_array_of_many_gigabytes_is_not_read_into_memory(
     path.write_bytes(header.getvalue())
     os.truncate(path, header.tell() + 30_000_000_000)
     if by_column:
-        with pytest.raises(
-            DataError, match="cannot be read on demand, because the file is an archive or stored column by column"
-        ):
+        with pytest.raises(DataError, match="cannot be read on demand, because"):
             load(path)
     else:
         collection, _ = load(path)

@@ -62,7 +62,7 @@ def _check_steps(stored: bytes) -> None:
     tuples = 0
     for number, (step, argument, _) in enumerate(pickletools.genops(stored)):
         tuples += step.name in _TUPLES
-        place = int(argument) if step.name in _PLACES else 0
+        place = argument if step.name in _PLACES and isinstance(argument, int) else 0
         if number > _MOST_STEPS or place > _MOST_STEPS or tuples > _MOST_TUPLES:
             raise pickle.UnpicklingError("expected the instructions of a batch of images, got more")
 

@@ -6,8 +6,8 @@ import gzip
 import math
 import os
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 import torch
 from torch import Tensor
@@ -53,7 +53,7 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
     return torch.frombuffer(content, dtype=torch.uint8).reshape(shape)
 
 
-def _read_shape(path: Path, file: IO[bytes], dimensions: int, size: int | None) -> list[int]:
+def _read_shape(path: Path, file: BufferedIOBase, dimensions: int, size: int | None) -> list[int]:
     """Return the shape in the header of an IDX file of bytes.
 
     Args:
