@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, StudentT
 
+from zoo.analysis import kl_variation as module
 from zoo.analysis.kl_variation import (
     VariationKind,
     correlation_range,
@@ -76,6 +77,27 @@ def test_a_prior_without_a_closed_form_is_estimated() -> None:
     result = kl_variation(gaussian_variation("move", MEAN, COVARIANCE), prior, default_values("move", 5).double())
     assert result.closed_form is result.formula is result.automatic is None
     assert (result.estimates[1000].mean > 0).all()
+
+
+def test_factors_are_computed_once_for_each_t_and_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 512 latents, all covariances and draws at once took 2 GiB, and a factor for each estimate took minutes."""
+    d, largest = 24, 2**13
+    lower = torch.eye(d).double() + 0.02 * torch.randn(d, d, generator=torch.Generator().manual_seed(0)).tril().double()
+    prior = MultivariateNormal(torch.zeros(d).double(), torch.eye(d).double())
+    values = default_values("rotate").double()
+    results, factors, cholesky = [], [], torch.linalg.cholesky
+    monkeypatch.setattr(torch.linalg, "cholesky", lambda x: factors.append(x.shape) or cholesky(x))
+    for bound in (2**22, largest):
+        monkeypatch.setattr(module, "_LARGEST", bound)
+        torch.manual_seed(0)
+        variation = gaussian_variation("rotate", torch.zeros(d).double(), lower @ lower.T)
+        results.append(kl_variation(variation, prior, values, num_samples=[50, 100]))
+    whole, *parts = factors
+    assert whole == (41, d, d)
+    assert sum(shape[0] for shape in parts) == 41
+    assert max(shape[0] for shape in parts) * 100 * d <= largest
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(other, one)
 
 
 def test_turning_a_posterior_costs_nothing_under_a_prior_that_is_round() -> None:

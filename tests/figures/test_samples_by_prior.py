@@ -9,9 +9,11 @@ import torch
 import zoo
 from zoo.data import Data, split_of_tensor
 from zoo.errors import NotApplicableError
+from zoo.evaluation import sampling
 from zoo.evaluation.context import EvaluationContext
 from zoo.evaluation.evaluate import evaluation_context
 from zoo.figures.samples_by_prior import SamplesByPrior
+from zoo.priors.mixture import Mixture
 
 MIXTURE = {"name": "mixture", "components": 2}
 
@@ -62,3 +64,17 @@ def test_a_model_without_latents_has_no_prior_to_compare() -> None:
     split = split_of_tensor(torch.rand(40, 1, 8, 8) * 2 - 1, data_range=(-1, 1))
     with pytest.raises(NotApplicableError, match="not decoded latents"):
         SamplesByPrior().check(evaluation_context(denoiser, Data(split.info, split, None, split)))
+
+
+@pytest.mark.parametrize(("latent_dim", "count", "components"), [(2, 200, 10), (16, 80, 4), (32, 32, 2)])
+def test_the_fit_for_a_comparison_is_bounded(
+    latent_dim: int, count: int, components: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With many dimensions there are fewer latents, for N d numbers, and fewer Gaussians, for K N d² products."""
+    for name, value in {"_LATENTS": 200, "_VALUES": 2**10, "_PRODUCTS": 80 * 2**10}.items():
+        monkeypatch.setattr(sampling, name, value)
+    counts, fit = [], Mixture.fit
+    monkeypatch.setattr(Mixture, "fit", lambda self, z, labels=None: counts.append(len(z)) or fit(self, z, labels))
+    prior = sampling._fit_mixture(context_of("vae-mlp-2d", latent_dim=latent_dim))
+    assert (counts, prior.components) == ([count], components)
+    assert count * components * latent_dim**2 <= 80 * 2**10

@@ -43,6 +43,25 @@ def test_draws_have_the_mean_and_covariance_of_gaussian_latents(steps: int) -> N
     assert float(estimate) == pytest.approx(float(entropy), abs=0.06)
 
 
+def test_before_training_each_draw_gives_the_density_of_the_best_linear_vae() -> None:
+    """q(u|z) is then the exact posterior: p(z, u) / q(u|z) is p(z) for every u, and the bound is exact in the mean."""
+    torch.manual_seed(0)
+    latents = MultivariateNormal(MEAN, COVARIANCE).sample((500,)).double()
+    latents[:, 2] = latents[:, 0] + 0.1 * latents[:, 2]
+    prior = TwoStage(latent_shape=(3,), condition_dim=0, widths=[], num_samples=2).double()
+    prior.fit(latents)
+    mean, deviations = latents.mean(0), latents.std(0, correction=0)
+    variances, axes = torch.linalg.eigh(torch.corrcoef(latents.T))
+    assert variances.min() < 0.09 < variances.max()
+    among = axes @ variances.clamp_min(0.09).diag() @ axes.T
+    expected = MultivariateNormal(mean, deviations.diag() @ among @ deviations.diag())
+    z = mean + 2 * deviations * torch.randn(20, 3).double()
+    torch.testing.assert_close(prior().log_prob(z), expected.log_prob(z))
+    bounds = prior().elbo(z.expand(2000, 20, 3)).detach()
+    error = bounds.std(0) / 2000**0.5
+    assert ((bounds.mean(0) - expected.log_prob(z)).abs() < 4.5 * error).all()
+
+
 def test_the_density_integrates_to_one_and_lies_above_the_bound() -> None:
     torch.manual_seed(0)
     angles = 2 * torch.pi * torch.rand(3000)

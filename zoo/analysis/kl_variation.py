@@ -6,15 +6,15 @@ formulas
 
 .. math:: ∂KL/∂μ = Σ*⁻¹ (μ − μ*),    ∂KL/∂Σ = ½ (Σ*⁻¹ − Σ⁻¹),
 
-by automatic differentiation of the closed form, and by automatic differentiation of the Monte Carlo estimate. A
+by automatic differentiation of the closed form, and as a Monte Carlo estimate from the derivatives of the draws. A
 prior that is not Gaussian has no closed form, only the estimates.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -26,6 +26,9 @@ from zoo.errors import ComponentError, InputError
 VariationKind = Literal["move", "scale", "rotate", "correlate"]
 Variation = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Maps t (P,) to means (P, d) and covariances (P, d, d)."""
+
+_LARGEST = 2**20
+"""The largest number of values of the covariances, or of the draws, that are computed at a time."""
 
 
 class Estimate(NamedTuple):
@@ -55,6 +58,25 @@ class KlVariation(NamedTuple):
     gradient_estimates: dict[int, Estimate]
 
 
+class Path(NamedTuple):
+    """Gaussians along a variation, or the derivatives of their parameters.
+
+    Attributes:
+        mean: (P, d).
+        covariance: (P, d, d).
+        lower: (P, d, d), Cholesky factors of the covariances.
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    lower: Tensor
+
+    @property
+    def diagonal(self) -> Tensor:
+        """The diagonals of the factors, (P, d)."""
+        return self.lower.diagonal(dim1=-2, dim2=-1)
+
+
 def kl_variation(
     variation: Variation, prior: Distribution, values: Tensor, *, num_samples: Sequence[int] = (10, 100, 1000)
 ) -> KlVariation:
@@ -77,17 +99,11 @@ def kl_variation(
     """
     if any(k < 2 for k in num_samples):
         raise InputError(f"expected at least 2 samples, got {min(num_samples)}", where="num_samples")
-    estimates, gradients = {}, {}
-    for k in num_samples:
-        estimates[k], gradients[k] = _monte_carlo(variation, prior, values, k)
-    try:
-        closed_form, automatic = _with_slopes(
-            lambda t: kl_divergence(_gaussian(*variation(t)), prior, method="closed_form"), values
-        )
-    except ComponentError:
-        closed_form = automatic = None
-    formula = _formula(variation, prior, values) if is_gaussian(prior) else None
-    return KlVariation(values, closed_form, estimates, formula, automatic, gradients)
+    d = variation(values[:1])[0].shape[1]
+    noises = {k: torch.randn(k, 1, d, dtype=values.dtype) for k in num_samples}
+    # The divergence at a t depends on no other t, so they may be taken a few at a time.
+    rows = max(1, _LARGEST // (d * max(d, *num_samples, 1)))
+    return _joined([_variation_at(variation, prior, t, noises) for t in values.split(rows)])
 
 
 def gaussian_variation(
@@ -127,8 +143,8 @@ def gaussian_variation(
         if kind == "scale":
             return means, t[:, None, None] * covariances
         if kind == "rotate":
-            rotation = _rotation(t, i, j, d)
-            return means, rotation @ covariances @ rotation.mT
+            half = _rotated(covariances, t, i, j)
+            return means, _rotated(half.mT, t, i, j)
         return means, covariances + _entries(d, i, j, mean.dtype) * (
             t * (covariance[i, i] * covariance[j, j]).sqrt() - covariance[i, j]
         ).reshape(-1, 1, 1)
@@ -184,61 +200,105 @@ def is_gaussian(distribution: Distribution) -> bool:
     return isinstance(distribution, Independent) and isinstance(distribution.base_dist, Normal)
 
 
-def _monte_carlo(variation: Variation, prior: Distribution, values: Tensor, k: int) -> tuple[Estimate, Estimate]:
-    """Return estimates of the divergence and of its derivative from the same K draws of the noise."""
-    noise = torch.randn(k, 1, variation(values)[0].shape[1], dtype=values.dtype)
+@torch.enable_grad()
+def _variation_at(
+    variation: Variation, prior: Distribution, values: Tensor, noises: Mapping[int, Tensor]
+) -> KlVariation:
+    """Return the divergence for a few t, with the noise (K, 1, d) of each estimate."""
+    t = values.detach().clone().requires_grad_()
+    mean, covariance = variation(t)
+    lower = torch.linalg.cholesky(covariance)
+    closed_form, automatic = _closed_form(mean, lower, prior, t)
+    path = Path(mean.detach(), covariance.detach(), lower.detach())
+    # The result at t_p depends on no other t: one product with the Jacobian differentiates at all t.
+    _, (mean_slopes, covariance_slopes) = torch.autograd.functional.jvp(variation, values, torch.ones_like(values))
+    slopes = Path(mean_slopes, covariance_slopes, _slopes_of_factors(path.lower, covariance_slopes))
+    estimates, gradients = {}, {}
+    for k, noise in noises.items():
+        estimates[k], gradients[k] = _monte_carlo(path, slopes, prior, noise)
+    formula = _formula(path, slopes, prior) if is_gaussian(prior) else None
+    return KlVariation(values, closed_form, estimates, formula, automatic, gradients)
 
-    def log_ratio(t: Tensor) -> Tensor:
-        means, covariances = variation(t)
-        lower = torch.linalg.cholesky(covariances)
-        z = means + torch.einsum("pij,kpj->kpi", lower, noise.expand(-1, len(t), -1))
-        # log q(z) from the noise of z: solving for the noise again would triple the time.
-        log_scale = lower.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        log_q = -0.5 * (noise.square() + math.log(2 * math.pi)).sum(-1) - log_scale
-        return log_q - prior.log_prob(z)
 
-    ratios, slopes = _with_slopes(log_ratio, values)
-    return _estimate(ratios), _estimate(slopes)
+def _slopes_of_factors(lower: Tensor, covariance_slopes: Tensor) -> Tensor:
+    """Return the derivatives of Cholesky factors, dL = L Φ(L⁻¹ dΣ L⁻ᵀ), where Φ keeps the lower half of a matrix.
 
-
-def _with_slopes(function: Callable[[Tensor], Any], values: Tensor) -> tuple[Any, Any]:
-    """Return a function's result and its derivative, if the result at t_p depends on no other t.
-
-    Then one product with the Jacobian differentiates at all t.
+    Source:
+        Murray (2016), Differentiation of the Cholesky decomposition, section 3.1. https://arxiv.org/abs/1602.07527
     """
-    result, slopes = torch.autograd.functional.jvp(function, values, torch.ones_like(values))
-    return result, slopes
+    half = torch.linalg.solve_triangular(lower, covariance_slopes, upper=False)
+    whole = torch.linalg.solve_triangular(lower, half.mT, upper=False)
+    return lower @ (whole.tril() - 0.5 * whole.diagonal(dim1=-2, dim2=-1).diag_embed())
+
+
+def _joined(parts: Sequence[KlVariation]) -> KlVariation:
+    """Return one result for the values of all parts."""
+
+    def join(tensors: Iterable[Tensor | None]) -> Tensor | None:
+        found = [each for each in tensors if each is not None]
+        return torch.cat(found) if found else None
+
+    def join_estimates(estimates: Sequence[Mapping[int, Estimate]]) -> dict[int, Estimate]:
+        return {k: Estimate(*map(torch.cat, zip(*(each[k] for each in estimates), strict=True))) for k in estimates[0]}
+
+    return KlVariation(
+        torch.cat([part.values for part in parts]),
+        join(part.closed_form for part in parts),
+        join_estimates([part.estimates for part in parts]),
+        join(part.formula for part in parts),
+        join(part.automatic for part in parts),
+        join_estimates([part.gradient_estimates for part in parts]),
+    )
+
+
+def _monte_carlo(path: Path, slopes: Path, prior: Distribution, noise: Tensor) -> tuple[Estimate, Estimate]:
+    """Return estimates of the divergence and of its derivative from the same K draws of the noise."""
+    z = (path.mean + _times_noise(path.lower, noise)).requires_grad_()
+    z_slopes = slopes.mean + _times_noise(slopes.lower, noise)
+    log_p = prior.log_prob(z)
+    (log_p_slopes,) = torch.autograd.grad(log_p.sum(), z)
+    # log q(z) from the noise of z: solving for the noise again would triple the time.
+    log_q = -0.5 * (noise.square() + math.log(2 * math.pi)).sum(-1) - path.diagonal.log().sum(-1)
+    log_scale_slopes = (slopes.diagonal / path.diagonal).sum(-1)
+    return _estimate(log_q - log_p.detach()), _estimate(-log_scale_slopes - (log_p_slopes * z_slopes).sum(-1))
+
+
+def _times_noise(lower: Tensor, noise: Tensor) -> Tensor:
+    """Return the products of matrices (P, d, d) with the noise (K, 1, d), (K, P, d)."""
+    return (noise.squeeze(1) @ lower.mT).transpose(0, 1)
 
 
 def _estimate(draws: Tensor) -> Estimate:
     return Estimate(draws.mean(0), draws.std(0) / len(draws) ** 0.5)
 
 
-def _formula(variation: Variation, prior: Distribution, values: Tensor) -> Tensor:
+def _closed_form(
+    mean: Tensor, lower: Tensor, prior: Distribution, t: Tensor
+) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    """Return the closed form and its derivative by automatic differentiation, or nothing if the pair has none."""
+    q = MultivariateNormal(mean, scale_tril=lower, validate_args=False)
+    try:
+        divergence = kl_divergence(q, prior, method="closed_form")
+    except ComponentError:
+        return None, None
+    (slopes,) = torch.autograd.grad(divergence.sum(), t)
+    return divergence.detach(), slopes
+
+
+def _formula(path: Path, slopes: Path, prior: Distribution) -> Tensor:
     """Return ⟨∂KL/∂μ, dμ/dt⟩ + ⟨∂KL/∂Σ, dΣ/dt⟩."""
-    (means, covariances), (mean_slopes, covariance_slopes) = _with_slopes(variation, values)
     prior_lower = prior.scale_tril if isinstance(prior, MultivariateNormal) else torch.diag(prior.stddev)
-    lower = torch.linalg.cholesky(covariances)
-    by_mean = torch.cholesky_solve((means - prior.mean).T, prior_lower).T
-    d = means.shape[1]
-    prior_trace = torch.cholesky_solve(covariance_slopes, prior_lower.expand(len(values), d, d))
-    trace = torch.cholesky_solve(covariance_slopes, lower)
-    by_covariance = 0.5 * (prior_trace - trace).diagonal(dim1=-2, dim2=-1).sum(-1)
-    return (by_mean * mean_slopes).sum(-1) + by_covariance
+    by_mean = torch.cholesky_solve((path.mean - prior.mean).T, prior_lower).T
+    by_covariance = 0.5 * (torch.cholesky_inverse(prior_lower) - torch.cholesky_inverse(path.lower))
+    return (by_mean * slopes.mean).sum(-1) + (by_covariance * slopes.covariance).sum((-2, -1))
 
 
-def _gaussian(means: Tensor, covariances: Tensor) -> MultivariateNormal:
-    return MultivariateNormal(means, scale_tril=torch.linalg.cholesky(covariances), validate_args=False)
-
-
-def _rotation(angles: Tensor, i: int, j: int, d: int) -> Tensor:
-    identity = torch.eye(d, dtype=angles.dtype)
-    within = torch.zeros(d, d, dtype=angles.dtype)
-    within[i, i] = within[j, j] = 1
-    turn = torch.zeros(d, d, dtype=angles.dtype)
-    turn[i, j], turn[j, i] = -1, 1
-    cosine, sine = angles.cos()[:, None, None], angles.sin()[:, None, None]
-    return identity - within + cosine * within + sine * turn
+def _rotated(matrices: Tensor, angles: Tensor, i: int, j: int) -> Tensor:
+    """Return the products R(t) A with matrices A (P, d, d), of which only two rows change."""
+    cosine, sine = angles.cos()[:, None], angles.sin()[:, None]
+    first, second = matrices[:, i], matrices[:, j]
+    rows = torch.stack([cosine * first - sine * second, sine * first + cosine * second], 1)
+    return matrices.index_copy(1, torch.tensor([i, j]), rows)
 
 
 def _entries(d: int, i: int, j: int, dtype: torch.dtype) -> Tensor:

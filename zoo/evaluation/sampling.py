@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -17,8 +18,10 @@ from zoo.priors.mixture import Mixture
 SourceName = Literal["prior", "fitted"]
 _SOURCES = {source.key: source for source in (PRIOR, FITTED)}
 _BLOCK = 1024
-_COMPONENTS, _CODES = 10, 10_000
-"""Gaussians of a mixture that is fitted for a comparison, and the training examples it is fitted to at most."""
+_COMPONENTS, _EXAMPLES, _LATENTS = 10, 10_000, 20_000
+"""At most: the Gaussians of a mixture that is fitted for a comparison, the training examples, and their latents."""
+_VALUES, _PRODUCTS = 2**22, 10**10
+"""Roughly the largest number of values of its latents, N d, and of products in a step, K N d²: limits above d = 200."""
 
 
 def source_named(name: SourceName) -> Source:
@@ -50,7 +53,7 @@ def draw_samples(
     Args:
         source: ``PRIOR``: the model's prior, or its own way to sample where it has none. ``FITTED``: its fitted prior;
             if it has none, a mixture of ten Gaussians that is fitted to the latents of the training data for this
-            comparison alone.
+            comparison alone; of fewer for few latents, or for more than about 200 dimensions.
         labels: (count,) for a conditional model; each class in turn if not given.
         noise: return draws of p(x|z) rather than its mean.
     """
@@ -83,10 +86,13 @@ def _sampler(context: EvaluationContext, source: Source, *, noise: bool) -> Call
 
 
 def _fit_mixture(context: EvaluationContext) -> Mixture:
-    """Return a mixture of Gaussians fitted to the latents of the training data, of fewer Gaussians for few latents."""
+    """Return a mixture of Gaussians fitted to the latents of the training data, in bounded time and memory."""
     model = context.model
-    latents = draw_latents(model, context.require_training_data(), _CODES)
-    components = max(1, min(_COMPONENTS, len(latents.z) // 2))
+    size = math.prod(model.latent_shape)
+    most = max(2, _VALUES // size)
+    latents = draw_latents(model, context.require_training_data(), min(_EXAMPLES, most), enough=min(_LATENTS, most))
+    count = len(latents.z)
+    components = max(1, min(_COMPONENTS, count // 2, _PRODUCTS // (max(1, count) * size**2)))
     prior = Mixture(latent_shape=model.latent_shape, classes=model.classes or 0, components=components)
     prior.to(model.device).fit(*latents)
     return prior

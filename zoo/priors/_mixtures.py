@@ -15,6 +15,8 @@ _FLOOR = 1e-4
 """Added to each variance, as a share of the mean variance of the latents, so that components do not become points."""
 _PSEUDO_COUNT = 0.1
 """Pseudo-count of each class in every component, so that no class excludes a component."""
+_NEGLIGIBLE = 1e-21
+"""Responsibilities, relative to the largest one of a component, that change no digit of its covariance in float64."""
 _LARGEST = 2**22
 """Numbers of the pairs of latents and components that are whitened at a time."""
 
@@ -175,9 +177,11 @@ def _maximise(
     counts = responsibilities.sum(0).clamp_min(1e-9)
     means = responsibilities.T @ points / counts[:, None]
     covariances = []
-    for k, mean in enumerate(means):
-        centred = points - mean
-        covariances.append((centred * responsibilities[:, k, None]).T @ centred / counts[k] + floor)
+    for mean, own, count in zip(means, responsibilities.T, counts, strict=True):
+        # With many dimensions, nearly every latent has one component, and does not count for the others.
+        counted = own > _NEGLIGIBLE * own.max()
+        centred = points[counted] - mean
+        covariances.append((centred * own[counted, None]).T @ centred / count + floor)
     # The weights of all classes together are the pseudo-counts: a class without latents gets their weights.
     shares = counts if members is None else members.T @ responsibilities + _PSEUDO_COUNT * counts / counts.sum()
     return shares / shares.sum(-1, keepdim=True), means, torch.stack(covariances)

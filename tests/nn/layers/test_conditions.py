@@ -67,6 +67,15 @@ def test_neighbouring_times_are_told_apart_by_more_than_rounding():
         assert len(embedding(times).unique(dim=0)) == 1000
 
 
+def test_frequencies_fall_geometrically_from_one_to_that_of_the_longest_period():
+    """The known answer of the formula: cos(ω t) and sin(ω t), with ω from 1 to 1/10,000."""
+    embedding = TimeEmbedding(64)
+    embedding.mlp = torch.nn.Identity()
+    phases = torch.tensor([0.0, 1.0, 250.0])[:, None] * 10_000 ** -(torch.arange(32) / 31)
+    found = embedding(torch.tensor([0, 1, 250]))
+    torch.testing.assert_close(found, torch.cat([phases.cos(), phases.sin()], 1), rtol=0, atol=1e-4)
+
+
 def test_the_nearer_in_time_the_nearer_in_space():
     torch.manual_seed(0)
     embedding = TimeEmbedding(64)
