@@ -286,7 +286,7 @@ def test_a_loader_chooses_items_but_not_their_order() -> None:
         (ROWS[:, 0], None, r"got \(40,\)\nA single feature is \(N, 1\)"),
         (ROWS.astype(complex), None, "expected (real )?numbers"),
         (np.array([["a", "b"]]), None, "^x: expected numbers"),
-        ([[1.0], [1.0, 2.0]], None, "^x: cannot be made an array"),
+        ([[1.0], [1.0, 2.0]], None, "^x: expected data that form an array"),
         (ROWS * np.nan, None, "^x: expected numbers, got missing values alone"),
         (np.array([[1.0], [1e300]]), None, "finite numbers in 32 bits, got infinity in example 1"),
         (ROWS[:, :, None] * np.nan, None, r"got NaN or infinity in example 0 \(40 of 40 examples\)\n"),

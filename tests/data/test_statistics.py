@@ -4,7 +4,7 @@ import torch
 from zoo.data.statistics import standardisation
 from zoo.data.store import MemoryStore
 from zoo.errors import DataError
-from zoo.preparation.expansion import Expansion
+from zoo.preparation.column_encoding import ColumnEncoding
 from zoo.spec.data_description import ColumnDescription
 
 
@@ -40,4 +40,4 @@ def test_the_column_of_a_table_is_named() -> None:
     columns = [ColumnDescription(name="pet", type="categorical", categories=("a", "b")), ColumnDescription(name="far")]
     rows = torch.tensor([[0.0, 1e40], [1.0, 2e40]], dtype=torch.float64)
     with pytest.raises(DataError, match=r"got 1e\+40 to 2e\+40 in the column 'far'"):
-        standardisation(MemoryStore(rows, None, torch.arange(2)), Expansion(columns))
+        standardisation(MemoryStore(rows, None, torch.arange(2)), ColumnEncoding(columns))

@@ -114,7 +114,7 @@ def test_it_goes_to_worker_processes():
 
 def test_without_torchvision_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision.transforms.v2", None)
-    with pytest.raises(DataError, match="augmentation needs torchvision, which fails to import") as caught:
+    with pytest.raises(DataError, match="augmentation needs torchvision, which cannot be imported") as caught:
         augmented(flip="both")
     assert caught.value.where == "data.augment"
     assert "pip install torchvision" in caught.value.remedy

@@ -102,7 +102,7 @@ def test_columns_are_found_by_name_whatever_their_order_and_others_are_left_out(
 
 def test_a_missing_column_is_named():
     data = described(people())
-    with pytest.raises(ZooError, match=r"(?s)no column 'city'.*One whose values are not known may be empty"):
+    with pytest.raises(ZooError, match=r"(?s)no column 'city'.*add it as an empty column"):
         preprocess(people().drop(columns="city"), data)
 
 

@@ -122,7 +122,7 @@ def test_decimal_commas_of_another_file_are_found(tmp_path, known):
         ({"age": lambda n: f"{n}.5" if n == 3 else f"{n}"}, "expected whole numbers in .* 'age', got 3.5 in row 4"),
         ({"age": lambda n: "1,234" if n == 5 else f"{n}"}, "numbers such as '1,234', which may be 1.234 or 1234"),
         ({"weight": "inf"}, "expected finite numbers in the column 'weight'"),
-        ({"weight": None, "wieght": "1"}, "has no column 'weight'.*\nDid you mean 'wieght'"),
+        ({"weight": None, "wieght": "1"}, "no column 'weight'.*\nDid you mean 'wieght'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused_by_name(tmp_path, known, values, match):

@@ -88,5 +88,5 @@ def test_what_cannot_be_scored_is_refused_in_words(name, options, message):
 def test_tensors_without_values_are_refused_in_words() -> None:
     model = zoo.load("vae-mlp-2d.digits")
     for function in (zoo.score, zoo.evaluate, zoo.embed, zoo.reconstruct, zoo.impute):
-        with pytest.raises(zoo.errors.ZooError, match="expected a dense tensor, got one without values"):
+        with pytest.raises(zoo.errors.ZooError, match="expected a dense tensor, got a tensor without values"):
             function(model, torch.zeros(3, 1, 8, 8, device="meta"))  # type: ignore[operator]

@@ -14,8 +14,8 @@ from zoo.data.split import Data, Split
 from zoo.data.store import MemoryStore, Store
 from zoo.datasets import Collection, Dataset
 from zoo.errors import DataError, ZooWarning, cut
+from zoo.preparation.column_encoding import ColumnEncoding
 from zoo.preparation.described import scaling_of
-from zoo.preparation.expansion import Expansion
 from zoo.preparation.transforms import TARGET_RANGES, Scaling
 from zoo.registry import find_component
 from zoo.spec import DataSpec
@@ -103,9 +103,9 @@ def trained_scaling(
     return scaling.after(gain, their_low - gain * low)
 
 
-def expansion_for(
+def encoding_for(
     columns: Sequence[ColumnDescription], like: DataDescription | None, shape: tuple[int, ...]
-) -> Expansion | None:
+) -> ColumnEncoding | None:
     """Return how rows with these columns become what a model sees; None where neither knows columns.
 
     Args:
@@ -117,9 +117,9 @@ def expansion_for(
             rows of as many values.
     """
     if like is None or not like.columns:
-        return Expansion(columns) if columns else None
+        return ColumnEncoding(columns) if columns else None
     if columns:
-        return Expansion.between(columns, like.columns)
+        return ColumnEncoding.between(columns, like.columns)
     if tuple(shape) != (len(like.columns),):
         names = ", ".join(repr(column.name) for column in like.columns[:20])
         raise DataError(
@@ -129,17 +129,19 @@ def expansion_for(
             remedy=f"The columns are {names}{', …' if len(like.columns) > 20 else ''}.",
         )
     # Rows without names are taken to be in the order of the training data.
-    return Expansion(like.columns)
+    return ColumnEncoding(like.columns)
 
 
-def warn_of_unknown(expansion: Expansion | None, columns: Sequence[ColumnDescription], stores: Iterable[Store]) -> None:
+def warn_of_unknown(
+    encoding: ColumnEncoding | None, columns: Sequence[ColumnDescription], stores: Iterable[Store]
+) -> None:
     """Warn of categories that the model does not know: they are taken as missing."""
-    if expansion is None:
+    if encoding is None:
         return
     unknown = UnknownValues()
     for store in stores:
         if isinstance(store, MemoryStore):
-            for name, texts in expansion.unknown(columns, store.examples.cpu()).items():
+            for name, texts in encoding.unknown(columns, store.examples.cpu()).items():
                 unknown.add(name, texts)
     unknown.warn()
 
@@ -206,17 +208,17 @@ def prepared_for(data: DataDescription, split: Split) -> Split:
     names, labels = split.info.class_names, split.labels
     numbers = None if labels is None or names == data.class_names else _numbers(data.class_names, names, labels)
     scaling = trained_scaling(data, own.stored.range) if own.binarise == "none" else split.scaling
-    expansion = None if own.columns == data.columns else expansion_for(own.columns, data, own.stored.shape)
-    if numbers is None and expansion is None and _same(scaling, split.scaling):
+    encoding = None if own.columns == data.columns else encoding_for(own.columns, data, own.stored.shape)
+    if numbers is None and encoding is None and _same(scaling, split.scaling):
         return split
     info = replace(
         split.info,
         data_range=data.range if own.binarise == "none" else split.info.data_range,
         class_names=names if numbers is None else data.class_names,
         scaling=scaling,
-        data_shape=data.shape if expansion is not None else split.info.data_shape,
+        data_shape=data.shape if encoding is not None else split.info.data_shape,
     )
-    return split.prepared_as(info, scaling, numbers, expansion)
+    return split.prepared_as(info, scaling, numbers, encoding)
 
 
 def all_prepared_for(data: DataDescription, other: Data) -> Data:

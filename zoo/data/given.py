@@ -16,7 +16,7 @@ from zoo.data.labels import labels_of
 from zoo.datasets import Indexable
 from zoo.errors import DataError, InputError
 from zoo.formats.array_rows import Array
-from zoo.preparation.pictures import is_picture
+from zoo.preparation.images import is_pil_image
 from zoo.preparation.raw import dense, stored_examples, tensor_of_numbers
 from zoo.spec.data_description import DataDescription
 
@@ -114,7 +114,7 @@ def _items_of(data: Any, y: Any, name: str) -> Items | None:
     if isinstance(data, (Tensor, np.ndarray, IterableDataset)) or _is_array_like(data):
         return None
     if isinstance(data, (list, tuple)):
-        pictures = bool(data) and all(map(is_picture, data))
+        pictures = bool(data) and all(map(is_pil_image, data))
         return ItemsOfDataset(data, None, "list of images") if pictures else None
     if not (hasattr(data, "__getitem__") and hasattr(data, "__len__")) or isinstance(data, (str, bytes, Mapping, type)):
         return None

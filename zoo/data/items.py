@@ -17,7 +17,7 @@ from zoo.data.labels import labels_of
 from zoo.datasets import ImageFormat, Indexable
 from zoo.errors import DataError, ZooWarning, unknown_name
 from zoo.formats.array_rows import Array
-from zoo.preparation.pictures import is_picture
+from zoo.preparation.images import is_pil_image
 from zoo.preparation.raw import stored_examples, tensor_of_numbers
 from zoo.spec.data_description import DataDescription
 
@@ -186,7 +186,7 @@ class _Converter:
     def __call__(self, inputs: Any) -> Tensor:
         if self._like is not None:
             whole = torch.stack(list(inputs)) if _are_tensors(inputs) else inputs
-            return stored_examples(list(whole) if _are_pictures(whole) else whole, self._like)
+            return stored_examples(list(whole) if _are_images(whole) else whole, self._like)
         values = self._tensor(inputs)
         if self.shape is None:
             self.shape = tuple(values.shape[1:])
@@ -203,8 +203,8 @@ class _Converter:
     def _tensor(self, inputs: Any) -> Tensor:
         if isinstance(inputs, Tensor):
             values = inputs.detach().cpu()
-        elif _are_pictures(inputs):
-            return self._pictures(inputs)
+        elif _are_images(inputs):
+            return self._images(inputs)
         elif _are_tensors(inputs):
             shapes = {tuple(each.shape) for each in inputs}
             if len(shapes) > 1:
@@ -218,7 +218,7 @@ class _Converter:
             return values.float()
         return values if values.dtype in (torch.uint8, torch.bool) else values.to(torch.int64)
 
-    def _pictures(self, pictures: Sequence[Any]) -> Tensor:
+    def _images(self, pictures: Sequence[Any]) -> Tensor:
         if self.channels is None:
             self.channels = 1 if pictures[0].mode in ("1", "L", "LA", "I", "I;16", "F") else 3
         form = ImageFormat(channels=self.channels)
@@ -233,8 +233,8 @@ def _are_tensors(inputs: Any) -> bool:
     return isinstance(inputs, (list, tuple)) and bool(inputs) and all(isinstance(each, Tensor) for each in inputs)
 
 
-def _are_pictures(inputs: Any) -> bool:
-    return isinstance(inputs, (list, tuple)) and bool(inputs) and all(map(is_picture, inputs))
+def _are_images(inputs: Any) -> bool:
+    return isinstance(inputs, (list, tuple)) and bool(inputs) and all(map(is_pil_image, inputs))
 
 
 def _differing(one: tuple[int, ...], other: tuple[int, ...]) -> DataError:

@@ -15,7 +15,7 @@ from zoo.data.as_trained import (
     all_prepared_for,
     as_in_training,
     classes_of,
-    expansion_for,
+    encoding_for,
     trained_numbers,
     trained_scaling,
     warn_of_unknown,
@@ -31,8 +31,8 @@ from zoo.data.validation import check_collection, other_shape
 from zoo.datasets import Collection, Dataset, ImageDataset, TargetSize
 from zoo.errors import DataError, ZooError
 from zoo.preparation.augmentation import Augmentation
+from zoo.preparation.column_encoding import ColumnEncoding
 from zoo.preparation.described import describe_geometry, describe_scaling
-from zoo.preparation.expansion import Expansion
 from zoo.preparation.transforms import (
     TARGET_RANGES,
     Binarisation,
@@ -184,21 +184,21 @@ def prepare(
     parts = {name: Part(name, torch.arange(size)) for name, size in sizes.items()} if whole else cut(sizes, spec)
     _check_size(spec, collection, shape, parts)
     stores = {name: _store(collection, part, geometry, spec.workers) for name, part in parts.items()}
-    expansion = expansion_for(collection.columns, like, shape)
-    warn_of_unknown(expansion, collection.columns, stores.values())
+    encoding = encoding_for(collection.columns, like, shape)
+    warn_of_unknown(encoding, collection.columns, stores.values())
     if like is not None and not like.columns:
         _check_shape(tuple(geometry(torch.zeros(1, *shape)).shape[1:]), like)
     if like is None:
-        scaling, data_range = _scaling(spec, collection, stores["train"], expansion)
+        scaling, data_range = _scaling(spec, collection, stores["train"], encoding)
     else:
         scaling, data_range = trained_scaling(like, collection.stored_range, stores.values()), like.range
     binarisations = {name: _binarisation(spec, name, part, data_range) for name, part in parts.items()}
-    missing = holds_missing(stores.values(), expansion)
+    missing = holds_missing(stores.values(), encoding)
     class_names = classes_of(collection)
     numbers = None if like is None else trained_numbers(like, class_names, collection)
     if like is not None:
         warn_of_unknown_classes(like, class_names, collection)
-    description = _describe(spec, collection, shape, geometry, scaling, data_range, stores["train"], expansion, missing)
+    description = _describe(spec, collection, shape, geometry, scaling, data_range, stores["train"], encoding, missing)
     info = DataInfo(
         name=spec.name,
         data_shape=description.shape,
@@ -217,7 +217,7 @@ def prepare(
         name: _split(
             *(info, stores[name], scaling, binarisations[name], numbers),
             augmentation if name == "train" else None,
-            expansion,
+            encoding,
         )
         for name in parts
     }
@@ -312,7 +312,7 @@ def _describe(
     scaling: Scaling,
     data_range: tuple[float, float] | None,
     train: Store,
-    expansion: Expansion | None,
+    encoding: ColumnEncoding | None,
     missing: bool,
 ) -> DataDescription:
     """Return what a model that is trained on the data knows of them; `with_digests` adds what identifies them."""
@@ -324,11 +324,11 @@ def _describe(
     counts = None if train.labels is None else torch.bincount(train.labels, minlength=len(names)).tolist()
     return DataDescription(
         dataset=spec.name,
-        shape=tuple(geometry(torch.zeros(1, *shape)).shape[1:]) if expansion is None else (expansion.width,),
+        shape=tuple(geometry(torch.zeros(1, *shape)).shape[1:]) if encoding is None else (encoding.width,),
         range=data_range,
         stored=StoredDescription(
             dtype=_DTYPES.get(dtype, "float32"),
-            shape=shape if expansion is None else (len(expansion.columns),),
+            shape=shape if encoding is None else (len(encoding.columns),),
             range=bounds,
             layout=layout,
         ),
@@ -339,7 +339,7 @@ def _describe(
         splitting=SplittingDescription(
             validation=spec.validation, test=spec.test, subset=spec.subset, split_seed=spec.split_seed
         ),
-        columns=() if expansion is None else expansion.columns,
+        columns=() if encoding is None else encoding.columns,
         label=collection.label,
         missing=missing,
         classes=tuple(
@@ -424,11 +424,11 @@ def _augmentation(spec: DataSpec, geometry: Geometry, shape: tuple[int, ...]) ->
 
 
 def _scaling(
-    spec: DataSpec, collection: Collection, train: Store, expansion: Expansion | None
+    spec: DataSpec, collection: Collection, train: Store, encoding: ColumnEncoding | None
 ) -> tuple[Scaling, tuple[float, float] | None]:
     bounds, scale = collection.stored_range, spec.scale_for(table=bool(collection.columns))
     if scale == "standardise":
-        return standardisation(train, expansion), None
+        return standardisation(train, encoding), None
     if scale == "symmetric" and bounds is None:
         raise DataError(
             f"symmetric needs values with a known range, those of {spec.name} have none",
@@ -466,11 +466,11 @@ def _split(
     binarisation: Binarisation | None,
     class_numbers: Tensor | None,
     augmentation: Augmentation | None,
-    expansion: Expansion | None,
+    encoding: ColumnEncoding | None,
 ) -> Split:
     fixed = isinstance(binarisation, Threshold | StaticDraw) and augmentation is None
     if not (fixed and isinstance(store, MemoryStore)):
-        return Split(info, store, scaling, binarisation, class_numbers, augmentation, expansion)
+        return Split(info, store, scaling, binarisation, class_numbers, augmentation, encoding)
     # What never changes is drawn here once, so that an epoch pays for a gather and a conversion alone.
     prepared = Split(info, store, scaling, binarisation).batches(_ROWS_AT_ONCE)
     bits = torch.cat([batch.x.to(torch.uint8) for batch in prepared])

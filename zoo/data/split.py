@@ -17,7 +17,7 @@ from zoo.data.info import DataInfo
 from zoo.data.store import MemoryStore, Store, StoredBatch
 from zoo.errors import DataError
 from zoo.preparation.augmentation import Augmentation
-from zoo.preparation.expansion import Expansion
+from zoo.preparation.column_encoding import ColumnEncoding
 from zoo.preparation.transforms import Binarisation, DynamicDraw, Scaling, StaticDraw, Threshold
 
 _HASHED_WHOLE, _HASHED_EXAMPLES, _HASHED_AT_ONCE = 256_000_000, 4096, 1024
@@ -59,11 +59,11 @@ class Split:
         binarisation: Binarisation | None = None,
         class_numbers: Tensor | None = None,
         augmentation: Augmentation | None = None,
-        expansion: Expansion | None = None,
+        encoding: ColumnEncoding | None = None,
     ) -> None:
         self.info = info
         # How rows of a table become the values that a model sees.
-        self._expansion = expansion
+        self._encoding = encoding
         self._store, self._scaling, self._binarisation = store, scaling, binarisation
         # The number that each stored label stands for, where a model numbers the classes in another way.
         self._class_numbers = class_numbers
@@ -130,7 +130,7 @@ class Split:
         model that they are prepared for.
         """
         examples = self._store.take(indices).examples
-        return examples if self._expansion is None else self._expansion.undo(self._expansion(examples))
+        return examples if self._encoding is None else self._encoding.undo(self._encoding(examples))
 
     def take(self, indices: Tensor) -> Batch:
         """Return the examples at ``indices`` (B,), int64, as a batch; checks nothing that makes a device wait."""
@@ -156,7 +156,7 @@ class Split:
         if self._augmentation is None:
             return self
         store = self._store.augmented(self._augmentation)
-        return self._with(store, self._scaling, self._expansion)
+        return self._with(store, self._scaling, self._encoding)
 
     def batches(
         self, batch_size: int, *, order: Tensor | None = None, device: torch.device | str | None = None
@@ -181,27 +181,27 @@ class Split:
     def to(self, device: torch.device | str) -> Split:
         """Return the split on ``device``; what is held in memory moves there as it is stored, compactly."""
         target = torch.device(device)
-        expansion = None if self._expansion is None else self._expansion.to(target)
-        return self._with(self._store.to(target), self._scaling.to(target), expansion)
+        encoding = None if self._encoding is None else self._encoding.to(target)
+        return self._with(self._store.to(target), self._scaling.to(target), encoding)
 
     def prepared_as(
         self,
         info: DataInfo,
         scaling: Scaling,
         class_numbers: Tensor | None = None,
-        expansion: Expansion | None = None,
+        encoding: ColumnEncoding | None = None,
     ) -> Split:
         """Return the same stored examples in another scaling, with other numbers for their classes.
 
         Args:
             class_numbers: (C,) the new number of each class; None: they keep theirs.
-            expansion: how rows of a table become what another model sees; None: they become what they do now.
+            encoding: how rows of a table become what another model sees; None: they become what they do now.
         """
-        expansion = expansion or self._expansion
-        return Split(info, self._store, scaling, self._binarisation, class_numbers, self._augmentation, expansion)
+        encoding = encoding or self._encoding
+        return Split(info, self._store, scaling, self._binarisation, class_numbers, self._augmentation, encoding)
 
-    def _with(self, store: Store, scaling: Scaling, expansion: Expansion | None) -> Split:
-        return Split(self.info, store, scaling, self._binarisation, self._class_numbers, self._augmentation, expansion)
+    def _with(self, store: Store, scaling: Scaling, encoding: ColumnEncoding | None) -> Split:
+        return Split(self.info, store, scaling, self._binarisation, self._class_numbers, self._augmentation, encoding)
 
     @property
     def scaling(self) -> Scaling:
@@ -251,8 +251,8 @@ class Split:
     def _prepare(self, stored: StoredBatch) -> Batch:
         device = stored.examples.device
         values = stored.examples
-        if self._expansion is not None:
-            values = self._expansion.to(device)(values)
+        if self._encoding is not None:
+            values = self._encoding.to(device)(values)
         x = self._scaling.to(device)(values)
         if self._binarisation is not None:
             x = self._binarisation(x, stored.positions)

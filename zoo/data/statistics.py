@@ -10,13 +10,13 @@ from torch import Tensor
 
 from zoo.data.store import Store
 from zoo.errors import DataError
-from zoo.preparation.expansion import Expansion
+from zoo.preparation.column_encoding import ColumnEncoding
 from zoo.preparation.transforms import Scaling
 
 _ROWS_AT_ONCE = 1000
 
 
-def standardisation(store: Store, expansion: Expansion | None = None) -> Scaling:
+def standardisation(store: Store, encoding: ColumnEncoding | None = None) -> Scaling:
     """Return the scaling that gives each feature mean 0 and deviation 1 over the values that ``store`` holds of it.
 
     A constant feature keeps deviation 1, so that it becomes 0. Truth values and categories of a table are left as they
@@ -39,7 +39,7 @@ def standardisation(store: Store, expansion: Expansion | None = None) -> Scaling
     zero = torch.zeros((), dtype=torch.float64)
     count, mean, squares, low, high = zero, zero, zero, zero + math.inf, zero - math.inf
     for block in _blocks(store):
-        values = (block if expansion is None else expansion(block)).to(torch.float64)
+        values = (block if encoding is None else encoding(block)).to(torch.float64)
         there = ~values.isnan()
         added = there.sum(0, dtype=torch.float64)
         known = torch.where(there, values, 0.0)
@@ -54,22 +54,22 @@ def standardisation(store: Store, expansion: Expansion | None = None) -> Scaling
         high = torch.maximum(high, torch.where(there, values, -math.inf).amax(0))
     # Rounding may leave a constant feature a deviation of 1e-17, by which it would be blown up.
     deviation = torch.where(low >= high, 1.0, (squares / count.clamp(min=1)).sqrt())
-    if expansion is not None:
-        measured = expansion.measured
+    if encoding is not None:
+        measured = encoding.measured
         mean, deviation = torch.where(measured, mean, 0.0), torch.where(measured, deviation, 1.0)
-    _check_representable(mean, deviation, low, high, expansion)
+    _check_representable(mean, deviation, low, high, encoding)
     return Scaling(mean.float(), deviation.float())
 
 
 def _check_representable(
-    mean: Tensor, deviation: Tensor, low: Tensor, high: Tensor, expansion: Expansion | None
+    mean: Tensor, deviation: Tensor, low: Tensor, high: Tensor, encoding: ColumnEncoding | None
 ) -> None:
     """Refuse means and deviations that 32-bit numbers, with which models compute, cannot hold."""
     holds = mean.float().isfinite() & deviation.float().isfinite() & (deviation.float() > 0)
     if bool(holds.all()):
         return
     first = int((~holds).flatten().nonzero()[0])
-    name = f"value {first} of an example" if expansion is None else f"the column {expansion.name_of(first)!r}"
+    name = f"value {first} of an example" if encoding is None else f"the column {encoding.name_of(first)!r}"
     bounds = " to ".join(f"{float(bound.flatten()[first]):.3g}" for bound in (low, high))
     raise DataError(
         f"expected values that 32-bit numbers can hold, got {bounds} in {name}",
@@ -78,11 +78,11 @@ def _check_representable(
     )
 
 
-def holds_missing(stores: Iterable[Store], expansion: Expansion | None) -> bool:
+def holds_missing(stores: Iterable[Store], encoding: ColumnEncoding | None) -> bool:
     """Tell whether values of a table are missing, or are categories that the model does not know."""
-    if expansion is None:
+    if encoding is None:
         return False
-    return any(bool(expansion(block).isnan().any()) for store in stores for block in _blocks(store))
+    return any(bool(encoding(block).isnan().any()) for store in stores for block in _blocks(store))
 
 
 def _blocks(store: Store) -> Iterator[Tensor]:

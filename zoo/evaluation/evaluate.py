@@ -20,7 +20,7 @@ from zoo.evaluation.measurement import Evaluation, Measurement
 from zoo.evaluation.noise import notes_on_noise
 from zoo.evaluation.record import describe
 from zoo.model import Model
-from zoo.preparation.raw import are_pictures, looks_prepared
+from zoo.preparation.raw import are_images, looks_prepared
 from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
@@ -241,7 +241,7 @@ def _chosen_split(model: Model, data: Any, name: SplitName) -> tuple[Split, Spli
         return prepared_for(model.data, data), None
     if isinstance(data, Tensor) and (not model.data.is_known or looks_prepared(data, model.data)):
         return split_of_tensor(data, takes_missing=model.takes_missing), None
-    if not model.data.is_known or not is_in_memory(data) or are_pictures(data):
+    if not model.data.is_known or not is_in_memory(data) or are_images(data):
         return split_of_tensor(model.preprocess(data), takes_missing=model.takes_missing), None
     loaded = load_data(data, like=model.data, whole=True)
     return _chosen_split(model, loaded if isinstance(data, Mapping) else loaded.train, name)

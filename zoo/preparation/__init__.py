@@ -1,1 +1,1 @@
-"""Preparation of data: the steps that turn stored examples into what a model sees, and back."""
+"""Preparation of data: the steps that convert stored examples to the inputs of a model, and back."""

@@ -1,4 +1,4 @@
-"""Random changes of training images, by torchvision's transforms."""
+"""Random changes of training images, with the transforms of torchvision."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from zoo.errors import DataError
 from zoo.spec.augment import AugmentSpec
 
 _ERASED_AREA, _ERASED_PROPORTIONS = (0.02, 0.33), (0.3, 3.3)
-"""Of torchvision's RandomErasing, which has them from Zhong et al. (2020)."""
+"""The defaults of torchvision's RandomErasing, from Zhong et al. (2020)."""
 
 
 class Augmentation:
-    """Changes each image of a batch on its own, and keeps size and type.
+    """Changes each image of a batch at random, independently of the others; size and dtype stay the same.
 
-    What happens to a batch depends on the seed and on which examples it holds in which order, so that it is the same in
-    whatever process it is read, and an interrupted epoch continues unchanged; with the order, it is new in each
-    epoch. No other random numbers are moved.
+    The changes depend only on the seed and on the examples of the batch and their order. They are therefore the same in
+    every process and after an interrupted epoch is continued, and differ between epochs, since the order does. The
+    state of torch's random number generator is not changed.
 
     Args:
-        spec: which changes.
-        shape: of an image, channels, height and width.
-        background: stored value of each channel that fills what a change leaves open.
-        seed: decides the changes.
+        spec: the changes to apply.
+        shape: channels, height and width of an image.
+        background: stored value of each channel that fills empty areas.
+        seed: seed of the random numbers.
 
     Raises:
-        DataError: torchvision does not import.
+        DataError: torchvision cannot be imported.
 
     Source:
         https://docs.pytorch.org/vision/stable/transforms.html (v2); erasing: Zhong, Zheng, Kang, Li & Yang (2020),
@@ -54,12 +54,13 @@ class Augmentation:
         """Return changed images (B, C, H, W).
 
         Args:
-            positions: (B,) where each stands in its stored split.
+            images: stored images (B, C, H, W).
+            positions: (B,) index of each image in its stored split.
         """
         if len(images) == 0:
             return images
         state = torch.get_rng_state()
-        # The generator of the CPU alone, from which the transforms draw: torch.manual_seed would seed the GPUs too.
+        # Only the CPU generator, which the transforms use: torch.manual_seed would also seed the GPUs.
         torch.default_generator.manual_seed(self._seed_of(np.asarray(positions)))
         try:
             return torch.stack([self._change(image) for image in images])
@@ -81,9 +82,9 @@ def _transforms(spec: AugmentSpec, shape: tuple[int, int, int], background: tupl
         v2 = importlib.import_module("torchvision.transforms.v2")
     except Exception as error:  # a torchvision built for another torch raises RuntimeError, among others
         raise DataError(
-            f"augmentation needs torchvision, which fails to import: {type(error).__name__}: {error}",
+            f"augmentation needs torchvision, which cannot be imported: {type(error).__name__}: {error}",
             where="data.augment",
-            remedy="Install the one that belongs to this torch, `pip install torchvision`, or leave `augment` out.",
+            remedy="Install the version that matches this torch, `pip install torchvision`, or leave `augment` out.",
         ) from error
     fill = list(background) * (shape[0] if len(background) == 1 else 1)
     transforms = []

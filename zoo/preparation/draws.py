@@ -1,8 +1,8 @@
-"""Random numbers that are a function of a seed and a position: the same on every machine, in any order.
+"""Random numbers as a function of a seed and a position: the same on every machine, in any order.
 
-Splits and static binarisation are part of what a figure was measured on, so they must not depend on
-torch's generators, whose streams may change with version and device. SplitMix64 is a few integer operations,
-and gives the number at any position without those before it, so that streamed data may be read in any order.
+Splits and static binarisation affect metrics, so they must not depend on torch's generators, whose streams may change
+with version and device. SplitMix64 needs only a few integer operations, and computes the number at any position without
+the previous ones, so data that are read on demand can be read in any order.
 
 Source:
     Steele, Lea & Flood (2014), Fast Splittable Pseudorandom Number Generators, figure 17.
@@ -26,7 +26,10 @@ _NUMBERS_AT_ONCE = 1 << 17  # a block of 64-bit words stays in the processor's c
 
 
 def permutation(seed: int, stream: str, count: int) -> Tensor:
-    """Return a random order (count,) of 0 … count - 1, int64; another ``stream`` gives an unrelated one.
+    """Return a random permutation (count,) of 0 … count - 1, int64.
+
+    Args:
+        stream: a name; different streams of the same seed are independent.
 
     Example:
         >>> permutation(0, "split", 5).sort().values
@@ -37,10 +40,11 @@ def permutation(seed: int, stream: str, count: int) -> Tensor:
 
 
 def uniform(seed: int, stream: str, rows: Tensor, columns: int) -> Tensor:
-    """Return the numbers in [0, 1) that belong to ``rows``: (len(rows), columns), float32, multiples of 2⁻²⁴.
+    """Return random numbers in [0, 1) for the given rows: (R, columns), float32, multiples of 2⁻²⁴.
 
     Args:
-        rows: (R,) int64 numbers of the rows; the same row always holds the same numbers.
+        stream: a name; different streams of the same seed are independent.
+        rows: (R,) int64, the numbers of the rows; a row always has the same random numbers.
 
     Example:
         >>> both = uniform(0, "noise", torch.tensor([7, 3]), columns=4)
@@ -59,7 +63,7 @@ def uniform(seed: int, stream: str, rows: Tensor, columns: int) -> Tensor:
 
 def _key(seed: int, stream: str) -> Words:
     digest = hashlib.blake2b(f"{seed}/{stream}".encode(), digest_size=8).digest()
-    # An array of one element: arrays of unsigned integers wrap around silently, NumPy's scalars warn.
+    # An array of one element, since overflow wraps around silently in arrays, but NumPy's scalars give a warning.
     return np.frombuffer(digest, dtype="<u8").astype(np.uint64)
 
 

@@ -1,4 +1,4 @@
-"""Converts raw data to what a model was trained on, and back."""
+"""Converts raw data to prepared examples, as in the training of a model, and back."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InputError
-from zoo.preparation.described import expansion_of, geometry_of, scaling_of
+from zoo.preparation.described import encoding_of, geometry_of, scaling_of
 from zoo.preparation.raw import stored_examples
-from zoo.preparation.rows import formed_rows, frame_of, rounded_rows
+from zoo.preparation.rows import frame_of, rounded_rows, rows_to_form
 from zoo.preparation.transforms import StaticDraw, Threshold
 from zoo.spec.data_description import DataDescription
 
@@ -20,21 +20,22 @@ Form = Literal["array", "tensor", "pandas", "polars", "images"]
 
 
 def preprocess(raw: Any, data: DataDescription) -> Tensor:
-    """Return raw data as the model's training data were prepared: (B, *data.shape), float32, on the CPU.
+    """Prepare raw data in the same way as the training data: (B, *data.shape), float32, on the CPU.
 
-    Nothing is learned from ``raw``: means, spreads, sizes and columns are those of the training data, so one row is
-    prepared as it would be among many. Where the training data were binarised at random, a pixel is drawn from its
-    example's own content, so that the same example always gives the same pixels.
+    Nothing is learned from ``raw``: means, standard deviations, sizes and columns are those of the training data, so
+    the result for an example does not depend on the others. If the training data were binarised at random, the random
+    numbers depend only on the content of the example, so that the same example always gives the same pixels.
 
     Args:
-        raw: an array, tensor or nested list of stored examples or of one; a DataFrame of pandas or polars, whose
-            columns are found by their names; images of Pillow, or names of image files.
-
-    A value that is missing in a table is NaN, before and after.
+        raw: an array, tensor or nested list of one or several stored examples; a DataFrame of pandas or polars, whose
+            columns are found by name; Pillow images, or names of image files. A missing value in a table is NaN, and
+            stays NaN.
+        data: the description of the model's data.
 
     Raises:
-        InputError: the model does not know its data, or the form, shape, columns or values are not theirs.
-        DataError: a file is missing or no image.
+        InputError: the model does not know its data, or the type, shape, columns or values of ``raw`` are not those of
+            the model's data.
+        DataError: a file is missing or not an image.
 
     Example:
         >>> scaling = {"name": "standardise", "shift": [0, 100], "span": [1, 10]}
@@ -44,8 +45,8 @@ def preprocess(raw: Any, data: DataDescription) -> Tensor:
     """
     check_known(data, "preprocess")
     stored = stored_examples(raw, data)
-    expansion = expansion_of(data)
-    values = geometry_of(data)(stored) if expansion is None else expansion(stored)
+    encoding = encoding_of(data)
+    values = geometry_of(data)(stored) if encoding is None else encoding(stored)
     prepared = scaling_of(data)(values)
     if data.binarise == "none":
         return prepared
@@ -55,20 +56,22 @@ def preprocess(raw: Any, data: DataDescription) -> Tensor:
 
 
 def postprocess(prepared: Tensor, data: DataDescription, form: Form | None = None, *, rounded: bool = True) -> Any:
-    """Return prepared examples in the units, size, layout and columns of the model's data.
+    """Convert prepared examples back to the units, size, layout and columns of the model's data.
 
-    Values outside the stored range, such as draws of a Gaussian likelihood, are clipped to it. Bytes are rounded, and
-    images that were resized are resized back. Binarised pixels become the smallest and largest stored values.
+    Values outside the stored range, such as draws from a Gaussian likelihood, are clipped to it. Bytes are rounded,
+    and images are resized back to their original size. Binarised pixels become the smallest and largest stored value.
 
     Args:
         prepared: (B, *data.shape), such as samples or reconstructions, on any device.
-        form: ``array`` of NumPy; ``tensor``; ``pandas`` or ``polars`` for a DataFrame with the columns; ``images`` of
-            Pillow in a list. None: a DataFrame of pandas where the model knows columns, else an array.
-        rounded: False: keep the fractions of what is stored as bytes, which a mean of bytes has.
+        data: the description of the model's data.
+        form: ``array`` for a NumPy array; ``tensor``; ``pandas`` or ``polars`` for a DataFrame with the columns of the
+            data; ``images`` for a list of Pillow images. None: a pandas DataFrame if the data have columns, else an
+            array.
+        rounded: whether values that are stored as bytes are rounded; False keeps fractions, such as those of means.
 
     Raises:
-        InputError: the model does not know its data, the shape is not that of prepared examples, or the data cannot
-            take the form.
+        InputError: the model does not know its data, the shape is not that of prepared examples, or the data cannot be
+            returned in this form.
 
     Example:
         >>> stored = {"dtype": "uint8", "shape": [1, 1, 3], "range": [0, 255], "layout": "no_channels"}
@@ -76,15 +79,16 @@ def postprocess(prepared: Tensor, data: DataDescription, form: Form | None = Non
         >>> postprocess(torch.tensor([[[[0.0, 0.2, 1.5]]]]), data)
         array([[[  0,  51, 255]]], dtype=uint8)
     """
-    return formed(stored_values(prepared, data, rounded=rounded), data, form)
+    return to_form(stored_values(prepared, data, rounded=rounded), data, form)
 
 
 def stored_values(prepared: Tensor, data: DataDescription, *, rounded: bool = True) -> Tensor:
-    """Return prepared examples as the data set would store them, (B, *stored.shape), on the CPU.
+    """Convert prepared examples back to stored ones, (B, *stored.shape), on the CPU.
 
     Args:
         prepared: (B, *data.shape).
-        rounded: False: keep the fractions of what is stored as bytes.
+        data: the description of the model's data.
+        rounded: whether values that are stored as bytes are rounded.
 
     Raises:
         InputError: the model does not know its data, or the shape is not that of prepared examples.
@@ -105,8 +109,8 @@ def stored_values(prepared: Tensor, data: DataDescription, *, rounded: bool = Tr
             f"expected a tensor of prepared examples of shape ({expected}), got {got}", where="postprocess"
         )
     values = scaling_of(data).undo(prepared)
-    if (expansion := expansion_of(data)) is not None:
-        rows = rounded_rows(expansion.undo(values), data)
+    if (encoding := encoding_of(data)) is not None:
+        rows = rounded_rows(encoding.undo(values), data)
         return rows if stored.range is None else rows.clamp(*stored.range)
     if len(stored.shape) == 3:
         values = geometry_of(data).undo(values, (stored.shape[1], stored.shape[2]))
@@ -116,36 +120,39 @@ def stored_values(prepared: Tensor, data: DataDescription, *, rounded: bool = Tr
 
 
 def check_known(data: DataDescription, what: str) -> None:
-    """Refuse to prepare data for a model that does not know how.
+    """Raise an error if a model does not know how to prepare its data.
+
+    Args:
+        what: the operation that needs it, for the message.
 
     Raises:
-        InputError: the message says why, and what to do.
+        InputError: the model was built without data, or saved by version 0.1.
     """
     if not data.is_known:
         raise InputError(
             "this model does not know how its data were prepared: it was built without data, or its checkpoint was "
             "written by version 0.1",
             where=what,
-            remedy=f"Prepare the data yourself, as tensors of shape (B, {', '.join(map(str, data.shape))})"
+            remedy=f"Pass prepared tensors of shape (B, {', '.join(map(str, data.shape))})"
             + (f" in [{data.range[0]:g}, {data.range[1]:g}]" if data.range else "")
             + ", or train the model again.",
         )
 
 
 def _positions(stored: Tensor) -> Tensor:
-    """Return a number (B,) for each example that depends on its content alone."""
+    """Return a number for each example, (B,) int64, that depends only on its content."""
     digests = (hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in stored.numpy())
     return torch.tensor([int.from_bytes(digest, "little") >> 1 for digest in digests], dtype=torch.int64)
 
 
-def formed(values: Tensor, data: DataDescription, form: Form | None = None) -> Any:
-    """Return stored examples (B, *stored.shape) in one of the usual forms; see :func:`postprocess`."""
+def to_form(values: Tensor, data: DataDescription, form: Form | None = None) -> Any:
+    """Return stored examples (B, *stored.shape) in the requested form; see :func:`postprocess`."""
     if data.columns:
-        return formed_rows(values, data, form or "pandas")
+        return rows_to_form(values, data, form or "pandas")
     form = form or "array"
     layout = data.stored.layout if data.stored else "channels_first"
     if form == "images":
-        return _pictures(values, data)
+        return _images(values, data)
     if len(data.shape) == 3 and layout == "channels_last":
         values = values.movedim(1, -1)
     elif len(data.shape) in (2, 3) and layout == "no_channels":
@@ -160,7 +167,7 @@ def formed(values: Tensor, data: DataDescription, form: Form | None = None) -> A
     return frame_of({f"x{place}": array[:, place] for place in range(array.shape[1])}, form)
 
 
-def _pictures(values: Tensor, data: DataDescription) -> list[Any]:
+def _images(values: Tensor, data: DataDescription) -> list[Any]:
     stored = data.stored
     assert stored is not None
     if not data.is_image:

@@ -1,4 +1,4 @@
-"""Converts raw data, in the usual forms, to tensors of stored examples."""
+"""Converts raw data, such as arrays, DataFrames and images, to tensors of stored examples."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InputError
-from zoo.preparation.pictures import is_picture, read_pictures
+from zoo.preparation.images import is_pil_image, read_images
 from zoo.preparation.rows import rows_of_frame
 from zoo.spec.data_description import ColumnDescription, DataDescription, StoredDescription
 from zoo.tables.frames import frame_names, is_frame
 
-_FORMS = "Pass an array, a tensor, a DataFrame, images of Pillow or names of image files."
+_FORMS = "Pass an array, a tensor, a DataFrame, Pillow images or the names of image files."
 
 
 def stored_examples(raw: Any, data: DataDescription) -> Tensor:
-    """Return raw data as the data set would store them: (B, *stored.shape), uint8 or float32.
+    """Return raw data as stored examples (B, *stored.shape): uint8, float32, or float64 for tables.
 
     Args:
-        raw: an array, tensor or nested list of examples or of one, a DataFrame, or images of Pillow or file names.
-        data: what the model knows of its data; it must be known how they are stored.
+        raw: an array, tensor or nested list of one or several examples, a DataFrame, Pillow images or file names.
+        data: the description of the model's data, with ``stored``.
 
     Raises:
-        InputError: the form, the shape, a column or the values are not those of the model's data.
+        InputError: the type, shape, columns or values are not those of the model's data.
 
     Example:
         >>> data = DataDescription(shape=(1, 2, 2), stored={"dtype": "uint8", "shape": [1, 2, 2]})
@@ -38,8 +38,8 @@ def stored_examples(raw: Any, data: DataDescription) -> Tensor:
     """
     stored = data.stored
     assert stored is not None
-    if are_pictures(raw):
-        return read_pictures(raw, data)
+    if are_images(raw):
+        return read_images(raw, data)
     if is_frame(raw):
         raw = rows_of_frame(raw, data) if data.columns else tensor_of_numbers(raw.to_numpy(), frame_names(raw))
     if not isinstance(raw, Tensor):
@@ -47,7 +47,7 @@ def stored_examples(raw: Any, data: DataDescription) -> Tensor:
     values = dense(raw)
     if values.is_complex():
         raise InputError(f"expected real numbers, got {values.dtype}", where="raw")
-    # As the training data were: an overflow shows as infinity, which is refused below.
+    # As for the training data. An overflow becomes infinity, which is refused below.
     of_table = stored.dtype == "float64"
     values = _arranged(values.float() if values.is_floating_point() and not of_table else values, stored)
     _check_values(values, stored, data.columns)
@@ -58,10 +58,10 @@ def stored_examples(raw: Any, data: DataDescription) -> Tensor:
 
 
 def looks_prepared(values: Tensor, data: DataDescription) -> bool:
-    """Whether a tensor cannot be raw data of a model, but may be prepared data as its methods take them.
+    """Return whether a tensor contains prepared examples, since it cannot contain raw ones.
 
-    It is so where examples are stored as bytes and the tensor holds fractions or negative numbers, or has the size that
-    they are brought to; in doubt, values are taken to be raw.
+    This is so if examples are stored as bytes and the tensor has fractions or negative numbers, or if it has the shape
+    of prepared examples and raw ones have another. In doubt, values are taken to be raw.
 
     Example:
         >>> data = DataDescription(shape=(2,), stored={"dtype": "uint8", "shape": [2], "range": [0, 255]})
@@ -75,29 +75,29 @@ def looks_prepared(values: Tensor, data: DataDescription) -> bool:
         return True
     if stored.dtype != "uint8" or stored.range is None or not values.numel():
         return False
-    # Values of 0 and 1 are pixels that were binarised, where the model's were.
+    # If the model's data are binarised, values of 0 and 1 are binarised pixels.
     bits = data.binarise != "none" and stored.range[1] > 1 and bool(((values == 0) | (values == 1)).all())
     return bits or bool((values != values.round()).any()) or bool((values < 0).any())
 
 
-def are_pictures(raw: Any) -> bool:
-    """Whether a value is an image of Pillow or the name of a file, or a list of them."""
-    if isinstance(raw, (str, Path)) or is_picture(raw):
+def are_images(raw: Any) -> bool:
+    """Return whether a value is a Pillow image or the name of a file, or a list of them."""
+    if isinstance(raw, (str, Path)) or is_pil_image(raw):
         return True
     if not isinstance(raw, (list, tuple)) or not raw:
         return False
-    return all(isinstance(each, (str, Path)) or is_picture(each) for each in raw)
+    return all(isinstance(each, (str, Path)) or is_pil_image(each) for each in raw)
 
 
 def tensor_of_numbers(raw: Any, columns: Sequence[str] = (), where: str = "raw") -> Tensor:
-    """Return an array or nested list of numbers as a tensor, of a type that torch has.
+    """Return an array or nested list of numbers as a tensor, converted to a dtype that torch supports.
 
     Args:
-        columns: names of its columns, for messages.
-        where: what messages call it.
+        columns: names of the columns, for messages.
+        where: name of the data, for messages.
 
     Raises:
-        InputError: it holds something else than real numbers, or rows of different lengths.
+        InputError: the data contain anything but real numbers, or rows of different lengths.
 
     Example:
         >>> tensor_of_numbers(np.array([[1, 2]], dtype=">u2")).dtype
@@ -109,8 +109,8 @@ def tensor_of_numbers(raw: Any, columns: Sequence[str] = (), where: str = "raw")
             raw = raw.float() if raw.dtype == torch.bfloat16 else raw
         array = np.asarray(raw)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        # Rows of different lengths, objects of any kind.
-        raise InputError(f"cannot be made an array: {error}", where=where, remedy=_FORMS) from error
+        # For example rows of different lengths.
+        raise InputError(f"expected data that form an array: {error}", where=where, remedy=_FORMS) from error
     if array.dtype.kind == "O" and array.ndim:
         array = _number_array(array, columns, where)
     if array.dtype.kind not in "buif":
@@ -119,39 +119,42 @@ def tensor_of_numbers(raw: Any, columns: Sequence[str] = (), where: str = "raw")
     if (kind == "u" and size > 1) or (kind == "f" and size > 8):  # torch lacks these types
         array = array.astype(np.int64 if kind == "u" and size < 8 else np.float64)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    # An axis of one entry may run backwards in an array that NumPy takes for contiguous.
+    # NumPy calls an array contiguous even if an axis of one entry has a negative stride, which torch refuses.
     backwards = any(stride < 0 for stride in array.strides)
     return torch.from_numpy(array.copy() if backwards else np.require(array, requirements=("C", "W")))
 
 
 def dense(values: Tensor, where: str = "raw") -> Tensor:
-    """Return a tensor on the CPU, without its history.
+    """Return a tensor on the CPU, detached from the graph.
+
+    Args:
+        where: name of the data, for messages.
 
     Raises:
-        InputError: it is sparse, nested or quantised, or has no values.
+        InputError: the tensor is sparse, nested, quantised, or on the device ``meta``.
 
     Example:
         >>> dense(torch.ones(2, requires_grad=True))
         tensor([1., 1.])
     """
     kinds = {
-        "without values, on the device 'meta',": values.device.type == "meta",
-        "that is nested": values.is_nested,
-        "that is quantised": values.is_quantized,
-        "that is sparse": values.layout != torch.strided,
+        "a tensor without values, on the device 'meta'": values.device.type == "meta",
+        "a nested tensor": values.is_nested,
+        "a quantised tensor": values.is_quantized,
+        "a sparse tensor": values.layout != torch.strided,
     }
     found = next((kind for kind, holds in kinds.items() if holds), None)
     if found is not None:
         raise InputError(
-            f"expected a dense tensor, got one {found}",
+            f"expected a dense tensor, got {found}",
             where=where,
-            remedy="Make it dense first, such as with `x.to_dense()` or `x.dequantize()`.",
+            remedy="Convert it first, for example with `x.to_dense()` or `x.dequantize()`.",
         )
     return values.detach().cpu()
 
 
 def _number_array(array: npt.NDArray[Any], columns: Sequence[str], where: str) -> npt.NDArray[Any]:
-    """Return objects as numbers; a DataFrame with mixed columns gives rows of objects."""
+    """Return an array of objects, such as the values of a DataFrame with mixed columns, as float64."""
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
@@ -166,7 +169,7 @@ def _number_array(array: npt.NDArray[Any], columns: Sequence[str], where: str) -
 
 
 def _arranged(values: Tensor, stored: StoredDescription) -> Tensor:
-    """Return examples, or a single one, of any layout as (B, *stored.shape)."""
+    """Return one or several examples in any layout as (B, *stored.shape)."""
     shape = stored.shape
     layouts: list[tuple[int, ...]] = [shape]
     if len(shape) == 3:
@@ -177,7 +180,7 @@ def _arranged(values: Tensor, stored: StoredDescription) -> Tensor:
     elif len(shape) == 2 and shape[0] == 1:
         layouts = [shape, shape[1:]]
     for layout in layouts:
-        # Several examples before one: (3, 8, 8) is a batch of grey images, not a colour image.
+        # A batch takes precedence over a single example: (3, 8, 8) is a batch of grey images, not a colour image.
         for batch in (values, values[None]) if values.ndim else ():
             if tuple(batch.shape[1:]) == tuple(layout) and batch.ndim == len(layout) + 1:
                 if tuple(layout) != shape:
@@ -187,7 +190,7 @@ def _arranged(values: Tensor, stored: StoredDescription) -> Tensor:
     raise InputError(
         f"expected examples of shape ({expected}), as the model's data are stored, got {tuple(values.shape)}",
         where="raw",
-        remedy="Bring them to the form of the training data; what is prepared already is not prepared again.",
+        remedy="Pass examples in the form of the training data. Prepared examples cannot be prepared again.",
     )
 
 
@@ -196,21 +199,22 @@ def _first_not_finite(values: Tensor) -> int:
 
 
 def _check_categories(rows: Tensor, columns: Sequence[ColumnDescription]) -> None:
-    """Refuse arrays whose columns of categories hold other numbers than those of the categories."""
+    """Raise an error if a categorical column has a value that is not the number of a category."""
     for place, column in enumerate(columns):
         codes = rows[:, place][~rows[:, place].isnan()]
         largest = max(column.width, 2) - 1
         if not column.is_measured and bool(((codes < 0) | (codes > largest) | (codes != codes.round())).any()):
             raise InputError(
-                f"expected the number of a category, from 0 to {largest}, in the column {column.name!r} of an array",
+                f"expected the number of a category, from 0 to {largest}, in the column {column.name!r}, got other "
+                "values",
                 where="raw",
-                remedy="Pass a DataFrame, whose columns are found by name and hold the categories themselves.",
+                remedy="Pass a DataFrame, whose columns are found by name and contain the categories themselves.",
             )
 
 
 def _check_values(values: Tensor, stored: StoredDescription, columns: Sequence[ColumnDescription]) -> None:
     numbers = values if values.is_floating_point() else values.double()
-    if columns:  # a missing value of a table is NaN
+    if columns:  # in a table, NaN is a missing value
         _check_categories(numbers, columns)
         numbers = numbers[~numbers.isnan()]
     if not numbers.numel():
@@ -230,7 +234,7 @@ def _check_values(values: Tensor, stored: StoredDescription, columns: Sequence[C
         raise InputError(
             f"expected values in {bounds}, as the model's data are stored, got values from {low:g} to {high:g}",
             where="raw",
-            remedy="Bring them to the units of the training data.",
+            remedy="Convert them to the units of the training data.",
         )
     bytes_or_whole = values.dtype in (torch.uint8, torch.int16, torch.int32, torch.int64, torch.int8)
     if stored.dtype == "uint8" and stored.range[1] > 1 and not bytes_or_whole and 0 < high <= 1:
@@ -238,5 +242,5 @@ def _check_values(values: Tensor, stored: StoredDescription, columns: Sequence[C
             f"expected values in {bounds}, as the model's data are stored, got {values.dtype} from {low:g} to "
             f"{high:g}, which look prepared already",
             where="raw",
-            remedy="Pass prepared data to the model itself; if these are stored values, convert them to integers.",
+            remedy="Pass prepared data to the model directly. If these are raw values, convert them to integers.",
         )

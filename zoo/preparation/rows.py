@@ -1,4 +1,4 @@
-"""Rows of a table: from a DataFrame to stored numbers by the columns that a model knows, and back."""
+"""Converts the rows of a DataFrame to stored numbers, according to the columns that a model knows, and back."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.errors import InputError, nearest
+from zoo.errors import InputError
 from zoo.spec.data_description import ColumnDescription, DataDescription
 from zoo.tables.coding import UnknownValues, decode, encode, plan_of, without_missing_texts
+from zoo.tables.columns import check_columns
 from zoo.tables.frames import frame_names, frame_values
 from zoo.tables.values import Array
 from zoo.utils.libraries import import_library
 
 
 def rows_of_frame(frame: Any, data: DataDescription) -> Tensor:
-    """Return the columns of a DataFrame that a model knows as stored numbers (N, C), float64, NaN where missing.
+    """Return the columns of a DataFrame that a model knows as stored numbers (N, C), float64, with NaN where missing.
 
-    Columns are found by name, in any order; others are left out. A category that the model does not know is taken as
-    missing, with a warning.
+    Columns are found by name, in any order; others are ignored. An unknown category is treated as missing, with a
+    warning.
 
     Raises:
-        InputError: a column is missing.
-        DataError: a value is not of its column's type.
+        DataError: a column is missing, or a value is not of its column's type.
 
     Example:
         >>> import pandas
@@ -37,14 +37,7 @@ def rows_of_frame(frame: Any, data: DataDescription) -> Tensor:
                 [nan]], dtype=torch.float64)
     """
     present = frame_names(frame)
-    for name in data.column_names:
-        if name not in present:
-            raise InputError(
-                f"there is no column {name!r}",
-                where="raw",
-                remedy=f"{nearest(name, present)}The model knows the columns {', '.join(data.column_names)}. One whose "
-                "values are not known may be empty: each then counts as missing.",
-            )
+    check_columns(data.column_names, present, "the DataFrame", where="raw")
     unknown = UnknownValues()
     stored = []
     for column in data.columns:
@@ -55,10 +48,14 @@ def rows_of_frame(frame: Any, data: DataDescription) -> Tensor:
     return torch.from_numpy(np.stack(stored, axis=1))
 
 
-def formed_rows(stored: Tensor, data: DataDescription, form: str) -> Any:
+def rows_to_form(stored: Tensor, data: DataDescription, form: str) -> Any:
     """Return stored rows (N, C) as a DataFrame of the original values, or as an array or tensor.
 
-    Arrays hold numbers where all columns are numbers, else objects; tensors hold the stored numbers.
+    An array has a numeric dtype if all columns are numbers, else it contains objects. A tensor contains the stored
+    numbers.
+
+    Args:
+        form: ``pandas``, ``polars``, ``array`` or ``tensor``.
 
     Raises:
         InputError: the form is unknown, or its library is not installed.
@@ -74,14 +71,14 @@ def formed_rows(stored: Tensor, data: DataDescription, form: str) -> Any:
         plain = all(values.dtype.kind in "fiu" for values in columns.values())
         return np.stack([values if plain else values.astype(object) for values in columns.values()], axis=1)
     if form == "images":
-        raise InputError("expected data that are images, got rows of a table", where="form")
+        raise InputError("expected a form for tables, got 'images'", where="form")
     return frame_of(columns, form, data.columns)
 
 
 def rounded_rows(stored: Tensor, data: DataDescription) -> Tensor:
-    """Return rows (N, C) that were prepared values in 32 bits with the digits that survive that.
+    """Round rows (N, C) to the digits that are exact in float32, after they were prepared values.
 
-    Without it 5.1 would come back as 5.09999995. Rows that were never prepared have all their digits, and keep them.
+    Otherwise 5.1 would become 5.09999995. It must not be applied to rows that were never prepared.
     """
     if data.stored is not None and data.stored.dtype == "float32":
         return stored
@@ -95,7 +92,7 @@ def rounded_rows(stored: Tensor, data: DataDescription) -> Tensor:
 
 
 def _rounded(values: Array, span: float) -> Array:
-    """Return values to the digits that survive in 32 bits in units of ``span``.
+    """Round values to the digits that float32 can represent in units of ``span``.
 
     Example:
         >>> _rounded(np.array([5.09999995]), span=0.8)
@@ -106,6 +103,11 @@ def _rounded(values: Array, span: float) -> Array:
 
 def frame_of(columns: Mapping[str, Array], form: str, known: tuple[ColumnDescription, ...] = ()) -> Any:
     """Return a DataFrame of pandas or polars.
+
+    Args:
+        columns: the values of each column.
+        form: ``pandas`` or ``polars``.
+        known: descriptions of the columns, which determine their dtypes.
 
     Raises:
         InputError: the form is unknown, or its library is not installed.
@@ -121,7 +123,7 @@ def frame_of(columns: Mapping[str, Array], form: str, known: tuple[ColumnDescrip
 
 
 def _typed(values: Array, column: ColumnDescription, as_stored: str) -> Array:
-    """Return the values of a column in its type of NumPy, objects where some are missing that NumPy cannot say."""
+    """Return the values of a column with its NumPy dtype, or as objects if it has missing values that the dtype lacks."""
     if column.given_as is None and column.is_measured and column.type != "date":
         return values.astype(as_stored)
     wanted = {"integer": "int64", "boolean": "bool", "float": "float64"}.get(column.given_as or "")

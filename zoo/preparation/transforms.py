@@ -1,4 +1,4 @@
-"""What is done to stored examples before a model sees them: geometry, scale, binarisation."""
+"""The steps that prepare stored examples for a model: resizing and padding, scaling, binarisation."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from zoo.preparation.draws import uniform
 
 @dataclass(frozen=True)
 class Geometry:
-    """Resizes and pads stored images (B, C, H, W) and keeps their type; does nothing by default.
+    """Resizes and pads stored images (B, C, H, W) without changing their dtype; by default it does nothing.
 
     Attributes:
-        resize: height and width, bilinear with antialiasing.
-        pad: pixels of ``background`` added on each side, after resizing.
-        background: a number, or one for each channel.
-        fit: how ``resize`` treats other proportions, as in :class:`zoo.datasets.TargetSize`.
+        resize: height and width to resize to, with bilinear interpolation and antialiasing.
+        pad: number of pixels to add on each side after resizing.
+        background: stored value of padding, a number or one for each channel.
+        fit: how images of other proportions are resized, as in :class:`zoo.datasets.TargetSize`.
 
     Example:
         >>> Geometry(resize=(4, 6), pad=1)(torch.zeros(2, 1, 8, 8, dtype=torch.uint8)).shape
@@ -37,23 +37,26 @@ class Geometry:
 
     @property
     def changes(self) -> bool:
-        """Whether it does anything at all."""
+        """Whether images are resized or padded."""
         return self.resize is not None or self.pad > 0
 
     @property
     def target(self) -> TargetSize | None:
-        """The size that images are brought to before they are padded."""
+        """The size of images after resizing and before padding; None: they are not resized."""
         return None if self.resize is None else TargetSize(*self.resize, self.fit)
 
     def __call__(self, stored: Tensor) -> Tensor:
-        """Map stored images (B, C, H, W) to (B, C, H', W') of the same type."""
+        """Map stored images (B, C, H, W) to (B, C, H', W') of the same dtype."""
         images = stored if self.target is None else self._fitted(stored, self.target)
         return self._padded(images, self.pad, self.pad, self.pad, self.pad) if self.pad else images
 
     def undo(self, images: Tensor, size: tuple[int, int]) -> Tensor:
-        """Map prepared images (B, C, H', W') back to (B, C, H, W) of the height and width that they were stored in.
+        """Map images (B, C, H', W') back to the stored height and width, (B, C, H, W).
 
-        What was cut off comes back as background.
+        Areas that were cut off are filled with background.
+
+        Args:
+            size: the stored height and width.
         """
         if self.pad:
             images = images[..., self.pad : -self.pad, self.pad : -self.pad]
@@ -72,7 +75,7 @@ class Geometry:
         return self._centred(images, target.height, target.width)
 
     def _centred(self, images: Tensor, height: int, width: int) -> Tensor:
-        """Cut off what hangs over, or fill in what is missing, equally on both sides."""
+        """Cut or pad images to a height and width, equally on both sides."""
         down, right = height - images.shape[-2], width - images.shape[-1]
         top, left = abs(down) // 2, abs(right) // 2
         if down < 0 or right < 0:
@@ -94,7 +97,7 @@ class Geometry:
 
 
 TARGET_RANGES: Mapping[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
-"""The scalings that map the range of the stored values onto another one, by name."""
+"""The target ranges of the scalings that map the range of stored values to another range, by name."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,8 @@ class Scaling:
     """Maps stored values v to (v - shift) / span, float32.
 
     Attributes:
-        shift: a number, or a value for each feature (*data_shape).
-        span: likewise.
+        shift: a number, or a tensor (*data_shape) with one value for each feature.
+        span: a number, or a tensor (*data_shape).
 
     Example:
         >>> Scaling(span=255.0)(torch.tensor([[0, 51, 255]], dtype=torch.uint8))
@@ -115,13 +118,13 @@ class Scaling:
 
     @classmethod
     def onto(cls, target: tuple[float, float], stored: tuple[float, float]) -> Scaling:
-        """Return the scaling that maps one range, of stored values, onto another."""
+        """Return the scaling that maps the range ``stored`` to the range ``target``."""
         (start, end), (low, high) = target, stored
         return cls((low * end - high * start) / (end - start), (high - low) / (end - start))
 
     def __call__(self, stored: Tensor) -> Tensor:
-        """Map (B, *data_shape) of any type to float32, never in the memory of ``stored``."""
-        if stored.dtype == torch.float64:  # of a table: large numbers and days keep their digits until they are shifted
+        """Map (B, *data_shape) of any dtype to a new float32 tensor."""
+        if stored.dtype == torch.float64:  # a table, in which large numbers and dates would lose digits
             return ((stored - self.shift) / self.span).float()
         scaled = stored.to(torch.float32, copy=True)
         if isinstance(self.shift, Tensor) or self.shift != 0.0:
@@ -131,19 +134,19 @@ class Scaling:
         return scaled
 
     def undo(self, prepared: Tensor) -> Tensor:
-        """Map prepared values (B, *data_shape) back to stored ones, float64 on the CPU.
+        """Map prepared values (B, *data_shape) back to stored values, float64 on the CPU.
 
-        In float32, values such as 10⁶ + x would lose digits on the way.
+        In float32, values such as 10⁶ + x would lose digits.
         """
         shift, span = (torch.as_tensor(value, dtype=torch.float64).cpu() for value in (self.shift, self.span))
         return prepared.detach().cpu().double() * span + shift
 
     def after(self, gain: float, offset: float) -> Scaling:
-        """Return the scaling of values that become stored ones as gain · v + offset."""
+        """Return the scaling of values v for which gain · v + offset are the values that this scaling takes."""
         return Scaling((self.shift - offset) / gain, self.span / gain)
 
     def to(self, device: torch.device) -> Scaling:
-        """Return the same scaling with its tensors on ``device``."""
+        """Return this scaling with its tensors on ``device``."""
         if not isinstance(self.shift, Tensor) and not isinstance(self.span, Tensor):
             return self
         shift, span = (value.to(device) if isinstance(value, Tensor) else value for value in (self.shift, self.span))
@@ -158,13 +161,13 @@ class Binarisation(ABC):
         """Map (B, *data_shape) in [0, 1] to 0.0 or 1.0.
 
         Args:
-            positions: (B,) where each example stands in its stored split.
+            positions: (B,) index of each example in its stored split.
         """
 
 
 @dataclass(frozen=True)
 class Threshold(Binarisation):
-    """1 above a half, else 0."""
+    """1 if the value is above 0.5, else 0."""
 
     def __call__(self, values: Tensor, positions: Tensor) -> Tensor:
         return (values > 0.5).to(values.dtype)
@@ -172,7 +175,11 @@ class Threshold(Binarisation):
 
 @dataclass(frozen=True)
 class StaticDraw(Binarisation):
-    """1 with the value as its probability, drawn once: an example always gives the same pixels.
+    """1 with the value as its probability, drawn once: an example always has the same pixels.
+
+    Attributes:
+        seed: seed of the random numbers.
+        stream: a name; different streams of the same seed are independent.
 
     Source:
         Salakhutdinov & Murray (2008), On the Quantitative Analysis of Deep Belief Networks, section 5.
@@ -200,8 +207,8 @@ class DynamicDraw(Binarisation):
     def __call__(self, values: Tensor, positions: Tensor) -> Tensor:
         if values.device.type == "cpu":
             return (torch.rand(values.shape) < values).to(values.dtype)
-        # One number from the CPU's generator, which a run seeds and saves, stands for the whole draw: drawing
-        # every pixel on the CPU and copying it would take longer than the step itself.
+        # The draw is seeded with one number from the CPU generator, whose state a run saves. Drawing every pixel on the
+        # CPU and copying it would take longer than the training step itself.
         seed = int(torch.randint(2**63 - 1, ()))
         generator = torch.Generator(values.device).manual_seed(seed)
         noise = torch.rand(values.shape, device=values.device, generator=generator)

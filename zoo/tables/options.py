@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from zoo.errors import DataError, nearest, unknown_name
+from zoo.errors import DataError, unknown_name
 from zoo.spec.data_description import ColumnDescription
+from zoo.tables.columns import check_columns
 
 Choice = Literal["numeric", "integer", "boolean", "categorical", "date", "hash", "ignore"]
 MISSING = (
@@ -103,16 +104,7 @@ class TableOptions:
         return used
 
     def _chosen_of_known(self, names: list[str], source: str) -> list[str]:
-        lacking = [column.name for column in self.known if column.name not in names]
-        if lacking:
-            near = nearest(lacking[0], names)
-            raise DataError(
-                f"{source} has no column {', '.join(map(repr, lacking[:5]))}{', …' if lacking[5:] else ''}, which the "
-                "model was trained on",
-                where="columns",
-                remedy=f"{near}It has {', '.join(map(repr, names[:20]))}{', …' if names[20:] else ''}. A column whose "
-                "values are not known may be empty: each then counts as missing.",
-            )
+        check_columns([column.name for column in self.known], names, source)
         self._check_label(names, source)
         self._check_names(names, source)
         self._check_choices()

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from torch import Tensor
 
 from zoo.drawing.style import new_figure, show_image, tile
-from zoo.preparation.preprocessing import formed
+from zoo.preparation.preprocessing import to_form
 from zoo.spec.data_description import DataDescription
 from zoo.use.rows import Array
 
@@ -28,7 +28,7 @@ def stored_images(values: Array, data: DataDescription) -> Tensor:
 
 def as_images(values: Array, data: DataDescription) -> list[Any]:
     """Return images in the layout of the data (N, …) as images of Pillow."""
-    images: list[Any] = formed(stored_images(values, data), data, "images")
+    images: list[Any] = to_form(stored_images(values, data), data, "images")
     return images
 
 

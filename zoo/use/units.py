@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zoo.model import Model
 from zoo.preparation.described import scaling_of
-from zoo.preparation.preprocessing import formed, stored_values
+from zoo.preparation.preprocessing import stored_values, to_form
 from zoo.spec.data_description import DataDescription
 from zoo.use.rows import Block, Quantity
 
@@ -72,7 +72,7 @@ class InUnits:
 
     def of_stored(self, stored: Tensor) -> Block:
         """Return examples as the data set stores them, (B, *stored.shape)."""
-        given = formed(stored, self.data)
+        given = to_form(stored, self.data)
         if not self.data.columns:
             return {"x": given}
         return {name: np.asarray(given[name]) for name in self.data.column_names}

@@ -1,4 +1,4 @@
-"""Converts the columns of a table to the values that a model sees; categories become one-hot."""
+"""Encodes the columns of a table as the values that a model sees: categories become one-hot."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from torch import Tensor
 
 from zoo.errors import DataError
 from zoo.spec.data_description import ColumnDescription
+from zoo.tables.columns import check_columns
 from zoo.tables.values import text_of
 
 
-class Expansion:
-    """Maps stored rows (B, C), a number for each column, to values (B, W), with a place for each category.
+class ColumnEncoding:
+    """Maps stored rows (B, C), with one number for each column, to values (B, W), with one for each category.
 
-    A missing value is NaN before and after, at all places of its column.
+    A missing value is NaN in the stored row, and in all values of its column.
 
     Args:
-        columns: what the values that it returns mean.
-        places: which stored column each of them is; None: they are stored in this order.
-        numbers: for columns whose stored categories are numbered otherwise, the number (n,) that each stands for, NaN
-            for a category that is not known.
+        columns: the columns to return, in order.
+        places: for each of them, the index of the stored column; None: the stored columns have the same order.
+        numbers: for columns whose stored categories are numbered differently, by index of the column: a tensor (n,)
+            with the number of each stored category in ``columns``, NaN for an unknown category.
 
     Example:
         >>> pet = ColumnDescription(name="pet", type="categorical", categories=("cat", "dog"))
-        >>> expansion = Expansion([ColumnDescription(name="age"), pet])
-        >>> values = expansion(torch.tensor([[3.0, 1.0], [torch.nan, 0.0]]))
-        >>> values, expansion.undo(values)
+        >>> encoding = ColumnEncoding([ColumnDescription(name="age"), pet])
+        >>> values = encoding(torch.tensor([[3.0, 1.0], [torch.nan, 0.0]]))
+        >>> values, encoding.undo(values)
         (tensor([[3., 0., 1.],
                 [nan, 1., 0.]]), tensor([[3., 1.],
                 [nan, 0.]]))
@@ -60,26 +61,26 @@ class Expansion:
         self._spans = [(starts[place], starts[place] + widths[place]) for place in wide]
 
     def name_of(self, value: int) -> str:
-        """Return the name of the column that a value, by its place from 0, belongs to."""
+        """Return the name of the column that the value at an index, from 0 to W - 1, belongs to."""
         owners = (column.name for column in self.columns for _ in range(column.width))
         return next(name for place, name in enumerate(owners) if place == value)
 
     @property
     def measured(self) -> Tensor:
-        """Which of the values (W,) are quantities, which a scaling may change."""
+        """Which of the values are quantities, which can be scaled: (W,) bool."""
         return torch.tensor([column.is_measured for column in self.columns for _ in range(column.width)])
 
     def __call__(self, stored: Tensor) -> Tensor:
-        """Map stored rows (B, C) to values (B, W) of the same type.
+        """Map stored rows (B, C) to values (B, W) of the same dtype.
 
         Raises:
-            DataError: a value of a category is no number of one; looked for where rows are on the CPU.
+            DataError: a categorical column has a value that is not the number of a category; checked only on the CPU.
         """
         if self._places is not None:
             stored = stored.index_select(1, self._places)
         for place, numbers in self._category_codes.items():
             codes = stored[:, place]
-            # The last number stands for a missing value.
+            # The last entry, NaN, is for missing values.
             index = torch.where(codes.isnan(), len(numbers), codes).long().clamp(0, len(numbers))
             known = torch.cat([numbers, numbers.new_full((1,), torch.nan)])
             stored = stored.clone()
@@ -103,14 +104,14 @@ class Expansion:
             row, place = wrong[0].tolist()
             column = self.columns[int(self._wide[place])]
             raise DataError(
-                f"expected numbers of categories from 0 to {column.width - 1} in the column {column.name!r}, got "
+                f"expected the number of a category, from 0 to {column.width - 1}, in the column {column.name!r}, got "
                 f"{codes[row, place].item():g}",
                 where="data",
                 remedy="Pass a table with the names of the categories, such as a DataFrame or a CSV file.",
             )
 
     def undo(self, values: Tensor) -> Tensor:
-        """Map values (B, W) to rows (B, C): of the places of a category, the largest counts."""
+        """Map values (B, W) to stored rows (B, C): the category with the largest value is chosen."""
         if not len(self._wide):
             return values
         stored = values.new_empty(len(values), len(self.columns))
@@ -121,34 +122,32 @@ class Expansion:
             stored[:, place] = torch.where(entries.isnan().any(1), torch.nan, chosen)
         return stored
 
-    def to(self, device: torch.device) -> Expansion:
-        """Return the same expansion with its tensors on ``device``."""
-        other = object.__new__(Expansion)
+    def to(self, device: torch.device) -> ColumnEncoding:
+        """Return this encoding with its tensors on ``device``."""
+        other = object.__new__(ColumnEncoding)
         for name, value in vars(self).items():
             setattr(other, name, value.to(device) if isinstance(value, Tensor) else value)
         other._category_codes = {place: numbers.to(device) for place, numbers in self._category_codes.items()}
         return other
 
     @classmethod
-    def between(cls, own: Sequence[ColumnDescription], known: Sequence[ColumnDescription]) -> Expansion:
-        """Return the expansion of rows with columns ``own`` to the values of a model that knows other columns.
+    def between(cls, own: Sequence[ColumnDescription], known: Sequence[ColumnDescription]) -> ColumnEncoding:
+        """Return the encoding of rows with the columns ``own`` for a model that knows the columns ``known``.
 
-        Columns are found by name, categories by theirs. A category that the model does not know is missing.
+        Columns and categories are matched by name. A category that the model does not know becomes a missing value.
 
         Raises:
-            DataError: a column is missing, or means something else.
+            DataError: a column is missing, or has another type.
 
         Example:
             >>> def pets(*names):
             ...     return [ColumnDescription(name="pet", type="categorical", categories=names)]
-            >>> Expansion.between(pets("cow", "dog"), pets("cat", "dog"))(torch.tensor([[1.0], [0.0]]))
+            >>> ColumnEncoding.between(pets("cow", "dog"), pets("cat", "dog"))(torch.tensor([[1.0], [0.0]]))
             tensor([[0., 1.],
                     [nan, nan]])
         """
         names = [column.name for column in own]
-        lacking = [column.name for column in known if column.name not in names]
-        if lacking:
-            raise missing_columns(lacking, names)
+        check_columns([column.name for column in known], names, "the table")
         places = [names.index(column.name) for column in known]
         numbers: dict[int, Tensor] = {}
         for place, column in enumerate(known):
@@ -158,35 +157,25 @@ class Expansion:
         return cls(known, None if places == [*range(len(own))] else places, numbers)
 
     def unknown(self, own: Sequence[ColumnDescription], stored: Tensor) -> dict[str, list[str]]:
-        """Return the categories of rows (N, C) with columns ``own`` that the model does not know, by column."""
+        """Return the unknown categories in stored rows (N, C) with the columns ``own``, by the name of the column."""
         found: dict[str, list[str]] = {}
         for place, numbers in self._category_codes.items():
             column = own[place if self._places is None else int(self._places[place])]
             codes = stored[:, place if self._places is None else int(self._places[place])]
-            there = torch.zeros(len(numbers), dtype=torch.bool)
-            there[codes[~codes.isnan()].long()] = True
-            strange = (there & numbers.isnan()).nonzero().flatten().tolist()
-            if strange:
+            present = torch.zeros(len(numbers), dtype=torch.bool)
+            present[codes[~codes.isnan()].long()] = True
+            unknown = (present & numbers.isnan()).nonzero().flatten().tolist()
+            if unknown:
                 names = column.categories or ("False", "True")
-                found[column.name] = [names[number] for number in strange]
+                found[column.name] = [names[number] for number in unknown]
         return found
 
 
-def missing_columns(lacking: Sequence[str], names: Sequence[str]) -> DataError:
-    """Return the error for columns that a model knows and a table lacks."""
-    return DataError(
-        f"there is no column {', '.join(map(repr, lacking[:5]))}{', …' if lacking[5:] else ''}",
-        where="columns",
-        remedy=f"The table has {', '.join(map(repr, names[:20]))}. A column whose values are not known may be empty: "
-        "each value then counts as missing.",
-    )
-
-
 def _mapping(own: ColumnDescription, known: ColumnDescription) -> Tensor | None:
-    """Return the number (n,) that each stored number stands for, or None where both mean the same.
+    """Return the number (n,) of each stored category among the known ones; None if both are numbered in the same way.
 
     Raises:
-        DataError: the columns are of different types.
+        DataError: the columns have different types.
     """
     if known.type in ("categorical", "boolean") and own.type in ("categorical", "boolean"):
         theirs, mine = _texts(known), _texts(own)
@@ -198,9 +187,9 @@ def _mapping(own: ColumnDescription, known: ColumnDescription) -> Tensor | None:
     if own.type == known.type or (own.type in (*quantities, "boolean") and known.type in quantities):
         return None
     raise DataError(
-        f"the column {known.name!r} is {known.type} in the model's data, and {own.type} in these",
+        f"expected the type {known.type!r} of the column {known.name!r}, as in training, got {own.type!r}",
         where="columns",
-        remedy=f"Read it as in training: `columns: {{{known.name}: {known.type}}}`, or `like=model.data`.",
+        remedy=f"State its type, `columns: {{{known.name}: {known.type}}}`, or pass `like=model.data`.",
     )
 
 

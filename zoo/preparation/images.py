@@ -1,4 +1,4 @@
-"""Pillow images and image files as tensors of stored examples."""
+"""Converts Pillow images and image files to tensors of stored examples."""
 
 from __future__ import annotations
 
@@ -14,25 +14,29 @@ from zoo.preparation.described import geometry_of
 from zoo.spec.data_description import DataDescription
 
 
-def is_picture(value: object) -> bool:
+def is_pil_image(value: object) -> bool:
     """Return whether a value is a Pillow image, without importing Pillow."""
     return any(base.__module__.partition(".")[0] == "PIL" for base in type(value).__mro__)
 
 
-def read_pictures(raw: Any, data: DataDescription) -> Tensor:
-    """Return images or image files, one or several, as the data set would store them: (B, C, H, W).
+def read_images(raw: Any, data: DataDescription) -> Tensor:
+    """Return one or several images or image files as stored examples (B, C, H, W).
+
+    Args:
+        raw: a Pillow image or the path of a file, or a list of them.
+        data: the description of the model's data.
 
     Raises:
         InputError: the model was not trained on images.
-        DataError: a file is missing or not an image, or has another size and the model does not resize images.
+        DataError: a file is missing or not an image, or an image has another size and the model does not resize images.
     """
     stored = data.stored
     assert stored is not None
     if not data.is_image:
         raise InputError(
-            f"expected examples of shape {stored.shape}, got images or file names",
+            f"expected examples of shape {stored.shape}, as in training, got images or file names",
             where="raw",
-            remedy="Pass arrays or a DataFrame: the model was not trained on images.",
+            remedy="Pass an array or a DataFrame.",
         )
     form = _format(data)
     target = form.target
@@ -45,7 +49,7 @@ def read_pictures(raw: Any, data: DataDescription) -> Tensor:
                 f"expected images of {expected[0]} × {expected[1]} pixels (height × width), as in training, got "
                 f"{image.shape[1]} × {image.shape[2]} in {each if isinstance(each, (str, Path)) else 'an image'}",
                 where="raw",
-                remedy="Bring it to that size; a model trained with `data.resize` takes images of any size.",
+                remedy="Resize it. A model that was trained with `data.resize` accepts images of any size.",
             )
         images.append(image)
     pixels = torch.stack(images)
@@ -57,7 +61,7 @@ def read_pictures(raw: Any, data: DataDescription) -> Tensor:
 
 
 def _format(data: DataDescription) -> ImageFormat:
-    """Return how image files are read for a model."""
+    """Return the format in which image files are read for a model."""
     reading, target = data.reading, geometry_of(data).target
     if reading is None:
         assert data.stored is not None
