@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from zoo.data import load_data
-from zoo.data.as_trained import with_digests
+from zoo.data.describing import with_digests
 from zoo.datasets import Collection, Stored
 
 SPLITS = ("train", "validation", "test")

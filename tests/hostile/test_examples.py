@@ -50,7 +50,7 @@ def test_examples_that_are_too_large_are_refused(
 ) -> None:
     data = make(tmp_path)
     assert zoo.load_data(data).info.data_shape
-    for module in ("zoo.data.loading", "zoo.spec.data_description"):
+    for module in ("zoo.data.sizes", "zoo.spec.data_description"):
         monkeypatch.setattr(f"{module}.LARGEST_EXAMPLE", 50)
     with pytest.raises(DataError, match="expected examples of at most 50 values, got shape"):
         zoo.load_data(data)

@@ -93,7 +93,7 @@ def test_a_row_alone_is_prepared_as_among_others() -> None:
         ([[0.0, 0.0, 0.0], [0.0, 1e300, 0.0]], "NaN or infinity in example 1"),
         (pd.DataFrame({"age": [1], "mas": [2], "depth": [3]}), "no column 'mass' in the DataFrame\nDid you mean 'mas'"),
         (pd.DataFrame({"age": [1], "mass": ["x"], "depth": [3]}), "the column 'mass'"),
-        ("people.csv", r"expected examples of shape \(3,\), got images or file names"),
+        ("people.csv", r"expected examples of shape \(3,\), as in training, got images or file names"),
         (Image.new("L", (3, 1)), "got images or file names"),
         (None, "expected numbers"),
         ({"age": 1}, "expected numbers"),

@@ -84,7 +84,7 @@ class DataCache:
 
     def collection(self, spec: DataSpec, like: DataDescription | None) -> Collection:
         """Return the data as they are stored, read by what a model knows of its data."""
-        from zoo.data.loading import collect
+        from zoo.data.collecting import collect
 
         key = spec.model_dump_json(exclude={"scale", "binarise", "pad", *_SHARES, *_READING})
         key += "" if like is None else like.model_dump_json(include={"columns", "label"})
@@ -94,7 +94,7 @@ class DataCache:
 
     def prepared(self, spec: DataSpec, like: DataDescription | None, *, whole: bool = False) -> Data:
         """Return the data as the training data of a model were prepared."""
-        from zoo.data.loading import prepare
+        from zoo.data.preparing import prepare
 
         key = f"{spec.model_dump_json(exclude=_READING)} {like.model_dump_json() if like else ''} {whole}"
         if key not in self._prepared:
@@ -234,7 +234,7 @@ def _named(dataset: str) -> dict[str, Any]:
     Raises:
         InputError: it looks like a path, and nothing reads it.
     """
-    from zoo.data.loading import looks_like_path, spec_for_path
+    from zoo.data.collecting import looks_like_path, spec_for_path
     from zoo.errors import InputError
 
     if not looks_like_path(dataset):
@@ -277,12 +277,12 @@ def _as_split_in_training(spec: DataSpec, known: DataDescription) -> DataSpec:
 
 def _own(cache: DataCache, trained: DataSpec, known: DataDescription) -> Data | None:
     """Return the data split as in training if they are, by their content, those that the model was trained on."""
-    from zoo.data.splitting import cut
+    from zoo.data.splitting import divide
     from zoo.errors import DataError
 
     sizes = {name: len(stored) for name, stored in cache.collection(trained, known).splits.items()}
     try:
-        counts = {name: len(part.positions) for name, part in cut(sizes, trained).items()}
+        counts = {name: len(part.positions) for name, part in divide(sizes, trained).items()}
         if counts != {name: split.examples for name, split in known.splits.items()}:
             return None
         data = cache.prepared(trained, known)

@@ -19,7 +19,7 @@ from zoo.preparation.described import scaling_of
 from zoo.preparation.transforms import TARGET_RANGES, Scaling
 from zoo.registry import find_component
 from zoo.spec import DataSpec
-from zoo.spec.data_description import ColumnDescription, DataDescription, SplitDescription
+from zoo.spec.data_description import ColumnDescription, DataDescription
 from zoo.spec.resolve import validate
 from zoo.tables.coding import UnknownValues
 
@@ -38,7 +38,12 @@ def as_in_training(spec: DataSpec, like: DataDescription) -> DataSpec:
         'threshold'
     """
     chosen, trained = spec.model_fields_set, like.scaling.name
-    if spec.scale is not None and like.stored is not None and spec.scale != trained and not _alike(spec.scale, like):
+    if (
+        spec.scale is not None
+        and like.stored is not None
+        and spec.scale != trained
+        and not _has_same_effect(spec.scale, like)
+    ):
         raise DataError(
             f"the model's data were prepared with `scale: {trained}`, got {spec.scale}",
             where="data.scale",
@@ -58,7 +63,7 @@ def as_in_training(spec: DataSpec, like: DataDescription) -> DataSpec:
     return validate(DataSpec, {**spec.model_dump(exclude_unset=True), **prepared}, "data")
 
 
-def _alike(scale: str, like: DataDescription) -> bool:
+def _has_same_effect(scale: str, like: DataDescription) -> bool:
     """Whether a scale does the same to the training data: those without a range are left as they are."""
     assert like.stored is not None
     return like.stored.range is None and {scale, like.scaling.name} <= {"unit", "none"}
@@ -132,7 +137,7 @@ def encoding_for(
     return ColumnEncoding(like.columns)
 
 
-def warn_of_unknown(
+def warn_of_unknown_categories(
     encoding: ColumnEncoding | None, columns: Sequence[ColumnDescription], stores: Iterable[Store]
 ) -> None:
     """Warn of categories that the model does not know: they are taken as missing."""
@@ -182,7 +187,7 @@ def classes_of(collection: Collection) -> tuple[str, ...]:
     return tuple(str(number) for number in range(1 + max(int(each.max()) for each in labels)))
 
 
-def trained_numbers(like: DataDescription, names: tuple[str, ...], collection: Collection) -> Tensor | None:
+def trained_class_numbers(like: DataDescription, names: tuple[str, ...], collection: Collection) -> Tensor | None:
     """Return the number that a model gives to each class of other data (C,), or None where it does not apply.
 
     It has none where the data are of other classes; a conditional model refuses those.
@@ -233,18 +238,4 @@ def _same(first: Scaling, second: Scaling) -> bool:
     return all(
         torch.equal(torch.as_tensor(one, dtype=torch.float64).cpu(), torch.as_tensor(two, dtype=torch.float64).cpu())
         for one, two in pairs
-    )
-
-
-def with_digests(description: DataDescription, data: Data) -> DataDescription:
-    """Return a description with what identifies each split: its size and its digest."""
-    splits = {"train": data.train, "validation": data.validation, "test": data.test}
-    return description.model_copy(
-        update={
-            "splits": {
-                name: SplitDescription(examples=len(split), digest=split.digest())
-                for name, split in splits.items()
-                if split is not None
-            }
-        }
     )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from zoo.data.indices import check_indices, indices_of
 from zoo.data.info import DataInfo
 from zoo.data.store import MemoryStore, Store, StoredBatch
 from zoo.errors import DataError
@@ -96,7 +95,7 @@ class Split:
     @property
     def labels(self) -> Tensor | None:
         """Class numbers (N,), int64, in stored order; None without labels."""
-        return self._numbered(self._store.labels)
+        return self._class_numbers_of(self._store.labels)
 
     @property
     def positions(self) -> Tensor:
@@ -119,8 +118,8 @@ class Split:
         Raises:
             DataError: there is no such example.
         """
-        chosen = _positions(indices, len(self))
-        self._check_order(chosen, "indices")
+        chosen = indices_of(indices, len(self))
+        check_indices(chosen, len(self), "indices")
         return self._prepare(self._store.take(chosen)).x
 
     def stored(self, indices: Tensor) -> Tensor:
@@ -174,7 +173,7 @@ class Split:
         if batch_size < 1:
             raise DataError(f"expected a positive batch size, got {batch_size}", where="batch_size")
         if order is not None:
-            self._check_order(order)
+            check_indices(order, len(self), "order")
         target = self.device if device is None else torch.device(device)
         return self._prepared(self._store.batches(batch_size, order, target))
 
@@ -239,7 +238,7 @@ class Split:
             return self._prepare(stored).x.to(torch.uint8).cpu()
         return stored.examples.cpu()
 
-    def _numbered(self, labels: Tensor | None) -> Tensor | None:
+    def _class_numbers_of(self, labels: Tensor | None) -> Tensor | None:
         if labels is None or self._class_numbers is None:
             return labels
         return self._class_numbers.to(labels.device)[labels]
@@ -256,30 +255,7 @@ class Split:
         x = self._scaling.to(device)(values)
         if self._binarisation is not None:
             x = self._binarisation(x, stored.positions)
-        return Batch(x, self._numbered(stored.labels), ~x.isnan() if self.info.missing else None)
-
-    def _check_order(self, order: Tensor, where: str = "order") -> None:
-        if order.ndim != 1 or order.dtype != torch.int64:
-            got = f"{order.dtype} of shape {tuple(order.shape)}"
-            raise DataError(f"expected indices of type int64 and shape (M,), got {got}", where=where)
-        if len(order) and not 0 <= int(order.min()) <= int(order.max()) < len(self):
-            got = f"{int(order.min())} to {int(order.max())}"
-            raise DataError(f"expected indices from 0 to {len(self) - 1}, got {got}", where=where)
-
-
-def _positions(indices: Tensor | Sequence[int] | int, size: int) -> Tensor:
-    """Return ``indices``, or those of the first examples of a given number, as (M,) int64."""
-    try:
-        chosen = indices if isinstance(indices, Tensor) else torch.from_numpy(np.asarray(indices))
-    except (TypeError, ValueError, RuntimeError):
-        chosen = torch.tensor(math.nan)
-    if chosen.numel() and (chosen.is_floating_point() or chosen.is_complex() or chosen.dtype == torch.bool):
-        raise DataError(f"expected whole numbers, got {indices!r}", where="indices")
-    if chosen.ndim:
-        return chosen.to(torch.int64)
-    if chosen < 0:
-        raise DataError(f"expected a number of examples, got {int(chosen)}", where="indices")
-    return torch.arange(min(int(chosen), size))
+        return Batch(x, self._class_numbers_of(stored.labels), ~x.isnan() if self.info.missing else None)
 
 
 @dataclass(frozen=True)

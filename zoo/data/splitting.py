@@ -26,7 +26,7 @@ class Part:
     positions: Tensor
 
 
-def cut(sizes: Mapping[str, int], spec: DataSpec) -> dict[str, Part]:
+def divide(sizes: Mapping[str, int], spec: DataSpec) -> dict[str, Part]:
     """Return the parts of ``train``, ``validation`` and ``test``; those with a share of 0 are left out.
 
     A split that the dataset has stays whole. A missing one is drawn from ``train``: first the test examples,
@@ -39,7 +39,7 @@ def cut(sizes: Mapping[str, int], spec: DataSpec) -> dict[str, Part]:
         DataError: too few examples for the shares, or for the subset.
 
     Example:
-        >>> parts = cut({"train": 100}, DataSpec(name="digits", test=0.2, validation=0.25))
+        >>> parts = divide({"train": 100}, DataSpec(name="digits", test=0.2, validation=0.25))
         >>> {name: len(part.positions) for name, part in parts.items()}
         {'train': 60, 'validation': 20, 'test': 20}
     """

@@ -78,7 +78,7 @@ class Memory(Dataset):
         self.channels_last, self.in_memory_limit = channels_last, in_memory_limit_mb * 1_000_000
         self.series = series
         self.value_range = None if value_range is None else (float(value_range[0]), float(value_range[1]))
-        self.of_table = {
+        self.table_options = {
             "label": label,
             "columns": dict(columns),
             "others": others,

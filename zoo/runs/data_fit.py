@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from zoo.data import Data, DataInfo, Split
-from zoo.data.as_trained import with_digests
+from zoo.data.describing import with_digests
 from zoo.errors import DataError, RecipeError
 from zoo.model import Model
 from zoo.registry.catalogue import preset_files
