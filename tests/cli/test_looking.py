@@ -118,7 +118,7 @@ def test_evaluate_prints_json_alone(cli, runs):
     [
         (["--metric", "elbo"], "--metric: metric 'elbo' does not apply: its posterior 'point' has no density"),
         (["--metric", "elbow"], "Did you mean 'elbo'"),
-        (["--set", "resize=[9, 9]"], "expected examples of shape (1, 8, 8), as the model takes them, got (1, 9, 9)"),
+        (["--set", "resize=[9, 9]"], "expected examples of shape (1, 8, 8), as in the model, got (1, 9, 9)"),
         (["--set", "test=0.0", "--split", "test"], "there is no test split"),
         (["--set", "test=0.01", "--metric", "sample_quality"], "more than 32 examples, there are 18"),
     ],

@@ -409,5 +409,5 @@ def test_a_class_that_training_did_not_hold_gives_a_warning(cli, of_plants, tmp_
     words = ["score", run, "--num-samples", "2", "--out", tmp_path / "s.csv", "--overwrite", "--data"]
     done = cli(*words, new)
     assert done.status == 0
-    assert "Warning: the label 'kind' holds classes that the training data do not hold: 'cactus'\n" in done.err
+    assert "Warning: the label 'kind' has classes that are not in the training data: 'cactus'\n" in done.err
     assert "Warning" not in cli(*words, plants(tmp_path / "known.csv", ("moss", "fern"))).err

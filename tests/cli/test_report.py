@@ -97,5 +97,5 @@ def test_a_pretrained_model_is_reported_on_here_not_where_it_came_from(cli, tmp_
 def test_what_does_not_fit_is_one_message(cli, run, tmp_path):
     done = cli("report", run, "--set", "resize=[9, 9]", "--out", tmp_path / "report.html")
     assert done.status == 2
-    assert "expected examples of shape (1, 8, 8), as the model takes them, got (1, 9, 9)" in done.err
+    assert "expected examples of shape (1, 8, 8), as in the model, got (1, 9, 9)" in done.err
     assert not (tmp_path / "report.html").exists()

@@ -97,7 +97,7 @@ def test_another_scale_than_that_of_training_is_refused(prepare, images, options
     if same:
         prepare(images, like=trained, **options)
     else:
-        with pytest.raises(DataError, match=r"^data\.scale: the model's data were prepared with `scale: unit`"):
+        with pytest.raises(DataError, match=r"^data\.scale: expected `scale: unit`"):
             prepare(images, like=trained, **options)
 
 

@@ -172,7 +172,7 @@ def test_layouts_of_images() -> None:
     grey = IMAGES[:, 0]
     assert zoo.load_data(grey).info.data_shape == (1, 4, 5)
     last = np.random.default_rng(2).integers(0, 256, size=(10, 6, 7, 3)).astype(np.uint8)
-    with pytest.raises(DataError, match=r"3 channels last, or 6 channels first\?\nState it, `channels_last=True`"):
+    with pytest.raises(DataError, match=r"which look like \(H, W, C\)\nState it: `channels_last=True` with 3 channels"):
         zoo.load_data(last)
     data = zoo.load_data(last, channels_last=True, test=0, validation=0)
     assert torch.equal(data.train.examples(10), torch.tensor(last).movedim(-1, 1) / 255)
@@ -199,7 +199,7 @@ def test_splits_that_are_given_stay_whole() -> None:
     assert torch.equal(data.test.examples(5), torch.tensor(ROWS[35:]))
     with pytest.raises(DataError, match="expected the split 'train' among the data, got 'test'"):
         zoo.load_data({"test": ROWS})
-    with pytest.raises(DataError, match="labels for each split or for none"):
+    with pytest.raises(DataError, match="labels for all splits or for none"):
         zoo.load_data({"train": (ROWS, KINDS), "test": ROWS})
 
 
@@ -247,7 +247,7 @@ def test_items_beyond_the_limit_are_read_on_demand() -> None:
     assert held.train.in_memory
     assert data.train.digest() == held.train.digest()
     assert torch.equal(data.train.labels, held.train.labels)
-    with pytest.raises(DataError, match="items without numbers are kept in memory"):
+    with pytest.raises(DataError, match="an iterable data set is kept in memory"):
         zoo.load_data(Endless(), in_memory_limit_mb=1)
 
 
@@ -264,7 +264,7 @@ def test_items_that_change_each_time_are_noticed() -> None:
         def __getitem__(self, index: int) -> Any:
             return torch.rand(3), 0
 
-    with pytest.warns(ZooWarning, match=r"random transforms: they are read once .* use `data\.augment`"):
+    with pytest.warns(ZooWarning, match=r"random transforms, but they are read only once\. .* use `data\.augment`"):
         zoo.load_data(Noisy(ROWS, KINDS))
 
 
@@ -283,11 +283,11 @@ def test_a_loader_chooses_items_but_not_their_order() -> None:
     [
         (None, None, r"^x: expected data, got NoneType\nPass a NumPy array"),
         ([], None, r"^x: expected examples \(N, D\)"),
-        (ROWS[:, 0], None, r"got \(40,\)\nA single feature is \(N, 1\)"),
+        (ROWS[:, 0], None, r"got \(40,\)\nReshape a single feature to \(N, 1\)"),
         (ROWS.astype(complex), None, "expected (real )?numbers"),
         (np.array([["a", "b"]]), None, "^x: expected numbers"),
         ([[1.0], [1.0, 2.0]], None, "^x: expected data that form an array"),
-        (ROWS * np.nan, None, "^x: expected numbers, got missing values alone"),
+        (ROWS * np.nan, None, "^x: expected numbers, got only missing values"),
         (np.array([[1.0], [1e300]]), None, "finite numbers in 32 bits, got infinity in example 1"),
         (ROWS[:, :, None] * np.nan, None, r"got NaN or infinity in example 0 \(40 of 40 examples\)\n"),
         (FRAME, "kin", r"unknown column 'kin' in the DataFrame\nDid you mean 'kind'"),
@@ -296,17 +296,17 @@ def test_a_loader_chooses_items_but_not_their_order() -> None:
         (ROWS, KINDS[:5], r"^labels: expected 40 labels, .* got y of shape \(5,\)"),
         (ROWS, ROWS[:, 0], "^labels: expected whole numbers or texts"),
         (ROWS, [None] * 40, "^y: expected whole numbers or texts as labels, got NoneType"),
-        ((ROWS, KINDS), KINDS, "labels are given twice"),
-        (Pairs(ROWS, KINDS.tolist()), KINDS, "^x: labels are given twice"),
+        ((ROWS, KINDS), KINDS, "expected labels once"),
+        (Pairs(ROWS, KINDS.tolist()), KINDS, "^x: expected labels once"),
         (TensorDataset(torch.zeros(3, 2), torch.zeros(3), torch.zeros(3)), None, r"expected items \(input,\) or"),
         (TensorDataset(torch.zeros(0, 2)), None, "is empty"),
         (Mixed(ROWS, KINDS), None, "got the columns 'a', 'b'"),
-        ({"train": ROWS, "test": ROWS[:, :2]}, None, "examples of the test split have shape"),
+        ({"train": ROWS, "test": ROWS[:, :2]}, None, "as in the training split, got"),
         (3, None, "expected data, got int"),
         (torch.zeros(4, 2, dtype=torch.complex64), None, "^x: expected real numbers, got torch.complex64"),
         ([torch.zeros(2), torch.zeros(3)], None, r"one shape and type, got \(2,\) of torch.float32 and \(3,\) of"),
         (ROWS, [[1], [2, 3]] * 20, "^y: expected one label for each example"),
-        (ROWS, [2**70] * 40, "^y: expected labels of 64 bits"),
+        (ROWS, [2**70] * 40, "^y: expected labels that fit into 64 bits"),
         (Pairs(torch.zeros(4, 2, dtype=torch.complex64), [0] * 4), None, "^x: expected real numbers, got torch.comple"),
         (Pairs([torch.zeros(2), torch.zeros(3)], [0, 1]), None, r"\(2,\).*\(3,\)"),
         (
@@ -317,7 +317,7 @@ def test_a_loader_chooses_items_but_not_their_order() -> None:
         (Pairs(torch.zeros(4, 2, 0), [0] * 4), None, r"expected items with values, got items of shape \(2, 0\)"),
         (Pairs(torch.tensor([[1.0], [torch.inf]]), [0, 1]), None, "finite numbers in 32 bits, .* infinity in item 1"),
         (Named(ROWS, KINDS), "kin", "^y: unknown column 'kin'"),
-        (DataLoader(Stream()), None, "got one over an IterableDataset\nPass the data set itself"),
+        (DataLoader(Stream()), None, "got one of an IterableDataset\nPass the data set itself"),
         (Nothing(), None, "^x: the data set is empty"),
     ],
 )
@@ -366,7 +366,7 @@ def test_a_name_is_no_data_in_memory_and_takes_no_labels() -> None:
     assert not is_in_memory({"name": "digits"})
     assert not is_in_memory({"nam": 3})
     assert is_in_memory({"train": ROWS})
-    with pytest.raises(DataError, match=r"^y: labels are given for data in memory alone"):
+    with pytest.raises(DataError, match=r"^y: expected no labels, since a dataset has its own"):
         zoo.load_data("digits", y=KINDS)
     assert as_memory("digits") == {"name": "memory"}
 

@@ -62,7 +62,9 @@ def test_a_subset_leaves_the_other_splits_alone():
 
 def test_a_subset_larger_than_the_training_split_is_refused():
     assert len(divide({"train": 100}, spec(subset=77))["train"].positions) == 77
-    with pytest.raises(DataError, match="expected at most 77 training examples, all that there are, got 78") as caught:
+    with pytest.raises(
+        DataError, match="expected a subset of at most 77 examples, the whole training split, got 78"
+    ) as caught:
         divide({"train": 100}, spec(subset=78))
     assert caught.value.where == "data.subset"
 

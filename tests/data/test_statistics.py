@@ -26,7 +26,7 @@ def test_a_constant_feature_keeps_its_deviation():
 @pytest.mark.parametrize("scale", [1e45, 1e-60])
 def test_values_beyond_32_bits_are_refused_by_name(scale: float) -> None:
     examples = torch.stack([torch.ones(10), scale * torch.arange(10.0, dtype=torch.float64)], 1)
-    with pytest.raises(DataError, match=r"data: expected values that 32-bit numbers can hold, .* value 1 of"):
+    with pytest.raises(DataError, match=r"data: expected values that can be scaled in 32 bits, .* value 1 of"):
         standardisation(MemoryStore(examples, None, torch.arange(10)))
 
 

@@ -21,7 +21,10 @@ def test_the_shape_of_an_example_is_returned():
         (collection(train=Stored(torch.zeros(3, 2)), dev=Stored(torch.zeros(3, 2))), "'dev'"),
         (collection(train=Stored(torch.zeros(0, 2))), "train split is empty"),
         (collection(train=Stored(torch.zeros(3))), "single numbers"),
-        (collection(train=Stored(torch.zeros(3, 2)), test=Stored(torch.zeros(3, 4))), r"\(4,\), those of train \(2,\)"),
+        (
+            collection(train=Stored(torch.zeros(3, 2)), test=Stored(torch.zeros(3, 4))),
+            r"shape \(2,\) in the test split, as in train, got \(4,\)",
+        ),
         (collection(train=Stored(torch.zeros(3, 2), torch.zeros(3))), "int64"),
         (
             collection(train=Stored(torch.zeros(3, 2), torch.zeros(2, dtype=torch.int64))),

@@ -184,7 +184,7 @@ def test_runs_without_a_place_get_the_next_free_one(tmp_path: Path, monkeypatch:
         (X, "vae-conv-16d", r"expected images of shape .*, got \(4,\)\nUse `mlp`"),
         (X, "vae-mlp-2d", r"expects data in \[0, 1\], got data without a stated range\n.*`gaussian` likelihood"),
         (X, "cvae-mlp-2d", r"expects data in \[0, 1\]"),
-        (X[:2], "vae-mlp-8d", "2 examples leave none to train on"),
+        (X[:2], "vae-mlp-8d", "expected more examples, got 2"),
         (np.zeros((30, 3, 3), np.uint8), "vae-conv-16d", "expected images of at least 8×8 pixels, got 3×3"),
         ("digits", "vae-mlp-8d", "^.*x: expected data, got str"),
     ],
@@ -204,5 +204,5 @@ def test_progress_is_shown_unless_it_is_switched_off(tmp_path: Path, capsys: pyt
     zoo.fit(X, **{**fast, "quiet": False})
     shown = capsys.readouterr()
     assert "epoch 1/1" in shown.err
-    assert "each is standardised to mean 0 and deviation 1" in " ".join(shown.err.split())
+    assert "each feature is standardised to mean 0 and standard deviation 1" in " ".join(shown.err.split())
     assert shown.out == ""

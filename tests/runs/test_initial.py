@@ -128,7 +128,7 @@ def _placed(value: Any, made: Path) -> Any:
 
 
 def test_data_of_another_shape_are_refused(made, tmp_path):
-    with pytest.raises(DataError, match=r"expected examples of shape \(3,\), as the model takes them, got \(6,\)"):
+    with pytest.raises(DataError, match=r"expected examples of shape \(3,\), as in the model, got \(6,\)"):
         train({"init": str(made / "run")}, made / "wide.npz", tmp_path / "run")
 
 

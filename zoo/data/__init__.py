@@ -1,4 +1,4 @@
-"""Data as a model sees them: split, scaled, binarised, and handed out in batches."""
+"""Prepared data: loaded, split, scaled, binarised and read in batches."""
 
 from zoo.data.info import DataInfo
 from zoo.data.loading import load_data

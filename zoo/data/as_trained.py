@@ -1,4 +1,4 @@
-"""Prepares other data in the same way as the training data of a model."""
+"""Prepares other data in the same way as a model's training data."""
 
 from __future__ import annotations
 
@@ -25,9 +25,13 @@ from zoo.tables.coding import UnknownValues
 
 
 def as_in_training(spec: DataSpec, like: DataDescription) -> DataSpec:
-    """Return the spec of other data with the preparation of a model's training data, where it states none itself.
+    """Return a data spec in which everything that is not stated is set as for a model's training data.
 
-    Size and channels of images are options of the dataset; they are filled in where it has such options.
+    Size and channels of images are options of the dataset, and are set if it has such options.
+
+    Args:
+        spec: the spec of the other data.
+        like: the description of the model's data.
 
     Raises:
         DataError: the spec states another scale.
@@ -45,9 +49,9 @@ def as_in_training(spec: DataSpec, like: DataDescription) -> DataSpec:
         and not _has_same_effect(spec.scale, like)
     ):
         raise DataError(
-            f"the model's data were prepared with `scale: {trained}`, got {spec.scale}",
+            f"expected `scale: {trained}`, as for the model's training data, got {spec.scale}",
             where="data.scale",
-            remedy="Leave it out: other data are prepared as in training.",
+            remedy="Leave it out. Data for a trained model are prepared as in training.",
         )
     prepared: dict[str, Any] = {"scale": trained}
     if "binarise" not in chosen:
@@ -64,7 +68,7 @@ def as_in_training(spec: DataSpec, like: DataDescription) -> DataSpec:
 
 
 def _has_same_effect(scale: str, like: DataDescription) -> bool:
-    """Whether a scale does the same to the training data: those without a range are left as they are."""
+    """Return whether a scale is the same for the training data: without a range, `unit` and `none` change nothing."""
     assert like.stored is not None
     return like.stored.range is None and {scale, like.scaling.name} <= {"unit", "none"}
 
@@ -72,15 +76,16 @@ def _has_same_effect(scale: str, like: DataDescription) -> bool:
 def trained_scaling(
     like: DataDescription, stored_range: tuple[float, float] | None, stores: Iterable[Store] = ()
 ) -> Scaling:
-    """Return the scaling of a model's training data, for data that are stored in a range of their own or in theirs.
+    """Return the scaling of other data that corresponds to the scaling of a model's training data.
 
     Args:
-        stored_range: smallest and largest value that the data can hold; None: they are taken to be in the units of
-            the training data.
-        stores: what is checked to lie in the range of the training data, where the data state none.
+        like: the description of the model's data.
+        stored_range: smallest and largest value that the other data can have; None: they have the same units as the
+            training data.
+        stores: the other data, whose values are checked if ``stored_range`` is None.
 
     Raises:
-        DataError: values held in memory lie outside the range of the training data.
+        DataError: values in memory are outside the range of the training data.
 
     Example:
         >>> like = DataDescription(
@@ -111,15 +116,16 @@ def trained_scaling(
 def encoding_for(
     columns: Sequence[ColumnDescription], like: DataDescription | None, shape: tuple[int, ...]
 ) -> ColumnEncoding | None:
-    """Return how rows with these columns become what a model sees; None where neither knows columns.
+    """Return how rows with these columns are encoded for a model; None if the data are not a table.
 
     Args:
-        like: what the model knows of its data; None: the rows are those that it learns from.
-        shape: of an example, as it is stored.
+        columns: the columns of the data; empty for arrays.
+        like: the description of the model's data; None: the data are training data.
+        shape: shape of one stored example.
 
     Raises:
-        DataError: a column that the model knows is missing, or means something else; or data without columns are no
-            rows of as many values.
+        DataError: a column of the model is missing or has another type, or an array has another number of values in a
+            row than the model has columns.
     """
     if like is None or not like.columns:
         return ColumnEncoding(columns) if columns else None
@@ -133,14 +139,14 @@ def encoding_for(
             where="data",
             remedy=f"The columns are {names}{', …' if len(like.columns) > 20 else ''}.",
         )
-    # Rows without names are taken to be in the order of the training data.
+    # The values of an array are expected in the order of the training data's columns.
     return ColumnEncoding(like.columns)
 
 
 def warn_of_unknown_categories(
     encoding: ColumnEncoding | None, columns: Sequence[ColumnDescription], stores: Iterable[Store]
 ) -> None:
-    """Warn of categories that the model does not know: they are taken as missing."""
+    """Warn of categories that the model does not know, which are treated as missing values."""
     if encoding is None:
         return
     unknown = UnknownValues()
@@ -152,14 +158,14 @@ def warn_of_unknown_categories(
 
 
 def warn_of_unknown_classes(like: DataDescription, names: tuple[str, ...], collection: Collection) -> None:
-    """Warn of classes in the label of a table that the model's training data do not hold: they are used as they are."""
+    """Warn of classes in the label column of a table that the training data do not have; they are not changed."""
     if like.label is None or collection.label != like.label or not like.class_names:
         return
     unknown = [name for name in names if name not in like.class_names]
     if unknown:
         shown = ", ".join(repr(cut(name, 40)) for name in unknown[:3])
         warnings.warn(
-            f"the label {like.label!r} holds classes that the training data do not hold: "
+            f"the label {like.label!r} has classes that are not in the training data: "
             f"{shown}{', …' if len(unknown) > 3 else ''}",
             ZooWarning,
             stacklevel=3,
@@ -175,12 +181,12 @@ def _check_inside(store: Store, bounds: tuple[float, float]) -> None:
             f"expected values in [{bounds[0]:g}, {bounds[1]:g}], the range of the model's training data, got values "
             f"from {low:g} to {high:g}",
             where="data",
-            remedy="Bring them to the units of the training data, or state their range: `value_range` of `arrays`.",
+            remedy="Convert them to the units of the training data, or set `value_range` of the dataset `arrays`.",
         )
 
 
 def classes_of(collection: Collection) -> tuple[str, ...]:
-    """Return the names of a collection's classes; their numbers, where it has labels without names."""
+    """Return the names of a collection's classes; if its labels have no names, the class numbers as texts."""
     labels = [stored.labels for stored in collection.splits.values() if stored.labels is not None]
     if collection.class_names or not labels:
         return collection.class_names
@@ -188,9 +194,9 @@ def classes_of(collection: Collection) -> tuple[str, ...]:
 
 
 def trained_class_numbers(like: DataDescription, names: tuple[str, ...], collection: Collection) -> Tensor | None:
-    """Return the number that a model gives to each class of other data (C,), or None where it does not apply.
+    """Return the number that each class of other data (C,) has in a model.
 
-    It has none where the data are of other classes; a conditional model refuses those.
+    None: there are no labels, or the data have other classes than the model, which only conditional models refuse.
     """
     found = [stored.labels for stored in collection.splits.values() if stored.labels is not None]
     return _numbers(like.class_names, names, torch.cat(found)) if found else None
@@ -203,9 +209,12 @@ def _numbers(known: tuple[str, ...], names: tuple[str, ...], labels: Tensor) -> 
 
 
 def prepared_for(data: DataDescription, split: Split) -> Split:
-    """Return a split prepared like the training data that ``data`` describes: with the same scaling and class numbers.
+    """Return a split with the scaling, column encoding and class numbers of a model's training data.
 
-    A split of a bare tensor is taken to be prepared already.
+    A split of a plain tensor is taken to be prepared already.
+
+    Args:
+        data: the description of the model's data.
     """
     own = split.info.description
     if not data.is_known or own is None or own.stored is None:
@@ -227,7 +236,7 @@ def prepared_for(data: DataDescription, split: Split) -> Split:
 
 
 def all_prepared_for(data: DataDescription, other: Data) -> Data:
-    """Return all splits of other data as the model that knows ``data`` was trained; see :func:`prepared_for`."""
+    """Return other data in which every split is prepared for a model; see :func:`prepared_for`."""
     train = prepared_for(data, other.train)
     held_out = (None if split is None else prepared_for(data, split) for split in (other.validation, other.test))
     return Data(train.info, train, *held_out)

@@ -22,14 +22,15 @@ def _silent(_: str) -> None: ...
 def collect(
     spec: DataSpec, note: Callable[[str], None] = _silent, *, like: DataDescription | None = None
 ) -> Collection:
-    """Return a dataset as it is stored.
+    """Return the stored data of a dataset.
 
     Args:
-        like: what a model knows of its data, by which these are read.
+        note: called with a sentence about work that takes long, and about files that are left out.
+        like: the description of a model's data; the data are read in the same way.
 
     Raises:
-        ComponentError: the dataset is unknown, or one of its options.
-        DataError: the data cannot be had.
+        ComponentError: the dataset or one of its options is unknown.
+        DataError: the data cannot be found or read.
     """
     _check_name(spec.name)
     check_resized_image(spec)
@@ -56,18 +57,18 @@ def _check_name(name: str) -> None:
     raise DataError(
         f"expected the name of a dataset, got {name!r}, which looks like a path",
         where="data.name",
-        remedy=f"Write `{{name: {dataset[1]}, {options}}}` in its place.",
+        remedy=f"Write `{{name: {dataset[1]}, {options}}}` instead.",
     )
 
 
 def looks_like_path(name: str) -> bool:
-    """Whether a text is more likely the path of a file or folder than the name of a dataset."""
+    """Return whether a text is probably the path of a file or folder, and not the name of a dataset."""
     path = Path(name)
     return bool(name) and name not in sources("dataset") and bool(path.suffix or "/" in name or path.exists())
 
 
 def spec_for_path(path: str) -> dict[str, Any] | None:
-    """Return the dataset that reads a file or folder, with the options for it; None if there is none.
+    """Return the name and options of the dataset that reads a file or folder; None if there is none.
 
     Example:
         >>> spec_for_path("measurements.npy")

@@ -41,7 +41,7 @@ def describe(
     encoding: ColumnEncoding | None,
     missing: bool,
 ) -> DataDescription:
-    """Return what a model that is trained on the data knows of them; `with_digests` adds what identifies them."""
+    """Return the description of prepared data that is saved with a model; :func:`with_digests` adds the splits."""
     bounds = collection.stored_range
     stored = collection.splits["train"].examples
     dtype = (stored[:1] if isinstance(stored, Tensor) else stored.read([0])[0]).dtype
@@ -81,7 +81,7 @@ def _scale_name(spec: DataSpec, collection: Collection) -> Literal["unit", "symm
 
 
 def with_digests(description: DataDescription, data: Data) -> DataDescription:
-    """Return a description with what identifies each split: its size and its digest."""
+    """Return a description with the size and digest of each split, by which the data can be identified."""
     splits = {"train": data.train, "validation": data.validation, "test": data.test}
     return description.model_copy(
         update={

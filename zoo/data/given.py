@@ -1,4 +1,4 @@
-"""Reads what a user has in memory: arrays, tensors, and the items of data sets."""
+"""Reads arrays, tensors and the items of data sets that a user passes in memory."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _FORMS = (
 
 @dataclass(frozen=True)
 class Given:
-    """The examples of one split, read as they were given.
+    """The examples of one split, as they were passed.
 
     Attributes:
-        examples: (N, …): booleans, bytes, int64 or float32; images are laid out as they were given.
+        examples: (N, …), bool, uint8, int64 or float32; images keep the layout in which they were passed.
         labels: (N,) whole numbers or texts, or None.
-        kind: what they were, for messages.
+        kind: the type of the data, for messages.
         low: the smallest value.
         high: the largest value.
-        whole: whether all values are whole numbers by their type.
-        class_names: what the labels number, where the data say it.
-        channels: of pictures, which are laid out (C, H, W); None for anything else.
+        whole: whether the dtype is an integer type or bool.
+        class_names: names of the classes that the labels number, if the data have them.
+        channels: number of channels of Pillow images, whose layout is (C, H, W); None for other data.
     """
 
     examples: Tensor | Indexable
@@ -52,7 +52,7 @@ class Given:
 
     @property
     def missing(self) -> bool:
-        """Whether values are missing: NaN in rows of numbers."""
+        """Whether values are missing, that is NaN in rows of numbers."""
         values = self.examples
         return isinstance(values, Tensor) and values.is_floating_point() and bool(values.isnan().any())
 
@@ -75,21 +75,24 @@ def read_given(
     limit: int,
     note: Callable[[str], None],
 ) -> Given:
-    """Return the examples of one split as they were given, with their labels.
+    """Read the examples and labels of one split.
 
     Args:
-        data: in any of the forms of :func:`zoo.load_data`.
-        y: labels, one for each example, or the name of the column that holds them.
-        name: what messages call the examples.
-        like: what a model knows of its data: the examples are brought to the form in which they were stored there.
-        limit: bytes up to which the items of a data set are kept.
+        data: the data, in any form that :func:`zoo.load_data` accepts except a DataFrame.
+        y: labels, one for each example, or the name of the column that contains them.
+        name: the name of the data, for messages.
+        like: the description of a model's data; the examples are converted to the form in which those are stored.
+        limit: the items of a data set are kept in memory up to this many bytes.
+        note: called with a sentence about work that takes long.
 
     Raises:
-        DataError: the form is unknown, or values or labels are missing or no numbers.
+        DataError: the type of the data is not known, or values or labels are missing or not numbers.
     """
     if isinstance(data, tuple) and len(data) == 2:
         if y is not None:
-            raise DataError("labels are given twice, beside the examples and as `y`", where=name)
+            raise DataError(
+                "expected labels once, got them in a pair with the examples and as `y`", where=name, remedy="Omit `y`."
+            )
         data, y = data
     try:
         items = _items_of(data, y, name)
@@ -107,7 +110,7 @@ def read_given(
 
 
 def _items_of(data: Any, y: Any, name: str) -> Items | None:
-    """Return what reads the items of a data set one by one; None if the data are not a data set."""
+    """Return the items of a data set; None if the data are not a data set."""
     label = y if isinstance(y, str) else None
     if isinstance(data, DataLoader):
         return _of_loader(data, label, name)
@@ -124,15 +127,15 @@ def _items_of(data: Any, y: Any, name: str) -> Items | None:
 
 
 def _of_loader(loader: DataLoader[Any], label: str | None, name: str) -> Items | None:
-    """Return the items of a DataLoader; its batches and their order are those of training, not its own."""
+    """Return the items of a DataLoader; its batch size and order are not used, since the recipe determines them."""
     from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler, SubsetRandomSampler
     from torch.utils.data._utils.collate import default_collate
 
     if isinstance(loader.dataset, IterableDataset):
         raise DataError(
-            "expected a DataLoader over a data set with items by number, got one over an IterableDataset",
+            "expected a DataLoader of a map-style data set, got one of an IterableDataset",
             where=name,
-            remedy="Pass the data set itself: it is read once and kept.",
+            remedy="Pass the data set itself, which is then read once and kept in memory.",
         )
     sampler = loader.sampler
     batches = loader.batch_sampler
@@ -142,8 +145,8 @@ def _of_loader(loader: DataLoader[Any], label: str | None, name: str) -> Items |
         raise DataError(
             f"expected a DataLoader that reads items in order or at random, got one with a {got}",
             where=name,
-            remedy="Pass its data set, or a torch.utils.data.Subset: the order and size of batches are those of the "
-            "recipe (`train.batch_size`).",
+            remedy="Pass its data set or a torch.utils.data.Subset. The recipe determines the order and size of "
+            "batches (`train.batch_size`).",
         )
     chosen = sorted(sampler.indices) if isinstance(sampler, SubsetRandomSampler) else None
     collate = None if loader.collate_fn is default_collate or batches is None else loader.collate_fn
@@ -164,14 +167,14 @@ def _is_array_like(data: Any) -> bool:
 
 
 def _is_streaming(data: Any) -> bool:
-    """Whether it is an iterable data set of Hugging Face."""
+    """Return whether data are an iterable data set of Hugging Face."""
     return type(data).__module__.partition(".")[0] == "datasets" and not hasattr(data, "__len__")
 
 
 def _of_items(read: ReadItems, kind: str, y: Any, name: str) -> Given:
     if y is not None and read.labels is not None:
         raise DataError(
-            "labels are given twice, by the items and as `y`", where=name, remedy="Leave `y` out, or name a column."
+            "expected labels once, got them in the items and as `y`", where=name, remedy="Omit `y`, or name a column."
         )
     labels = read.labels if y is None else labels_of(y, len(read.examples), f"{name} ({len(read.examples)} items)")
     return Given(
@@ -184,7 +187,7 @@ def _of_items(read: ReadItems, kind: str, y: Any, name: str) -> Given:
 def _of_array(data: Any, y: Any, name: str, like: DataDescription | None) -> Given:
     if isinstance(y, str):
         raise DataError(
-            f"expected labels, got the text {y!r}: only a DataFrame or a data set has columns to name", where="y"
+            f"expected labels, got the text {y!r}; only columns of a DataFrame or a data set have names", where="y"
         )
     kind = "torch tensor" if isinstance(data, Tensor) else "numpy array" if _is_array_like(data) else "nested list"
     if like is not None:
@@ -213,10 +216,10 @@ def _holds_tensors(data: Any) -> bool:
 
 
 def _stacked(tensors: Sequence[Tensor], name: str) -> Tensor:
-    """Return tensors of one shape and type as one.
+    """Stack tensors of one shape and dtype.
 
     Raises:
-        DataError: they are of several.
+        DataError: they have different shapes or dtypes.
     """
     parts = [dense(each, name) for each in tensors]
     other = next((each for each in parts if (each.shape, each.dtype) != (parts[0].shape, parts[0].dtype)), None)
@@ -234,13 +237,13 @@ def _check_form(values: Tensor, name: str) -> None:
         raise DataError(
             f"expected examples (N, D), (N, H, W) or (N, C, H, W), got {tuple(values.shape)}",
             where=name,
-            remedy="A single feature is (N, 1): `x.reshape(-1, 1)`." if values.ndim == 1 else _FORMS,
+            remedy="Reshape a single feature to (N, 1): `x.reshape(-1, 1)`." if values.ndim == 1 else _FORMS,
         )
 
 
 def _bounds(values: Tensor, name: str) -> tuple[float, float]:
     """Return the smallest and largest value; NaN in rows of numbers is a missing value."""
-    there = values.to(torch.uint8) if values.dtype == torch.bool else values
+    observed = values.to(torch.uint8) if values.dtype == torch.bool else values
     if values.is_floating_point():
         missing = values.isnan() if values.ndim == 2 else torch.zeros_like(values, dtype=torch.bool)
         wrong = (~values.isfinite() & ~missing).flatten(1).any(1)
@@ -250,11 +253,11 @@ def _bounds(values: Tensor, name: str) -> tuple[float, float]:
                 f"expected finite numbers in 32 bits, got {what} in example {int(wrong.nonzero()[0])} "
                 f"({int(wrong.sum()):,} of {len(values):,} examples)",
                 where=name,
-                remedy="Leave such examples out, or fill in the values. Only rows of numbers (N, D) may miss values, "
-                "as NaN.",
+                remedy="Leave such examples out, or fill in the values. Only rows of numbers (N, D) may have missing "
+                "values, as NaN.",
             )
-        there = values[~missing]
-    if not there.numel():
-        raise DataError("expected numbers, got missing values alone", where=name)
-    low, high = map(float, there.aminmax())
+        observed = values[~missing]
+    if not observed.numel():
+        raise DataError("expected numbers, got only missing values", where=name)
+    low, high = map(float, observed.aminmax())
     return low, high

@@ -1,4 +1,4 @@
-"""Arrays, tensors and items in memory, as a collection of stored examples."""
+"""Converts arrays, tensors and items in memory to a collection of stored examples."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def _new_collection(found: Mapping[str, Given], memory: Memory, note: Callable[[
     for name, shape in shapes.items():
         if len(shape) != len(shapes["train"]):
             raise DataError(
-                f"expected examples of shape {shapes['train']}, as in train, got {shape}", where=f"x[{name!r}]"
+                f"expected examples of shape {shapes['train']}, as in the training split, got {shape}",
+                where=f"x[{name!r}]",
             )
     if any(given.missing for given in found.values()):
         return _rows_with_missing_values(found, note)
@@ -69,7 +70,7 @@ def _new_collection(found: Mapping[str, Given], memory: Memory, note: Callable[[
 
 
 def _rows_with_missing_values(found: Mapping[str, Given], note: Callable[[str], None]) -> Collection:
-    """Return rows of numbers with missing values as a table of unnamed columns, where they are kept as missing."""
+    """Return rows of numbers with missing values as a table with columns x0, x1, …, which keeps them as missing."""
     values = {name: cast(Tensor, given.examples).double() for name, given in found.items()}
     for name, rows in values.items():
         gaps = int(rows.isnan().any(1).sum())
@@ -90,7 +91,7 @@ def _collection_like(found: Mapping[str, Given], like: DataDescription) -> Colle
     labels, class_names = _class_numbers(found)
     held = {name: given.examples for name, given in found.items()}
     return Collection(
-        # Copies: what a caller does to an array afterwards does not change the data.
+        # Copies, so that later changes of the caller's array do not change the data.
         splits={
             name: Stored(each.clone() if isinstance(each, Tensor) else each, labels.get(name))
             for name, each in held.items()
@@ -111,16 +112,16 @@ def _is_channels_last(given: Given, stated: bool | None) -> bool:
         raise DataError(f"expected images (N, H, W, C), got examples of shape {shape}", where="channels_last")
     if stated is None and len(shape) == 3 and shape[0] > 4 >= shape[2]:
         raise DataError(
-            f"expected images (N, C, H, W), got examples of shape {shape}: {shape[2]} channels last, or {shape[0]} "
-            "channels first?",
+            f"expected images (N, C, H, W), got examples of shape {shape}, which look like (H, W, C)",
             where="x",
-            remedy="State it, `channels_last=True` or `False` (in a recipe `data.channels_last`), or turn the axes.",
+            remedy=f"State it: `channels_last=True` with {shape[2]} channels, `False` with {shape[0]} (in a recipe "
+            "`data.channels_last`); or permute the axes.",
         )
     return bool(stated)
 
 
 def _range(found: Sequence[Given], stated: Range | None, *, is_image: bool) -> tuple[Range | None, bool]:
-    """Return the range of values, None if there is none, and whether they are kept as bytes."""
+    """Return the range of values (None if there is no limit), and whether they are stored as bytes."""
     low, high = min(given.low for given in found), max(given.high for given in found)
     dtypes = {_dtype(given) for given in found}
     whole = all(given.whole for given in found)
@@ -130,7 +131,7 @@ def _range(found: Sequence[Given], stated: Range | None, *, is_image: bool) -> t
             raise DataError(
                 f"expected values from {stated[0]:g} to {stated[1]:g}, got {low:g} to {high:g}",
                 where="value_range",
-                remedy="Widen the range.",
+                remedy="Set a wider range.",
             )
         return stated, as_bytes
     if dtypes == {torch.bool}:
@@ -150,13 +151,13 @@ def _dtype(given: Given) -> torch.dtype:
 
 
 class _ToStored:
-    """Brings values to the type and the layout in which they are stored."""
+    """Converts values to the dtype and layout in which they are stored."""
 
     def __init__(self, dtype: torch.dtype, *, channels_last: bool, as_series: bool = False) -> None:
         self._dtype, self._channels_last, self._as_series = dtype, channels_last, as_series
 
     def __call__(self, values: Tensor) -> Tensor:
-        # A copy, so that what a caller does to the array afterwards does not change the data.
+        # A copy, so that later changes of the caller's array do not change the data.
         values = values.to(self._dtype, copy=True)
         if values.ndim == 4 and self._channels_last:
             return values.permute(0, 3, 1, 2).contiguous()
@@ -164,7 +165,7 @@ class _ToStored:
 
 
 class _StoredOnDemand(Indexable):
-    """Items that are read on demand, arranged as those that are held."""
+    """Items that are read on demand, and converted in the same way as those in memory."""
 
     def __init__(self, items: Indexable, to_stored: _ToStored) -> None:
         self._items, self._to_stored = items, to_stored
@@ -173,7 +174,7 @@ class _StoredOnDemand(Indexable):
         return len(self._items)
 
     def read(self, indices: Sequence[int]) -> tuple[Tensor, Tensor | None]:
-        """Return the examples at ``indices``; labels are known beforehand."""
+        """Return the examples at ``indices``, and None, since the split has the labels."""
         values, labels = self._items.read(indices)
         return self._to_stored(values), labels
 
@@ -192,7 +193,7 @@ def _class_numbers(found: Mapping[str, Given]) -> tuple[dict[str, Tensor], tuple
     if labelled and len(labelled) < len(found):
         without = next(name for name in found if name not in labelled)
         raise DataError(
-            f"expected labels for each split or for none, got some for {labelled[0]!r} and none for {without!r}",
+            f"expected labels for all splits or for none, got some for {labelled[0]!r} and none for {without!r}",
             where="y",
         )
     if not labelled:
@@ -206,7 +207,7 @@ def _class_numbers(found: Mapping[str, Given]) -> tuple[dict[str, Tensor], tuple
                 f"expected labels from 0 to {len(names) - 1}, the {len(names)} classes of the data set, got "
                 f"{int(labels[wrong[0]].min())} to {int(labels[wrong[0]].max())} in the {wrong[0]} split",
                 where="y",
-                remedy="Leave out examples without a label; -1 stands for those.",
+                remedy="Leave out examples without a label, which usually have the label -1.",
             )
         return {name: torch.from_numpy(values.astype("int64")) for name, values in labels.items()}, names
     where = {name: "y" if len(found) == 1 else f"y[{name!r}]" for name in found}

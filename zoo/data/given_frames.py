@@ -1,4 +1,4 @@
-"""DataFrames in memory, as the dataset ``table`` reads the same table from a file."""
+"""Converts DataFrames in memory to a collection, in the same way as the dataset ``table`` reads a file."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ def collect_frames(
     like: DataDescription | None,
     note: Note,
 ) -> tuple[Collection, str | None]:
-    """Return DataFrames, by split, as a table, and the name of the column that holds the labels.
+    """Return DataFrames as a collection, and the name of the label column.
 
     Args:
-        y: the labels of each split, the name of the column that holds them, or None.
-        options: of the dataset ``table``, without those of files.
-        like: what a model knows of its data: columns are found by name and read as they were in training.
+        frames: the DataFrame of each split.
+        y: for each split the labels, the name of the column that contains them, or None.
+        options: options of the dataset ``table``, except those for files.
+        like: the description of a model's data; columns are found by name and read as in training.
+        note: called with a sentence about missing values.
 
     Raises:
-        DataError: a column or a value is not as expected; names it.
+        DataError: a column or value is not as expected; the message names it.
     """
     others = [name for name, frame in frames.items() if not is_frame(frame)]
     if others:
@@ -67,7 +69,7 @@ def collect_frames(
 
 
 def _rows_of(frames: Mapping[str, Any], like: DataDescription, label: str | None) -> Collection:
-    """Return the numbers of DataFrames for a model that was trained on arrays and knows no columns."""
+    """Return the numbers in DataFrames, for a model that was trained on arrays and does not know columns."""
     assert like.stored is not None
     splits, texts = {}, {}
     for split, frame in frames.items():
@@ -93,7 +95,7 @@ def _with_labels(collection: Collection, y: Mapping[str, Any]) -> Collection:
 
 
 def _row_names(frame: Any) -> tuple[str, ...] | None:
-    """Return the index of a DataFrame of pandas, unless it only numbers the rows."""
+    """Return the index of a pandas DataFrame as names of the rows; None if it only numbers them."""
     index = getattr(frame, "index", None)
     if index is None or type(index).__name__ == "RangeIndex":
         return None

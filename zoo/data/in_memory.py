@@ -1,4 +1,4 @@
-"""Converts data in memory, in any accepted form, to a collection as a data set returns it."""
+"""Converts data in memory, in any accepted form, to a collection like that of a dataset."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Range = tuple[float, float]
 
 
 def is_in_memory(data: Any) -> bool:
-    """Whether the data themselves are given, rather than the name or the spec of a dataset.
+    """Return whether a value is data, and not the name or spec of a dataset.
 
     Example:
         >>> is_in_memory(torch.zeros(3, 2)), is_in_memory("digits"), is_in_memory({"name": "digits"})
@@ -48,16 +48,18 @@ def collect_given(
     like: DataDescription | None = None,
     note: Callable[[str], None],
 ) -> tuple[Collection, DataSpec]:
-    """Return data in memory as a data set stores them, and the spec that records what they were.
+    """Return data in memory as a collection, and the spec that describes them in a recipe.
 
     Args:
-        data: examples in any form, or a mapping of the splits' names to them.
-        spec: of the dataset ``memory``; where it does not state the scale, the data decide.
-        y: labels; for a mapping of splits, likewise a mapping, or the name of a column.
-        like: what a model knows of its data: these are brought to the form in which they were stored.
+        data: examples in any form, or a mapping with examples for each split.
+        spec: a spec of the dataset ``memory``; if it does not state the scale, the scale depends on the data.
+        y: labels, or the name of the label column; for a mapping of splits, labels for each of them.
+        like: the description of a model's data; the data are converted to the form in which those are stored.
+        note: called with a sentence about work that takes long, and about choices that depend on the data.
 
     Raises:
-        DataError: the form is unknown, or values or labels are not what is expected; the message names the split.
+        DataError: the type of the data is not known, or values or labels are not as expected; the message names the
+            split.
     """
     if isinstance(data, tuple) and len(data) == 2 and y is None:
         data, y = data
@@ -94,7 +96,7 @@ def collect_given(
 
 
 def as_memory(document: Any) -> dict[str, Any]:
-    """Return the ``data`` of a recipe for data that are given in memory: what its own dataset asks for is left out.
+    """Return the ``data`` of a recipe for data in memory; options of the dataset that the recipe names are left out.
 
     Example:
         >>> as_memory({"name": "mnist", "root": "data", "binarise": "dynamic"})
@@ -102,21 +104,21 @@ def as_memory(document: Any) -> dict[str, Any]:
     """
     fields: Mapping[str, Any] = document if isinstance(document, Mapping) else {}
     known = {*DataSpec.model_fields, *option_schema(Memory).model_fields}
-    same = fields.get("name") == NAME  # whose unknown options are to be refused
+    same = fields.get("name") == NAME  # unknown options stay, and are refused when the recipe is checked
     return {**{name: value for name, value in fields.items() if same or name in known}, "name": NAME}
 
 
 def _splits_of(data: Mapping[Any, Any]) -> dict[str, Any] | None:
-    """Return the key of each split, or None if a key names none."""
+    """Return the key of each split in a mapping; None if a key is not the name of a split."""
     named = {split_named(str(key)): key for key in data}
     return None if None in named or len(named) < len(data) else {str(name): key for name, key in named.items()}
 
 
 def labels_of_splits(y: Any, splits: Mapping[str, Any], named: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what was given as the labels of each split.
+    """Return the labels that were passed for each split.
 
     Raises:
-        DataError: a split has none, though others have.
+        DataError: labels were passed for some splits, but not for all.
     """
     if named is None or y is None or isinstance(y, str):
         return dict.fromkeys(splits, y)
@@ -126,26 +128,25 @@ def labels_of_splits(y: Any, splits: Mapping[str, Any], named: Mapping[str, Any]
         raise DataError(
             f"expected labels for each split, got none for {without[0]!r}",
             where="y",
-            remedy="Pass a mapping with the names of the splits, the name of a column, or no labels.",
+            remedy="Pass a mapping with labels for each split, the name of a column, or no labels.",
         )
     return {name: labels[name] for name in splits}
 
 
 def _scale(collection: Collection, note: Callable[[str], None]) -> str:
-    """Return the scale that is used where none is stated."""
+    """Return the scale to use if none is stated."""
     if collection.stored_range is not None:
         return "unit"
     if not collection.columns:
         note(
-            "The values have no known range: each is standardised to mean 0 and deviation 1 over the training examples "
-            "(`data.scale` and `data.value_range` change that)."
+            "The values have no known range: each feature is standardised to mean 0 and standard deviation 1 over the "
+            "training examples. To change that, set `data.scale` or `data.value_range`."
         )
     return "standardise"
 
 
 def _digest(collection: Collection) -> str:
-    """Return 32 hexadecimal digits that identify values and labels; of items that are read on demand, some stand for
-    all."""
+    """Return 32 hexadecimal digits that identify the data; of items that are read on demand, some thousand are used."""
     digest = hashlib.blake2b(digest_size=16)
     for name in sorted(collection.splits):
         stored = collection.splits[name]

@@ -13,7 +13,11 @@ from zoo.errors import DataError
 
 
 def indices_of(indices: Tensor | Sequence[int] | int, size: int) -> Tensor:
-    """Return ``indices``, or those of the first examples of a given number, as (M,) int64."""
+    """Return ``indices`` as (M,) int64; for a number of examples, the indices of the first ones.
+
+    Raises:
+        DataError: the value is neither whole numbers nor a number of examples.
+    """
     try:
         chosen = indices if isinstance(indices, Tensor) else torch.from_numpy(np.asarray(indices))
     except (TypeError, ValueError, RuntimeError):
@@ -28,6 +32,14 @@ def indices_of(indices: Tensor | Sequence[int] | int, size: int) -> Tensor:
 
 
 def check_indices(order: Tensor, size: int, where: str) -> None:
+    """Raise an error if a tensor does not contain indices (M,), int64, from 0 to ``size`` - 1.
+
+    Args:
+        where: the argument that an error names.
+
+    Raises:
+        DataError: it does not.
+    """
     if order.ndim != 1 or order.dtype != torch.int64:
         got = f"{order.dtype} of shape {tuple(order.shape)}"
         raise DataError(f"expected indices of type int64 and shape (M,), got {got}", where=where)

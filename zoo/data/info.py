@@ -1,4 +1,4 @@
-"""A description of prepared data."""
+"""Information on prepared data."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from zoo.spec.data_description import DataDescription
 
 @dataclass(frozen=True)
 class DataInfo:
-    """The description of prepared data, the same for all splits.
+    """Information on prepared data, the same for all splits.
 
     Attributes:
-        name: the dataset's registered name.
-        data_shape: shape of one example: (channels, height, width) or (features,).
-        data_range: smallest and largest value that an example can hold; None without a bound.
-        class_names: names of the classes in the order of the labels; empty without labels.
-        citation: how the dataset asks to be cited.
-        licence: under which terms it comes.
-        facts: what the dataset knows of itself, such as the parameters of a mixture.
-        missing: whether some values are missing; they are NaN in the examples, and batches have a mask.
-        title: what people call the data, such as the name of their file; "" where it is ``name``.
-        scaling: how stored values become prepared ones, for facts in stored units.
-        description: what a model that is trained on them knows of them; None for a bare tensor.
+        name: the registered name of the dataset.
+        data_shape: shape of one example, such as (channels, height, width) or (features,).
+        data_range: smallest and largest value that an example can have; None: there is no limit.
+        class_names: names of the classes in the order of the class numbers; () without labels.
+        citation: the citation that the dataset's authors ask for.
+        licence: the licence, as an SPDX identifier or a sentence.
+        facts: other facts about the data, such as the parameters of a mixture.
+        missing: whether values are missing; they are NaN in the examples, and batches have a mask.
+        title: a name for these data in particular, such as the name of their file; "": ``name``.
+        scaling: the scaling from stored to prepared values.
+        description: the description that is saved with a model trained on the data; None for a plain tensor.
     """
 
     name: str

@@ -17,10 +17,14 @@ from zoo.spec.data_description import DataDescription
 
 
 class ItemConverter:
-    """Turns inputs into one tensor, all alike.
+    """Converts the inputs of items to tensors, and checks that all items have the same shape.
 
     Args:
-        like: what a model knows of its data: inputs are brought to the form in which they were stored there.
+        like: the description of a model's data; inputs are converted to the form in which those are stored.
+
+    Attributes:
+        shape: shape of one item; None before the first one.
+        channels: number of channels of Pillow images; None for other inputs.
     """
 
     def __init__(self, like: DataDescription | None) -> None:
@@ -41,7 +45,7 @@ class ItemConverter:
             raise DataError(
                 f"expected items (D,), (H, W) or (C, H, W), got {tuple(values.shape[1:])}",
                 where="x",
-                remedy="A single feature is (1,).",
+                remedy="Reshape a single feature to (1,).",
             )
         return values
 
@@ -86,5 +90,5 @@ def _different_shapes(one: tuple[int, ...], other: tuple[int, ...]) -> DataError
     return DataError(
         f"expected items of one shape, got {one} and {other}",
         where="x",
-        remedy="Bring them to one shape in the data set, for example with a transform that resizes.",
+        remedy="Convert them to one shape in the data set, for example with a transform that resizes.",
     )

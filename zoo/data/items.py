@@ -1,4 +1,4 @@
-"""The items of data sets of torch and Hugging Face, read once and kept, or read on demand where they are too large."""
+"""The items of data sets of torch and Hugging Face, as inputs and labels."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import numpy as np
 from zoo.errors import DataError, unknown_name
 
 _LABEL_NAMES = ("label", "labels", "y", "target", "targets", "class")
-"""Usual names of the labels among the columns of an item, in the order in which they are looked for."""
+"""Usual names of the column of labels, in the order of precedence."""
 
 
 class Items(ABC):
-    """A map-style data set.
+    """The items of a map-style data set.
 
     Attributes:
-        kind: what it is, for messages.
-        class_names: what its labels number, where it says so.
+        source: the data set.
+        kind: a name for the type of the data set, for messages.
+        class_names: names of the classes that the labels number, if the data set has them.
     """
 
     class_names: tuple[str, ...] = ()
@@ -29,14 +30,18 @@ class Items(ABC):
         self._chosen: Sequence[int] | None = None
 
     def choose(self, indices: Sequence[int] | None) -> None:
-        """Keep only the items of these numbers."""
+        """Use only the items at ``indices``; None: all."""
         self._chosen = indices
 
     def __len__(self) -> int:
         return len(self.source) if self._chosen is None else len(self._chosen)
 
     def take(self, indices: Sequence[int]) -> tuple[Any, Any]:
-        """Return the inputs at ``indices``, a list or a batch, and their labels or None."""
+        """Return the inputs at ``indices``, as a list or a batch, and their labels or None.
+
+        Raises:
+            DataError: the data set raises an error for these indices.
+        """
         try:
             return self._take(indices if self._chosen is None else [self._chosen[index] for index in indices])
         except (IndexError, KeyError) as error:
@@ -47,7 +52,7 @@ class Items(ABC):
 
 
 class ItemsOfDataset(Items):
-    """The items of a data set of torch: an input, a pair of input and label, or a mapping of names to both."""
+    """The items of a torch data set: inputs, pairs (input, label), or mappings with both."""
 
     def __init__(self, source: Any, label: str | None, kind: str) -> None:
         super().__init__(source, kind)
@@ -73,7 +78,7 @@ class ItemsOfBatches(Items):
 
 
 class ItemsOfColumns(Items):
-    """The rows of a data set of Hugging Face, or of one that behaves like it."""
+    """The rows of a data set of Hugging Face, or of an object with the same interface."""
 
     def __init__(self, source: Any, label: str | None) -> None:
         super().__init__(source, f"Hugging Face {type(source).__name__}")
@@ -94,10 +99,14 @@ class ItemsOfColumns(Items):
 
 
 def input_and_label(item: Any, label: str | None = None) -> tuple[Any, Any]:
-    """Return the input and the label of an item, or of a batch of them; None without a label.
+    """Return the input and the label of an item or a batch; the label is None if there is none.
+
+    Args:
+        item: an input, a pair (input, label), or a mapping with both.
+        label: the name of the label in a mapping; None: one of the usual names.
 
     Raises:
-        DataError: the item is neither an input, nor a pair, nor a mapping.
+        DataError: the item is none of these, or does not have this label.
 
     Example:
         >>> input_and_label((torch.zeros(2), 3))[1], input_and_label({"x": [1.0, 2.0], "label": 3})
@@ -115,7 +124,7 @@ def input_and_label(item: Any, label: str | None = None) -> tuple[Any, Any]:
             raise DataError(
                 f"expected items (input,) or (input, label), got {len(item)} values",
                 where="x",
-                remedy="Choose two of them in the data set's `__getitem__`.",
+                remedy="Return only two of them from the data set's `__getitem__`.",
             )
         return item[0], item[1] if len(item) == 2 else None
     return item, None
@@ -126,20 +135,20 @@ def _usual_label(names: Sequence[Any]) -> str | None:
 
 
 def _one_input(inputs: Mapping[str, Any]) -> Any:
-    """Return the only input of an item, or its several numbers as one vector."""
+    """Return the only input of an item, or several numbers as one vector."""
     if len(inputs) == 1:
         return next(iter(inputs.values()))
     try:
         columns = [np.asarray(values) for values in inputs.values()]
     except (TypeError, ValueError):
         columns = []
-    # Single numbers, or in a batch one number for each row.
+    # Each column has a single number or, in a batch, one number for each row.
     if columns and all(column.dtype.kind in "buif" and column.ndim < 2 for column in columns):
         return np.stack(columns, -1)
     names = ", ".join(map(repr, inputs)) or "none"
     raise DataError(
         f"expected one input, or columns of single numbers, got the columns {names}",
         where="x",
-        remedy="Keep one of them, and name the labels: `y=COLUMN`. A data set of Hugging Face has `select_columns`; "
-        "one of mixed columns is passed as a DataFrame, `data.to_pandas()`.",
+        remedy="Select one of them (`select_columns` in a data set of Hugging Face), and name the labels: `y=COLUMN`. "
+        "Pass columns of different types as a DataFrame: `data.to_pandas()`.",
     )

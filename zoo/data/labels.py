@@ -1,4 +1,4 @@
-"""Labels as people hold them in memory, as whole numbers or texts."""
+"""Converts labels in memory to arrays of whole numbers or texts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ def labels_of(y: Any, count: int, examples: str, name: str = "y") -> Array:
     """Return labels (N,) as whole numbers or texts.
 
     Args:
+        y: labels in any form, one for each example.
         count: number of examples.
-        examples: what the examples are called, with their shape.
+        examples: the name of the examples and their shape, for messages.
+        name: the name of the labels, for messages.
 
     Raises:
-        DataError: they are of another type or number.
+        DataError: there is not one label for each example, or labels are neither whole numbers nor texts.
     """
     if isinstance(y, Tensor):
         y = tensor_of_numbers(y, where=name).numpy()
@@ -29,7 +31,7 @@ def labels_of(y: Any, count: int, examples: str, name: str = "y") -> Array:
         labels = np.asarray(y)
     except (TypeError, ValueError) as error:
         raise DataError(f"expected one label for each example: {error}", where=name) from error
-    if labels.dtype.kind in "OT":  # objects, or NumPy's own texts of any length
+    if labels.dtype.kind in "OT":  # objects, or NumPy's texts of variable length
         labels = _of_objects(labels.astype(object), name)
     check_form(labels.shape, labels.nbytes, name, examples, count)
     return labels.reshape(-1)
@@ -43,9 +45,9 @@ def _of_objects(labels: Array, name: str) -> Array:
         try:
             return labels.astype(np.int64)
         except OverflowError as error:
-            raise DataError(f"expected labels of 64 bits: {error}", where=name) from error
+            raise DataError(f"expected labels that fit into 64 bits: {error}", where=name) from error
     raise DataError(
         f"expected whole numbers or texts as labels, got {', '.join(sorted(kind.__name__ for kind in kinds))}",
         where=name,
-        remedy="Leave out examples without a label; other labels become texts by `.astype(str)`.",
+        remedy="Leave out examples without a label, and convert other labels to texts with `.astype(str)`.",
     )

@@ -30,26 +30,27 @@ def load_data(
     whole: bool = False,
     **overrides: Any,
 ) -> Data:
-    """Load a dataset by name, or take data that you hold; split them, and prepare them as the spec says.
+    """Load a dataset by name, or take data in memory; split the data and prepare them.
 
-    Splits depend on the data, the shares and ``split_seed`` alone, so they are the same on every machine.
+    Splits depend only on the data, the shares and ``split_seed``, so they are the same on every machine.
 
     Args:
-        spec: a dataset's name, or the ``data`` of a recipe: a mapping, or a spec. Or data in memory: an array (N, D),
-            (N, H, W) or (N, C, H, W), a tensor, a DataFrame, a data set or DataLoader of torch, a data set of Hugging
-            Face, a pair of any of these and its labels, or a mapping of the names of splits to them.
-        y: labels of data in memory, whole numbers or texts; or the name of the column that holds them.
+        spec: the name of a dataset, or the ``data`` of a recipe as a mapping or a spec. Or data in memory: an array
+            (N, D), (N, H, W) or (N, C, H, W), a tensor, a DataFrame, a data set or DataLoader of torch, a data set of
+            Hugging Face, a pair of any of these and its labels, or a mapping with these for each split.
+        y: labels of data in memory, whole numbers or texts (N,), or the name of the column that contains them.
         note: called with a sentence before work that takes long, such as a download.
-        like: ``model.data`` of a trained model: the data are scaled, resized and binarised as its training data were,
-            and their classes numbered as there. Nothing is learned from the data themselves.
-        whole: use every split as the dataset stores it, and cut none: for data that are measured, not trained on.
-        overrides: fields of the spec to set, options of the dataset among them: ``binarise="dynamic"``,
-            ``root="~/data"``; of data in memory those of the dataset ``memory``.
+        like: ``model.data`` of a trained model. The data are scaled, resized and binarised, and their classes numbered,
+            as for its training data. Nothing is learned from the data themselves.
+        whole: use every split completely, and draw none from the training data. Choose it for data that are only
+            evaluated.
+        overrides: fields of the spec to set, including options of the dataset: ``binarise="dynamic"``,
+            ``root="~/data"``. For data in memory, the options are those of the dataset ``memory``.
 
     Raises:
-        RecipeError: a field is wrong; the message names it.
-        ComponentError: the dataset is unknown, or one of its options.
-        DataError: the data cannot be had, or cannot be prepared like this; the message names the field.
+        RecipeError: a field has a wrong value; the message names it.
+        ComponentError: the dataset or one of its options is unknown.
+        DataError: the data cannot be found or read, or cannot be prepared in this way; the message names the field.
 
     Example:
         >>> data = load_data("digits", binarise="dynamic")
@@ -64,7 +65,9 @@ def load_data(
         memory = validate(DataSpec, {**as_memory({}), **overrides}, "data")
         return load_given(spec, memory, y, note=note, like=like, whole=whole)[0]
     if y is not None:
-        raise DataError("labels are given for data in memory alone; a dataset has its own", where="y")
+        raise DataError(
+            "expected no labels, since a dataset has its own", where="y", remedy="Pass `y` only with data in memory."
+        )
     if not isinstance(spec, DataSpec):
         spec = validate(DataSpec, spec, "data")
     if overrides:
@@ -85,23 +88,25 @@ def load_given(
     like: DataDescription | None = None,
     whole: bool = False,
 ) -> tuple[Data, DataSpec]:
-    """Return data in memory, split and prepared, and the spec that records what they were.
+    """Split and prepare data in memory; return them with the spec that describes them in a recipe.
 
     Args:
-        data: examples in any form of :func:`load_data`, or data and splits that are prepared already.
-        spec: of the dataset ``memory``.
+        data: examples in any form that :func:`load_data` accepts, or a prepared :class:`Data` or :class:`Split`.
+        spec: a spec of the dataset ``memory``.
+        y: as for :func:`load_data`.
+        note: as for :func:`load_data`.
         like: as for :func:`load_data`.
-        whole: likewise.
+        whole: as for :func:`load_data`.
 
     Raises:
-        DataError: the form is unknown, or the data are not what the spec or the model needs.
+        DataError: the type of the data is not known, or the data are not what the spec or the model needs.
     """
     if isinstance(data, Split):
         data = Data(data.info, data, None, None)
     known = like if like is not None and like.is_known else None
     if isinstance(data, Data):
         if y is not None:
-            raise DataError("prepared data have their own labels", where="y", remedy="Leave `y` out.")
+            raise DataError("expected no labels, since prepared data have their own", where="y", remedy="Omit `y`.")
         return (data if known is None else all_prepared_for(known, data)), _spec_of_prepared(data)
     if known is not None:
         spec = as_in_training(spec, known)
@@ -110,7 +115,7 @@ def load_given(
 
 
 def _spec_of_prepared(data: Data) -> DataSpec:
-    """Return the spec that records what prepared data were."""
+    """Return the spec that describes prepared data in a recipe."""
     known = data.info.description
     shape = [len(data.train), *data.info.data_shape]
     facts: dict[str, Any] = {

@@ -42,7 +42,16 @@ from zoo.spec.data_description import DataDescription
 def prepare(
     collection: Collection, spec: DataSpec, *, like: DataDescription | None = None, whole: bool = False
 ) -> Data:
-    """Split and prepare a collection; see :func:`load_data`."""
+    """Split and prepare a collection.
+
+    Args:
+        like: the description of a model's data; the collection is prepared in the same way. None: scaling and classes
+            follow from the collection itself.
+        whole: use every split completely, and draw none from the training data.
+
+    Raises:
+        DataError: the collection is not valid, or cannot be prepared as the spec or the model requires.
+    """
     shape = check_collection(collection)
     geometry = _geometry(spec, collection, shape)
     sizes = {name: len(stored) for name, stored in collection.splits.items()}
@@ -90,7 +99,7 @@ def prepare(
 
 
 def _check_shape(found: tuple[int, ...], like: DataDescription) -> None:
-    """Refuse examples of another shape, but for images of another size, which the caller may state."""
+    """Raise an error for examples of another shape than the model's, except for images of another size."""
     both_images = len(found) == len(like.shape) == 3 and found[0] == like.shape[0]
     if found != like.shape and not both_images:
         raise other_shape(like.shape, found, "Use data of the kind that the model was trained on.")
@@ -140,9 +149,9 @@ def _scaling(
         return standardisation(train, encoding), None
     if scale == "symmetric" and bounds is None:
         raise DataError(
-            f"symmetric needs values with a known range, those of {spec.name} have none",
+            f"expected values with a known range for `scale: symmetric`, got values without one from {spec.name}",
             where="data.scale",
-            remedy="Use `scale: standardise`, or state the range where the dataset has such an option.",
+            remedy="Use `scale: standardise`, or state the range, if the dataset has such an option.",
         )
     target = TARGET_RANGES.get(scale)
     if target is None or bounds is None:
@@ -162,7 +171,7 @@ def _binarisation(spec: DataSpec, name: str, part: Part, data_range: tuple[float
         )
     if spec.binarise == "threshold":
         return Threshold()
-    # Evaluation must repeat itself, so only training examples are drawn again.
+    # Only training examples are drawn in every epoch, because evaluation must be reproducible.
     if spec.binarise == "dynamic" and name == "train":
         return DynamicDraw()
     return StaticDraw(spec.split_seed, f"binarise/{part.stored}")
@@ -180,7 +189,7 @@ def _split(
     fixed = isinstance(binarisation, Threshold | StaticDraw) and augmentation is None
     if not (fixed and isinstance(store, MemoryStore)):
         return Split(info, store, scaling, binarisation, class_numbers, augmentation, encoding)
-    # What never changes is drawn here once, so that an epoch pays for a gather and a conversion alone.
+    # Pixels that never change are drawn here once, so that each batch only needs a gather and a conversion.
     prepared = Split(info, store, scaling, binarisation).batches(ROWS_AT_ONCE)
     bits = torch.cat([batch.x.to(torch.uint8) for batch in prepared])
     drawn = MemoryStore(bits, store.labels, store.positions, names=store.names)

@@ -26,7 +26,7 @@ _MANY = 20_000
 
 @dataclass(frozen=True)
 class ReadItems:
-    """The items of a data set; the attributes are those of :class:`zoo.data.given.Given`."""
+    """The items of a data set, with the same attributes as :class:`zoo.data.given.Given`."""
 
     examples: Tensor | Indexable
     labels: Array | None
@@ -38,7 +38,7 @@ class ReadItems:
 
 
 class _OnDemand(Indexable):
-    """Items that are too large to be kept: each is read when it is needed; their labels are known."""
+    """Items that are too large to be kept in memory; they are read on demand, their labels were read before."""
 
     def __init__(self, items: Items, convert: ItemConverter) -> None:
         self._items, self._convert = items, convert
@@ -55,13 +55,18 @@ class _OnDemand(Indexable):
 def read_items(
     items: Items, *, like: DataDescription | None, limit: int, note: Callable[[str], None] = lambda text: None
 ) -> ReadItems:
-    """Read all items once: their labels and bounds, and the examples themselves up to a limit of bytes.
+    """Read all items once: their labels and range, and the examples themselves up to a limit.
+
+    Args:
+        like: the description of a model's data; items are converted to the form in which those are stored.
+        limit: examples of up to this many bytes are kept in memory; otherwise all are read on demand.
+        note: called with a sentence about work that takes long.
 
     Raises:
-        DataError: there are none, or they differ in shape or hold no finite numbers.
+        DataError: there are no items, or they differ in shape or contain numbers that are not finite.
     """
     if not len(items):
-        raise DataError(f"the {items.kind} is empty", where="x")
+        raise DataError(f"expected items, got an empty {items.kind}", where="x")
     convert = ItemConverter(like)
     _warn_of_random_items(items, convert)
     if len(items) >= _MANY:
@@ -71,15 +76,20 @@ def read_items(
         inputs, labels = items.take(range(start, min(start + _AT_ONCE, len(items))))
         gathered.add(convert(inputs), labels)
     if not gathered.kept:
-        note(f"The items take more than {limit // 1_000_000:,} MB, and are read again each time.")
+        note(f"The items take more than {limit // 1_000_000:,} MB, so they are read again in each epoch.")
     return gathered.finish(_OnDemand(items, convert), items.class_names, convert.channels)
 
 
 def read_once(source: Iterable[Any], label: str | None, *, like: DataDescription | None, limit: int) -> ReadItems:
-    """Read what can only be iterated over, and keep it.
+    """Read an iterable data set once, and keep its items in memory.
+
+    Args:
+        label: the name of the labels in its items; None: one of the usual names.
+        like: the description of a model's data; items are converted to the form in which those are stored.
+        limit: largest size of the examples in bytes.
 
     Raises:
-        DataError: it holds more bytes than the limit, or nothing.
+        DataError: the data set is empty, or larger than the limit.
     """
     convert, gathered = ItemConverter(like), _ItemBuffer(limit)
     for item in source:
@@ -87,17 +97,17 @@ def read_once(source: Iterable[Any], label: str | None, *, like: DataDescription
         gathered.add(convert([one]), None if number is None else [number])
         if not gathered.kept:
             raise DataError(
-                f"expected at most {limit // 1_000_000:,} MB, since items without numbers are kept in memory, got more",
+                f"expected at most {limit // 1_000_000:,} MB, since an iterable data set is kept in memory, got more",
                 where="x",
-                remedy="Use a data set with items by number, take fewer, or raise `in_memory_limit_mb`.",
+                remedy="Use a map-style data set or fewer items, or raise `in_memory_limit_mb`.",
             )
     if not gathered.count:
-        raise DataError("the data set is empty", where="x")
+        raise DataError("expected items, got an empty data set", where="x")
     return gathered.finish(None, (), convert.channels)
 
 
 class _ItemBuffer:
-    """What was read so far."""
+    """Collects the items that were read, with their labels and range."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._bytes, self.count = limit, 0, 0
@@ -138,17 +148,17 @@ def _check_finite(values: Tensor, first: int) -> None:
         raise DataError(
             f"expected finite numbers in 32 bits, got NaN or infinity in item {row}",
             where="x",
-            remedy="Leave such items out, or fill in the values before.",
+            remedy="Leave such items out, or fill in the values in the data set.",
         )
 
 
 def _warn_of_random_items(items: Items, convert: ItemConverter) -> None:
-    """Warn if an item changes each time that it is read, because it is kept as it was first read."""
+    """Warn if an item changes each time that it is read, because only the first version is used."""
     once, again = (convert(items.take([0])[0]) for _ in range(2))
     if once.shape != again.shape or not torch.equal(once, again):
         warnings.warn(
-            "the items change each time that they are read, as with random transforms: they are read once and kept as "
-            "they were. For random changes in each epoch use `data.augment`",
+            "the items change each time that they are read, as with random transforms, but they are read only once. "
+            "For random changes in each epoch use `data.augment`",
             ZooWarning,
             stacklevel=2,
         )

@@ -21,10 +21,10 @@ _BYTES_WHILE_RESIZED = 9
 
 
 def check_resized_image(spec: DataSpec) -> None:
-    """Refuse images of a size that not even one of them fits into memory, before any is read.
+    """Raise an error, before images are read, if a single one would not fit into memory at the requested size.
 
     Raises:
-        DataError: names the field.
+        DataError: the message names the field.
     """
     height, width = (length + 2 * spec.pad for length in spec.resize or (1, 1))
     field = "resize" if spec.resize else "pad"
@@ -33,10 +33,14 @@ def check_resized_image(spec: DataSpec) -> None:
 
 
 def check_size(spec: DataSpec, collection: Collection, shape: tuple[int, ...], parts: Mapping[str, Part]) -> None:
-    """Refuse examples that are larger than any, and data that grow beyond the memory when they are resized or padded.
+    """Raise an error if examples are too large, or if the data do not fit into memory after resizing and padding.
+
+    Args:
+        shape: shape of one stored example.
+        parts: the examples of each split.
 
     Raises:
-        DataError: names the field.
+        DataError: the message names the field.
     """
     if not (spec.resize or spec.pad):
         _check_example(shape, None)
@@ -61,5 +65,5 @@ def _check_example(shape: tuple[int, ...], field: str | None) -> None:
         raise DataError(
             f"expected examples of at most {LARGEST_EXAMPLE:,} values, got shape {shape}",
             where=field,
-            remedy="The field `resize` of the data brings images to a smaller size." if not field else None,
+            remedy="Set `resize` of the data to a smaller size of images." if not field else None,
         )

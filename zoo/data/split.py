@@ -1,4 +1,4 @@
-"""Prepared data: splits that hand out batches."""
+"""Prepared data: splits, which return examples and batches."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _HASHED_WHOLE, _HASHED_EXAMPLES, _HASHED_AT_ONCE = 256_000_000, 4096, 1024
 
 
 class Batch(NamedTuple):
-    """Prepared examples and their labels.
+    """A batch of prepared examples.
 
     Attributes:
         x: (B, *data_shape), float32, in ``info.data_range``; NaN where a value is missing.
-        labels: (B,) int64, or None.
-        mask: (B, *data_shape) bool, True where a value was observed; None where all were.
+        labels: class numbers (B,), int64, or None.
+        mask: (B, *data_shape), bool, True where a value was observed; None: all were.
     """
 
     x: Tensor
@@ -37,9 +37,9 @@ class Batch(NamedTuple):
 
 
 class Split:
-    """The examples of one split, stored compactly and prepared a batch at a time.
+    """The examples of one split, which are stored compactly and prepared batch by batch.
 
-    Get one from :func:`zoo.data.load_data`; two iterations see the same examples, dynamic binarisation aside.
+    They come from :func:`zoo.data.load_data`. Every iteration gives the same examples, except with dynamic binarisation.
 
     Example:
         >>> from zoo.data import load_data
@@ -61,10 +61,10 @@ class Split:
         encoding: ColumnEncoding | None = None,
     ) -> None:
         self.info = info
-        # How rows of a table become the values that a model sees.
+        # How rows of a table are encoded for a model.
         self._encoding = encoding
         self._store, self._scaling, self._binarisation = store, scaling, binarisation
-        # The number that each stored label stands for, where a model numbers the classes in another way.
+        # The number of each stored class in a model that numbers the classes in another way.
         self._class_numbers = class_numbers
         self._augmentation = augmentation
         self._digest: str | None = None
@@ -73,15 +73,15 @@ class Split:
         return len(self._store.positions)
 
     def __repr__(self) -> str:
-        """Return one line: how many examples of which shape, and whether they have labels."""
+        """Return one line with the number of examples, their shape and labels."""
         labels = "" if self.labels is None else f", labels of {len(self.info.class_names) or 'unnamed'} classes"
         place = "" if self.in_memory else ", read on demand"
         return f"Split({len(self):,} examples of shape {self.info.data_shape} of {self.info.name}{labels}{place})"
 
     def __getitem__(self, index: int) -> Tensor | tuple[Tensor, int]:
-        """Return one prepared example (*data_shape), with its class number if there are labels.
+        """Return one prepared example (*data_shape), in a pair with its class number if there are labels.
 
-        So a split is a data set for a ``DataLoader`` of torch, and can be iterated over.
+        A split can therefore be used as a data set for a ``DataLoader`` of torch.
 
         Raises:
             IndexError: there is no such example.
@@ -99,11 +99,11 @@ class Split:
 
     @property
     def positions(self) -> Tensor:
-        """Where each example stands (N,), int64, in the split that the dataset stores: its row number from 0."""
+        """Row numbers from 0, (N,), int64: the index of each example in the split that the dataset stores."""
         return self._store.positions.cpu()
 
     def names(self, indices: Tensor) -> list[str] | None:
-        """Return the names of the examples at ``indices`` (B,), such as those of files; None if they have none."""
+        """Return the names of the examples at ``indices`` (B,), such as file names; None if they have no names."""
         names = self._store.names
         return None if names is None else [names[place] for place in self.positions[indices.cpu()].tolist()]
 
@@ -113,7 +113,10 @@ class Split:
         return self._store.device
 
     def examples(self, indices: Tensor | Sequence[int] | int) -> Tensor:
-        """Return prepared examples (B, *data_shape): those at ``indices``, or the first ones of a given number.
+        """Return prepared examples (B, *data_shape).
+
+        Args:
+            indices: (B,), or a number B, for the first B examples.
 
         Raises:
             DataError: there is no such example.
@@ -123,35 +126,35 @@ class Split:
         return self._prepare(self._store.take(chosen)).x
 
     def stored(self, indices: Tensor) -> Tensor:
-        """Return the examples at ``indices`` (B,) as they are stored, resized and padded but neither scaled nor drawn.
+        """Return the examples at ``indices`` (B,) as they are stored, after resizing and padding, before scaling.
 
-        Of pixels that are drawn once, or cut at a half, they are the pixels. Rows of a table have the columns of the
-        model that they are prepared for.
+        Pixels that are binarised by a threshold or drawn once are returned binarised. Rows of a table have the columns
+        of the model for which they are prepared.
         """
         examples = self._store.take(indices).examples
         return examples if self._encoding is None else self._encoding.undo(self._encoding(examples))
 
     def take(self, indices: Tensor) -> Batch:
-        """Return the examples at ``indices`` (B,), int64, as a batch; checks nothing that makes a device wait."""
+        """Return the examples at ``indices`` (B,), int64, as a batch, without checks that synchronise a device."""
         return self._prepare(self._store.take(indices))
 
     @property
     def in_memory(self) -> bool:
-        """Whether all examples are held in memory, rather than read from disk as they are needed."""
+        """Whether all examples are held in memory, instead of being read on demand."""
         return isinstance(self._store, MemoryStore)
 
     @property
     def draws(self) -> bool:
-        """Whether pixels are drawn or changed at random when they are read for training, by a generator on the CPU."""
+        """Whether reading examples for training draws random numbers on the CPU, to binarise or augment them."""
         return isinstance(self._binarisation, (StaticDraw, DynamicDraw)) or self._augmentation is not None
 
     @property
     def changes(self) -> bool:
-        """Whether an example is another one each time it is read for training: binarised anew, or augmented."""
+        """Whether an example changes each time it is read for training, by dynamic binarisation or augmentation."""
         return isinstance(self._binarisation, DynamicDraw) or self._augmentation is not None
 
     def for_training(self) -> Split:
-        """Return the split as a model is trained on it: with its images augmented, where the recipe says so."""
+        """Return the split for training: with augmentation, if the recipe has any."""
         if self._augmentation is None:
             return self
         store = self._store.augmented(self._augmentation)
@@ -163,12 +166,12 @@ class Split:
         """Yield batches of ``batch_size`` examples; the last may be shorter.
 
         Args:
-            order: (M,) int64, which examples in which order, so that the rest of an epoch is the rest of its
-                permutation; None: all in stored order.
-            device: where to put the batches; None: where the split is.
+            order: (M,) int64, the indices of the examples to read, in order; None: all, in stored order. The rest of an
+                interrupted epoch is read with the rest of its permutation.
+            device: the device of the batches; None: that of the split.
 
         Raises:
-            DataError: ``order`` names an example that is not there.
+            DataError: the batch size is not positive, or ``order`` contains an index that does not exist.
         """
         if batch_size < 1:
             raise DataError(f"expected a positive batch size, got {batch_size}", where="batch_size")
@@ -178,7 +181,7 @@ class Split:
         return self._prepared(self._store.batches(batch_size, order, target))
 
     def to(self, device: torch.device | str) -> Split:
-        """Return the split on ``device``; what is held in memory moves there as it is stored, compactly."""
+        """Return the split on ``device``; examples in memory are moved there in their compact form."""
         target = torch.device(device)
         encoding = None if self._encoding is None else self._encoding.to(target)
         return self._with(self._store.to(target), self._scaling.to(target), encoding)
@@ -190,11 +193,13 @@ class Split:
         class_numbers: Tensor | None = None,
         encoding: ColumnEncoding | None = None,
     ) -> Split:
-        """Return the same stored examples in another scaling, with other numbers for their classes.
+        """Return a split of the same stored examples with another scaling, class numbers and column encoding.
 
         Args:
-            class_numbers: (C,) the new number of each class; None: they keep theirs.
-            encoding: how rows of a table become what another model sees; None: they become what they do now.
+            info: the information on the new split.
+            scaling: the new scaling.
+            class_numbers: the new number of each class (C,), int64; None: unchanged.
+            encoding: the new encoding of rows of a table; None: unchanged.
         """
         encoding = encoding or self._encoding
         return Split(info, self._store, scaling, self._binarisation, class_numbers, self._augmentation, encoding)
@@ -204,15 +209,15 @@ class Split:
 
     @property
     def scaling(self) -> Scaling:
-        """How stored values become prepared ones; that of pixels that were drawn once does nothing."""
+        """The scaling from stored to prepared values; the identity for pixels that were drawn once."""
         return self._scaling
 
     def digest(self) -> str:
-        """Return 32 hexadecimal digits that identify the examples and labels, wherever they lie.
+        """Return 32 hexadecimal digits that identify the examples and labels.
 
-        It is that of the stored values, resized and padded, so that it is the same in every scaling, held in memory or
-        streamed; of pixels that are drawn once or cut at a half, it is that of the pixels. Of more than 256 MB, some
-        thousand examples at even distances stand for all.
+        The digest is computed from the stored values after resizing and padding (for pixels that are binarised by a
+        threshold or drawn once, from the binarised pixels). It does not depend on the scaling, the device, or whether
+        examples are in memory. For more than 256 MB, 4,096 examples at even distances are used.
         """
         if self._digest is None:
             self._digest = self._computed_digest()
@@ -260,11 +265,13 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset, split and prepared.
+    """Prepared data, split into training, validation and test examples.
 
     Attributes:
-        validation: None where the recipe's share is 0 and the dataset has none.
-        test: likewise.
+        info: the information on the data, which all splits share.
+        train: the training split.
+        validation: the validation split; None if the dataset has none and its share in the recipe is 0.
+        test: the test split; None if the dataset has none and its share in the recipe is 0.
     """
 
     info: DataInfo
@@ -273,7 +280,7 @@ class Data:
     test: Split | None
 
     def __repr__(self) -> str:
-        """Return one line: how many examples each split has, and of which shape."""
+        """Return one line with the number of examples in each split, and their shape."""
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
         counts = ", ".join(f"{len(split):,} {name}" for name, split in splits.items() if split is not None)
         classes = f", {len(self.info.class_names)} classes" if self.info.class_names else ""

@@ -1,4 +1,4 @@
-"""Which stored examples make up the training, validation and test splits."""
+"""Divides stored examples into training, validation and test splits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from zoo.spec import DataSpec
 
 @dataclass(frozen=True)
 class Part:
-    """Examples of one split: where the dataset stores them, and which of those they are.
+    """The examples of one split.
 
     Attributes:
-        stored: the name of the split that the dataset has them in.
-        positions: (N,) int64, ascending.
+        stored: the name of the split in which the dataset stores them.
+        positions: their indices in that split, (N,), int64, ascending.
     """
 
     stored: str
@@ -27,16 +27,17 @@ class Part:
 
 
 def divide(sizes: Mapping[str, int], spec: DataSpec) -> dict[str, Part]:
-    """Return the parts of ``train``, ``validation`` and ``test``; those with a share of 0 are left out.
+    """Return the examples of ``train``, ``validation`` and ``test``; splits with a share of 0 are left out.
 
-    A split that the dataset has stays whole. A missing one is drawn from ``train``: first the test examples,
-    ``test`` of all, then the validation examples, ``validation`` of the rest, then the subset.
+    A split that the dataset defines is used completely. A missing one is drawn from ``train``: first the test examples
+    (the share ``test`` of all), then the validation examples (the share ``validation`` of the rest), then the subset.
 
     Args:
-        sizes: how many examples the dataset has in each split.
+        sizes: the number of examples in each split of the dataset.
+        spec: the shares, the size of the subset, and the seed.
 
     Raises:
-        DataError: too few examples for the shares, or for the subset.
+        DataError: there are too few examples for the shares or the subset.
 
     Example:
         >>> parts = divide({"train": 100}, DataSpec(name="digits", test=0.2, validation=0.25))
@@ -53,7 +54,7 @@ def divide(sizes: Mapping[str, int], spec: DataSpec) -> dict[str, Part]:
             drawn[name], order = Part("train", order[:count].sort().values), order[count:]
     if len(order) == 0:
         raise DataError(
-            f"{sizes['train']} examples leave none to train on",
+            f"expected more examples, got {sizes['train']}, of which none is left for training",
             where="data",
             remedy="Lower `data.validation` and `data.test`, or use more data.",
         )
@@ -66,8 +67,8 @@ def _subset(positions: Tensor, spec: DataSpec) -> Tensor:
         return positions
     if spec.subset > len(positions):
         raise DataError(
-            f"expected at most {len(positions)} training examples, all that there are, got {spec.subset}",
+            f"expected a subset of at most {len(positions)} examples, the whole training split, got {spec.subset}",
             where="data.subset",
-            remedy="Lower it, leave it out to use all, or lower `data.validation` and `data.test`.",
+            remedy="Lower it, omit it to use all examples, or lower `data.validation` and `data.test`.",
         )
     return positions[permutation(spec.split_seed, "subset", len(positions))[: spec.subset]].sort().values

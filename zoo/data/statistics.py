@@ -1,4 +1,4 @@
-"""Statistics of the training split, computed before it is prepared."""
+"""Statistics of the stored training examples, with which they are prepared."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ _ROWS_AT_ONCE = 1000
 
 
 def standardisation(store: Store, encoding: ColumnEncoding | None = None) -> Scaling:
-    """Return the scaling that gives each feature mean 0 and deviation 1 over the values that ``store`` holds of it.
+    """Return the scaling to mean 0 and standard deviation 1 of each feature over its observed values in ``store``.
 
-    A constant feature keeps deviation 1, so that it becomes 0. Truth values and categories of a table are left as they
-    are. Sums are in float64, merged block by block.
+    A constant feature is divided by 1, so that it becomes 0. Booleans and categories of a table are not changed. Sums
+    are computed in float64, block by block.
+
+    Args:
+        encoding: how rows of a table are encoded; None for other data.
 
     Raises:
-        DataError: a mean or a deviation is too large, or a deviation too small, for 32-bit numbers.
+        DataError: a mean or standard deviation cannot be represented in float32.
 
     Source:
         Chan, Golub & LeVeque (1983), Algorithms for Computing the Sample Variance, equation 2.1.
@@ -40,19 +43,18 @@ def standardisation(store: Store, encoding: ColumnEncoding | None = None) -> Sca
     count, mean, squares, low, high = zero, zero, zero, zero + math.inf, zero - math.inf
     for block in _blocks(store):
         values = (block if encoding is None else encoding(block)).to(torch.float64)
-        there = ~values.isnan()
-        added = there.sum(0, dtype=torch.float64)
-        known = torch.where(there, values, 0.0)
-        block_mean = known.sum(0) / added.clamp(min=1)
+        observed = ~values.isnan()
+        added = observed.sum(0, dtype=torch.float64)
+        block_mean = torch.where(observed, values, 0.0).sum(0) / added.clamp(min=1)
         shift = torch.where(added > 0, block_mean - mean, 0.0)
         total = (count + added).clamp(min=1)
-        deviations = torch.where(there, values - block_mean, 0.0)
+        deviations = torch.where(observed, values - block_mean, 0.0)
         squares = squares + deviations.square().sum(0) + shift.square() * count * added / total
         mean = mean + shift * added / total
         count = count + added
-        low = torch.minimum(low, torch.where(there, values, math.inf).amin(0))
-        high = torch.maximum(high, torch.where(there, values, -math.inf).amax(0))
-    # Rounding may leave a constant feature a deviation of 1e-17, by which it would be blown up.
+        low = torch.minimum(low, torch.where(observed, values, math.inf).amin(0))
+        high = torch.maximum(high, torch.where(observed, values, -math.inf).amax(0))
+    # Because of rounding, a constant feature may have a standard deviation of 1e-17, and must not be divided by it.
     deviation = torch.where(low >= high, 1.0, (squares / count.clamp(min=1)).sqrt())
     if encoding is not None:
         measured = encoding.measured
@@ -64,7 +66,7 @@ def standardisation(store: Store, encoding: ColumnEncoding | None = None) -> Sca
 def _check_representable(
     mean: Tensor, deviation: Tensor, low: Tensor, high: Tensor, encoding: ColumnEncoding | None
 ) -> None:
-    """Refuse means and deviations that 32-bit numbers, with which models compute, cannot hold."""
+    """Raise an error if means or standard deviations cannot be represented in float32, in which models compute."""
     holds = mean.float().isfinite() & deviation.float().isfinite() & (deviation.float() > 0)
     if bool(holds.all()):
         return
@@ -72,14 +74,14 @@ def _check_representable(
     name = f"value {first} of an example" if encoding is None else f"the column {encoding.name_of(first)!r}"
     bounds = " to ".join(f"{float(bound.flatten()[first]):.3g}" for bound in (low, high))
     raise DataError(
-        f"expected values that 32-bit numbers can hold, got {bounds} in {name}",
+        f"expected values that can be scaled in 32 bits, got {bounds} in {name}",
         where="data",
-        remedy="Store them in another unit, or their logarithms.",
+        remedy="Use another unit, or the logarithms of the values.",
     )
 
 
 def holds_missing(stores: Iterable[Store], encoding: ColumnEncoding | None) -> bool:
-    """Tell whether values of a table are missing, or are categories that the model does not know."""
+    """Return whether values of a table are missing, or are categories that the model does not know."""
     if encoding is None:
         return False
     return any(bool(encoding(block).isnan().any()) for store in stores for block in _blocks(store))

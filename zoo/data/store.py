@@ -1,4 +1,4 @@
-"""Reading stored examples a batch at a time, from memory or from disk."""
+"""Reads batches of stored examples from memory or from disk."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from zoo.preparation.augmentation import Augmentation
 from zoo.preparation.transforms import Geometry
 
 _Read = tuple[Tensor, Tensor | None] | ZooError
-"""The stored examples of a batch with their labels, or why they could not be read."""
+"""The stored examples and labels of a batch, or the error that occurred while reading them."""
 
 
 class StoredBatch(NamedTuple):
-    """Examples as they are stored, with resizing and padding done.
+    """A batch of stored examples, after resizing and padding.
 
     Attributes:
         examples: (B, *data_shape).
         labels: (B,) int64, or None.
-        positions: (B,) index of each example in the split that the dataset stores.
+        positions: (B,) int64, the index of each example in the split that the dataset stores.
     """
 
     examples: Tensor
@@ -41,9 +41,9 @@ class Store(ABC):
     """The stored examples of one split.
 
     Attributes:
-        positions: (N,) index of each example in the split that the dataset stores.
+        positions: (N,) int64, the index of each example in the split that the dataset stores.
         labels: (N,) int64, or None.
-        names: the name of each example in the split that the dataset stores, by its position; None without names.
+        names: the names of all examples in that split, which ``positions`` index; None without names.
     """
 
     positions: Tensor
@@ -57,23 +57,23 @@ class Store(ABC):
 
     @abstractmethod
     def batches(self, batch_size: int, order: Tensor | None, device: torch.device) -> Iterator[StoredBatch]:
-        """Yield the examples that ``order`` (M,) names, or all, in that order, on ``device``."""
+        """Yield batches of the examples at the indices ``order`` (M,) on ``device``; None: all, in stored order."""
 
     @abstractmethod
     def take(self, indices: Tensor) -> StoredBatch:
-        """Return the examples that ``indices`` (B,) names as one batch."""
+        """Return the examples at ``indices`` (B,) as one batch."""
 
     @abstractmethod
     def augmented(self, augmentation: Augmentation) -> Store:
-        """Return the same store with its examples changed at random as they are read."""
+        """Return a store of the same examples that are augmented when they are read."""
 
     @abstractmethod
     def to(self, device: torch.device) -> Store:
-        """Return the same store with its batches, and what it holds in memory, on ``device``."""
+        """Return this store with its batches, and its examples in memory, on ``device``."""
 
 
 class MemoryStore(Store):
-    """Examples in one tensor: a batch is one gather, without a loader or a loop over examples."""
+    """Examples in one tensor, from which a batch is read with a single gather."""
 
     def __init__(
         self,
@@ -121,9 +121,9 @@ class MemoryStore(Store):
 
 
 class StreamedStore(Store):
-    """Examples that are read on demand: worker processes of a DataLoader assemble the batches.
+    """Examples that are read on demand, in the worker processes of a DataLoader.
 
-    Workers live as long as the store, because starting them costs as much as reading thousands of small examples.
+    Workers live as long as the store, because starting them takes as long as reading thousands of small examples.
     """
 
     def __init__(
@@ -178,9 +178,9 @@ class StreamedStore(Store):
         )
 
     def _read(self, parts: Sequence[Tensor], *, pinned: bool) -> Iterator[_Read]:
-        # A single batch cannot be prefetched, so it is read in this process.
+        # Workers would not help with a single batch, so it is read in this process.
         workers = min(self._workers, _processors()) if len(parts) > 1 else 0
-        # A loader serves one pass at a time: it is removed during a pass, and not put back if the pass fails.
+        # A loader can be used for one pass at a time. It is removed during a pass, and stays removed if the pass fails.
         loader = self._loaders.pop((workers, pinned), None) or _Loader(self._reader, workers, pinned)
         try:
             yield from loader.read([self.positions[part].numpy() for part in parts])
@@ -193,15 +193,15 @@ class StreamedStore(Store):
         if isinstance(read, ZooError):
             raise read
         examples, labels = read
-        # A dataset that knows all labels in advance does not return them with the examples.
+        # If the split has the labels, they are not returned with the examples.
         return StoredBatch(examples, labels if self.labels is None else self.labels[indices], self.positions[indices])
 
 
 class _Reader(Dataset[_Read]):
-    """Reads whole batches, so that a worker passes on one tensor instead of many.
+    """Reads whole batches, so that a worker returns one tensor instead of many.
 
-    Positions are an array, because every tensor that is passed between processes needs a file. Expected errors are
-    returned, not raised: raised in a worker, they would carry the traceback of the worker.
+    Positions are a NumPy array, because every tensor that is passed between processes needs a file descriptor. Expected
+    errors are returned, because an error that a worker raises gets the traceback of the worker in its message.
     """
 
     def __init__(self, source: Indexable, geometry: Geometry, augmentation: Augmentation | None) -> None:
@@ -219,7 +219,7 @@ class _Reader(Dataset[_Read]):
 class _Loader:
     """A DataLoader whose workers persist from one pass to the next.
 
-    Each pass says which batches to read in which order, so it does not depend on earlier passes.
+    Each pass states the batches to read and their order, so it does not depend on earlier passes.
     """
 
     def __init__(self, reader: _Reader, workers: int, pinned: bool) -> None:
@@ -232,17 +232,17 @@ class _Loader:
             prefetch_factor=4 if workers else None,
             persistent_workers=workers > 0,
             pin_memory=pinned,
-            # The loader draws a seed for its workers at every start. Drawn from torch's global generator, it would
-            # change the noise of a resumed epoch, which starts the loader once more.
+            # The loader draws a seed for its workers at every start. If it were drawn from torch's global generator, it
+            # would change the noise of a resumed epoch, which starts the loader once more.
             generator=torch.Generator(),
         )
 
     def read(self, parts: list[npt.NDArray[np.int64]]) -> Iterator[_Read]:
-        """Yield what is read for each of the parts, in their order."""
+        """Yield the examples of each of the parts, in order."""
         self._parts[:] = parts
         with warnings.catch_warnings():
-            # Python 3.12 warns of any fork while threads are running. The workers only read files and stack tensors, in
-            # one thread, which torch supports.
+            # Python 3.12 warns of every fork while threads are running. The workers only read files and stack tensors
+            # in one thread, which torch supports.
             warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
             reads = iter(self._loader)
         yield from reads
@@ -251,11 +251,11 @@ class _Loader:
 def _moved(batch: StoredBatch, device: torch.device) -> StoredBatch:
     if batch.examples.device == device:
         return batch
-    # A non-blocking copy is safe only towards the GPU: in the other direction it may be read before it is complete.
-    ahead = device.type == "cuda"
+    # A non-blocking copy is safe only to the GPU. In the other direction it could be read before it is complete.
+    non_blocking = device.type == "cuda"
     return StoredBatch(
-        batch.examples.to(device, non_blocking=ahead),
-        None if batch.labels is None else batch.labels.to(device, non_blocking=ahead),
+        batch.examples.to(device, non_blocking=non_blocking),
+        None if batch.labels is None else batch.labels.to(device, non_blocking=non_blocking),
         batch.positions,
     )
 

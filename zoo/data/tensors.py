@@ -1,4 +1,4 @@
-"""A tensor that the caller has already prepared, as a split."""
+"""Makes a split of a tensor that the caller has already prepared."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ def split_of_tensor(
     data_range: tuple[float, float] | None = None,
     takes_missing: bool = False,
 ) -> Split:
-    """Return a split of examples (N, *data_shape) that are used as they are, with labels (N,) or none.
+    """Return a split of prepared examples, which are used without any change.
 
     Args:
-        data_range: smallest and largest value that an example may hold; if not given, [0, 1] or [-1, 1] where all
-            values lie within, else none.
-        takes_missing: whether NaN stands for a missing value, as in tables.
+        x: (N, *data_shape), floating-point.
+        labels: (N,) int64, or None.
+        data_range: smallest and largest value that an example can have; None: [0, 1] or [-1, 1] if all values are in
+            it, else no limit.
+        takes_missing: whether NaN is accepted as a missing value, as in tables.
 
     Raises:
-        DataError: the values are not finite floating-point numbers, or the labels are not as many.
+        DataError: the values are not finite floating-point numbers, or there is not one label for each example.
 
     Example:
         >>> split_of_tensor(torch.rand(5, 1, 8, 8)).info.data_range
@@ -37,13 +39,13 @@ def split_of_tensor(
         raise DataError(
             f"expected floating-point examples of shape (N, *data_shape), got {tuple(x.shape)} of {x.dtype}",
             where="data",
-            remedy="Scale the data as in training, for example `x.float() / 255`.",
+            remedy="Scale the data as in training, for example with `x.float() / 255`.",
         )
     missing = takes_missing and bool(x.isnan().any())
     if not (x.isfinite() | (x.isnan() if missing else False)).all():
-        raise DataError("the examples hold values that are not finite", where="data")
+        raise DataError("expected finite values, got NaN or infinity", where="data")
     if labels is not None and labels.shape != (len(x),):
-        raise DataError(f"expected ({len(x)},) labels, got {tuple(labels.shape)}", where="labels")
+        raise DataError(f"expected labels of shape ({len(x)},), got {tuple(labels.shape)}", where="labels")
     known = x[~x.isnan()] if missing else x
     low, high = (known.min().item(), known.max().item()) if known.numel() else (0.0, 0.0)
     bounds = next((b for b in ((0.0, 1.0), (-1.0, 1.0)) if b[0] <= low and high <= b[1]), None)

@@ -1,4 +1,4 @@
-"""Checks of what a dataset returns, because a mistake there is hard to find later in a loss."""
+"""Checks the collection that a dataset returns, because a mistake in it would be hard to find during training."""
 
 from __future__ import annotations
 
@@ -10,41 +10,44 @@ from zoo.errors import DataError
 
 
 def check_collection(collection: Collection) -> tuple[int, ...]:
-    """Return the shape of one example, the same in all splits.
+    """Check a collection, and return the shape of one example, which is the same in all splits.
 
     Raises:
-        DataError: a split is unknown, missing, empty, of another shape, or its labels do not fit.
+        DataError: a split is unknown, missing or empty, has another shape than the training split, or its labels are
+            not valid.
     """
     unknown = sorted(set(collection.splits) - set(SPLITS))
     if unknown or "train" not in collection.splits:
         raise DataError(
-            f"expected the split `train`, and perhaps `validation` and `test`, got {list(collection.splits)}",
+            f"expected the split `train`, and optionally `validation` and `test`, got {list(collection.splits)}",
             where="data",
         )
     shapes = {name: _example_shape(name, stored) for name, stored in collection.splits.items()}
     for name, stored in collection.splits.items():
         if shapes[name] != shapes["train"]:
             raise DataError(
-                f"examples of the {name} split have shape {shapes[name]}, those of train {shapes['train']}",
+                f"expected examples of shape {shapes['train']} in the {name} split, as in train, got {shapes[name]}",
                 where="data",
             )
         _check_labels(name, stored, len(collection.class_names))
     repeated = sorted({each for each in collection.class_names if collection.class_names.count(each) > 1})
     if repeated:
-        raise DataError(f"expected classes of different names, got {repeated[0]!r} twice", where="data")
+        raise DataError(f"expected classes with different names, got {repeated[0]!r} twice", where="data")
     return shapes["train"]
 
 
 def other_shape(expected: tuple[int, ...], found: tuple[int, ...], remedy: str) -> DataError:
-    """Return the error for examples of another shape than a model takes."""
+    """Return the error for examples of another shape than the model's."""
     return DataError(
-        f"expected examples of shape {expected}, as the model takes them, got {found}", where="data", remedy=remedy
+        f"expected examples of shape {expected}, as in the model, got {found}", where="data", remedy=remedy
     )
 
 
 def _example_shape(name: str, stored: Stored) -> tuple[int, ...]:
     if len(stored) == 0:
-        raise DataError(f"the {name} split is empty", where="data", remedy="Check what the dataset points to.")
+        raise DataError(
+            f"expected examples in the {name} split, got none", where="data", remedy="Check the path of the data."
+        )
     first = stored.examples[0] if isinstance(stored.examples, Tensor) else stored.examples.read([0])[0][0]
     if first.ndim == 0:
         raise DataError(
@@ -66,7 +69,7 @@ def _check_labels(name: str, stored: Stored, classes: int) -> None:
         )
     if int(labels.min()) < 0 or (classes and int(labels.max()) >= classes):
         raise DataError(
-            f"expected labels that count {classes or 'classes'} from 0 in the {name} split, "
+            f"expected labels from 0{f' to {classes - 1}' if classes else ''} in the {name} split, "
             f"got {int(labels.min())} to {int(labels.max())}",
             where="data",
         )

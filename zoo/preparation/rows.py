@@ -123,7 +123,7 @@ def frame_of(columns: Mapping[str, Array], form: str, known: tuple[ColumnDescrip
 
 
 def _typed(values: Array, column: ColumnDescription, as_stored: str) -> Array:
-    """Return the values of a column with its NumPy dtype, or as objects if it has missing values that the dtype lacks."""
+    """Return the values of a column with its NumPy dtype, or as objects if the dtype has no missing values."""
     if column.given_as is None and column.is_measured and column.type != "date":
         return values.astype(as_stored)
     wanted = {"integer": "int64", "boolean": "bool", "float": "float64"}.get(column.given_as or "")
