@@ -299,9 +299,9 @@ def test_a_loader_chooses_items_but_not_their_order() -> None:
         ((ROWS, KINDS), KINDS, "expected labels once"),
         (Pairs(ROWS, KINDS.tolist()), KINDS, "^x: expected labels once"),
         (TensorDataset(torch.zeros(3, 2), torch.zeros(3), torch.zeros(3)), None, r"expected items \(input,\) or"),
-        (TensorDataset(torch.zeros(0, 2)), None, "is empty"),
+        (TensorDataset(torch.zeros(0, 2)), None, "got an empty torch Dataset"),
         (Mixed(ROWS, KINDS), None, "got the columns 'a', 'b'"),
-        ({"train": ROWS, "test": ROWS[:, :2]}, None, "as in the training split, got"),
+        ({"train": ROWS, "test": ROWS[:, :2]}, None, "in the test split, as in train, got"),
         (3, None, "expected data, got int"),
         (torch.zeros(4, 2, dtype=torch.complex64), None, "^x: expected real numbers, got torch.complex64"),
         ([torch.zeros(2), torch.zeros(3)], None, r"one shape and type, got \(2,\) of torch.float32 and \(3,\) of"),
@@ -318,7 +318,7 @@ def test_a_loader_chooses_items_but_not_their_order() -> None:
         (Pairs(torch.tensor([[1.0], [torch.inf]]), [0, 1]), None, "finite numbers in 32 bits, .* infinity in item 1"),
         (Named(ROWS, KINDS), "kin", "^y: unknown column 'kin'"),
         (DataLoader(Stream()), None, "got one of an IterableDataset\nPass the data set itself"),
-        (Nothing(), None, "^x: the data set is empty"),
+        (Nothing(), None, "^x: expected items, got an empty data set"),
     ],
 )
 def test_what_cannot_be_taken_is_named(x: Any, y: Any, message: str) -> None:

@@ -19,7 +19,7 @@ def test_the_shape_of_an_example_is_returned():
     [
         (collection(test=Stored(torch.zeros(3, 2))), "expected the split `train`"),
         (collection(train=Stored(torch.zeros(3, 2)), dev=Stored(torch.zeros(3, 2))), "'dev'"),
-        (collection(train=Stored(torch.zeros(0, 2))), "train split is empty"),
+        (collection(train=Stored(torch.zeros(0, 2))), "expected examples in the train split, got none"),
         (collection(train=Stored(torch.zeros(3))), "single numbers"),
         (
             collection(train=Stored(torch.zeros(3, 2)), test=Stored(torch.zeros(3, 4))),
@@ -32,7 +32,7 @@ def test_the_shape_of_an_example_is_returned():
         ),
         (
             collection(train=Stored(torch.zeros(3, 2), torch.tensor([0, 1, 2])), classes=("a", "b")),
-            "count 2 from 0 in the train split, got 0 to 2",
+            "from 0 to 1 in the train split, got 0 to 2",
         ),
         (collection(train=Stored(torch.zeros(3, 2), torch.tensor([0, 1, 0])), classes=("a", "a")), "got 'a' twice"),
         (collection(train=Stored(torch.zeros(3, 2), torch.tensor([0, -1, 1]))), "got -1 to 1"),

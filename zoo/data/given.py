@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from zoo.data.items import Items, ItemsOfBatches, ItemsOfColumns, ItemsOfDataset, ReadItems, read_items, read_once
+from zoo.data.items import Items, ItemsOfBatches, ItemsOfColumns, ItemsOfDataset
 from zoo.data.labels import labels_of
+from zoo.data.reading import ReadItems, read_items, read_once
 from zoo.datasets import Indexable
 from zoo.errors import DataError, InputError
 from zoo.formats.array_rows import Array

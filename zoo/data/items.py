@@ -109,6 +109,7 @@ def input_and_label(item: Any, label: str | None = None) -> tuple[Any, Any]:
         DataError: the item is none of these, or does not have this label.
 
     Example:
+        >>> import torch
         >>> input_and_label((torch.zeros(2), 3))[1], input_and_label({"x": [1.0, 2.0], "label": 3})
         (3, ([1.0, 2.0], 3))
     """

@@ -53,6 +53,7 @@ def load_data(
         DataError: the data cannot be found or read, or cannot be prepared in this way; the message names the field.
 
     Example:
+        >>> import torch
         >>> data = load_data("digits", binarise="dynamic")
         >>> len(data.train), len(data.validation), len(data.test), data.info.data_shape
         (1374, 153, 270, (1, 8, 8))

@@ -39,7 +39,7 @@ class Batch(NamedTuple):
 class Split:
     """The examples of one split, which are stored compactly and prepared batch by batch.
 
-    They come from :func:`zoo.data.load_data`. Every iteration gives the same examples, except with dynamic binarisation.
+    :func:`zoo.data.load_data` returns them. All iterations give the same examples, except with dynamic binarisation.
 
     Example:
         >>> from zoo.data import load_data

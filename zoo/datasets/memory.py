@@ -17,7 +17,7 @@ from zoo.tables.options import Choice
 class Memory(Dataset):
     """Data in memory: an array, a tensor, a DataFrame, or a data set of torch or Hugging Face.
 
-    It is chosen by passing data, as in ``zoo.train(recipe, data=x)`` or ``zoo.fit(x, "vae-mlp-8d")``. The recipe of the
+    Choose it by passing data, as in ``zoo.train(recipe, data=x)`` or ``zoo.fit(x, "vae-mlp-8d")``. The recipe of the
     run then describes the data, but does not contain them. To use the recipe again, pass the data again.
 
     Args:
