@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 
 from zoo.errors import NotApplicableError
 from zoo.metrics import EvaluationContext, Measurement, Metric, Result, mean_of
-from zoo.preparation.described import expansion_of
+from zoo.preparation.described import encoding_of
 from zoo.registry import register
 
 RMSE = Result(
@@ -65,8 +65,8 @@ class Imputation(Metric):
     def measure(self, context: EvaluationContext) -> Sequence[Measurement]:
         """Return ``imputation_rmse`` and ``imputation_accuracy``, as far as there are such columns."""
         model, columns = context.model, context.model.data.columns
-        expansion = expansion_of(model.data)
-        assert expansion is not None
+        encoding = encoding_of(model.data)
+        assert encoding is not None
         owners = torch.tensor([place for place, column in enumerate(columns) for _ in range(column.width)])
         measured = torch.tensor([column.is_measured for column in columns])
         count = min(len(context.split), self.examples or len(context.split))
@@ -76,7 +76,7 @@ class Imputation(Metric):
             hidden = torch.rand(len(x), len(columns)) < self.share
             seen = ~x.isnan() & ~hidden[:, owners].to(x.device)
             made = model.impute(x, seen, batch.labels, num_samples=self.num_samples)
-            true, found = (expansion.undo(values.cpu().double()) for values in (x, made))
+            true, found = (encoding.undo(values.cpu().double()) for values in (x, made))
             chosen = hidden & ~true.isnan()
             squares.append((found - true).square()[chosen & measured])
             hits.append((found.round() == true.round()).double()[chosen & ~measured])
