@@ -62,7 +62,7 @@ def test_other_data_have_another_key(data: Data) -> None:
 
 def test_a_folder_that_cannot_be_written_costs_time_only(data: Data, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.warns(ZooWarning, match="features are not kept"):
+    with pytest.warns(ZooWarning, match="the classifier is not cached"):
         dataset_classifier(data.train, cache=tmp_path / "file" / "below")
 
 

@@ -22,5 +22,5 @@ def test_the_field_is_the_shift_to_the_exact_answer_where_states_are():
     torch.testing.assert_close(field.points + field.exact, oracle.posterior(field.points, 3).mean)
     # `mlp` begins as the identity: it predicts that nothing moves.
     assert field.learned.abs().max() < 1e-6
-    assert field.apart == pytest.approx(1.0, abs=1e-4)
+    assert field.relative_difference == pytest.approx(1.0, abs=1e-4)
     assert 0 < len(field.points) < 21**2

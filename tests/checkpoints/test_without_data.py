@@ -53,7 +53,7 @@ def test_it_is_written_as_it_was_read(old: Model, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"shape": [1, 9, 9]}, r"stored examples are prepared to shape \(1, 8, 8\), \(1, 9, 9\) is stated"),
+        ({"shape": [1, 9, 9]}, r"expected `shape` \(1, 8, 8\), to which stored examples are prepared, got \(1, 9, 9\)"),
         ({"range": [0.0, 2.0]}, r"`data_range` is \(0\.0, 1\.0\), but `data\.range` is \(0\.0, 2\.0\)"),
         ({"secret": 1}, "unknown field"),
         ({"scaling": {"name": "unit", "span": 0.0}}, "expected a positive span, got 0"),

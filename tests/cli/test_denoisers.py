@@ -46,7 +46,7 @@ def test_sampling_options_reach_the_chain(cli, runs, tmp_path):
         ("stepz=5", "Did you mean 'steps'?"),
         ("steps=99", "a whole number from 1 to 10"),
         ("steps", "expected KEY=VALUE"),
-        ("trajectory=true", "from Python only"),
+        ("trajectory=true", "only from Python"),
         ("guidance=2", "not trained without labels"),
     ],
 )

@@ -36,7 +36,7 @@ def test_the_recipe_beside_a_fitted_prior_is_kept_until_it_may_be_replaced(cli, 
     words = ["fit-prior", run, "{name: mixture, components: 2}", "--out", tmp_path, "--quiet"]
     refused = cli(*words)
     assert (refused.status, [path.name for path in tmp_path.iterdir()]) == (2, ["recipe.yaml"])
-    assert f"{tmp_path / 'recipe.yaml'}: there is a file already" in refused.err
+    assert f"{tmp_path / 'recipe.yaml'}: the file already exists" in refused.err
     assert (tmp_path / "recipe.yaml").read_text() == "mine"
     assert cli(*words, "--overwrite").status == 0
     assert "fitted_prior" in (tmp_path / "recipe.yaml").read_text()
@@ -48,7 +48,7 @@ def test_a_directory_with_the_training_of_a_run_is_refused_in_any_case(cli, run,
     (tmp_path / trace).write_text("")
     refused = cli("fit-prior", run, "{name: mixture, components: 2}", "--out", tmp_path, "--quiet", "--overwrite")
     assert refused.status == 2
-    assert f"--out: {tmp_path} holds the training of a run" in refused.err
+    assert f"--out: expected a directory without a run, got {tmp_path}" in refused.err
     assert [path.name for path in tmp_path.iterdir()] == [trace.partition("/")[0]], "nothing was written"
 
 
@@ -83,7 +83,7 @@ def test_a_finished_run_is_measured_and_described_with_its_prior(cli, run, tmp_p
     before = json.loads((again / "evaluation.json").read_text())
     done = cli("fit-prior", again, "mixture", "--quiet")
     assert done.status == 0, done.err
-    assert "are those of the model with this prior" in done.out
+    assert "are now those of the model with this prior" in done.out
     after = json.loads((again / "evaluation.json").read_text())
     assert after["metrics"] == before["metrics"]  # the mean squared error does not depend on the prior
     assert after["best_epoch"] == before["best_epoch"]
@@ -94,11 +94,11 @@ def test_a_finished_run_is_measured_and_described_with_its_prior(cli, run, tmp_p
 
 def test_the_prior_is_judged_once(cli, run, tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr("zoo.runs.fit_prior.note_on_fit", lambda *_: calls.append(1) or "the fitted prior is worse")
+    monkeypatch.setattr("zoo.runs.fit_prior.poor_fit_note", lambda *_: calls.append(1) or "the fitted prior is worse")
     again = shutil.copytree(run, tmp_path / "run")
     done = cli("fit-prior", again, "mixture", "--quiet")
     assert len(calls) == 1, done.err
-    assert "are those of the model with this prior" in done.out, done.err
+    assert "are now those of the model with this prior" in done.out, done.err
     assert done.err.count("the fitted prior is worse") == 1
     assert "the fitted prior is worse" in json.loads((again / "evaluation.json").read_text())["notes"]
 
@@ -113,7 +113,7 @@ def test_a_card_that_was_edited_is_kept_with_a_word(cli, run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["mixture", "--data", "{subset: 100}"], "fitted to other data than the run's\nName a directory: --out"),
+        (["mixture", "--data", "{subset: 100}"], "fitted to other data than the model\nName a directory: --out"),
         (["mixtur", "--out", "x"], "unknown prior 'mixtur'\nDid you mean 'mixture'"),
         (["{name: mixture, componets: 3}", "--out", "x"], "Did you mean 'components'"),
         (
@@ -133,4 +133,4 @@ def test_what_cannot_be_done_is_one_message(cli, run, words, message):
 def test_a_model_that_came_with_the_package_is_not_written_into(cli):
     done = cli("fit-prior", "vae-mlp-2d.digits", "mixture")
     assert done.status == 2
-    assert "cannot write into vae-mlp-2d.digits: it is not your own directory" in done.err
+    assert "cannot write into vae-mlp-2d.digits: it is not a directory" in done.err

@@ -57,7 +57,7 @@ def test_evaluate_renews_the_card_of_the_run_unless_a_person_edited_it(cli, tmp_
     card.write_text(after + "Trained on a Sunday.\n")
     done = cli("evaluate", run, "--metric", "elbo")
     assert card.read_text() == after + "Trained on a Sunday.\n"
-    assert "README.md was edited, and is left as it is" in done.out
+    assert "README.md was edited, so it is not changed" in done.out
     card.unlink()
     assert "README" not in cli("evaluate", run, "--metric", "elbo").out
     assert not card.exists()
@@ -70,7 +70,7 @@ def test_evaluate_leaves_the_run_alone_where_the_data_are_others(cli, runs, tmp_
         done = cli("evaluate", runs / "digits-ae", "--metric", "mse", *options)
         assert done.status == 0
         assert "Wrote" not in done.out
-        assert "Not kept" in done.out
+        assert "The metrics are not saved" in done.out
     assert evaluation(runs / "digits-ae") == before
     done = cli("evaluate", runs / "digits-ae", "--metric", "mse", "--split", "train", "--out", tmp_path / "train.json")
     assert done.status == 0

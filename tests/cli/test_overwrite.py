@@ -43,7 +43,7 @@ def test_a_file_that_is_there_is_kept_until_it_may_be_replaced(cli, tmp_path, mo
     path.write_text("mine")
     refused = cli(*words)
     assert (refused.status, path.read_text()) == (2, "mine")
-    assert f"{file}: there is a file already\nReplace it with --overwrite, or choose another --out." in refused.err
+    assert f"{file}: the file already exists\nReplace it with --overwrite, or choose another --out." in refused.err
     done = cli(*words, "--overwrite")
     assert done.status == 0, done.err
     assert path.read_bytes() != b"mine"

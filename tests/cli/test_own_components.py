@@ -44,7 +44,7 @@ def test_it_names_the_component_the_exception_and_the_line(cli, tmp_path: Path, 
     found = run()
     number = 1 + script.read_text().splitlines().index(f"        {line}")
     assert found.status == 1
-    assert f"Error: the prior 'failing_{name}' fails: {said}" in found.err
+    assert f"Error: the prior 'failing_{name}' failed: {said}" in found.err
     assert f"\n{script}:{number}, in forward\n" in found.err
     assert "Traceback" not in found.err
     monkeypatch.setenv("ZOO_TRACEBACK", "1")

@@ -36,8 +36,8 @@ def run(tmp_path_factory) -> Path:
 def test_the_report_stands_beside_the_run_and_says_its_size(cli, run):
     done = cli("report", run)
     assert done.status == 0
-    assert done.out.startswith(f"Made {run}/report.html, ")
-    assert "Measuring" not in done.err
+    assert done.out.startswith(f"Wrote {run}/report.html, ")
+    assert "Evaluating" not in done.err
     first = (run / "report.html").read_bytes()
     assert b"<h1>digits</h1>" in first
     assert str(run).encode() not in first
@@ -53,11 +53,11 @@ def test_a_run_s_own_figures_are_drawn_again_without_overwrite(cli, run):
 def test_other_data_are_measured_anew_and_the_run_keeps_its_own_figures(cli, run, tmp_path):
     before = (run / "evaluation.json").read_text()
     done = cli("report", run, "--split", "train", "--out", tmp_path / "train.html")
-    assert "Measuring on 100 examples" in done.err
+    assert "Evaluating on 100 examples" in done.err
     assert "train split, 100 examples" in (tmp_path / "train.html").read_text()
     assert (run / "evaluation.json").read_text() == before
     done = cli("report", run, "--set", "binarise=threshold", "--out", tmp_path / "binary.html")
-    assert "Measuring on 270 examples" in done.err
+    assert "Evaluating on 270 examples" in done.err
 
 
 def test_a_checkpoint_without_a_run_has_a_report_of_its_model(cli, run, tmp_path):
@@ -90,7 +90,7 @@ def test_a_pretrained_model_is_reported_on_here_not_where_it_came_from(cli, tmp_
     monkeypatch.chdir(tmp_path)
     done = cli("report", "vae-mlp-2d.digits")
     assert done.status == 0
-    assert done.out.startswith("Made report.html, ")
+    assert done.out.startswith("Wrote report.html, ")
     assert (tmp_path / "report.html").is_file()
 
 

@@ -62,7 +62,7 @@ def test_the_facts_are_json(cli, folder, tmp_path):
         assert facts["rows"] == 30
         assert facts["ranked_by"] == "log_likelihood"
         assert facts["mean_log_likelihood"] == pytest.approx(written["log_likelihood"].mean(), abs=1e-3)
-        assert facts["strangest"] == [str(row) for row in written["log_likelihood"].argsort()[:5]]
+        assert facts["most_unusual"] == [str(row) for row in written["log_likelihood"].argsort()[:5]]
     assert facts["columns"]["log_likelihood"]["unit"] == "nats"
 
 
@@ -84,10 +84,10 @@ def test_the_difference_to_scaled_data_is_a_number_if_every_row_has_the_same(cli
     facts = json.loads(done.out)
     assert "unit" not in facts
     expected = float(log_volume(model).sum())
-    assert facts.get("of_scaled_data_minus_this") == (None if missing else pytest.approx(-expected))
+    assert facts.get("scaled_data_difference") == (None if missing else pytest.approx(-expected))
     assert expected < -4  # the logarithm of 100, which the second column is divided by
     shown = cli(*words, "--out", tmp_path / "again.csv").out
-    assert ("of scaled data, as `evaluate` has it, +" in shown) is not missing
+    assert ("for scaled data, as in `evaluate`, +" in shown) is not missing
 
 
 def test_values_are_filled_in_where_a_mask_says_so(cli, folder, tmp_path):
@@ -125,16 +125,16 @@ def test_the_data_of_a_recipe_are_used_in_all_their_splits(cli, tmp_path):
     [
         (
             ["embed", MODEL, "--data", "new.npz", "--out", "new.npz", "--overwrite"],
-            "the data are read from new.npz",
+            "new.npz is the file that the data are read from",
         ),
         (["embed", "model", "--data", "new.npz", "--out", "model/codes.csv"], "is inside the run"),
-        (["embed", MODEL, "--data", "new.npz", "--out", "x.png"], "embeddings are not images"),
+        (["embed", MODEL, "--data", "new.npz", "--out", "x.png"], "expected images for an image file, got embeddings"),
         (["embed", MODEL, "--data", "new.npz", "--out", "x.csv", "--label", "3"], "the model is not conditional"),
-        (["reconstruct", MODEL, "--data", "new.npz", "--out", "x.csv"], "a .csv table cannot hold images"),
-        (["reconstruct", MODEL, "--out", "x.png"], "at most 400 examples in one picture"),
+        (["reconstruct", MODEL, "--data", "new.npz", "--out", "x.csv"], "a .csv table cannot contain images"),
+        (["reconstruct", MODEL, "--out", "x.png"], "at most 400 examples in one image"),
         (["impute", MODEL, "--data", "new.npz", "--mask", "none.npy", "--out", "x.npz"], "none.npy: cannot be read"),
         (["embed", MODEL, "--data", "none.npz", "--out", "x.npz"], "none.npz"),
-        (["embed", "denoiser-unet.digits", "--out", "x.npz"], "has no latents"),
+        (["embed", "denoiser-unet.digits", "--out", "x.npz"], "expected a model with latents"),
     ],
 )
 def test_what_cannot_be_done_is_one_message(cli, folder, monkeypatch, words, message):

@@ -45,13 +45,13 @@ def test_classes_without_training_examples_are_left_out_and_named(capsys: pytest
     labels_of(NAMED, None, 6)
     assert capsys.readouterr().err == ""
     labels_of(RARE, None, 6)
-    assert capsys.readouterr().err == "Note: without training examples, not sampled: dog\n"
+    assert capsys.readouterr().err == "Note: classes without training examples are not sampled: dog\n"
 
 
 @pytest.mark.parametrize(
     ("model", "label", "words"),
     [
-        (RARE, "dog", "the class 'dog' had no training examples: the model has not learned it"),
+        (RARE, "dog", "expected a class with training examples, got 'dog'"),
         (NAMED, "cow", "'cow'"),
         (conditional(), "3", "expected a class number from 0 to 2, got '3'"),
         (conditional(), "-1", "expected a class number from 0 to 2, got '-1'"),
@@ -80,5 +80,7 @@ def test_files_that_cannot_hold_the_samples_are_refused_with_those_that_can(
     for kind in kinds:
         check_format(model, Path(f"samples.{kind}"))
     for kind in others:
-        with pytest.raises(InputError, match=rf"expected a file of one of the kinds .*{kinds[-1]}.* got '\.?{kind}'"):
+        with pytest.raises(
+            InputError, match=rf"expected a file with one of the suffixes .*{kinds[-1]}.* got '\.?{kind}'"
+        ):
             check_format(model, Path(f"samples.{kind}" if kind else "samples"))

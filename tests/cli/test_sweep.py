@@ -31,7 +31,7 @@ def test_a_sweep_of_a_single_run_is_refused(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = cli("sweep", "digits")
     assert done.status == 2
-    assert "nothing varies" in done.err
+    assert "got a single run" in done.err
     assert "--seeds 3" in done.err
     assert not (tmp_path / "sweeps").exists()
 

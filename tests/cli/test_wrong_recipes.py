@@ -62,9 +62,9 @@ CASES = {
     "option of a part, in the model": overridden(
         "model.beta=4", "model.beta", "`model.objective.beta` is an option of the objective 'vae'"
     ),
-    "option of another dataset": overridden("data.path=x", "data.path", "It is an option of the dataset 'arrays'"),
+    "option of another dataset": overridden("data.path=x", "data.path", "It is an option of another dataset, 'arrays'"),
     "option of another decoder": overridden(
-        "model.decoder.channels=[3]", "model.decoder.channels", "It is an option of the decoder 'conv'"
+        "model.decoder.channels=[3]", "model.decoder.channels", "It is an option of another decoder, 'conv'"
     ),
     "unknown key of the schedule": overridden(
         "train.schedule.peak=3", "train.schedule.peak", "Valid here: name, warmup"
@@ -188,9 +188,14 @@ CASES = {
     "override with a hole": overridden("train..epochs=3", "", "expected KEY=VALUE"),
     "override with broken YAML": overridden("train.epochs=[1", "", "not valid YAML"),
     "override into a list": overridden(
-        "evaluate.metrics.0=elbo", "", "has no fields", text=GOOD + "evaluate: {metrics: [mse]}\n"
+        "evaluate.metrics.0=elbo",
+        "",
+        "expected a mapping at evaluate.metrics",
+        text=GOOD + "evaluate: {metrics: [mse]}\n",
     ),
-    "override into a number": Wrong(GOOD + "seed: 3\n", ("seed.more=3",), "--set seed.more=3", "", ("has no fields",)),
+    "override into a number": Wrong(
+        GOOD + "seed: 3\n", ("seed.more=3",), "--set seed.more=3", "", ("expected a mapping at seed",)
+    ),
 }
 
 
@@ -221,7 +226,7 @@ def test_a_wrong_recipe_is_refused_with_the_field_and_its_place(case, cli, tmp_p
         ("digit", ("unknown recipe 'digit'", "'digits'", "./digit.yaml")),
         ("nowhere.yaml", ("nowhere.yaml: there is no such file", "`zoo-cli list recipe`")),
         ("mine.yml", ("there is no such file", "Did you mean 'mine.yaml'?")),
-        ("folder/", ("folder/: expected a YAML file, got a directory", "It holds: inside.yaml")),
+        ("folder/", ("folder/: expected a YAML file, got a directory", "YAML files in it: inside.yaml")),
         (".", ("unknown recipe '.'",)),
         ("vae-mlp-2d", ("unknown recipe 'vae-mlp-2d'", "It is a preset", "`model: vae-mlp-2d`")),
         ("a.npz", ("a.npz: expected a recipe, got a file of data", '`data: {name: arrays, path: "a.npz"}`')),

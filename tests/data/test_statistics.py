@@ -5,7 +5,7 @@ from zoo.data.statistics import standardisation
 from zoo.data.store import MemoryStore
 from zoo.errors import DataError
 from zoo.preparation.column_encoding import ColumnEncoding
-from zoo.spec.data_description import ColumnDescription
+from zoo.spec.column_description import ColumnDescription
 
 
 def test_statistics_agree_with_one_pass_over_all():

@@ -47,7 +47,9 @@ def test_widths_that_make_no_network_are_refused(widths):
 
 
 def test_an_option_of_a_sibling_is_refused_with_the_valid_ones():
-    message = r"encoder\.channels: unknown field\nIt is an option of the encoder 'conv', .* Valid here: widths, depth"
+    message = (
+        r"encoder\.channels: unknown field\nIt is an option of another encoder, 'conv'.* Valid here: widths, depth"
+    )
     with pytest.raises(ComponentError, match=message):
         check_options(MLPEncoder, {"channels": [32]}, "model.encoder")
 

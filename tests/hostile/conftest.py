@@ -14,7 +14,7 @@ import pytest
 import zoo
 from tests import processes
 from zoo.cli import main
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 QUICK = (
     "train.epochs=2",

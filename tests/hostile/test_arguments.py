@@ -14,7 +14,7 @@ import torch
 import zoo
 from zoo.errors import ZooError
 from zoo.model import Model
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 X = np.random.default_rng(0).normal(size=(12, 4)).astype("f4")
 SPEC = {"preset": "vae-mlp-2d", "likelihood": "gaussian", "encoder": {"widths": [4]}, "decoder": {"widths": [4]}}

@@ -15,7 +15,7 @@ from zoo.errors import RecipeError, ZooError
 from zoo.hub.content import read_foreign_recipe
 from zoo.spec.documents import parse_yaml
 from zoo.spec.recipe import Recipe
-from zoo.spec.resolve import validate
+from zoo.spec.validation import validate
 from zoo.utils.text import excerpt
 
 GOOD = "model: vae-mlp-2d\ndata: digits\n"
@@ -51,7 +51,7 @@ def test_aliases_that_save_a_few_words_are_read() -> None:
 
 @pytest.mark.parametrize("text", ["&a [*a]", "a: &a {b: *a}", "a: &a [1, {b: [*a]}]"])
 def test_an_alias_of_what_it_is_part_of_is_refused(text: str) -> None:
-    with pytest.raises(RecipeError, match="an alias stands for what it is part of"):
+    with pytest.raises(RecipeError, match="an alias refers to its own parent"):
         parse_yaml(text, "a document")
 
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tests.processes import run as run_python
-from zoo.cli._environment import of_the_environment
+from zoo.cli._environment import environment_error
 from zoo.registry.imports import _allowed_seconds
 from zoo.utils.console import ProgressConsole
 
@@ -50,12 +50,14 @@ def raised(module: str) -> ValueError:
 
 def test_an_error_of_a_library_about_a_variable_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MPLBACKEND", "no such backend")
-    message = of_the_environment(raised("matplotlib.rcsetup"))
+    message = environment_error(raised("matplotlib.rcsetup"))
     assert message is not None
-    assert message.startswith("the environment variable MPLBACKEND has the value 'no such backend', which is refused: ")
-    assert of_the_environment(raised("zoo.figures")) is None, "a fault of the package is not one of the environment"
+    assert message.startswith(
+        "the environment variable MPLBACKEND has the value 'no such backend', which a library refuses: "
+    )
+    assert environment_error(raised("zoo.figures")) is None, "a fault of the package is not one of the environment"
     monkeypatch.setenv("MPLBACKEND", "another")
-    assert of_the_environment(raised("matplotlib.rcsetup")) is None
+    assert environment_error(raised("matplotlib.rcsetup")) is None
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import zoo
 from tests.hostile.conftest import QUICK, ZooCli, assert_one_message
 from zoo.errors import CheckpointError, InputError, RunError, ZooError
 from zoo.hub.bundle import Bundle, collect
-from zoo.runs.card import renew_card
+from zoo.runs.card import update_card
 from zoo.runs.directory import RunDirectory
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
@@ -195,7 +195,7 @@ def test_a_card_that_is_none_is_left_alone(what: str, run: Path) -> None:
     directory = RunDirectory(run)
     evaluation, model = directory.read_evaluation(), zoo.load(run)
     assert evaluation is not None
-    assert not renew_card(run, directory.read_recipe(), model.data, evaluation)
+    assert not update_card(run, directory.read_recipe(), model.data, evaluation)
     assert os.path.lexists(card)
 
 

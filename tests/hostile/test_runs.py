@@ -17,7 +17,7 @@ from tests.hostile.conftest import QUICK, SETTINGS, ZooCli, assert_one_message
 from zoo.errors import CheckpointError, RunError, TrainingError, ZooError
 from zoo.figures.loss import plot_loss
 from zoo.runs.directory import RunDirectory
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 from zoo.training.state import Position, TrainingState
 
 STATE = "state/training.safetensors"
@@ -105,7 +105,7 @@ def test_a_lost_state_is_no_reason_to_begin_anew_without_a_word(how: str, epochs
     if how != "removed":
         (run / STATE).symlink_to("moved-to-save-space")
     before = files_of(run)
-    with pytest.raises(RunError, match=r"2 epochs are recorded, but the state .* is gone\nBring it back"):
+    with pytest.raises(RunError, match=r"2 epochs are recorded, but the state .* is missing\nRestore the file"):
         resume(run, f"train.epochs={epochs}")
     assert {name: files_of(run)[name] for name in ("metrics.jsonl", "evaluation.json", "model.safetensors")} == {
         name: before[name] for name in ("metrics.jsonl", "evaluation.json", "model.safetensors")
@@ -125,10 +125,10 @@ def test_a_run_that_was_killed_before_its_first_state_begins_anew(run: Path, pri
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["train.optimizer=sgd", "train.optimizer.lr=0.002"], "another run: train.optimizer.name was 'sgd'"),
-        (["model.latent_dim=3"], "another run: model.latent_dim was 3, here it is 2"),
-        (["seed=5"], "another run: seed was 5, here it is 0"),
-        (["train.batch_size=50"], "another run: train.batch_size was 50"),
+        (["train.optimizer=sgd", "train.optimizer.lr=0.002"], "that of another: train.optimizer.name was 'sgd'"),
+        (["model.latent_dim=3"], "that of another: model.latent_dim was 3, is 2"),
+        (["seed=5"], "that of another: seed was 5, is 0"),
+        (["train.batch_size=50"], "that of another: train.batch_size was 50"),
     ],
 )
 def test_the_state_of_another_run_is_refused(overrides: list[str], words: str, run: Path, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_folder_that_vanishes_is_not_made_again(run: Path) -> None:
     for write in (
         lambda: directory.write_best(model),
         lambda: directory.write_last(model),
-        lambda: directory.write_kept(model, 3),
+        lambda: directory.write_epoch(model, 3),
         lambda: directory.write_evaluation({}),
         lambda: directory.training.append_metrics({}),
         lambda: directory.training.write_state(TrainingState(Position(), {})),
@@ -236,7 +236,7 @@ def test_what_a_kill_in_the_first_write_leaves_is_no_hindrance(
 def test_a_file_of_somebody_else_is_a_hindrance(name: str, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / name).write_text("mine")
-    with pytest.raises(RunError, match="not empty and holds no run"):
+    with pytest.raises(RunError, match="expected an empty directory or one with a run"):
         zoo.train("digits", out=tmp_path / "run", overrides=QUICK)
     assert (tmp_path / "run" / name).read_text() == "mine"
 

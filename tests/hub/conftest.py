@@ -16,7 +16,7 @@ from huggingface_hub import constants
 import zoo
 from tests.hub.repository import Repository
 from tests.hub.server import Account, HubServer
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 TOKEN = "hf_TestTokenOfAdaWhichMustNeverBeSeen"
 READER = "hf_TestTokenThatMayOnlyReadXXXXXXXXXX"

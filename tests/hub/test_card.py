@@ -19,7 +19,7 @@ from tests.hub.repository import Repository
 from tests.hub.server import HubServer
 from zoo.errors import InputError, ZooWarning
 from zoo.runs.card_file import Card, is_untouched
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 
 @pytest.fixture
@@ -55,16 +55,16 @@ def test_the_validator_of_the_hub_accepts_the_card_and_the_client_asked_it(hub: 
 
 @pytest.mark.parametrize("preset", zoo.list_models())
 def test_the_card_of_every_preset_is_valid(preset: str) -> None:
-    from zoo.runs.card import compose
+    from zoo.runs.card import make_card
 
     model = zoo.build(preset)
-    metadata, problems = problems_of(str(compose(preset, model.spec)))
+    metadata, problems = problems_of(str(make_card(preset, model.spec)))
     assert problems == []
     assert metadata["library_name"] == "latent-zoo"
 
 
 def test_the_number_of_examples_stands_in_the_table_alone() -> None:
-    from zoo.runs.card import compose
+    from zoo.runs.card import make_card
 
     model = zoo.load("vae-mlp-2d.digits")
     context = zoo.evaluation.evaluate.evaluation_context(model, zoo.load_data("digits"), "test")
@@ -72,7 +72,7 @@ def test_the_number_of_examples_stands_in_the_table_alone() -> None:
         context, [{"name": "log_likelihood", "num_samples": 5, "examples": 50}], "metrics"
     )
     made = zoo.evaluation.evaluate.record(context, metrics, "test", 0)
-    card = compose("mine", model.spec, evaluation={**made, "best_epoch": 1, "notes": []})
+    card = make_card("mine", model.spec, evaluation={**made, "best_epoch": 1, "notes": []})
     names = {result.metric_type for result in ModelCard(str(card)).data.eval_results}
     # Grey digits under a Bernoulli likelihood have no code length, so no bits per dimension.
     assert names == {"log_likelihood"}
@@ -102,13 +102,13 @@ def test_the_lines_of_use_run_as_they_stand(repository: Repository, environment:
 
 
 def test_the_lines_of_use_of_a_conditional_model_run(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zoo.runs.card import PLACE, compose
+    from zoo.runs.card import PATH_PLACEHOLDER, make_card
 
     model = zoo.build("cvae-mlp-2d", data_shape=(1, 8, 8))
     folder = zoo.save(model, tmp_path / "model")
-    lines = re.search(r"```python\n(.*?)\n```", compose("x", model.spec).text, re.DOTALL)[1]
+    lines = re.search(r"```python\n(.*?)\n```", make_card("x", model.spec).text, re.DOTALL)[1]
     names: dict[str, Any] = {}
-    exec(lines.replace(PLACE, str(folder)), names)
+    exec(lines.replace(PATH_PLACEHOLDER, str(folder)), names)
     assert names["samples"].shape == (16, 1, 8, 8)
 
 

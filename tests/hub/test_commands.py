@@ -15,7 +15,7 @@ from tests.hub.conftest import TOKEN
 from tests.hub.faults import Fault
 from tests.hub.repository import Repository
 from tests.hub.server import HubServer
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_push_and_pull(hub: HubServer, run: Run, here: Path, capsys: pytest.Capt
     said = capsys.readouterr().out
     assert "Would push to hf://ada/digits:" in said
     assert "model.safetensors" in said
-    assert "Would stay here: last/config.json" in said
+    assert "Would not be pushed: last/config.json" in said
     assert hub.requests == []
     cli("push", str(run.path), "ada/digits", "--private", "--tag", "v1", "--licence", "mit", "--message", "First")
     said = capsys.readouterr().out

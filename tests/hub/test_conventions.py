@@ -15,7 +15,7 @@ from tests.hub.conftest import TOKEN
 from tests.hub.server import HubServer
 from zoo.errors import CheckpointError, InputError
 from zoo.hub.address import Address
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 
 def test_a_model_is_opened_as_users_of_huggingface_hub_know_it(hub: HubServer, run: Run, tmp_path: Path) -> None:

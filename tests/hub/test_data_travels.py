@@ -17,7 +17,7 @@ import zoo
 from tests import processes
 from tests.hub.server import HubServer
 from zoo.model import Model
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 SMALL = [
     "model.encoder.widths=[8]", "model.decoder.widths=[8]", "train.epochs=1", "train.precision=fp32",

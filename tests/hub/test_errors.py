@@ -20,7 +20,7 @@ from tests.hub.server import HubServer
 from zoo.errors import InputError, ZooError, ZooWarning
 from zoo.hub import transfer
 from zoo.hub.errors import HubError, HubInputError
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 WEIGHTS = "GET /download/"
 

@@ -187,7 +187,7 @@ def test_a_recipe_names_no_place_on_this_machine(data: str, repository: Reposito
     before, _, after = text.partition("data:\n")
     rest = after[after.index("train:") :]
     repository.edit({"recipe.yaml": f"{before}data: {data}\n{rest}".encode()})
-    refused(r"recipe.yaml: data.(root|path): it names a place on this machine")
+    refused(r"recipe.yaml: data.(root|path): expected a shared recipe without paths")
 
 
 @pytest.mark.parametrize("text", ["[1]", '{"metrics": 3}', '{"metrics": {"elbo": {"a": 1}}}', "{", "NaN"])

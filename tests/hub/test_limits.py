@@ -16,7 +16,7 @@ from tests.hub.faults import Fault
 from tests.hub.server import HubServer
 from zoo.hub.errors import HubError, http_library
 from zoo.hub.limits import _limit_response, _prepare_request, hub_calls
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 
 def hooks() -> dict[str, list[object]]:

@@ -18,8 +18,8 @@ from zoo.hub.pretrained import locate_pretrained, read_entry
 from zoo.hub.transfer import checksums
 from zoo.registry.catalogue import pretrained_files, recipe_files
 from zoo.runs.directory import RunDirectory
-from zoo.runs.job import Run
 from zoo.runs.plan import make_plan
+from zoo.runs.run import Run
 
 NAMES = zoo.list_pretrained()
 

@@ -17,7 +17,7 @@ from tests.hub.conftest import READER, TOKEN
 from tests.hub.server import HubServer
 from zoo.errors import InputError, RunError, ZooError, ZooWarning
 from zoo.hub.errors import HubError
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 PUSHED = {
     "model.safetensors", "config.json", "recipe.yaml", "evaluation.json", "README.md", "figures/samples.png",

@@ -10,8 +10,8 @@ from zoo.likelihoods.categorical import Categorical
 from zoo.likelihoods.columns import ColumnGroup, Columns
 from zoo.likelihoods.gaussian import Gaussian
 from zoo.likelihoods.negative_binomial import NegativeBinomial
+from zoo.spec.column_description import ColumnDescription
 from zoo.spec.component import ComponentSpec
-from zoo.spec.data_description import ColumnDescription
 from zoo.spec.options import check_options, construct
 
 GROUPS = [

@@ -8,7 +8,8 @@ import torch
 from zoo.data.as_trained import encoding_for
 from zoo.errors import DataError
 from zoo.preparation.column_encoding import ColumnEncoding
-from zoo.spec.data_description import ColumnDescription, DataDescription
+from zoo.spec.column_description import ColumnDescription
+from zoo.spec.data_description import DataDescription
 
 
 def column(name: str, *categories: str, **fields) -> ColumnDescription:

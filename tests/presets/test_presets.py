@@ -10,7 +10,7 @@ import torch
 
 import zoo
 from zoo.registry import find_component
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 from zoo.spec.resolve import load_model_spec
 
 TRAINING = {"epochs": 3, "batch_size": 32, "optimizer": {"lr": 2e-3}}

@@ -20,7 +20,7 @@ import zoo
 from zoo.data import Split, split_of_tensor
 from zoo.evaluation.context import EvaluationContext
 from zoo.report.page import render_report
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = [

@@ -71,7 +71,7 @@ def test_models_are_sorted_by_a_result_the_best_first_and_those_without_it_last(
     assert list(compared.sorted_by("elbo").records) == ["b<", "a", "c"]
     with pytest.raises(InputError, match="Did you mean 'elbo'"):
         compared.sorted_by("elboo")
-    with pytest.raises(InputError, match="neither more nor less"):
+    with pytest.raises(InputError, match="neither higher nor lower"):
         compared.sorted_by("active_units")
 
 

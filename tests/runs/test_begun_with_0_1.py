@@ -50,5 +50,5 @@ def test_it_is_finished_after_its_own_state_and_not_from_the_beginning(folder: P
 
 
 def test_another_recipe_is_refused_as_ever(folder: Path) -> None:
-    with pytest.raises(RunError, match=r"train\.clip_norm is 5\.0 there, 1\.0 here"):
+    with pytest.raises(RunError, match=r"train\.clip_norm was 5\.0, is 1\.0"):
         zoo.train(folder / "recipe.yaml", out=folder, resume=True, overrides=["train.clip_norm=1.0"])

@@ -190,7 +190,7 @@ def test_rows_fold_into_images() -> None:
     assert estimator.model_.data_shape == (1, 8, 8)
     assert estimator.model_.data.range == (0.0, 1.0)
     assert estimator.sample(2).shape == (2, 64)
-    with pytest.raises(InputError, match="expected 63 columns, which fold into"):
+    with pytest.raises(InputError, match="expected 63 columns, which are reshaped to"):
         tiny(data_shape=(1, 7, 9)).fit(images)
 
 

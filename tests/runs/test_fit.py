@@ -15,7 +15,7 @@ import zoo
 from tests.runs.kill_and_resume import differences
 from zoo.callbacks import Callback
 from zoo.errors import DataError, InputError, RunError, TrainingError
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 X = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32) * [1, 2, 3, 4] + 7
 Y = np.array(["low", "high"] * 40)

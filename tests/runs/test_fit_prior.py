@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 import zoo
 from tests.runs.kill_and_resume import differences
 from zoo.errors import ComponentError, DataError, RecipeError, TrainingError, ZooWarning
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 from zoo.training.progress import Silent
 
 SMALL: dict[str, Any] = {
@@ -122,7 +122,9 @@ def test_more_epochs_of_training_fit_the_prior_anew(tmp_path: Path) -> None:
 
 
 def test_a_fit_for_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"fit: the model has no prior that is fitted after training\nAdd"):
+    with pytest.raises(
+        RecipeError, match=r"fit: `fit` has no effect: the model has no prior that is fitted after training\nAdd"
+    ):
         job(tmp_path / "run", "fit={epochs: 3}")
     assert not (tmp_path / "run").exists()
 
@@ -174,7 +176,7 @@ def test_data_of_another_shape_are_refused(plain: Run) -> None:
 
 def test_a_model_without_latents_is_refused() -> None:
     denoiser = zoo.build("denoiser-mlp", data_shape=(2,))
-    with pytest.raises(ComponentError, match="the model has no latents for a prior to be fitted to"):
+    with pytest.raises(ComponentError, match="expected a model with latents"):
         zoo.fit_prior(denoiser, torch.rand(20, 2), "mixture")
 
 
@@ -188,7 +190,9 @@ def test_a_prior_that_is_worse_than_that_of_training_is_reported_with_both_numbe
     torch.manual_seed(0)
     data = zoo.load_data("digits", subset=200)
     model = zoo.load("vae-mlp-2d.digits")
-    with pytest.warns(ZooWarning, match=r"log p\(z\) is -[0-9.]+ nats under it, -[0-9.]+ under that") as found:
+    with pytest.warns(
+        ZooWarning, match=r"log p\(z\) is -[0-9.]+ nats under the fitted prior and -[0-9.]+ nats under"
+    ) as found:
         fitted = zoo.fit_prior(model, data, {"name": "gaussian", "learned": True},
                                {"epochs": 1, "optimizer": {"lr": 5.0}}, quiet=True)  # fmt: skip
     numbers = [float(text) for text in re.findall(r"-[0-9]+\.[0-9]+", str(found[0].message))]

@@ -12,7 +12,7 @@ import torch
 
 import zoo
 from zoo.errors import CheckpointError, DataError, RecipeError, RunError
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 X = (np.random.default_rng(0).normal(size=(60, 3)) * [1, 10, 100] + [0, 50, -300]).astype(np.float32)
 SHIFTED = X * 3 + 1000
@@ -79,7 +79,7 @@ def test_what_is_frozen_does_not_move_nor_do_its_statistics(made, tmp_path):
     assert any("running_mean" in name for name in first if name.startswith("encoder."))
     card = (run.path / "README.md").read_text()
     assert "Fine-tuned from `run` (weights SHA-256" in card
-    assert "`encoder.*` left as they were" in card
+    assert "`encoder.*` left unchanged" in card
     assert str(made) not in card
 
 
@@ -96,7 +96,9 @@ def test_a_run_that_is_resumed_ends_with_the_same_bytes(made, tmp_path):
 
 def test_parts_of_another_shape_are_refused_by_name_or_begin_afresh(made, tmp_path):
     wider = {"init": str(made / "run"), "model": {"decoder": {"widths": [5]}}}
-    with pytest.raises(RecipeError, match=r"decoder.blocks.0.layer.weight is \[5, 2\] here, \[8, 2\] there"):
+    with pytest.raises(
+        RecipeError, match=r"expected decoder.blocks.0.layer.weight of shape \[5, 2\], got shape \[8, 2\]"
+    ):
         train(wider, made / "first.npz", tmp_path / "run")
     run = train({**wider, "reinitialise": ["decoder.*"]}, made / "first.npz", tmp_path / "run")
     assert run.recipe.model.decoder.options["widths"] == [5]
@@ -106,10 +108,10 @@ def test_parts_of_another_shape_are_refused_by_name_or_begin_afresh(made, tmp_pa
 @pytest.mark.parametrize(
     ("recipe", "error", "message"),
     [
-        ({"model": MODEL, "reinitialise": ["decoder.*"]}, RecipeError, "all weights are fresh without `init`"),
+        ({"model": MODEL, "reinitialise": ["decoder.*"]}, RecipeError, "has no effect without `init`"),
         ({"init": "RUN", "reinitialise": ["decodr.*"]}, RecipeError, "matches no parameter of the model"),
         ({"init": "RUN", "freeze": ["encodr.*"]}, RecipeError, "matches no parameter of the model"),
-        ({"init": "RUN", "freeze": ["*"]}, RecipeError, "nothing is left to train"),
+        ({"init": "RUN", "freeze": ["*"]}, RecipeError, "no parameter is left to train"),
         ({"init": "RUNS"}, CheckpointError, "there is no such directory"),
         ({"init": {"model": "RUN", "weights": "0" * 64}}, CheckpointError, "expected the weights that the recipe"),
     ],
@@ -157,10 +159,10 @@ def test_a_run_goes_on_with_another_rate_by_choice_alone(made, tmp_path, capsys)
     assert len(again.metrics) == 4
     with pytest.raises(RunError) as old:
         train({"model": MODEL}, made / "first.npz", tmp_path / "run", resume=True, overrides=["train.epochs=4"])
-    assert "train.optimizer.lr is 0.0001 there, 0.001 here" in str(old.value)
+    assert "train.optimizer.lr was 0.0001, is 0.001" in str(old.value)
     remedy = str(old.value.remedy)
     assert remedy.startswith("train.optimizer.lr was changed when the run was resumed")
-    assert f"{tmp_path / 'run' / 'recipe.yaml'}, which holds the new value" in remedy
+    assert f"{tmp_path / 'run' / 'recipe.yaml'}, which contains the new value" in remedy
     assert "--set train.optimizer.lr=0.0001." in remedy
 
 
@@ -169,16 +171,15 @@ def test_the_first_few_of_the_fields_that_differ_are_named(made, tmp_path):
     others = ["seed=3", "train.optimizer.lr=0.5", "train.clip_norm=2", "train.batch_size=7"]
     with pytest.raises(RunError) as error:
         train({"model": MODEL}, made / "first.npz", tmp_path / "run", resume=True, overrides=others)
-    assert (
-        "seed is 0 there, 3 here; train.batch_size is 16 there, 7 here; train.clip_norm is null there, 2.0 here; "
-        "and 1 more" in str(error.value)
+    assert "seed was 0, is 3; train.batch_size was 16, is 7; train.clip_norm was null, is 2.0; and 1 more" in str(
+        error.value
     )
 
 
 @pytest.mark.parametrize(
     ("changes", "resume", "message"),
     [
-        (["train.optimizer.lr=1e-4"], False, "has nothing to change"),
+        (["train.optimizer.lr=1e-4"], False, "only when a run is resumed"),
         (["model.latent_dim=3"], True, "cannot continue with another value"),
         (["train.optimizer.name=sgd"], True, "cannot continue with another value"),
     ],

@@ -17,8 +17,8 @@ from filelock import FileLock
 import zoo
 from tests.runs.kill_and_resume import contents, differences, finish, kill_at, train
 from zoo.errors import CheckpointError, RunError, TrainingError
-from zoo.runs.job import Run
 from zoo.runs.plan import make_plan
+from zoo.runs.run import Run
 from zoo.spec.resolve import load_recipe
 from zoo.training.progress import Silent
 
@@ -85,7 +85,7 @@ def test_the_note_on_greyscale_pixels_is_recorded(run: Run, tmp_path: Path) -> N
 
 def test_a_second_run_overwrites_a_first_only_if_asked_to(run: Run, tmp_path: Path) -> None:
     before = contents(run.path)
-    with pytest.raises(RunError, match=r"a run is there already\n.*--resume.*--overwrite.*--out"):
+    with pytest.raises(RunError, match=r"the directory already contains a run\n.*--resume.*--overwrite.*--out"):
         job(run.path)
     assert contents(run.path) == before
     first = job(tmp_path / "run")
@@ -98,10 +98,10 @@ def test_a_second_run_overwrites_a_first_only_if_asked_to(run: Run, tmp_path: Pa
 def test_a_directory_or_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.tex").write_text("…")
-    with pytest.raises(RunError, match="not empty and holds no run"):
+    with pytest.raises(RunError, match="expected an empty directory or one with a run"):
         job(tmp_path / "thesis", overwrite=True)
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter1.tex"]
-    with pytest.raises(RunError, match="a file is in the way"):
+    with pytest.raises(RunError, match="expected a directory, got a file"):
         job(tmp_path / "thesis" / "chapter1.tex")
 
 
@@ -127,7 +127,7 @@ def test_resuming_with_other_metrics_measures_them_and_trains_nothing(tmp_path: 
 
 def test_fewer_epochs_than_are_done_are_refused(tmp_path: Path) -> None:
     job(tmp_path / "run", "train.epochs=2")
-    with pytest.raises(RunError, match="2 epochs are done, more than the 1 of the recipe"):
+    with pytest.raises(RunError, match="expected a run of at most 1 epochs, as in the recipe, got one of 2 epochs"):
         job(tmp_path / "run", "train.epochs=1", resume=True)
 
 
@@ -157,16 +157,14 @@ def test_resuming_says_where_it_continues_and_with_which_other_settings(tmp_path
     seen = Notes()
     longer = job(tmp_path / "run", "train.epochs=2", "evaluate.metrics=[mse]", resume=True, reporter=seen)
     differ, schedule, where = [note for note in seen.notes if not note.startswith("Note: ")][:3]
-    assert differ == (
-        "Settings that differ from those of the run so far: `train.epochs` is 2, was 1; `evaluate.metrics`."
-    )
-    assert schedule == "The learning rate follows the schedule of 2 epochs from now on."
+    assert differ == ("Settings that differ from those so far: `train.epochs` is 2, was 1; `evaluate.metrics`.")
+    assert schedule == "From now on, the learning rate follows the schedule for 2 epochs."
     assert where == "Continuing after step 4 of 8, epoch 1 of 2."
     assert "Resumed after epoch 1 with `train.epochs` 2 in place of 1." in longer.evaluation["notes"]
 
 
 def test_resuming_another_recipe_is_refused_with_the_field(run: Run) -> None:
-    with pytest.raises(RunError, match=r"model.objective.beta is 1.0 there, 4.0 here"):
+    with pytest.raises(RunError, match=r"model.objective.beta was 1.0, is 4.0"):
         job(run.path, "model.objective.beta=4", resume=True)
 
 
@@ -204,7 +202,7 @@ def test_resuming_on_more_or_fewer_data_is_refused(tmp_path: Path) -> None:
 def test_resuming_where_nothing_is_begins(tmp_path: Path) -> None:
     seen = Notes()
     assert job(tmp_path / "new", "train.epochs=1", resume=True, reporter=seen).metrics[0]["epoch"] == 1
-    assert f"Nothing to resume in {tmp_path / 'new'}: a new run starts." in seen.notes
+    assert f"There is no run to resume in {tmp_path / 'new'}: a new run starts." in seen.notes
     seen = Notes()
     job(tmp_path / "new", "train.epochs=1", resume=True, reporter=seen)
     assert not [note for note in seen.notes if "resume" in note]

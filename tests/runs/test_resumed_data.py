@@ -11,7 +11,7 @@ import pytest
 
 import zoo
 from zoo.errors import CheckpointError, RunError
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 SMALL = ["model.encoder.widths=[8]", "model.decoder.widths=[8]", "evaluate={metrics: [mse], figures: []}"]
 X = np.random.default_rng(0).integers(0, 256, (60, 4, 4), dtype=np.uint8)
@@ -95,7 +95,7 @@ def test_other_data_of_the_same_number_are_noticed(folder: Path, change: Any) ->
 
 def test_a_run_that_did_not_record_its_data_is_resumed_with_its_own_options_alone(folder: Path) -> None:
     (folder / "run" / "state" / "data.json").unlink()  # as version 0.1 leaves a run
-    with pytest.raises(RunError, match=r"data\.path is "):
+    with pytest.raises(RunError, match=r"data\.path was "):
         train(folder, "data.npz", "train.epochs=2", resume=True)
 
 

@@ -114,7 +114,7 @@ def test_what_torchrun_began_and_a_signal_stopped_accelerate_finishes_to_the_sam
     os.killpg(process.pid, signal.SIGTERM)
     (status,), _, err = finish([process])
     assert status != 0
-    assert "The state is saved: give the same command with --resume" in err
+    assert "The state is saved: repeat the command with --resume" in err
     epochs = len((out / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
     assert 1 <= epochs < 15
     status, _, err = finish([Process("-m", *LAUNCHERS["accelerate"], *command, "--resume")])
@@ -147,7 +147,7 @@ def test_a_run_in_the_way_is_refused_by_all_and_nothing_hangs(recipe: Path, tmp_
     zoo.train(recipe, out=tmp_path / "run", overrides=["train.epochs=1"])
     status, _, err = finish(start(2, "-m", "zoo", "train", recipe, "--out", tmp_path / "run"))
     assert 0 not in status
-    assert err.count("a run is there already") == 1
+    assert err.count("the directory already contains a run") == 1
     assert "zoo/runs/job.py" not in err
 
 
@@ -155,7 +155,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(recipe: Path, tmp_path: Path) 
     command = ["train", recipe, "--out", tmp_path / "run", *words("train.batch_size=63")]
     status, _, err = finish(start(2, "-m", "zoo", *command))
     assert 0 not in status
-    assert "train.batch_size: a batch of 63 examples cannot be shared evenly by 2 processes" in err
+    assert "train.batch_size: a batch of 63 examples cannot be divided evenly among 2 processes" in err
     assert "zoo/training/loop.py" not in err
 
 

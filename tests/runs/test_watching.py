@@ -20,7 +20,7 @@ import zoo
 from tests.runs.kill_and_resume import contents, differences
 from zoo.callbacks import Callback, Training
 from zoo.errors import InputError, RecipeError, TrainingError
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 from zoo.training.progress import Silent
 
 SMALL = [
@@ -195,7 +195,7 @@ def test_a_run_shorter_than_its_warm_up_says_that_the_last_epoch_is_best(tmp_pat
     assert run.evaluation["best_epoch"] == 3
     (note,) = [note for note in run.evaluation["notes"] if "warm" in note]
     assert note == (
-        "Training ended after step 12, while weights of the loss still warmed up (until step 20): the last epoch "
+        "Training ended after step 12, before the weights of the loss had warmed up (until step 20), so the last epoch "
         "counts as the best."
     )
     done = job(tmp_path / "done", "model.objective.beta_warmup={epochs: 2}")
@@ -290,7 +290,7 @@ def test_a_tracker_that_fails_is_left_out_with_a_note(fails: str, tmp_path: Path
     assert run.evaluation["metrics"]
     assert len(fine.values) == 4
     noted = [note for note in seen.notes if "tracker" in note]
-    assert noted == ["The tracker 'memory' failed, and is left out: ConnectionError: no network"]
+    assert noted == ["The tracker 'memory' failed and is no longer used: ConnectionError: no network"]
 
 
 def test_a_run_that_fails_finishes_its_trackers(tmp_path: Path) -> None:

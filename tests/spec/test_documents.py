@@ -66,7 +66,7 @@ def test_a_text_that_looks_like_something_else_stays_a_text(text):
     "tag", ["!!python/object/apply:os.system [echo]", "!!python/name:os.system", "!!binary aGk=", "!!set {a}", "!own x"]
 )
 def test_a_tag_is_refused(tag):
-    with pytest.raises(RecipeError, match=r"a document, line 2: not valid YAML: the tag .* is refused"):
+    with pytest.raises(RecipeError, match=r"a document, line 2: not valid YAML: expected plain data, got the tag"):
         parse_yaml(f"a: 1\nb: {tag}\n", "a document")
 
 

@@ -145,7 +145,7 @@ def test_a_component_gets_its_options_typed_and_the_wiring_it_asks_for():
 
 
 def test_wiring_that_is_not_there_is_named():
-    with pytest.raises(ComponentError, match=r"model\.part: it asks for 'features', which is not known here"):
+    with pytest.raises(ComponentError, match=r"model\.part: it asks for 'features', which is not available here"):
         construct(Part, check(), {}, "model.part")
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 
 import zoo
 from zoo.errors import RecipeError
-from zoo.registry.catalogue import list_models, list_recipes, preset_files, recipe_files
+from zoo.registry.catalogue import list_models, list_recipes, preset_files
 from zoo.spec import ModelSpec, Recipe
 from zoo.spec.documents import read_yaml, to_yaml
-from zoo.spec.resolve import apply_override, find_recipe, load_model_spec, load_recipe, merge
+from zoo.spec.resolve import load_model_spec, load_recipe, merge
 
 GOOD = {"name": "mine", "model": "vae-mlp-2d", "data": "digits"}
 
@@ -72,22 +69,6 @@ def test_a_loaded_recipe_is_the_same_recipe_with_what_nobody_chose_left_open(nam
     assert zoo.build(again.model, data_shape=shape).spec.objective.name == recipe.model.objective.name
 
 
-@pytest.mark.parametrize("name", list_recipes())
-def test_a_recipe_is_found_by_name_and_by_path(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert find_recipe(name) == find_recipe(f"recipes/{name}.yaml") == recipe_files()[name]
-    Path("recipes").mkdir()
-    Path("recipes", f"{name}.yaml").write_text("{}")
-    assert find_recipe(f"recipes/{name}.yaml") == Path("recipes", f"{name}.yaml"), "the user's own file comes first"
-
-
-def test_a_recipe_is_called_like_its_file(tmp_path):
-    (tmp_path / "mine.yaml").write_text("model: vae-mlp-2d\ndata: digits\n")
-    assert load_recipe(tmp_path / "mine.yaml").name == "mine"
-    (tmp_path / "mine.yaml").write_text("name: yours\nmodel: vae-mlp-2d\ndata: digits\n")
-    assert load_recipe(tmp_path / "mine.yaml").name == "yours"
-
-
 @pytest.mark.parametrize(
     ("base", "changes", "merged"),
     [
@@ -120,47 +101,6 @@ def test_nothing_is_the_neutral_change():
         assert merge(document, {}) == merge({}, document) == merge(document, document) == document
 
 
-@pytest.mark.parametrize(
-    ("override", "path", "value"),
-    [
-        ("train.epochs=3", "train.epochs", 3),
-        (" train . epochs = 3 ", "train.epochs", 3),
-        ("train.optimizer.lr=1e-4", "train.optimizer.lr", 1e-4),
-        ("train.optimizer=sgd", "train.optimizer.name", "sgd"),
-        ("train.schedule=cosine", "train.schedule.name", "cosine"),
-        ("train.schedule.warmup.epochs=2", "train.schedule.warmup.epochs", 2),
-        ("train.clip_norm=null", "train.clip_norm", None),
-        ("model.latent_dim=8", "model.latent_dim", 8),
-        ("model.objective.beta=4", "model.objective.beta", 4),
-        ("model.encoder.widths=[8, 4]", "model.encoder.widths", [8, 4]),
-        ("model.encoder=conv", "model.encoder", {"name": "conv"}),
-        ("model.encoder={name: conv, depth: 2}", "model.encoder", {"name": "conv", "depth": 2}),
-        ("model.preset=ae-mlp-2d", "model.objective.name", "autoencoder"),
-        ("model=ae-mlp-2d", "model.objective.name", "autoencoder"),
-        ("data=mnist", "data.name", "mnist"),
-        ("data.binarise=dynamic", "data.binarise", "dynamic"),
-        ("data.root=a=b", "data.root", "a=b"),
-        ("data={name: mnist, root: /here}", "data.root", "/here"),
-        ("evaluate.metrics=[mse]", "evaluate.metrics", [{"name": "mse"}]),
-        ("description='one: two'", "description", "one: two"),
-    ],
-)
-def test_an_override_sets_one_field_of_a_short_recipe(override, path, value):
-    found = overridden(GOOD, override).to_dict()
-    for key in path.split("."):
-        found = found[key]
-    assert found == value
-    assert GOOD == {"name": "mine", "model": "vae-mlp-2d", "data": "digits"}, "the document is left alone"
-
-
-@pytest.mark.parametrize("name", list_recipes())
-def test_an_override_of_a_bundled_recipe_changes_that_field_alone(name):
-    plain, changed = (load_recipe(name, overrides).to_dict() for overrides in ([], ["train.epochs=77"]))
-    assert changed["train"].pop("epochs") == 77
-    plain["train"].pop("epochs")
-    assert changed == plain
-
-
 def test_a_description_says_that_model_or_data_were_changed():
     plain = load_recipe("digits").description
     changed = load_recipe("digits", ["train.epochs=3", "model.latent_dim=8", "data.scale=symmetric", "data.pad=1"])
@@ -172,23 +112,6 @@ def test_a_description_says_that_model_or_data_were_changed():
     assert load_recipe("digits", same).description == plain
     assert load_recipe(changed, ["model.latent_dim=8"]).description == changed.description
     assert overridden(GOOD, "model.latent_dim=8").description == ""
-
-
-def test_overrides_are_laid_in_their_order():
-    assert overridden(GOOD, "seed=1", "seed=2").seed == 2
-    recipe = overridden(GOOD, "model.encoder=conv", "model.encoder.depth=2")
-    assert recipe.model.encoder.options == {"depth": 2}
-
-
-@pytest.mark.parametrize("override", ["", "seed", "=1", ".seed=1", "train.=1", "train..epochs=1"])
-def test_what_is_no_override_is_refused(override):
-    with pytest.raises(RecipeError, match=r"^--set .*: expected KEY=VALUE"):
-        apply_override({}, override)
-
-
-def test_an_override_into_what_has_no_fields_is_refused():
-    with pytest.raises(RecipeError, match=r"^--set seed\.x=1: seed has no fields"):
-        apply_override({"seed": 3}, "seed.x=1")
 
 
 def test_fields_of_build_are_laid_over_a_preset():
@@ -204,15 +127,3 @@ def test_a_recipe_takes_shape_and_range_from_its_data_not_from_a_preset():
     recipe = load_recipe(GOOD)
     assert recipe.model.data_shape is recipe.model.data_range is None
     assert load_model_spec("vae-mlp-2d").data_shape == (1, 28, 28)
-
-
-def test_overrides_may_be_a_mapping():
-    texts = ["train.epochs=3", "model.encoder={name: mlp, widths: [8, 4]}", "data.scale=null"]
-    mapping = {
-        "train.epochs": np.int64(3),
-        "model.encoder": {"name": "mlp", "widths": (8, 4)},
-        "data.scale": None,
-    }
-    assert load_recipe(GOOD, mapping) == load_recipe(GOOD, texts)
-    with pytest.raises(RecipeError, match=r"^overrides\['seed'\]: expected plain data, got <object"):
-        load_recipe(GOOD, {"seed": object()})

@@ -37,5 +37,5 @@ def test_what_is_stated_stays_and_the_rest_goes_by_it() -> None:
 
 def test_a_run_that_is_resumed_keeps_the_length_that_its_recipe_leaves_open() -> None:
     begun = TrainSpec().for_examples(1_000)
-    assert TrainSpec().with_length_of(begun).for_examples(9) == begun
-    assert TrainSpec(epochs=3).with_length_of(begun).epochs == 3
+    assert TrainSpec().with_length_from(begun).for_examples(9) == begun
+    assert TrainSpec(epochs=3).with_length_from(begun).epochs == 3

@@ -36,7 +36,7 @@ def test_an_array_is_a_list():
     [
         ("a.b", "expected KEY=V1,V2"),
         ("a=", "--grid a: expected values"),
-        ("a=1,2,1", "the value 1 is given twice"),
+        ("a=1,2,1", "expected different values, got 1 twice"),
         ("a=[1", "--grid a: not valid YAML"),
         ("a=log(1)", "expected two numbers"),
         ("a=log(0,1)", "expected positive bounds"),
@@ -52,7 +52,7 @@ def test_what_is_no_grid_is_refused_with_its_key(text, message):
 
 
 def test_a_field_twice_and_a_range_in_a_grid_are_refused():
-    with pytest.raises(RecipeError, match="varied twice"):
+    with pytest.raises(RecipeError, match="expected each field once"):
         parse_grid(["a=1", "a=2"])
     with pytest.raises(InputError, match=r"got the range log\(1,2\)"):
         choices_of(parse_grid(["a=log(1,2)"]))

@@ -28,7 +28,7 @@ def shown(folder: Path, *, terminal: bool) -> str:
         progress.begin(run, epochs=4)
         (run.path).mkdir(parents=True)
         (run.path / "metrics.jsonl").write_text("{}\n{}\n")
-        progress.look()
+        progress.refresh()
         if progress._bars is not None:
             progress._bars.refresh()
         run.state, run.problem = ("done", None) if name == "a=1" else ("failed", "no memory\nMore words")
@@ -57,5 +57,5 @@ def test_a_pipe_in_the_place_of_the_records_does_not_stop_the_bar(tmp_path: Path
     run.path.mkdir(parents=True)
     os.mkfifo(run.path / "metrics.jsonl")
     progress.begin(run, epochs=4)
-    progress.look()
+    progress.refresh()
     progress.stop()

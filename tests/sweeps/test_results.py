@@ -146,17 +146,17 @@ def test_a_sweep_may_get_more_values_seeds_and_trials_and_nothing_else():
     )  # fmt: skip
     assert before.continued_by(more, "here") == more
     for other, field in (
-        (spec(recipe={"name": "r", "train": {"epochs": 3}}), "recipe.train.epochs is 2 there, 3 here"),
+        (spec(recipe={"name": "r", "train": {"epochs": 3}}), "recipe.train.epochs was 2, is 3"),
         (spec(grid={"model.encoder.width": [1, 2]}), "grid.model.encoder.width"),
-        (spec(grid={"model.latent_dim": [1, 2, 3]}), "grid is"),
+        (spec(grid={"model.latent_dim": [1, 2, 3]}), "grid was"),
         (spec(seeds=[0, 1]), "seeds"),
-        (spec(overrides=["train.epochs=9"]), "set is"),
-        (spec(metric=MetricSpec(name="elbo", better="higher")), "metric is 'mse' there, 'elbo' here"),
+        (spec(overrides=["train.epochs=9"]), "set was"),
+        (spec(metric=MetricSpec(name="elbo", better="higher")), "metric was 'mse', is 'elbo'"),
     ):
-        with pytest.raises(RunError, match="another sweep is there") as refused:
+        with pytest.raises(RunError, match="the directory contains another sweep") as refused:
             spec().continued_by(other, "here")
         assert field in str(refused.value)
-    with pytest.raises(RunError, match=r"search.trials is 5 there, 3 here"):
+    with pytest.raises(RunError, match=r"search.trials was 5, is 3"):
         more.continued_by(more.model_copy(update={"search": before.search}), "here")
 
 

@@ -166,9 +166,9 @@ def test_without_validation_data_the_number_says_that_it_is_of_training_data(
         ("train.optimizer.lr=log(1e-4,1e-2)", {}, "--search optuna"),
         ("model.latent_dim=2", {"metric": "eblo"}, "Did you mean 'elbo'"),
         ("model.latent_dim=2", {"metric": "codebook_perplexity"}, "Add 'codebook' to `evaluate.metrics`"),
-        ("model.latent_dim=2", {"metric": "kl"}, "neither more nor less"),
+        ("model.latent_dim=2", {"metric": "kl"}, "neither higher nor lower"),
         ("model.latent_dim=2", {"metric": "validation.elbow"}, "Did you mean 'elbo'"),
-        ("model.latent_dim=2", {"trials": 3}, "a grid has no trials"),
+        ("model.latent_dim=2", {"trials": 3}, "has no effect on a grid"),
         ("model.latent_dim=2", {"search": "optuna"}, "expected the number of trials"),
         ("model.latent_dim=2", {"jobs": 0}, "jobs: expected a whole number from 1"),
         ("model.latent_dim=2", {"seeds": [1, 1]}, "different seeds"),
@@ -186,9 +186,9 @@ def test_another_sweep_and_other_files_are_left_alone_and_more_of_the_same_is_ad
 ) -> None:
     out = Path(shutil.copytree(undisturbed.path, tmp_path / "s"))
     options = {"seeds": SEEDS, "overrides": SMALL, "out": out, "quiet": True}
-    with pytest.raises(RunError, match="a sweep is there already\nContinue it with --resume"):
+    with pytest.raises(RunError, match="the directory already contains a sweep\nContinue it with --resume"):
         zoo.sweep("digits", [GRID], **options)
-    with pytest.raises(RunError, match=r"another sweep is there: grid.model.objective.beta is \[0.5, 1, 2, 4\] there"):
+    with pytest.raises(RunError, match=r"another sweep: grid.model.objective.beta was \[0.5, 1, 2, 4\], is"):
         zoo.sweep("digits", ["model.objective.beta=1,2"], **options, resume=True)
     assert numbers(out) == numbers(undisturbed.path)
     found = zoo.sweep("digits", [f"{GRID},8"], **options, resume=True)
@@ -197,7 +197,7 @@ def test_another_sweep_and_other_files_are_left_alone_and_more_of_the_same_is_ad
     assert [row.entries[:4] for row in found.table.rows] == [row.entries for row in undisturbed.table.rows]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("words")
-    with pytest.raises(RunError, match="holds no sweep"):
+    with pytest.raises(RunError, match="or one with a sweep"):
         zoo.sweep("digits", [GRID], **{**options, "out": tmp_path / "mine"}, resume=True)
 
 

@@ -247,3 +247,13 @@ def test_numbers_of_rows_in_messages_go_on_from_block_to_block(tmp_path, monkeyp
     lines = "".join("1\n" for _ in range(20)) + "inf\n"
     with pytest.raises(DataError, match="row 21"):
         read(tmp_path, "x\n" + lines)
+
+
+def test_a_column_may_hold_the_names_of_the_rows(tmp_path):
+    content = "id,a,b\nx7,1.5,2\n,3,4\n"
+    named = read(tmp_path, content, row_name="id")
+    assert named.splits["train"].names == ("x7", "")
+    assert [column.name for column in named.columns] == ["a", "b"]
+    assert rows(named) == [[1.5, 2.0], [3.0, 4.0]]
+    with pytest.raises(DataError, match=r"row_name: unknown column 'idd' in t\.csv\nDid you mean 'id'"):
+        read(tmp_path, content, row_name="idd")

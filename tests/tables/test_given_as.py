@@ -8,7 +8,7 @@ import pytest
 
 from zoo.data import load_data
 from zoo.errors import DataError
-from zoo.spec.data_description import ColumnDescription
+from zoo.spec.column_description import ColumnDescription
 from zoo.tables.coding import decode
 
 NUMBERS = np.array([0.0, 1.0, np.nan])

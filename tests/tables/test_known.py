@@ -15,7 +15,7 @@ from zoo.datasets.table import Table
 from zoo.errors import DataError, ZooWarning
 from zoo.preparation.rows import rows_of_frame
 from zoo.spec.data_description import DataDescription
-from zoo.spec.resolve import apply_override
+from zoo.spec.overrides import apply_override
 from zoo.tables.options import setting
 
 TRAINED = [

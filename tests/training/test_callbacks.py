@@ -245,11 +245,11 @@ def test_an_error_of_the_zoo_stays_what_it_is_with_the_key_before_its_place(digi
         run.run()
 
 
-def test_an_error_between_two_epochs_stops_all_processes_when_they_ask_next(digits: Data) -> None:
+def test_an_error_between_two_epochs_stops_all_processes_when_they_next_agree(digits: Data) -> None:
     from tests.training.test_loop import Pair
 
     run, _ = trainer(digits, callbacks={"mine": Broken("on_steps", ValueError("no"))})
-    run.group = Pair(count=2)
+    run.group = run.check_loss.group = Pair(count=2)
     with pytest.raises(TrainingError, match=r"train\.callbacks\.mine: on_steps"):
         run.run()
     assert run.step == 1
@@ -261,7 +261,7 @@ def test_an_error_between_two_epochs_stops_all_processes_when_they_ask_next(digi
             return (*flags[:-1], True)
 
     other, _ = trainer(digits)
-    other.group = Elsewhere(rank=1, count=2)
+    other.group = other.check_loss.group = Elsewhere(rank=1, count=2)
     with pytest.raises(OtherProcessError, match="process 0 of 2 failed"):
         other.run()
 
@@ -328,7 +328,7 @@ def test_a_wrong_callback_is_refused_with_its_field(callbacks: dict[str, Any], m
     [
         ({"mine": Callback}, r"callbacks\['mine'\]: expected a callback, got type\nExtend zoo\.callbacks\.Callback"),
         ({"mine": print}, "expected a callback, got builtin_function_or_method"),
-        ({"units": Callback()}, "the recipe has a callback of this key already"),
+        ({"units": Callback()}, "the recipe already has a callback of this key"),
         ({"a.b": Callback()}, "expected a key of letters, digits, hyphens and underscores"),
         ({"": Callback()}, "expected a key"),
         ({3: Callback()}, "expected a key"),

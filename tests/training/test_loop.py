@@ -138,12 +138,12 @@ class Pair(ProcessGroup):
     ("seconds", "later"), [(30.0, [*range(6, 16)]), (2.5, [6, 8, 10, 12, 14, 15]), (0.01, [10, 15])]
 )
 @pytest.mark.parametrize("stops", [False, True])
-def test_several_processes_ask_each_other_whether_to_stop_every_few_seconds(
+def test_several_processes_agree_every_few_seconds_on_whether_to_stop(
     digits: Data, monkeypatch: pytest.MonkeyPatch, seconds: float, later: list[int], stops: bool
 ) -> None:
-    """They ask after each step until it is known what one takes, then every five seconds, and after each epoch of 5.
+    """After each step until the duration of a step is known, then every five seconds, and after each epoch of 5 steps.
 
-    Whether a callback ends training is part of the same question.
+    The same message says whether a callback ends training.
     """
 
     class Ends(Callback):
@@ -152,10 +152,10 @@ def test_several_processes_ask_each_other_whether_to_stop_every_few_seconds(
                 training.stop()
 
     run, _ = trainer(digits, callbacks={"ends": Ends()} if stops else {})
-    run.group = Pair(count=2)
+    run.group = run.check_loss.group = Pair(count=2)
     asked: list[int] = []
     monkeypatch.setattr(Pair, "asked", lambda self: asked.append(run.position.step))
-    monkeypatch.setattr("zoo.training.loop.time.monotonic", lambda: run.position.step * seconds)
+    monkeypatch.setattr("zoo.training.loss_check.time.monotonic", lambda: run.position.step * seconds)
     run.run()
     expected = [1, 2, 3, 4, 5, *later]
     assert asked == [step for step in expected if step <= (10 if stops else 15)]

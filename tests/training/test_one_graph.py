@@ -9,7 +9,7 @@ import torch
 
 import zoo
 from tests.runs.parts import MLP, MODELS
-from zoo.training.turn import switch_off_others
+from zoo.training.turn import freeze_others
 
 STEPS = {"plain": MLP, **{name: MODELS[name] for name in ("critic", "hierarchy", "vamp", "mmd")}}
 
@@ -27,7 +27,7 @@ def _compiler_forgets() -> Iterator[None]:
 def test_the_loss_is_one_graph_and_the_same(name: str) -> None:
     torch.manual_seed(0)
     model = zoo.build(STEPS[name], data_shape=(1, 8, 8), train_examples=100)
-    switch_off_others(model)  # as the trainer does: an adversary is moved in its own turn alone
+    freeze_others(model)  # as the trainer does: an adversary is moved in its own turn alone
     x = torch.rand(6, 1, 8, 8)
     losses = []
     for step in (model, torch.compile(model, fullgraph=True, backend="eager")):

@@ -8,7 +8,7 @@ import re
 import pytest
 from rich.console import Console
 
-from zoo.training.progress import ConsoleReporter, occasionally
+from zoo.training.progress import ConsoleReporter, throttled
 from zoo.training.state import Position
 
 
@@ -44,7 +44,7 @@ def test_a_bar_with_rate_and_time_left_on_a_terminal() -> None:
 def test_long_work_is_reported_now_and_then_and_short_work_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     now, notes = [0.0], []
     monkeypatch.setattr("zoo.training.progress.time.monotonic", lambda: now[0])
-    note = occasionally(notes.append)
+    note = throttled(notes.append)
     for seconds, text in ((1, "a"), (3, "b"), (2, "c"), (1, "d"), (5, "e")):
         now[0] += seconds
         note(text)

@@ -181,7 +181,7 @@ def test_frozen_parameters_of_an_adversary_stay_frozen(digits: Data) -> None:
 def test_an_adversary_without_anything_to_train_is_refused(digits: Data) -> None:
     model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), **ONE)
     model.adversaries()["tc"].requires_grad_(False)
-    with pytest.raises(RecipeError, match=r"train\.turns\.tc: the adversary has no parameter that requires gradients"):
+    with pytest.raises(RecipeError, match=r"train\.turns\.tc: expected parameters that require gradients"):
         make_turns(model, resolve_training(TrainSpec(), model), ProcessGroup.here(torch.device("cpu")), [])
 
 

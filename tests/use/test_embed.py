@@ -56,7 +56,7 @@ def test_a_class_is_named_for_a_conditional_model():
 
 
 def test_a_model_without_latents_is_refused():
-    with pytest.raises(NotApplicableError, match="has no latents"):
+    with pytest.raises(NotApplicableError, match="expected a model with latents"):
         zoo.embed(zoo.load("denoiser-unet.digits"), 2 * torch.rand(2, 1, 8, 8) - 1)
 
 

@@ -150,9 +150,12 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path, model, digits):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("x.png", r"things are not images and cannot be a picture\nUse .csv, .tsv, .parquet, .npz"),
-        ("x", "cannot be a folder of images"),
-        ("x.xlsx", "expected a file of a known kind, got '.xlsx'"),
+        (
+            "x.png",
+            r"expected images for an image file, got things\nUse .csv, .tsv, .parquet, .npz",
+        ),
+        ("x", "expected images for a folder of images, got things"),
+        ("x.xlsx", "expected a file of a known format, got '.xlsx'"),
     ],
 )
 def test_a_kind_that_cannot_hold_the_rows_is_refused(tmp_path, name, message):
@@ -161,9 +164,9 @@ def test_a_kind_that_cannot_hold_the_rows_is_refused(tmp_path, name, message):
 
 
 def test_too_many_columns_and_too_many_images_are_refused(tmp_path, model, digits):
-    with pytest.raises(InputError, match=r"a \.csv table cannot hold 5,003 numbers in a row \(at most 4,096\)"):
+    with pytest.raises(InputError, match=r"a \.csv table cannot contain 5,003 numbers in a row \(at most 4,096\)"):
         check(stream(width=5000), tmp_path / "x.csv")
-    with pytest.raises(InputError, match=r"at most 400 examples in one picture, got 1,797[\s\S]*--count 400"):
+    with pytest.raises(InputError, match=r"at most 400 examples in one image, got 1,797[\s\S]*--count 400"):
         zoo.reconstruct(model, digits).save(tmp_path / "x.png")
-    with pytest.raises(InputError, match=r"a \.\w+ table cannot hold images of shape \[1, 8, 8\]"):
+    with pytest.raises(InputError, match=r"a \.\w+ table cannot contain images of shape \[1, 8, 8\]"):
         zoo.reconstruct(model, digits, count=1).save(tmp_path / "x.csv")

@@ -53,7 +53,7 @@ def test_a_mask_for_each_example_goes_by_its_row(model, digits):
     [
         (np.ones((4, 4), bool), r"expected a mask of shape \(1, 8, 8\)"),
         (np.full((8, 8), 7), "expected booleans, or 0 and 1"),
-        (np.ones((3, 8, 8), bool), r"with one for each of 1797 examples, got \(3, 8, 8\)"),
+        (np.ones((3, 8, 8), bool), r"for N = 1797 examples, got \(3, 8, 8\)"),
     ],
 )
 def test_a_mask_of_another_form_is_refused(model, digits, mask, message):

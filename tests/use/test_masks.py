@@ -82,7 +82,7 @@ def test_a_series_of_one_channel_needs_no_channel_in_its_mask() -> None:
 def test_splits_of_one_source_share_masks_by_row_and_others_are_refused() -> None:
     each = np.ones((4, 2), dtype=bool)
     assert masks_of(each, (2,), train=[0, 1], test=[2, 3]).of(torch.tensor([3])).tolist() == [[True, True]]
-    with pytest.raises(InputError, match="a mask for each example is of one split, and the data have several"):
+    with pytest.raises(InputError, match="expected a single split for a mask"):
         masks_of(each, (2,), train=[0, 1], test=[0, 1])
 
 
@@ -91,7 +91,7 @@ def test_splits_of_one_source_share_masks_by_row_and_others_are_refused() -> Non
     [
         (np.full((2, 3), 2), "expected booleans, or 0 and 1, got torch.int64 up to 2"),
         (np.ones((3, 2), bool), r"expected a mask of shape \(2, 2, 3\), or \(N, 2, 2, 3\) .* 3 examples, got \(3, 2\)"),
-        (np.ones((2, 2, 2, 3), bool), r"one for each of 3 examples, got \(2, 2, 2, 3\)"),
+        (np.ones((2, 2, 2, 3), bool), r"for N = 3 examples, got \(2, 2, 2, 3\)"),
     ],
 )
 def test_a_mask_of_another_form_is_refused(mask: np.ndarray, words: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.cli._model import open_data, open_whole
+from zoo.cli._data import open_data, open_whole
 from zoo.cli._reference import MODEL
 from zoo.model import Model
 from zoo.posteriors import posterior_mean
@@ -122,7 +122,22 @@ def test_commands_leave_out_columns_that_a_recipe_would_refuse(table, tmp_path):
     _, whole = open_whole(folder, model, str(tmp_path / "more.csv"), ())
     assert whole.info.description.columns == model.data.columns
     opened = open_data(folder, model, str(tmp_path / "more.csv"), ())
-    assert opened.own, "the columns that the model knows are those that it was trained on"
+    assert opened.is_run_split, "the columns that the model knows are those that it was trained on"
+
+
+def test_rows_carry_the_names_in_a_column_of_the_file(table, tmp_path):
+    model, path = table
+    with (tmp_path / "named.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["person", *COLUMNS])
+        writer.writeheader()
+        writer.writerows({"person": f"p{number}", **row} for number, row in enumerate(cells(path)))
+    spec = {"name": "table", "path": str(tmp_path / "named.csv"), "row_name": "person"}
+    named = zoo.score(model, zoo.load_data(spec, like=model.data, whole=True), num_samples=2)
+    assert named["name"].tolist() == [f"p{number}" for number in range(60)]
+    plain = zoo.score(model, zoo.load_data({"name": "table", "path": str(path)}, like=model.data, whole=True),
+                      num_samples=2)  # fmt: skip
+    assert "name" not in plain
+    assert (named["log_likelihood"] == plain["log_likelihood"]).all(), "the names are not values"
 
 
 def test_columns_that_are_called_like_keys_keep_their_names(tmp_path):

@@ -1,4 +1,4 @@
-"""How often codes of a codebook occur."""
+"""The usage of codes of a codebook."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoo.posteriors import Quantiser
 
 
 def code_counts(posterior: Quantiser, indices: Tensor) -> Tensor:
-    """Return how often each code of each codebook occurs, (M, K) float64, among code numbers (*S, *grid).
+    """Return the number of occurrences of each code of each codebook, (M, K) float64, among indices (*S, *grid).
 
     Example:
         >>> import zoo

@@ -73,28 +73,34 @@ class Latents(NamedTuple):
 
 @torch.no_grad()
 def draw_latents(
-    model: Model, split: Split, count: int | None = None, *, enough: int = 20_000, most: int = 20, batch_size: int = 512
+    model: Model,
+    split: Split,
+    count: int | None = None,
+    *,
+    total: int = 20_000,
+    per_example: int = 20,
+    batch_size: int = 512,
 ) -> Latents:
-    """Return draws of the posteriors of a split on the model's device: the target of a prior.
+    """Return draws of the posteriors of a split, on the model's device, to which a prior is fitted.
 
-    Posterior means are less spread than q(z), the average of the posteriors over the data. With few examples, several
-    latents are drawn for each.
+    Posterior means vary less than draws of q(z), the average of the posteriors over the data. If there are few
+    examples, several latents are drawn for each.
 
     Args:
         count: use only this many examples, from the start; all if not given.
-        enough: draw at least this many latents, as long as an example has no more than ``most``.
+        total: draw at least this many latents, unless that takes more than ``per_example`` for each example.
 
     Example:
         >>> import zoo
         >>> from zoo.data import split_of_tensor
         >>> model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8)).eval()
-        >>> draw_latents(model, split_of_tensor(torch.rand(5, 1, 8, 8)), most=3).z.shape
+        >>> draw_latents(model, split_of_tensor(torch.rand(5, 1, 8, 8)), per_example=3).z.shape
         torch.Size([15, 2])
     """
     order = None if count is None else torch.arange(min(count, len(split)))
     examples = len(split) if order is None else len(order)
     varied = model.has_density and not model.posterior.deterministic
-    draws = max(1, min(most, -(-enough // max(1, examples)))) if varied else 1
+    draws = max(1, min(per_example, -(-total // max(1, examples)))) if varied else 1
     latents, classes = [], []
     for x, labels, mask in split.batches(batch_size, order=order, device=model.device):
         known = labels if model.classes else None

@@ -31,9 +31,9 @@ class Column(NamedTuple):
 
 
 def columns_of(prepared: Tensor, data: DataDescription) -> list[Column]:
-    """Return the columns of prepared rows (N, d), in the units of the data where those are known.
+    """Return the columns of prepared rows (N, d), in the units of the data if they are known.
 
-    Values that have no column are called x1, x2, ….
+    Values without a column are called x1, x2, ….
 
     Example:
         >>> import torch
@@ -52,7 +52,7 @@ def columns_of(prepared: Tensor, data: DataDescription) -> list[Column]:
         if column.is_measured:
             found.append(Column(column.name, rows[:, place], "date" if column.type == "date" else "number"))
             continue
-        # Draws of a boolean are 0 or 1; means lie between.
+        # Draws of a boolean are 0 or 1; means lie between them.
         codes = rows[:, place] if column.type == "categorical" else np.round(rows[:, place])
         found.append(Column(column.name, codes, "category", column.categories or ("false", "true")))
     return found

@@ -1,4 +1,4 @@
-"""Features of a dataset: a classifier of it, which is trained once, in seconds, and kept in the user's cache."""
+"""Features of a dataset, from a classifier that is trained in seconds and stored in the user's cache."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from zoo.utils.seeds import epoch_order, seeded
 _VERSION = 1
 """Part of the key: raised when the network or its training changes, so that metrics of two versions do not mix."""
 _STEPS, _BATCH, _RATE = 600, 128, 2e-3
-_LOOK_AT = 256
+_FIRST_EXAMPLES = 256
 
 
 def dataset_classifier(train: Split, *, cache: Path | None = None) -> FeatureClassifier:
@@ -47,9 +47,9 @@ def dataset_classifier(train: Split, *, cache: Path | None = None) -> FeatureCla
     """
     if train.labels is None or len(train.labels.unique()) < 2:
         raise DataError(
-            "a classifier needs labels of at least two classes, the data have none",
+            "expected labels of at least two classes to train a classifier, got data without",
             where="features",
-            remedy="Pass features of your own: zoo.evaluate(…, features=…).",
+            remedy="Pass your own features: zoo.evaluate(…, features=…).",
         )
     folder = cache or user_cache_path("latent-zoo", appauthor=False) / "features"
     path = folder / f"{train.info.name}-{fingerprint(train)}.safetensors"
@@ -61,7 +61,7 @@ def dataset_classifier(train: Split, *, cache: Path | None = None) -> FeatureCla
                 classifier = train_classifier(train)
                 save_weights(classifier.state_dict(), path)
     except OSError as error:
-        warnings.warn(f"{folder} cannot be written ({error}): features are not kept", ZooWarning, stacklevel=2)
+        warnings.warn(f"cannot write to {folder} ({error}): the classifier is not cached", ZooWarning, stacklevel=2)
         classifier = train_classifier(train)
     if train.info.data_range is not None:
         low, high = train.info.data_range
@@ -75,7 +75,7 @@ def train_classifier(train: Split) -> FeatureClassifier:
     assert train.labels is not None
     with seeded(0), torch.enable_grad():
         classifier = _blank(train)
-        examples = _in_unit(train.examples(torch.arange(min(_LOOK_AT, len(train)))), train)
+        examples = _in_unit(train.examples(torch.arange(min(_FIRST_EXAMPLES, len(train)))), train)
         classifier.shift.copy_(examples.mean())
         classifier.span.copy_(examples.std().clamp_min(1e-6))
         optimizer = torch.optim.Adam(classifier.parameters(), lr=_RATE)
@@ -96,14 +96,14 @@ def train_classifier(train: Split) -> FeatureClassifier:
 
 
 def fingerprint(train: Split) -> str:
-    """Return a key of the data and of how the classifier is trained: 16 hexadecimal digits.
+    """Return a key for the data and the training of the classifier, 16 hexadecimal digits.
 
-    It covers the examples as they are stored, their labels, and the first ones as prepared; it is the same whenever the
-    same data are loaded in the same way.
+    It depends on the stored examples, their labels, and the first prepared examples, so that the same data in the same
+    form have the same key.
     """
     assert train.labels is not None
     with seeded(0):
-        first = _in_unit(train.examples(_LOOK_AT).cpu(), train).contiguous()
+        first = _in_unit(train.examples(_FIRST_EXAMPLES).cpu(), train).contiguous()
     bounds = None if train.info.data_range is None else (0.0, 1.0)
     digest = hashlib.sha256(f"{_VERSION} {train.info.data_shape} {bounds} {train.digest()}".encode())
     digest.update(first.numpy().tobytes())
@@ -123,14 +123,14 @@ def _read(path: Path, train: Split) -> FeatureClassifier | None:
 
 
 def _blank(train: Split) -> FeatureClassifier:
-    """Return an untrained classifier without touching the caller's stream of noise."""
+    """Return an untrained classifier; the caller's random state does not change."""
     assert train.labels is not None
     with seeded(0):
         return FeatureClassifier(train.info.data_shape, int(train.labels.max()) + 1)
 
 
 def _in_unit(x: Tensor, train: Split) -> Tensor:
-    """Map bounded data to [0, 1], bytes exactly: otherwise rounding would train another network on the same data."""
+    """Map bounded data to [0, 1], bytes exactly, because rounding errors would lead to another classifier."""
     if train.info.data_range is None or tuple(train.info.data_range) == (0.0, 1.0):
         return x
     low, high = train.info.data_range

@@ -35,7 +35,7 @@ class Field(NamedTuple):
     cell: float
 
     @property
-    def apart(self) -> float:
+    def relative_difference(self) -> float:
         """The difference of the two fields relative to the exact one, both as root mean squares over p(x_t)."""
         wrong, right = (
             (shift.square().sum(1) * self.density).sum() for shift in (self.learned - self.exact, self.exact)

@@ -1,4 +1,4 @@
-"""How often the latents of sparse codes fire."""
+"""The firing frequencies of sparse latents."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from zoo.model import Model
 
 @torch.no_grad()
 def firing_counts(model: Model, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
-    """Return how many latents fire for each example, (N,), and for how many examples each latent fires, (M,).
+    """Return the number of firing latents of each example, (N,), and of firing examples of each latent, (M,).
 
-    Both are float64, on the CPU. Batches have labels only if the model is conditioned on them.
+    A latent fires if it is not 0. Both results are float64, on the CPU. Batches have labels only if the model is
+    conditioned on them.
 
     Example:
         >>> import zoo

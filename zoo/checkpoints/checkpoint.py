@@ -31,7 +31,7 @@ from zoo.model import Model
 from zoo.model.assembly import assemble
 from zoo.registry import SCRIPT, find_source
 from zoo.spec.model import ModelSpec, kind_of_role
-from zoo.spec.resolve import validate
+from zoo.spec.validation import validate
 from zoo.utils.arguments import checked
 from zoo.utils.files import replacing_together
 from zoo.utils.foreign import parsing, read_text, reason

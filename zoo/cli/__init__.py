@@ -12,7 +12,7 @@ from typing import TextIO
 
 import click
 
-from zoo.cli._failures import FAILED, finish, report_failure, say
+from zoo.cli._failures import FAILED, finish, print_message, report_failure
 from zoo.cli._options import IMPORT
 from zoo.errors import UnusableModelWarning, ZooWarning, nearest
 from zoo.utils.text import excerpt
@@ -30,8 +30,8 @@ class _Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         module = importlib.import_module(f"zoo.cli.{cmd_name.replace('-', '_')}")
-        if _is_further_process() and not getattr(module, "IN_EVERY_PROCESS", False):
-            raise click.exceptions.Exit(0)  # the first process does the work, once
+        if _is_additional_process() and not getattr(module, "IN_EVERY_PROCESS", False):
+            raise click.exceptions.Exit(0)  # only the first process does the work
         command: click.Command = module.command
         if IMPORT not in command.params:
             command.params.append(IMPORT)
@@ -40,7 +40,7 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggest the command that was probably meant by an unknown name."""
+        """Suggest the nearest command for an unknown name."""
         known = self.list_commands(ctx)
         if args and not args[0].startswith("-") and args[0] not in known:
             hint = nearest(args[0], known)
@@ -48,19 +48,19 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what each command does, whole."""
+        """Write the short help of each command without cutting it."""
         commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
-        rows = [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command is not None]
+        rows = [(name, command.get_short_help_str(_UNLIMITED)) for name, command in commands if command is not None]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
 
-_WHOLE = 10_000
-"""Letters of a short help that is not cut."""
+_UNLIMITED = 10_000
+"""A length of short helps that none of them reaches."""
 
 
-def _is_further_process() -> bool:
-    """Whether a launcher started this process in addition to the first one."""
+def _is_additional_process() -> bool:
+    """Return whether a launcher started this process in addition to the first one."""
     return os.environ.get("RANK", "0") != "0" and os.environ.get("WORLD_SIZE", "1") != "1"
 
 
@@ -72,7 +72,7 @@ def cli() -> None:
     \b
     Start with:
       zoo-cli train digits        a VAE on handwritten digits, no download
-      zoo-cli list                what there is
+      zoo-cli list                all components, presets, recipes and pretrained models
     """
 
 
@@ -83,15 +83,15 @@ def main() -> None:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may lack the letters of a name
+            stream.reconfigure(errors="backslashreplace")  # the encoding of a terminal may lack some characters
     try:
         with warnings.catch_warnings():
-            _show_ours_plainly()
+            _show_own_warnings_as_messages()
             warnings.simplefilter("error", UnusableModelWarning)
             result = cli.main(standalone_mode=False)
             status = result if isinstance(result, int) else 0
     except SystemExit as error:
-        say(f"Error: a component ended the program, with status {excerpt(error.code)}")
+        print_message(f"Error: a component ended the program, with status {excerpt(error.code)}")
         status = FAILED
     except BaseException as error:
         found = report_failure(error)
@@ -101,15 +101,15 @@ def main() -> None:
     status = finish(status)
     imports = sys.modules.get("zoo.registry.imports")
     if imports is not None and imports.has_running_threads():
-        os._exit(status)  # a thread of a plug-in would keep the process for ever
+        os._exit(status)  # a thread of a plug-in would keep the process running
     sys.exit(status)
 
 
-def _show_ours_plainly() -> None:
-    """Print the package's own warnings as one message, without the line of code that gave them."""
+def _show_own_warnings_as_messages() -> None:
+    """Print warnings of this package as messages, without the line of code that issued them."""
     show = warnings.showwarning
 
-    def plainly(
+    def show_message(
         message: Warning | str,
         category: type[Warning],
         filename: str,
@@ -118,8 +118,8 @@ def _show_ours_plainly() -> None:
         line: str | None = None,
     ) -> None:
         if issubclass(category, ZooWarning):
-            say(f"Warning: {message}")
+            print_message(f"Warning: {message}")
         else:
             show(message, category, filename, lineno, file, line)
 
-    warnings.showwarning = plainly
+    warnings.showwarning = show_message

@@ -1,4 +1,4 @@
-"""Errors of libraries about the value of an environment variable, which they raise as any error."""
+"""Errors of libraries about the value of an environment variable."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _READ_BY_LIBRARIES = (
 )
 
 
-def of_the_environment(error: BaseException) -> str | None:
-    """Return the message of an error that quotes the value of an environment variable; None for any other.
+def environment_error(error: BaseException) -> str | None:
+    """Return the message of a library's error that quotes the value of an environment variable; None for other errors.
 
-    Only errors that a library raises count: this package names what it reads.
+    Errors of this package name the variable themselves.
     """
     if not isinstance(error, (ValueError, KeyError, TypeError)):
         return None
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     if not frames or str(frames[-1].f_globals.get("__name__")).partition(".")[0] == "zoo":
         return None
-    said = " ".join(str(error).split())
+    message = " ".join(str(error).split())
     for name in _READ_BY_LIBRARIES:
         value = os.environ.get(name)
-        if value is not None and repr(value) in said:
+        if value is not None and repr(value) in message:
             return (
-                f"the environment variable {name} has the value {excerpt(value)}, which is refused: "
-                f"{cut(said, 300)}\nCorrect it, or unset it."
+                f"the environment variable {name} has the value {excerpt(value)}, which a library refuses: "
+                f"{cut(message, 300)}\nCorrect it, or unset it."
             )
     return None

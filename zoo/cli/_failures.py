@@ -1,4 +1,4 @@
-"""The one place where a failure of a command becomes one message and an exit status."""
+"""Failures of commands: the message and the exit status of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from zoo.cli._environment import of_the_environment
+from zoo.cli._environment import environment_error
 from zoo.cli._fields import field_for, set_for
 from zoo.cli._output import echo
 from zoo.errors import OtherProcessError, ZooError, ZooWarning, cut
@@ -22,7 +22,7 @@ _LONGEST = 4000
 _ALLOCATION = re.compile(r"can't allocate memory|out of memory|Unable to allocate|DefaultCPUAllocator", re.IGNORECASE)
 _SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 _TRACEBACK = "ZOO_TRACEBACK"
-"""The environment variable that asks for the traceback of an error in a component of the user's own."""
+"""The environment variable that shows the traceback of an error in a component of the user."""
 _SMALLER = "Make the model, the data or the batch smaller, or use a machine with more memory."
 _ROOM = "Make room, or write to another disk."
 
@@ -36,23 +36,23 @@ _DISK: dict[int, tuple[str, str]] = {
     errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter one."),
     errno.EISDIR: ("expected a file, got a directory", "Name a file."),
     errno.ENOTDIR: ("a file is in the way of a directory", "Choose another place."),
-    errno.EEXIST: ("something else is there already", "Choose another place."),
+    errno.EEXIST: ("the path already exists", "Choose another place."),
     errno.ENOTEMPTY: ("the directory is not empty", "Choose another place."),
     errno.ENOENT: ("there is no such file or directory", "Check the name."),
-    errno.ELOOP: ("its links lead in a circle", "Name a file without such links."),
+    errno.ELOOP: ("the symbolic links form a circle", "Name a file without such links."),
     errno.EMFILE: ("too many files are open", "Raise the limit with `ulimit -n`."),
     errno.ENFILE: ("too many files are open on this machine", "Close other programs."),
-    errno.EIO: ("the disk fails", "Check the disk and its connection."),
-    errno.ESTALE: ("the network file system has lost the file", "Mount it again, and give the command once more."),
+    errno.EIO: ("the disk reports an error", "Check the disk and its connection."),
+    errno.ESTALE: ("the network file system has lost the file", "Mount it again, and repeat the command."),
     errno.ENOMEM: ("the machine has no more memory", _SMALLER),
     errno.EBADF: ("the stream is closed", "Redirect the output to a file or to /dev/null."),
 }
 
 
 def failure(error: BaseException) -> tuple[str, int] | None:
-    """Return the message and the exit status of an expected failure, None for a fault of the program.
+    """Return the message and the exit status of an expected failure; None for a bug of the program.
 
-    An empty message is a failure that has been reported, or that nobody can read.
+    The message is empty if the failure was already reported, or if the reader of the output has closed it.
     """
     if isinstance(error, OtherProcessError):
         return "", error.exit_status
@@ -70,18 +70,18 @@ def failure(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, BrokenPipeError):
         return "", FAILED
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _ALLOCATION.search(str(error))):
-        return f"there is not enough memory for this ({_first_line(error)})\n{_SMALLER}", FAILED
+        return f"there is not enough memory ({_first_line(error)})\n{_SMALLER}", FAILED
     if isinstance(error, OSError):
-        return _of_the_system(error), FAILED
+        return _system_error(error), FAILED
     if type(error).__name__ == "SafetensorError":
         code = _SYSTEM_ERROR.search(str(error))
-        return (_of_the_system(OSError(int(code[1]), "")) if code else f"damaged weights: {_first_line(error)}"), FAILED
-    message = of_the_environment(error) or (None if os.environ.get(_TRACEBACK) else _of_a_component(error))
+        return (_system_error(OSError(int(code[1]), "")) if code else f"damaged weights: {_first_line(error)}"), FAILED
+    message = environment_error(error) or (None if os.environ.get(_TRACEBACK) else _component_error(error))
     return None if message is None else (message, FAILED)
 
 
 def report_failure(error: BaseException) -> int | None:
-    """Print the message of an expected failure; return the exit status, None for a fault of the program."""
+    """Print the message of an expected failure; return the exit status, None for a bug of the program."""
     found = failure(error)
     if found is None:
         return None
@@ -90,21 +90,21 @@ def report_failure(error: BaseException) -> int | None:
         rank = os.environ.get("RANK", "0")  # set by launchers of several processes
         named = isinstance(error, (click.ClickException, click.Abort, KeyboardInterrupt))
         prefix = "" if named else "Error: " if rank == "0" else f"Process {rank}: error: "
-        say(f"{prefix}{message}")
+        print_message(f"{prefix}{message}")
     return status
 
 
-def say(message: str) -> None:
+def print_message(message: str) -> None:
     """Print a message to standard error, unless it is closed."""
     if sys.stderr is not None:
         try:
             echo(cut(message, _LONGEST), err=True)
-        except (OSError, ValueError):  # closed, or at the end of a broken pipe
+        except (OSError, ValueError):  # it is closed, or a broken pipe
             _abandon(sys.stderr)
 
 
 def finish(status: int) -> int:
-    """Flush the output while a failure can still be reported; return the exit status."""
+    """Flush the output, while a failure can still be reported; return the exit status."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
@@ -121,19 +121,19 @@ def finish(status: int) -> int:
 
 
 def _abandon(stream: object) -> None:
-    """Discard what a stream still holds, because Python would fail to write it again at exit."""
+    """Discard the buffer of a stream, because Python would try to write it again at exit."""
     try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())  # type: ignore[attr-defined]
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())  # type: ignore[attr-defined]
+        os.close(null)
     except (OSError, ValueError, AttributeError):
         pass
 
 
-def _of_a_component(error: BaseException) -> str | None:
-    """Return the message of an error that arose in a script or a plug-in, or in a library that it called.
+def _component_error(error: BaseException) -> str | None:
+    """Return the message of an error that was raised in a script or a plug-in, or in a library that it called.
 
-    None if it arose in this package, even if a script had called it.
+    None if it was raised in this package, even if a script had called it.
     """
     imports, registry = (sys.modules.get(f"zoo.registry{name}") for name in (".imports", ""))
     if imports is None or registry is None:
@@ -150,14 +150,14 @@ def _of_a_component(error: BaseException) -> str | None:
     if place is None:
         return None
     what = "code outside the package" if component is None else "the {} {!r}".format(*component)
-    said = cut(str(error).strip(), 1000)
+    message = cut(str(error).strip(), 1000)
     return (
-        f"{what} fails: {type(error).__name__}{f': {said}' if said else ''}\n{place}\n"
-        f"{_TRACEBACK}=1 in the environment shows the whole traceback."
+        f"{what} failed: {type(error).__name__}{f': {message}' if message else ''}\n{place}\n"
+        f"To see the whole traceback, set {_TRACEBACK}=1 in the environment."
     )
 
 
-def _of_the_system(error: OSError) -> str:
+def _system_error(error: OSError) -> str:
     problem, remedy = _DISK.get(error.errno or 0, (error.strerror or _first_line(error), ""))
     place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
     if error.errno == errno.ENOENT and not _has_working_directory():

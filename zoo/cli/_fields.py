@@ -1,4 +1,4 @@
-"""The fields of a recipe, for listings and for suggestions: path, type, default and meaning of each."""
+"""The fields of a recipe with path, type, default and meaning, for listings and for suggestions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RecipeField:
     meaning: str
 
     def facts(self) -> dict[str, Any]:
-        """Return what there is to know of it, for JSON."""
+        """Return the field as plain data, for JSON."""
         return {
             "kind": "field",
             "name": self.path,
@@ -47,9 +47,9 @@ def recipe_fields() -> dict[str, RecipeField]:
     return {field.path: field for field in _fields_of(Recipe, "")}
 
 
-def _fields_of(schema: type[BaseModel], above: str) -> Iterator[RecipeField]:
+def _fields_of(schema: type[BaseModel], prefix: str) -> Iterator[RecipeField]:
     for name, field in schema.model_fields.items():
-        path = f"{above}.{name}" if above else name
+        path = f"{prefix}.{name}" if prefix else name
         yield RecipeField(path, _words(field.annotation, field), _default(field), field.description or "")
         inner = _inner(field.annotation)
         if inner is not None and name in _NESTED:
@@ -66,7 +66,7 @@ def _inner(annotation: Any) -> type[BaseModel] | None:
 
 
 def _words(annotation: Any, field: FieldInfo | None = None) -> str:
-    """Say which values a field takes."""
+    """Return the type of a field in words."""
     from pydantic import BaseModel
 
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
@@ -96,7 +96,7 @@ def _words(annotation: Any, field: FieldInfo | None = None) -> str:
 
 
 def _default(field: FieldInfo) -> str | None:
-    """Return the default as a recipe would have it, or None for a field that must be given."""
+    """Return the default as it is written in a recipe, or None for a required field."""
     from pydantic import BaseModel
 
     if field.is_required():
@@ -112,7 +112,7 @@ def _default(field: FieldInfo) -> str | None:
 
 
 def field_for(error: click.NoSuchOption) -> str:
-    """Return a sentence that names the field of the recipe which an unknown option was meant for, or nothing."""
+    """Return a sentence that names the field that was probably meant by an unknown option, or an empty text."""
     sections = _sections(error.ctx)
     if not sections:
         return ""
@@ -121,7 +121,7 @@ def field_for(error: click.NoSuchOption) -> str:
 
 
 def set_for(error: click.ClickException) -> str:
-    """Return a sentence that puts ``--set`` before an unexpected argument KEY=VALUE, or nothing."""
+    """Return a sentence that suggests ``--set`` for an unexpected argument KEY=VALUE, or an empty text."""
     if not isinstance(error, click.UsageError) or not _sections(error.ctx):
         return ""
     found = re.search(r"unexpected extra arguments? \(([\w.]+)=([^\s)]*)", error.message)
@@ -132,7 +132,7 @@ def set_for(error: click.ClickException) -> str:
 
 
 def _path_of(name: str, sections: tuple[str, ...]) -> str | None:
-    """Return a section of the recipe by its name, or the path of the field whose last part is a name or is like it."""
+    """Return the section of this name, or the path of the field whose last part equals or resembles the name."""
     from zoo.errors import nearest
 
     paths = [path for path in (*recipe_fields(), "train.optimizer.lr") if path.startswith(sections)]
@@ -143,6 +143,6 @@ def _path_of(name: str, sections: tuple[str, ...]) -> str | None:
 
 
 def _sections(context: click.Context | None) -> tuple[str, ...]:
-    """Return the sections of the recipe that ``--set`` of a command sets; none without that option."""
+    """Return the sections of the recipe that a command's option ``--set`` can set; none without that option."""
     parameters = context.command.params if context else []
     return tuple(each for parameter in parameters if isinstance(parameter, SetOption) for each in parameter.sections)

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options of several commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.utils.files import check_replaceable
 _Command = TypeVar("_Command", bound=Callable[..., Any] | click.Command)
 
 LARGEST_SEED = 2**63 - 1
-"""The largest seed that torch takes."""
+"""The largest seed that torch accepts."""
 
 SEED = click.option(
     "--seed",
@@ -25,23 +25,23 @@ SEED = click.option(
     help="Seed of the draws.",
 )
 _OVERWRITE = "zoo.overwrite"
-"""Whether ``--overwrite`` was given, in the ``meta`` of a command's context."""
+"""Key in the ``meta`` of a command's context: whether ``--overwrite`` was given."""
 
 IMPORTED = "zoo.imports"
-"""What ``--import`` named, in the ``meta`` of a command's context."""
+"""Key in the ``meta`` of a command's context: the names given to ``--import``."""
 
 
 class OutPath(click.Path):
-    """A file or directory to write, refused before anything is computed for it where neither can be."""
+    """The path of a file or directory to write; an impossible one is refused before anything is computed."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return a path that a file may replace, or a directory.
+        """Return the path.
 
         Raises:
-            InputError: it is a device, a pipe, or a link that leads to no directory.
+            InputError: it is a device, a pipe, or a link to something other than a directory.
         """
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if not path.is_dir():
@@ -50,13 +50,13 @@ class OutPath(click.Path):
 
 
 class NewFilePath(OutPath):
-    """A file to write, or a folder for files, where a file that is there is only replaced with ``--overwrite``."""
+    """The path of a file to write, or of a folder; an existing file is replaced only with ``--overwrite``."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return a path at which there is no file, unless ``--overwrite`` is given.
+        """Return the path.
 
         Raises:
-            InputError: there is a file; also as for any path to write.
+            InputError: a file exists and ``--overwrite`` is not given; or as :meth:`OutPath.convert`.
         """
         path = super().convert(value, param, ctx)
         check_new([path])
@@ -64,10 +64,10 @@ class NewFilePath(OutPath):
 
 
 def check_new(files: Iterable[Path]) -> None:
-    """Refuse to replace files, unless the command was given ``--overwrite``.
+    """Check that files do not exist, unless ``--overwrite`` is given.
 
     Raises:
-        InputError: names the first file that is there.
+        InputError: a file exists.
     """
     from zoo.errors import InputError
 
@@ -75,23 +75,23 @@ def check_new(files: Iterable[Path]) -> None:
         for path in files:
             if path.is_file():
                 remedy = "Replace it with --overwrite, or choose another --out."
-                raise InputError("there is a file already", where=str(path), remedy=remedy)
+                raise InputError("the file already exists", where=str(path), remedy=remedy)
 
 
 def out_option(help: str, **options: Any) -> Callable[[_Command], _Command]:
-    """Return ``--out`` of a command that writes files, and ``--overwrite``, without which it replaces none.
+    """Return a decorator that adds the options ``--out`` and ``--overwrite`` to a command that writes files.
 
     Args:
-        options: as for an option of click, such as ``default``.
+        options: arguments of click's option, such as ``default``.
     """
 
-    def note(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    def store(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.meta[_OVERWRITE] = value
 
     def decorate(command: _Command) -> _Command:
-        # Eager: it is known before the path is looked at.
-        flag: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False, "callback": note}
-        command = click.option("--overwrite", help="Replace files that are there.", **flag)(command)
+        # Eager, so that it is parsed before the path is checked.
+        flag: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False, "callback": store}
+        command = click.option("--overwrite", help="Replace existing files.", **flag)(command)
         return click.option("--out", type=NewFilePath(), help=help, **options)(command)
 
     return decorate
@@ -99,15 +99,15 @@ def out_option(help: str, **options: Any) -> Callable[[_Command], _Command]:
 
 OUT = OutPath()
 COUNT = click.IntRange(1, 2**31 - 1)
-"""A number of things that are made one by one."""
+"""A number of objects that are created one by one."""
 
 
 class SetOption(click.Option):
-    """Sets fields of a recipe, ``--set KEY=VALUE``.
+    """The option ``--set KEY=VALUE``, which sets fields of a recipe.
 
     Args:
-        sections: beginnings of the paths of the fields that it sets, by which an unknown option such as ``--epochs``
-            finds the field that was meant.
+        sections: prefixes of the fields that it sets; with them, an error about an unknown option such as ``--epochs``
+            names the field that was meant.
     """
 
     def __init__(self, *args: Any, sections: tuple[str, ...], **options: Any) -> None:
@@ -116,9 +116,9 @@ class SetOption(click.Option):
 
 
 def set_option(help: str, sections: tuple[str, ...] = ("data.",)) -> Callable[[_Command], _Command]:
-    """Return the option ``--set`` of a command."""
-    made = {"multiple": True, "metavar": "KEY=VALUE", "help": help, "sections": sections}
-    return click.option("--set", "overrides", cls=SetOption, **made)
+    """Return a decorator that adds the option ``--set`` to a command."""
+    options = {"multiple": True, "metavar": "KEY=VALUE", "help": help, "sections": sections}
+    return click.option("--set", "overrides", cls=SetOption, **options)
 
 
 def _import(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> None:
@@ -133,9 +133,9 @@ IMPORT = click.Option(
     ["--import", "imports"],
     multiple=True,
     metavar="FILE_OR_MODULE",
-    is_eager=True,  # what is imported may be named by the other options
+    is_eager=True,  # the other options may name imported components
     expose_value=False,
     callback=_import,
-    help="Import a Python file or module with components of your own first; repeatable.",
+    help="First import a Python file or module with your own components; repeatable.",
 )
-"""An option that every command has."""
+"""An option of every command."""

@@ -1,4 +1,4 @@
-"""What commands print: text that holds what others wrote, such as names of columns, classes and models on the Hub."""
+"""Output of commands: texts from others, such as names of columns, classes and models, are printed safely."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo.errors import is_harmless, printable
 
 
 def echo(text: object, *, err: bool = False) -> None:
-    """Print a text, with control characters as escapes.
+    """Print a text; control characters are escaped.
 
     Args:
         err: print to standard error.
@@ -20,6 +20,6 @@ def echo(text: object, *, err: bool = False) -> None:
 
 
 def echo_json(value: Any) -> None:
-    """Print plain data as JSON; letters that a terminal obeys are written as JSON's own escapes."""
+    """Print plain data as JSON; control characters are written as JSON escapes."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     click.echo("".join(letter if is_harmless(letter) else json.dumps(letter)[1:-1] for letter in text))

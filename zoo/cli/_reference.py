@@ -1,4 +1,4 @@
-"""The argument MODEL of commands: the name of a model is resolved to its directory."""
+"""The argument MODEL of commands, which is resolved to the directory of a model."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ class ModelDirectory(str):
     """The directory of a model.
 
     Attributes:
-        asked: the name that the user gave.
-        own: whether it is a directory that the user named, which may be written to, rather than the cache of the Hub or
-            a model of the package.
+        reference: the argument of the user.
+        is_writable: whether results may be written to it: if the user named the directory itself, rather than a model
+            on the Hub or a pretrained model.
     """
 
-    asked: str
-    own: bool
+    reference: str
+    is_writable: bool
 
-    def __new__(cls, folder: str, asked: str) -> ModelDirectory:
+    def __new__(cls, folder: str, reference: str) -> ModelDirectory:
         made = super().__new__(cls, folder)
-        made.asked, made.own = asked, folder == asked
+        made.reference, made.is_writable = reference, folder == reference
         return made
 
     @property
     def for_results(self) -> Path:
-        """Where results go by default: the directory of the model if it is the user's, else the working directory."""
-        return Path(self) if self.own else Path()
+        """The default directory for results: this one if it is writable, else the working directory."""
+        return Path(self) if self.is_writable else Path()
 
-    def holds(self, path: Path) -> bool:
-        """Whether a path is inside the directory, and the directory is the user's."""
-        return self.own and path.resolve().is_relative_to(Path(self).resolve())
+    def contains(self, path: Path) -> bool:
+        """Whether a path is inside the directory, and the directory is writable."""
+        return self.is_writable and path.resolve().is_relative_to(Path(self).resolve())
 
 
 class ModelReference(click.ParamType):
@@ -48,7 +48,7 @@ class ModelReference(click.ParamType):
         self.sweeps = sweeps
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ModelDirectory:
-        """Return the directory; a model on the Hub is fetched and checked first."""
+        """Return the directory; a model on the Hub is downloaded and checked first."""
         if isinstance(value, ModelDirectory):
             return value
         from zoo.checkpoints.checkpoint import CONFIG
@@ -60,15 +60,15 @@ class ModelReference(click.ParamType):
         return ModelDirectory(str(folder), str(value))
 
 
-def _refuse_sweep(folder: Path, asked: str) -> None:
+def _refuse_sweep(folder: Path, reference: str) -> None:
     from zoo.errors import InputError
     from zoo.sweeps.directory import SweepDirectory
 
     if SweepDirectory(folder).exists():
         raise InputError(
             "expected a model, got a sweep",
-            where=asked,
-            remedy=f"Name one of its runs, {asked}/runs/NAME; `zoo-cli compare {asked}` compares all of them.",
+            where=reference,
+            remedy=f"Name one of its runs, {reference}/runs/NAME; `zoo-cli compare {reference}` compares all of them.",
         )
 
 

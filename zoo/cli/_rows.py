@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from zoo.cli._model import open_data, open_whole
+from zoo.cli._data import open_data, open_whole
 from zoo.cli._options import COUNT, SEED, out_option, set_option
 from zoo.cli._output import echo, echo_json
 from zoo.cli._reference import MODEL, ModelDirectory
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=Callable[..., Any])
 
 DATA_OF_ROWS_HELP = (
-    "A folder of images, a file of arrays or a table, or a dataset by name or as {name: NAME, OPTION: VALUE}; prepared "
-    "as in training and used whole.  [default: that of the recipe]"
+    "A folder of images, a file of arrays or a table, or a dataset by name or as {name: NAME, OPTION: VALUE}; it is "
+    "prepared as in training, and all examples are used.  [default: that of the recipe]"
 )
 SET_HELP = "Set a field of the data, such as examples=images or binarise=threshold; repeatable."
 
 
 @dataclass(frozen=True)
 class Request:
-    """The options that all of these commands have."""
+    """The options that these commands have in common."""
 
     model: ModelDirectory
     dataset: str | None
@@ -45,15 +45,15 @@ class Request:
 
 
 def row_options(what: str) -> Callable[[C], C]:
-    """Return a decorator with the argument and options of a command that writes ``what``, a row for each example."""
+    """Return a decorator that adds the argument and the common options to a command that writes ``what``."""
     options = (
         click.argument("model", type=MODEL),
         click.option("--data", "dataset", metavar="PATH", help=DATA_OF_ROWS_HELP),
         set_option(SET_HELP),
-        click.option("--split", type=click.Choice(["train", "validation", "test"]), help="[default: all there are]"),
+        click.option("--split", type=click.Choice(["train", "validation", "test"]), help="[default: all splits]"),
         click.option("--label", help="The class of all examples, by name or number, for a conditional model."),
         click.option("--count", type=COUNT, help="Use only this many examples of each split, from its start."),
-        out_option(f"Where the {what} go.", required=True),
+        out_option(f"The file or folder for the {what}.", required=True),
         SEED,
         click.option("--quiet", is_flag=True, help="Show no progress."),
         click.option("--json", "as_json", is_flag=True, help="Print facts as JSON."),
@@ -71,7 +71,7 @@ def open_source(request: Request) -> Source:
     """Load the model and the data of a request.
 
     Raises:
-        InputError: the rows would be written into a run, or over the data.
+        InputError: ``--out`` is inside the run directory, or is the file of the data.
     """
     from zoo.checkpoints.checkpoint import load
     from zoo.use.source import Source
@@ -91,34 +91,36 @@ def _check_out(request: Request, options: Any, *, other_data: bool) -> None:
     from zoo.errors import InputError
 
     out = request.out.resolve()
-    if request.model.own and other_data and out.is_relative_to(Path(request.model).resolve()):
+    if request.model.is_writable and other_data and out.is_relative_to(Path(request.model).resolve()):
         raise InputError(
-            f"{request.out} is inside the run, which only holds results on its own data",
+            f"{request.out} is inside the run directory, which is only for results on the run's own data",
             where="--out",
-            remedy="Choose a place outside the run.",
+            remedy="Choose a path outside the run directory.",
         )
     for value in options:
         if isinstance(value, str) and Path(value).expanduser().resolve() == out:
-            raise InputError(f"the data are read from {request.out}", where="--out", remedy="Choose another name.")
+            raise InputError(
+                f"{request.out} is the file that the data are read from", where="--out", remedy="Choose another name."
+            )
 
 
 def is_grid(out: Path) -> bool:
-    """Whether examples are shown in one picture, where inputs stand above outputs."""
+    """Return whether examples are written into a single image, with inputs above outputs."""
     return out.suffix.lower() in (".png", ".svg", ".pdf")
 
 
 def write_rows(request: Request, stream: RowStream, facts: Callable[[], dict[str, Any]] = dict) -> None:
-    """Write the rows with a progress bar, and say what was written.
+    """Write the rows with a progress bar, and print a summary.
 
     Args:
-        facts: returns what is known more when all rows are written, by name.
+        facts: returns further facts for the summary, by name, when all rows are written.
     """
     from zoo.use.files import check, write
 
     check(stream, request.out)
     write(replace(stream, blocks=_shown(stream, quiet=request.quiet)), request.out)
     known = {
-        "model": request.model.asked,
+        "model": request.model.reference,
         "out": str(request.out),
         "rows": stream.count,
         "seed": request.seed,
@@ -134,7 +136,7 @@ def write_rows(request: Request, stream: RowStream, facts: Callable[[], dict[str
 
 
 def _counted(stream: RowStream) -> str:
-    """Return how many rows there are, and what they are."""
+    """Return the number and the kind of the rows, such as ``12 scores``."""
     return f"{stream.count:,} {stream.what if stream.count != 1 else stream.what.removesuffix('s')}"
 
 
@@ -144,7 +146,7 @@ def _column_facts(quantity: Any) -> dict[str, Any]:
 
 
 def _shown(stream: RowStream, *, quiet: bool) -> Iterator[Block]:
-    """Yield the blocks, with a bar on a terminal and a line elsewhere."""
+    """Yield the blocks; show a progress bar on a terminal, and a line elsewhere."""
     if quiet:
         yield from stream.blocks
         return

@@ -1,4 +1,4 @@
-"""Samples of a model in files, in the units of its data, and the classes that are sampled."""
+"""The files of samples, in the units of the data, and the classes to sample."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PICTURES, _ARRAYS, _TABLES = ("png", "svg", "pdf"), ("npy", "npz"), ("csv",)
 
 
 def check_format(model: Model, out: Path) -> None:
-    """Refuse a kind of file that cannot hold the model's samples.
+    """Check that a kind of file can contain the model's samples.
 
     Raises:
-        InputError: the message names the kinds that can.
+        InputError: it cannot; the message names the kinds that can.
     """
     from zoo.drawing.views import view_of
     from zoo.errors import InputError, why_not
@@ -30,17 +30,17 @@ def check_format(model: Model, out: Path) -> None:
     kinds = [*(_PICTURES if drawn else ()), *_ARRAYS, *(_TABLES if len(model.data_shape) == 1 else ())]
     if out.suffix.removeprefix(".") not in kinds:
         raise InputError(
-            f"expected a file of one of the kinds {', '.join(f'.{kind}' for kind in kinds)} for samples of shape "
+            f"expected a file with one of the suffixes {', '.join(f'.{kind}' for kind in kinds)} for samples of shape "
             f"{tuple(model.data_shape)}, got {out.suffix!r}",
             where="--out",
         )
 
 
 def labels_of(model: Model, label: str | None, count: int) -> Tensor | None:
-    """Return the class numbers (count,) to sample: of one class, or of each in turn that was trained.
+    """Return the class numbers (count,) to sample: those of one class, or of all classes with training examples.
 
     Raises:
-        InputError: the model is not conditional, or there is no such class, or it has no training examples.
+        InputError: the model is not conditional, there is no such class, or it has no training examples.
     """
     import torch
 
@@ -54,12 +54,13 @@ def labels_of(model: Model, label: str | None, count: int) -> Tensor | None:
     if label is None:
         numbers = torch.tensor([number for number in range(model.classes) if number not in untrained])
         if untrained:
-            echo(f"Note: without training examples, not sampled: {_listed(model.data.untrained_classes)}", err=True)
+            classes = _listed(model.data.untrained_classes)
+            echo(f"Note: classes without training examples are not sampled: {classes}", err=True)
         return numbers[torch.arange(count) * len(numbers) // count]
     number = model.data.class_number(label, "--label") if model.data.classes else _number(label, model.classes)
     if number in untrained:
         raise InputError(
-            f"the class {label!r} had no training examples: the model has not learned it",
+            f"expected a class with training examples, got {label!r}, which the model has not learned",
             where="--label",
             remedy="Choose another class, or train on examples of it.",
         )
@@ -73,7 +74,7 @@ def _number(label: str, classes: int) -> int:
         raise InputError(
             f"expected a class number from 0 to {classes - 1}, got {label!r}",
             where="--label",
-            remedy="The checkpoint does not hold names of classes.",
+            remedy="The checkpoint contains no names of classes.",
         )
     return int(label)
 
@@ -83,10 +84,10 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def write_samples(model: Model, samples: Tensor, labels: Tensor | None, out: Path, *, rounded: bool) -> str:
-    """Write samples in the units of the data where the model knows them, and say in which form.
+    """Write samples, in the units of the data if the model knows them, and return a text on their shape and units.
 
     Args:
-        rounded: write bytes where the data are bytes, as for draws; means of bytes have fractions.
+        rounded: write bytes if the data are bytes, as for draws; means of bytes are not whole numbers.
     """
     import numpy as np
 
@@ -109,12 +110,12 @@ def write_samples(model: Model, samples: Tensor, labels: Tensor | None, out: Pat
                     np.save(file, values, allow_pickle=False)
                 else:
                     np.savez(file, x=values, **({} if classes is None else {"y": classes}))
-    units = "in units of the data" if data.is_known else "as the model gives them, which does not know the data's units"
+    units = "in units of the data" if data.is_known else "in the model's units, because those of the data are not known"
     return f" of shape {values.shape[1:]}, {units},"
 
 
 def _classes(model: Model, labels: Tensor) -> Any:
-    """Return the names of classes (N,), or their numbers where the model knows no names."""
+    """Return the names of classes (N,), or their numbers if the model knows no names."""
     import numpy as np
 
     names = model.data.class_names
@@ -130,7 +131,7 @@ def _write_csv(path: Path, values: Any, columns: tuple[str, ...], classes: Any) 
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*names, *(["class"] if classes is not None else [])])
-        # Of mixed columns the array holds objects, among them dates.
+        # An array of mixed columns contains objects, such as dates.
         parts = [np.array(values[:, place].tolist()) for place in range(values.shape[1])]
         dated = [isinstance(part[0], date) if len(part) else False for part in parts]
         shown = [

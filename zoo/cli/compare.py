@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, DataCache, ModelData, open_data, place_of_results
+from zoo.cli._data import DATA_HELP, SET_HELP, SPLIT_HELP, DataCache, ModelData, open_data, path_of_results
 from zoo.cli._options import SEED, check_new, out_option, set_option
 from zoo.cli._output import echo, echo_json
 from zoo.cli._reference import MODEL_OR_SWEEP, ModelDirectory
@@ -33,11 +33,11 @@ RECORDS, TABLE = "comparison.json", "comparison.md"
     "fields",
     multiple=True,
     metavar="FIELD",
-    help="Average the models that agree in this field of their recipes, such as model.objective.beta; repeatable.",
+    help="Average models with the same value of this field of their recipes, such as model.objective.beta; repeatable.",
 )
-@click.option("--sort", help="Result to sort the models or groups by, the best first, such as elbo.")
+@click.option("--sort", help="Result by which models or groups are sorted, best first, such as elbo.")
 @out_option(
-    "A folder for records, table and figure; or a table alone, .csv or .html.",
+    "A folder for records, table and figure; or a file for the table, .csv or .html.",
     default=Path("comparison"),
     show_default=True,
 )
@@ -57,7 +57,7 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Put trained MODELs side by side: metrics, reconstructions, samples from both priors.
+    """Compare trained MODELs: metrics, reconstructions, samples from both priors.
 
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name; the directory of a sweep
     stands for all of its finished runs.
@@ -73,12 +73,12 @@ def command(
     data = {name: open_data(names[name], model, dataset, overrides, split, cache) for name, model in loaded.items()}
     _check_same(data)
     for name, folder in names.items():
-        place_of_results(folder, "", out, data[name])
+        path_of_results(folder, "", out, data[name])
     groups = _groups(names, loaded, fields) if fields else None
-    asked = [parse_yaml(metric, "--metric") for metric in metrics] or None
+    chosen = [parse_yaml(metric, "--metric") for metric in metrics] or None
     first = next(iter(data.values()))
-    shown = {name: each.shown for name, each in data.items()}
-    compared = compare(loaded, shown, asked, split=first.split, title=first.title, seed=seed)
+    measured = {name: each.measured for name, each in data.items()}
+    compared = compare(loaded, measured, chosen, split=first.split, title=first.title, seed=seed)
     if sort is not None and groups is None:
         compared = compared.sorted_by(sort)
     table = compared.table() if groups is None else compared.grouped(groups)
@@ -113,24 +113,26 @@ def _runs_of(model: ModelDirectory) -> list[ModelDirectory]:
         return [model]
     runs = [str(run.path) for run in sweep.finished_runs()]
     if not runs:
-        raise InputError("no run of the sweep is finished", where=model.asked, remedy="Finish it with --resume.")
+        raise InputError(
+            "no run of the sweep is finished", where=model.reference, remedy="Continue the sweep with --resume."
+        )
     return [ModelDirectory(run, run) for run in runs]
 
 
 def _names(models: Sequence[ModelDirectory]) -> dict[str, ModelDirectory]:
-    """Return the models by the shortest names that tell them apart."""
+    """Return the models by their shortest unique names."""
     from zoo.errors import InputError
 
     if len(set(models)) < 2:
         raise InputError(f"expected at least two models, got {len(set(models))}", where="compare")
-    short = [Path(model.asked).name for model in models]
-    return {s if short.count(s) == 1 else model.asked: model for s, model in zip(short, models, strict=True)}
+    short = [Path(model.reference).name for model in models]
+    return {s if short.count(s) == 1 else model.reference: model for s, model in zip(short, models, strict=True)}
 
 
 def _groups(
     names: Mapping[str, ModelDirectory], loaded: Mapping[str, Model], fields: Sequence[str]
 ) -> dict[str, list[str]]:
-    """Return the names of the models that agree in fields of their recipes, by the values of these fields.
+    """Return the names of models with the same values of fields of their recipes, by a label of these values.
 
     Raises:
         InputError: a model has no such field.
@@ -158,14 +160,14 @@ def _groups(
 
 
 def _sizes(groups: Mapping[str, Sequence[str]]) -> str:
-    """Return how many models each group has."""
+    """Return the numbers of models in the groups, in words."""
     sizes = [len(names) for names in groups.values()]
     least, most = min(sizes), max(sizes)
     return f"{least} model{'s' if most > 1 else ''} each" if least == most else f"{least} to {most} models"
 
 
 def _check_kinds(loaded: Mapping[str, Model]) -> None:
-    """Refuse models that no data fit alike: of other shapes, or of tables with other columns."""
+    """Check that all models are of the same kind of data: of one shape, or of tables with the same columns."""
     from zoo.errors import DataError
 
     (first, expected), *others = loaded.items()
@@ -180,7 +182,7 @@ def _check_kinds(loaded: Mapping[str, Model]) -> None:
 
 
 def _kind(model: Model) -> str:
-    """Return which data a model takes, in words; the size of images, which can be changed, is left open."""
+    """Return the kind of a model's data in words, without the size of images, which can be changed."""
     from zoo.errors import cut
 
     columns = ", ".join(column.name for column in model.data.columns)
@@ -193,7 +195,7 @@ def _kind(model: Model) -> str:
 
 
 def _check_same(data: dict[str, ModelData]) -> None:
-    """Refuse to measure models on the data of one of them, where those of another differ."""
+    """Check that the data of all models are the same."""
     from zoo.errors import DataError
 
     (first, expected), *others = data.items()
@@ -222,7 +224,7 @@ def _digest(data: ModelData) -> str:
 
 
 def _notes(compared: Comparison, data: dict[str, ModelData]) -> list[str]:
-    """Return the notes on the models; a note on several models is given once."""
+    """Return the notes on the models; a note on several models appears once."""
     models: dict[str, list[str]] = {}
     for name, record in compared.records.items():
         for note in (*record.get("notes", ()), data[name].note):
@@ -236,7 +238,7 @@ def _examples(compared: Comparison) -> int:
 
 
 def _write(compared: Comparison, table: MetricTable, out: Path, image_format: str, seed: int, title: str) -> list[Path]:
-    """Write the records, the table and the figure, or a table alone; return the files."""
+    """Write the records, the table and the figure, or only the table; return the files."""
     from zoo.errors import NotApplicableError
     from zoo.report.gallery import save_figure
     from zoo.utils.files import write_text

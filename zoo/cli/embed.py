@@ -12,11 +12,11 @@ from zoo.cli._rows import Request, open_source, row_options, write_rows
 @click.command(epilog="Example: zoo-cli embed runs/photos --data holiday/ --out codes.csv")
 @row_options("latents")
 def command(**options: Any) -> None:
-    """Write the latents of each example: the mean of q(z|x), or the numbers of discrete codes.
+    """Write the latents of each example: the mean of q(z|x), or the indices of discrete codes.
 
-    --out names a table (.csv, .tsv, .parquet) or arrays (.npz). Each row has the name of its file or its row number,
-    and its class where the data have labels. MODEL is a run or checkpoint directory, hf://user/name[@revision], or a
-    pretrained name.
+    --out is a table (.csv, .tsv, .parquet) or a file of arrays (.npz). Each row has the name of its file or its row
+    number, and its class if the data have labels. MODEL is a run or checkpoint directory, hf://user/name[@revision], or
+    a pretrained name.
     """
     from zoo.use.embed import embeddings
 

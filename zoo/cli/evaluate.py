@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, ModelData, open_data, place_of_results
+from zoo.cli._data import DATA_HELP, SET_HELP, SPLIT_HELP, ModelData, open_data, path_of_results
 from zoo.cli._options import SEED, out_option, set_option
 from zoo.cli._output import echo, echo_json
 from zoo.cli._reference import MODEL, ModelDirectory
@@ -22,14 +22,14 @@ from zoo.cli._reference import MODEL, ModelDirectory
     "--metric",
     "metrics",
     multiple=True,
-    help="Metric, by name or in YAML with options; repeatable.  [default: all that fit]",
+    help="Metric, by name or in YAML with options; repeatable.  [default: all that apply]",
 )
 @click.option("--data", "dataset", help=DATA_HELP)
 @set_option(SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
 @SEED
 @out_option(
-    "Write the metrics to this JSON file.  [default: add to evaluation.json of a run, if data and seed are its]"
+    "JSON file for the metrics.  [default: they are added to evaluation.json of a run, if data and seed are the run's]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -44,8 +44,8 @@ def command(
 ) -> None:
     """Evaluate MODEL on data; print the metrics and write them to a file.
 
-    Nats and data units are those of the data as the model takes them, such as standardised columns; `zoo-cli score`
-    gives log p(x) in the units of the data.
+    Metrics are those of the data as the model sees them, for example with standardised columns; `zoo-cli score` writes
+    log p(x) in the units of the data.
 
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
@@ -53,47 +53,50 @@ def command(
     from zoo.evaluation.evaluate import choose_metrics, record
     from zoo.evaluation.tables import metrics_table
     from zoo.spec.documents import parse_yaml
-    from zoo.training.progress import occasionally
+    from zoo.training.progress import throttled
 
     loaded = load(model)
     data = open_data(model, loaded, dataset, overrides, split)
-    out = None if out is None else place_of_results(model, "", out, data)
+    out = None if out is None else path_of_results(model, "", out, data)
     context = data.context(loaded)
-    asked = [parse_yaml(metric, "--metric") for metric in metrics] or None
-    progress = occasionally(lambda text: echo(text, err=True))
-    made = record(context, choose_metrics(context, asked, "--metric"), data.title, seed, progress=progress)
-    kept = _keep(model, data, made, out)
+    chosen = [parse_yaml(metric, "--metric") for metric in metrics] or None
+    progress = throttled(lambda text: echo(text, err=True))
+    evaluation = record(context, choose_metrics(context, chosen, "--metric"), data.title, seed, progress=progress)
+    message = _write(model, data, evaluation, out)
     if as_json:
-        echo_json(made)
+        echo_json(evaluation)
         return
-    echo(metrics_table(made, f"{data.heading}, {made['examples']:,} examples"))
-    for note in (*made.get("notes", ()), *([data.note] if data.note else ())):
+    echo(metrics_table(evaluation, f"{data.heading}, {evaluation['examples']:,} examples"))
+    for note in (*evaluation.get("notes", ()), *([data.note] if data.note else ())):
         echo(f"\nNote: {note}")
-    if kept:
-        echo(f"\n{kept}")
+    if message:
+        echo(f"\n{message}")
 
 
-def _keep(model: ModelDirectory, data: ModelData, made: dict[str, Any], out: Path | None) -> str:
-    """Write the metrics where they belong, into a run only if they are of its data and seed; return what was done."""
+def _write(model: ModelDirectory, data: ModelData, evaluation: dict[str, Any], out: Path | None) -> str:
+    """Write the metrics to ``out``, or add them to the run if data and seed are the run's; return a message."""
     from zoo.evaluation.record import merged
-    from zoo.runs.card import renew_card
+    from zoo.runs.card import update_card
     from zoo.runs.directory import EVALUATION, RunDirectory
     from zoo.utils.files import write_text
 
     if out is not None:
-        document = {"model": model.asked, "data": data.spec.model_dump(mode="json"), **made}
+        document = {"model": model.reference, "data": data.spec.model_dump(mode="json"), **evaluation}
         write_text(out, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         return f"Wrote {out}"
     run = RunDirectory(model)
-    recorded = run.read_evaluation() if model.own else None
+    recorded = run.read_evaluation() if model.is_writable else None
     if recorded is None:
         return ""
     recipe = run.read_recipe()
-    if not data.own or any(recorded[fact] != made[fact] for fact in ("split", "seed")):
-        return "Not kept: the run's own metrics are of other data, or of another seed. --out FILE keeps these."
-    everything = merged(recorded, made)
-    run.write_evaluation(everything)
-    if renew_card(run.path, recipe, data.data.info, everything):
+    if not data.is_run_split or any(recorded[field] != evaluation[field] for field in ("split", "seed")):
+        return (
+            "The metrics are not saved, because those of the run are of other data or of another seed. "
+            "To save them: --out FILE"
+        )
+    combined = merged(recorded, evaluation)
+    run.write_evaluation(combined)
+    if update_card(run.path, recipe, data.data.info, combined):
         return f"Wrote {run.path / EVALUATION} and the model card"
-    card = ". README.md was edited, and is left as it is" if (run.path / "README.md").is_file() else ""
+    card = ". README.md was edited, so it is not changed" if (run.path / "README.md").is_file() else ""
     return f"Wrote {run.path / EVALUATION}{card}"

@@ -19,7 +19,7 @@ from zoo.cli._reference import MODEL, ModelDirectory
 @click.option(
     "--raw",
     is_flag=True,
-    help="Take and return stored values, such as pixels from 0 to 255: the change of scale is part of the graphs.",
+    help="Include the scaling in the graphs: they take and return stored values, such as pixels from 0 to 255.",
 )
 @click.option(
     "--out",
@@ -28,17 +28,15 @@ from zoo.cli._reference import MODEL, ModelDirectory
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(model: ModelDirectory, format_name: str, raw: bool, out: Path | None, as_json: bool) -> None:
-    """Write encoder and decoder, or the denoiser, of MODEL for other programs, checked against the model.
+    """Export the encoder and the decoder, or the denoiser, of MODEL for other programs.
 
-    The graphs take batches of any size.
-
-    Beside them, preprocessing.json says how raw data are prepared. MODEL is a run or checkpoint directory,
-    hf://user/name[@revision], or a pretrained name.
+    The graphs accept batches of any size, and are checked against the model. The file preprocessing.json describes how
+    raw data are prepared. MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.checkpoints.checkpoint import load
     from zoo.exporting.export import export
 
-    name = Path(model.asked.partition("@")[0]).resolve().name
+    name = Path(model.reference.partition("@")[0]).resolve().name
     exported = export(load(model), out or Path(f"{name}-{format_name}"), format_name, raw=raw)
     if as_json:
         facts = {
@@ -53,4 +51,4 @@ def command(model: ModelDirectory, format_name: str, raw: bool, out: Path | None
     for part, difference in exported.differences.items():
         echo(f"  {part}: differs from the model by at most {difference:.1e}")
     for part, reason in exported.left_out.items():
-        echo(f"  {part}: left out, since {reason}")
+        echo(f"  {part}: left out, because {reason}")

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 @click.option(
     "--mask",
     type=click.Path(path_type=Path),
-    help="What was observed: .npy or .npz with true or 1 for observed values, of one example or of each; or an image, "
-    "white where a pixel was observed.  [default: all values that are not NaN or empty]",
+    help="The observed values: .npy or .npz with true or 1 for an observed value, for all examples or for each of "
+    "them; or an image with white observed pixels.  [default: all values that are not NaN or empty]",
 )
-@click.option("--num-samples", type=COUNT, default=100, show_default=True, help="Draws of z for each example.")
+@click.option("--num-samples", type=COUNT, default=100, show_default=True, help="Number of draws of z per example.")
 def command(mask: Path | None, num_samples: int, **options: Any) -> None:
     """Write each example with its missing values replaced by their means E[x | observed].
 
-    Observed values are kept exactly as they are. --out is as for `zoo-cli reconstruct`; a folder must be new or
-    empty. MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
+    Observed values do not change. --out is as for `zoo-cli reconstruct`; a folder must be new or empty. MODEL is a run
+    or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
     from zoo.use.impute import imputations
     from zoo.use.masks import read_mask
@@ -42,11 +42,11 @@ def command(mask: Path | None, num_samples: int, **options: Any) -> None:
     stream = imputations(source, request.seed, mask=values, num_samples=num_samples, inputs=is_grid(request.out))
     missing: list[int] = []
 
-    def watched() -> Iterator[Block]:
+    def counted() -> Iterator[Block]:
         for block in stream.blocks:
             missing.append(int(block[stream.quantities[-1].name].sum()))
             yield block
 
-    write_rows(request, replace(stream, blocks=watched()), lambda: {"values_filled_in": sum(missing)})
+    write_rows(request, replace(stream, blocks=counted()), lambda: {"values_filled_in": sum(missing)})
     if not sum(missing):
-        echo("Note: no value was missing. --mask FILE says which were observed.", err=True)
+        echo("Note: no value was missing. To say which values were observed, use --mask FILE.", err=True)

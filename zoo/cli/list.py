@@ -7,31 +7,31 @@ from typing import Any
 
 import click
 
-from zoo.cli import _further as further
+from zoo.cli import _other_kinds as other_kinds
 from zoo.cli._output import echo, echo_json
 
 
 @click.command(epilog="Example: zoo-cli list posterior · zoo-cli list model 'vae-*'")
 @click.argument("kind", required=False)
 @click.argument("pattern", default="*")
-@click.option("--author", help="Of `list hub`: a user or organisation.")
+@click.option("--author", help="With `list hub`: a user or an organisation.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(kind: str | None, pattern: str, author: str | None, as_json: bool) -> None:
     """List components, presets (model), recipes and pretrained models, by KIND and by shell PATTERN.
 
-    A pattern alone, `zoo-cli list 'vae*'`, looks in all kinds. Beside the components there are the kinds optimizer,
-    schedule, tracker, and field, the fields of a recipe. `zoo-cli list hub` asks the Hugging Face Hub for models of
-    this package.
+    A pattern alone, `zoo-cli list 'vae*'`, searches all kinds. The further kinds optimizer, schedule, tracker and field
+    (the fields of a recipe) are listed only by name. `zoo-cli list hub` lists models of this package on the Hugging
+    Face Hub.
     """
     from zoo.errors import ComponentError, unknown_name
     from zoo.registry import KINDS, list_components
     from zoo.registry.catalogue import list_models, list_pretrained, list_recipes
 
-    shelves: dict[str, Any] = {"model": list_models, "pretrained": list_pretrained, "recipe": list_recipes}
-    # Plurals are what one types: `zoo-cli list recipes`.
+    listings: dict[str, Any] = {"model": list_models, "pretrained": list_pretrained, "recipe": list_recipes}
+    # Plurals are accepted too: `zoo-cli list recipes`.
     singular = kind.removesuffix("s") if kind and kind not in KINDS else kind
-    if singular in further.KINDS:
-        _list_further(str(singular), pattern, as_json)
+    if singular in other_kinds.KINDS:
+        _list_other_kind(str(singular), pattern, as_json)
         return
     if kind is not None and any(letter in kind for letter in "*?["):
         pattern = kind
@@ -39,11 +39,11 @@ def command(kind: str | None, pattern: str, author: str | None, as_json: bool) -
     if kind == "hub":
         _list_hub(pattern, author, as_json)
         return
-    if singular is not None and singular not in {*KINDS, *shelves}:
-        problem, remedy = unknown_name("kind", str(kind), [*KINDS, *shelves, *further.KINDS, "hub"])
-        raise ComponentError(problem, remedy=f"{remedy} A pattern looks in all kinds: zoo-cli list '{kind}*'")
-    wanted = [singular] if singular else [*shelves, *KINDS]
-    found = {name: shelves[name](pattern) if name in shelves else list_components(name, pattern) for name in wanted}
+    if singular is not None and singular not in {*KINDS, *listings}:
+        problem, remedy = unknown_name("kind", str(kind), [*KINDS, *listings, *other_kinds.KINDS, "hub"])
+        raise ComponentError(problem, remedy=f"{remedy} A pattern searches all kinds: zoo-cli list '{kind}*'")
+    wanted = [singular] if singular else [*listings, *KINDS]
+    found = {name: listings[name](pattern) if name in listings else list_components(name, pattern) for name in wanted}
     if as_json:
         echo_json(found if kind is None else found[wanted[0]])
     elif kind is None:
@@ -52,8 +52,8 @@ def command(kind: str | None, pattern: str, author: str | None, as_json: bool) -
             if entries or pattern == "*":
                 echo(f"{name:<{width}}{', '.join(entries)}")
         if not any(found.values()):
-            echo(f"Nothing is called {pattern!r}.", err=True)
-        also = ", ".join(f"zoo-cli list {name}" for name in further.KINDS)
+            echo(f"No name matches {pattern!r}.", err=True)
+        also = ", ".join(f"zoo-cli list {name}" for name in other_kinds.KINDS)
         echo(f"\nMore: zoo-cli list KIND · zoo-cli show NAME · {also}", err=True)
     else:
         width = max(24, 2 + max(map(len, found[wanted[0]]), default=0))
@@ -61,8 +61,8 @@ def command(kind: str | None, pattern: str, author: str | None, as_json: bool) -
             echo(f"{entry:<{width}}{_summary(wanted[0], entry)}")
 
 
-def _list_further(kind: str, pattern: str, as_json: bool) -> None:
-    found = {name: text for name, text in further.entries(kind).items() if fnmatchcase(name, pattern)}
+def _list_other_kind(kind: str, pattern: str, as_json: bool) -> None:
+    found = {name: text for name, text in other_kinds.entries(kind).items() if fnmatchcase(name, pattern)}
     if as_json:
         echo_json(list(found))
         return

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from zoo.cli._model import DATA_HELP, SET_HELP, SPLIT_HELP, open_data, place_of_results
+from zoo.cli._data import DATA_HELP, SET_HELP, SPLIT_HELP, open_data, path_of_results
 from zoo.cli._options import SEED, check_new, out_option, set_option
 from zoo.cli._output import echo
 from zoo.cli._reference import MODEL, ModelDirectory
@@ -19,7 +19,7 @@ from zoo.cli._reference import MODEL, ModelDirectory
 @click.option("--data", "dataset", help=DATA_HELP)
 @set_option(SET_HELP)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help=SPLIT_HELP)
-@out_option("Folder.  [default: MODEL/figures, or figures for other data]")
+@out_option("Folder for the figures.  [default: MODEL/figures; for other data, figures]")
 @click.option("--format", "image_format", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True)
 @SEED
 def command(
@@ -42,9 +42,9 @@ def command(
 
     loaded = load(model)
     data = open_data(model, loaded, dataset, overrides, split)
-    folder = place_of_results(model, "figures", out, data)
+    folder = path_of_results(model, "figures", out, data)
     context = data.context(loaded, history=RunDirectory(model).training.read_metrics())
-    if out is not None or not model.holds(folder):
+    if out is not None or not model.contains(folder):
         check_new(folder / f"{name}.{image_format}" for name, _ in applicable_figures(context, figures or None))
     for path in draw_figures(context, folder, figures or None, image_format=image_format, seed=seed):
         echo(path)

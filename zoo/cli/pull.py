@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @click.option("--to", type=OUT, help="A new or empty directory.  [default: the cache]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(repo: str, revision: str | None, to: Path | None, as_json: bool) -> None:
-    """Fetch USER/NAME from the Hugging Face Hub, check it, and print its location and description.
+    """Download USER/NAME from the Hugging Face Hub, check it, and print its location and description.
 
-    Nothing that is downloaded is executed or unpickled. Without a network the copy in the cache is used.
+    Nothing that is downloaded is executed or unpickled. Without a network, the copy in the cache is used.
     """
     from zoo.hub.pull import pull
 
@@ -57,6 +57,6 @@ def _text(pulled: Pulled) -> str:
     ]
     if pulled.evaluation is None:
         return "\n".join([*lines, "It has no evaluation."])
-    where = f"{pulled.evaluation.get('split')} split of {pulled.evaluation.get('dataset')}, as its author measured it"
-    # Text from others may contain control characters that a terminal would interpret.
+    where = f"{pulled.evaluation.get('split')} split of {pulled.evaluation.get('dataset')}, measured by its author"
+    # A text from the Hub may contain control characters that a terminal would interpret.
     return scrub("\n".join([*lines, metrics_table(pulled.evaluation, where)]))

@@ -13,12 +13,14 @@ from zoo.cli._reference import MODEL, ModelDirectory
 @click.command(epilog="Example: zoo-cli push runs/digits ada/digits-vae --tag v1 --licence cc-by-4.0")
 @click.argument("model", type=MODEL)
 @click.argument("repo", metavar="USER/NAME")
-@click.option("--private/--public", default=None, help="Of a repository that is created.  [default: your account's]")
-@click.option("--revision", metavar="BRANCH", help="Branch, created if it is not there.  [default: main]")
+@click.option(
+    "--private/--public", default=None, help="Visibility of a new repository.  [default: that of your account]"
+)
+@click.option("--revision", metavar="BRANCH", help="Branch, created if it does not exist.  [default: main]")
 @click.option("--tag", help="A name for the commit, such as v1.0.")
 @click.option("--message", help="Message of the commit.")
 @click.option("--licence", help="Licence of the model, as the Hub names it: mit, apache-2.0, cc-by-4.0, …")
-@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
+@click.option("--dry-run", is_flag=True, help="Print which files would be sent, and send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     model: ModelDirectory,
@@ -57,10 +59,10 @@ def command(
         for name, size in pushed.files.items():
             echo(f"  {name:<36}{readable_size(size):>10}")
         if pushed.left:
-            echo(f"Would stay here: {', '.join(pushed.left)}")
+            echo(f"Would not be pushed: {', '.join(pushed.left)}")
     elif pushed.changed:
         echo(f"Pushed {', '.join(pushed.changed)} to {pushed.address}\n{pushed.url}")
     else:
-        echo(f"Nothing has changed; {pushed.address} holds this model already\n{pushed.url}")
+        echo(f"Nothing has changed: {pushed.address} already contains this model\n{pushed.url}")
     if not dry_run:
-        echo(f'Open it anywhere with zoo.load("{pushed.address}")')
+        echo(f'Load it anywhere with zoo.load("{pushed.address}")')

@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     default=None,
     help="Draw latents from the fitted prior, or from the prior of training.  [default: fitted, if there is one]",
 )
-@click.option("--label", help="Class to sample, by name or number, for a conditional model.  [default: each]")
+@click.option("--label", help="Class to sample, by name or number, for a conditional model.  [default: all classes]")
 @click.option(
     "--option",
     "options",
     multiple=True,
     metavar="KEY=VALUE",
-    help="An option of the model's own way to sample: steps=20, method=ddim, guidance=3; repeatable.",
+    help="Option of sampling that depends on the objective: steps=20, method=ddim, guidance=3; repeatable.",
 )
-@click.option("--noise", is_flag=True, help="Draw from p(x|z) rather than showing its mean.")
+@click.option("--noise", is_flag=True, help="Draw from p(x|z) instead of taking its mean.")
 @SEED
 @out_option(
-    "A picture (.png, .svg, .pdf), or the values in units of the data (.npy; .npz with classes; .csv for tables).",
+    "An image (.png, .svg, .pdf), or the values in units of the data (.npy; .npz with classes; .csv for tables).",
     default=Path("samples.png"),
     show_default=True,
 )
@@ -48,7 +48,7 @@ def command(
     seed: int,
     out: Path,
 ) -> None:
-    """Draw samples of MODEL into a file; `zoo-cli fit-prior` fits a prior to sample from.
+    """Write samples of MODEL to a file. `zoo-cli fit-prior` can improve them with a fitted prior.
 
     MODEL is a run or checkpoint directory, hf://user/name[@revision], or a pretrained name.
     """
@@ -63,19 +63,19 @@ def command(
     loaded = load(model)
     check_format(loaded, out)
     size = 4 * count * math.prod(loaded.data_shape)
-    check_memory(size, f"{count:,} samples", where="--count", remedy="Draw fewer, in several files.")
+    check_memory(size, f"{count:,} samples", where="--count", remedy="Draw fewer at a time, in several files.")
     labels = labels_of(loaded, label, count)
     torch.manual_seed(seed)
-    given = _own_options(loaded, options)
+    settings = _sampling_options(loaded, options)
     if fitted is not None:
-        given["fitted"] = fitted
-    samples = loaded.sample(count, labels, noise=noise, **given)
+        settings["fitted"] = fitted
+    samples = loaded.sample(count, labels, noise=noise, **settings)
     what = write_samples(loaded, samples, labels, out, rounded=noise)
-    echo(f"Drew {count} samples{what} into {out}")
+    echo(f"Wrote {count} samples{what} to {out}")
 
 
-def _own_options(loaded: Model, options: tuple[str, ...]) -> dict[str, Any]:
-    """Return the options for the objective's ``sample``, with a progress bar in a terminal if it has one."""
+def _sampling_options(loaded: Model, options: tuple[str, ...]) -> dict[str, Any]:
+    """Return the options for the objective's ``sample``, with a progress bar on a terminal if it supports one."""
     import inspect
     import sys
 
@@ -91,8 +91,8 @@ def _own_options(loaded: Model, options: tuple[str, ...]) -> dict[str, Any]:
                 f"expected KEY=VALUE, got {excerpt(option)}", where="--option", remedy="For example: --option steps=20"
             )
         given[name.strip()] = parse_yaml(value, f"--option {option}")
-    # These change what comes out, or need code: `zoo-cli plot MODEL reverse_chain` shows the way.
+    # These change the type of the result, or take tensors.
     for name in given.keys() & {"trajectory", "progress", "latents"}:
-        raise InputError(f"{name!r} can be set from Python only", where="--option", remedy="See `zoo.Model.sample`.")
+        raise InputError(f"{name!r} can be set only from Python", where="--option", remedy="See `zoo.Model.sample`.")
     known = inspect.signature(loaded.objective.sample).parameters
     return {**given, **({"progress": True} if "progress" in known and sys.stderr.isatty() else {})}

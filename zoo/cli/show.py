@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from zoo.cli import _further as further
+from zoo.cli import _other_kinds as other_kinds
 from zoo.cli._output import echo, echo_json
 
 
@@ -17,19 +17,19 @@ from zoo.cli._output import echo, echo_json
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str, as_json: bool) -> None:
-    """Show one component's options, defaults and source, or what a preset, a recipe or a pretrained model is.
+    """Show a component's options, defaults and source, or the content of a preset, a recipe or a pretrained model.
 
-    It also knows optimisers, schedules, trackers, and fields of recipes: adamw, one_cycle, train.epochs, train.
+    NAME may also be an optimiser, a schedule, a tracker or a field of recipes: adamw, one_cycle, train.epochs, train.
 
-    NAME may be KIND/NAME where several kinds have it.
+    If several kinds have the name, use KIND/NAME.
     """
     from zoo.errors import ComponentError, unknown_name
     from zoo.registry import KINDS, sources
     from zoo.registry.catalogue import preset_files, pretrained_files, recipe_files
 
     kind, _, plain = name.rpartition("/")
-    shelves = {"model": preset_files(), "recipe": recipe_files(), "pretrained": pretrained_files()}
-    files = {shelf: entries[plain] for shelf, entries in shelves.items() if plain in entries and kind in ("", shelf)}
+    listings = {"model": preset_files(), "recipe": recipe_files(), "pretrained": pretrained_files()}
+    files = {each: entries[plain] for each, entries in listings.items() if plain in entries and kind in ("", each)}
     components = [
         source
         for role in KINDS
@@ -39,29 +39,32 @@ def command(name: str, as_json: bool) -> None:
         for source in owners
     ]
     if not files and not components:
-        found = _further_facts(kind, plain, name)
+        found = _other_facts(kind, plain, name)
         if found:
             echo_json(found) if as_json else echo(_joined(found))
             return
         meant = name.rstrip("/").removesuffix("s")
-        if meant in {*KINDS, *shelves, *further.KINDS}:
-            raise ComponentError(f"{name!r} is a kind", remedy=f"`zoo-cli list {meant}` shows what there is of it.")
-        known_names = {known for entries in shelves.values() for known in entries}
+        if meant in {*KINDS, *listings, *other_kinds.KINDS}:
+            raise ComponentError(
+                f"expected a name, got the kind {name!r}",
+                remedy=f"`zoo-cli list {meant}` lists the names of this kind.",
+            )
+        known_names = {known for entries in listings.values() for known in entries}
         known_names |= {known for role in KINDS for known in sources(role)}
         problem, remedy = unknown_name("name", name, known_names)
-        raise ComponentError(problem, remedy=f"{remedy.partition('Available')[0]}`zoo-cli list` shows what there is.")
-    facts = [_file_facts(shelf, path) for shelf, path in files.items()] + [_component_facts(s) for s in components]
+        raise ComponentError(problem, remedy=f"{remedy.partition('Available')[0]}`zoo-cli list` lists all names.")
+    facts = [_file_facts(each, path) for each, path in files.items()] + [_component_facts(s) for s in components]
     if as_json:
         echo_json(facts)
     else:
         echo(_joined(facts))
 
 
-def _further_facts(kind: str, plain: str, name: str) -> list[dict[str, Any]]:
-    """Return what there is to know of an optimiser, schedule, tracker or field, or of the fields of a section."""
-    kinds = [each for each in further.KINDS if kind in ("", each)]
-    for each in reversed(kinds):  # fields first, for which nothing heavy is imported
-        entries = further.described(each)
+def _other_facts(kind: str, plain: str, name: str) -> list[dict[str, Any]]:
+    """Return the facts of an optimiser, a schedule, a tracker or a field, or of the fields of a section."""
+    kinds = [each for each in other_kinds.KINDS if kind in ("", each)]
+    for each in reversed(kinds):  # fields first, because they need no heavy imports
+        entries = other_kinds.described(each)
         found = [entries[key] for key in (plain, name) if key in entries][:1]
         inside = [facts for path, facts in entries.items() if each == "field" and path.startswith(f"{plain}.")]
         if found or inside:
@@ -73,8 +76,13 @@ def _joined(facts: list[dict[str, Any]]) -> str:
     return "\n\n".join(_as_text(entry) for entry in facts)
 
 
-def _file_facts(shelf: str, path: Path) -> dict[str, Any]:
-    return {"kind": shelf, "name": path.stem, "source": str(path), "text": path.read_text(encoding="utf-8").rstrip()}
+def _file_facts(kind: str, path: Path) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "name": path.stem,
+        "source": str(path),
+        "text": path.read_text(encoding="utf-8").rstrip(),
+    }
 
 
 def _component_facts(source: Any) -> dict[str, Any]:
@@ -109,10 +117,10 @@ def _as_text(facts: dict[str, Any]) -> str:
 
 
 def _as_yaml(default: str) -> str:
-    """Write a default, which the source has in Python, as a recipe would have it."""
+    """Return a default, given as Python source, as it is written in a recipe."""
     try:
         value = ast.literal_eval(default)
         written = json.dumps(value, ensure_ascii=False)
-    except (ValueError, SyntaxError, TypeError):  # no literal, or one that YAML lacks
+    except (ValueError, SyntaxError, TypeError):  # not a literal, or one without a form in YAML
         return default
     return value if isinstance(value, str) and value.isidentifier() else written

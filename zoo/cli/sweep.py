@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     "--grid",
     multiple=True,
     metavar="KEY=V1,V2",
-    help="A field with the values to try; repeatable: all combinations. With a search also a range: uniform(LOW,HIGH), "
-    "log(LOW,HIGH), integer(LOW,HIGH), log_integer(LOW,HIGH).",
+    help="A field with the values to try; repeatable: all combinations. With a search, also a range: "
+    "uniform(LOW,HIGH), log(LOW,HIGH), integer(LOW,HIGH), log_integer(LOW,HIGH).",
 )
 @click.option("--seeds", type=COUNT, default=1, show_default=True, help="Number of seeds for each combination.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a field in all runs; repeatable.")
-@click.option("--metric", help="What to rank by: a result such as elbo, or validation.TERM.  [default: the bound on "
-    "log p(x), or the monitored term, on validation data]")  # fmt: skip
+@click.option("--metric", help="Result to rank by, such as elbo, or validation.TERM.  [default: the bound on log p(x), "
+    "or the monitored term, on validation data]")  # fmt: skip
 @click.option(
     "--search",
     type=click.Choice(["grid", "optuna"]),
@@ -35,19 +35,21 @@ if TYPE_CHECKING:
     show_default=True,
     help="Try all combinations, or those that optuna proposes.",
 )
-@click.option("--trials", type=COUNT, help="How many combinations a search tries.")
+@click.option("--trials", type=COUNT, help="Number of combinations that a search tries.")
 @click.option("--out", type=OUT, help="Directory of the sweep.  [default: sweeps/NAME]")
-@click.option("--resume", is_flag=True, help="Go on with the sweep that is there, also with more values or seeds.")
-@click.option("--jobs", type=COUNT, help="Runs at a time.  [default: 1; with Ray, as many as there is room for]")
+@click.option("--resume", is_flag=True, help="Continue the existing sweep, also with more values or seeds.")
+@click.option(
+    "--jobs", type=COUNT, help="Number of runs at a time.  [default: 1; with Ray, as many as the cluster can run]"
+)
 @click.option(
     "--engine",
     type=click.Choice(["processes", "ray"]),
     default="processes",
     show_default=True,
-    help="Train in processes of this machine, or on a Ray cluster whose machines share --out.",
+    help="Train in processes on this machine, or on a Ray cluster whose machines share --out.",
 )
-@click.option("--cpus", type=click.FloatRange(0), default=1, show_default=True, help="With Ray: cores for a run.")
-@click.option("--gpus", type=click.FloatRange(0), default=0, show_default=True, help="With Ray: GPUs for a run.")
+@click.option("--cpus", type=click.FloatRange(0), default=1, show_default=True, help="With Ray: cores per run.")
+@click.option("--gpus", type=click.FloatRange(0), default=0, show_default=True, help="With Ray: GPUs per run.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def command(
@@ -67,16 +69,16 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Train RECIPE with each combination of values and each seed: one table, and one figure."""
+    """Train RECIPE with each combination of values and each seed, and write one table and one figure."""
     from zoo.errors import InputError, TrainingError
-    from zoo.sweeps.sweep import GO_ON, sweep
+    from zoo.sweeps.sweep import RESUME, sweep
 
     if not grid and seeds == 1:
         raise InputError(
-            "nothing varies: one combination with one seed is a single run",
+            "expected several values or seeds, got a single run",
             where="sweep",
             remedy="Name a field with its values, --grid model.objective.beta=0.5,1,2,4, or several seeds, --seeds 3. "
-            "`zoo-cli train` trains once.",
+            "For a single run, use `zoo-cli train`.",
         )
     imported = click.get_current_context().meta.get(IMPORTED, ())
     try:
@@ -96,14 +98,14 @@ def command(
             gpus=gpus,
             quiet=quiet,
         )
-    except KeyboardInterrupt as error:  # before the first run, after the last one, or a second time
-        raise TrainingError("interrupted", where="sweep", remedy=GO_ON) from error
+    except KeyboardInterrupt as error:  # before the first run, after the last one, or for a second time
+        raise TrainingError("the sweep was interrupted", where="sweep", remedy=RESUME) from error
     echo_json(found.to_dict()) if as_json else echo(_text(found))
     _report_failures(found)
 
 
 def _imports(recipe: str, names: tuple[str, ...]) -> list[str]:
-    """Return ``--import`` as a field of the recipe, so that other processes and machines import the same."""
+    """Return ``--import`` as a field of the recipe, so that other processes and machines import the same files."""
     from zoo.spec.resolve import recipe_document
 
     if not names:
@@ -136,10 +138,10 @@ def _text(found: Sweep) -> str:
 
 
 def _report_failures(found: Sweep) -> None:
-    """Name the runs that failed, each with its message.
+    """Raise an error that names the failed runs with their messages, if there are any.
 
     Raises:
-        TrainingError: there are some.
+        TrainingError: runs have failed.
     """
     from zoo.errors import TrainingError
 

@@ -19,8 +19,9 @@ from zoo.preparation.described import scaling_of
 from zoo.preparation.transforms import TARGET_RANGES, Scaling
 from zoo.registry import find_component
 from zoo.spec import DataSpec
-from zoo.spec.data_description import ColumnDescription, DataDescription
-from zoo.spec.resolve import validate
+from zoo.spec.column_description import ColumnDescription
+from zoo.spec.data_description import DataDescription
+from zoo.spec.validation import validate
 from zoo.tables.coding import UnknownValues
 
 

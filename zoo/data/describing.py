@@ -16,13 +16,8 @@ from zoo.preparation.column_encoding import ColumnEncoding
 from zoo.preparation.described import describe_geometry, describe_scaling
 from zoo.preparation.transforms import Geometry, Scaling
 from zoo.spec import DataSpec
-from zoo.spec.data_description import (
-    ClassDescription,
-    DataDescription,
-    SplitDescription,
-    SplittingDescription,
-    StoredDescription,
-)
+from zoo.spec.data_description import ClassDescription, DataDescription, SplitDescription, SplittingDescription
+from zoo.spec.preparation_description import StoredDescription
 
 _DTYPES: Mapping[torch.dtype, Literal["uint8", "float32", "float64"]] = {
     torch.uint8: "uint8",

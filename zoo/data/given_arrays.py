@@ -13,7 +13,9 @@ from zoo.datasets import Collection, Indexable, Stored
 from zoo.datasets.memory import Memory
 from zoo.errors import DataError
 from zoo.formats.labels import Labels, class_numbers
-from zoo.spec.data_description import ColumnDescription, DataDescription, ReadingDescription
+from zoo.spec.column_description import ColumnDescription
+from zoo.spec.data_description import DataDescription
+from zoo.spec.preparation_description import ReadingDescription
 
 Layout = Literal["channels_first", "channels_last", "no_channels"]
 Range = tuple[float, float]

@@ -13,7 +13,7 @@ from zoo.data.split import Data, Split
 from zoo.errors import DataError
 from zoo.spec import DataSpec
 from zoo.spec.data_description import DataDescription
-from zoo.spec.resolve import validate
+from zoo.spec.validation import validate
 from zoo.utils.arguments import checked
 
 

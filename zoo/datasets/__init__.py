@@ -13,8 +13,10 @@ from torch import Tensor
 
 from zoo.formats.image_format import ImageFormat
 from zoo.formats.target_size import Fit, TargetSize
-from zoo.spec.data_description import ColumnDescription, DataDescription, ReadingDescription
+from zoo.spec.column_description import ColumnDescription
+from zoo.spec.data_description import DataDescription
 from zoo.spec.paths import absolute_path
+from zoo.spec.preparation_description import ReadingDescription
 
 __all__ = [
     "SPLITS",

@@ -27,7 +27,8 @@ from zoo.formats.image_reader import (
 )
 from zoo.formats.image_tree import FoundSplit, find_images
 from zoo.registry import register
-from zoo.spec.data_description import DataDescription, ReadingDescription
+from zoo.spec.data_description import DataDescription
+from zoo.spec.preparation_description import ReadingDescription
 
 _MANY = 10_000
 _SAMPLE_SIZE = 32

@@ -36,6 +36,8 @@ class Table(Dataset):
         path: a ``.csv``, ``.tsv``, ``.txt`` or ``.parquet`` file; a folder that ``datasets`` of Hugging Face has saved;
             or ``hf://datasets/USER/NAME``, which is downloaded.
         label: the column of the classes, which is not part of the examples.
+        row_name: the column with a name for each row, which results such as those of ``zoo.score`` carry; it is not
+            part of the examples, and the model does not need it.
         columns: the type of columns by name: ``numeric``, ``integer``, ``boolean``, ``categorical``, ``date``;
             ``hash``, which maps texts to ``hash_buckets`` categories; or ``ignore``.
         others: whether the type of columns that ``columns`` does not name is inferred, or they are ignored.
@@ -84,6 +86,7 @@ class Table(Dataset):
         *,
         path: str | None = None,
         label: str | None = None,
+        row_name: str | None = None,
         columns: dict[str, Choice] = {},  # noqa: B006 - only read
         others: Literal["infer", "ignore"] = "infer",
         max_categories: PositiveInt = 100,
@@ -99,6 +102,7 @@ class Table(Dataset):
         self._path = path
         self._options = TableOptions(
             label=label,
+            row_name=row_name,
             columns=dict(columns),
             others=others,
             max_categories=max_categories,
@@ -157,7 +161,7 @@ class Table(Dataset):
                 note(f"{sources[split].name}: missing values are kept as missing: {counts}")
         first = tables["train"]
         return Collection(
-            splits={split: Stored(table.examples, table.labels) for split, table in tables.items()},
+            splits={split: Stored(table.examples, table.labels, table.names) for split, table in tables.items()},
             stored_range=None,
             class_names=first.class_names,
             columns=first.columns,

@@ -24,7 +24,7 @@ from zoo.preparation.raw import are_images, looks_prepared
 from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
-from zoo.spec.resolve import component_list, place_of_entry
+from zoo.spec.validation import component_list, place_of_entry
 from zoo.utils.arguments import Seed, checked
 from zoo.utils.distributed import SINGLE_PROCESS, ProcessGroup
 

@@ -63,7 +63,9 @@ def plot_fields(fields: list[Field]) -> MatplotlibFigure:
                 color=colour,
                 label=name,
             )
-        axes.set(title=f"$t = {field.step}$, apart by {field.apart:.1%}", xlabel="$x_1$", aspect="equal")
+        axes.set(
+            title=f"$t = {field.step}$, difference {field.relative_difference:.1%}", xlabel="$x_1$", aspect="equal"
+        )
     figure.axes[0].set_ylabel("$x_2$")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -13,7 +13,7 @@ from zoo.evaluation.record import load_record
 from zoo.hub.client import HubFile
 from zoo.hub.content import is_figure
 from zoo.hub.transfer import checksums
-from zoo.runs.card import NO_LICENCE, PLACE, compose, state_licence
+from zoo.runs.card import NO_LICENCE, PATH_PLACEHOLDER, make_card, with_licence
 from zoo.runs.card_file import Card
 from zoo.runs.directory import CARD, EVALUATION, RECIPE
 from zoo.runs.portable import portable
@@ -69,9 +69,9 @@ def collect(folder: Path, repo: str, scratch: Path, *, licence: str | None = Non
         files[EVALUATION] = folder / EVALUATION
     title = recipe.name if recipe else repo.partition("/")[2]
     card = _card(folder, title, recipe, evaluation)
-    card = Card({**_FACTS, **card.metadata}, card.text.replace(PLACE, f"hf://{repo}"))
+    card = Card({**_FACTS, **card.metadata}, card.text.replace(PATH_PLACEHOLDER, f"hf://{repo}"))
     if licence:
-        card = state_licence(card, licence)
+        card = with_licence(card, licence)
     files[CARD] = _put(scratch / CARD, str(card))
     files |= {name: path for name, path in _figures(folder).items() if name in card.text}
     return Bundle(title, files)
@@ -114,7 +114,7 @@ def _card(folder: Path, title: str, recipe: Recipe | None, evaluation: dict | No
         return Card.parse(content, str(folder / CARD))
     spec = read_config(folder / CONFIG)
     figures = [name.removeprefix("figures/") for name in _figures(folder)]
-    return compose(title, spec, recipe=recipe, evaluation=evaluation, figures=figures)
+    return make_card(title, spec, recipe=recipe, evaluation=evaluation, figures=figures)
 
 
 def _figures(folder: Path) -> dict[str, Path]:

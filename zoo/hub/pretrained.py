@@ -15,7 +15,7 @@ from zoo.hub.transfer import checksums
 from zoo.registry.catalogue import pretrained_files
 from zoo.spec.component import StrictModel
 from zoo.spec.documents import read_yaml
-from zoo.spec.resolve import validate
+from zoo.spec.validation import validate
 
 
 class Entry(StrictModel):

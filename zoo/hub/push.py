@@ -21,7 +21,7 @@ from zoo.hub.transfer import transfer
 from zoo.model import Model
 from zoo.runs.card_file import is_untouched
 from zoo.runs.directory import CARD
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 from zoo.version import __version__
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 from zoo.hub.locate import locate
 from zoo.runs import job
-from zoo.runs.job import Run
+from zoo.runs.run import Run
 
 
 @functools.wraps(job.train)

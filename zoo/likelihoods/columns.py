@@ -14,8 +14,8 @@ from zoo.errors import ComponentError
 from zoo.likelihoods import Likelihood
 from zoo.likelihoods._parameters import Shape
 from zoo.registry import find_component, register
+from zoo.spec.column_description import ColumnDescription
 from zoo.spec.component import ComponentSpec, StrictModel
-from zoo.spec.data_description import ColumnDescription
 from zoo.spec.options import check_options, construct
 
 _NUMERIC = ComponentSpec.model_validate({"name": "gaussian", "scale_mode": "per_feature"})

@@ -16,6 +16,7 @@ from zoo.diffusion.reverse import Method, reverse_chain, visited_steps
 from zoo.diffusion.schedules import ScheduleName, noise_schedule
 from zoo.errors import ComponentError, DataError, InputError, NotApplicableError
 from zoo.objectives import Objective, StepLoss, impossible
+from zoo.objectives._guidance import GuidedDenoiser, no_class, sampling_labels
 from zoo.registry import register
 from zoo.utils.precision import at_least_float32, full_precision
 
@@ -254,14 +255,13 @@ class Denoising(Objective):
                 raise InputError(f"expected one of {get_args(choices)}, got {value!r}", where=f"sample.{name}")
         if max_rows < 1:
             raise InputError(f"expected at least 1 row, got {max_rows}", where="sample.max_rows")
-        labels = self._sampling_labels(model, n, labels, guidance)
+        labels = sampling_labels(self, model, n, labels, guidance)
         blocks = []
         with reporting(progress, -(-n // max_rows) * (len(visited) - 1)) as report:
             for start in range(0, n, max_rows):
                 state = torch.randn(min(max_rows, n - start), *model.data_shape, device=model.device)
-                denoise = self._denoiser(
-                    model, None if labels is None else labels[start : start + max_rows], guidance, clip
-                )
+                part = None if labels is None else labels[start : start + max_rows]
+                denoise = GuidedDenoiser(self, model, part, guidance, clip=clip)
                 states = [state]
                 for reached in reverse_chain(
                     self.chain, denoise, state, visited, method=method, variance=variance, last_noise=noise
@@ -271,58 +271,12 @@ class Denoising(Objective):
                 blocks.append(torch.stack(states) if trajectory else states[0])
         return torch.cat(blocks, dim=1 if trajectory else 0)
 
-    def _denoiser(
-        self, model: Model, labels: Tensor | None, guidance: float, clip: bool
-    ) -> Callable[[Tensor, int], Tensor]:
-        """Return the function from x_t and t to x̂_0."""
-
-        def denoise(state: Tensor, t: int) -> Tensor:
-            times = torch.full((len(state),), t, device=state.device)
-            if guidance == 1 or labels is None:
-                raw = self.output(model, state, times, labels)
-            else:
-                both = torch.cat([labels, _no_class(model, len(labels))])
-                stacked = self.output(model, torch.cat([state, state]), torch.cat([times, times]), both)
-                with_class, without = stacked.chunk(2)
-                raw = without + guidance * (with_class - without)
-            with full_precision(state):
-                clean = self.prediction.clean(state, raw, times)
-                return clean.clamp(*self.data_range) if clip and self.data_range else clean
-
-        return denoise
-
-    def _sampling_labels(self, model: Model, n: int, labels: Tensor | None, guidance: float) -> Tensor | None:
-        if not isinstance(guidance, int | float):
-            raise InputError(f"expected a number, got {guidance!r}", where="sample.guidance")
-        if guidance != 1 and not (self.label_dropout and labels is not None):
-            raise ComponentError(
-                f"expected guidance 1, got {guidance:g}: "
-                + (
-                    "there are no labels to guide by"
-                    if self.label_dropout
-                    else "the model was not trained without labels"
-                ),
-                where="sample.guidance",
-                remedy="It needs a model with `classes` and `objective: {label_dropout: 0.1}`, and labels.",
-            )
-        if labels is None and self.label_dropout:
-            return _no_class(model, n)
-        model.check_labels(labels, n)
-        return labels
-
     def _drop(self, model: Model, labels: Tensor | None) -> Tensor | None:
         if labels is None or not (self.training and self.label_dropout):
             return labels
         hidden = torch.rand(len(labels), device=labels.device) < self.label_dropout
-        return torch.where(hidden, _no_class(model, len(labels)), labels)
+        return torch.where(hidden, no_class(model, len(labels)), labels)
 
 
 def _squared_error(estimate: Tensor, target: Tensor) -> Tensor:
     return (estimate - target).square().flatten(1).sum(1).mean()
-
-
-def _no_class(model: Model, count: int) -> Tensor:
-    embedding = model.label_embedding
-    if embedding is None:
-        raise ComponentError("the model has no labels", where="labels")
-    return torch.full((count,), embedding.no_class, device=model.device)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import DataError
-from zoo.spec.data_description import ColumnDescription
+from zoo.spec.column_description import ColumnDescription
 from zoo.tables.columns import check_columns
 from zoo.tables.values import text_of
 

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from zoo.preparation.column_encoding import ColumnEncoding
 from zoo.preparation.transforms import Geometry, Scaling
-from zoo.spec.data_description import DataDescription, GeometryDescription, ScalingDescription
+from zoo.spec.data_description import DataDescription
+from zoo.spec.preparation_description import GeometryDescription, ScalingDescription
 
 
 def scaling_of(data: DataDescription) -> Scaling:

@@ -15,7 +15,9 @@ from torch import Tensor
 from zoo.errors import InputError
 from zoo.preparation.images import is_pil_image, read_images
 from zoo.preparation.rows import rows_of_frame
-from zoo.spec.data_description import ColumnDescription, DataDescription, StoredDescription
+from zoo.spec.column_description import ColumnDescription
+from zoo.spec.data_description import DataDescription
+from zoo.spec.preparation_description import StoredDescription
 from zoo.tables.frames import frame_names, is_frame
 
 _FORMS = "Pass an array, a tensor, a DataFrame, Pillow images or the names of image files."

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InputError
-from zoo.spec.data_description import ColumnDescription, DataDescription
+from zoo.spec.column_description import ColumnDescription
+from zoo.spec.data_description import DataDescription
 from zoo.tables.coding import UnknownValues, decode, encode, plan_of, without_missing_texts
 from zoo.tables.columns import check_columns
 from zoo.tables.frames import frame_names, frame_values

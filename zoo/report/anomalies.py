@@ -77,10 +77,9 @@ def _section(content: str) -> str:
 
 def _scored(source: Source, seed: int) -> _Scored:
     stream: RowStream = scores(source, seed, num_samples=_DRAWS, by_value=True)
-    name, sign = ranking(stream.quantities)
+    quantity, sign = ranking(stream.quantities)
     rows = stream.collect()
-    quantity = next(each for each in stream.quantities if each.name == name)
-    return _Scored(rows, sign * rows[name].astype(float), quantity)
+    return _Scored(rows, sign * rows[quantity.name].astype(float), quantity)
 
 
 def _histogram(found: _Scored, reference: _Scored | None) -> str:

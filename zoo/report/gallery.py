@@ -15,7 +15,7 @@ from zoo.figures import EvaluationContext, Figure, MatplotlibFigure
 from zoo.registry import find_component, usable_components
 from zoo.spec.component import ComponentSpec
 from zoo.spec.options import check_options, construct
-from zoo.spec.resolve import component_list
+from zoo.spec.validation import component_list
 from zoo.utils.files import replacing
 
 _SIGNATURE = 0.18

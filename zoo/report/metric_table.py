@@ -183,7 +183,9 @@ class MetricTable:
         """
         row = self.row(key, where)
         if row.better is None:
-            raise InputError(f"neither more nor less of {key!r} is better", where=where, remedy="Name another.")
+            raise InputError(
+                f"neither higher nor lower values of {key!r} are better", where=where, remedy="Choose another result."
+            )
         ranked = row.ranked()
         return [*ranked, *(column for column in range(len(self.columns)) if column not in ranked)]
 

@@ -1,1 +1,1 @@
-"""Runs: a recipe is trained into a directory that holds all its results."""
+"""Runs: a recipe is trained, and all results are written into a run directory."""

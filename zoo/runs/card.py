@@ -16,7 +16,7 @@ from zoo.evaluation.record import measurements_of, metric_of
 from zoo.evaluation.tables import is_number, number, row_heading
 from zoo.registry import find_component, find_source, list_components
 from zoo.registry.inspection import describe_component
-from zoo.runs.card_data import facts_of_data, lines_of_use
+from zoo.runs.card_data import describe_data, usage_example
 from zoo.runs.card_file import Card, is_untouched
 from zoo.runs.portable import portable
 from zoo.spec.documents import to_yaml
@@ -26,12 +26,13 @@ from zoo.utils.files import write_text
 from zoo.utils.foreign import NotAFileError, TooLargeError, read_bytes
 from zoo.version import __version__
 
-PLACE = "PATH OF THIS DIRECTORY"
-"""What a card says in place of its address, until the model is pushed to one."""
+PATH_PLACEHOLDER = "PATH OF THIS DIRECTORY"
+"""Stands in a card for the model's address on the Hub, until the model is pushed."""
 
 NO_LICENCE = "unknown"
 _LARGEST = 2**20
-_FIRST_PICTURES = ("samples", "latent_grid", "reconstructions")
+_OPENING_FIGURES = ("samples", "latent_grid", "reconstructions")
+"""Figures to open a card with; the first one that exists is used."""
 _UNSTATED = "The author of this model has not stated under which licence it may be used: ask before you do."
 
 
@@ -40,12 +41,12 @@ def write_card(
 ) -> None:
     """Write ``README.md`` of a run directory."""
     names = [path.name for path in figures]
-    card = compose(recipe.name, recipe.model, recipe=recipe, info=info, evaluation=evaluation, figures=names)
+    card = make_card(recipe.name, recipe.model, recipe=recipe, info=info, evaluation=evaluation, figures=names)
     write_text(folder / "README.md", str(card))
 
 
-def renew_card(folder: Path, recipe: Recipe, info: DataInfo, evaluation: dict[str, Any]) -> bool:
-    """Write ``README.md`` of a run again, with its figures, unless a person edited or removed it.
+def update_card(folder: Path, recipe: Recipe, info: DataInfo, evaluation: dict[str, Any]) -> bool:
+    """Write ``README.md`` of a run again, with the same figures, unless the user has edited or removed it.
 
     Returns:
         Whether it was written.
@@ -59,13 +60,13 @@ def renew_card(folder: Path, recipe: Recipe, info: DataInfo, evaluation: dict[st
     if untouched:
         shown = [figure for figure in folder.glob("figures/*") if f"figures/{figure.name}" in content]
         shown.sort(key=lambda figure: content.index(f"figures/{figure.name}"))
-        # What the model knows of its data is in the checkpoint, not in the recipe.
+        # The description of the data is in the checkpoint, not in the recipe.
         known = recipe.model_copy(update={"model": read_config(folder / CONFIG)})
         write_card(folder, known, info, evaluation, shown)
     return untouched
 
 
-def compose(
+def make_card(
     name: str,
     spec: ModelSpec,
     *,
@@ -74,24 +75,27 @@ def compose(
     evaluation: dict[str, Any] | None = None,
     figures: Sequence[str] = (),
 ) -> Card:
-    """Return the card of a model from what is known of it.
+    """Return the card of a model.
 
     Args:
-        figures: names of the files in ``figures/`` that it shows.
+        recipe: the recipe that the model was trained with, if it is known.
+        info: the data that it was trained on.
+        evaluation: the content of ``evaluation.json``.
+        figures: names of the files in ``figures/`` that the card shows.
     """
-    first, others = _arrange(figures)
+    opening, others = _arrange(figures)
     description = (recipe.description if recipe else "") or spec.description
     parts = [
         f"# {name}",
         description,
-        _what_it_is(spec),
+        _summary(spec),
         *_origin(recipe),
-        *(_picture(figure) for figure in first),
+        *(_figure(figure) for figure in opening),
         "## Use",
-        f"```python\n{lines_of_use(spec, PLACE)}\n```",
+        f"```python\n{usage_example(spec, PATH_PLACEHOLDER)}\n```",
         *_training_data(spec, recipe, info),
         *(_evaluation(evaluation) if evaluation else ()),
-        *(_picture(figure) for figure in others),
+        *(_figure(figure) for figure in others),
         "## Limits",
         _limits(spec, recipe, evaluation),
         *(["## Recipe", f"```yaml\n{to_yaml(portable(recipe).to_dict())}```"] if recipe else ()),
@@ -103,14 +107,14 @@ def compose(
     return Card(_metadata(name, spec, recipe, evaluation), "\n\n".join(part for part in parts if part))
 
 
-def state_licence(card: Card, licence: str) -> Card:
-    """Return the card with the licence of the model stated, in its metadata and in its text."""
+def with_licence(card: Card, licence: str) -> Card:
+    """Return the card with the model's licence in its metadata and in its text."""
     text = card.text.replace(_UNSTATED, f"The weights: {licence}.")
     return Card({**card.metadata, "license": licence}, text)
 
 
 def _metadata(name: str, spec: ModelSpec, recipe: Recipe | None, evaluation: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the fields that the Hub reads.
+    """Return the metadata that the Hub reads.
 
     Source:
         Hugging Face, Model Cards, "Model card metadata". https://huggingface.co/docs/hub/model-cards
@@ -141,7 +145,7 @@ def _metadata(name: str, spec: ModelSpec, recipe: Recipe | None, evaluation: dic
 
 
 def _arguments(name: str, evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of the metric that measured a number."""
+    """Return the options of the metric that a result belongs to, as the field ``args``."""
     metric = metric_of(evaluation, name)
     options = next((options for setting, options in _settings(evaluation) if setting == metric), None)
     return {"args": options} if options else {}
@@ -166,17 +170,17 @@ def _measured(evaluation: dict[str, Any] | None) -> list[Measurement]:
 
 
 def _arrange(figures: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the picture to open with, and the rest."""
+    """Return the figure to open the card with, and the others."""
     stems = {Path(figure).stem: figure for figure in figures}
-    opening = next((stems[stem] for stem in _FIRST_PICTURES if stem in stems), None)
+    opening = next((stems[stem] for stem in _OPENING_FIGURES if stem in stems), None)
     return [opening] if opening else [], [figure for figure in figures if figure != opening]
 
 
-def _picture(figure: str) -> str:
+def _figure(figure: str) -> str:
     return f"![{Path(figure).stem.replace('_', ' ')}](figures/{figure})"
 
 
-def _what_it_is(spec: ModelSpec) -> str:
+def _summary(spec: ModelSpec) -> str:
     components = [f"{role} `{part.name}`" for role, part in spec.components().items() if role != "objective"]
     return (
         f"Objective `{spec.objective.name}`; {', '.join(components)}"
@@ -189,7 +193,7 @@ def _what_it_is(spec: ModelSpec) -> str:
 
 
 def _origin(recipe: Recipe | None) -> Iterator[str]:
-    """Say which model the training began with, and what it left as it was."""
+    """Yield a sentence on the model that the training started from, and on the parts that it left unchanged."""
     if recipe is None or recipe.init is None:
         return
     model = portable(recipe).init
@@ -197,8 +201,8 @@ def _origin(recipe: Recipe | None) -> Iterator[str]:
     yield (
         f"Fine-tuned from `{model.model}` (weights SHA-256 `{(model.weights or '')[:16]}`)"
         + (f"; fresh weights for {_quoted(recipe.reinitialise)}" if recipe.reinitialise else "")
-        + (f"; {_quoted(recipe.freeze)} left as they were" if recipe.freeze else "")
-        + (". Data are prepared as that model's were." if recipe.init.data == "keep" else ".")
+        + (f"; {_quoted(recipe.freeze)} left unchanged" if recipe.freeze else "")
+        + (". Data are prepared as for that model." if recipe.init.data == "keep" else ".")
     )
 
 
@@ -207,7 +211,7 @@ def _quoted(patterns: Sequence[str]) -> str:
 
 
 def _training_data(spec: ModelSpec, recipe: Recipe | None, info: DataInfo | None) -> Iterator[str]:
-    facts = list(facts_of_data(spec))
+    facts = list(describe_data(spec))
     if recipe is None:
         yield from ["## Training data", *facts] if facts else ()
         return
@@ -226,7 +230,7 @@ def _training_data(spec: ModelSpec, recipe: Recipe | None, info: DataInfo | None
 
 
 def _described(data: DataSpec) -> str:
-    """Return what a dataset says of its data in words; nothing for one that is not installed."""
+    """Return the dataset's description of its data; nothing if the dataset is not installed."""
     try:
         dataset: type[Dataset] = find_component("dataset", data.name)
     except ComponentError:
@@ -255,7 +259,7 @@ def _evaluation(evaluation: dict[str, Any]) -> Iterator[str]:
 
 
 def _examples(measurement: Measurement) -> str:
-    """Return the number of examples, where not all of the split were used."""
+    """Return the number of examples, if a metric did not use the whole split."""
     return f", {measurement.examples:,} examples" if measurement.examples else ""
 
 
@@ -272,12 +276,12 @@ def _limits(spec: ModelSpec, recipe: Recipe | None, evaluation: dict[str, Any] |
         "- It has not been evaluated for decisions about people.",
     ]
     if evaluation is None:
-        lines.append("- It has no evaluation.")
+        lines.append("- It has not been evaluated at all.")
     return "\n".join(lines)
 
 
 def _citation(spec: ModelSpec, info: DataInfo | None) -> str:
-    """Name the sources that the components state themselves, then that of the data."""
+    """Return the sources of the components, from their docstrings, then that of the data."""
     sources = []
     for role, component in spec.components().items():
         kind = kind_of_role(role)

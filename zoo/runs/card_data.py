@@ -1,4 +1,4 @@
-"""The part of a model card on data: what they are, and how to pass raw data and get them back."""
+"""The part of a model card on data: a description of them, and code that prepares raw data and restores them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from zoo.spec.model import ModelSpec
 _NAMES_SHOWN = 20
 
 
-def lines_of_use(spec: ModelSpec, place: str) -> str:
-    """Return lines of Python that run as they stand, once the package is installed.
+def usage_example(spec: ModelSpec, place: str) -> str:
+    """Return Python code that loads and uses the model, and runs as it is.
 
     Args:
-        place: what the model is loaded by.
+        place: the directory or address that the model is loaded from.
     """
     labels = f", torch.arange(16) % {spec.classes}" if spec.classes else ""
     lines = ["import torch, zoo" if spec.classes else "import zoo", f'model = zoo.load("{place}")']
@@ -30,8 +30,8 @@ def lines_of_use(spec: ModelSpec, place: str) -> str:
     return "\n".join(lines)
 
 
-def facts_of_data(spec: ModelSpec) -> Iterator[str]:
-    """Yield paragraphs on what the model knows of its data: units, columns, classes."""
+def describe_data(spec: ModelSpec) -> Iterator[str]:
+    """Yield paragraphs on the model's data: units, columns, classes."""
     data = spec.data
     if data is None or data.stored is None:
         return
@@ -67,7 +67,9 @@ def _inputs(data: DataDescription) -> str:
 
 def _scaling(data: DataDescription) -> str:
     if data.scaling.name == "standardise":
-        return "which are standardised by the means and deviations of the training data, kept in `config.json`"
+        return (
+            "which are standardised by the means and standard deviations of the training data, stored in `config.json`"
+        )
     if data.scaling.name == "none" or data.range is None:
         return "used as they are"
     return f"which are scaled to [{data.range[0]:g}, {data.range[1]:g}]"

@@ -1,4 +1,4 @@
-"""The file of a model card: YAML metadata, Markdown, and a line that shows whether a person edited it."""
+"""The file of a model card: YAML metadata, Markdown, and a digest that shows whether the user has edited it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Card:
     """A model card.
 
     Attributes:
-        metadata: what stands between the lines ``---``, and what the Hub reads.
-        text: the Markdown after it.
+        metadata: the YAML between the lines ``---``, which the Hub reads.
+        text: the Markdown after the metadata.
 
     Example:
         >>> card = Card({"license": "mit"}, "# A model")
@@ -38,7 +38,7 @@ class Card:
 
     @classmethod
     def parse(cls, content: str, where: str = "README.md") -> Card:
-        """Read a card, also one that a person wrote.
+        """Read a card, whether the package or the user wrote it.
 
         Raises:
             RecipeError: the metadata are not a YAML mapping.
@@ -54,7 +54,7 @@ class Card:
 
 
 def is_untouched(content: str) -> bool:
-    """Whether a card is as this package wrote it: its digest is there and belongs to it."""
+    """Whether a card is as this package wrote it: it contains a digest that matches."""
     content = _plain(content)
     found = _MARK.search(content)
     return found is not None and _digest(content[: found.start()]) == found[1]

@@ -1,4 +1,4 @@
-"""Fields that a user changes when a run is resumed, and the record of the changes."""
+"""Fields that the user changes when a run is resumed, and the record of these changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zoo.utils.text import setting_text
 
 CHANGES = "changes.jsonl"
 _CHANGEABLE = ("train.optimizer.", "train.schedule.", "train.clip_norm", "train.groups.", "train.turns.")
-"""Fields that decide how steps are made, not what they are made on."""
+"""Fields that may be changed: those of the optimiser, not of the model or the data."""
 _LARGEST, _LONGEST = 2**20, 200
 
 
@@ -25,8 +25,8 @@ class Change:
     """A field of a recipe that was changed.
 
     Attributes:
-        field: its path.
-        epoch: how many epochs were done.
+        field: the path of the field.
+        epoch: the number of finished epochs when it was changed.
     """
 
     field: str
@@ -36,7 +36,7 @@ class Change:
 
 
 def is_changeable(field: str) -> bool:
-    """Whether a run may be resumed with another value of a field, if the user says so.
+    """Return whether a run may be resumed with another value of a field, if the user asks for it.
 
     Example:
         >>> is_changeable("train.optimizer.lr"), is_changeable("model.latent_dim")
@@ -45,33 +45,37 @@ def is_changeable(field: str) -> bool:
     return field.startswith(_CHANGEABLE) and not field.endswith(".name")
 
 
-def is_chosen(field: str, changes: Iterable[str]) -> bool:
-    """Whether a field is, or lies in, one of those that the user chose to change, as ``KEY=VALUE``."""
+def is_requested(field: str, changes: Iterable[str]) -> bool:
+    """Return whether the user asked to change a field, or a field that contains it, as ``KEY=VALUE``."""
     keys = [change.partition("=")[0].strip() for change in changes]
     return is_changeable(field) and any(field == key or field.startswith(f"{key}.") for key in keys)
 
 
 def check_changes(changes: Iterable[str], *, resume: bool) -> None:
-    """Refuse changes that cannot be made to a run.
+    """Check that changes can be made to a run.
 
     Raises:
-        RunError: the run is not resumed, or the field decides more than how steps are made.
+        RunError: the run is not resumed, or the field is not one of the optimiser.
     """
     for change in changes:
         key = change.partition("=")[0].strip()
         if not resume:
-            raise RunError("a run that begins has nothing to change", where=f"--change {key}", remedy="Use --set.")
+            raise RunError(
+                "a field can be changed only when a run is resumed",
+                where=f"--change {key}",
+                remedy="Use --set for a new run, or add --resume.",
+            )
         if not (is_changeable(key) or (is_changeable(f"{key}.") and not key.endswith(".name"))):
             raise RunError(
                 "a run cannot continue with another value of this field",
                 where=f"--change {key}",
-                remedy=f"What can be changed begins with {', '.join(_CHANGEABLE)}. For others begin a new run, "
-                "perhaps with `init: MODEL`.",
+                remedy=f"Fields that can be changed begin with {', '.join(_CHANGEABLE)}. For other fields start a new "
+                "run, for example from this model with `init: MODEL`.",
             )
 
 
 def record_changes(folder: Path, changes: Iterable[Change], epoch: int) -> None:
-    """Write down what was changed, unless a process that was killed right then did so."""
+    """Record changes, except those that a process has recorded just before it was killed."""
     for change in changes:
         made = replace(change, epoch=epoch)
         if not (folder / CHANGES).exists():
@@ -81,7 +85,7 @@ def record_changes(folder: Path, changes: Iterable[Change], epoch: int) -> None:
 
 
 def read_changes(folder: Path) -> list[Change]:
-    """Return what was changed in a run so far.
+    """Return the recorded changes of a run, in order.
 
     Raises:
         CheckpointError: the record is damaged.
@@ -104,7 +108,7 @@ def _is_possible(change: Change) -> bool:
 
 
 def notes_on_changes(folder: Path) -> list[str]:
-    """Describe what was changed in a run."""
+    """Return a sentence for each change of a run."""
     return [
         f"Resumed after epoch {change.epoch} with `{change.field}` {setting_text(change.after)} in place of "
         f"{setting_text(change.before)}."

@@ -1,4 +1,4 @@
-"""Fits the spec of a model to its training data, and checks that the two fit each other."""
+"""Completes the spec of a model from its training data, and checks that model and data match."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from zoo.registry.catalogue import preset_files
 from zoo.spec.documents import read_yaml
 from zoo.spec.model import ModelSpec
 
-_LOOK_AT = 128
+_CHECKED_EXAMPLES = 128
 _NAMES_SHOWN = 10
 
 
 def fit_to_data(spec: ModelSpec, data: Data) -> ModelSpec:
-    """Return the spec with what follows from the data: their shape, range, classes, preparation and digests.
+    """Return the spec with the fields that follow from the data: shape, range, classes, preparation and digests.
 
     Raises:
-        RecipeError: the spec states another shape or number of classes than the data have.
+        RecipeError: the spec states another shape or number of classes than that of the data.
     """
     info = data.info
     if spec.data_shape is not None and spec.data_shape != info.data_shape:
@@ -42,7 +42,7 @@ def _classes(spec: ModelSpec, info: DataInfo) -> int | None:
     names = info.description.class_names if info.description else ()
     if spec.classes is None or not names or spec.classes == len(names):
         return spec.classes
-    if spec.classes == _preset_classes(spec):  # a preset says that its model is conditional, not on what
+    if spec.classes == _preset_classes(spec):  # in a preset, the number only says that the model is conditional
         return len(names)
     raise RecipeError(
         f"expected {len(names)}, the classes of {info.name} ({_shown(names)}), got {spec.classes}",
@@ -58,7 +58,7 @@ def _preset_classes(spec: ModelSpec) -> int | None:
 
 
 def check_data(model: Model, data: Data) -> None:
-    """Refuse data that a model cannot be trained, validated or tested on; every split is looked at.
+    """Check that a model can be trained, validated and tested on data; all splits are checked.
 
     Raises:
         DataError: values or labels of a split are not what the model needs.
@@ -79,26 +79,26 @@ def check_data(model: Model, data: Data) -> None:
                 f"expected labels below {model.classes}, the number of classes, got {int(split.labels.max())} in the "
                 f"{name} split",
                 where="model.classes",
-                remedy="Leave `classes` to the data, or leave out examples of other classes.",
+                remedy="Leave `classes` out, so that it follows from the data, or remove examples of other classes.",
             )
 
 
 def _examples(data: Data) -> Tensor:
-    """Return the first training examples, and one with a missing value where there is any."""
-    examples = data.train.examples(_LOOK_AT)
+    """Return the first training examples, and one with a missing value if there is any."""
+    examples = data.train.examples(_CHECKED_EXAMPLES)
     if data.info.missing and not bool(examples.isnan().any()):
-        for batch in data.train.batches(_LOOK_AT):
-            lacking = batch.x.isnan().flatten(1).any(1)
-            if bool(lacking.any()):
-                return torch.cat([examples, batch.x[lacking][:1]])
+        for batch in data.train.batches(_CHECKED_EXAMPLES):
+            incomplete = batch.x.isnan().flatten(1).any(1)
+            if bool(incomplete.any()):
+                return torch.cat([examples, batch.x[incomplete][:1]])
     return examples
 
 
 def notes_on(model: Model, data: Data) -> list[str]:
-    """Return notes on the data, for readers of the model's metrics."""
+    """Return notes on a model and its data, for readers of the metrics."""
     caution = None
     if model.has("likelihood") and model.objective.unit == "nats":  # a squared error is not a log-density
-        caution = model.likelihood.caution(data.train.examples(_LOOK_AT))
+        caution = model.likelihood.caution(data.train.examples(_CHECKED_EXAMPLES))
     cautions = [caution, model.encoder.caution() if model.has("encoder") else None]
     notes = [each for each in cautions if each is not None]
     untrained = model.data.untrained_classes
@@ -107,7 +107,7 @@ def notes_on(model: Model, data: Data) -> list[str]:
         also = f", but examples in the {' and '.join(where)} split, which the metrics include" if where else ""
         notes.append(
             f"the classes {_shown(untrained)} have no training examples{also}: the model has not learned them "
-            "and does not sample them"
+            "and does not sample from them"
         )
     return notes
 

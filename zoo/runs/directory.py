@@ -32,19 +32,19 @@ _IN_STATE = (
     *(f"model.{role}." for role in PARTS),
     *("model.regularisers", "train.batch_size", "train.optimizer", "train.groups", "train.turns", "fit."),
 )
-"""Fields of a recipe that decide which tensors a state has, or how they came about."""
+"""Fields of a recipe that determine the tensors of a training state; they are stored with it."""
 
 
 class RunDirectory:
     """The files of one run.
 
     - ``recipe.yaml``: the recipe with every default.
-    - ``config.json`` and ``model.safetensors``: the best model; ``last/``: the last one; ``checkpoints/``: those of
+    - ``config.json`` and ``model.safetensors``: the best model; ``last/``: the last one; ``checkpoints/``: models of
       chosen epochs.
-    - ``metrics.jsonl``: a line for each epoch; ``fit.jsonl``: the same for a prior that is fitted after training.
-    - ``changes.jsonl``: what the user changed when the run was resumed.
-    - ``evaluation.json``, ``figures/`` and ``README.md``.
-    - ``state/``: what ``--resume`` continues from.
+    - ``metrics.jsonl``: a line per epoch; ``fit.jsonl``: the same for a prior that is fitted after training.
+    - ``changes.jsonl``: fields that the user changed when the run was resumed.
+    - ``evaluation.json``, ``figures/`` and ``README.md``: the metrics, the figures and the model card.
+    - ``state/``: the state that ``--resume`` continues from.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -77,7 +77,7 @@ class RunDirectory:
         return self._known_fields
 
     def _check_present(self) -> None:
-        """Refuse to write into a directory that was removed, or through a link in it.
+        """Check that the directory was not removed, and that no folder in it is a link.
 
         A directory that was removed would be created again, with only a part of the run.
         """
@@ -89,8 +89,8 @@ class RunDirectory:
             )
         check_own_folders(self.path)
 
-    def was_trained_in(self) -> bool:
-        """Whether training has started here, and not just a recipe been copied here."""
+    def is_started(self) -> bool:
+        """Whether training has started here; a recipe may only have been copied here."""
         return is_started(self.path)
 
     def is_finished(self) -> bool:
@@ -98,14 +98,14 @@ class RunDirectory:
         return (self.path / EVALUATION).is_file()
 
     def check_free(self, *, overwrite: bool) -> None:
-        """Refuse a path that a new run cannot have.
+        """Check that a new run can be written to the path.
 
         Raises:
             RunError: it is a file, or a directory that holds a run or other files.
         """
         if self.exists() and not overwrite:
             raise RunError(
-                "a run is there already",
+                "the directory already contains a run",
                 where=str(self.path),
                 remedy="Continue it with --resume, replace it with --overwrite, or choose another --out.",
             )
@@ -113,7 +113,7 @@ class RunDirectory:
             check_no_other_files(self.path, "run")
 
     def clear(self) -> None:
-        """Remove the files of a run, and keep everything that the user has put there."""
+        """Remove the files of a run, but not those that the user has put there."""
         remove_partial(self.path)
         for name in (EVALUATION, REPORT, CARD, CONFIG, WEIGHTS, DATA, CHANGES):
             (self.path / name).unlink(missing_ok=True)
@@ -121,7 +121,7 @@ class RunDirectory:
             stage.clear()
         for folder in ("last", "figures", CHECKPOINTS):
             shutil.rmtree(self.path / folder, ignore_errors=True)
-        # Last: the recipe marks the directory as a run, which --overwrite may clear again if this is interrupted.
+        # Last: the recipe marks the directory as a run, so that --overwrite can clear the rest if this is interrupted.
         (self.path / RECIPE).unlink(missing_ok=True)
 
     @contextlib.contextmanager
@@ -132,7 +132,7 @@ class RunDirectory:
             RunError: another process is training there.
             OSError: the directory cannot be created; the error names it.
         """
-        with locked(self.path, "another process is training here"):
+        with locked(self.path, "another process is training in this directory"):
             yield
 
     def write_recipe(self, recipe: Recipe) -> None:
@@ -145,34 +145,34 @@ class RunDirectory:
         return load_recipe(self.path / RECIPE)
 
     def write_best(self, model: Model) -> None:
-        """Write the checkpoint that :func:`zoo.load` opens."""
+        """Write the best model, the checkpoint that :func:`zoo.load` opens."""
         self._check_present()
         save(model, self.path)
 
     def write_last(self, model: Model) -> None:
-        """Write the last weights of training as a separate checkpoint."""
+        """Write the model after the last epoch as a separate checkpoint."""
         self._check_present()
         save(model, self.path / "last")
 
-    def write_kept(self, model: Model, epoch: int) -> None:
-        """Write a separate checkpoint of an epoch, ``checkpoints/epoch-0005``."""
+    def write_epoch(self, model: Model, epoch: int) -> None:
+        """Write the model after an epoch as a separate checkpoint, such as ``checkpoints/epoch-0005``."""
         self._check_present()
         save(model, self.path / CHECKPOINTS / f"epoch-{epoch:04d}")
 
     def read_best(self, model: Model) -> None:
-        """Load the best weights into a model; if it has no fitted prior, all weights but those of the fitted prior."""
+        """Load the best weights into a model; those of a fitted prior only if the model has one."""
         tensors = read_weights(self.path / WEIGHTS)
         if not model.has("fitted_prior"):
             tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("fitted_prior.")}
         load_weights(model, tensors, str(self.path / WEIGHTS))
 
     def write_evaluation(self, evaluation: dict[str, Any]) -> None:
-        """Write the metrics; a run that has them is finished."""
+        """Write the metrics, which marks the run as finished."""
         self._check_present()
         write_text(self.path / EVALUATION, json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n")
 
     def remove_evaluation(self) -> None:
-        """Remove the evaluation and the report of a run that continues, since its final model will differ."""
+        """Remove the evaluation and the report of a run that continues, because its final model will differ."""
         for name in (EVALUATION, REPORT):
             (self.path / name).unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""The record of an epoch, as a line of ``metrics.jsonl`` holds it."""
+"""The record of an epoch, a line of ``metrics.jsonl``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from zoo.utils.text import excerpt
 
 _LARGEST = 2**53
-"""The whole numbers below this are floating-point numbers, too."""
+"""Whole numbers below this are exact as floating-point numbers."""
 
 
 def parse_record(line: str) -> dict[str, Any]:
-    """Return the record of an epoch from its line.
+    """Parse the record of an epoch.
 
     Raises:
         ValueError: it is not JSON, or a field is missing or of another type.

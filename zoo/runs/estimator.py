@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 from torch import Tensor
 
 from zoo.checkpoints.weights import load_weights, own_tensors
-from zoo.errors import ComponentError, InputError, cut
+from zoo.errors import ComponentError, InputError
 from zoo.model.assembly import assemble
 from zoo.posteriors import posterior_mean
 from zoo.preparation.raw import tensor_of_numbers
-from zoo.runs.quick import train_quickly
+from zoo.runs.estimator_rows import Array, folded_rows, validated_rows
+from zoo.runs.in_memory import train_in_memory
 from zoo.spec.model import ModelSpec
 from zoo.spec.resolve import load_model_spec
-from zoo.tables.frames import frame_names, frame_values, is_frame
-from zoo.tables.values import ColumnValues
 from zoo.use.units import log_volume
 from zoo.utils.seeds import seeded
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
     from sklearn.utils import check_random_state
-    from sklearn.utils.validation import check_is_fitted, validate_data
+    from sklearn.utils.validation import check_is_fitted
 except ImportError as error:
     raise InputError(
         "scikit-learn 1.6 or newer is not installed", where="zoo.Estimator", remedy="pip install 'latent-zoo[sklearn]'"
     ) from error
 
-Array = npt.NDArray[Any]
-_MIXED = (
-    'Encode such columns, for example with `OneHotEncoder`, or train with `zoo.fit(frame, "vae-table-8d")`, which '
-    "takes numbers, categories and dates as they are."
-)
-_AT_ONCE = 1024
+_BATCH_ROWS = 1024
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -47,27 +40,28 @@ class Estimator(TransformerMixin, BaseEstimator):
     """A latent-variable model with the interface of scikit-learn.
 
     Choose it for pipelines, grid searches and cross-validation; :func:`zoo.fit` returns a run with figures and metrics.
-    ``transform`` gives the means of the latents, ``score_samples`` log-likelihoods, and ``inverse_transform`` decodes.
-    Rows are in the units of the training data, in and out.
+    ``transform`` returns the means of the latents, ``score_samples`` log-likelihoods, and ``inverse_transform`` decodes
+    latents. All rows, also those that are returned, are in the units of the training data.
 
     A fitted estimator is pickled as plain data and the bytes of a safetensors file, without modules of torch.
 
     Args:
-        model: a preset, or a mapping with the fields of a model. It is unconditional.
+        model: a preset, or a mapping with the fields of a model; it must be unconditional.
         latent_dim: number of latent dimensions; None: that of the model.
         epochs: passes over the training data.
         batch_size: examples in a batch.
-        learning_rate: of Adam.
+        learning_rate: the learning rate of Adam.
         validation: share of the rows held out to choose the best epoch; 0: the last epoch counts.
         scale: ``auto``: bytes are scaled to [0, 1], other numbers are standardised. Or ``standardise``, ``unit`` or
             ``none``.
-        data_shape: shape that a row is folded into, such as ``(1, 8, 8)`` for images; None: rows are vectors.
+        data_shape: shape that a row is reshaped to, such as ``(1, 8, 8)`` for images; None: rows are vectors.
         fields: further fields of the model, such as ``{"likelihood": "student_t"}``.
-        missing: what NaN means: ``refuse`` it, or ``keep`` it as a missing value, which the likelihood leaves out and,
-            if there are any in ``fit``, the encoder is shown. ``impute`` takes NaN in any case.
-        num_samples: importance-weighted draws for each row in ``score_samples`` and ``impute``.
-        random_state: seed or generator of initial weights, order, noise and draws.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``; training takes place there, the rest on the CPU.
+        missing: the treatment of NaN: ``refuse`` it, or ``keep`` it as a missing value. The likelihood leaves missing
+            values out; if the rows of ``fit`` have any, the encoder sees which ones are missing. ``impute`` always
+            accepts NaN.
+        num_samples: number of importance-weighted draws per row in ``score_samples`` and ``impute``.
+        random_state: seed or generator of initial weights, data order, noise and draws.
+        device: the device for training, ``auto``, ``cpu``, ``cuda`` or ``mps``; everything else runs on the CPU.
         verbose: show progress.
 
     Attributes:
@@ -77,7 +71,7 @@ class Estimator(TransformerMixin, BaseEstimator):
         history_: the record of each epoch.
 
     Raises:
-        ValueError: the rows are not what the model needs; errors of this package extend it.
+        ValueError: the rows are not what the model needs; errors of this package are subclasses of it.
 
     Example:
         >>> import numpy as np, zoo
@@ -134,7 +128,7 @@ class Estimator(TransformerMixin, BaseEstimator):
             "optimizer": {"name": "adam", "lr": self.learning_rate},
             "device": self.device,
         }
-        self.model_, self.history_ = train_quickly(
+        self.model_, self.history_ = train_in_memory(
             self._folded(rows), spec, data=data, train=train, seed=seed, quiet=not self.verbose
         )
         self._seed_of_draws = seed
@@ -144,7 +138,7 @@ class Estimator(TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> Array:
         """Return the means of the latents of rows, (n_samples, latent_dim), float32."""
         means = []
-        for x, observed in self._prepared(X, _AT_ONCE):
+        for x, observed in self._prepared(X, _BATCH_ROWS):
             means.append(posterior_mean(self.model_.encode(x, mask=observed)).flatten(1))
         latents: Array = torch.cat(means).numpy()
         return latents
@@ -158,15 +152,15 @@ class Estimator(TransformerMixin, BaseEstimator):
                 f"expected latents of shape (n_samples, {self.model_.latent_dim}), got {tuple(codes.shape)}", where="Z"
             )
         with torch.no_grad():
-            parts = codes.unflatten(1, self.model_.latent_shape).split(_AT_ONCE)
+            parts = codes.unflatten(1, self.model_.latent_shape).split(_BATCH_ROWS)
             return self._raw(torch.cat([self.model_.decode(part).mean for part in parts]))
 
     def score_samples(self, X: Any) -> Array:
         """Return the importance-weighted estimate of log p(x) of each row, (n_samples,) nats.
 
-        It is the density of rows in the units of ``fit``, as of other density estimators of scikit-learn and of
-        :func:`zoo.score`, so that models with different ``scale`` compare. Each row is weighed with the same noise and
-        alone: its value does not depend on the other rows.
+        As in :func:`zoo.score`, p is the density of rows in the units of ``fit``, so that models with different
+        ``scale`` are comparable. Each row is evaluated on its own with the same noise: its value does not depend on the
+        other rows.
         """
         scores = torch.cat([self._drawn(self._log_likelihood, *row) for row in self._prepared(X, 1)])
         values: Array = scores.double().numpy()
@@ -200,7 +194,7 @@ class Estimator(TransformerMixin, BaseEstimator):
         return np.asarray([f"z{number}" for number in range(self.model_.latent_dim)], dtype=object)
 
     def __sklearn_tags__(self) -> Any:
-        """Return what scikit-learn asks of an estimator: latents are float32 whatever the rows are."""
+        """Return scikit-learn's tags: latents are float32 for rows of any dtype."""
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         tags.input_tags.allow_nan = self.missing == "keep"
@@ -226,45 +220,23 @@ class Estimator(TransformerMixin, BaseEstimator):
             self.model_ = model.eval()
 
     def _validated(self, X: Any, *, reset: bool, missing: str | None = None, **checks: Any) -> Array:
-        finite = "allow-nan" if (missing or self.missing) == "keep" else True
-        if isinstance(X, Tensor):
-            X = tensor_of_numbers(X, where="X").numpy()
-        try:
-            rows: Array = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite=finite, **checks)
-        except OverflowError as error:  # an integer beyond all floating-point numbers
-            raise InputError(f"expected numbers in 64 bits: {error}", where="X") from error
-        except (ValueError, TypeError) as error:
-            found = _no_number(X)
-            if found is None:
-                raise
-            raise InputError(f"expected numbers, got {found}", where="X", remedy=_MIXED) from error
-        if rows.dtype.kind not in "buif":
-            raise InputError(f"expected numbers, got {_no_number(X) or rows.dtype}", where="X", remedy=_MIXED)
-        return rows
+        return validated_rows(self, X, reset=reset, allow_nan=(missing or self.missing) == "keep", **checks)
 
     def _folded(self, rows: Array) -> Array:
-        if self.data_shape is None:
-            return rows
-        shape = tuple(self.data_shape)
-        if rows.shape[1] != int(np.prod(shape)):
-            raise InputError(
-                f"expected {int(np.prod(shape))} columns, which fold into {shape}, got {rows.shape[1]}",
-                where="data_shape",
-            )
-        return rows.reshape(len(rows), *shape)
+        return rows if self.data_shape is None else folded_rows(rows, tuple(self.data_shape))
 
-    def _prepared(self, X: Any, at_once: int, missing: str | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Yield prepared rows, and which of their values were observed; None where all were."""
+    def _prepared(self, X: Any, size: int, missing: str | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Yield prepared rows and the masks of their observed values, None if all are, in batches of ``size`` rows."""
         check_is_fitted(self)
         rows = self._validated(X, reset=False, missing=missing)
         gaps = np.isnan(rows)
         if gaps.any():
-            # What stands in place of a missing value does not matter, as long as it can be prepared.
+            # Any value can take the place of a missing one, as long as it can be preprocessed.
             rows = np.where(gaps, self._raw(torch.zeros(1, *self.model_.data_shape)), rows)
         x = self.model_.preprocess(self._folded(rows))
         observed = torch.from_numpy(self._folded(~gaps)).reshape(x.shape)
-        for part, seen in zip(x.split(at_once), observed.split(at_once), strict=True):
-            yield part, None if bool(seen.all()) else seen
+        for part, mask in zip(x.split(size), observed.split(size), strict=True):
+            yield part, None if bool(mask.all()) else mask
 
     def _raw(self, x: Tensor) -> Array:
         values: Array = self.model_.postprocess(x, "array")
@@ -278,33 +250,11 @@ class Estimator(TransformerMixin, BaseEstimator):
         return row if observed is None else self.model_.impute(row, observed, num_samples=self.num_samples)
 
     def _drawn(self, compute: Callable[..., Tensor], *arguments: Tensor | None) -> Tensor:
-        """Compute with the same noise each time."""
+        """Call a function with the same noise each time."""
         with seeded(self._seed_of_draws):
             return compute(*arguments)
 
 
-def _no_number(X: Any) -> str | None:
-    """Return the first text or date of rows, and its column; None if there is none."""
-    if is_frame(X):
-        columns = {repr(name): frame_values(X, place) for place, name in enumerate(frame_names(X))}
-    else:
-        try:
-            rows = np.asarray(X)
-        except (ValueError, TypeError):  # such as rows of different lengths, which scikit-learn names
-            return None
-        if rows.ndim != 2 or rows.dtype.kind not in "OUSM":
-            return None
-        kind: Literal["date", "text"] = "date" if rows.dtype.kind == "M" else "text"
-        columns = {str(place): ColumnValues(rows[:, place], kind, kind) for place in range(rows.shape[1])}
-    for name, found in columns.items():
-        if found.kind == "date":
-            return f"dates in the column {name}"
-        for value in found.values if found.kind == "text" else ():
-            if isinstance(value, str):
-                return f"the text {cut(str(value), 40)!r} in the column {name}"
-    return None
-
-
 def _seed_of(random_state: Any) -> int:
-    """Return a seed from what scikit-learn calls a random state; a generator gives another one each time."""
+    """Return a seed from a random state of scikit-learn; a generator returns another one each time."""
     return int(check_random_state(random_state).randint(_LARGEST_SEED))

@@ -1,4 +1,4 @@
-"""Fit a model to data in memory with one call."""
+"""Fitting a model to data in memory with one call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from zoo.data import Data
 from zoo.errors import InputError, RunError
 from zoo.registry import find_source
 from zoo.registry.inspection import describe_component
-from zoo.runs.job import Run, train
+from zoo.runs.job import train
+from zoo.runs.run import Run
 from zoo.spec.model import ModelSpec
 from zoo.spec.origin import field_keys
 from zoo.spec.recipe import DataSpec, EvaluateSpec, Recipe
@@ -34,7 +35,8 @@ _SCHEMAS: Mapping[str, type[BaseModel]] = {
     "evaluate": EvaluateSpec,
     "model": ModelSpec,
 }
-_MADE_HERE = {"name", "seed", "model", "data", "train", "evaluate"}
+_OWN_ARGUMENTS = {"name", "seed", "model", "data", "train", "evaluate"}
+"""Fields of a recipe that :func:`fit` sets from its own arguments."""
 
 
 @checked
@@ -61,37 +63,37 @@ def fit(
     """Fit a model to data in memory: train it, evaluate the best epoch, and write everything into a run directory.
 
     Choose it in a notebook or a script; :func:`zoo.train` takes a whole recipe instead. The shape, range and scaling of
-    the model follow from the data: bytes, and whole numbers from 0 to 255 of images, are scaled to [0, 1]; numbers
-    without a known range are standardised. A DataFrame is a table, whose columns have a likelihood each, unless you
-    state one.
+    the model follow from the data: bytes, and images of whole numbers from 0 to 255, are scaled to [0, 1]; numbers
+    without a known range are standardised. A DataFrame is a table: each of its columns has its own likelihood, unless
+    you choose one for all.
 
     Args:
         x: an array (N, D), (N, H, W) or (N, C, H, W), a tensor, a DataFrame, a data set or DataLoader of torch, a data
             set of Hugging Face, or a mapping of the names of splits to them; see :func:`zoo.load_data`.
         model: a preset, a mapping with the fields of a model, or a spec.
-        y: labels (N,), whole numbers or texts; or the name of the column that holds them. Conditional models need
-            them, others are measured against them.
-        epochs: passes over the training data; if not given, as many as make about 3,000 steps, from 15 to 200.
-        batch_size: examples in a batch; if not given, 128, or 32 for fewer than 2,000 training examples.
-        seed: of initial weights, data order and noise.
+        y: labels (N,), whole numbers or strings; or the name of the column that contains them. Conditional models need
+            them; for other models some metrics use them.
+        epochs: passes over the training data; by default as many as give about 3,000 steps, but from 15 to 200.
+        batch_size: examples in a batch; by default 128, or 32 for fewer than 2,000 training examples.
+        seed: seed of initial weights, data order and noise.
         data: fields of a recipe's `data`, such as ``{"validation": 0.2, "scale": "none", "value_range": [0, 16]}``.
         training: fields of a recipe's `train`, such as ``{"optimizer": {"name": "adam", "lr": 2e-3}}``.
         evaluation: fields of a recipe's `evaluate`, such as ``{"metrics": ["elbo"], "figures": []}``.
-        out: the run directory; if not given, ``runs/<preset>``, with a number behind it where that is taken.
-        resume: continue the run in ``out``; begin it if there is none.
+        out: the run directory; by default ``runs/<preset>``, with a number appended if that directory exists.
+        resume: continue the run in ``out``; start a new one if there is none.
         overwrite: replace the run in ``out``.
         callbacks: as for :func:`zoo.train`.
-        trackers: likewise.
-        reporter: likewise.
+        trackers: as for :func:`zoo.train`.
+        reporter: as for :func:`zoo.train`.
         quiet: show no progress.
         fields: fields of the model to set, as for :func:`zoo.build`: ``latent_dim=4``, ``likelihood="student_t"``; or
             of the recipe, such as ``init="runs/other"``, the model that training starts from.
 
     Raises:
-        DataError: the data have an unknown form, or the model cannot take them; the message says what to do.
+        DataError: the form of the data is unknown, or the model cannot be trained on them.
         RecipeError: a field is wrong.
-        ComponentError: a component or an option is unknown or wrong, or the data do not suit a component.
-        RunError: another run is in the way.
+        ComponentError: a component or an option is unknown or wrong, or a component does not support the data.
+        RunError: ``out`` contains another run.
         TrainingError: as for :func:`zoo.train`.
 
     Example:
@@ -104,21 +106,21 @@ def fit(
     """
     if resume and out is None:
         raise RunError("expected the directory of the run to resume", where="out", remedy="For example: out='runs/x'.")
-    of_recipe = {key: fields.pop(key) for key in [*fields] if key in Recipe.model_fields.keys() - _MADE_HERE}
+    of_recipe = {key: fields.pop(key) for key in [*fields] if key in Recipe.model_fields.keys() - _OWN_ARGUMENTS}
     document = _model_document(model, fields, is_table=is_frame(_train_split(x)))
     name = str(document.get("preset") or "fit")
-    asked = {"epochs": epochs, "batch_size": batch_size}
-    given = {**(training or {}), **{key: value for key, value in asked.items() if value is not None}}
+    length = {"epochs": epochs, "batch_size": batch_size}
+    train_fields = {**(training or {}), **{key: value for key, value in length.items() if value is not None}}
     recipe = {
         "name": name,
         "seed": seed,
         "model": document,
         "data": {"name": "memory", **(data or {})},
-        "train": given,
+        "train": train_fields,
         "evaluate": dict(evaluation or {}),
         **of_recipe,
     }
-    with _in_keywords():
+    with _naming_keywords():
         return train(
             recipe,
             data=x if y is None else (x, y),
@@ -133,22 +135,22 @@ def fit(
 
 
 @contextlib.contextmanager
-def _in_keywords() -> Iterator[None]:
-    """Let an error about a field of a recipe also say how the field is given to :func:`fit`."""
+def _naming_keywords() -> Iterator[None]:
+    """Make an error about a field of a recipe also say how the field is passed to :func:`fit`."""
     try:
         yield
     except InputError as error:
-        way = _keyword(error.where or "")
-        if way:
-            error.remedy = f"{error.remedy or ''} In zoo.fit: {way}.".lstrip()
+        keyword = _keyword(error.where or "")
+        if keyword:
+            error.remedy = f"{error.remedy or ''} In zoo.fit: {keyword}.".lstrip()
         raise
 
 
 def _keyword(where: str) -> str:
-    """Return the keyword of :func:`fit` for the place of an error, empty if the place is no field of a recipe."""
-    # The path of the field follows the name of the recipe; a file's path may look like it.
+    """Return the argument of :func:`fit` for the place of an error; empty if the place is not a field of a recipe."""
+    # The path of the field comes after the name of the recipe; the path of a file may look like one.
     keys = field_keys(where.rpartition(": ")[2])
-    section, name = keys[:2] if len(keys) > 1 else ("data", *keys, "")[:2]  # a dataset names its options alone
+    section, name = keys[:2] if len(keys) > 1 else ("data", *keys, "")[:2]  # a dataset names only its options
     if section not in _SCHEMAS or name not in _fields_of(str(section)):
         return ""
     if section in _SECTIONS:
@@ -165,13 +167,13 @@ def _fields_of(section: str) -> set[str]:
 def _model_document(
     model: str | Mapping[str, Any] | ModelSpec, fields: Mapping[str, Any], *, is_table: bool
 ) -> dict[str, Any]:
-    """Return the fields of the model; a preset gets a likelihood for each column of a table."""
+    """Return the fields of the model; for a table, a preset gets the likelihood ``columns``."""
     if isinstance(model, ModelSpec):
         return {**model.model_dump(exclude_unset=True), **fields}
     if not isinstance(model, str):
         return {**model, **fields}
-    suited = {"likelihood": "columns"} if is_table and load_model_spec(model).likelihood is not None else {}
-    return {"preset": model, **suited, **fields}
+    likelihood = {"likelihood": "columns"} if is_table and load_model_spec(model).likelihood is not None else {}
+    return {"preset": model, **likelihood, **fields}
 
 
 def _train_split(x: Any) -> Any:
@@ -186,7 +188,7 @@ def _train_split(x: Any) -> Any:
 
 
 def _free_directory(name: str) -> Path:
-    """Return a directory of this name, with a number behind it if there is one already."""
+    """Return a directory with this name, and a number appended if it exists."""
     name = portable_name(name)
     path, number = Path("runs") / name, 2
     while path.exists():

@@ -24,8 +24,8 @@ from zoo.runs.recorder import RunRecorder
 from zoo.runs.stage import StageFiles, run_stage
 from zoo.runs.trackers import Trackers
 from zoo.spec.component import ComponentSpec
-from zoo.spec.resolve import validate
 from zoo.spec.training import FullTrainSpec, TrainSpec
+from zoo.spec.validation import validate
 from zoo.training.devices import make_accelerator
 from zoo.training.encoded import encoded
 from zoo.training.loop import Trainer
@@ -51,22 +51,22 @@ def fit_prior(
 ) -> Model:
     """Return a copy of a trained model with a prior that is fitted to the latents of data.
 
-    Samples of an autoencoder, and of many a VAE, are better from a prior that knows where the latents of the training
-    data are. The fitted prior is saved, loaded and pushed with the model; ``model.sample(n)`` draws from it, and
+    Choose it to improve the samples of an autoencoder, or of a VAE whose latents do not follow its prior. The fitted
+    prior is saved, loaded and pushed with the model; ``model.sample(n)`` draws from it, and
     ``model.sample(n, fitted=False)`` from the prior that the model was trained with.
 
     Args:
         data: the training data: a :class:`zoo.data.Data`, one split, or data in memory as :func:`zoo.evaluate` takes
             them, with their labels as a pair (x, y).
         prior: the name of a prior, or a mapping with options, such as ``{"name": "mixture", "components": 5}``.
-        spec: how a prior without a closed form is trained, with the fields of a recipe's `train`; those that are not
-            set have defaults that suit the prior.
-        seed: of the initial weights, the order of the data and the noise.
-        reporter: shows progress in a way of your own; if not given, lines or a bar on standard error.
+        spec: how a prior without a closed form is trained: fields of a recipe's `train`; fields that are not set have
+            defaults of the prior.
+        seed: seed of the initial weights, the order of the data and the noise.
+        reporter: shows progress in place of the lines or the bar on standard error.
         quiet: show no progress.
 
     Raises:
-        ComponentError: the prior is unknown, does not suit the model, or the model has no latents.
+        ComponentError: the prior is unknown or cannot be used with the model, or the model has no latents.
         RecipeError: a field of ``spec`` is wrong.
         DataError: the data have another shape than the model needs, or no labels where it needs them.
         TrainingError: the loss is no longer finite.
@@ -82,13 +82,13 @@ def fit_prior(
         >>> fitted.sample(3).shape, fitted.spec.fitted_prior.name
         (torch.Size([3, 1, 8, 8]), 'mixture')
     """
-    fitted, note = fit_and_judge(model, data, prior, spec, seed=seed, reporter=reporter, quiet=quiet)
+    fitted, note = fit_and_compare(model, data, prior, spec, seed=seed, reporter=reporter, quiet=quiet)
     if note is not None:
         warnings.warn(note, ZooWarning, stacklevel=2)
     return fitted
 
 
-def fit_and_judge(
+def fit_and_compare(
     model: Model,
     data: Any,
     prior: str | Mapping[str, Any] | ComponentSpec,
@@ -98,7 +98,7 @@ def fit_and_judge(
     reporter: Reporter | None = None,
     quiet: bool = False,
 ) -> tuple[Model, str | None]:
-    """Return what :func:`fit_prior` returns, and a note on it if it is worse than the prior of training."""
+    """Return the model with the fitted prior, and a note if that prior is worse than the one of training."""
     chosen = prior if isinstance(prior, ComponentSpec) else validate(ComponentSpec, prior, "prior")
     _check_latents(model)
     train = evaluation_context(model, data, "train").split
@@ -113,15 +113,15 @@ def fit_and_judge(
         files = StageFiles(Path(folder), "fit", "fit.jsonl")
         trackers = Trackers(accelerator, shown.note)
         fit_stage(whole, known, resolved, seed, accelerator, files, shown, trackers)
-    return whole.to(model.device), note_on_fit(whole, known, seed)
+    return whole.to(model.device), poor_fit_note(whole, known, seed)
 
 
-def keep_recipe(source: str | Path, folder: Path, model: Model) -> None:
-    """Write the recipe of a model with a fitted prior beside it, so that later commands find its data.
+def copy_recipe(source: str | Path, folder: Path, model: Model) -> None:
+    """Copy the recipe of a model to its copy with a fitted prior, so that later commands find the data.
 
     Args:
-        source: the directory of the model that the prior was fitted for; nothing is written if it has no recipe.
-        folder: the directory of the model with the prior.
+        source: the directory of the original model; nothing is written if it contains no recipe.
+        folder: the directory of the model with the fitted prior.
     """
     known = RunDirectory(source)
     if known.exists():
@@ -130,54 +130,54 @@ def keep_recipe(source: str | Path, folder: Path, model: Model) -> None:
 
 
 @torch.no_grad()
-def note_on_fit(model: Model, data: Data, seed: int) -> str | None:
-    """Return both numbers if a fitted prior explains the latents of validation data worse than p(z) does.
+def poor_fit_note(model: Model, data: Data, seed: int) -> str | None:
+    """Return a note if latents of validation data are less likely under the fitted prior than under p(z).
 
-    None if it explains them better, if there are no validation data, or if one of the two has no density.
+    None if they are not, if there are no validation data, or if one of the two priors has no density.
 
     Args:
-        seed: of the latents that are drawn.
+        seed: seed of the draws of the latents.
     """
     if data.validation is None or not (model.has("prior") and model.has("fitted_prior") and model.has_density):
         return None
     if not model.fitted_prior.has_density:
         return None
-    fitted, own, count = 0.0, 0.0, 0
+    under_fitted, under_prior, count = 0.0, 0.0, 0
     model.eval()
     try:
         with seeded(seed):
             for x, labels, mask in data.validation.batches(512, device=model.device):
                 inference = model.inference(x, labels if model.classes else None, mask)
                 samples = inference.draw(reparameterised=False)
-                own += float(samples.log_prior.sum())
-                fitted += float(inference.under_fitted_prior().prior.log_prob(samples.z).sum())
+                under_prior += float(samples.log_prior.sum())
+                under_fitted += float(inference.under_fitted_prior().prior.log_prob(samples.z).sum())
                 count += len(x)
-    except NotImplementedError:  # one of them only has draws
+    except NotImplementedError:  # one of the priors has no density
         return None
-    if fitted >= own:
+    if under_fitted >= under_prior:
         return None
     name = model.spec.fitted_prior.name if model.spec.fitted_prior else ""
     return (
-        f"{_NOTE} {name!r} explains the latents of the validation data worse than the prior of training does: "
-        f"log p(z) is {fitted / count:.2f} nats under it, {own / count:.2f} under that. Samples are still "
-        "drawn from it, unless you pass `fitted=False` (`--no-fitted`)"
+        f"{_NOTE} {name!r} fits the latents of the validation data worse than the prior of training does: the mean "
+        f"log p(z) is {under_fitted / count:.2f} nats under the fitted prior and {under_prior / count:.2f} nats under "
+        "the other. Samples are drawn from the fitted prior, unless you pass `fitted=False` (`--no-fitted`)"
     )
 
 
-def is_note_on_fit(note: str) -> bool:
-    """Say whether a note of a run is one that :func:`note_on_fit` made, of a prior that may be replaced."""
+def is_poor_fit_note(note: str) -> bool:
+    """Return whether a note of a run is that of :func:`poor_fit_note`, which does not apply to another prior."""
     return note.startswith(_NOTE)
 
 
 def with_fitted_prior(model: Model, prior: ComponentSpec, seed: int, *, train_examples: int | None = None) -> Model:
-    """Return a copy of a model with a fitted prior that is not fitted yet, in evaluation mode.
+    """Return a copy of a model, in evaluation mode, with a fitted prior that is still to be fitted.
 
     Args:
-        seed: of the prior's initial weights.
+        seed: seed of the prior's initial weights.
         train_examples: the number of training examples, for a prior that asks for it.
 
     Raises:
-        ComponentError: the model has no latents, or the prior does not suit it.
+        ComponentError: the model has no latents, or the prior cannot be used with it.
     """
     _check_latents(model)
     spec = model.spec.model_copy(update={"fitted_prior": prior})
@@ -194,7 +194,7 @@ def with_fitted_prior(model: Model, prior: ComponentSpec, seed: int, *, train_ex
 def _check_latents(model: Model) -> None:
     if not model.has("posterior"):
         raise ComponentError(
-            "the model has no latents for a prior to be fitted to",
+            "expected a model with latents, to which a prior can be fitted, got a model without",
             where="fitted_prior",
             remedy="Use a model with `encoder`, `posterior` and `decoder`.",
         )
@@ -212,7 +212,11 @@ def fit_stage(
     *,
     continues: bool = False,
 ) -> None:
-    """Fit the model's prior, in closed form or by training, from the last state if the stage continues."""
+    """Fit the model's prior, in closed form or by training.
+
+    Args:
+        continues: whether to continue the training from its last state.
+    """
     model.to(accelerator.device)
     if fit_in_closed_form(model, data.train, max(spec.batch_size, 512), seed):
         return

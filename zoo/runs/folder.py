@@ -1,4 +1,4 @@
-"""The directory of a run or of a sweep: free of other files, and used by one process at a time."""
+"""Checks of the directory of a run or of a sweep: it contains no other files, and one process uses it at a time."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ _FOLDERS = ("state", "last", "figures", "checkpoints", "checkpoints/*", "failure
 
 
 def check_no_other_files(folder: Path, what: str) -> None:
-    """Refuse a path that is a file, or a directory with files of something else.
+    """Check that a path is free or an empty directory.
 
     Args:
         folder: a directory without a run or a sweep, or a path that does not exist.
-        what: ``run`` or ``sweep``.
+        what: ``run`` or ``sweep``, for the message.
 
     Raises:
-        RunError: the path cannot be used.
+        RunError: it is a file, or a directory with other files.
     """
     if folder.exists() and not folder.is_dir():
-        raise RunError("a file is in the way", where=str(folder), remedy="Choose another --out.")
-    # A process that was killed before it wrote its first file leaves `state` and partial files behind.
+        raise RunError("expected a directory, got a file", where=str(folder), remedy="Choose another --out.")
+    # A process that is killed before it writes its first file leaves `state` and partial files behind.
     entries = list(folder.iterdir()) if folder.is_dir() else []
     if any(entry.name != "state" and not is_partial(entry) for entry in entries):
         raise RunError(
-            f"the directory is not empty and holds no {what}",
+            f"expected an empty directory or one with a {what}, got a directory with other files",
             where=str(folder),
-            remedy="Choose another --out, or empty it yourself.",
+            remedy="Choose another --out, or remove the files yourself.",
         )
 
 
 def check_own_folders(folder: Path) -> None:
-    """Refuse a run or a sweep of which a folder is a link: what is written there would replace files elsewhere.
+    """Check that no folder of a run or a sweep is a link: writing to it would replace files elsewhere.
 
     Raises:
-        RunError: names the link.
+        RunError: a folder is a link.
     """
     for pattern in _FOLDERS:
         for place in folder.glob(pattern) if "*" in pattern else [folder / pattern]:
@@ -51,12 +51,12 @@ def check_own_folders(folder: Path) -> None:
                 raise RunError(
                     f"it is a link to {os.readlink(place)!r}, and nothing is written through a link",  # noqa: PTH115
                     where=str(place),
-                    remedy="Replace it by the folder itself, or remove it. The whole directory may be a link.",
+                    remedy="Replace it by the folder itself, or remove it; only the whole directory may be a link.",
                 )
 
 
 def is_started(folder: Path) -> bool:
-    """Return whether a process has locked the directory before, rather than only a recipe having been copied there."""
+    """Return whether a process has locked the directory before; a recipe may only have been copied there."""
     return (folder / _LOCK).parent.is_dir()
 
 
@@ -68,7 +68,7 @@ def locked(folder: Path, busy: str) -> Iterator[None]:
         busy: the problem to report if another process holds the lock.
 
     Raises:
-        RunError: another process works there, or a folder in it is a link.
+        RunError: another process is working in the directory, or a folder in it is a link.
         OSError: the directory cannot be created; the error names it.
     """
     check_own_folders(folder)
@@ -82,4 +82,4 @@ def locked(folder: Path, busy: str) -> Iterator[None]:
         with FileLock(lock, timeout=0):
             yield
     except Timeout as error:
-        raise RunError(busy, where=str(folder), remedy="Wait for it, or choose another --out.") from error
+        raise RunError(busy, where=str(folder), remedy="Wait until it ends, or choose another --out.") from error

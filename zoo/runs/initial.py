@@ -23,17 +23,17 @@ from zoo.spec.documents import parse_yaml, read_yaml
 from zoo.spec.model import ModelSpec
 from zoo.spec.paths import absolute_path
 from zoo.spec.recipe import InitSpec, Recipe
-from zoo.spec.resolve import find_recipe
+from zoo.spec.recipe_files import find_recipe
 
 Locate = Callable[[str], Path]
-"""Returns the directory of a model that is called by a name."""
+"""Returns the directory of a model by its name."""
 
-_SHOWN = 3
+_TENSORS_SHOWN = 3
 _FITTED = "fitted_prior."
 
 
 def directory_of_model(name: str) -> Path:
-    """Return a directory as it is; of the Hub and of pretrained models, :func:`zoo.hub.locate.locate` knows more.
+    """Return the path of a model directory; :func:`zoo.hub.locate.locate` also knows the Hub and pretrained models.
 
     Raises:
         CheckpointError: there is no such directory.
@@ -53,12 +53,12 @@ def spec_of_model(name: str, locate: Locate) -> ModelSpec:
         return read_config(locate(name) / CONFIG)
 
 
-def import_parts(recipe: object, overrides: Iterable[str]) -> None:
-    """Import what a recipe of the user's own lists under ``imports``, before its components are looked up.
+def import_components(recipe: object, overrides: Iterable[str]) -> None:
+    """Import the files and modules under ``imports`` of a recipe, before its components are looked up.
 
     Raises:
-        RecipeError: it is not a list of names.
-        InputError: there is no such file or module, or it fails to import.
+        RecipeError: `imports` is not a list of names.
+        InputError: there is no such file or module, or it cannot be imported.
     """
     document: Any = recipe.to_dict() if isinstance(recipe, Recipe) else recipe
     folder = Path.cwd()
@@ -73,18 +73,18 @@ def import_parts(recipe: object, overrides: Iterable[str]) -> None:
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) and name for name in names):
         raise RecipeError("expected a list of files or modules", where="imports", remedy="imports: [my_parts.py]")
     for name in names:
-        there = absolute_path(name, folder)
+        path_of_script = absolute_path(name, folder)
         with located("imports"):
-            import_script(there if Path(there).is_file() or name.endswith(".py") else name)
+            import_script(path_of_script if Path(path_of_script).is_file() or name.endswith(".py") else name)
 
 
 @dataclass(frozen=True)
-class Initial:
-    """A trained model that a run begins with.
+class InitialModel:
+    """A trained model that a run starts from.
 
     Attributes:
-        model: with its weights.
-        resolved: how it is recorded, with the checksum of its weights.
+        model: the model with its weights.
+        resolved: the section `init` of the recipe, with the checksum of the weights.
     """
 
     model: Model
@@ -92,14 +92,14 @@ class Initial:
 
     @property
     def known(self) -> DataDescription | None:
-        """What it knows of its data, if new data are prepared alike."""
+        """The description of the model's data, if new data are prepared in the same way; else None."""
         return self.model.data if self.resolved.data == "keep" and self.model.data.is_known else None
 
     def describe(self, data: Data, *, conditional: bool) -> Data:
-        """Return the data with what the initial model knows of its own data, and with the splits of the new data.
+        """Return the data with the initial model's description, but with the splits of the new data.
 
         Raises:
-            DataError: examples have another shape, or a conditional model does not know their classes.
+            DataError: examples have another shape, or a class that a conditional model does not know.
         """
         known, new = self.known, data.info.description
         if known is None or new is None:
@@ -110,12 +110,12 @@ class Initial:
                 "`init: {model: …, data: learn}`, with `reinitialise` for the parts that differ."
             )
             raise other_shape(known.shape, new.shape, remedy)
-        strange = [name for name in new.class_names if name not in known.class_names]
-        if conditional and strange:
+        unknown = [name for name in new.class_names if name not in known.class_names]
+        if conditional and unknown:
             raise DataError(
-                f"the model knows the classes {', '.join(known.class_names[:10])}, and the data have {strange[0]!r}",
+                f"expected the model's classes {', '.join(known.class_names[:10])}, got {unknown[0]!r} in the data",
                 where="data",
-                remedy="Leave out examples of other classes, or learn the classes from the new data, "
+                remedy="Remove examples of other classes, or learn the classes from the new data: "
                 "`init: {model: …, data: learn}` with `reinitialise: [label_embedding.*]`.",
             )
         counts = {each.name: each.examples for each in new.classes}
@@ -125,16 +125,19 @@ class Initial:
             "splitting": new.splitting,
             "binarise": new.binarise,
             "missing": known.missing or new.missing,
-            "classes": new.classes if strange or not new.classes else tuple(classes),
+            "classes": new.classes if unknown or not new.classes else tuple(classes),
             "splits": {},
         }
         return replace(data, info=replace(data.info, description=known.model_copy(update=changes)))
 
-    def put_into(self, model: Model, fresh: Iterable[str]) -> None:
-        """Give a new model the weights of the initial one, all but those that match a pattern.
+    def copy_weights_to(self, model: Model, fresh: Iterable[str]) -> None:
+        """Copy the weights to a new model, except those that match a pattern.
+
+        Args:
+            fresh: shell patterns over the names of tensors that keep their initial values.
 
         Raises:
-            RecipeError: a tensor is absent or of another shape and no pattern names it, or a pattern matches nothing.
+            RecipeError: a tensor that matches no pattern is missing or has another shape, or a pattern matches nothing.
         """
         own, trained = own_tensors(model), own_tensors(self.model)
         skipped = matching(own, fresh, "reinitialise")
@@ -145,17 +148,17 @@ class Initial:
         load_weights(model, own | {name: trained[name] for name in wanted}, "init")
 
 
-def read_initial(recipe: Recipe, locate: Locate) -> Initial | None:
-    """Return the model that a recipe begins with, or None.
+def read_initial(recipe: Recipe, locate: Locate) -> InitialModel | None:
+    """Return the model that a recipe starts from, or None.
 
     Raises:
         CheckpointError: there is no such model, it is damaged, or its weights are not those that the recipe records.
-        RecipeError: ``reinitialise`` is given without it.
+        RecipeError: ``reinitialise`` is given without ``init``.
     """
     if recipe.init is None:
         if recipe.reinitialise:
             raise RecipeError(
-                "all weights are fresh without `init`",
+                "`reinitialise` has no effect without `init`: all weights are initialised",
                 where="reinitialise",
                 remedy="Leave it out, or add `init: MODEL`.",
             )
@@ -166,19 +169,19 @@ def read_initial(recipe: Recipe, locate: Locate) -> Initial | None:
     checksum = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     if recipe.init.weights not in (None, checksum):
         raise CheckpointError(
-            f"expected the weights that the recipe was made with, SHA-256 {str(recipe.init.weights)[:12]}…, got "
+            f"expected the weights that the recipe records, SHA-256 {str(recipe.init.weights)[:12]}…, got "
             f"{checksum[:12]}… in {recipe.init.model}",
             where="init.weights",
-            remedy="Bring the model back, or leave `weights` out to begin with those that are there.",
+            remedy="Restore the model, or leave `weights` out to start from the present ones.",
         )
-    return Initial(model, recipe.init.model_copy(update={"weights": checksum}))
+    return InitialModel(model, recipe.init.model_copy(update={"weights": checksum}))
 
 
 def freeze(model: Model, recipe: Recipe) -> None:
-    """Freeze the parameters that the recipe names.
+    """Freeze the parameters under ``freeze`` of a recipe.
 
     Raises:
-        RecipeError: a pattern matches nothing, or nothing is left to train.
+        RecipeError: a pattern matches nothing or only adversaries, or no parameter is left to train.
     """
     if not recipe.freeze:
         return
@@ -186,20 +189,20 @@ def freeze(model: Model, recipe: Recipe) -> None:
     for pattern in recipe.freeze:
         if all(_belongs_to_adversary(name, model) for name in names if fnmatchcase(name, pattern)):
             raise RecipeError(
-                f"{pattern!r} names an adversary, which is trained in its own turn",
+                f"{pattern!r} matches only parameters of an adversary, which is trained in its own turn",
                 where="freeze",
-                remedy="Freeze parameters of the model alone.",
+                remedy="Freeze only parameters of the model itself.",
             )
     model.freeze(names)
     if not model.training_parameters():
-        raise RecipeError("nothing is left to train", where="freeze", remedy="Freeze less.")
+        raise RecipeError("no parameter is left to train", where="freeze", remedy="Freeze fewer parameters.")
 
 
 def matching(names: Iterable[str], patterns: Iterable[str], where: str) -> frozenset[str]:
-    """Return the names that match any of some shell patterns.
+    """Return the names that match at least one shell pattern.
 
     Raises:
-        RecipeError: a pattern matches none.
+        RecipeError: a pattern matches no name.
     """
     known = list(names)
     found: set[str] = set()
@@ -217,8 +220,8 @@ def matching(names: Iterable[str], patterns: Iterable[str], where: str) -> froze
 
 
 def _belongs_to_adversary(name: str, model: Model) -> bool:
-    theirs = {id(tensor) for adversary in model.adversaries().values() for tensor in adversary.parameters()}
-    return id(dict(model.named_parameters()).get(name)) in theirs
+    of_adversaries = {id(tensor) for adversary in model.adversaries().values() for tensor in adversary.parameters()}
+    return id(dict(model.named_parameters()).get(name)) in of_adversaries
 
 
 def _shape(tensor: Tensor | None) -> tuple[int, ...] | None:
@@ -227,14 +230,14 @@ def _shape(tensor: Tensor | None) -> tuple[int, ...] | None:
 
 def _different(names: list[str], own: Mapping[str, Tensor], trained: Mapping[str, Tensor], initial: str) -> RecipeError:
     words = [
-        f"{name} is {list(own[name].shape)} here, "
-        + (f"{list(trained[name].shape)} there" if name in trained else "and not there")
-        for name in names[:_SHOWN]
+        f"expected {name} of shape {list(own[name].shape)}, got "
+        + (f"shape {list(trained[name].shape)}" if name in trained else "none")
+        for name in names[:_TENSORS_SHOWN]
     ]
-    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    more = f"; and {len(names) - _TENSORS_SHOWN} more differ" if len(names) > _TENSORS_SHOWN else ""
     parts = [f"{part}.*" for part in dict.fromkeys(name.partition(".")[0] for name in names)]
     return RecipeError(
-        f"the model differs from {initial}: {'; '.join(words)}{more}",
+        f"the tensors of {initial} differ from those of the model: {'; '.join(words)}{more}",
         where="init",
-        remedy=f"Give them fresh weights with `reinitialise: [{', '.join(parts)}]`, or make the model the same.",
+        remedy=f"Initialise them with `reinitialise: [{', '.join(parts)}]`, or use the same fields of `model`.",
     )

@@ -1,4 +1,4 @@
-"""Prepares the directory of a run, new or resumed."""
+"""Preparation of the directory of a new or resumed run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zoo.utils.text import setting_text
 
 
 @contextmanager
-def opened(
+def open_run(
     directory: RunDirectory,
     plan: Plan,
     group: ProcessGroup,
@@ -27,14 +27,14 @@ def opened(
     overwrite: bool,
     changes: Sequence[str],
 ) -> Iterator[bool]:
-    """Lock the run directory and make it ready; yield whether the run there continues.
+    """Lock and prepare the run directory; yield whether an existing run continues.
 
     Args:
-        reporter: is told what differs from the run so far.
-        changes: the fields that the user chose to change, as ``KEY=VALUE``.
+        reporter: shows which settings differ from those of the existing run.
+        changes: the fields that the user asked to change, as ``KEY=VALUE``.
 
     Raises:
-        RunError: another run is in the way, belongs to another recipe, or is longer than the recipe.
+        RunError: the directory contains another run, a run of another recipe, or one that is longer than the recipe.
     """
     with ExitStack() as lock:
 
@@ -53,26 +53,26 @@ def opened(
         continues = group.any(bool(group.first(prepare)))
         if group.any(not directory.exists()):
             raise RunError(
-                "not all processes see the run directory",
+                "expected all processes to see the run directory, but some do not",
                 where=str(directory.path),
                 remedy="Choose an --out on a file system that all machines share.",
             )
         if resume and not continues:
-            reporter.note(f"Nothing to resume in {directory.path}: a new run starts.")
+            reporter.note(f"There is no run to resume in {directory.path}: a new run starts.")
         yield continues
 
 
 def _continue(directory: RunDirectory, plan: Plan, reporter: Reporter, changes: Sequence[str]) -> None:
-    """Make a run ready to continue with a plan, and say which settings differ from those it had."""
+    """Prepare a run to continue with a plan, and report which settings differ from before."""
     remove_partial(directory.path)
     before = directory.read_recipe()
     chosen, others = plan.check_same(before, str(directory.path), read_splits(directory.path), changes)
     done, epochs = len(directory.training.read_metrics()), plan.epochs
     if done > epochs:
         raise RunError(
-            f"{done} epochs are done, more than the {epochs} of the recipe",
+            f"expected a run of at most {epochs} epochs, as in the recipe, got one of {done} epochs",
             where=str(directory.path),
-            remedy="Ask for at least as many, or start again with another --out.",
+            remedy=f"Set `train.epochs` to at least {done}, or start again with another --out.",
         )
     if directory.is_finished() and not directory.training.has_state():
         directory.training.check_state_is_not_lost(0)
@@ -81,15 +81,15 @@ def _continue(directory: RunDirectory, plan: Plan, reporter: Reporter, changes: 
     if chosen:
         reporter.note(f"Changed from now on: {_described(chosen)}.")
     if others:
-        reporter.note(f"Settings that differ from those of the run so far: {_described(others)}.")
+        reporter.note(f"Settings that differ from those so far: {_described(others)}.")
     if length:
-        reporter.note(f"The learning rate follows the schedule of {epochs} epochs from now on.")
+        reporter.note(f"From now on, the learning rate follows the schedule for {epochs} epochs.")
     if before.evaluate != plan.recipe.evaluate:
         directory.remove_evaluation()
 
 
 def _described(changes: Sequence[Change]) -> str:
-    """Return what differs, and of lists of metrics and figures only that they do."""
+    """Return the changes as a text; for lists of metrics and figures, only the name of the list."""
     sections = {".".join(change.field.split(".")[:2]) for change in changes if change.field.startswith("evaluate.")}
     fields = [
         f"`{change.field}` is {setting_text(change.after)}, was {setting_text(change.before)}"

@@ -1,4 +1,4 @@
-"""Resolves a recipe before training: loads its data, builds and checks its model, fills in every default."""
+"""Resolution of a recipe before training: its data are loaded, its model is built, every default is filled in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zoo.model.assembly import assemble, resolve_components
 from zoo.model.wiring import asked_for
 from zoo.registry import find_component
 from zoo.report.gallery import choose_figures
-from zoo.runs.changes import Change, is_changeable, is_chosen, read_changes
+from zoo.runs.changes import Change, is_changeable, is_requested, read_changes
 from zoo.runs.data_fit import check_data, fit_to_data, notes_on
 from zoo.runs.directory import RECIPE
 from zoo.runs.initial import Locate, directory_of_model, freeze, read_initial
@@ -39,18 +39,19 @@ _MAY_DIFFER = (
     *("train.epochs", "train.step", "train.device", "train.checkpoint_every", "train.trackers", "train.callbacks."),
     *("train.keep_", "data.workers", "data.in_memory_limit_mb", "data.download", "evaluate."),
 )
-"""Fields that a resumed run may change, since the training so far would have been the same."""
-_SHOWN = 3
-"""How many fields that differ an error names."""
+"""Fields that may differ in a resumed run, because they do not affect the training so far."""
+_FIELDS_SHOWN = 3
+"""The largest number of different fields in a message."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A recipe with every default, its data and model, and what a reader of its metrics should know.
+    """A recipe with every default, with its data and its model.
 
     Attributes:
-        model: with initial weights, as it is trained: without the prior that is fitted after training.
-        noise: the state of torch's generator behind the initial weights, with which training begins.
+        model: the model with initial weights, without the prior that is fitted after training.
+        noise: the state of torch's generator after the initial weights were drawn, with which training starts.
+        notes: notes on the model and the data, for readers of the metrics.
     """
 
     recipe: Recipe
@@ -61,7 +62,7 @@ class Plan:
 
     @property
     def epochs(self) -> int:
-        """How many epochs the model is trained for."""
+        """The number of epochs."""
         return self.recipe.train.for_examples(len(self.data.train)).epochs
 
     @property
@@ -73,28 +74,29 @@ class Plan:
 
     @property
     def splits(self) -> Splits:
-        """The splits of the data with what identifies them."""
+        """The splits of the data, with their sizes and digests."""
         data = self.recipe.model.data
         return {str(name): split for name, split in data.splits.items()} if data else {}
 
     def check_same(
         self, other: Recipe, where: str, splits: Splits | None = None, changes: Sequence[str] = ()
     ) -> tuple[list[Change], list[Change]]:
-        """Refuse to resume a run of another recipe, or on other data.
+        """Check that a run of another recipe can continue with this plan.
 
-        What cannot change the training so far may differ: the number of epochs, what is measured in the end, where the
-        data lie and how they are read.
+        Fields that do not affect the training so far may differ: the number of epochs, the evaluation, and where and
+        how the data are read.
 
         Args:
+            other: the recipe of the run.
             where: the directory of the run.
-            splits: the data that the run was started with; None where that was not recorded.
-            changes: the fields that the user chose to change, as ``KEY=VALUE``.
+            splits: the data that the run was started with; None if they were not recorded.
+            changes: the fields that the user asked to change, as ``KEY=VALUE``.
 
         Returns:
-            What was changed by choice, and what else differs without a part in the training so far.
+            The changes that the user asked for, and other differences, which do not affect the training so far.
 
         Raises:
-            RunError: names the fields that differ, or the splits.
+            RunError: other fields differ, or the data do.
         """
         if splits is not None:
             check_same_data(splits, self.splits)
@@ -103,9 +105,9 @@ class Plan:
         free = [key for key in different if key.startswith(_MAY_DIFFER)]
         different = [key for key in different if key not in free and not key.endswith("description")]
         if splits is not None:
-            # The same examples may come from another place, or from a file that calls them otherwise.
+            # The same examples may come from another place, or from a file with other names for them.
             different = [key for key in different if not _is_dataset_option(key)]
-        chosen = [key for key in different if is_chosen(key, changes)]
+        chosen = [key for key in different if is_requested(key, changes)]
         different = [key for key in different if key not in chosen]
         if different:
             raise _other_recipe(different, theirs, ours, where)
@@ -116,7 +118,7 @@ class Plan:
         return changed(chosen), changed(free)
 
     def _completed(self, recipe: Recipe) -> Recipe:
-        """Return the recipe of a run with the defaults of options that its version did not have."""
+        """Return the recipe of a run with the defaults of options that an older version did not have."""
         model, ours = resolve_components(recipe.model), self.recipe.model
         if model.data is None:
             model = model.model_copy(update={"data": ours.data})
@@ -134,14 +136,15 @@ class Plan:
 def make_plan(
     recipe: Recipe, note: Callable[[str], None], given: Any = None, locate: Locate = directory_of_model
 ) -> Plan:
-    """Load the data, fit the model to them, and check every option of the recipe.
+    """Load the data, build the model for them, and check every option of the recipe.
 
     Args:
+        note: shows messages.
         given: data in memory, in place of those that the recipe names.
-        locate: returns the directory of the model that a run begins with.
+        locate: returns the directory of the model that a run starts from.
 
     Raises:
-        RecipeError, ComponentError, DataError: something in the recipe cannot work.
+        RecipeError, ComponentError, DataError: a field is wrong, or parts of the recipe do not fit together.
     """
     resolve_device(recipe.train.device)
     check_trackers(recipe.train.trackers)
@@ -160,10 +163,10 @@ def make_plan(
         model = assemble(spec.model_copy(update={"fitted_prior": None})).eval()
         noise = torch.get_rng_state()
     if initial is not None:
-        initial.put_into(model, recipe.reinitialise)
+        initial.copy_weights_to(model, recipe.reinitialise)
     freeze(model, recipe)
     check_data(model, data)
-    # Otherwise this would be refused only after training.
+    # Built now, so that a fitted prior that cannot work is refused before training and not after it.
     finished = assemble(spec).eval() if spec.fitted_prior is not None else model
     if finished.has("fitted_prior"):
         check_can_be_fitted(finished)
@@ -190,7 +193,7 @@ def _resolved_fit(recipe: Recipe, model: Model, examples: int) -> TrainSpec | No
         return None
     if not model.has("fitted_prior"):
         raise RecipeError(
-            "the model has no prior that is fitted after training",
+            "`fit` has no effect: the model has no prior that is fitted after training",
             where="fit",
             remedy="Add `model.fitted_prior: NAME`, or leave `fit` out.",
         )
@@ -199,31 +202,31 @@ def _resolved_fit(recipe: Recipe, model: Model, examples: int) -> TrainSpec | No
 
 
 def _other_recipe(different: Sequence[str], theirs: Mapping[str, Any], ours: Mapping[str, Any], where: str) -> RunError:
-    """Return the error for a run whose recipe has other values in some fields, of which it names the first few."""
+    """Return the error for a run whose recipe has other values in some fields; it names the first few."""
 
     def text(fields: Mapping[str, Any], key: str) -> str:
         return setting_text(fields[key]) if key in fields else "not set"
 
     recorded = {change.field for change in read_changes(Path(where))}
     different = sorted(different, key=lambda key: key not in recorded)
-    shown = [f"{key} is {text(theirs, key)} there, {text(ours, key)} here" for key in different[:_SHOWN]]
+    shown = [f"{key} was {text(theirs, key)}, is {text(ours, key)}" for key in different[:_FIELDS_SHOWN]]
     more = len(different) - len(shown)
     earlier, by_choice = ([key for key in different if found(key)] for found in (recorded.__contains__, is_changeable))
     remedy = (
-        "Give the settings that it was begun with again, such as every --set; or resume it with its own recipe.yaml, "
-        "which holds them; or choose another --out."
+        "Repeat the settings that the run was started with, such as every --set; or resume it with its own "
+        "recipe.yaml, which contains them; or choose another --out."
     )
     if earlier:
-        names, were = ", ".join(earlier[:_SHOWN]), "was" if len(earlier) == 1 else "were"
-        others = " Give the other settings that it was begun with, too." if len(earlier) < len(different) else ""
+        names, were = ", ".join(earlier[:_FIELDS_SHOWN]), "was" if len(earlier) == 1 else "were"
+        others = " Repeat the other settings of the first start, too." if len(earlier) < len(different) else ""
         remedy = (
             f"{names} {were} changed when the run was resumed: resume it with its own {Path(where) / RECIPE}, which "
-            f"holds the new value, or give that again, --set {earlier[0]}={text(theirs, earlier[0])}.{others}"
+            f"contains the new value, or repeat that: --set {earlier[0]}={text(theirs, earlier[0])}.{others}"
         )
     if by_choice:
         remedy += f" To continue with the value of this recipe: --change {by_choice[0]}=…"
     return RunError(
-        f"the existing run was made with another recipe: {'; '.join(shown)}{f'; and {more} more' if more else ''}",
+        f"the existing run has another recipe: {'; '.join(shown)}{f'; and {more} more' if more else ''}",
         where=where,
         remedy=remedy,
     )
@@ -235,7 +238,7 @@ def _is_dataset_option(key: str) -> bool:
 
 
 def _with_scale(spec: DataSpec, data: Data) -> DataSpec:
-    """Return the spec with the scaling that was used where none is stated."""
+    """Return the spec with the scaling that was used, if it states none."""
     description = data.info.description
     is_table = description is not None and bool(description.columns)
     return spec.model_copy(update={"scale": spec.scale_for(table=is_table)})
@@ -246,10 +249,10 @@ def _with_options(spec: DataSpec) -> DataSpec:
     return DataSpec.model_validate({**spec.model_dump(), **options})
 
 
-def with_length_of(recipe: Recipe, before: Recipe) -> Recipe:
-    """Return a recipe with the epochs and the batch size that a run of it was begun with, where it leaves them open."""
-    fit = recipe.fit.with_length_of(before.fit) if recipe.fit is not None and before.fit is not None else recipe.fit
-    return recipe.model_copy(update={"train": recipe.train.with_length_of(before.train), "fit": fit})
+def with_length_from(recipe: Recipe, before: Recipe) -> Recipe:
+    """Return a recipe with the numbers of epochs and the batch sizes of an earlier run, where it does not set them."""
+    fit = recipe.fit.with_length_from(before.fit) if recipe.fit is not None and before.fit is not None else recipe.fit
+    return recipe.model_copy(update={"train": recipe.train.with_length_from(before.train), "fit": fit})
 
 
 def flat_fields(recipe: Recipe) -> dict[str, Any]:

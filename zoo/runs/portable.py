@@ -1,4 +1,4 @@
-"""Recipes that leave a machine or come from another: they name data, but no place where data lie."""
+"""Recipes that are shared between machines: they contain no paths of the machine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from zoo.spec.recipe import DataSpec, Recipe
 
 _PATH = re.compile(r"[/\\~]|^\.|^[A-Za-z]:|://")
 _FOLDERS = ("root",)
-"""Options that name a folder in which data are looked for, or put when they are downloaded."""
+"""Options that name the folder to which data are downloaded, or where they are found."""
 
 
 def portable(recipe: Recipe) -> Recipe:
-    """Return the recipe without paths: a folder falls back on its default, a file keeps its name alone.
+    """Return the recipe without paths: folders are replaced by their defaults, files keep only their names.
 
     Example:
         >>> import zoo
@@ -28,7 +28,7 @@ def portable(recipe: Recipe) -> Recipe:
     if recipe.init is not None and _is_place(recipe.init.model):
         name = PureWindowsPath(PurePosixPath(recipe.init.model).name).name or "model"
         recipe = recipe.model_copy(update={"init": recipe.init.model_copy(update={"model": name})})
-    if recipe.imports:  # code stays where it is
+    if recipe.imports:  # code is not shared
         recipe = recipe.model_copy(update={"imports": ()})
     changed = {name: _without_place(recipe.data, name, value) for name, value in recipe.data.options.items()}
     if changed == recipe.data.options:
@@ -37,35 +37,35 @@ def portable(recipe: Recipe) -> Recipe:
 
 
 def check_portable(recipe: Recipe) -> None:
-    """Refuse a recipe from outside that names a place on this machine, or code to import.
+    """Check that a recipe from another machine contains no paths, and no code to import.
 
     Raises:
-        RecipeError: names the field.
+        RecipeError: it does; the message names the field.
     """
     data = recipe.data
     if recipe.imports:
         raise RecipeError(
-            f"it asks for code to be imported, {recipe.imports[0]!r}",
+            f"expected a shared recipe without code to import, got {recipe.imports[0]!r}",
             where="imports",
-            remedy="A recipe that is shared does not; import the components yourself, with --import.",
+            remedy="Leave it out, and import the components with --import.",
         )
     if recipe.init is not None and _is_place(recipe.init.model):
         raise RecipeError(
-            f"it names a place on this machine, {recipe.init.model!r}",
+            f"expected a shared recipe without paths, got {recipe.init.model!r}",
             where="init.model",
-            remedy="A recipe that is shared names models of the Hub or pretrained ones.",
+            remedy="Name a model on the Hub or a pretrained model.",
         )
     for name, value in data.options.items():
         if _names_place(data, name, value):
             raise RecipeError(
-                f"it names a place on this machine, {value!r}",
+                f"expected a shared recipe without paths, got {value!r}",
                 where=f"data.{name}",
-                remedy="A recipe that is shared leaves paths out; say where your data lie with --set.",
+                remedy=f"Leave it out, and name your folder or file with --set data.{name}=PATH.",
             )
 
 
 def _is_place(model: str) -> bool:
-    """Whether the name of a model is a path, rather than of the Hub or a pretrained one."""
+    """Return whether the name of a model is a path, and not that of a model on the Hub or a pretrained model."""
     return not model.startswith("hf://") and _PATH.search(model) is not None
 
 
@@ -89,7 +89,7 @@ def _without_place(data: DataSpec, name: str, value: Any) -> Any:
 
 
 def _is_optional(data: DataSpec, name: str) -> bool:
-    """Whether None is the default of an option of the dataset; no for a dataset that is not installed."""
+    """Return whether None is the default of a dataset's option; False for a dataset that is not installed."""
     try:
         field = option_schema(find_component("dataset", data.name)).model_fields.get(name)
     except ComponentError:

@@ -1,4 +1,4 @@
-"""JSON Schema of recipes and models, with the options of every component, so that editors complete them."""
+"""JSON Schema of recipes and models with the options of every component, for completion in editors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 
 
 def recipe_schema() -> Schema:
-    """Return the JSON Schema of a recipe as a person writes it: bare names, presets, and options checked by name.
+    """Return the JSON Schema of a recipe as users write it: with bare names, presets and options of components.
 
     A component that cannot be imported, or whose options cannot be described, is left out with a warning.
 
@@ -35,12 +35,12 @@ def recipe_schema() -> Schema:
     schema, definitions = _schema(Recipe)
     model = definitions.pop("ModelSpec")
     choices = _choices(definitions)
-    # A preset fills in what the recipe leaves out, the names of components and their options too.
+    # A preset fills in all fields that the recipe leaves out, including names of components and required options.
     extension = {**_complete_model(model, choices, beside_preset=True), "required": ["preset"]}
     whole = _complete_model(model, choices, beside_preset=False)
     schema["properties"]["model"] = {"anyOf": [{"enum": list_models()}, extension, whole]}
     schema["properties"]["data"] = _data(definitions.pop("DataSpec"), definitions)
-    # The name of the file is that of the recipe, and a model that is trained already need not be stated.
+    # The default of `name` is the name of the file, and with `init` the model need not be stated.
     schema["required"] = ["data"]
     schema["anyOf"] = [{"required": ["model"]}, {"required": ["init"]}]
     schema["properties"]["init"]["anyOf"].insert(0, {"type": "string"})
@@ -67,7 +67,7 @@ def model_schema() -> Schema:
 
 
 def _choices(definitions: Schema) -> dict[str, dict[str, Schema]]:
-    """Define the components of each role of a model, and return references to them by role and name."""
+    """Add the components of each role of a model to the definitions; return references to them, by role and name."""
     kinds = {role: kind_of_role(role) for role in ("objective", *PARTS)}
     defined = {kind: _add_components(kind, definitions) for kind in dict.fromkeys([*kinds.values(), "regulariser"])}
     return {**{role: defined[kind] for role, kind in kinds.items()}, "regularisers": defined["regulariser"]}
@@ -95,7 +95,7 @@ def _described(kind: str) -> Iterable[tuple[str, Schema]]:
 
 
 def _add_components(kind: str, definitions: Schema) -> dict[str, Schema]:
-    """Define each component of a kind; return, by name, a reference that also says what is required."""
+    """Add the components of a kind to the definitions; return references with their required options, by name."""
     references = {}
     for name, schema in _described(kind):
         definitions |= schema.pop("$defs", {})
@@ -108,7 +108,7 @@ def _add_components(kind: str, definitions: Schema) -> dict[str, Schema]:
 
 
 def _choice(references: dict[str, Schema], *, beside_preset: bool = False) -> Schema:
-    """Return the choice among components: a bare name, or a mapping; beside a preset, only what differs from it."""
+    """Return the schema of a component: a bare name or a mapping; beside a preset, all options may be left out."""
     bare = [name for name, reference in references.items() if beside_preset or reference["required"] == ["name"]]
     mappings = [{"$ref": r["$ref"]} if beside_preset else r for r in references.values()]
     return {"anyOf": [{"enum": bare}, *mappings]}
@@ -130,7 +130,7 @@ def _complete_model(model: Schema, choices: dict[str, dict[str, Schema]], *, bes
 
 
 def _complete_training(definitions: Schema) -> None:
-    """Let optimisers and the schedule be bare names too, and name the optimisers and callbacks that there are."""
+    """Allow bare names for optimisers and the schedule, and list the available optimisers and callbacks."""
     schedule = definitions["ScheduleSpec"]
     definitions["ScheduleSpec"] = {"anyOf": [{"enum": schedule["properties"]["name"]["enum"]}, schedule]}
     names = sorted(optimizer_classes())
@@ -146,7 +146,7 @@ def _complete_training(definitions: Schema) -> None:
 
 
 def _data(data: Schema, definitions: Schema) -> Schema:
-    """Return the choice among datasets, each with its own options and those of all data."""
+    """Return the schema of the data: a dataset with its own options and those of all datasets."""
     common = {name: value for name, value in data["properties"].items() if name != "name"}
     choice = _choice(_add_components("dataset", definitions))
     for key in definitions:

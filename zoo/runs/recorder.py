@@ -1,4 +1,4 @@
-"""Records a run during training: writes its files, shows progress, and feeds trackers."""
+"""The recorder of a run: it writes files, shows progress, and sends numbers and figures to trackers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class RunRecorder:
     """Writes the files of a stage during training.
 
     Args:
-        files: of the stage.
-        figures: the folder that callbacks' figures are written to.
-        save_best: writes the weights as the best ones.
-        save_epoch: writes the weights of an epoch, numbered from 1, if they are to be kept.
-        prefix: put before the names that trackers are sent.
+        files: the files of the stage.
+        figures: the folder for the figures of callbacks.
+        save_best: writes the current weights as the best ones.
+        save_epoch: writes the current weights as those of an epoch, numbered from 1, if they are to be kept.
+        prefix: prefix of the names that are sent to trackers.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class RunRecorder:
     ) -> None:
         self.files, self.figures, self.reporter, self.trackers = files, figures, reporter, trackers
         self.save_best, self.save_epoch, self.prefix = save_best, save_epoch, prefix
-        self._places: dict[str, Path] = {}
+        self._paths: dict[str, Path] = {}
         self._taken: set[str] = set()
 
     def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
@@ -68,8 +68,8 @@ class RunRecorder:
 
     def on_figure(self, name: str, figure: MatplotlibFigure, step: int) -> None:
         """Write a callback's figure, and send it to the trackers."""
-        if name not in self._places:  # "a:b" and "a_b" are two figures, whose files have different names
-            self._places[name] = self.figures / f"{take_name(numbered(portable_name(name)), self._taken)}.png"
-        path = self._places[name]
+        if name not in self._paths:  # the figures "a:b" and "a_b" get files with different names
+            self._paths[name] = self.figures / f"{take_name(numbered(portable_name(name)), self._taken)}.png"
+        path = self._paths[name]
         save_figure(figure, path)
         self.trackers.show(f"{self.prefix}{name}", path, step)

@@ -1,4 +1,4 @@
-"""Which data a run was started with, by their content, so that a resume with other data is refused."""
+"""A record of the data that a run was started with, so that resuming it with other data is refused."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def read_splits(folder: Path) -> dict[str, SplitDescription] | None:
 
 
 def check_same_data(before: Splits, now: Splits) -> None:
-    """Refuse to continue with other data than a run was started with, wherever they are stored.
+    """Check that the data are those that a run was started with, wherever they are stored.
 
     Raises:
-        RunError: a split has other examples, or more or fewer.
+        RunError: a split has other examples, or another number of them.
     """
     if {name: split.examples for name, split in before.items()} != {name: s.examples for name, s in now.items()}:
         raise RunError(

@@ -1,4 +1,4 @@
-"""The files of one stage of a run: the state for ``--resume``, and one JSON object per epoch."""
+"""A stage of a run, training or the fit of a prior after it: its files, and its execution."""
 
 from __future__ import annotations
 
@@ -33,17 +33,18 @@ from zoo.utils.text import excerpt
 
 _POSITION = TypeAdapter(Position)
 _LARGEST_METRICS = 2**26
-_BEGIN_ANEW = "Start a new run; the best model is still there."
+_START_AGAIN = "Start a new run; the best model is still in the directory."
 
 
 class StageFiles:
-    """Reads and writes the state and the metrics of a stage: training, or the fit of a prior after it.
+    """Reads and writes the state and the metrics of a stage.
 
     Args:
-        folder: of the run.
-        name: of the stage; its state is ``state/NAME.safetensors``.
-        metrics: name of the JSON lines file, an object an epoch.
-        run_fields: returns the fields of the run's recipe that a state depends on, or raises if the run is gone.
+        folder: the run directory.
+        name: name of the stage; its state is ``state/NAME.safetensors``.
+        metrics: name of the JSON lines file, with an object per epoch.
+        run_fields: returns the fields of the run's recipe that a state depends on; raises an error if the run was
+            removed.
     """
 
     def __init__(
@@ -67,26 +68,26 @@ class StageFiles:
         save_weights(own_tensors(module), self.best)
 
     def read_best(self, module: nn.Module) -> None:
-        """Put the best weights into the module."""
+        """Load the best weights into the module."""
         load_weights(module, read_weights(self.best), str(self.best))
 
     def write_state(self, state: TrainingState) -> None:
-        """Write the state in one file: its parts belong to the same step or none of them counts.
+        """Write the state into a single file, so that all its parts belong to the same step.
 
         Raises:
-            TrainingError: the run is gone.
+            TrainingError: the run was removed.
         """
-        # One entry: the format does not keep several in their order, and the same run writes the same bytes.
+        # A single metadata entry: the format does not preserve their order, and equal runs must write equal bytes.
         facts = json.dumps({"position": state.facts, "run": self._run_fields()}, sort_keys=True)
         with replacing(self.state) as temporary:
             write_tensors(state.tensors, temporary, {"facts": facts})
 
     def has_state(self) -> bool:
-        """Whether there is a state, or something in the place of one."""
+        """Whether the file of the state exists."""
         return self.state.exists()
 
     def read_state(self) -> TrainingState | None:
-        """Return the last state, or None if the run was killed before the first one.
+        """Return the last state, or None if none was written yet.
 
         Raises:
             CheckpointError: the file is damaged, or belongs to another run.
@@ -94,8 +95,8 @@ class StageFiles:
         if not self.has_state():
             return None
         tensors, written = read_tensors(self.state)
-        with parsing(self.state, CheckpointError, remedy=_BEGIN_ANEW):
-            # Version 0.1 wrote the position alone.
+        with parsing(self.state, CheckpointError, remedy=_START_AGAIN):
+            # Version 0.1 wrote only the position.
             facts = (
                 json.loads(written["facts"]) if "facts" in written else {"position": json.loads(written["position"])}
             )
@@ -104,27 +105,28 @@ class StageFiles:
         return TrainingState(position, tensors)
 
     def _check_run(self, before: Mapping[str, Any]) -> None:
-        """Refuse the state of another run; fields that only one version knows do not count."""
+        """Check that a state belongs to this run, by the fields that both versions know."""
         now = self._run_fields()
         for key in sorted(before.keys() & now.keys()):
             if before[key] != now[key]:
                 raise CheckpointError(
-                    f"it is the state of another run: {key} was {excerpt(before[key])}, here it is {excerpt(now[key])}",
+                    f"expected the state of this run, got that of another: {key} was {excerpt(before[key])}, is "
+                    f"{excerpt(now[key])}",
                     where=str(self.state),
-                    remedy=_BEGIN_ANEW,
+                    remedy=_START_AGAIN,
                 )
 
     def append_metrics(self, record: dict[str, Any]) -> None:
-        """Add the line of an epoch; it is on the disk before the state that counts it.
+        """Append the record of an epoch; it is written to the disk before the state that includes the epoch.
 
         Raises:
-            TrainingError: the run is gone.
+            TrainingError: the run was removed.
         """
         self._run_fields()
         append_line(self.metrics, json.dumps(record))
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Return the record of each epoch; a line that a killed process left unfinished does not count.
+        """Return the record of each epoch; an incomplete last line of a killed process is ignored.
 
         Raises:
             CheckpointError: the file is damaged.
@@ -133,18 +135,18 @@ class StageFiles:
             return [parse_record(line) for line in self._lines()]
 
     def recorded_epochs(self) -> int:
-        """Return how many epochs are recorded; the records themselves are not read.
+        """Return the number of recorded epochs, without parsing the records.
 
         Raises:
             CheckpointError: the file cannot be read.
         """
         return len(self._lines())
 
-    def keep_metrics(self, epochs: int) -> None:
-        """Drop the lines of epochs that the state does not count, which a killed process wrote last.
+    def truncate_metrics(self, epochs: int) -> None:
+        """Keep the records of the first ``epochs`` epochs; later ones were written after the last state.
 
         Raises:
-            CheckpointError: there are fewer lines than the state counts.
+            CheckpointError: fewer epochs are recorded.
         """
         lines = self._lines()
         if len(lines) < epochs:
@@ -158,20 +160,20 @@ class StageFiles:
             write_text(self.metrics, kept)
 
     def check_state_is_not_lost(self, first: int) -> None:
-        """Refuse to start again where training has been, when its state is missing.
+        """Check that a stage without a state has not got as far as the first one; otherwise it would start again.
 
         Args:
-            first: the epoch after which a state is written for the first time.
+            first: the epoch after which the first state is written.
 
         Raises:
-            RunError: more epochs are recorded than pass before the first state.
+            RunError: more epochs are recorded.
         """
         recorded = self.recorded_epochs()
         if recorded > first:
             raise RunError(
-                f"{recorded} epochs are recorded, but the state that training continues from is gone",
+                f"{recorded} epochs are recorded, but the state to continue from is missing",
                 where=str(self.state),
-                remedy="Bring it back, or start again with --overwrite.",
+                remedy="Restore the file, or start again with --overwrite.",
             )
 
     def _lines(self) -> list[str]:
@@ -183,7 +185,7 @@ class StageFiles:
 
 
 def _position(fields: Any) -> Position:
-    """Return a position from what a state says of it.
+    """Return the position of a state from plain data.
 
     Raises:
         ValueError: a field is unknown, of another type, or negative.
@@ -197,8 +199,8 @@ def _position(fields: Any) -> Position:
     return position
 
 
-def _where_it_continues(trainer: Trainer) -> str:
-    """Say how far a stage is that was resumed."""
+def _progress(trainer: Trainer) -> str:
+    """Return a sentence on the position from which training continues."""
     position, epochs = trainer.position, trainer.spec.epochs
     if not position.finished:
         return f"Continuing after step {position.step} of {trainer.total_steps}, epoch {position.epoch} of {epochs}."
@@ -215,9 +217,10 @@ def run_stage(
     continues: bool,
     prepare: Callable[[Position], None] = lambda position: None,
 ) -> None:
-    """Train to the end, from the last state if the stage continues; Ctrl-C and SIGTERM save the state first.
+    """Train to the end; Ctrl-C and SIGTERM save the state before they stop training.
 
     Args:
+        continues: whether to continue from the last state.
         prepare: called before the first step, in the first process.
 
     Raises:
@@ -229,21 +232,21 @@ def run_stage(
         if state is None and continues:
             files.check_state_is_not_lost(math.ceil(trainer.state_steps / trainer.steps_per_epoch))
         if state is not None:
-            with parsing(files.state, CheckpointError, remedy=_BEGIN_ANEW):
+            with parsing(files.state, CheckpointError, remedy=_START_AGAIN):
                 trainer.resume(state)
-            reporter.note(_where_it_continues(trainer))
+            reporter.note(_progress(trainer))
 
-        def make_ready() -> None:
+        def prepare_files() -> None:
             prepare(trainer.position)
-            files.keep_metrics(trainer.epoch)
+            files.truncate_metrics(trainer.epoch)
 
-        trainer.group.first(make_ready)
+        trainer.group.first(prepare_files)
         reporter.start(trainer.position, trainer.total_steps, trainer.spec.epochs, trainer.spec.batch_size)
         try:
             trainer.run()
         except InterruptedTrainingError as error:
             error.where = str(files.metrics.parent)
-            error.remedy = "The state is saved: give the same command with --resume to continue."
+            error.remedy = "The state is saved: repeat the command with --resume to continue."
             raise
         finally:
             reporter.stop()

@@ -12,14 +12,16 @@ import numpy as np
 from accelerate import Accelerator
 
 _IMAGE_OPTIONS: Mapping[str, dict[str, Any]] = {"tensorboard": {"dataformats": "NHWC"}}
-"""What ``log_images`` of a tracker takes beside arrays (N, height, width, channels)."""
+"""Options of ``log_images`` by tracker, for arrays (N, height, width, channels)."""
 
 
 class Trackers:
     """Sends numbers and figures to the trackers of an accelerator.
 
-    A tracker that fails is left out from then on, with a note: its service may be unreachable, which is not a reason to
-    lose a training.
+    A tracker that fails, for example because its service is unreachable, is no longer used, and training goes on.
+
+    Args:
+        note: shows a message about a tracker that failed.
     """
 
     def __init__(self, accelerator: Accelerator, note: Callable[[str], None]) -> None:
@@ -27,19 +29,19 @@ class Trackers:
         self._failed: set[int] = set()
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Begin a tracked run; settings that are not single values are left out."""
+        """Start a tracked run; settings that are not single values are left out."""
         plain = {key: value for key, value in settings.items() if isinstance(value, (str, int, float))}
         self._accelerator.init_trackers(name, config=plain)
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
-        """Log numbers, those of a mapping under ``NAME/KEY``; anything else is left out."""
+        """Log numbers, those of a nested mapping as ``NAME/KEY``; other values are left out."""
         numbers = dict(_numbers(values))
         if numbers:
             self._each(lambda tracker: tracker.log(numbers, step=step))
 
-    def show(self, name: str, picture: Path, step: int) -> None:
-        """Log a picture, where the tracker takes images."""
-        image = (255 * matplotlib.image.imread(picture)[None, :, :, :3]).round().astype(np.uint8)
+    def show(self, name: str, figure: Path, step: int) -> None:
+        """Log the PNG file of a figure, if the tracker supports images."""
+        image = (255 * matplotlib.image.imread(figure)[None, :, :, :3]).round().astype(np.uint8)
 
         def log_images(tracker: Any) -> None:
             if hasattr(tracker, "log_images"):
@@ -49,7 +51,7 @@ class Trackers:
 
     def finish(self) -> None:
         """End the tracked run."""
-        # Not `end_training` of the accelerator: it would also end the group of processes, which trains the next run.
+        # Not with `end_training` of the accelerator: it would also end the process group, which later runs need.
         self._each(lambda tracker: tracker.finish())
 
     def _each(self, work: Callable[[Any], None]) -> None:
@@ -60,7 +62,9 @@ class Trackers:
                 work(tracker)
             except Exception as error:
                 self._failed.add(index)
-                self._note(f"The tracker {tracker.name!r} failed, and is left out: {type(error).__name__}: {error}")
+                self._note(
+                    f"The tracker {tracker.name!r} failed and is no longer used: {type(error).__name__}: {error}"
+                )
 
 
 def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:

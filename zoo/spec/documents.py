@@ -26,12 +26,12 @@ _MOST_TOKENS = 100_000
 _MOST_BY_ALIASES = 100_000
 """The largest number of values that aliases may add to a document."""
 _KEPT = 2**14
-"""Letters of the longest text whose values are kept: presets and recipes are read again and again."""
+"""Length of the longest text that is cached: presets and recipes are read many times."""
 _NULLS = {"", "~", "null", "Null", "NULL"}
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that reads ``1e-3`` as a number, ``no`` and ``1:30`` as words, and refuses duplicate keys."""
+    """A safe YAML loader that reads ``1e-3`` as a number, ``no`` and ``1:30`` as texts, and refuses duplicate keys."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own class attribute, replaced and not shared
         key: [(tag, pattern) for tag, pattern in resolvers if tag.endswith((":null", ":merge"))]
@@ -82,7 +82,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
     def construct_null(self, node: yaml.ScalarNode) -> None:
-        """Return None for a null value; a tag is not enough."""
+        """Return None for a null value; refuse another value with the tag of null."""
         if self.construct_scalar(node) not in _NULLS:
             raise ValueError(node.value)
 
@@ -90,7 +90,7 @@ class _Loader(yaml.SafeLoader):
         """Return the one document of the text.
 
         Raises:
-            yaml.YAMLError: it is not valid, or aliases expand it to far more values than are written.
+            yaml.YAMLError: it is not valid, or aliases expand it to too many values.
         """
         node = self.get_single_node()
         if node is None:
@@ -118,14 +118,14 @@ def _check_expansion(root: yaml.Node) -> None:
             open_nodes.add(id(node))
             waiting = [each for each in inner if id(each) not in sizes]
             if any(id(each) in open_nodes for each in waiting):
-                raise yaml.composer.ComposerError(None, None, "an alias stands for what it is part of", node.start_mark)
+                raise yaml.composer.ComposerError(None, None, "an alias refers to its own parent", node.start_mark)
             stack.extend(waiting)
         else:
             open_nodes.discard(id(node))
             sizes[id(node)] = 1 + sum(sizes[id(each)] for each in inner)
             stack.pop()
     if sizes[id(root)] > len(sizes) + _MOST_BY_ALIASES:
-        problem = f"{len(sizes):,} values are written, and aliases make more than {_MOST_BY_ALIASES:,} others of them"
+        problem = f"aliases expand {len(sizes):,} values by more than {_MOST_BY_ALIASES:,} others"
         raise yaml.composer.ComposerError(None, None, problem, root.start_mark)
 
 
@@ -133,12 +133,12 @@ def _check_nesting(text: str) -> None:
     """Refuse very deeply nested brackets before the parser reads them."""
     steps = (1 if letter in "[{" else -1 for letter in text if letter in "[]{}")
     if max(itertools.accumulate(steps), default=0) > _DEEPEST:
-        raise yaml.YAMLError(f"brackets stand within more than {_DEEPEST} others")
+        raise yaml.YAMLError(f"expected brackets nested at most {_DEEPEST} deep")
 
 
 def _refuse_tag(loader: yaml.SafeLoader, node: yaml.Node) -> None:
     raise yaml.constructor.ConstructorError(
-        None, None, f"the tag {excerpt(node.tag)} is refused, only plain data are read", node.start_mark
+        None, None, f"expected plain data, got the tag {excerpt(node.tag)}", node.start_mark
     )
 
 
@@ -146,7 +146,7 @@ _Loader.add_constructor(None, _refuse_tag)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Block mappings, lists of scalars on one line, and no aliases: what is the same in two places is written twice."""
+    """A YAML dumper with block mappings, lists of scalars on one line, and no aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -158,7 +158,7 @@ def _represent_list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    # PyYAML would write other line breaks than "\n" such that they are read as spaces.
+    # PyYAML would write line breaks other than "\n" in a form that is read as spaces.
     style = '"' if set(text) & set("\r\x85\u2028\u2029") else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
 
@@ -172,7 +172,7 @@ for _kind, _pattern, _first in (
     ("bool", r"true|false", "tTfF"),
 ):
     for _side in (_Loader, _Dumper):
-        # The dumper keeps YAML's own rules too: it quotes every text that either would read as something else.
+        # The dumper keeps the rules of YAML too, so that it quotes every text that either loader would misread.
         _side.add_implicit_resolver(
             f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_pattern})$", re.IGNORECASE), list(_first)
         )
@@ -211,7 +211,7 @@ _read_again = functools.lru_cache(maxsize=128)(_read)
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
-    """Return what is wrong; the context says more where it is no "while scanning …"."""
+    """Return the problem, with its context unless that is only "while scanning …"."""
     context = error.context or ""
     return error.problem or context if context.startswith("while") else f"{context} {error.problem or ''}".strip()
 
@@ -239,7 +239,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
             found = repr(cut(document, 60))
         remedy = None
         if Path(path).suffix.lower() in _TABLES:
-            remedy = f"A file of data is named in a recipe: `data: {{name: table, path: {Path(path).name}}}`."
+            remedy = f"Name a file of data in a recipe: `data: {{name: table, path: {Path(path).name}}}`."
         raise RecipeError(f"expected a mapping of fields, got {found}", where=str(path), remedy=remedy)
     return document
 
@@ -270,7 +270,7 @@ def line_of(path: Path, keys: Sequence[str | int]) -> int | None:
 
 @functools.lru_cache(maxsize=2)
 def _composed(text: str) -> yaml.Node | None:
-    """Return the nodes of a text; a message with several fields asks for the lines of each."""
+    """Return the nodes of a text; cached, because a message may need the lines of several fields."""
     _check_nesting(text)
     return yaml.compose(text, Loader=_Loader)
 

@@ -1,4 +1,4 @@
-"""Short names of fields and of their values, for tables and for the names of files."""
+"""Short names of fields and of their values, for tables and names of files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _LONGEST, _LONGEST_LABEL = 40, 180
-"""Letters of a value, and of several: file systems allow 255 bytes, and names of runs have the seed behind it."""
+"""Lengths of the label of a value and of several values: file names may have 255 bytes, including the seed of a run."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
@@ -32,7 +32,7 @@ def value_at(document: Mapping[str, Any], path: str) -> Any:
 
 
 def short_names(paths: Iterable[str]) -> dict[str, str]:
-    """Return for each path of a field the shortest end of it that tells it from the others.
+    """Return the shortest unique suffix of each path of a field.
 
     Example:
         >>> short_names(["model.encoder.widths", "model.decoder.widths", "seed"])
@@ -49,10 +49,10 @@ def short_names(paths: Iterable[str]) -> dict[str, str]:
 
 
 def value_label(value: Any) -> str:
-    """Return a value as a short text that a file's name may have.
+    """Return a short text for a value that is allowed in names of files.
 
-    What is lost of a long value, or of one with other letters, is replaced by a hash, so that two values that differ
-    have two labels.
+    If the value is long or contains other characters, the label ends in a hash, so that different values have different
+    labels.
 
     Example:
         >>> value_label(0.5), value_label([64, 32]), value_label("full_gaussian"), value_label(None)
@@ -74,7 +74,7 @@ def value_label(value: Any) -> str:
 
 
 def values_label(values: Mapping[str, Any]) -> str:
-    """Return several values with their names, as a file's name may have them; the end of many becomes a hash.
+    """Return a text for several values with their names that is allowed in names of files; a long one ends in a hash.
 
     Example:
         >>> values_label({"beta": 0.5, "seed": 1})

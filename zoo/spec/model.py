@@ -60,7 +60,7 @@ class ModelSpec(StrictModel):
         "In a recipe: that of the data.",
     )
     latent_dim: PositiveInt | None = Field(
-        default=None, description="Number of latent dimensions, d; null for a `network`, which has no code."
+        default=None, description="Number of latent dimensions, d; null for a `network`, which has no latents."
     )
     classes: PositiveInt | None = Field(
         default=None, description="Number of class labels to condition on; null for an unconditional model."
@@ -77,11 +77,11 @@ class ModelSpec(StrictModel):
     )
     mask_input: bool | None = Field(
         default=None,
-        description="Whether the encoder is shown which values were observed, as further channels (or values) beside "
-        "the data; null: where values are missing in the training data.",
+        description="Whether the mask of observed values is an input of the encoder, as further channels (or values); "
+        "null: if values are missing in the training data.",
     )
     corruption: ComponentSpec | None = Field(
-        default=None, description="What is done to data before they are encoded, in training alone; null: nothing."
+        default=None, description="The corruption of data before they are encoded, only in training; null: none."
     )
     encoder: ComponentSpec | None = Field(default=None, description="data (B, *data_shape) → features")
     posterior: ComponentSpec | None = Field(default=None, description="features → q(z|x)")

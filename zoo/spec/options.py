@@ -1,4 +1,4 @@
-"""A component's constructor is its schema: options are checked against its types and filled with its defaults."""
+"""Options of components: a constructor's types and defaults are the schema by which options are checked."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def option_schema(component: type) -> type[BaseModel]:
         raise ComponentError(
             f"an option's type cannot be checked: {str(error).splitlines()[0]}",
             where=f"{component.__module__}.{component.__qualname__}",
-            remedy="Options are plain data: numbers, texts, booleans, lists and mappings of them, pydantic models; "
-            "their types are imported where the class is, not under TYPE_CHECKING.",
+            remedy="Options must be plain data: numbers, texts, booleans, lists and mappings of them, pydantic models; "
+            "and their types must be imported in the module of the class, not under TYPE_CHECKING.",
         ) from error
 
 
 def _types_of(constructor: Any, names: Iterable[str]) -> dict[str, Any]:
-    """Return the types of some parameters; those of the others, such as of another part, need not be importable."""
+    """Return the types of some parameters; those of the others, such as parts of the model, need not be importable."""
     written = getattr(constructor, "__annotations__", {})
     chosen = types.SimpleNamespace(__annotations__={name: written[name] for name in names if name in written})
     return typing.get_type_hints(chosen, globalns=getattr(constructor, "__globals__", {}), include_extras=True)
@@ -65,7 +65,7 @@ def wiring_of(component: type) -> set[str]:
     """Return the names of the wiring that a component's constructor asks for.
 
     Raises:
-        ComponentError: it asks for something that components of its kind cannot have.
+        ComponentError: it asks for something that the model does not give to components of its kind.
     """
     parameters = constructor_parameters(component)
     allowed = wiring_names(component)
@@ -84,11 +84,11 @@ def wiring_of(component: type) -> set[str]:
 def check_options(
     component: type, options: dict[str, Any], where: str, also_valid: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Return all options of ``component`` as plain data: those given, checked, and the defaults of the rest.
+    """Return all options of ``component`` as plain data: the given ones after a check, and defaults for the rest.
 
     Args:
-        where: the field path of the component, named in errors.
-        also_valid: names that are valid at that path beside the options.
+        where: the path of the component, for errors.
+        also_valid: names that are valid at that path in addition to the options.
 
     Raises:
         ComponentError: an option is unknown, missing or of another type; the message names its path, the
@@ -102,9 +102,9 @@ def check_options(
     reserved = sorted(set(options) & set(wiring_names(component)))
     if reserved:
         raise ComponentError(
-            f"{reserved[0]!r} is set by the model, not by a component",
+            f"{reserved[0]!r} is set by the model and is not an option",
             where=f"{where}.{reserved[0]}",
-            remedy=f"Leave it out here; the model knows the {WIRING[reserved[0]]}.",
+            remedy=f"Leave it out: the component gets the {WIRING[reserved[0]]} from the model.",
         )
     try:
         checked = option_schema(component).model_validate(options)
@@ -128,7 +128,7 @@ def construct(component: type, options: dict[str, Any], wiring: dict[str, Any], 
     wanted -= optional
     absent = sorted(wanted - set(wiring))
     if absent:
-        raise ComponentError(f"it asks for {absent[0]!r}, which is not known here", where=where)
+        raise ComponentError(f"it asks for {absent[0]!r}, which is not available here", where=where)
     try:
         return component(**dict(checked), **{name: wiring[name] for name in wanted})
     except ZooError as error:
@@ -141,9 +141,7 @@ def construct(component: type, options: dict[str, Any], wiring: dict[str, Any], 
     except (MemoryError, RuntimeError) as error:
         if "memory" not in str(error) and not isinstance(error, MemoryError):
             raise
-        raise ComponentError(
-            "with these sizes it does not fit the memory", where=where, remedy="Make it smaller."
-        ) from error
+        raise ComponentError("it does not fit into memory", where=where, remedy="Make it smaller.") from error
 
 
 def option_names(component: type) -> Iterable[str]:

@@ -18,12 +18,12 @@ E = TypeVar("E", bound=ZooError)
 
 @dataclass(frozen=True)
 class Origin:
-    """The places where fields were written, for error messages.
+    """The origin of the fields of a recipe, for error messages.
 
     Attributes:
-        name: the file, or another name of the recipe.
-        path: the file, if it is one.
-        overrides: ``KEY=VALUE`` texts that were applied to it in this order; the last one wins.
+        name: the path of the file, or another name of the recipe.
+        path: the file, if there is one.
+        overrides: ``KEY=VALUE`` texts in the order in which they were applied; the last one wins.
 
     Example:
         >>> Origin("recipe", overrides=("train.epochs=0",)).place("train.epochs")
@@ -37,9 +37,9 @@ class Origin:
     overrides: tuple[str, ...] = ()
 
     def place(self, field: str) -> str:
-        """Return the override, or the file and line, that wrote a field given by its path.
+        """Return the override, or the file and line, that set a field.
 
-        For a field that contains fields, it is the file together with the overrides inside the field.
+        For a field that contains others, it is the file together with the overrides of the fields in it.
         """
         keys = field_keys(field)
         for override in reversed(self.overrides):
@@ -48,7 +48,7 @@ class Origin:
                 return f"--set {override}"
         line = line_of(self.path, keys) if self.path and field else None
         place = f"{self.name}, line {line}" if line else self.name
-        # If parts do not fit together, one of them may come from an override.
+        # If fields do not fit together, one of them may come from an override.
         within: dict[tuple[str | int, ...], str] = {}
         for override in self.overrides if field else ():
             written = field_keys(override.partition("=")[0])
@@ -59,13 +59,13 @@ class Origin:
         return ", with ".join([place, *within.values()])
 
     def locate(self, error: E) -> E:
-        """Add the place of the field that an error names."""
+        """Add the origin of the field that an error names."""
         error.where = f"{self.place(error.where)}: {error.where}" if error.where else self.name
         return error
 
     @contextlib.contextmanager
     def located(self) -> Iterator[None]:
-        """Add the place of their fields to errors that are raised inside the block."""
+        """Add the origin of their fields to errors that are raised inside the block."""
         try:
             yield
         except ZooError as error:
@@ -86,7 +86,7 @@ def field_keys(field: str) -> tuple[str | int, ...]:
 
 
 def join_lines(problems: Iterable[tuple[str, str]], origin: Origin | None = None, *, count: int | None = None) -> str:
-    """Describe several problems, one per line, each with its field and the line or override that wrote it.
+    """Describe several problems, one per line, each with its field and the origin of the field.
 
     Args:
         count: the total number of problems, if ``problems`` are only the first ones.

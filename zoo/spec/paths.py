@@ -12,9 +12,9 @@ from zoo.spec.recipe import DataSpec
 
 
 def with_absolute_paths(document: dict[str, Any], folder: Path) -> None:
-    """Let the relative paths in the ``data`` of a recipe's document start from ``folder``, in place.
+    """Make relative paths in a recipe's document absolute, in place: they start from ``folder``.
 
-    The dataset declares which of its options are paths; an unknown dataset has none.
+    The dataset declares which of its options are paths; options of an unknown dataset are not changed.
     """
     _with_absolute_places(document, folder)
     data = document.get("data")
@@ -22,7 +22,7 @@ def with_absolute_paths(document: dict[str, Any], folder: Path) -> None:
         return
     options = {name: value for name, value in data.items() if name not in DataSpec.model_fields}
     if not any(isinstance(value, str) for value in options.values()):
-        return  # The dataset need not be imported.
+        return  # Without importing the dataset.
     try:
         dataset: Any = find_component("dataset", data["name"])
     except ComponentError:
@@ -31,24 +31,24 @@ def with_absolute_paths(document: dict[str, Any], folder: Path) -> None:
 
 
 def _with_absolute_places(document: dict[str, Any], folder: Path) -> None:
-    """Let the directory of an initial model, and the files that are imported, start from ``folder``, in place."""
+    """Make the paths of an initial model and of imported files absolute, in place, if they exist."""
 
-    def placed(name: Any) -> Any:
-        there = absolute_path(name, folder) if isinstance(name, str) and name else name
-        return there if isinstance(there, str) and Path(there).exists() else name
+    def absolute(name: Any) -> Any:
+        path = absolute_path(name, folder) if isinstance(name, str) and name else name
+        return path if isinstance(path, str) and Path(path).exists() else name
 
     init = document.get("init")
     if init is not None:
-        document["init"] = {**init, "model": placed(init.get("model"))} if isinstance(init, dict) else placed(init)
+        document["init"] = {**init, "model": absolute(init.get("model"))} if isinstance(init, dict) else absolute(init)
     if isinstance(document.get("imports"), (list, tuple)):
-        document["imports"] = [placed(name) for name in document["imports"]]
+        document["imports"] = [absolute(name) for name in document["imports"]]
 
 
 def absolute_path(path: str, folder: Path) -> str:
-    """Return a path or a pattern; a relative one starts from ``folder``.
+    """Return the absolute form of a path or a pattern, relative to ``folder``.
 
-    If it does not exist in ``folder`` but in the working directory, it starts from the latter, as in version 0.1. A
-    path that begins with ``~`` or with a scheme such as ``hf://`` is not changed.
+    If it exists only in the working directory, it is relative to that, as in version 0.1. A path that starts with ``~``
+    or with a scheme such as ``hf://`` is not changed.
 
     Example:
         >>> absolute_path("photos", Path("/project")), absolute_path("~/photos", Path("/project"))
@@ -61,7 +61,7 @@ def absolute_path(path: str, folder: Path) -> str:
 
 
 def _exists(path: Path) -> bool:
-    """Return whether there is such a file or folder, or one that the pattern matches."""
+    """Return whether there is such a file or folder, or one that matches the pattern."""
     try:
         parts = path.relative_to(path.anchor)
         return path.exists() or next(Path(path.anchor).glob(str(parts)), None) is not None

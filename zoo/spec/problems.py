@@ -1,4 +1,4 @@
-"""Validation errors in words: the field's path, the expected and the found value, and the nearest name."""
+"""Messages for validation errors: the field's path, the expected and the found value, and the nearest name."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Problems(NamedTuple):
 def describe_problems(
     error: ValidationError, schema: type[BaseModel], where: str = "", also_valid: Iterable[str] = ()
 ) -> Problems:
-    """Describe the first problems; an untrusted document may have a million.
+    """Describe the first problems; an untrusted document may have very many.
 
     Args:
         where: the path of what was validated.
@@ -169,14 +169,15 @@ def _places(name: str, schema: type[BaseModel], where: str) -> Iterator[str]:
 
 
 def _owner(name: str, where: str) -> str:
-    """Say which component of the zoo has an option of this name: one of the kind that is written there, or else of one
-    kind alone; nothing if it is of none or of several.
+    """Return a sentence that names the component with an option of this name; empty if there is none, or several kinds.
+
+    A component of the kind at ``where`` comes first.
     """
     kinds = (*dict.fromkeys(map(kind_of_role, PARTS)), "objective", "dataset")
     here = "dataset" if where == "data" else where.removeprefix("model.")
     found = {kind: component for kind in kinds if (component := _component_with(name, kind))}
     if here in found:
-        return f"It is an option of the {here} {found[here]!r}, and this is another. "
+        return f"It is an option of another {here}, {found[here]!r}. "
     if where not in ("", "model") or len(found) != 1:
         return ""
     ((kind, component),) = found.items()

@@ -25,12 +25,13 @@ class DataSpec(ComponentSpec):
 
     binarise: Literal["none", "threshold", "static", "dynamic"] = Field(
         default="none",
-        description="Pixels to 0 or 1: above a half; drawn once with the pixel as probability; drawn again each time.",
+        description="Pixels become 0 or 1. threshold: 1 above a half. static: drawn once, with the pixel as "
+        "probability. dynamic: drawn again each time.",
     )
     scale: Literal["unit", "symmetric", "standardise", "none"] | None = Field(
         default=None,
         description="unit, symmetric: images to [0, 1] or [-1, 1]. standardise: each feature to mean 0 and deviation 1 "
-        "on the training split. none: as stored. null: standardise for tables, unit for all else.",
+        "on the training split. none: as stored. null: standardise for tables, unit for other data.",
     )
     pad: NonNegativeInt = Field(
         default=0, description="Pixels of background added on each side of an image, after resizing."
@@ -38,12 +39,12 @@ class DataSpec(ComponentSpec):
     resize: tuple[PositiveInt, PositiveInt] | None = Field(
         default=None,
         strict=False,
-        description="Height and width that images of any size are brought to (bilinear, antialiased).",
+        description="Height and width to which images of any size are resized (bilinear, antialiased).",
     )
     fit: Literal["stretch", "crop", "pad"] = Field(
         default="stretch",
-        description="How `resize` treats other proportions. stretch: changes them. crop: fills the size and cuts off "
-        "what hangs over, equally on both sides. pad: fits inside and adds background.",
+        description="How `resize` treats other proportions. stretch: changes them. crop: fills the size and crops both "
+        "sides equally. pad: fits inside and adds background.",
     )
     augment: AugmentSpec | None = Field(
         default=None, description="Random changes of training images, new in each epoch; null: none."
@@ -52,13 +53,13 @@ class DataSpec(ComponentSpec):
         default=None, description="Use only this many training examples, chosen by the seed."
     )
     validation: float = Field(
-        default=0.1, ge=0, lt=1, description="Share of the training data held out, where the dataset has no such split."
+        default=0.1, ge=0, lt=1, description="Share of the training data held out, if the dataset has no such split."
     )
     test: float = Field(
         default=0.15,
         ge=0,
         lt=1,
-        description="Share of the data held out for testing, where the dataset has no such split.",
+        description="Share of the data held out for testing, if the dataset has no such split.",
     )
     split_seed: NonNegativeInt = Field(
         default=0, description="Seed of the splits, of the subset, of static binarisation and of augmentation."
@@ -86,12 +87,12 @@ class InitSpec(StrictModel):
     weights: str | None = Field(
         default=None,
         pattern=r"^[0-9a-f]{64}$",
-        description="SHA-256 of its weights, so that others are noticed. In a recipe: that of the model.",
+        description="SHA-256 of its weights; other weights are refused. In a recipe: that of the model.",
     )
     data: Literal["keep", "learn"] = Field(
         default="keep",
-        description="keep: data are scaled, resized and numbered as the model knows it from its own training. "
-        "learn: as `data` says, with means and classes of the new data.",
+        description="keep: scaling, size and class numbers are those of the model's training data. "
+        "learn: they are those of `data`, with means and classes of the new data.",
     )
 
     @model_validator(mode="before")
@@ -104,10 +105,10 @@ class EvaluateSpec(StrictModel):
     """The evaluation on the test split after training."""
 
     metrics: tuple[ComponentSpec, ...] | None = Field(
-        default=None, strict=False, description="Metrics with their options; null: all that fit the model."
+        default=None, strict=False, description="Metrics with their options; null: all that apply to the model."
     )
     figures: tuple[ComponentSpec, ...] | None = Field(
-        default=None, strict=False, description="Figures with their options; null: all that fit the model."
+        default=None, strict=False, description="Figures with their options; null: all that apply to the model."
     )
 
     @model_validator(mode="before")
@@ -125,21 +126,21 @@ class Recipe(StrictModel):
     imports: tuple[str, ...] = Field(
         default=(),
         strict=False,
-        description="Python files or modules with components of your own, which are imported before training.",
+        description="Python files or modules with your own components, which are imported before training.",
     )
     init: InitSpec | None = Field(
-        default=None, description="A trained model whose weights the run starts from; null: fresh weights."
+        default=None, description="A trained model whose weights the run starts from; null: random weights."
     )
     reinitialise: tuple[str, ...] = Field(
         default=(),
         strict=False,
-        description="Names of parameters, with shell wildcards, that begin with fresh weights all the same: "
+        description="With `init`: names of parameters, with shell wildcards, that are initialised again: "
         "`[decoder.*]`.",
     )
     freeze: tuple[str, ...] = Field(
         default=(),
         strict=False,
-        description="Names of parameters, with shell wildcards, that training leaves as they are: `[encoder.*]`.",
+        description="Names of parameters, with shell wildcards, that training does not change: `[encoder.*]`.",
     )
     model: ModelSpec
     data: DataSpec
@@ -147,7 +148,7 @@ class Recipe(StrictModel):
     fit: TrainSpec | None = Field(
         default=None,
         description="How `model.fitted_prior` is trained after the model, if it has no closed form. Fields that "
-        "are not set have defaults that suit the prior; null: those, and the rest as in `train`.",
+        "are not set have the prior's defaults; null: the prior's defaults, and the rest as in `train`.",
     )
     evaluate: EvaluateSpec = EvaluateSpec()
 

@@ -1,4 +1,4 @@
-"""A weight of the loss as a function of the training step, so that resuming needs no state of it."""
+"""Schedules of weights of the loss; a weight depends only on the step, so that resuming needs no further state."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _USED: dict[str, set[str]] = {
 
 
 class WeightSchedule(StrictModel):
-    r"""A weight that changes during training: a bare number is constant.
+    r"""A weight that changes during training; a bare number is constant.
 
     With t = 1, 2, … the number of the step, T the length ``over``, a = ``start``, b = ``end`` and r = min(1, t/T):
 
@@ -92,7 +92,7 @@ class WeightSchedule(StrictModel):
 
     @model_serializer(mode="wrap")
     def _written(self, handler: SerializerFunctionWrapHandler) -> Any:
-        # A constant is written as users write it, and what a schedule does not use is left out.
+        # A constant is written as a number, and fields that a schedule does not use are left out.
         if self.name == "constant":
             return self.end
         return {key: value for key, value in handler(self).items() if key in _USED[self.name] | {"name"}}
@@ -112,7 +112,7 @@ class WeightSchedule(StrictModel):
         if not self.changes or step >= length:
             return self.end
         if self.name == "cyclical":
-            # Steps are multiplied, not lengths divided: a cycle need not be a whole number of steps.
+            # Steps are multiplied instead of dividing lengths, because a cycle need not be a whole number of steps.
             within = (step * self.cycles % length) / self.cycles + 1
             return self._between(min(1.0, within * self.cycles / (length * self.share)))
         reached = (step + 1) / length

@@ -49,12 +49,12 @@ class ScheduleSpec(StrictModel):
 
     name: Literal["constant", "cosine", "one_cycle"] = Field(
         default="constant",
-        description="constant; cosine: half a cosine down to `final`; one_cycle: a cosine up to lr, then down (Smith).",
+        description="constant; cosine: half a cosine down to `final`; one_cycle: a cosine up to lr, then down.",
     )
     warmup: Duration = Field(
         default=Duration(epochs=0), description="Linear rise from 0 before a constant or cosine schedule."
     )
-    rise: float = Field(default=0.3, gt=0, lt=1, description="one_cycle: the share of the steps that rises.")
+    rise: float = Field(default=0.3, gt=0, lt=1, description="one_cycle: the share of the steps before the peak.")
     start: float = Field(default=0.04, ge=0, le=1, description="one_cycle: the first rate as a multiple of lr.")
     final: float = Field(default=0.0, ge=0, le=1, description="cosine, one_cycle: the last rate as a multiple of lr.")
 
@@ -74,7 +74,7 @@ class EarlyStoppingSpec(StrictModel):
 
 
 class TurnSpec(StrictModel):
-    """How an adversary is trained: in a turn after the model's, on what the model has just computed."""
+    """How an adversary is trained: in a turn after the model's step, on the outputs of that step."""
 
     optimizer: ComponentSpec = Field(
         default=ComponentSpec.model_validate({"name": "adam", "lr": 1e-4, "betas": [0.5, 0.9]}),
@@ -100,7 +100,7 @@ class TrainSpec(StrictModel):
 
     epochs: PositiveInt | None = Field(
         default=None,
-        description="Passes over the training data; null: as many as make about 3,000 steps, from 15 to 200.",
+        description="Passes over the training data; null: as many as give about 3,000 steps, but from 15 to 200.",
     )
     batch_size: PositiveInt | None = Field(
         default=None,
@@ -113,7 +113,7 @@ class TrainSpec(StrictModel):
     groups: dict[str, dict[str, Any]] = Field(
         default={},
         description="Options of the optimiser for parameters by name, with shell wildcards: "
-        "`{'decoder.*': {weight_decay: 0.001}}`. Where several patterns match, the last one that sets an option wins.",
+        "`{'decoder.*': {weight_decay: 0.001}}`. If several patterns match, the last one that sets an option wins.",
     )
     turns: dict[str, TurnSpec] = Field(
         default={},
@@ -127,8 +127,8 @@ class TrainSpec(StrictModel):
         default=None,
         gt=0,
         lt=1,
-        description="Decay of the moving average of the weights, which is then what is validated, saved and evaluated; "
-        "0.999 averages about a thousand steps. null: none.",
+        description="Decay of the moving average of the weights, which is then validated, saved and evaluated in place "
+        "of the weights; 0.999 averages about a thousand steps. null: none.",
     )
     precision: Literal["fp32", "bf16", "auto"] = Field(
         default="auto", description="auto: bf16 matrix products if they are faster on the hardware, otherwise fp32."
@@ -138,8 +138,8 @@ class TrainSpec(StrictModel):
     )
     step: Literal["eager", "compiled", "captured"] = Field(
         default="eager",
-        description="How a step runs. eager: operation by operation. compiled: fused by torch.compile, which at first "
-        "takes up to a minute, and on a CPU a C++ compiler. captured: on CUDA, replayed as a graph; for small models.",
+        description="How a step runs. eager: operation by operation. compiled: with torch.compile, which takes up to a "
+        "minute at the start and needs a C++ compiler on a CPU. captured: as a CUDA graph, for small models.",
     )
     monitor: str = Field(
         default="loss",
@@ -148,8 +148,8 @@ class TrainSpec(StrictModel):
     early_stopping: EarlyStoppingSpec | None = Field(default=None, description="null: train for all epochs.")
     checkpoint_every: Duration | None = Field(
         default=None,
-        description="How often the state is saved from which --resume continues; null: after each epoch, or twenty "
-        "times in a run whose `epochs` are null.",
+        description="How often the state for --resume is saved; null: after each epoch, or twenty times in a run whose "
+        "`epochs` is null.",
     )
     keep_every: PositiveInt | None = Field(
         default=None, description="Keep a checkpoint in `checkpoints/` at this interval of epochs; null: none."
@@ -158,7 +158,7 @@ class TrainSpec(StrictModel):
         default=(), strict=False, description="Keep a checkpoint of these epochs, numbered from 1, in `checkpoints/`."
     )
     callbacks: dict[Key, ComponentSpec] = Field(
-        default={}, description="What watches training, each under a name of your choice: `{units: {name: metrics}}`."
+        default={}, description="Callbacks, each under a name of your choice: `{units: {name: metrics}}`."
     )
     trackers: tuple[str, ...] = Field(
         default=(), strict=False, description="Experiment trackers of accelerate: tensorboard, wandb, …"
@@ -174,7 +174,7 @@ class TrainSpec(StrictModel):
         return epoch in self.keep_epochs or (self.keep_every is not None and epoch % self.keep_every == 0)
 
     def for_examples(self, count: int) -> FullTrainSpec:
-        """Return the spec with a length that is not set filled in for this number of training examples.
+        """Return the spec with its length, as far as it is not set, for this number of training examples.
 
         Example:
             >>> found = TrainSpec().for_examples(1000)
@@ -190,13 +190,13 @@ class TrainSpec(StrictModel):
         length = {"epochs": epochs, "batch_size": size, "checkpoint_every": self.checkpoint_every or often}
         return FullTrainSpec.model_construct(self.model_fields_set | length.keys(), **{**dict(self), **length})
 
-    def with_length_of(self, other: TrainSpec) -> TrainSpec:
-        """Return the spec with a length that is not set taken from another spec, such as that of a resumed run."""
+    def with_length_from(self, other: TrainSpec) -> TrainSpec:
+        """Return the spec with its length, as far as it is not set, from that of an earlier run."""
         return self.model_copy(update={name: getattr(other, name) for name in _LENGTH if getattr(self, name) is None})
 
     @property
     def given_fields(self) -> set[str]:
-        """The fields that were given, without those of the length that were left open by a null."""
+        """The fields that were given, except fields of the length that are null."""
         return {name for name in self.model_fields_set if name not in _LENGTH or getattr(self, name) is not None}
 
 
@@ -209,7 +209,7 @@ class FullTrainSpec(TrainSpec):
 
 
 def _with_optimizer_name(value: Any, defaults: Mapping[str, Any] = MappingProxyType({})) -> Any:
-    # `--set train.optimizer.lr=1e-4` in a recipe that names no optimiser is about the default one.
+    # `--set train.optimizer.lr=1e-4` without the name of an optimiser applies to the default one.
     optimizer = value.get("optimizer") if isinstance(value, dict) else None
     if isinstance(optimizer, dict) and "name" not in optimizer:
         return {**value, "optimizer": {"name": "adam", **defaults, **optimizer}}

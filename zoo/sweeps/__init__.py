@@ -1,1 +1,1 @@
-"""Sweeps: many runs of a recipe that differ in some fields and in the seed, as one table and one figure."""
+"""Sweeps: many runs of a recipe with different values of some fields and different seeds, in one table and figure."""

@@ -1,4 +1,4 @@
-"""The fields that a sweep varies: lists of values, and ranges that a search draws from."""
+"""The fields that a sweep varies: lists of values, and ranges for a search."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from zoo.utils.text import excerpt
 _RANGE = re.compile(r"\s*(uniform|log|integer|log_integer)\s*\((.*)\)\s*")
 _EXAMPLE = "For example: --grid model.objective.beta=0.5,1,2,4"
 _DIGITS = 4
-"""Significant digits of a number that is drawn from a range, so that a table or a name can show all of it."""
+"""Significant digits of a number from a range, few enough for tables and names of files."""
 
 
 class Range(StrictModel):
-    """Numbers between two others, both included.
+    """A range of numbers, with both bounds included.
 
     Example:
         >>> Range(scale="log", low=1e-4, high=1e-2).rounded(0.00123456)
@@ -42,14 +42,14 @@ class Range(StrictModel):
         if not self.low < self.high:
             raise ValueError(f"expected the lower bound first, got {self.low:g} and {self.high:g}")
         if self.is_log and self.low <= 0:
-            raise ValueError(f"expected positive bounds of a logarithmic range, got {self.low:g}")
+            raise ValueError(f"expected positive bounds for a logarithmic range, got {self.low:g}")
         if self.is_whole and not (self.low.is_integer() and self.high.is_integer()):
             raise ValueError(f"expected whole numbers as bounds, got {self.low:g} and {self.high:g}")
         return self
 
     @property
     def is_log(self) -> bool:
-        """Whether each factor is as likely as any other of its size, rather than each difference."""
+        """Whether the logarithms of the numbers are uniform, rather than the numbers themselves."""
         return self.scale.startswith("log")
 
     @property
@@ -64,7 +64,7 @@ class Range(StrictModel):
         return min(max(float(f"{value:.{_DIGITS}g}"), self.low), self.high)
 
     def __str__(self) -> str:
-        """Return the range as it is written on the command line."""
+        """Return the range as on the command line."""
         return f"{self.scale}({self.low:g},{self.high:g})"
 
 
@@ -74,7 +74,7 @@ Axes = dict[str, Values | Range]
 
 @dataclass(frozen=True)
 class Choice:
-    """A combination of values, one for each field that is varied, by its path."""
+    """A combination of values: one for each varied field, by its path."""
 
     values: Mapping[str, Any]
 
@@ -84,14 +84,14 @@ class Choice:
 
 
 def parse_grid(grid: Mapping[str, Any] | Iterable[str]) -> Axes:
-    """Return the fields that are varied with their values or ranges.
+    """Return the varied fields with their values or ranges.
 
     Args:
-        grid: texts ``KEY=V1,V2`` and ``KEY=log(1e-4,1e-2)``; or a mapping of keys to lists, or to texts such as
+        grid: texts such as ``KEY=V1,V2`` and ``KEY=log(1e-4,1e-2)``; or a mapping of keys to lists, or to texts such as
             ``"log(1e-4,1e-2)"``.
 
     Raises:
-        RecipeError: it has another form; the message names the key.
+        RecipeError: an entry has another form; the message names the key.
 
     Example:
         >>> parse_grid(["model.objective.beta=0.5,1", "model.encoder.widths=[64],[64,32]"])
@@ -115,9 +115,13 @@ def parse_grid(grid: Mapping[str, Any] | Iterable[str]) -> Axes:
         key = key.strip()
         where = f"--grid {key}"
         if key in axes:
-            raise RecipeError("the field is varied twice", where=where, remedy="Give all its values at once.")
+            raise RecipeError(
+                "expected each field once, got it twice", where=where, remedy="List all values of a field together."
+            )
         if key == "seed":
-            raise RecipeError("the seed is not part of the grid", where=where, remedy="Say how many seeds: --seeds 3.")
+            raise RecipeError(
+                "the seed is not part of the grid", where=where, remedy="State the number of seeds: --seeds 3."
+            )
         axes[key] = _axis(given, where)
     return axes
 
@@ -141,7 +145,7 @@ def _axis(given: Any, where: str) -> Values | Range:
     labels = [value_label(value) for value in values]
     for label in labels:
         if labels.count(label) > 1:
-            raise RecipeError(f"the value {label} is given twice", where=where)
+            raise RecipeError(f"expected different values, got {label} twice", where=where)
     return list(values)
 
 
@@ -162,7 +166,7 @@ def choices_of(axes: Axes) -> list[Choice]:
     """Return every combination of the values, the last field varying fastest.
 
     Raises:
-        InputError: a field has a range, from which a grid cannot take every value.
+        InputError: a field has a range, which a grid cannot enumerate.
 
     Example:
         >>> [choice.values for choice in choices_of({"a": [1, 2], "b": [3]})]
@@ -174,14 +178,14 @@ def choices_of(axes: Axes) -> list[Choice]:
             raise InputError(
                 f"expected a list of values, got the range {values}",
                 where=f"--grid {key}",
-                remedy=f"Let a search draw from it, --search optuna --trials 20, or list values: --grid {key}=V1,V2",
+                remedy=f"Use a search, --search optuna --trials 20, or list values: --grid {key}=V1,V2",
             )
         found = [{**before, key: value} for before in found for value in values]
     return [Choice(values) for values in found]
 
 
 def contains(axis: Values | Range, value: Any) -> bool:
-    """Whether a value is one of a list, or lies in a range.
+    """Return whether a value is in a list or a range.
 
     Example:
         >>> contains([1, [2]], [2]), contains(Range(scale="integer", low=1, high=3), 4)
@@ -193,7 +197,7 @@ def contains(axis: Values | Range, value: Any) -> bool:
 
 
 def one_at_a_time(axes: Axes) -> list[Choice]:
-    """Return combinations in which each value of each field appears at least once; of a range, its bounds.
+    """Return combinations in which each value of each field appears at least once; for a range, its bounds.
 
     Example:
         >>> [choice.values for choice in one_at_a_time({"a": [1, 2], "b": [3, 4]})]

@@ -1,4 +1,4 @@
-"""What is checked before a sweep trains anything: every value of every field, and the number to rank by."""
+"""Checks before a sweep starts training: every value of every field, and the metric to rank by."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from zoo.evaluation.evaluate import choose_metrics, evaluation_context, final_sp
 from zoo.evaluation.measurement import FITTED, PRIOR, Measurement, Result
 from zoo.evaluation.sampling import check_source
 from zoo.registry import usable_components
-from zoo.runs.initial import Locate, import_parts, spec_of_model
+from zoo.runs.initial import Locate, import_components, spec_of_model
 from zoo.runs.plan import Plan, make_plan
 from zoo.spec.recipe import Recipe
-from zoo.spec.resolve import load_recipe, origin_of
+from zoo.spec.recipe_files import origin_of
+from zoo.spec.resolve import load_recipe
 from zoo.sweeps.axes import Axes, Choice, one_at_a_time
 from zoo.sweeps.spec import MetricSpec
 from zoo.utils.seeds import seeded
 
 
 class Recipes:
-    """Makes the recipe of each run of a sweep.
+    """Creates the recipe of each run of a sweep.
 
     Args:
-        recipe: a name, a path or a content.
+        recipe: a name, a path, or a recipe's content.
         overrides: fields that are set in all runs.
-        keys: the fields that vary.
-        data: in memory, in place of those that the recipe names.
+        keys: the varied fields.
+        data: data in memory, in place of those that the recipe names.
         locate: returns the directory of the model that the recipe's ``init`` names.
     """
 
@@ -51,11 +52,11 @@ class Recipes:
         """Return the recipe of a run.
 
         Raises:
-            RecipeError: a field is wrong; the message names the value of the grid that wrote it.
+            RecipeError: a field is wrong; the message names the value of the grid.
         """
         overrides = self._all(choice, seed)
         with self._named():
-            import_parts(self._recipe, overrides)
+            import_components(self._recipe, overrides)
             return load_recipe(
                 self._recipe,
                 overrides,
@@ -64,10 +65,10 @@ class Recipes:
             )
 
     def plan(self, choice: Choice, note: Callable[[str], None]) -> Plan:
-        """Return what a run comes to: its data are loaded and its model is built.
+        """Return the plan of a run: its data are loaded and its model is built.
 
         Raises:
-            ComponentError, DataError, RecipeError: it cannot be trained.
+            ComponentError, DataError, RecipeError: the run cannot be trained.
         """
         recipe = self.make(choice)
         with self._named(), origin_of(self._recipe, self._all(choice)).located():
@@ -79,7 +80,7 @@ class Recipes:
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
-        """Let an error name the grid where a value of it is wrong, rather than an override."""
+        """Make an error about a value of the grid name ``--grid`` rather than ``--set``."""
         try:
             yield
         except ZooError as error:
@@ -89,17 +90,17 @@ class Recipes:
 
 
 def check_values(recipes: Recipes, axes: Axes, metric: str | None, note: Callable[[str], None]) -> MetricSpec:
-    """Build a model with each value of each field, and return the number by which the runs are ranked.
+    """Build a model with each value of each field, and return the metric by which the runs are ranked.
 
     Raises:
-        ComponentError, DataError, RecipeError: a value is wrong, or does not fit the rest.
-        InputError: the runs do not measure the number, or neither direction of it is better.
+        ComponentError, DataError, RecipeError: a value is wrong, or cannot be combined with the others.
+        InputError: the runs do not compute the metric, or neither higher nor lower values of it are better.
     """
-    said: set[str] = set()
+    shown: set[str] = set()
 
     def note_once(text: str) -> None:
-        if text not in said:
-            said.add(text)
+        if text not in shown:
+            shown.add(text)
             note(text)
 
     found = None
@@ -107,15 +108,16 @@ def check_values(recipes: Recipes, axes: Axes, metric: str | None, note: Callabl
         plan = recipes.plan(choice, note_once)
         found = found or _metric(plan, metric)
         if found.term is not None and plan.data.validation is None:
-            note_once("There are no validation data: the runs are ranked by a term of the loss on training data.")
+            note_once("There are no validation data, so the runs are ranked by a term of the loss on training data.")
     assert found is not None
     return found
 
 
 def _metric(plan: Plan, name: str | None) -> MetricSpec:
-    """Return the number to rank by; by default, a bound on log p(x) on validation data.
+    """Return the metric to rank by; by default, a bound on log p(x) on validation data.
 
-    The loss of two runs does not compare where the sweep varies a weight of it, and test data are not to choose with.
+    The loss is not comparable between runs with different weights of its terms, and test data must not be used to
+    choose between runs.
     """
     model = plan.model
     if name is None:
@@ -130,28 +132,30 @@ def _metric(plan: Plan, name: str | None) -> MetricSpec:
         problem, remedy = unknown_name(
             "result", name, [key for key, each in results.items() if each.better is not None]
         )
-        measuring = _metric_of(name)
-        if measuring is not None:
-            problem = f"the runs do not measure {name!r}"
-            remedy = f"Add {measuring!r} to `evaluate.metrics`. {remedy}"
-        remedy += " A term of the loss on validation data is named validation.TERM, such as validation.loss."
+        metric = _metric_of(name)
+        if metric is not None:
+            problem = f"the runs do not compute {name!r}"
+            remedy = f"Add {metric!r} to `evaluate.metrics`. {remedy}"
+        remedy += " For a term of the loss on validation data, use validation.TERM, such as validation.loss."
         raise InputError(problem, where="--metric", remedy=remedy)
     if results[name].better is None:
-        raise InputError(f"neither more nor less of {name!r} is better", where="--metric", remedy="Name another.")
+        raise InputError(
+            f"neither higher nor lower values of {name!r} are better", where="--metric", remedy="Choose another result."
+        )
     return MetricSpec(name=name, better=results[name].better, unit=results[name].unit)  # type: ignore[arg-type]
 
 
 def _metric_of(result: str) -> str | None:
-    """Return the name of a metric that has a result of this name, whether or not the runs measure it."""
+    """Return the name of a metric that has a result of this name, whether or not the runs compute it."""
     metrics = usable_components("metric").items()
     return next((name for name, metric in metrics if any(each.name == result for each in metric.results)), None)  # type: ignore[attr-defined]
 
 
 def _check_term(plan: Plan, term: str) -> None:
-    """Refuse a term that the loss does not have: the loss of two examples shows.
+    """Check that the loss has a term, by computing it for two examples.
 
     Raises:
-        InputError: names the terms there are.
+        InputError: it has no such term; the message names its terms.
     """
     split, model = plan.data.train, plan.model.eval()
     batch = next(iter(split.batches(2, order=torch.arange(min(2, len(split))))))
@@ -163,7 +167,7 @@ def _check_term(plan: Plan, term: str) -> None:
 
 
 def _results(plan: Plan) -> dict[str, Result]:
-    """Return what the runs measure, by name."""
+    """Return the results that the runs compute, by name."""
     context = evaluation_context(plan.model, plan.data, final_split(plan.data))
     declared = [
         result

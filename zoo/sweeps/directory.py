@@ -1,4 +1,4 @@
-"""A sweep's directory: what the sweep is, a run directory for each run, the table and the figure."""
+"""The directory of a sweep: its specification, a run directory for each run, the table and the figure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoo.errors import CheckpointError, RunError
 from zoo.runs.directory import RunDirectory
 from zoo.runs.folder import check_no_other_files, locked
 from zoo.spec.documents import read_yaml, to_yaml
-from zoo.spec.resolve import validate
+from zoo.spec.validation import validate
 from zoo.sweeps.axes import Axes, Choice, contains
 from zoo.sweeps.spec import SweepSpec
 from zoo.utils.files import append_line, is_partial, write_text
@@ -27,12 +27,12 @@ _LARGEST = 2**26
 class SweepDirectory:
     """The files of one sweep.
 
-    - ``sweep.yaml``: the recipe, the fields that vary, the seeds and the search.
+    - ``sweep.yaml``: the recipe, the varied fields, the seeds and the search.
     - ``runs/NAME``: the run directory of each combination and seed.
-    - ``trials.jsonl``: the combinations that a search proposed, a line each.
-    - ``sweep.json``: every number of the runs, with means, deviations and differences; ``table.csv``: the table.
+    - ``trials.jsonl``: the combinations that a search proposed, one per line.
+    - ``sweep.json``: the metrics of all runs, with means, standard deviations and differences; ``table.csv``: a table.
     - ``figures/sweep.png``.
-    - ``failures/NAME.txt``: what went wrong in a run in an unexpected way.
+    - ``failures/NAME.txt``: the traceback of a run that failed with an unexpected error.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -47,20 +47,20 @@ class SweepDirectory:
         return RunDirectory(self.path / "runs" / name)
 
     def finished_runs(self) -> list[RunDirectory]:
-        """Return the directories of the runs that are trained and evaluated, by name."""
+        """Return the directories of all finished runs, sorted by name."""
         folder = self.path / "runs"
         runs = [RunDirectory(path) for path in sorted(folder.iterdir())] if folder.is_dir() else []
         return [run for run in runs if run.exists() and run.is_finished()]
 
     def check_free(self, *, resume: bool) -> None:
-        """Refuse a path that a sweep cannot have.
+        """Check that a sweep can be written to the path.
 
         Raises:
-            RunError: it holds a sweep that is not to be resumed, or other files.
+            RunError: the directory contains another sweep, unless it is to be resumed, or other files.
         """
         if self.exists() and not resume:
             raise RunError(
-                "a sweep is there already",
+                "the directory already contains a sweep",
                 where=str(self.path),
                 remedy="Continue it with --resume, or choose another --out.",
             )
@@ -69,12 +69,15 @@ class SweepDirectory:
 
     @contextlib.contextmanager
     def opened(self, spec: SweepSpec, *, resume: bool) -> Iterator[SweepSpec]:
-        """Lock the directory, write what the sweep is, and yield it.
+        """Lock the directory, write the specification of the sweep, and yield it.
+
+        Args:
+            resume: continue an existing sweep, with its additional values, seeds or trials.
 
         Raises:
-            RunError: another sweep is there, or another process works on it.
+            RunError: the directory contains another sweep, or another process is working on it.
         """
-        with locked(self.path, "another process works on this sweep"):
+        with locked(self.path, "another process is working on this sweep"):
             self.check_free(resume=resume)
             for place in (self.path, self.path / "figures", self.path / "failures"):
                 _remove_partial_in(place)
@@ -84,7 +87,7 @@ class SweepDirectory:
             yield spec
 
     def read_spec(self) -> SweepSpec:
-        """Return what the sweep is.
+        """Return the specification of the sweep.
 
         Raises:
             RecipeError: the file is damaged.
@@ -96,7 +99,7 @@ class SweepDirectory:
         """Return the combinations that a search proposed so far.
 
         Args:
-            axes: the fields that vary, each of which a combination has a value for.
+            axes: the varied fields; each combination must have a value for each of them.
 
         Raises:
             CheckpointError: the file is damaged.
@@ -114,23 +117,23 @@ class SweepDirectory:
                 )
                 wrong = wrong or next((key for key in trial if key not in axes), "")
                 if wrong:
-                    raise ValueError(f"in line {number}, {excerpt(wrong)} has no value of the sweep")
+                    raise ValueError(f"expected a value of the sweep for {excerpt(wrong)} in line {number}")
             return [Choice(trial) for trial in trials]
 
     def add_trial(self, choice: Choice) -> None:
-        """Write down a combination before it is trained, so that a sweep that was killed trains the same ones."""
+        """Record a combination before it is trained, so that a sweep that is killed continues with the same ones."""
         if not (self.path / TRIALS).exists():
             write_text(self.path / TRIALS, "")
         append_line(self.path / TRIALS, json.dumps(choice.values))
 
     def write_results(self, document: Mapping[str, Any], table: str) -> None:
-        """Write the numbers and the table."""
+        """Write the metrics and the table."""
         write_text(self.path / RESULTS, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         write_text(self.path / TABLE, table)
 
 
 def _remove_partial_in(folder: Path) -> None:
-    """Remove what a killed process left half-written in a folder; each run does so for itself when it is resumed."""
+    """Remove incomplete files of a killed process in a folder; a run removes its own when it is resumed."""
     for entry in list(folder.iterdir()) if folder.is_dir() else ():
         if is_partial(entry):
             shutil.rmtree(entry, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The figure of a sweep: the number it ranks by, differences by seed, and rate against distortion."""
+"""The figure of a sweep: the metric to rank by, differences by seed, and rate against distortion."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from zoo.report.metric_table import Entry, MetricTable, Row
 from zoo.sweeps.results import Sweep
 
 _MOST_LABELS = 12
-"""Labels that an axis of combinations has room for."""
-_FACTOR = 8
-"""Numbers are drawn on a logarithmic axis if the largest is at least this multiple of the smallest."""
+"""The largest number of labels on an axis of combinations."""
+_LOG_FACTOR = 8
+"""The ratio of the largest to the smallest value from which the axis is logarithmic."""
 
 
 def plot_sweep(sweep: Sweep) -> MatplotlibFigure | None:
-    """Return the figure of a sweep, None if no run has the number that it ranks by.
+    """Return the figure of a sweep; None if no run has the metric to rank by.
 
-    Each point is a run; a mark with a bar is the mean of a combination with its standard deviation over the seeds, the
-    best one filled with a ring.
+    Each point is a run. A marker with a bar is the mean of a combination with its standard deviation over the seeds;
+    a ring marks the best combination.
     """
     if sweep.best is None:
         return None
@@ -35,7 +35,7 @@ def plot_sweep(sweep: Sweep) -> MatplotlibFigure | None:
     figure = new_figure(4.2 * panels, 3.6)
     axes = list(figure.subplots(1, panels, squeeze=False)[0])
     ranking = _row(sweep.table, sweep.metric.name)
-    assert ranking is not None  # there is a best
+    assert ranking is not None  # because there is a best combination
     _draw_values(axes.pop(0), sweep, places, ranking, ranking.heading)
     if paired:
         row = _with_zero(_row(sweep.differences, sweep.metric.name), sweep)
@@ -52,16 +52,16 @@ def _row(table: MetricTable, key: str) -> Row | None:
 
 
 def _with_zero(row: Row | None, sweep: Sweep) -> Row:
-    """Return differences with that of the best combination from itself."""
-    assert row is not None  # some combinations differ
-    nothing = Entry(0.0, None, dict.fromkeys(map(str, sweep.spec.seeds), 0.0))
+    """Return differences with a zero for the best combination."""
+    assert row is not None  # because there are several combinations
+    zero = Entry(0.0, None, dict.fromkeys(map(str, sweep.spec.seeds), 0.0))
     columns = zip(sweep.table.columns, row.entries, strict=True)
-    entries = tuple(nothing if label == sweep.best else entry for label, entry in columns)
+    entries = tuple(zero if label == sweep.best else entry for label, entry in columns)
     return Row(row.key, row.heading, row.better, entries)
 
 
 def _places(sweep: Sweep) -> Sequence[float] | None:
-    """Return the value of each combination where one field varies over numbers, else None: they stand side by side."""
+    """Return the value of each combination, if a single field varies over numbers; else None."""
     if len(sweep.spec.grid) != 1:
         return None
     values = [next(iter(runs[0].choice.values.values())) for runs in sweep.groups.values()]
@@ -70,7 +70,7 @@ def _places(sweep: Sweep) -> Sequence[float] | None:
 
 
 def _draw_values(axes: Axes, sweep: Sweep, places: Sequence[float] | None, row: Row, label: str) -> None:
-    """Draw a number of each combination: a point a run, joined by seed where the combinations have an order."""
+    """Draw a metric with a point per run; a line joins the runs of a seed if the values have an order."""
     at = list(range(len(row.entries))) if places is None else places
     order = sorted(range(len(at)), key=at.__getitem__)
     for seed in sweep.spec.seeds:
@@ -87,7 +87,7 @@ def _draw_values(axes: Axes, sweep: Sweep, places: Sequence[float] | None, row: 
         return
     axes.set_xlabel(next(iter(sweep.spec.short_names.values())))
     positive = [place for place in places if place > 0]
-    if len(positive) == len(places) and max(places) >= _FACTOR * min(places):
+    if len(positive) == len(places) and max(places) >= _LOG_FACTOR * min(places):
         axes.set_xscale("log")
         axes.set_xticks(sorted(places), [f"{place:g}" for place in sorted(places)])
         axes.minorticks_off()
@@ -100,7 +100,7 @@ def _label_combinations(axes: Axes, sweep: Sweep) -> None:
 
 
 def _draw_mean(axes: Axes, index: int, sweep: Sweep, x: float, y: float, **errors: float | None) -> None:
-    """Draw the mean of a combination with its standard deviation; the best one has a ring."""
+    """Draw the mean of a combination with its standard deviation, and a ring if it is the best."""
     is_best = list(sweep.groups)[index] == sweep.best
     bars: Mapping[str, Any] = {name: error for name, error in errors.items() if error is not None}
     axes.errorbar(x, y, **bars, fmt="o", color=class_colour(index), markersize=6, capsize=3, zorder=3)
@@ -111,7 +111,7 @@ def _draw_mean(axes: Axes, index: int, sweep: Sweep, x: float, y: float, **error
 def _draw_rates(axes: Axes, sweep: Sweep, rate: Row, distortion: Row, places: Sequence[float] | None) -> None:
     """Draw the distortion −E log p(x|z) against the rate, the KL divergence, with lines of equal ELBO.
 
-    A grey line joins the combinations where one field varies over numbers, in the order of its values.
+    If a single field varies over numbers, a grey line joins the combinations in the order of its values.
 
     Source:
         Alemi et al. (2018), Fixing a Broken ELBO. https://arxiv.org/abs/1711.00464

@@ -1,4 +1,4 @@
-"""The libraries that some sweeps need and the package does not, imported where they are used."""
+"""Imports of optional libraries that only some sweeps need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def library(name: str, purpose: str) -> Any:
         purpose: the option that needs it.
 
     Raises:
-        InputError: it is not installed, or cannot be imported; the message says what to do.
+        InputError: it is not installed, or cannot be imported.
     """
     remedy = f"Install it: `pip install 'latent-zoo[sweep]'`, or `pip install {name}` alone."
     return import_library(name, purpose, install=remedy, where="sweep")

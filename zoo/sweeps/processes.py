@@ -1,4 +1,4 @@
-"""Runs of a sweep on this machine: one after the other in this process, or several at a time in others."""
+"""Engines that train the runs of a sweep on this machine: one at a time in this process, or several in others."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from typing import Any
 
 import torch
 
-from zoo.sweeps.work import Outcome, Request, carry_out
+from zoo.sweeps.work import Outcome, Request, train_run
 from zoo.training.loop import InterruptedTrainingError
 from zoo.training.progress import Reporter
 
-_PATIENCE = 60.0
-"""Seconds that a process has to save its state and end."""
+_STOP_SECONDS = 60.0
+"""Seconds that a process may take to save its state and end."""
 _THREADS = "OMP_NUM_THREADS"
 
 
 class ThisProcess:
-    """Trains one run after the other here, where components of a notebook and data in memory are at hand.
+    """Trains one run after the other in this process, where components of a notebook and data in memory are available.
 
     Args:
-        reporter: returns what shows the progress of a run.
+        reporter: returns the reporter for a run of this name.
     """
 
     slots = 1
@@ -38,8 +38,8 @@ class ThisProcess:
         self._finished: list[tuple[str, Outcome]] = []
 
     def start(self, request: Request) -> None:
-        """Train a run to its end."""
-        self._finished.append((request.name, carry_out(request, self._reporter(request.name))))
+        """Train a run until it ends."""
+        self._finished.append((request.name, train_run(request, self._reporter(request.name))))
 
     def finished(self, seconds: float) -> list[tuple[str, Outcome]]:
         """Return the runs that have ended."""
@@ -51,20 +51,20 @@ class ThisProcess:
 
 
 class Processes:
-    """Trains several runs at a time, each in its own process, so that a crash ends only one run.
+    """Trains several runs at a time, each in its own process, so that a crash affects only one run.
 
-    If this process ends, however that happens, the others save their state and end.
+    If this process ends for any reason, the others save their state and end.
 
     Args:
-        jobs: runs at a time.
+        jobs: the number of runs at a time.
     """
 
     def __init__(self, jobs: int) -> None:
         self.slots = jobs
         methods = multiprocessing.get_all_start_methods()
-        # A forked process of a server that has everything imported starts at once, and inherits no threads.
+        # Processes of a fork server start fast, because it has imported everything, and inherit no threads.
         self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        # The optimisers of torch import torch._dynamo at their first step, which takes seconds.
+        # Preloaded, because torch's optimisers import torch._dynamo at their first step, which takes seconds.
         self._context.set_forkserver_preload(["torch._dynamo", "zoo.sweeps.processes"])
         self._running: dict[str, tuple[BaseProcess, Connection]] = {}
 
@@ -84,12 +84,12 @@ class Processes:
         return [(name, _outcome(*self._running.pop(name))) for name in ended]
 
     def stop(self) -> None:
-        """Ask all processes to save their state, and wait for them."""
+        """Make all processes save their state and end."""
         processes = [process for process, _ in self._running.values()]
         for process in processes:
             process.terminate()
         for process in processes:
-            process.join(_PATIENCE)
+            process.join(_STOP_SECONDS)
             if process.exitcode is None:
                 process.kill()
                 process.join()
@@ -97,12 +97,12 @@ class Processes:
 
 
 def _outcome(process: BaseProcess, receiver: Connection) -> Outcome:
-    """Return what a process that has ended said of its run, or how it ended without a word."""
+    """Return the outcome that a process has sent before it ended, or one from its exit status."""
     process.join()
     with receiver, suppress(EOFError, OSError):
         if receiver.poll():
-            said: Outcome = receiver.recv()
-            return said
+            outcome: Outcome = receiver.recv()
+            return outcome
     code = process.exitcode or 0
     if code >= 0:
         return Outcome(f"its process ended early, with exit status {code}")
@@ -114,20 +114,20 @@ def _outcome(process: BaseProcess, receiver: Connection) -> Outcome:
 def _work(request: Request, sender: Connection, threads: int | None) -> None:
     """Train a run in its own process, and report how it ended."""
     if hasattr(os, "setpgrp"):
-        os.setpgrp()  # a terminal's Ctrl-C is for the sweep, which then ends this process
+        os.setpgrp()  # so that Ctrl-C on a terminal reaches only the sweep, which then ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if threads is not None:
         torch.set_num_threads(threads)
     try:
-        outcome = carry_out(request)
+        outcome = train_run(request)
     except (InterruptedTrainingError, KeyboardInterrupt) as error:
         outcome = Outcome(str(error) or "interrupted")
-    with suppress(OSError):  # nobody is there to read it
+    with suppress(OSError):  # the sweep's process has ended
         sender.send(outcome)
 
 
 def _end_with_parent() -> None:
-    """Wait for the end of the sweep's process, then end this one as Ctrl-C would: its state is saved first."""
+    """Wait for the end of the sweep's process, then interrupt this one, which saves its state."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
@@ -135,7 +135,7 @@ def _end_with_parent() -> None:
 
 
 def _threads_of(jobs: int) -> int | None:
-    """Return the share of this machine's cores that a run has; None where the environment decides."""
+    """Return the number of threads of a run, its share of the cores; None if the environment sets it."""
     if _THREADS in os.environ:
         return None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

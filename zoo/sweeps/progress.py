@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: a line for each run that ends, and on a terminal a bar for each that runs."""
+"""Progress of a sweep on the screen: a line for each finished run, and on a terminal a bar for each running one."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from zoo.utils.console import ProgressConsole
 
 
 class SweepProgress:
-    """Shows how a sweep goes, on standard error or in a notebook.
+    """Shows the progress of a sweep, on standard error or in a notebook.
 
     Args:
         quiet: show nothing.
     """
 
     def __init__(self, directory: SweepDirectory, *, quiet: bool) -> None:
-        # A notebook shows standard error on red, and its output is not a terminal.
+        # A notebook shows standard error on a red background, and its output is not a terminal.
         self.console = ProgressConsole(stderr="ipykernel" not in sys.modules, force_jupyter=False, quiet=quiet)
         self._directory = directory
         self._bars: Progress | None = None
@@ -38,11 +38,11 @@ class SweepProgress:
         self.console.print(printable(text), highlight=False, soft_wrap=True, markup=False)
 
     def plan(self, total: int, ended: int) -> None:
-        """Take note of how many runs there are, and of how many nothing is left to do."""
+        """Set the total number of runs, and the number of those that have ended."""
         self._total, self._ended = total, ended
 
     def begin(self, run: SweepRun, epochs: int | None) -> None:
-        """Show that a run has started; None: how many epochs it has depends on its data."""
+        """Show that a run has started; ``epochs`` is None if its number of epochs depends on its data."""
         self._began[run.name] = time.monotonic()
         if self.console.is_terminal and not self.console.quiet:
             if self._bars is None:
@@ -56,23 +56,23 @@ class SweepProgress:
             self._tasks[run.name] = self._bars.add_task(run.name, total=epochs, facts="begins")
 
     def epochs(self, name: str, done: int) -> None:
-        """Show how many epochs of a run are done."""
+        """Show the number of finished epochs of a run."""
         if self._bars is not None and name in self._tasks and done:
             total = self._bars.tasks[self._bars.task_ids.index(self._tasks[name])].total
             facts = f"epoch {done}" if total is None else f"epoch {done}/{total:.0f}"
             self._bars.update(self._tasks[name], completed=done, facts=facts)
 
-    def look(self) -> None:
-        """Show the epochs that running runs have recorded, wherever they are trained."""
+    def refresh(self) -> None:
+        """Show the number of recorded epochs of all running runs, also of those on other machines."""
         for name in self._tasks if self._bars is not None else ():
             try:
                 recorded = self._directory.run(name).training.recorded_epochs()
-            except CheckpointError:  # the run itself says what is wrong with its file
+            except CheckpointError:  # the run itself reports it
                 continue
             self.epochs(name, recorded)
 
     def end(self, run: SweepRun, metric: MetricSpec) -> None:
-        """Print a line for a run that has ended."""
+        """Print a line for a run that has ended, done or failed."""
         self._ended += 1
         if self._bars is not None and run.name in self._tasks:
             self._bars.remove_task(self._tasks.pop(run.name))
@@ -92,13 +92,13 @@ class SweepProgress:
 
 
 class RunReporter:
-    """Shows a run that is trained in this process as a bar of the sweep."""
+    """The reporter of a run in this process: it moves the run's bar in the sweep's progress."""
 
     def __init__(self, progress: SweepProgress, name: str) -> None:
         self._progress, self._name = progress, name
 
     def start(self, position: Position, total_steps: int, epochs: int, batch_size: int) -> None:
-        """Show how far an earlier attempt came."""
+        """Show the position of an earlier attempt."""
         self._progress.epochs(self._name, position.epoch)
 
     def steps(self, position: Position, loss: float) -> None:
@@ -109,7 +109,7 @@ class RunReporter:
         self._progress.epochs(self._name, record["epoch"])
 
     def note(self, text: str) -> None:
-        """Show nothing: the same would be said of each run."""
+        """Show nothing: all runs would show the same notes."""
 
     def stop(self) -> None:
         """Show nothing: the evaluation follows."""

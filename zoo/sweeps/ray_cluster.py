@@ -1,30 +1,30 @@
-"""Runs of a sweep on the machines of a Ray cluster."""
+"""An engine that trains the runs of a sweep on the machines of a Ray cluster."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from zoo.sweeps.libraries import library
-from zoo.sweeps.work import Outcome, Request, carry_out
+from zoo.sweeps.work import Outcome, Request, train_run
 from zoo.training.loop import InterruptedTrainingError
 from zoo.utils.text import excerpt
 
-_PATIENCE = 60.0
-"""Seconds that the runs have to save their state and end."""
+_STOP_SECONDS = 60.0
+"""Seconds that the runs may take to save their state and end."""
 _RETRIES = 2
-"""How often Ray restarts a run after its machine or process was lost; the run continues from its last state."""
+"""How often Ray restarts a run whose machine or process was lost; the run continues from its last state."""
 
 
 class RayCluster:
-    """Trains runs as tasks of Ray, which finds a machine with enough free cores and GPUs for each.
+    """Trains runs as tasks of Ray, which chooses a machine with enough free cores and GPUs for each.
 
-    The cluster is that of ``ray.init``: one that this process is connected to already, that of ``RAY_ADDRESS``, one
-    that runs on this machine, or else a new one of this machine alone.
+    The cluster is that of ``ray.init``: the one that this process is connected to, that of ``RAY_ADDRESS``, one that
+    runs on this machine, or else a new one that consists of this machine.
 
     Args:
-        jobs: runs at a time; None: as many as the cluster has room for.
-        cpus: cores for a run.
-        gpus: GPUs for a run; it may be a fraction.
+        jobs: the number of runs at a time; None: as many as the cluster can run.
+        cpus: cores per run.
+        gpus: GPUs per run; it may be a fraction.
 
     Raises:
         InputError: Ray is not installed.
@@ -37,17 +37,17 @@ class RayCluster:
             self._ray.init(log_to_driver=False, logging_level="ERROR")
         options = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": _RETRIES, "scheduling_strategy": "SPREAD"}
         self._task = self._ray.remote(**options)(_work)
-        self.slots = jobs if jobs is not None else self._room(cpus, gpus)
+        self.slots = jobs if jobs is not None else self._capacity(cpus, gpus)
         self._running: dict[Any, str] = {}
 
-    def _room(self, cpus: float, gpus: float) -> int:
-        """Return how many runs the cluster has room for."""
-        there = self._ray.cluster_resources()
-        rooms = [there.get(kind, 0.0) // need for kind, need in (("CPU", cpus), ("GPU", gpus)) if need]
-        return max(1, int(min(rooms, default=1)))
+    def _capacity(self, cpus: float, gpus: float) -> int:
+        """Return the number of runs that the cluster can train at a time."""
+        resources = self._ray.cluster_resources()
+        runs = [resources.get(kind, 0.0) // need for kind, need in (("CPU", cpus), ("GPU", gpus)) if need]
+        return max(1, int(min(runs, default=1)))
 
     def start(self, request: Request) -> None:
-        """Hand a run to Ray."""
+        """Submit a run to Ray."""
         self._running[self._task.remote(request)] = request.name
 
     def finished(self, seconds: float) -> list[tuple[str, Outcome]]:
@@ -57,17 +57,17 @@ class RayCluster:
 
     def _outcome(self, task: Any) -> Outcome:
         try:
-            said: Outcome = self._ray.get(task)
-            return said
+            outcome: Outcome = self._ray.get(task)
+            return outcome
         except self._ray.exceptions.RayError as error:
             return Outcome(f"Ray lost the run: {excerpt(str(error).strip().splitlines()[0], 300)}")
 
     def stop(self) -> None:
-        """Ask all tasks to save their state, wait for them, and leave the cluster if this process joined it here."""
+        """Make all tasks save their state and end; disconnect from the cluster, unless it was connected before."""
         for task in self._running:
             self._ray.cancel(task)
         if self._running:
-            self._ray.wait(list(self._running), num_returns=len(self._running), timeout=_PATIENCE)
+            self._ray.wait(list(self._running), num_returns=len(self._running), timeout=_STOP_SECONDS)
         self._running.clear()
         if self._own:
             self._ray.shutdown()
@@ -76,6 +76,6 @@ class RayCluster:
 def _work(request: Request) -> Outcome:
     """Train a run in a process of Ray."""
     try:
-        return carry_out(request)
+        return train_run(request)
     except InterruptedTrainingError as error:
         return Outcome(str(error))

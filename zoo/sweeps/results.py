@@ -1,4 +1,4 @@
-"""The numbers of a sweep: mean and standard deviation of each combination, the best one, differences by seed."""
+"""The results of a sweep: mean and standard deviation of each combination, the best one, differences by seed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class SweepRun:
     """One run of a sweep.
 
     Attributes:
-        name: of its directory.
-        choice: the values of the fields that vary.
-        seed: of the run.
-        path: its directory, which ``zoo.load`` opens once the run is done.
-        state: ``done``, ``failed``, or ``waiting`` where the sweep did not come to it.
+        name: the name of its directory.
+        choice: the values of the varied fields.
+        seed: the seed of the run.
+        path: its directory, which ``zoo.load`` opens when the run is done.
+        state: ``done``, ``failed``, or ``waiting`` if it has not ended yet.
         problem: why it failed.
-        record: the content of its ``evaluation.json``, with the number that the sweep ranks by put first.
+        record: the content of its ``evaluation.json``, with the metric to rank by first.
     """
 
     name: str
@@ -42,12 +42,12 @@ class SweepRun:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep comes to.
+    """The results of a sweep.
 
     Attributes:
         path: its directory.
-        spec: the recipe, the fields that vary, the seeds and the search.
-        runs: each run with its state and its numbers.
+        spec: the recipe, the varied fields, the seeds and the search.
+        runs: each run with its state and its metrics.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class Sweep:
     runs: list[SweepRun] = field(repr=False)
 
     def __repr__(self) -> str:
-        """Return one line: where the sweep is, how many runs are done, and the best combination."""
+        """Return one line: the directory, the number of finished runs, and the best combination."""
         done = sum(run.state == "done" for run in self.runs)
         best = f", best {self.best}" if self.best is not None else ""
         return f"Sweep({str(self.path)!r}: {done} of {len(self.runs)} runs done{best})"
@@ -85,9 +85,9 @@ class Sweep:
 
     @cached_property
     def best(self) -> str | None:
-        """The label of the combination with the best mean, None if no run has the number.
+        """The label of the combination with the best mean; None if no run has the metric.
 
-        A combination that has the number for all of its seeds comes before one that lacks it for some, as in the table.
+        A combination that has the metric for all its seeds ranks before one that lacks it for some, as in the table.
         """
         row = next((row for row in self.table.rows if row.key == self.metric.name), None)
         ranked = [] if row is None else replace(row, better=self.metric.better).ranked()
@@ -95,15 +95,14 @@ class Sweep:
 
     @property
     def metric(self) -> MetricSpec:
-        """The number by which the sweep ranks its runs."""
+        """The metric by which the sweep ranks its runs."""
         return self.spec.metric
 
     @cached_property
     def differences(self) -> MetricTable:
-        """A row for each metric with its difference from the best combination, seed by seed.
+        """A row for each metric with its differences from the best combination, between runs of the same seed.
 
-        What all combinations share in a seed, such as the initial weights and the order of the data, cancels in these
-        differences.
+        Effects that all combinations share for a seed, such as those of the order of the data, cancel in them.
         """
         reference = None if self.best is None else self.table.columns.index(self.best)
         rows = []
@@ -116,7 +115,7 @@ class Sweep:
         return MetricTable(self.table.columns, tuple(rows), "standard_deviation")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every number as plain data, as ``sweep.json`` holds them."""
+        """Return all results as plain data, the content of ``sweep.json``."""
         columns = {label: column for column, label in enumerate(self.table.columns)}
         return {
             "metric": self.metric.model_dump(),
@@ -144,9 +143,9 @@ class Sweep:
         }
 
     def to_csv(self) -> str:
-        """Return a line for each combination: its values, then mean and standard deviation of each number.
+        """Return CSV with a line for each combination: its values, then mean and standard deviation of each metric.
 
-        A field has its short name, or its path where a metric has that name.
+        A column of values has the short name of its field, or the path if a metric has that name.
         """
         metrics = {row.key for row in self.table.rows}
         names = {path: path if short in metrics else short for path, short in self.spec.short_names.items()}
@@ -155,7 +154,7 @@ class Sweep:
 
 
 def _difference(entry: Entry | None, reference: Entry | None) -> Entry | None:
-    """Return the differences of two entries in the seeds that both have."""
+    """Return the differences between two entries for the seeds that both have."""
     if entry is None or reference is None:
         return None
     ours, theirs = entry.values or {}, reference.values or {}
@@ -172,19 +171,19 @@ def _facts(table: MetricTable, column: int) -> dict[str, Any]:
 
 
 def read_run(directory: SweepDirectory, spec: SweepSpec, run: SweepRun) -> bool:
-    """Read the numbers of a run if it is finished; return whether it is.
+    """Read the metrics of a run if it is finished; return whether it is.
 
-    A run to which the number does not apply that the sweep ranks by, such as an autoencoder among VAEs, is without it.
+    The record lacks the metric to rank by if that does not apply to the run, such as a bound for an autoencoder.
 
     Raises:
         CheckpointError: a file of the run is damaged.
     """
-    there = directory.run(run.name)
-    evaluation = there.read_evaluation() if there.exists() else None
+    files = directory.run(run.name)
+    evaluation = files.read_evaluation() if files.exists() else None
     if evaluation is None:
         return False
     term = spec.metric.term
-    split, value = ("", None) if term is None else _best_value(there.training.read_metrics(), term)
+    split, value = ("", None) if term is None else _best_value(files.training.read_metrics(), term)
     if value is not None:
         evaluation = _with_term(evaluation, spec.metric, split, value)
     run.state, run.problem, run.record = "done", None, evaluation
@@ -192,7 +191,7 @@ def read_run(directory: SweepDirectory, spec: SweepSpec, run: SweepRun) -> bool:
 
 
 def _best_value(history: Sequence[Mapping[str, Any]], term: str) -> tuple[str, float | None]:
-    """Return a term of the loss after the best epoch, and the split that it is of: training without validation data.
+    """Return the split, validation data or else training data, and the value of a term there after the best epoch.
 
     The value is None if the loss has no such term.
     """
@@ -203,7 +202,7 @@ def _best_value(history: Sequence[Mapping[str, Any]], term: str) -> tuple[str, f
 
 
 def _with_term(evaluation: Mapping[str, Any], metric: MetricSpec, split: str, value: float) -> dict[str, Any]:
-    """Return a record with the number that the sweep ranks by put first."""
+    """Return a record with the metric to rank by added as the first one."""
     details = {
         "result": metric.name,
         "title": f"{str(metric.term).replace('_', ' ')}, {'validation' if split == 'validation' else 'training'}",

@@ -1,4 +1,4 @@
-"""Which combinations of values a sweep trains: all of a grid, or those that optuna proposes."""
+"""A search for good combinations of values with optuna."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from zoo.sweeps.libraries import library
 class OptunaSearch:
     """Proposes combinations with optuna's tree-structured Parzen estimator.
 
-    What it proposes depends on the trials before, their order and the seed alone, so that a sweep that was killed goes
-    on with the same proposals.
+    The proposals depend only on the previous trials, their order and the seed, so that a sweep that is killed continues
+    with the same proposals.
 
     Args:
         axes: the fields with their values or ranges.
-        better: the better direction of a score.
-        seed: of the draws.
+        better: whether higher or lower scores are better.
+        seed: seed of the draws.
 
     Raises:
         InputError: optuna is not installed.
@@ -38,10 +38,10 @@ class OptunaSearch:
         self._axes, self._better, self._seed = axes, better, seed
 
     def propose(self, trials: Sequence[tuple[Choice, float | None]], count: int) -> list[Choice]:
-        """Return further combinations, ``count`` of them.
+        """Return ``count`` further combinations.
 
         Args:
-            trials: the combinations so far with their scores; None, or a number that is not finite, where a run failed.
+            trials: the combinations so far with their scores; the score of a failed one is None or not finite.
         """
         distributions = {key: self._distribution(axis) for key, axis in self._axes.items()}
         seed = int(np.random.SeedSequence((self._seed, len(trials))).generate_state(1)[0])
@@ -56,7 +56,7 @@ class OptunaSearch:
         return [Choice({key: self._value(key, params[key]) for key in self._axes}) for params in proposals]
 
     def _distribution(self, axis: list[Any] | Range) -> Any:
-        """Return what optuna draws from; a value of a list is drawn as JSON, since optuna takes no lists."""
+        """Return a distribution of optuna; values of a list are encoded as JSON, because optuna accepts no lists."""
         kinds = self._optuna.distributions
         if not isinstance(axis, Range):
             return kinds.CategoricalDistribution([json.dumps(value) for value in axis])
@@ -84,7 +84,7 @@ class OptunaSearch:
 
     @contextlib.contextmanager
     def _quiet(self) -> Iterator[None]:
-        """Keep optuna from printing a line for each trial, and from announcing what is experimental in it."""
+        """Switch off optuna's log of each trial and its warnings about experimental functions."""
         logs = self._optuna.logging
         before = logs.get_verbosity()
         logs.set_verbosity(logs.WARNING)

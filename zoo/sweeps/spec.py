@@ -1,4 +1,4 @@
-"""What a sweep is: a recipe, the fields that vary, the seeds and the search, as ``sweep.yaml`` holds them."""
+"""The specification of a sweep (``sweep.yaml``): a recipe, the varied fields, the seeds and the search."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zoo.utils.text import excerpt
 
 
 class MetricSpec(StrictModel):
-    """The number by which a sweep ranks its runs.
+    """The metric by which a sweep ranks its runs.
 
     Attributes:
         name: a result of the evaluation, or ``validation.TERM``: a term of the loss on validation data.
@@ -29,12 +29,12 @@ class MetricSpec(StrictModel):
 
     @property
     def term(self) -> str | None:
-        """The term of the loss that it is, or None for a result of the evaluation."""
+        """The name of the term of the loss; None for a result of the evaluation."""
         return self.name.removeprefix("validation.") if self.name.startswith("validation.") else None
 
 
 class SearchSpec(StrictModel):
-    """How combinations of values are chosen: all of a grid, or some by optuna."""
+    """How combinations of values are chosen: all of a grid, or some of them by optuna."""
 
     name: Literal["grid", "optuna"] = "grid"
     trials: PositiveInt | None = None
@@ -42,13 +42,13 @@ class SearchSpec(StrictModel):
 
 
 class SweepSpec(StrictModel):
-    """A sweep.
+    """The specification of a sweep.
 
     Attributes:
-        recipe: as it was written, with absolute paths.
+        recipe: the recipe as written by the user, with absolute paths.
         overrides: fields that are set in all runs, as ``KEY=VALUE``.
-        grid: the fields that vary, with their values or ranges.
-        seeds: the seeds that each combination is trained with.
+        grid: the varied fields with their values or ranges.
+        seeds: the seeds with which each combination is trained.
     """
 
     recipe: dict[str, Any]
@@ -65,7 +65,7 @@ class SweepSpec(StrictModel):
 
     @property
     def short_names(self) -> dict[str, str]:
-        """The short name of each field that varies."""
+        """The short name of each varied field."""
         return short_names(self.grid)
 
     def named(self, choice: Choice) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class SweepSpec(StrictModel):
         return {self.short_names[key]: value for key, value in choice.values.items()}
 
     def label(self, choice: Choice) -> str:
-        """Return the label of a combination, such as ``beta=0.5``; the recipe's name where nothing varies."""
+        """Return the label of a combination, such as ``beta=0.5``; the recipe's name if no field varies."""
         return values_label(self.named(choice)) or str(self.recipe.get("name", "recipe"))
 
     def run_name(self, choice: Choice, seed: int) -> str:
@@ -81,10 +81,10 @@ class SweepSpec(StrictModel):
         return f"{self.label(choice)},seed={seed}"
 
     def continued_by(self, other: SweepSpec, where: str) -> SweepSpec:
-        """Return the sweep with the values, seeds and trials that another one has in addition.
+        """Return the sweep with the additional values, seeds and trials of another one.
 
         Raises:
-            RunError: the other one does not continue it; the message names the first field that differs.
+            RunError: the other sweep differs in another field; the message names the first one.
         """
         ours, theirs = _comparable(self), _comparable(other)
         key = next((key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)), None)
@@ -106,7 +106,7 @@ def _plain(grid: Axes) -> dict[str, Any]:
 
 
 def _comparable(spec: SweepSpec) -> dict[str, Any]:
-    """Return all that must be the same in a sweep that continues another, by its path."""
+    """Return the fields that must be equal in a sweep that continues another, by their paths."""
     recipe = {key: value for key, value in spec.recipe.items() if key != "description"}
     return {
         **flat_document({"recipe": json.loads(json.dumps(recipe))}),
@@ -132,17 +132,17 @@ def _written(axis: Values | Range) -> Any:
 
 def _another(field: str, before: Any, now: Any, where: str) -> RunError:
     return RunError(
-        f"another sweep is there: {field} is {excerpt(before)} there, {excerpt(now)} here",
+        f"the directory contains another sweep: {field} was {excerpt(before)}, is {excerpt(now)}",
         where=where,
-        remedy="Give the same command, with more values, seeds or trials if you like, or choose another --out.",
+        remedy="Repeat the same command, with more values, seeds or trials if you like, or choose another --out.",
     )
 
 
 def seeds_of(seeds: int | Sequence[int], first: int) -> tuple[int, ...]:
-    """Return a number of consecutive seeds, or those that are listed.
+    """Return a number of consecutive seeds, or the listed ones.
 
     Raises:
-        RunError: there is none, or one is given twice.
+        RunError: the list is empty, or contains a seed twice.
 
     Example:
         >>> seeds_of(3, first=5), seeds_of([2, 7], first=0)

@@ -1,4 +1,4 @@
-"""Many runs of a recipe, as one table and one figure."""
+"""Training many runs of a recipe, and comparing them in a table and a figure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from zoo.errors import InputError, TrainingError
 from zoo.hub.locate import locate
 from zoo.report.gallery import save_figure
 from zoo.spec.documents import parse_yaml
+from zoo.spec.overrides import override_texts
 from zoo.spec.recipe import Recipe
-from zoo.spec.resolve import override_texts, recipe_document
+from zoo.spec.resolve import recipe_document
 from zoo.sweeps.axes import Axes, Choice, choices_of, parse_grid
 from zoo.sweeps.check import Recipes, check_values
 from zoo.sweeps.directory import FIGURE, SweepDirectory
@@ -30,9 +31,9 @@ from zoo.sweeps.work import Engine, Request
 from zoo.training.loop import InterruptedTrainingError
 from zoo.utils.arguments import Count, checked
 
-GO_ON = "Finished runs are kept: repeat the command with --resume to continue."
-_LOOK_EVERY = 1.0
-"""Seconds between two looks at the runs that are going."""
+RESUME = "Finished runs are kept: repeat the command with --resume to continue."
+_POLL_SECONDS = 1.0
+"""Seconds between two checks of the running runs."""
 
 
 @checked
@@ -56,38 +57,38 @@ def sweep(
 ) -> Sweep:
     """Train a recipe with each combination of values and each seed, and compare the runs.
 
-    Each run has its own directory under ``out``, as :func:`zoo.train` leaves it. A run that fails does not stop
-    the others. Choose it to compare settings with error bars, or with ``search="optuna"`` to look for good ones.
+    Choose it to compare settings with error bars, or with ``search="optuna"`` to find good ones. Each run has its own
+    directory in ``out``, like one of :func:`zoo.train`. A run that fails does not stop the others.
 
     Args:
         recipe: a bundled name, a path, or a recipe's content.
-        grid: the fields that vary, with their values, such as ``{"model.objective.beta": [0.5, 1, 2]}``; with a search
+        grid: the varied fields with their values, such as ``{"model.objective.beta": [0.5, 1, 2]}``; with a search
             also ranges, ``{"train.optimizer.lr": "log(1e-4,1e-2)"}``: ``uniform``, ``log``, ``integer`` or
             ``log_integer``. Or the texts of the command line, ``["model.objective.beta=0.5,1,2"]``.
-        seeds: how many seeds, from that of the recipe on, or the seeds themselves.
+        seeds: the number of seeds, starting with that of the recipe, or a list of seeds.
         search: ``"grid"`` trains all combinations, ``"optuna"`` those that optuna proposes.
-        trials: how many combinations a search tries.
-        metric: the number to rank by: a result of the evaluation, such as ``"elbo"``, which is measured on test data;
-            or ``"validation.TERM"``, a term of the loss on validation data after the best epoch. If not given, the
-            bound on log p(x), or where the objective has none, the term that training monitors, on validation data, or
-            without such on training data.
+        trials: the number of combinations that a search tries.
+        metric: the metric to rank by: a result of the evaluation on test data, such as ``"elbo"``; or
+            ``"validation.TERM"``, a term of the loss on validation data after the best epoch. By default the bound on
+            log p(x), or, if the objective has none, the monitored term, on validation data. Without validation data,
+            terms are those on training data.
         data: data in memory, as for :func:`zoo.train`.
-        out: the directory of the sweep; if not given, ``sweeps/<name of the recipe>``.
-        resume: continue the existing sweep, which may also get more values, seeds and trials; start it if
-            there is none. Runs that are done are not repeated.
+        out: the directory of the sweep; by default ``sweeps/<name of the recipe>``.
+        resume: continue the sweep in the directory, also with more values, seeds or trials; start a new one if there
+            is none. Finished runs are not repeated.
         overrides: fields to set in all runs.
         engine: ``"processes"`` on this machine, or ``"ray"`` on the machines of a Ray cluster, which share ``out``.
-        jobs: runs at a time; if not given, one, or with Ray as many as there is room for. On this machine, one at a
-            time is trained in this process; with more, a script needs ``if __name__ == "__main__":``.
-        cpus: cores for a run, with Ray.
-        gpus: GPUs for a run, with Ray.
+        jobs: the number of runs at a time; by default one, or with Ray as many as the cluster can run. A single run at
+            a time is trained in this process; for several, a script needs ``if __name__ == "__main__":``.
+        cpus: cores per run, with Ray.
+        gpus: GPUs per run, with Ray.
         quiet: show no progress.
 
     Raises:
-        RecipeError, ComponentError, DataError: a value does not fit; nothing was trained.
+        RecipeError, ComponentError, DataError: a value is wrong; nothing was trained.
         InputError: an option is wrong, or a package is not installed.
-        RunError: another sweep is there.
-        TrainingError: the sweep was interrupted; what is done is kept.
+        RunError: the directory contains another sweep.
+        TrainingError: the sweep was interrupted; finished runs are kept.
 
     Example:
         >>> import tempfile, zoo
@@ -117,32 +118,36 @@ def sweep(
         metric=chosen,
     )
     if resume and not directory.exists():
-        progress.note(f"There was nothing to resume in {directory.path}: the sweep begins.")
+        progress.note(f"There is no sweep to resume in {directory.path}: a new one starts.")
     with directory.opened(spec, resume=resume) as spec:
         with _engine(engine, jobs, cpus, gpus, progress) as trainer:
-            found = _Sweeping(spec, directory, recipes, data, trainer, progress).run()
-        directory.write_results(found.to_dict(), found.to_csv())
-        figure = plot_sweep(found)
+            results = _Runner(spec, directory, recipes, data, trainer, progress).run()
+        directory.write_results(results.to_dict(), results.to_csv())
+        figure = plot_sweep(results)
         if figure is not None:
             save_figure(figure, directory.path / FIGURE)
-        return found
+        return results
 
 
 def _check_options(search: str, trials: int | None, axes: Axes) -> None:
     if search == "grid":
         choices_of(axes)
         if trials is not None:
-            raise InputError("a grid has no trials", where="trials", remedy="Add --search optuna, or leave it out.")
+            raise InputError(
+                "`trials` has no effect on a grid", where="trials", remedy="Add --search optuna, or leave it out."
+            )
     elif trials is None:
         raise InputError("expected the number of trials", where="trials", remedy="For example: --trials 20")
     elif not axes:
         raise InputError(
-            "expected a field to search", where="grid", remedy="--grid train.optimizer.lr='log(1e-4,1e-2)'"
+            "expected at least one field to search",
+            where="grid",
+            remedy="For example: --grid train.optimizer.lr='log(1e-4,1e-2)'",
         )
 
 
 def _first_seed(document: Mapping[str, Any], overrides: Sequence[str]) -> int:
-    """Return the seed of the recipe, from which the seeds of the runs are counted."""
+    """Return the seed of the recipe, the first one of the sweep."""
     seed = document.get("seed", 0)
     for override in overrides:
         key, _, text = override.partition("=")
@@ -153,23 +158,23 @@ def _first_seed(document: Mapping[str, Any], overrides: Sequence[str]) -> int:
 
 @contextmanager
 def _engine(name: str, jobs: int | None, cpus: float, gpus: float, progress: SweepProgress) -> Iterator[Engine]:
-    """Yield what trains the runs; however the block ends, nothing is left running."""
-    made: Engine
+    """Yield the engine that trains the runs, and stop it at the end of the block."""
+    engine: Engine
     if name == "ray":
-        made = RayCluster(jobs, cpus=cpus, gpus=gpus)
+        engine = RayCluster(jobs, cpus=cpus, gpus=gpus)
     elif jobs in (None, 1):
-        made = ThisProcess(lambda run: RunReporter(progress, run))
+        engine = ThisProcess(lambda run: RunReporter(progress, run))
     else:
-        made = Processes(jobs)
+        engine = Processes(jobs)
     try:
-        yield made
+        yield engine
     finally:
         progress.stop()
-        made.stop()
+        engine.stop()
 
 
-class _Sweeping:
-    """The work of a sweep: rounds of combinations, each trained with every seed."""
+class _Runner:
+    """Trains the combinations of a sweep, each with every seed."""
 
     def __init__(
         self,
@@ -185,7 +190,7 @@ class _Sweeping:
         self.runs: dict[str, SweepRun] = {}
 
     def run(self) -> Sweep:
-        """Train all that is not done.
+        """Train all runs that are not finished.
 
         Raises:
             TrainingError: the sweep was interrupted.
@@ -198,9 +203,9 @@ class _Sweeping:
         except (InterruptedTrainingError, KeyboardInterrupt) as error:
             done = sum(run.state == "done" for run in self.runs.values())
             raise TrainingError(
-                f"interrupted, with {done} of {len(self.runs)} runs done",
+                f"the sweep was interrupted, with {done} of {len(self.runs)} runs done",
                 where=str(self.directory.path),
-                remedy=GO_ON,
+                remedy=RESUME,
             ) from error
         return self._result()
 
@@ -208,10 +213,10 @@ class _Sweeping:
         return Sweep(self.directory.path, self.spec, list(self.runs.values()))
 
     def _search(self, count: int) -> None:
-        """Train the combinations that were proposed earlier, then further ones, as many at a time as there is room for.
+        """Train the combinations that were proposed earlier, then rounds of new ones.
 
-        What optuna knows when it proposes is what was measured in the rounds before: with the same number of jobs, a
-        sweep proposes the same combinations, however fast its runs are.
+        Proposals depend only on the results of earlier rounds. With the same number of jobs, a sweep therefore proposes
+        the same combinations, however fast its runs are.
         """
         search = OptunaSearch(self.spec.grid, self.spec.metric.better, self.spec.search.seed)
         trials = self.directory.read_trials(self.spec.grid)[:count]
@@ -238,7 +243,7 @@ class _Sweeping:
         return None if entry is None or failed else entry.value
 
     def _train(self, choices: Sequence[Choice], heading: str = "") -> None:
-        """Train combinations with every seed, except what is done; all of them with the first seed first."""
+        """Train combinations with every seed, except finished runs; all combinations of a seed before the next seed."""
         waiting: deque[SweepRun] = deque()
         for seed in self.spec.seeds:
             for choice in choices:
@@ -257,9 +262,9 @@ class _Sweeping:
                 run = waiting.popleft()
                 running[run.name] = run
                 self._start(run)
-            for name, outcome in self.engine.finished(_LOOK_EVERY):
+            for name, outcome in self.engine.finished(_POLL_SECONDS):
                 self._end(running.pop(name), outcome.problem)
-            self.progress.look()
+            self.progress.refresh()
 
     def _start(self, run: SweepRun) -> None:
         recipe = self.recipes.make(run.choice, run.seed)
@@ -268,7 +273,7 @@ class _Sweeping:
 
     def _end(self, run: SweepRun, problem: str | None) -> None:
         if problem is None and not read_run(self.directory, self.spec, run):
-            problem = f"its process ended, and {run.path} holds no evaluation"
+            problem = f"its process ended without an evaluation in {run.path}"
         if problem is not None:
             run.state, run.problem = "failed", problem
         self.progress.end(run, self.spec.metric)

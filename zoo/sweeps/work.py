@@ -1,4 +1,4 @@
-"""One run of a sweep, in whichever process or machine it is trained."""
+"""The training of one run of a sweep, in this process, in another one or on another machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from zoo.errors import RunError, UnusableModelWarning, ZooError, ZooWarning, cut
 from zoo.hub.train import train
 from zoo.runs.directory import RunDirectory
-from zoo.runs.initial import import_parts
+from zoo.runs.initial import import_components
 from zoo.spec.recipe import Recipe
 from zoo.sweeps.directory import SPEC
 from zoo.training.loop import InterruptedTrainingError
@@ -21,8 +21,8 @@ from zoo.training.progress import Reporter
 from zoo.utils.files import write_text
 from zoo.utils.text import excerpt
 
-_PATIENCE = 60.0
-"""Seconds that a process of an earlier sweep, which was killed, is given to end."""
+_WAIT_SECONDS = 60.0
+"""Seconds to wait for a process of an earlier sweep that was killed."""
 _LONGEST = 300
 
 
@@ -31,10 +31,10 @@ class Request:
     """A run to be trained.
 
     Attributes:
-        name: of the run, and of its directory.
-        recipe: with all that varies set.
+        name: the name of the run and of its directory.
+        recipe: the recipe of the run.
         sweep: the directory of the sweep, an absolute path.
-        data: in memory, in place of those that the recipe names.
+        data: data in memory, in place of those that the recipe names.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """The outcome of a run.
 
     Attributes:
         problem: why it failed; None if it is finished.
@@ -63,34 +63,34 @@ class Engine(Protocol):
     """Trains runs, in this process, in others, or on other machines.
 
     Attributes:
-        slots: how many runs may be handed over at a time.
+        slots: the largest number of runs at a time.
     """
 
     slots: int
 
     def start(self, request: Request) -> None:
-        """Begin a run."""
+        """Start a run."""
 
     def finished(self, seconds: float) -> list[tuple[str, Outcome]]:
-        """Return the runs that have ended, by name; wait so long for one that does."""
+        """Return the runs that have ended, by name; wait at most ``seconds`` for the first one."""
 
     def stop(self) -> None:
-        """Let the runs that are going save their state, and end them."""
+        """Make all running runs save their state and end."""
 
 
-def carry_out(request: Request, reporter: Reporter | None = None) -> Outcome:
-    """Train a run to its end, from where an earlier attempt left it; say what went wrong instead of raising it.
+def train_run(request: Request, reporter: Reporter | None = None) -> Outcome:
+    """Train a run, or continue an earlier attempt; return its outcome, which contains any error of the run.
 
     Raises:
-        InterruptedTrainingError, KeyboardInterrupt: training was interrupted, not by a fault of the run.
+        InterruptedTrainingError, KeyboardInterrupt: training was interrupted from outside.
     """
     try:
         _check_folder(request)
         _wait_until_free(request.path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ZooWarning)  # shown when the sweep was checked
+            warnings.simplefilter("ignore", ZooWarning)  # already shown by the checks of the sweep
             warnings.simplefilter("error", UnusableModelWarning)
-            import_parts(request.recipe, ())
+            import_components(request.recipe, ())
             train(
                 request.recipe,
                 data=request.data,
@@ -111,12 +111,12 @@ def carry_out(request: Request, reporter: Reporter | None = None) -> Outcome:
     except Exception as error:
         lines = str(error).strip().splitlines()
         problem = cut(f"{type(error).__name__}{f': {lines[0]}' if lines else ''}", _LONGEST)
-        return Outcome(f"{problem}\n{_written(request, traceback.format_exc())}")
+        return Outcome(f"{problem}\n{_save_traceback(request, traceback.format_exc())}")
     return Outcome()
 
 
-def _written(request: Request, text: str) -> str:
-    """Write down how a run failed that should not have, and say where."""
+def _save_traceback(request: Request, text: str) -> str:
+    """Write the traceback of an unexpected error to a file, and return a sentence that names the file."""
     file = request.sweep / "failures" / f"{request.name}.txt"
     with contextlib.suppress(OSError, ZooError):
         write_text(file, text)
@@ -124,23 +124,23 @@ def _written(request: Request, text: str) -> str:
 
 
 def _check_folder(request: Request) -> None:
-    """Refuse to train in a folder that is not that of the sweep.
+    """Check that the directory of the sweep is visible where the run is trained.
 
     Raises:
-        RunError: the sweep's own file is not there.
+        RunError: the sweep's file is missing.
     """
     if not (request.sweep / SPEC).is_file():
         raise RunError(
-            "the sweep's directory is not there on the machine that trains",
+            "the sweep's directory does not exist on the machine that trains the run",
             where=str(request.sweep),
             remedy="Choose an --out on a file system that all machines share.",
         )
 
 
 def _wait_until_free(path: Path) -> None:
-    """Wait for a process that still trains there, since the sweep that it belonged to was killed a moment ago."""
-    directory, end = RunDirectory(path), time.monotonic() + _PATIENCE
-    while directory.was_trained_in():
+    """Wait for a process that still trains in the directory because its sweep was killed a moment ago."""
+    directory, end = RunDirectory(path), time.monotonic() + _WAIT_SECONDS
+    while directory.is_started():
         try:
             with directory.locked():
                 return

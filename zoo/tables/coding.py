@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import DataError, ZooWarning, cut
-from zoo.spec.data_description import ColumnDescription
+from zoo.spec.column_description import ColumnDescription
 from zoo.tables.dates import day_of
 from zoo.tables.inference import BOOLEAN_WORDS, ColumnPlan, wrong_value
 from zoo.tables.numbers import COMMA, PLAIN, parsed_or_none

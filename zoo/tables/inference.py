@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from zoo.errors import DataError, cut
-from zoo.spec.data_description import ColumnDescription, ColumnType
+from zoo.spec.column_description import ColumnDescription, ColumnType
 from zoo.tables.dates import day_of
-from zoo.tables.numbers import COMMA, GROUPED, PLAIN, NumberStyle
+from zoo.tables.number_styles import style_of_column
+from zoo.tables.numbers import PLAIN, NumberStyle
 from zoo.tables.options import TableOptions, setting
 from zoo.tables.scan import ColumnScan
 from zoo.tables.values import GivenAs
@@ -23,30 +22,6 @@ BOOLEAN_WORDS = {
 _PAIRS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
 _FEW, _MOSTLY_DISTINCT = 10, 0.5
 """From this many rows on, texts are not categories if more than this share of them occur only once."""
-
-
-def style_of_file(scans: Iterable[ColumnScan], options: TableOptions) -> NumberStyle | None:
-    """Return the style that some column decides for the whole file, or that was chosen; None: none is decided.
-
-    Raises:
-        DataError: one column uses decimal commas, another thousands commas.
-    """
-    if options.decimal == ",":
-        return COMMA
-    if options.decimal == "." or options.thousands == ",":
-        return GROUPED
-    deciding: dict[str, ColumnScan] = {}
-    for scan in scans:
-        if len(scan.styles) == 1 and scan.styles[0] is not PLAIN and scan.kinds == {"text"}:
-            deciding[scan.styles[0].name] = scan
-    if len(deciding) == 2:
-        comma, grouped = deciding["comma"].name, deciding["grouped"].name
-        raise DataError(
-            f"the column {comma!r} is written with decimal commas, {grouped!r} with commas between thousands",
-            where="decimal",
-            remedy="Write the numbers of all columns alike, or leave one of them out.",
-        )
-    return {"comma": COMMA, "grouped": GROUPED}[next(iter(deciding))] if deciding else None
 
 
 @dataclass(frozen=True)
@@ -122,31 +97,6 @@ def wrong_value(
         f"expected {expected} in the column {column.name!r}, got {got} in row {row}",
         where="columns",
         remedy=remedy,
-    )
-
-
-def style_of_column(scan: ColumnScan, of_file: NumberStyle | None) -> NumberStyle | None:
-    """Return how the numbers of a column are written, or None if they are not numbers.
-
-    Raises:
-        DataError: 1,234 may be read in two ways.
-    """
-    if scan.kinds != {"text"} or not scan.styles or not scan.numbers:
-        return None
-    if of_file in scan.styles and (PLAIN not in scan.styles or (of_file is COMMA and scan.dotted)):
-        return of_file
-    if PLAIN in scan.styles:
-        return PLAIN
-    if len(scan.styles) == 1:
-        return scan.styles[0]
-    if scan.forced in ("categorical", "hash"):
-        return None
-    shown = scan.comma  # there is one: of texts that both styles take, the others are plain numbers
-    raise DataError(
-        f"the column {scan.name!r} holds numbers such as {shown!r}, which may be "
-        f"{COMMA.parse(np.array([shown], dtype=object))[0]:g} or {GROUPED.parse(np.array([shown], dtype=object))[0]:g}",
-        where="decimal",
-        remedy='State it: `decimal: ","`, or `thousands: ","`.',
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from zoo.errors import DataError, unknown_name
-from zoo.spec.data_description import ColumnDescription
+from zoo.spec.column_description import ColumnDescription
 from zoo.tables.columns import check_columns
 
 Choice = Literal["numeric", "integer", "boolean", "categorical", "date", "hash", "ignore"]
@@ -58,6 +58,7 @@ class TableOptions:
 
     Attributes:
         label: the column that holds the classes.
+        row_name: the column with a name for each row, which is not one of the values.
         columns: the type of columns by name; ``hash`` is a categorical column whose texts a hash puts into categories.
         others: whether columns that ``columns`` does not name are inferred or left out.
         max_categories: the most categories that a column may have.
@@ -71,6 +72,7 @@ class TableOptions:
     """
 
     label: str | None = None
+    row_name: str | None = None
     columns: Mapping[str, Choice] = field(default_factory=dict)
     others: Literal["infer", "ignore"] = "infer"
     max_categories: int = 100
@@ -83,18 +85,20 @@ class TableOptions:
     label_optional: bool = False
 
     def chosen(self, names: Iterable[str], source: str) -> list[str]:
-        """Return the names of the columns that are used, in the table's order, without the label.
+        """Return the names of the columns that are used, in the table's order, without the label and the row names.
 
         Raises:
             DataError: a column is named that the table does not have, or none is left; a choice contradicts a model.
         """
         names = list(names)
+        self._check_row_name(names, source)
         if self.known:
             return self._chosen_of_known(names, source)
         self._check_names(names, source)
         self._check_label(names, source)
         default = "ignore" if self.others == "ignore" else "infer"
-        used = [name for name in names if name != self.label and self.columns.get(name, default) != "ignore"]
+        values = [name for name in names if name not in (self.label, self.row_name)]
+        used = [name for name in values if self.columns.get(name, default) != "ignore"]
         if not used:
             raise DataError(
                 f"no column of {source} is left: it has {', '.join(map(repr, names[:10]))}",
@@ -116,7 +120,9 @@ class TableOptions:
         default = "ignore" if self.others == "ignore" else "infer"
         for name in [*known, *self.columns]:
             choice, own = self.columns.get(name, default), known.get(name, "ignore")
-            if choice in (own, "infer") or name == self.label or {choice, own} == {"numeric", "integer"}:
+            if choice in (own, "infer") or name in (self.label, self.row_name):
+                continue
+            if {choice, own} == {"numeric", "integer"}:
                 continue
             model = f"its type is {own!r}" if name in known else "the model was not trained on it"
             stated = f"{choice!r}" if name in self.columns else "`others: ignore`"
@@ -132,6 +138,11 @@ class TableOptions:
             if name not in names and self.columns[name] != "ignore":
                 problem, remedy = unknown_name("column", name, names)
                 raise DataError(f"{problem} in {source}", where="columns", remedy=remedy)
+
+    def _check_row_name(self, names: list[str], source: str) -> None:
+        if self.row_name is not None and self.row_name not in names:
+            problem, remedy = unknown_name("column", self.row_name, names)
+            raise DataError(f"{problem} in {source}", where="row_name", remedy=remedy)
 
     def _check_label(self, names: list[str], source: str) -> None:
         if self.label is not None and self.label not in names and not self.label_optional:

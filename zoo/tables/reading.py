@@ -5,17 +5,18 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from zoo.errors import DataError, ZooWarning
-from zoo.spec.data_description import ColumnDescription
+from zoo.spec.column_description import ColumnDescription
 from zoo.tables.coding import UnknownValues, encode, without_missing_texts
 from zoo.tables.frames import frame_names, frame_values
-from zoo.tables.inference import ColumnPlan, in_order, plan_column, plan_known, style_of_file
+from zoo.tables.inference import ColumnPlan, in_order, plan_column, plan_known
+from zoo.tables.number_styles import style_of_file
 from zoo.tables.options import TableOptions
 from zoo.tables.scan import ColumnScan
 from zoo.tables.values import Array, ColumnValues
@@ -68,6 +69,7 @@ class Table:
         examples: (N, C) float64, NaN where a value is missing.
         labels: (N,) int64 class numbers, or None.
         class_names: of the label.
+        names: the name of each row, or None.
         missing: how many values each column misses.
     """
 
@@ -75,6 +77,7 @@ class Table:
     examples: Tensor
     labels: Tensor | None
     class_names: tuple[str, ...]
+    names: tuple[str, ...] | None = None
 
     @property
     def missing(self) -> dict[str, int]:
@@ -97,16 +100,17 @@ def read_tables(sources: dict[str, Source], options: TableOptions) -> dict[str, 
     tables: dict[str, Table] = {}
     labels = {}
     for split, source in sources.items():
-        _check_columns(source, [*used, *([options.label] if options.label and not options.label_optional else [])])
-        examples, labels[split] = _read(source, plans, options, unknown)
-        tables[split] = Table(columns, examples, None, ())
+        named = [options.row_name, None if options.label_optional else options.label]
+        _check_columns(source, [*used, *(name for name in named if name)])
+        examples, labels[split], names = _read(source, plans, options, unknown)
+        tables[split] = Table(columns, examples, None, (), names)
     classes = {split: [text for text in texts if text is not None] for split, texts in labels.items()}
     if options.label is not None and _have_classes(labels, sources, options.label):
         class_names = tuple(in_order({text for texts in classes.values() for text in texts} | set(label_names)))
         numbers = {name: number for number, name in enumerate(class_names)}
         for split, table in tables.items():
             found = torch.tensor([numbers[text] for text in classes[split]], dtype=torch.int64)
-            tables[split] = Table(columns, table.examples, found, class_names)
+            tables[split] = replace(table, labels=found, class_names=class_names)
     unknown.warn()
     return tables
 
@@ -155,13 +159,14 @@ def _inferred(source: Source, used: Sequence[str], options: TableOptions) -> tup
     """Go through the rows once and return what each column means, and the classes."""
     scans = [ColumnScan(name, options.columns.get(name), options.max_categories, options.date_format) for name in used]
     places = [list(source.names).index(name) for name in used]
-    label = None if options.label is None else _label_scan(options.label)
+    label_name = options.label
+    label = None if label_name is None else _label_scan(label_name)
     rows = 0
     for block in source.blocks():
         for scan, place in zip(scans, places, strict=True):
             scan.update(block(place))
-        if label is not None:
-            label.update(_label_values(block, source, options))
+        if label is not None and label_name is not None:
+            label.update(_texts(block, source, label_name))
         rows = scans[0].count
     if not rows:
         raise DataError(f"{source.name} has no rows", where="data")
@@ -174,9 +179,8 @@ def _label_scan(name: str) -> ColumnScan:
     return ColumnScan(name, "categorical", 1_000_000, None)
 
 
-def _label_values(block: Block, source: Source, options: TableOptions) -> ColumnValues:
-    assert options.label is not None
-    return block(list(source.names).index(options.label)).as_texts()
+def _texts(block: Block, source: Source, column: str) -> ColumnValues:
+    return block(list(source.names).index(column)).as_texts()
 
 
 def _checked_classes(scan: ColumnScan) -> list[str]:
@@ -198,11 +202,12 @@ def _checked_classes(scan: ColumnScan) -> list[str]:
 
 def _read(
     source: Source, plans: Sequence[ColumnPlan], options: TableOptions, unknown: UnknownValues
-) -> tuple[Tensor, list[str | None]]:
-    """Go through the rows and return them as stored numbers (N, C), with the texts of the labels."""
+) -> tuple[Tensor, list[str | None], tuple[str, ...] | None]:
+    """Return the rows as stored numbers (N, C), the texts of the labels, and the names of the rows."""
     places = [list(source.names).index(plan.description.name) for plan in plans]
     parts: list[Array] = []
     labels: list[str | None] = []
+    names: list[str] = []
     rows = 0
     for block in source.blocks():
         found = []
@@ -215,12 +220,14 @@ def _read(
         if options.label is not None and options.label not in source.names:
             labels.extend([None] * len(found[0]))
         elif options.label is not None:
-            values = _label_values(block, source, options)
+            values = _texts(block, source, options.label)
             if values.missing.any() and not options.label_optional:
                 row = rows + 1 + int(np.flatnonzero(values.missing)[0])
                 raise DataError(f"row {row} of {source.name} has no class in {options.label!r}", where="label")
             labels.extend(values.values.tolist())
+        if options.row_name is not None:
+            names.extend("" if name is None else name for name in _texts(block, source, options.row_name).values)
         rows += len(found[0])
     if not rows:
         raise DataError(f"{source.name} has no rows", where="data")
-    return torch.from_numpy(np.concatenate(parts)), labels
+    return torch.from_numpy(np.concatenate(parts)), labels, None if options.row_name is None else tuple(names)

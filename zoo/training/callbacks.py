@@ -1,4 +1,4 @@
-"""Calls callbacks in the first process, with a separate random state; an error names the key of its callback."""
+"""Runs callbacks in the first process, with a random state of their own; an error names the callback's key."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from zoo.utils.seeds import seeded
 
 
 class CallbackRunner:
-    """Calls callbacks one after the other, and merges what they return.
+    """Calls callbacks one after the other, and merges the values that they return.
 
     Attributes:
-        stopped_by: the key of the first callback that asked to end training, or empty.
+        stopped_by: the key of the first callback that asked to end training; empty if none did.
     """
 
     def __init__(self, callbacks: Mapping[str, Callback], seed: int) -> None:
@@ -27,23 +27,23 @@ class CallbackRunner:
         self.stopped_by = ""
 
     def on_start(self, training: Training) -> None:
-        """Call ``on_start`` of all."""
+        """Call ``on_start`` of each callback."""
         for key, callback in self._callbacks.items():
             with self._calling(key, "on_start"):
                 callback.on_start(training)
 
     def on_steps(self, training: Training, loss: float) -> None:
-        """Call ``on_steps`` of all."""
+        """Call ``on_steps`` of each callback."""
         for key, callback in self._callbacks.items():
             with self._calling(key, "on_steps"):
                 callback.on_steps(training, loss)
 
     def on_epoch(self, training: Training, record: dict[str, Any]) -> None:
-        """Call ``on_epoch`` of all, and add what they return to the record.
+        """Call ``on_epoch`` of each callback, and add the returned values to the record.
 
         Raises:
-            TrainingError: a callback returns something else than JSON values by name, or a field that the record has
-                already.
+            TrainingError: a callback returns something other than JSON values by name, or a field that the record
+                already has.
         """
         for key, callback in self._callbacks.items():
             with self._calling(key, "on_epoch"):
@@ -51,24 +51,24 @@ class CallbackRunner:
             taken = sorted(added.keys() & record.keys())
             if taken:
                 raise TrainingError(
-                    f"on_epoch returned the field {taken[0]!r}, which the epoch's record has already",
+                    f"on_epoch returned the field {taken[0]!r}, which the epoch's record already has",
                     where=_where(key),
                     remedy="Return it under another name.",
                 )
             record |= added
 
     def on_end(self, training: Training) -> None:
-        """Call ``on_end`` of all."""
+        """Call ``on_end`` of each callback."""
         for key, callback in self._callbacks.items():
             with self._calling(key, "on_end"):
                 callback.on_end(training)
 
     def stop(self) -> None:
-        """Note that the callback that is running asks to end training."""
+        """Record that the running callback asked to end training."""
         self.stopped_by = self.stopped_by or self._current or "a callback"
 
     def state(self) -> dict[str, Tensor]:
-        """Return the state of all as ``KEY.NAME``."""
+        """Return the state of all callbacks, with the names ``KEY.NAME``."""
         tensors: dict[str, Tensor] = {}
         for key, callback in self._callbacks.items():
             with self._calling(key, "state"):
@@ -76,7 +76,7 @@ class CallbackRunner:
         return tensors
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Give each callback its state back; one that was not there when the state was saved starts without one."""
+        """Restore the state of each callback; one that was added later starts without a state."""
         for key, callback in self._callbacks.items():
             own = {name.removeprefix(f"{key}."): t for name, t in tensors.items() if name.startswith(f"{key}.")}
             if own:
@@ -85,7 +85,7 @@ class CallbackRunner:
 
     @contextlib.contextmanager
     def _calling(self, key: str, method: str) -> Iterator[None]:
-        """Run a method of a callback: under the run's seed, and with its key in every error."""
+        """Run a method of a callback under the run's seed; every error names the callback's key."""
         self._current = key
         try:
             with seeded(self._seed):
@@ -97,7 +97,7 @@ class CallbackRunner:
             raise TrainingError(
                 f"{method} of the callback failed: {type(error).__name__}: {error}",
                 where=_where(key),
-                remedy="Mend or remove the callback; --resume continues from the last saved state.",
+                remedy="Fix or remove the callback; --resume continues from the last saved state.",
             ) from error
         finally:
             self._current = ""
@@ -108,7 +108,7 @@ def _where(key: str) -> str:
 
 
 def _plain(added: object, key: str) -> dict[str, Any]:
-    """Return what ``on_epoch`` returned as plain values by name; scalars of torch and NumPy become numbers."""
+    """Return the values that ``on_epoch`` returned as plain data; scalars of torch and NumPy become numbers."""
     if added is None:
         return {}
     if not isinstance(added, Mapping):
@@ -126,7 +126,7 @@ def _plain(added: object, key: str) -> dict[str, Any]:
             raise TrainingError(
                 f"on_epoch returned {name!r}, a {type(value).__name__}, which is not a JSON value",
                 where=_where(key),
-                remedy="Return numbers, texts, or lists and dicts of them: `tensor.tolist()`.",
+                remedy="Return numbers, strings, or lists and dicts of them, for example `tensor.tolist()`.",
             ) from error
         plain[name] = scalar
     return plain

@@ -12,20 +12,20 @@ from zoo.errors import TrainingError
 
 Result = TypeVar("Result")
 _WARM_UP = 3
-"""Steps that run eagerly before one is captured, so that libraries have set themselves up."""
+"""Steps that run eagerly before the capture, so that libraries are initialised."""
 
 
 class CapturedStep(Generic[Result]):
-    """Captures the work on a batch of a fixed size, and replays it for each further batch.
+    """Captures the step on a batch of a fixed size, and replays it for each further batch.
 
-    Small models spend their time on launching kernels, not in them. The work takes the numbers of the examples, picks
-    them from data on the device, and must do the same to the same memory each time: what changes from step to step
-    (the learning rate, a weight that warms up) is a tensor, and nothing waits for the device.
+    Small models spend most of their time launching kernels. The step takes the indices of the examples, selects them
+    from data on the device, and must run the same operations on the same memory each time: values that change from
+    step to step (the learning rate, a weight that warms up) are tensors, and nothing waits for the device.
 
-    The steps before the capture, and batches of another size, run eagerly; no step is lost or made twice.
+    The steps before the capture, and batches of another size, run eagerly; no step is skipped or repeated.
 
     Args:
-        work: makes a step on examples (B,) int64 and returns its losses.
+        work: makes a step on the examples with the indices (B,) int64, and returns its losses.
         batch_size: B.
 
     Source:
@@ -38,15 +38,15 @@ class CapturedStep(Generic[Result]):
         self._stream = torch.cuda.Stream(device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._result: Result | None = None
-        self._done = 0
+        self._eager_steps = 0
 
     def __call__(self, indices: Tensor) -> Result:
-        """Make a step; the losses that are returned are overwritten by the next one."""
+        """Make a step; the next one overwrites the returned losses."""
         if len(indices) != len(self._indices):
             return self._work(indices)
         self._indices.copy_(indices)
-        if self._done < _WARM_UP:
-            self._done += 1
+        if self._eager_steps < _WARM_UP:
+            self._eager_steps += 1
             return self._run_on_side_stream()
         if self._graph is None:
             self._graph = self._capture()
@@ -55,7 +55,7 @@ class CapturedStep(Generic[Result]):
         return self._result
 
     def _run_on_side_stream(self) -> Result:
-        """Make a step on the stream of the capture, as CUDA asks of the steps before one."""
+        """Make a step on the stream of the capture, as CUDA requires of the steps before it."""
         current = torch.cuda.current_stream()
         self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream):

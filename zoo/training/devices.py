@@ -14,7 +14,8 @@ from accelerate.utils import InitProcessGroupKwargs, LoggerType
 from zoo.errors import InputError, RecipeError, unknown_name
 from zoo.spec.training import TrainSpec
 
-_PATIENCE = timedelta(hours=2)
+_PROCESS_TIMEOUT = timedelta(hours=2)
+"""How long processes wait for each other: the others wait while the first one draws the figures."""
 
 
 def make_accelerator(
@@ -38,23 +39,22 @@ def make_accelerator(
         mixed_precision="bf16" if uses_bf16(spec.precision, device) else "no",
         log_with=list(trackers) or None,
         project_dir=project_dir,
-        # The other processes wait while the first one draws the figures.
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PROCESS_TIMEOUT)],
     )
 
 
 def mixed_precision(accelerator: Accelerator) -> torch.autocast:
-    """Return the context for forward passes, which can be entered repeatedly; accelerate makes a new one each time."""
+    """Return the context for forward passes; unlike that of accelerate, it can be entered repeatedly."""
     bf16 = accelerator.mixed_precision == "bf16"
     return torch.autocast(accelerator.device.type, torch.bfloat16, enabled=bf16)
 
 
 def check_trackers(names: Sequence[str], objects: Sequence[object] = ()) -> None:
-    """Refuse experiment trackers that are unknown or not installed, which accelerate would leave out silently.
+    """Check that experiment trackers are known and installed; accelerate would leave out the others silently.
 
     Args:
         names: names of trackers of accelerate, or of classes that were registered with it.
-        objects: trackers that were passed from Python.
+        objects: trackers that are passed as objects.
 
     Raises:
         RecipeError: a name is unknown, or its package is not installed.
@@ -87,9 +87,9 @@ def resolve_device(device: str) -> str:
     if device == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available[device]:
-        there = ", ".join(name for name, is_there in available.items() if is_there)
+        names = ", ".join(name for name, is_available in available.items() if is_available)
         raise RecipeError(
-            f"the device {device!r} is not available", where="train.device", remedy=f"Available: {there}, or auto."
+            f"the device {device!r} is not available", where="train.device", remedy=f"Available: {names}, or auto."
         )
     return device
 

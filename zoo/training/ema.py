@@ -43,7 +43,7 @@ class WeightAverage:
         self.averages = [weight.clone() for weight in self.weights]
 
     def update(self, steps: int) -> None:
-        """Move the average towards the weights, after this many steps in all."""
+        """Move the average towards the weights, after ``steps`` steps in total."""
         decay = min(self.decay, (1 + steps) / (10 + steps))
         get_ema_multi_avg_fn(decay)(self.averages, self.weights, steps)
 

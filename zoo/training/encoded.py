@@ -1,4 +1,4 @@
-"""Data that are encoded once for a fit that would encode the same examples in every epoch."""
+"""Data that are encoded once, for a fit that would otherwise encode them again in every epoch."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _ROWS = 512
 
 
 def encoded(model: Model, data: Data, spec: TrainSpec) -> Data | None:
-    """Return the data with the encoder's features in place of the examples, or None where that is not the same.
+    """Return the data with the encoder's features in place of the examples, or None if that is not equivalent.
 
-    None where pixels are drawn again in each epoch, where the posterior, the prior or a callback asks for the examples,
-    for a single epoch, and for features that are not float32 or take more than half a gigabyte. A fit does not read the
-    test split, which stays as it is: its length shows a resumed fit that the data are the same.
+    None if pixels are drawn again in each epoch, if the posterior, the prior or a callback asks for the examples, for a
+    single epoch, and for features that are not float32 or take more than half a gigabyte. The test split is not
+    encoded, because a fit does not read it; a resumed fit checks only its length.
 
     Example:
         >>> import zoo
@@ -34,8 +34,8 @@ def encoded(model: Model, data: Data, spec: TrainSpec) -> Data | None:
         torch.Size([3, 16])
     """
     splits = (data.train, data.validation) if data.validation is not None else (data.train,)
-    asked = model.posterior_asks or (model.has("fitted_prior") and model.fitted_prior.needs_data)
-    if asked or spec.callbacks or spec.epochs == 1 or any(split.changes for split in splits):
+    needs_examples = model.posterior_asks or (model.has("fitted_prior") and model.fitted_prior.needs_data)
+    if needs_examples or spec.callbacks or spec.epochs == 1 or any(split.changes for split in splits):
         return None
     example = _features(model, data.train.take(torch.arange(1)))
     size = sum(map(len, splits)) * math.prod(example.shape[1:]) * example.element_size()

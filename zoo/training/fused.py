@@ -10,12 +10,12 @@ from torch import Tensor
 
 
 class FusedSteps:
-    """Makes the steps of an optimiser: of Adam and AdamW by the fused kernel, of all others by their own ``step``.
+    """Makes the steps of an optimiser: for Adam and AdamW with the fused kernel, for all others with their ``step``.
 
-    torch's ``step`` looks up the state of every parameter and sorts the tensors by device and dtype each time, which is
-    a tenth of a small model's step (``python -m benchmarks steps`` measures it). The state stays the optimiser's own,
-    and the numbers are the same. Hooks on ``step`` are not called. The kernel, and the sum over a list of tensors that
-    counts the steps, are private functions of torch: where a version of torch lacks one, ``step`` is called instead.
+    torch's ``step`` looks up the state of every parameter and sorts the tensors by device and dtype each time, which
+    takes a tenth of a small model's step (``python -m benchmarks steps`` measures it). The state is that of the
+    optimiser, and the results are identical. Hooks on ``step`` are not called. The kernel, and the function that adds
+    to a list of tensors, are private functions of torch: if a version of torch lacks one, ``step`` is called instead.
 
     Example:
         >>> weight = torch.nn.Parameter(torch.ones(3))
@@ -40,11 +40,11 @@ class FusedSteps:
             self._optimizer.step()
             return
         if not self._states:
-            made = self._optimizer.state
-            if not all(made[parameter] for group in groups for parameter in group["params"]):
-                self._optimizer.step()  # torch makes the state in the first step
+            states = self._optimizer.state
+            if not all(states[parameter] for group in groups for parameter in group["params"]):
+                self._optimizer.step()  # torch creates the state in the first step
                 return
-            self._states = [_by_name([made[parameter] for parameter in group["params"]]) for group in groups]
+            self._states = [_by_name([states[parameter] for parameter in group["params"]]) for group in groups]
         for group, state in zip(groups, self._states, strict=True):
             torch._foreach_add_(state["step"], 1)
             self._kernel(
@@ -64,7 +64,7 @@ class FusedSteps:
             )
 
     def _forget(self, optimizer: Any) -> None:
-        """The state was replaced by another."""
+        """Forget the tensors of the state, because another state was loaded."""
         self._states = []
 
 
@@ -73,12 +73,12 @@ def _by_name(states: list[dict[str, Tensor]]) -> dict[str, list[Tensor]]:
 
 
 def _kernel_of(optimizer: torch.optim.Optimizer) -> Callable[..., None] | None:
-    """Return the fused kernel of an optimiser, or None where it has none that gives the same numbers."""
+    """Return the fused kernel of an optimiser, or None if there is none with identical results."""
     if type(optimizer) not in (torch.optim.Adam, torch.optim.AdamW):
         return None
     if any(not group["fused"] or group["capturable"] or not group["params"] for group in optimizer.param_groups):
         return None
-    # Adam, too, has the option of AdamW's weight decay, in newer versions of torch.
+    # In newer versions of torch, Adam also has an option for AdamW's weight decay.
     options = optimizer.param_groups[0]
     is_decoupled = options.get("decoupled_weight_decay", type(optimizer) is torch.optim.AdamW)
     if any(group.get("decoupled_weight_decay", is_decoupled) != is_decoupled for group in optimizer.param_groups):

@@ -12,8 +12,8 @@ class Interruption:
     """A context in which the first SIGINT or SIGTERM only sets ``requested``; a second one has its usual effect.
 
     Args:
-        ignore_second: a second signal has no effect either. Launchers of several processes forward a signal that each
-            process has received already, and kill processes that do not end in time.
+        ignore_second: ignore a second signal too. Launchers of several processes forward a signal that each process
+            has already received, and kill processes that do not end in time.
     """
 
     def __init__(self, *, ignore_second: bool = False) -> None:
@@ -22,7 +22,8 @@ class Interruption:
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interruption:
-        # Only the main thread may set handlers; in another one, such as a notebook's worker, signals act as usual.
+        # Only the main thread may set handlers; in another one, such as a notebook's worker, signals have their usual
+        # effect.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._request)

@@ -1,10 +1,9 @@
-"""The training loop: epochs over the data, validation, and what is recorded on the way."""
+"""The training loop: epochs over the data, validation, and the records of both."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -19,8 +18,9 @@ from zoo.errors import OtherProcessError, RunError, TrainingError
 from zoo.model import Model
 from zoo.spec.training import TrainSpec
 from zoo.training.callbacks import CallbackRunner
-from zoo.training.judge import Judge
+from zoo.training.loss_check import CHECK_STEPS, LossCheck
 from zoo.training.recorder import NullRecorder, Recorder
+from zoo.training.selection import EpochSelection
 from zoo.training.state import Position, TrainingState, restore_state, take_state
 from zoo.training.step import Stepper
 from zoo.training.terms import StepTerms
@@ -29,29 +29,26 @@ from zoo.training.validation import Validation
 from zoo.utils.distributed import ProcessGroup
 from zoo.utils.seeds import epoch_order
 
-_LOOK_EVERY, _LOOK_SECONDS = 50, 1.0
-"""Steps, and on an accelerator seconds, between two looks at the losses: a look waits for the device."""
-
-_ASK_SECONDS = 5.0
-"""Seconds, or less, between two times that processes ask each other whether to stop; clusters give them 30."""
+_AGREEMENT_SECONDS = 5.0
+"""The longest time after which several processes agree on whether to stop; clusters usually kill them after 30."""
 
 
 class InterruptedTrainingError(TrainingError):
-    """Training stopped because somebody asked for it; the state is saved."""
+    """Training was interrupted from outside; the state is saved."""
 
 
 class Trainer:
-    """Trains one model on one dataset, in one process or, started by a launcher, in each of several.
+    """Trains a model on data, in one process or in each of several that a launcher started.
 
-    Several processes share each batch: the loss and its gradient are those of the whole batch. A trainer is what
-    callbacks see of training (:class:`zoo.callbacks.Training`).
+    Several processes share each batch: the loss and its gradient are those of the whole batch. Callbacks see the
+    trainer as :class:`zoo.callbacks.Training`.
 
     Args:
-        seed: decides the order of the data; noise comes from torch's generator.
+        seed: seed of the order of the data; noise comes from torch's generator.
         recorder: writes records, states and figures, in the first process only.
         callbacks: by key; called in the first process only.
-        should_stop: asked after each step; the reason to stop now, or None.
-        watched: the model as callbacks see it, where a part of it is trained; if not given, what is trained.
+        should_stop: called after each step; returns the reason to stop now, or None.
+        watched: the whole model, for callbacks, if ``model`` is only a part of it.
     """
 
     def __init__(
@@ -82,47 +79,48 @@ class Trainer:
         self.steps_per_epoch = math.ceil(len(self.train_split) / spec.batch_size)
         self.total_steps = spec.epochs * self.steps_per_epoch
         self.warmup_steps = model.warmup_steps(self.steps_per_epoch)
-        self.judge = Judge(spec, self.warmup_steps, higher_is_better=model.higher_is_better(spec.monitor))
+        self.selection = EpochSelection(spec, self.warmup_steps, higher_is_better=model.higher_is_better(spec.monitor))
         self.state_steps = max(1, spec.checkpoint_every.in_steps(self.steps_per_epoch))
         splits = (data.train, data.validation, data.test)
         self.position = Position(examples=[len(split) if split else 0 for split in splits])
         every = {turn.name: turn.every for turn in self.stepper.turns[1:]}
         self.terms = StepTerms(self.group, self.device, self.steps_per_epoch, every)
+        self.check_loss = LossCheck(
+            self.terms, self.device, self.group, lambda name: name == "loss" or model.higher_is_better(name)
+        )
         self.validation = Validation(model, spec, seed, accelerator, self.group)
-        self.first_loss = self.validation.first_look(self.validation_split or self.train_split)
-        self._looked_at = (0, -math.inf)
-        self._ask_every = 1
+        self.first_loss = self.validation.initial_value(self.validation_split or self.train_split)
         self._failure: Exception | None = None
 
-    # What a callback sees, beside the attributes above.
+    # The interface for callbacks, in addition to the attributes above.
 
     @property
     def step(self) -> int:
-        """Optimiser steps of the model that are done."""
+        """Number of finished optimiser steps of the model."""
         return self.position.step
 
     @property
     def epoch(self) -> int:
-        """Epochs that are done."""
+        """Number of finished epochs."""
         return self.position.epoch
 
     def stop(self) -> None:
-        """End training after the epoch that is under way."""
+        """End training after the current epoch."""
         self.callbacks.stop()
 
     def log(self, values: Mapping[str, float]) -> None:
-        """Send numbers to the experiment trackers, under the step that is done."""
+        """Send numbers to the experiment trackers, for the last step."""
         self.recorder.on_values(values, self.position.step)
 
     def show(self, name: str, figure: MatplotlibFigure) -> None:
-        """Keep a figure, and send it to the experiment trackers."""
+        """Save a figure, and send it to the experiment trackers."""
         self.recorder.on_figure(name, figure, self.position.step)
 
     def resume(self, state: TrainingState) -> None:
-        """Continue from a saved state as if nothing had happened.
+        """Continue from a saved state as if training had not been interrupted.
 
         Raises:
-            RunError: the data have become more or fewer, so that other examples are trained and tested on.
+            RunError: the number of examples has changed, and with it the splits.
         """
         before, now = state.position.examples, self.position.examples
         if before and before != now:
@@ -134,7 +132,7 @@ class Trainer:
             )
         rows = restore_state(state, self.trained, self.stepper.turns, self.average, self.callbacks, self.group)
         self.position = state.position
-        self.position.finished = self.judge.is_finished(self.position)
+        self.position.finished = self.selection.is_finished(self.position)
         self.callbacks.stopped_by = self.position.stopped
         self.terms.replace(rows)
 
@@ -143,7 +141,7 @@ class Trainer:
 
         Raises:
             TrainingError: the loss is no longer finite, or a callback failed.
-            InterruptedTrainingError: ``should_stop`` gave a reason; the state was handed to the recorder first.
+            InterruptedTrainingError: ``should_stop`` returned a reason; the recorder has received the state.
         """
         if not self.position.finished:
             self.group.first(lambda: self.callbacks.on_start(self))
@@ -166,55 +164,50 @@ class Trainer:
             self.terms.add(self.stepper.step(batch, share, position.step), share)
             position.batch += 1
             position.step += 1
-            if self._look_is_due():
+            if self.check_loss.is_due(position.step):
                 self._report_step()
             if position.batch < self.steps_per_epoch:
-                self._pause()
+                self._save_or_stop()
 
     def _remaining_order(self) -> Tensor:
-        """Return the examples that are left of the epoch, in their order."""
+        """Return the indices of the epoch's remaining examples, in their order."""
         order = epoch_order(len(self.train_split), self.seed, self.position.epoch)
         return order[self.position.batch * self.spec.batch_size :]
 
     def _share(self) -> float:
-        """Return how much of the next batch is this process's."""
+        """Return this process's share of the next batch, between 0 and 1."""
         size = min(self.spec.batch_size, len(self.train_split) - self.position.batch * self.spec.batch_size)
         return self.group.weight(size)
 
-    def _look_is_due(self) -> bool:
-        if self.position.step == 1:
-            return True
-        if self.position.step % _LOOK_EVERY:
-            return False
-        # An accelerator is ahead of its host, and a look makes the host wait. Several processes look after equally
-        # many steps, since each look is a sum over all.
-        is_ahead = self.device.type != "cpu" and self.group.count == 1
-        return not is_ahead or time.monotonic() - self._looked_at[1] > _LOOK_SECONDS
-
     def _report_step(self) -> None:
-        loss = self._check_finite()
+        loss = self.check_loss(self.position)
         self.recorder.on_steps(self.position, self.total_steps, loss)
         try:
             self.callbacks.on_steps(self, loss)
         except Exception as error:
             if self.group.count == 1:
                 raise
-            self._failure = error  # the other processes learn of it at their next question
+            self._failure = error  # the other processes are told when they next agree on whether to stop
 
-    def _pause(self) -> None:
-        """Between two steps of an epoch: save the state where that is due, and stop if asked to."""
+    def _save_or_stop(self) -> None:
+        """Save the state between two steps of an epoch if it is due, and stop if there is a reason to."""
         due = self.position.step % self.state_steps == 0
-        # Several processes stop after the same step, and asking each other costs time.
-        asks = due or self.position.step % self._ask_every == 0
-        reason = self._reason_to_stop() if asks else None
+        # Several processes must stop after the same step, and agreeing on it takes time.
+        agrees = due or self.position.step % self._agreement_steps() == 0
+        reason = self._reason_to_stop() if agrees else None
         if reason is not None or due:
-            self._check_finite()
+            self.check_loss(self.position)
             self._save_state()
         if reason is not None:
             raise InterruptedTrainingError(f"stopped by {reason} after step {self.position.step} of {self.total_steps}")
 
+    def _agreement_steps(self) -> int:
+        """Return the number of steps after which all processes agree on whether to stop."""
+        seconds = self.check_loss.step_seconds
+        return 1 if seconds is None else max(1, min(CHECK_STEPS, int(_AGREEMENT_SECONDS / max(seconds, 1e-3))))
+
     def _reason_to_stop(self) -> str | None:
-        """Ask all processes why to stop now; note which callback ends training after this epoch."""
+        """Return the reason of any process to stop now; record the callback that ends training after this epoch."""
         reason, callback = self.should_stop(), self.callbacks.stopped_by
         interrupted, ended, failed = self.group.any_of_each(
             reason is not None, bool(callback), self._failure is not None
@@ -227,39 +220,13 @@ class Trainer:
         return (reason or "another process") if interrupted else None
 
     def _save_state(self) -> None:
-        """Have the state written; where that fails, all processes stop."""
+        """Pass the state to the recorder; if it cannot be written, all processes stop."""
         rows, turns = self.terms.all(), self.stepper.turns
         state = take_state(self.position, self.trained, turns, rows, self.average, self.callbacks, self.group)
         self.group.first(lambda: self.recorder.on_state(state))
 
-    def _check_finite(self) -> float:
-        """Return the last loss, or raise with the step and the term that went wrong first."""
-        unseen = self.position.step - self._looked_at[0]
-        recent = self.terms.last(max(unseen, 1))
-        now = time.monotonic()
-        if unseen:
-            self._set_pace((now - self._looked_at[1]) / unseen)
-        self._looked_at = (self.position.step, now)
-        bad = self.terms.first_not_finite(recent, lambda name: name == "loss" or self.trained.higher_is_better(name))
-        if bad is not None:
-            row, term, value = bad
-            step = self.position.step - len(recent) + row + 1
-            raise TrainingError(
-                f"the term {term!r} became {value} at step {step} (epoch {self.position.epoch + 1})",
-                remedy="Try a smaller `train.optimizer.lr`, `train.clip_norm: 1.0`, a warm-up of the schedule, or "
-                "`train.precision: fp32`; and check the data for values that are not finite. "
-                "The last good checkpoint is kept.",
-            )
-        return recent[-1, 0].item()
-
-    def _set_pace(self, seconds: float) -> None:
-        """Note what a step takes: several processes ask each other after as many steps, the same for all."""
-        if self.group.count > 1:
-            mean = self.group.sum(torch.tensor(seconds)).item() / self.group.count
-            self._ask_every = max(1, min(_LOOK_EVERY, int(_ASK_SECONDS / max(mean, 1e-3))))
-
     def _finish_epoch(self) -> None:
-        last = self._check_finite()
+        last = self.check_loss(self.position)
         record = self._new_record()
         self.trained.eval()
         with self._averaged():
@@ -272,14 +239,14 @@ class Trainer:
                     remedy="Check the validation data for values that are not finite. The last good checkpoint is "
                     "kept.",
                 )
-            record["best"] = is_best = self.judge.finish_epoch(self.position, monitored)
+            record["best"] = is_best = self.selection.finish_epoch(self.position, monitored)
             self.terms.replace(torch.zeros(0))
             self.recorder.on_steps(self.position, self.total_steps, last)
             self.group.first(lambda: self._record_epoch(record, is_best=is_best))
         reason = self._reason_to_stop()
-        self.position.finished = self.judge.is_finished(self.position)
+        self.position.finished = self.selection.is_finished(self.position)
         if self.position.finished:
-            # Before the last state: a run that is killed in between makes its last epoch again, and calls it again.
+            # Before the last state is saved: a run that is killed in between repeats its last epoch and this call.
             with self._averaged():
                 self.group.first(lambda: self.callbacks.on_end(self))
         if self.position.finished or reason is not None or self.position.step % self.state_steps < self.steps_per_epoch:
@@ -289,7 +256,7 @@ class Trainer:
             raise InterruptedTrainingError(f"stopped by {reason} after {done}")
 
     def _averaged(self) -> contextlib.AbstractContextManager[None]:
-        """Return the context in which the model has the weights that are validated and saved."""
+        """Return the context in which the model has the weights to validate and save: averaged ones, if any."""
         return self.average.installed() if self.average else contextlib.nullcontext()
 
     def _new_record(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _HIDDEN = {"params", "foreach", "capturable", "differentiable", "fused", "maximi
 
 @functools.cache
 def optimizer_classes() -> Mapping[str, type[torch.optim.Optimizer]]:
-    """Return the optimisers that need nothing but gradients, by lower-case name."""
+    """Return the optimisers that need only gradients, by lower-case name."""
     found = {
         name.lower(): value
         for name, value in vars(torch.optim).items()
@@ -32,7 +32,7 @@ def optimizer_classes() -> Mapping[str, type[torch.optim.Optimizer]]:
 
 
 def check_optimizer(spec: ComponentSpec, where: str = "train.optimizer") -> ComponentSpec:
-    """Return the optimiser with all its options.
+    """Return the spec of an optimiser with all its options.
 
     Raises:
         ComponentError: the name or an option is unknown, or a value is of another type.
@@ -78,7 +78,7 @@ def _refusal(optimizer: type[torch.optim.Optimizer], options: Mapping[str, Any])
 
 
 def can_capture(name: str) -> bool:
-    """Whether the steps of an optimiser can be part of a CUDA graph."""
+    """Return whether the steps of an optimiser can be part of a CUDA graph."""
     return "capturable" in inspect.signature(optimizer_classes()[name].__init__).parameters
 
 
@@ -88,11 +88,13 @@ def parameter_groups(
     optimizer: ComponentSpec,
     where: str = "train.groups",
 ) -> list[dict[str, Any]]:
-    """Return the groups of an optimiser: parameters with the same options, those with the optimiser's own first.
+    """Return the parameter groups of an optimiser: parameters with the same options form a group.
+
+    The first group has no options of its own.
 
     Args:
         parameters: by name.
-        patterns: options by shell pattern over the names. Of several that match, the last one that sets an option wins.
+        patterns: options by shell pattern over the names. If several match, the last one that sets an option wins.
 
     Raises:
         RecipeError: a pattern matches no parameter.
@@ -131,7 +133,7 @@ def make_optimizer(
 
     Args:
         groups: what :func:`parameter_groups` returns.
-        captured: its steps become part of a CUDA graph, so that all that changes, the learning rate too, is a tensor.
+        captured: whether its steps become part of a CUDA graph; then the learning rate is a tensor.
     """
     found = optimizer_classes()[spec.name]
     options, known = _arguments(spec.options), inspect.signature(found.__init__).parameters

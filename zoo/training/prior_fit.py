@@ -1,4 +1,4 @@
-"""The fit of a prior to the latents of a trained model."""
+"""The training of a prior on the latents of a trained model."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from zoo.utils.seeds import seeded
 
 
 class PriorFit(nn.Module):
-    """A model's fitted prior as something to train: its loss is that of the prior on latents of the data.
+    """A module that trains a model's fitted prior: its loss is that of the prior on latents of the data.
 
     The latents are drawn again in each step, with the model in evaluation mode and without gradients, so that the prior
-    sees dynamic binarisation and the noise of the posterior; they are drawn in full precision, whatever that of the fit
-    is. The state of the training holds only the prior.
+    sees dynamic binarisation and the noise of the posterior. They are drawn in full precision, whatever the precision
+    of the fit. The training state contains only the prior.
 
     Args:
-        model: with a ``fitted_prior``; no other part of it changes.
-        encoded: whether batches hold the encoder's features in place of the data; the inference then knows no data.
+        model: a model with a ``fitted_prior``; its other parts do not change.
+        encoded: whether batches contain the encoder's features instead of the data, see :mod:`zoo.training.encoded`.
 
     Example:
         >>> import torch, zoo
@@ -42,35 +42,35 @@ class PriorFit(nn.Module):
         super().__init__()
         self.encoded = encoded
         self.prior, self.classes = model.fitted_prior, model.classes
-        # Not a submodule: neither its parameters nor its mode are this module's.
+        # In a tuple, so that it is not a submodule: this module has neither its parameters nor its mode.
         self._models = (model,)
         own = {id(p) for name, p in model.named_parameters() if name.startswith("fitted_prior.")}
-        self._own = {name: p for name, p in self.named_parameters() if id(p) in own}
+        self._trained = {name: p for name, p in self.named_parameters() if id(p) in own}
 
     def forward(self, x: Tensor, labels: Tensor | None = None, mask: Tensor | None = None) -> StepLoss:
-        """Return the prior's loss on latents of a batch, −log p(z) in nats unless the prior says otherwise."""
+        """Return the prior's loss on latents of a batch: −log p(z) in nats, unless the prior has a loss of its own."""
         (model,) = self._models
         if self.encoded:
             inference = Inference.of_features(model, x, labels)
         else:
             inference = model.inference_of_batch(x, labels, mask)
-        # As in evaluation also in precision: rounding chooses between codes whose vectors lie close together, so that a
-        # prior that is fitted to the codes of bf16 features does not know those that the model uses.
+        # In the precision of evaluation: rounding decides between codebook vectors that lie close together, and a prior
+        # that is fitted to the codes of bf16 features would not know the codes that the model uses.
         with torch.no_grad(), full_precision(x):
             z = inference.draw(reparameterised=False).z
         loss = self.prior.fit_loss(inference.under_fitted_prior(), z)
         return StepLoss(loss, {}, {})
 
     def training_parameters(self) -> dict[str, nn.Parameter]:
-        """Return the parameters of the prior that it does not share with other parts of the model."""
-        return self._own
+        """Return the parameters of the prior, except those that it shares with other parts of the model."""
+        return self._trained
 
     def adversaries(self) -> dict[str, Adversary]:
-        """Return none."""
+        """Return an empty mapping: a prior has no adversaries."""
         return {}
 
     def with_second_derivatives(self) -> list[str]:
-        """Return none: latents are drawn without a gradient."""
+        """Return an empty list: latents are drawn without a gradient."""
         return []
 
     def update_schedules(self, step: int, steps_per_epoch: int) -> None:
@@ -86,10 +86,10 @@ class PriorFit(nn.Module):
 
 
 def check_can_be_fitted(model: Model) -> None:
-    """Refuse a fitted prior that has neither a closed-form fit nor parameters to train.
+    """Check that a fitted prior has a closed-form fit, or parameters to train.
 
     Raises:
-        ComponentError: names the prior, and what to use instead.
+        ComponentError: it has neither.
     """
     prior, chosen = model.fitted_prior, model.spec.fitted_prior
     if not isinstance(prior, FittablePrior) and not any(parameter.requires_grad for parameter in prior.parameters()):
@@ -102,9 +102,9 @@ def check_can_be_fitted(model: Model) -> None:
 
 
 def fit_spec(train: TrainSpec, fit: TrainSpec | None, prior: Prior, examples: int) -> TrainSpec:
-    """Return how a prior is fitted: as the recipe's `fit` says, else by the prior's defaults.
+    """Return the spec of a prior's training: the recipe's `fit`, completed by the prior's defaults.
 
-    Without `fit`, fields for which the prior has no default are those that the model was trained with, except callbacks
+    Without `fit`, fields for which the prior has no default are taken from the training of the model, except callbacks
     and fields that name parts of the model or of its loss.
 
     Args:
@@ -124,10 +124,10 @@ def fit_spec(train: TrainSpec, fit: TrainSpec | None, prior: Prior, examples: in
 def fit_in_closed_form(model: Model, train: Split, batch_size: int, seed: int) -> bool:
     """Fit a model's prior to draws of the posteriors of the training data; return False if it has no closed form.
 
-    The best prior is the average of the posteriors: a fit to their means would leave out how wide they are.
+    The best prior is the average of the posteriors; a fit to their means would ignore their variance.
 
     Args:
-        seed: of everything that is drawn: binarised pixels, latents and the fit's own choices.
+        seed: seed of everything that is drawn: binarised pixels, latents, and random choices of the fit.
     """
     prior = model.fitted_prior
     if not isinstance(prior, FittablePrior):

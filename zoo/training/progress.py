@@ -1,4 +1,4 @@
-"""What a person sees while training runs: a bar on a terminal, plain lines elsewhere."""
+"""Progress of training on the screen: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _LINES = 20
 
 
 class Reporter(Protocol):
-    """Shows how training goes."""
+    """Shows the progress of training."""
 
     def start(self, position: Position, total_steps: int, epochs: int, batch_size: int) -> None:
-        """Training begins at this position, or continues from it."""
+        """Called when training starts at this position, or continues from it."""
 
     def steps(self, position: Position, loss: float) -> None:
-        """A few more steps are done."""
+        """Called every few steps, with the loss of the last one."""
 
     def epoch(self, record: dict[str, Any]) -> None:
-        """An epoch is done."""
+        """Called after each epoch, with its record."""
 
     def note(self, text: str) -> None:
-        """Something worth a line happened."""
+        """Show a message."""
 
     def stop(self) -> None:
-        """Training is over."""
+        """Called when training has ended."""
 
 
 class Silent:
@@ -57,18 +57,18 @@ class Silent:
 
 
 def choose_reporter(reporter: Reporter | None, *, quiet: bool) -> Reporter:
-    """Return the reporter that was given; if none was, one for a terminal, a log or a notebook; or a silent one."""
+    """Return the given reporter, or by default one that writes to a terminal, a log or a notebook; or a silent one."""
     if quiet:
         return Silent()
     if reporter is not None:
         return reporter
-    # A notebook shows standard error on red, and its output is not a terminal, so lines are printed.
+    # A notebook shows standard error on a red background. Its output is not a terminal, so lines are printed.
     in_notebook = "ipykernel" in sys.modules
     return ConsoleReporter(ProgressConsole(stderr=not in_notebook, force_jupyter=False))
 
 
 class ConsoleReporter:
-    """Shows a bar with rate and time left on a terminal, and a line an epoch everywhere."""
+    """Shows a bar with the rate and the time left on a terminal, and prints a line per epoch everywhere."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -99,7 +99,7 @@ class ConsoleReporter:
             self.progress.update(self.task, completed=position.step, facts=facts)
 
     def epoch(self, record: dict[str, Any]) -> None:
-        """Print a line with the losses, the rate and the time left; of a long run, one for each twentieth."""
+        """Print a line with the losses, the rate and the time left; in a long run, about twenty lines in total."""
         number, last = record["epoch"], record["step"] >= self.total_steps
         if number % max(1, self.epochs // _LINES) == 0 or number == 1 or last:
             rate = self._rate(record["step"])
@@ -127,28 +127,28 @@ class ConsoleReporter:
         return (step - self.first_step) * self.batch_size / max(1e-9, time.monotonic() - self.began)
 
 
-def occasionally(note: Callable[[str], None], seconds: float = 5.0) -> Callable[[str], None]:
-    """Return a function that passes a text on to ``note`` where so many seconds have passed since the last one.
+def throttled(note: Callable[[str], None], seconds: float = 5.0) -> Callable[[str], None]:
+    """Return a function that calls ``note`` at most once in ``seconds`` seconds, and drops the texts in between.
 
-    Work that is soon done stays silent.
+    The first text is shown after ``seconds`` seconds at the earliest, so that short work prints nothing.
 
     Example:
-        >>> note = occasionally(print, seconds=60)
+        >>> note = throttled(print, seconds=60)
         >>> note("Measuring elbo …")
     """
     last = time.monotonic()
 
-    def passed_on(text: str) -> None:
+    def call(text: str) -> None:
         nonlocal last
         if time.monotonic() - last >= seconds:
             note(text)
             last = time.monotonic()
 
-    return passed_on
+    return call
 
 
 def _losses(terms: dict[str, float]) -> str:
-    """Return the loss and its terms in brackets; the ELBO is left out at β = 1, where it is the loss."""
+    """Return the loss, with its terms in brackets; the ELBO is left out, and a single term that equals the loss."""
     inner = [
         f"{name.replace('_', ' ')} {_number(value)}" for name, value in terms.items() if name not in ("loss", "elbo")
     ]

@@ -1,4 +1,4 @@
-"""Where training reports its results."""
+"""The interface through which training reports its results."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ class Recorder(Protocol):
     """Writes the files of a run, shows progress, and feeds experiment trackers."""
 
     def on_steps(self, position: Position, total_steps: int, loss: float) -> None:
-        """A few more steps were made; ``loss`` is that of the last one."""
+        """Called every few steps, with the loss of the last one."""
 
     def on_epoch(self, record: dict[str, Any], *, is_best: bool) -> None:
-        """An epoch has ended; ``record`` is its object in ``metrics.jsonl``."""
+        """Called after each epoch, with its record, which is a line of ``metrics.jsonl``."""
 
     def on_state(self, state: TrainingState) -> None:
-        """A state must be saved."""
+        """Save a state."""
 
     def on_values(self, values: Mapping[str, float], step: int) -> None:
-        """A callback logs numbers."""
+        """Log the numbers of a callback."""
 
     def on_figure(self, name: str, figure: MatplotlibFigure, step: int) -> None:
-        """A callback shows a figure."""
+        """Save the figure of a callback."""
 
 
 class NullRecorder:

@@ -12,16 +12,16 @@ from zoo.utils.distributed import ProcessGroup
 
 
 class Replicas:
-    """Keeps a module the same in all processes while each of them computes on its share of a batch.
+    """Keeps a module identical in all processes while each of them computes on its share of a batch.
 
-    Unlike ``DistributedDataParallel``, it takes a module as it is: parameters that the loss does not depend on, in some
-    steps or in some processes, need no option, and a parameter that no process has used keeps no gradient, as in one
-    process. All gradients of a dtype are one message after the backward pass.
+    Unlike ``DistributedDataParallel``, it needs no option for parameters that the loss does not depend on in some steps
+    or in some processes. A parameter that no process has used gets no gradient, as in a single process. All gradients
+    of a dtype are sent in one message after the backward pass.
 
     Args:
-        module: it begins with the weights and buffers of the first process.
-        parameters: those whose gradients are averaged.
-        group: the processes; for one alone nothing is done.
+        module: the module; it starts with the weights and buffers of the first process.
+        parameters: the parameters whose gradients are averaged.
+        group: the processes; with a single process nothing is done.
 
     Example:
         >>> module = nn.Linear(2, 1)
@@ -45,15 +45,16 @@ class Replicas:
                 for parameter in module.parameters():
                     group.copy_from_first(parameter)
 
-    # One process enters no `no_grad`, which takes as long as an operation on a small batch.
+    # The `no_grad` contexts are in the helpers: entering one takes as long as an operation on a small batch, which a
+    # single process need not spend.
 
     def copy_buffers(self) -> None:
-        """Give all processes the buffers of the first, such as the running means of a batch normalisation."""
+        """Copy the buffers of the first process, such as the running means of batch normalisation, to the others."""
         for buffers in self._buffers:
             self._copy(buffers)
 
     def average_gradients(self) -> None:
-        """Give every parameter the mean of its gradients over the processes; a process without one counts as zero."""
+        """Replace each gradient by its mean over the processes; a missing gradient counts as zero."""
         for parameters in self._parameters:
             self._average([parameter for parameter in parameters if parameter.requires_grad])
 
@@ -74,7 +75,7 @@ class Replicas:
         total = self._group.sum(flat).div_(self._group.count)
         *means, used = total.split([*(p.numel() for p in parameters), len(parameters)])
         for index, (parameter, mean) in enumerate(zip(parameters, means, strict=True)):
-            # What this process has used is used; to look at the others' answer makes the host wait for the device.
+            # Checked first: reading `used`, the answer of the other processes, makes the host wait for the device.
             if parameter.grad is not None:
                 parameter.grad.copy_(mean.view_as(parameter))
             elif used[index]:

@@ -1,4 +1,4 @@
-"""The `train` section of a recipe with every default, checked before any work."""
+"""The `train` section of a recipe with every default, checked before training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def resolve_training(spec: TrainSpec, model: Trainable, where: str = "train") ->
     """Return the spec with every option of optimisers, adversaries' turns and callbacks.
 
     Raises:
-        RecipeError: the device or a tracker is not there, or the model has no such adversary or parameters.
+        RecipeError: the device or a tracker is not available, or the model has no such adversary or parameters.
         ComponentError: an optimiser, a callback or one of their options is unknown or wrong.
     """
     resolve_device(spec.device)
@@ -34,10 +34,10 @@ def _resolved(callback: ComponentSpec, where: str) -> ComponentSpec:
 
 
 def make_callbacks(spec: TrainSpec, objects: Mapping[str, Callback] | None = None) -> dict[str, Callback]:
-    """Return the callbacks of a recipe and those given as objects, by key.
+    """Return the callbacks of a recipe and those that are passed as objects, by key.
 
     Raises:
-        InputError: an object is not a callback, or its key cannot be used or is taken.
+        InputError: an object is not a callback, or its key is invalid or already used.
         ComponentError: a callback refuses its options.
     """
     made: dict[str, Callback] = {}
@@ -59,6 +59,6 @@ def make_callbacks(spec: TrainSpec, objects: Mapping[str, Callback] | None = Non
         if not isinstance(key, str) or not key.replace("_", "").replace("-", "").isalnum():
             raise InputError("expected a key of letters, digits, hyphens and underscores", where=where)
         if key in made:
-            raise InputError("the recipe has a callback of this key already", where=where, remedy="Choose another key.")
+            raise InputError("the recipe already has a callback of this key", where=where, remedy="Use another key.")
         made[key] = given
     return made

@@ -8,7 +8,7 @@ from zoo.spec.training import ScheduleSpec
 
 
 def learning_rate_factor(schedule: ScheduleSpec, step: int, total_steps: int, steps_per_epoch: int) -> float:
-    """Return the multiple of the base learning rate at a step numbered from 0.
+    """Return the factor of the base learning rate at a step numbered from 0.
 
     Source:
         Loshchilov & Hutter (2017), SGDR (cosine). https://arxiv.org/abs/1608.03983

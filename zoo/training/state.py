@@ -1,4 +1,4 @@
-"""The state of training between two steps: everything that decides how it continues, as tensors and plain values."""
+"""The state of training between two steps: everything that is needed to continue, as tensors and plain values."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Position:
     """The progress of training.
 
     Attributes:
-        epoch: finished epochs.
-        batch: finished batches of the current epoch.
-        step: finished optimiser steps of the model.
-        best: best value of the monitored term so far; None while the bound still warms up.
-        best_epoch: the epoch, numbered from 1, whose weights count as the best.
-        since_best: epochs since then.
+        epoch: number of finished epochs.
+        batch: number of finished batches of the current epoch.
+        step: number of finished optimiser steps of the model.
+        best: best value of the monitored term so far; None while a weight of the loss still warms up.
+        best_epoch: the best epoch so far, numbered from 1.
+        since_best: number of epochs since the best one.
         finished: whether the last epoch is done, or training was stopped early.
-        examples: how many there are to train, to validate and to test on.
-        stopped: the callback that ended training, or empty.
+        examples: numbers of examples to train, to validate and to test on.
+        stopped: the key of the callback that ended training; empty if none did.
     """
 
     epoch: int = 0
@@ -47,7 +47,7 @@ class Position:
 
 @dataclass
 class TrainingState:
-    """A position with every tensor that belongs to it."""
+    """A position and the tensors of the state at that position."""
 
     position: Position
     tensors: dict[str, Tensor] = field(default_factory=dict)
@@ -67,10 +67,13 @@ def take_state(
     callbacks: CallbackRunner | None = None,
     group: ProcessGroup = SINGLE_PROCESS,
 ) -> TrainingState:
-    """Gather weights, their average, optimisers, noise generators, callbacks, and the terms of the epoch's steps.
+    """Return the state: weights and their average, optimisers, random states, callbacks, terms of the epoch's steps.
 
-    All processes take part, since each has its own noise generator. Callbacks run only in the first process, which is
-    the one that writes the state.
+    All processes must call it, because each has its own random state. Callbacks run only in the first process, which
+    writes the state.
+
+    Args:
+        rows: terms of the loss in the steps of the current epoch.
     """
     tensors = {f"model.{name}": tensor for name, tensor in own_tensors(model).items()}
     for turn in turns:
@@ -92,24 +95,24 @@ def restore_state(
     callbacks: CallbackRunner | None = None,
     group: ProcessGroup = SINGLE_PROCESS,
 ) -> Tensor:
-    """Put everything back, and return the terms of the epoch's steps so far.
+    """Restore a state, and return the terms of the loss in the steps of its epoch.
 
-    A process that did not exist when the state was saved keeps its own random state.
+    A process that did not exist when the state was saved keeps its random state.
     """
-    load_weights(model, _below(state.tensors, "model."), "the saved state of training")
+    load_weights(model, _with_prefix(state.tensors, "model."), "the saved state of training")
     for turn in turns:
-        _restore_optimizer(turn.optimizer, _below(state.tensors, _prefix(turn)))
+        _restore_optimizer(turn.optimizer, _with_prefix(state.tensors, _prefix(turn)))
     if average is not None:
-        average.restore(_below(state.tensors, "average."))
+        average.restore(_with_prefix(state.tensors, "average."))
     if callbacks is not None:
-        callbacks.restore(_below(state.tensors, "callback."))
-    suffix, random = _suffix(group.rank), _below(state.tensors, "random.")
+        callbacks.restore(_with_prefix(state.tensors, "callback."))
+    suffix, random = _suffix(group.rank), _with_prefix(state.tensors, "random.")
     restore_random_states({kind: random[kind + suffix] for kind in ("cpu", "cuda") if kind + suffix in random})
     return state.tensors["rows"]
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return the state of an optimiser as ``INDEX.NAME``, with the index of the parameter."""
+    """Return the state of an optimiser, with the names ``INDEX.NAME``, where INDEX is that of the parameter."""
     return {
         f"{index}.{name}": torch.as_tensor(value)
         for index, values in optimizer.state_dict()["state"].items()
@@ -134,5 +137,5 @@ def _suffix(rank: int) -> str:
     return f".{rank}" if rank else ""
 
 
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

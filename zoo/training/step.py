@@ -17,7 +17,7 @@ from zoo.training.devices import mixed_precision
 from zoo.training.ema import WeightAverage
 from zoo.training.optimizers import can_capture
 from zoo.training.trainable import Trainable
-from zoo.training.turn import Turn, make_turns, switch_off_others
+from zoo.training.turn import Turn, freeze_others, make_turns
 from zoo.utils.distributed import ProcessGroup
 
 
@@ -27,7 +27,7 @@ class StepLosses(NamedTuple):
     Attributes:
         total: the model's loss, a scalar.
         terms: the terms of the model's loss.
-        adversaries: the loss of each adversary whose turn it was.
+        adversaries: the loss of each adversary that was trained in this step.
     """
 
     total: Tensor
@@ -36,10 +36,10 @@ class StepLosses(NamedTuple):
 
 
 class Stepper:
-    """Makes the steps of a training: eagerly, compiled, or captured, on this process's share of each batch.
+    """Makes training steps, eager, compiled or captured, on this process's share of each batch.
 
     Attributes:
-        turns: the model's, then those of its adversaries.
+        turns: the model's turn, then those of its adversaries.
         average: the moving average of the model's weights, or None.
     """
 
@@ -50,15 +50,15 @@ class Stepper:
         self.split, self.spec, self.group, self.device = split, spec, group, accelerator.device
         self._takes_labels = model.classes is not None
         self._precision = mixed_precision(accelerator)
-        self._switched_off = switch_off_others(model)
-        self.turns = make_turns(model, spec, group, self._switched_off)
+        self._frozen = freeze_others(model)
+        self.turns = make_turns(model, spec, group, self._frozen)
         self.average = WeightAverage(model.training_parameters(), spec.ema) if spec.ema is not None else None
         self._captured: dict[tuple[str, ...], CapturedStep[StepLosses]] = {}
 
     def batches(self, order: Tensor) -> Iterable[Batch | Tensor]:
-        """Return what :meth:`step` takes: this process's shares of the batches of an order (M,), one after the other.
+        """Return the inputs of :meth:`step`: this process's share of each batch of examples in the order (M,).
 
-        Of captured steps, they are the numbers of the examples, which are looked up inside the step.
+        For captured steps these are indices, because the examples are selected inside the step.
         """
         size = self.spec.batch_size
         own, size = self.group.part(order, size), size // self.group.count
@@ -67,34 +67,35 @@ class Stepper:
         return self.split.batches(size, order=own, device=self.device)
 
     def step(self, batch: Batch | Tensor, share: float, number: int) -> StepLosses:
-        """Make a step and return the losses before it.
+        """Make a step, and return the losses before it.
 
         Args:
-            share: how much of the whole batch this process has.
-            number: of the step, from 0.
+            share: this process's share of the whole batch, between 0 and 1.
+            number: number of the step, from 0.
         """
         due = [turn for turn in self.turns if turn.is_due(number)]
-        losses = self._replay(batch, due) if isinstance(batch, Tensor) else self._descend(batch, share, due)
+        losses = self._replay(batch, due) if isinstance(batch, Tensor) else self._take_turns(batch, share, due)
         if self.average is not None:
             self.average.update(number + 1)
         return losses
 
     def release(self) -> None:
-        """Switch on again, after training, all gradients that steps switch off."""
-        for parameter in self._switched_off:
+        """Make the frozen parameters require gradients again, after training."""
+        for parameter in self._frozen:
             parameter.requires_grad = True
 
     def _replay(self, indices: Tensor, due: list[Turn]) -> StepLosses:
-        """Make a captured step; there is one graph for each set of turns that are due together."""
+        """Make a captured step; there is one graph for each combination of turns."""
         key = tuple(turn.name for turn in due)
         if key not in self._captured:
             self._captured[key] = CapturedStep(
-                lambda chosen: self._descend(self.split.take(chosen), 1.0, due), self.spec.batch_size, self.device
+                lambda chosen: self._take_turns(self.split.take(chosen), 1.0, due), self.spec.batch_size, self.device
             )
         return self._captured[key](indices)
 
-    def _descend(self, batch: Batch, share: float, due: list[Turn]) -> StepLosses:
-        # The gradients of several processes are averaged as if all shares were equal.
+    def _take_turns(self, batch: Batch, share: float, due: list[Turn]) -> StepLosses:
+        """Update the model, then the adversaries that are due, on what the model has computed."""
+        # Gradients are averaged over processes with equal weights; the factor makes up for unequal shares.
         weight = share * self.group.count
         is_whole = len(batch.x) * self.group.count == self.spec.batch_size
         labels = batch.labels if self._takes_labels else None
@@ -103,18 +104,18 @@ class Stepper:
         with self._precision:
             loss = model.loss(*inputs, whole=is_whole)
         model.descend(loss.total if weight == 1 else loss.total * weight)
-        lost: dict[str, Tensor] = {}
+        adversary_losses: dict[str, Tensor] = {}
         for turn in adversaries:
             evidence = tuple(each.detach() for each in _evidence(loss.evidence, turn.name))
             turn.require_gradients(True)
             for _ in range(turn.steps):
                 with self._precision:
-                    own = turn.loss(*evidence, whole=is_whole)
-                turn.descend(own if weight == 1 else own * weight)
+                    adversary_loss = turn.loss(*evidence, whole=is_whole)
+                turn.descend(adversary_loss if weight == 1 else adversary_loss * weight)
             turn.require_gradients(False)
-            lost[turn.name] = own.detach()
-        # Without the graph, whose nodes would outlive the step.
-        return StepLosses(loss.total.detach(), loss.terms, lost)
+            adversary_losses[turn.name] = adversary_loss.detach()
+        # Detached, because the autograd graph would otherwise outlive the step.
+        return StepLosses(loss.total.detach(), loss.terms, adversary_losses)
 
 
 def _evidence(evidence: dict[str, tuple[Tensor, ...]], key: str) -> tuple[Tensor, ...]:
@@ -128,18 +129,18 @@ def _evidence(evidence: dict[str, tuple[Tensor, ...]], key: str) -> tuple[Tensor
 
 
 def check_step(spec: FullTrainSpec, split: Split, device: torch.device, group: ProcessGroup) -> None:
-    """Refuse a kind of steps that is not possible with this recipe.
+    """Check that steps of the kind that the recipe asks for are possible.
 
     Raises:
-        RecipeError: the batch cannot be shared by the processes, or a step cannot be captured.
+        RecipeError: the batch cannot be divided among the processes, or a step cannot be captured.
     """
     count, size = group.count, spec.batch_size
     if size % count:
         raise RecipeError(
-            f"a batch of {size} examples cannot be shared evenly by {count} processes",
+            f"a batch of {size} examples cannot be divided evenly among {count} processes",
             where="train.batch_size",
-            remedy=f"`batch_size` counts the examples of all processes together: use {-(-size // count) * count}, or "
-            f"another multiple of {count}.",
+            remedy=f"`batch_size` is the number of examples of all processes together: use "
+            f"{-(-size // count) * count}, or another multiple of {count}.",
         )
     reasons = {
         f"a step can be captured on CUDA only, not on {device.type}": device.type != "cuda",
@@ -149,6 +150,6 @@ def check_step(spec: FullTrainSpec, split: Split, device: torch.device, group: P
     }
     for optimizer in (spec.optimizer, *(turn.optimizer for turn in spec.turns.values())):
         reasons[f"steps of the optimizer {optimizer.name!r} cannot be captured"] = not can_capture(optimizer.name)
-    for reason, holds in reasons.items():
-        if spec.step == "captured" and holds:
+    for reason, applies in reasons.items():
+        if spec.step == "captured" and applies:
             raise RecipeError(reason, where="train.step", remedy="Use `step: eager` or `step: compiled`.")

@@ -1,4 +1,4 @@
-"""The loss and its terms of each step of an epoch, kept on the device where they were computed until they are read."""
+"""The loss and its terms in each step of an epoch, kept on the device until they are read."""
 
 from __future__ import annotations
 
@@ -12,45 +12,46 @@ from zoo.utils.distributed import ProcessGroup
 
 
 class StepTerms:
-    """A row of numbers for each step: the model's loss, its terms, then the loss of each adversary.
+    """A table with a row for each step: the model's loss, its terms, then the loss of each adversary.
 
-    Reading a number from an accelerator waits for it, and a sum over processes waits for all of them: both are done
-    for many steps at a time.
+    Reading a number makes the host wait for an accelerator, and a sum over processes makes them wait for each other, so
+    both are done for many steps at a time.
 
     Attributes:
-        names: the columns of the model; those of its adversaries follow.
+        names: names of the model's columns, which come before those of its adversaries.
     """
 
     def __init__(
         self, group: ProcessGroup, device: torch.device, steps: int, every: Mapping[str, int] | None = None
     ) -> None:
-        """Keep a table of the steps of an epoch.
+        """Create an empty table.
 
         Args:
-            every: the adversaries, each with how many steps lie between two of its turns.
+            steps: the number of steps of an epoch.
+            every: for each adversary, the number of steps from one of its turns to the next.
         """
         self.names: list[str] = []
         self._every = dict(every or {})
         self._group, self._device, self._steps = group, device, steps
-        # One table for an epoch: a tensor for each step would fragment the memory.
+        # One tensor for the whole epoch: a tensor for each step would fragment the memory.
         self._table: Tensor | None = None
         self._count = self._summed = 0
 
     def add(self, losses: StepLosses, weight: float) -> None:
-        """Add the row of a step; ``weight`` is the share of the batch that this process has."""
+        """Add the row of a step; ``weight`` is this process's share of the batch."""
         row = torch.stack([losses.total, *losses.terms.values(), *self._of_adversaries(losses)]).float()
         if not self.names:
             self.names = ["loss", *losses.terms]
         if self._table is None:
             self._table = torch.zeros(self._steps, len(row), device=self._device)
         if self._group.count > 1:
-            # A process without an example of the batch computes on a placeholder of weight zero.
+            # A process without an example in this batch computes on a placeholder, which has the weight 0.
             row = row * weight if weight else torch.zeros_like(row)
         self._table[self._count] = row
         self._count += 1
 
     def _of_adversaries(self, losses: StepLosses) -> list[Tensor]:
-        # Where it was not an adversary's turn, its column holds 0, which is left out of its mean.
+        # In steps without a turn of the adversary the column is 0; `means` leaves these steps out.
         return [losses.adversaries.get(key, losses.total.new_zeros(())) for key in self._every]
 
     def last(self, count: int) -> Tensor:
@@ -68,13 +69,13 @@ class StepTerms:
         return self._table[: self._count].cpu()
 
     def means(self, first_step: int, sizes: Tensor) -> tuple[dict[str, float], dict[str, float]]:
-        """Return the means over the examples of the epoch: of the model's terms, and of the adversaries' losses.
+        """Return the means of the model's terms, and of the adversaries' losses, over the examples of the epoch.
 
-        An adversary that had no turn in the epoch is left out.
+        An adversary without a turn in the epoch is left out.
 
         Args:
             first_step: number of the epoch's first step, from 0.
-            sizes: (steps,) examples of each step.
+            sizes: (steps,) number of examples in each step.
         """
         rows = self.all().double()
         means = ((rows * sizes[:, None]).sum(0) / sizes.sum()).tolist()
@@ -90,7 +91,7 @@ class StepTerms:
         """Return the index of the first row with a number that is not finite, the term to blame, and its value.
 
         Args:
-            is_sum: whether a term is the sum of others, which are to blame rather than it.
+            is_sum: whether a term is the sum of others; then one of those is to blame.
         """
         bad = (~rows.isfinite()).nonzero().tolist()
         if not bad:
@@ -102,7 +103,7 @@ class StepTerms:
         return row, labels[culprit], rows[row, culprit].item()
 
     def replace(self, rows: Tensor) -> None:
-        """Take over the rows of a saved state, or none, for a new epoch."""
+        """Replace all rows: by those of a saved state, or by none at the start of an epoch."""
         self._count = self._summed = len(rows)
         if len(rows):
             self._table = torch.zeros(self._steps, rows.shape[1], device=self._device)

@@ -1,4 +1,4 @@
-"""What the trainer trains: a model, or the prior of a model that is trained."""
+"""The type of what a trainer trains: a model, or the fitted prior of a trained model."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from zoo.model import Model
 from zoo.training.prior_fit import PriorFit
 
 Trainable: TypeAlias = Model | PriorFit
-"""A module with a loss: called with a batch, it returns the loss, its terms, and what each adversary is shown."""
+"""A module that returns the loss of a batch, with its terms and the evidence for each adversary."""

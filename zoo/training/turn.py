@@ -1,4 +1,4 @@
-"""Turns: an optimiser with the parameters that it moves, of the model or of one of its adversaries."""
+"""Turns: an optimiser and the parameters that it updates, of the model or of one of its adversaries."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ MODEL = "model"
 
 
 class Turn:
-    """One optimiser, the module whose loss it minimises, and how often it moves.
+    """One optimiser, the module whose loss it minimises, and how often it is used.
 
-    The parameters of an adversary require gradients in its own turn alone, so that the model's loss does not move it.
-    Those that require none when training begins are in no turn.
+    The parameters of an adversary require gradients only in its own turn, so that the model's loss does not change
+    them. Parameters that require no gradients when training starts are in no turn.
 
     Attributes:
         name: :data:`MODEL`, or the key of the adversary.
-        optimizer: with its state.
-        steps: optimiser steps in one turn.
-        every: steps of the model from one turn to the next.
+        optimizer: the optimiser with its state.
+        steps: number of optimiser steps in one turn.
+        every: number of the model's steps from one turn to the next.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Turn:
 
     @property
     def learning_rate(self) -> float:
-        """That of the last step."""
+        """The learning rate of the last step."""
         return float(self.optimizer.param_groups[0]["lr"])
 
     def set_learning_rate(self, step: int, total_steps: int, steps_per_epoch: int) -> None:
@@ -75,15 +75,15 @@ class Turn:
                 group["lr"] = base * factor
 
     def is_due(self, step: int) -> bool:
-        """Whether the turn comes in the step of the model with this number from 0."""
+        """Whether the turn is part of this step of the model, numbered from 0."""
         return step % self.every == 0
 
     def loss(self, *inputs: Tensor | None, whole: bool) -> Any:
-        """Return what the module computes.
+        """Return the module's output.
 
         Args:
-            whole: the batch has its full size. What is compiled for a whole batch would be compiled once more for the
-                short one at the end of an epoch, which is computed eagerly instead.
+            whole: whether the batch has its full size. A shorter batch, at the end of an epoch, is computed eagerly,
+                because the module would be compiled again for its size.
 
         Raises:
             TrainingError: the module cannot be compiled.
@@ -103,7 +103,7 @@ class Turn:
 
     def descend(self, loss: Tensor) -> None:
         """Make an optimiser step down the gradient of a scalar."""
-        # What `zero_grad` of the optimiser does, without its profiling.
+        # As `optimizer.zero_grad()`, without its profiling.
         for parameter in self._parameters:
             parameter.grad = None
         loss.backward()  # type: ignore[no-untyped-call]
@@ -113,13 +113,13 @@ class Turn:
         self._update()
 
     def require_gradients(self, required: bool) -> None:
-        """Switch the gradients of all parameters on or off."""
+        """Make all parameters require gradients, or not."""
         for parameter in self._parameters:
             parameter.requires_grad = required
 
 
-def switch_off_others(model: Trainable) -> list[nn.Parameter]:
-    """Switch off the gradients of all parameters that the model's loss does not train, and return them."""
+def freeze_others(model: Trainable) -> list[nn.Parameter]:
+    """Freeze all parameters that the model's loss does not train, such as those of adversaries, and return them."""
     own = {id(parameter) for parameter in model.training_parameters().values()}
     others = [p for p in model.parameters() if id(p) not in own and p.requires_grad]
     for parameter in others:
@@ -127,18 +127,16 @@ def switch_off_others(model: Trainable) -> list[nn.Parameter]:
     return others
 
 
-def make_turns(
-    model: Trainable, spec: TrainSpec, group: ProcessGroup, switched_off: Iterable[nn.Parameter]
-) -> list[Turn]:
-    """Return the model's turn and then those of its adversaries.
+def make_turns(model: Trainable, spec: TrainSpec, group: ProcessGroup, frozen: Iterable[nn.Parameter]) -> list[Turn]:
+    """Return the model's turn, then those of its adversaries.
 
     Args:
-        switched_off: what :func:`switch_off_others` returned: of an adversary's parameters, those that are trained.
+        frozen: the parameters that :func:`freeze_others` froze; an adversary trains those of them that are its own.
 
     Raises:
         RecipeError: an adversary has no parameter to train.
     """
-    trained = {id(parameter) for parameter in switched_off}
+    trained = {id(parameter) for parameter in frozen}
     own = TurnSpec(optimizer=spec.optimizer, schedule=spec.schedule, clip_norm=spec.clip_norm)
     parameters, adversaries = model.training_parameters(), model.adversaries()
     turns = [Turn(MODEL, model, parameters, own, spec.schedule, group, step=spec.step, options=spec.groups)]
@@ -147,7 +145,7 @@ def make_turns(
         parameters = {name: p for name, p in adversary.named_parameters() if id(p) in trained}
         if not parameters:
             raise RecipeError(
-                "the adversary has no parameter that requires gradients, so there is nothing to train",
+                "expected parameters that require gradients, got an adversary without any",
                 where=f"train.turns.{key}",
                 remedy="Let some parameter require gradients, or do not make the module an `Adversary`.",
             )
@@ -159,14 +157,14 @@ def complete_training(spec: TrainSpec, model: Trainable, where: str = "train") -
     """Return the spec with every option of every optimiser, and with a turn for each adversary of the model.
 
     Raises:
-        RecipeError: a turn or a group of parameters is named that the model does not have, or its steps cannot be
-            compiled.
+        RecipeError: `turns` or `groups` names an adversary or parameters that the model does not have, or the model
+            cannot be compiled.
         ComponentError: an optimiser or one of its options is unknown or wrong.
     """
-    twice = model.with_second_derivatives()
-    if spec.step == "compiled" and twice:
+    second_order = model.with_second_derivatives()
+    if spec.step == "compiled" and second_order:
         raise RecipeError(
-            f"`model.{twice[0]}` takes second derivatives, which torch.compile does not support",
+            f"`model.{second_order[0]}` takes second derivatives, which torch.compile does not support",
             where=f"{where}.step",
             remedy="Use `step: eager`.",
         )
@@ -180,10 +178,10 @@ def complete_training(spec: TrainSpec, model: Trainable, where: str = "train") -
 
 
 def complete_turns(spec: TrainSpec, model: Trainable, where: str = "train") -> dict[str, TurnSpec]:
-    """Return how each adversary of the model is trained.
+    """Return the spec of the turn of each adversary of the model.
 
     Raises:
-        RecipeError: a turn is named for an adversary that the model does not have.
+        RecipeError: `turns` names an adversary that the model does not have.
     """
     adversaries = model.adversaries()
     for key in spec.turns:

@@ -17,12 +17,12 @@ from zoo.training.trainable import Trainable
 from zoo.utils.distributed import ProcessGroup
 from zoo.utils.seeds import process_seed, seeded
 
-_LOOK_AT = 64
-"""Number of examples whose loss shows which terms there are, and where training begins."""
+_INITIAL_EXAMPLES = 64
+"""Number of examples on which the loss is computed before training."""
 
 
 class Validation:
-    """Computes the loss of a model in evaluation mode, with the same noise each time, independent of training."""
+    """Computes the loss of a model in evaluation mode; its noise is the same each time, whatever training draws."""
 
     def __init__(
         self, model: Trainable, spec: FullTrainSpec, seed: int, accelerator: Accelerator, group: ProcessGroup
@@ -30,13 +30,13 @@ class Validation:
         self.model, self.spec, self.seed, self.group = model, spec, seed, group
         self._device, self._precision = accelerator.device, mixed_precision(accelerator)
 
-    def first_look(self, split: Split) -> float:
+    def initial_value(self, split: Split) -> float:
         """Return the mean of the monitored term over a few examples, before the first step.
 
         Raises:
-            RecipeError: the loss has no such term; names those there are.
+            RecipeError: the loss has no such term; the message names its terms.
         """
-        ((loss, _),) = self._losses(split, torch.arange(min(_LOOK_AT, len(split))))
+        ((loss, _),) = self._losses(split, torch.arange(min(_INITIAL_EXAMPLES, len(split))))
         terms = {"loss": loss.total, **loss.terms}
         if self.spec.monitor not in terms:
             problem, remedy = unknown_name("term", self.spec.monitor, terms)
@@ -44,11 +44,11 @@ class Validation:
         return float(terms[self.spec.monitor])
 
     def means(self, split: Split, names: Sequence[str]) -> dict[str, float]:
-        """Return the mean loss and its terms over a split, under these names."""
+        """Return the means of the loss and of its terms over a split, with these names."""
         group = self.group
         for buffer in self.model.buffers() if group.count > 1 else ():
-            group.copy_from_first(buffer)  # running averages, which are of each process's own share
-        # None is a slice of the stored examples, and costs no look-up.
+            group.copy_from_first(buffer)  # running averages, which each process computes on its own share
+        # With None, batches are slices of the stored examples, which need no indexing.
         losses = self._losses(split, group.own(len(split)) if group.count > 1 else None)
         sums = torch.zeros(len(names), dtype=torch.float64)
         if losses:
@@ -58,7 +58,7 @@ class Validation:
 
     @torch.no_grad()
     def _losses(self, split: Split, order: Tensor | None) -> list[tuple[StepLoss, int]]:
-        """Return the loss of each batch of a split with its number of examples."""
+        """Return the loss of each batch of a split, and its number of examples."""
         self.model.eval()
         losses = []
         with seeded(process_seed(self.seed, self.group.rank)):

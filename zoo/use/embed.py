@@ -23,20 +23,20 @@ def embed(
     count: Count | None = None,
     seed: Seed = 0,
 ) -> Rows:
-    """Return the latents of each example: the mean of q(z|x), or the numbers of its codes where they are discrete.
+    """Return the latents of each example: the mean of q(z|x), or the indices of discrete codes.
 
     Choose it for features to cluster, search or classify with, and for a map of the data.
 
     Args:
-        data: a :class:`zoo.data.Data`, one split, or raw data in any form that :func:`zoo.evaluate` takes.
-        split: of several splits, the one to use; all if not given.
-        label: the class of all examples by name or number, for a conditional model; that in the data if not given.
+        data: a :class:`zoo.data.Data`, one split, or raw data in any form that :func:`zoo.evaluate` accepts.
+        split: the split to use; by default all splits of the data.
+        label: the class of all examples, by name or number, for a conditional model; by default that in the data.
         count: use only this many examples of each split, from its start.
-        seed: of the draws, for a posterior whose mean is estimated from draws.
+        seed: seed of the draws, for a posterior whose mean is estimated from draws.
 
     Returns:
-        Rows: ``z`` (N, *latent_shape), or ``code`` (N, *grid), with ``name`` or ``row``, ``class`` where there are
-        labels, and ``split`` where there are several.
+        Rows: ``z`` (N, *latent_shape), or ``code`` (N, *grid), with ``name`` or ``row``, with ``class`` if there are
+        labels, and ``split`` if there are several.
 
     Raises:
         NotApplicableError: the model has no latents.
@@ -52,17 +52,17 @@ def embed(
 
 
 def embeddings(source: Source, seed: int = 0) -> RowStream:
-    """Return the latents of the examples of a source, computed as they are read."""
+    """Return the latents of the examples of a source; they are computed while the rows are read."""
     model = source.model
     if not model.has("posterior"):
         raise NotApplicableError(
-            "the model is a network from data to data and has no latents",
+            "expected a model with latents, got a network from data to data",
             where="embed",
             remedy="Use a model with an encoder, such as `vae-conv-16d`.",
         )
     posterior = model.posterior
     if isinstance(posterior, Quantiser):
-        quantity = Quantity("code", tuple(posterior.grid), meaning="number of the code at each place of the grid")
+        quantity = Quantity("code", tuple(posterior.grid), meaning="index of the code at each position of the grid")
     else:
         quantity = Quantity("z", model.latent_shape, meaning="mean of q(z|x)")
 

@@ -1,4 +1,4 @@
-"""Writes rows to files block by block: tables, arrays and images. A file is complete or absent."""
+"""Writing of rows to files, block by block: tables, arrays and images. A file is complete or absent."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from zoo.utils.libraries import import_library
 from zoo.utils.text import numbered, portable_name, take_name
 
 MOST_IN_GRID = 400
-"""Examples in one picture."""
+"""The largest number of examples in a grid."""
 _MOST_COLUMNS = 4096
 _TABLES = (".csv", ".tsv", ".parquet")
 _GRIDS = (".png", ".svg", ".pdf")
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)
-"""The date of files in an archive, so that the same rows give the same bytes."""
+_ARCHIVE_DATE = (1980, 1, 1, 0, 0, 0)
+"""The date of all files in an archive, so that the same rows give the same bytes."""
 
 
 def write(stream: RowStream, path: str | Path) -> Path:
-    """Write rows into a file of the kind that the suffix names, or images into a folder; return the path.
+    """Write rows to a file, whose suffix determines the format, or images to a folder; return the path.
 
-    ``.csv``, ``.tsv`` and ``.parquet`` are tables with a column for each number, and an empty cell for NaN; ``.npz``
-    holds an array for each quantity. Images are written as ``.png``, ``.svg`` or ``.pdf``, a grid of at most 400, or
-    without a suffix into a folder, a PNG for each example under the name of its file or its row number. The file, or
+    ``.csv``, ``.tsv`` and ``.parquet`` are tables with a column for each number, and an empty cell for NaN. ``.npz``
+    contains an array for each quantity. Images are also written as a grid of at most 400 (``.png``, ``.svg``,
+    ``.pdf``), or, without a suffix, to a folder, with a PNG per example that has its name or row number. The file, or
     the folder, is complete or absent.
 
     Raises:
-        InputError: the kind is unknown or cannot hold these rows, pyarrow is missing, or something is in the way.
-        OSError: the disk is full, or the place may not be written to.
+        InputError: the format is unknown or cannot contain these rows, pyarrow is not installed, or the path is in use.
+        OSError: the disk is full, or writing is not permitted.
     """
     target = Path(path)
     check(stream, target)
@@ -54,10 +54,10 @@ def write(stream: RowStream, path: str | Path) -> Path:
 
 
 def check(stream: RowStream, path: Path) -> None:
-    """Refuse a kind of file that cannot hold these rows, before they are computed.
+    """Check that a file can contain the rows, before they are computed.
 
     Raises:
-        InputError: names the kinds that can.
+        InputError: it cannot; the message names the formats that can.
     """
     suffix = path.suffix.lower()
     columns = sum(len(each.columns) for each in stream.all_quantities)
@@ -68,17 +68,21 @@ def check(stream: RowStream, path: Path) -> None:
     if suffix in _TABLES and not tables:
         what = f"images of shape {list(whole[0].shape)}" if whole else f"{columns:,} numbers in a row"
         most = "" if whole else f" (at most {_MOST_COLUMNS:,})"
-        raise InputError(f"a {suffix} table cannot hold {what}{most}", where="--out", remedy=f"Use {known}.")
+        raise InputError(f"a {suffix} table cannot contain {what}{most}", where="--out", remedy=f"Use {known}.")
     if (suffix in _GRIDS or not suffix) and not stream.images:
-        kind = "a picture" if suffix else "a folder of images"
-        raise InputError(f"{stream.what} are not images and cannot be {kind}", where="--out", remedy=f"Use {known}.")
+        kind = "an image file" if suffix else "a folder of images"
+        raise InputError(
+            f"expected images for {kind}, got {stream.what}",
+            where="--out",
+            remedy=f"Use {known}.",
+        )
     if suffix and suffix not in kinds:
-        raise InputError(f"expected a file of a known kind, got {suffix!r}", where="--out", remedy=f"Use {known}.")
+        raise InputError(f"expected a file of a known format, got {suffix!r}", where="--out", remedy=f"Use {known}.")
     if suffix in _GRIDS and stream.count > MOST_IN_GRID:
         raise InputError(
-            f"expected at most {MOST_IN_GRID} examples in one picture, got {stream.count:,}",
+            f"expected at most {MOST_IN_GRID} examples in one image, got {stream.count:,}",
             where="--out",
-            remedy=f"Name a folder, or use the first {MOST_IN_GRID} alone: --count {MOST_IN_GRID}",
+            remedy=f"Name a folder, or use only the first {MOST_IN_GRID}: --count {MOST_IN_GRID}",
         )
     if suffix == ".parquet":
         _arrow()
@@ -99,9 +103,9 @@ def _columns(stream: RowStream, block: Block) -> Iterator[tuple[str, Array]]:
 
 
 def cells(column: Array) -> list[Any]:
-    """Return numbers with as many digits as their type has, and nothing for what is missing."""
+    """Return the values of a column as cells of a table: numbers with the digits of their type, missing ones empty."""
     if column.dtype.kind == "f":
-        # Shortest texts that give the same number again, which for float32 are not those of Python's floats.
+        # The shortest texts that represent the numbers exactly; for float32 they differ from those of Python's floats.
         return ["" if missing else text for text, missing in zip(column.astype(str), np.isnan(column), strict=True)]
     if column.dtype.kind == "M":
         days = column.astype("datetime64[D]")
@@ -139,7 +143,7 @@ def _write_parquet(stream: RowStream, path: Path) -> None:
 
 
 def _write_npz(stream: RowStream, path: Path) -> None:
-    """Write each quantity into its own file as it is computed, and then all of them into the archive."""
+    """Write each quantity to a separate file while it is computed, and then all of them to the archive."""
     texts: dict[str, list[Array]] = {}
     types: dict[str, np.dtype[Any]] = {}
     places = {each.name: path.with_name(f"{number}.npy") for number, each in enumerate(stream.all_quantities)}
@@ -149,8 +153,8 @@ def _write_npz(stream: RowStream, path: Path) -> None:
             if values.dtype.kind in "OU":
                 texts.setdefault(name, []).append(_as_text(values))
                 continue
-            # Written rather than mapped: a full disk ends a process that writes into a mapped file. Opened for each
-            # block: a table may have more columns than a process may open files.
+            # Not a memory map: a full disk would kill the process. Opened for each block, because a table may have more
+            # columns than a process may have open files.
             with place.open("ab") as file:
                 if name not in types:
                     types[name] = values.dtype
@@ -158,7 +162,7 @@ def _write_npz(stream: RowStream, path: Path) -> None:
                 file.write(np.ascontiguousarray(values, types[name]).tobytes())
     with zipfile.ZipFile(path, "w") as archive:
         for name, place in places.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy", _LONG_AGO), "w", force_zip64=True) as inside:
+            with archive.open(zipfile.ZipInfo(f"{name}.npy", _ARCHIVE_DATE), "w", force_zip64=True) as inside:
                 if name in texts:
                     np.lib.format.write_array(inside, np.concatenate(texts[name]), allow_pickle=False)
                     continue
@@ -172,7 +176,7 @@ def _header(dtype: np.dtype[Any], count: int, shape: tuple[int, ...]) -> dict[st
 
 
 def _as_text(values: Array) -> Array:
-    """Return objects, such as categories with missing ones among them, as texts."""
+    """Return objects, such as categories, as texts; missing ones are empty."""
     return np.array(["" if _is_missing(value) else str(value) for value in values.tolist()], dtype=str)
 
 
@@ -192,7 +196,7 @@ def _write_images(stream: RowStream, folder: Path) -> None:
     for block in stream.blocks:
         images = as_images(block[stream.images[-1]], stream.data)
         for number, name in enumerate(_names(stream, block)):
-            # Of 1.jpg and 1.png, and of A.png and a.png, the second has another name.
+            # The second of 1.jpg and 1.png, or of A.png and a.png, gets another name.
             others = (f"{other}.png" for other in numbered(name.as_posix()))
             place = take_name(itertools.chain([name.with_suffix(".png").as_posix()], others), taken)
             (folder / place).parent.mkdir(parents=True, exist_ok=True)

@@ -20,8 +20,8 @@ from zoo.use.units import InUnits
 from zoo.utils.arguments import Count, Seed, checked
 
 MISSING = Quantity("missing", meaning="number of values that were missing")
-_OTHERWISE = Quantity("example_missing", meaning=MISSING.meaning)
-"""The same, of a table with a column of that name."""
+_RENAMED = Quantity("example_missing", meaning=MISSING.meaning)
+"""The same for a table with a column called ``missing``."""
 
 
 @checked
@@ -38,19 +38,19 @@ def impute(
 ) -> Rows:
     """Return each example with its missing values replaced by their estimated means E[x | observed].
 
-    What was observed keeps its stored value exactly. Data that are stored as bytes come as float32, since their means
-    have fractions; images in files are rounded.
+    Observed values keep their exact stored values. Data that are stored as bytes are returned as float32, because means
+    are not whole numbers; images in files are rounded.
 
     Args:
-        data: a :class:`zoo.data.Data`, one split, or raw data in any form that :func:`zoo.evaluate` takes. Missing are
-            the values that are NaN or empty in it, and those that ``mask`` says.
-        mask: True (or 1) where a value was observed: an array of the shape of one example, as it is stored, for all of
-            them, or (N, …) with one for each.
-        num_samples: K, importance-weighted draws of z for each example.
-        split: of several splits, the one to use; all if not given.
-        label: the class of all examples by name or number, for a conditional model; that in the data if not given.
+        data: a :class:`zoo.data.Data`, one split, or raw data in any form that :func:`zoo.evaluate` accepts. NaN and
+            empty values are missing.
+        mask: further missing values: False (or 0) for a missing value, True (or 1) for an observed one; an array of
+            the shape of a stored example for all examples, or (N, …) for each of them.
+        num_samples: K, the number of importance-weighted draws of z per example.
+        split: the split to use; by default all splits of the data.
+        label: the class of all examples, by name or number, for a conditional model; by default that in the data.
         count: use only this many examples of each split, from its start.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
         Rows: as those of :func:`zoo.reconstruct`, with ``missing``, the number of values that were filled in.
@@ -79,10 +79,10 @@ def impute(
 def imputations(
     source: Source, seed: int = 0, *, mask: Any = None, num_samples: int = 100, inputs: bool = False
 ) -> RowStream:
-    """Return the examples of a source with their missing values filled in, computed as they are read.
+    """Return the examples of a source with their missing values filled in; they are computed while the rows are read.
 
     Args:
-        inputs: add ``input`` to images, with missing pixels at the lowest value, to be shown beside them.
+        inputs: for images, also return ``input``, with missing pixels at the lowest value.
     """
     model, data = source.model, source.data
     reason = why_not(model.require_reconstruction)
@@ -94,7 +94,7 @@ def imputations(
         )
     if not data.is_known:
         raise NotApplicableError(
-            "the model does not know how its data were prepared, so that what was observed cannot be kept as it is",
+            "the checkpoint does not describe how data are prepared, so that observed values cannot be preserved",
             where="impute",
             remedy="Train the model again, or use `model.impute` on prepared tensors.",
         )
@@ -102,14 +102,14 @@ def imputations(
     if geometry.resize is not None and tuple(stored_shape[1:]) != geometry.resize:
         raise NotApplicableError(
             f"the model's images are resized from {stored_shape[1]} × {stored_shape[2]} to {geometry.resize[0]} × "
-            f"{geometry.resize[1]} pixels, so that observed pixels cannot be kept as they are",
+            f"{geometry.resize[1]} pixels, so that observed pixels cannot be preserved",
             where="impute",
-            remedy="Resize the images beforehand, and train a model on those.",
+            remedy="Resize the images first, and train a model on the resized images.",
         )
     masks = None if mask is None else Masks(mask, source, tuple(stored_shape))
     units = InUnits(source.data)
     source.taken = frozenset(each.name for each in units.quantities)
-    missing = _OTHERWISE if MISSING.name in source.taken else MISSING
+    missing = _RENAMED if MISSING.name in source.taken else MISSING
     shown = units.inputs if inputs and units.images else ()
 
     def compute(rows: Rowwise) -> Block:
@@ -142,14 +142,14 @@ def _stored(rows: Rowwise, data: DataDescription) -> Tensor:
     """Return the examples as they are stored, without padding, (B, *stored.shape), on the CPU."""
     own = rows.split.info.description
     if own is None or own.binarise != "none" or not (data.columns or own.stored == data.stored):
-        return stored_values(rows.batch.x, data)  # pixels that were drawn, or values that the user prepared
+        return stored_values(rows.batch.x, data)  # binarised pixels, or values that the user has prepared
     stored = rows.split.stored(rows.indices).cpu()
     size = data.stored.shape if data.stored else ()
     return geometry_of(data).undo(stored, (size[1], size[2])) if len(size) == 3 else stored
 
 
 def _prepared_mask(mask: Tensor, data: DataDescription, x: Tensor) -> Tensor:
-    """Return a mask of stored values (B, *stored.shape) as one of prepared values; padding counts as observed."""
+    """Return the mask of prepared values for a mask of stored ones (B, *stored.shape); padding counts as observed."""
     pad = geometry_of(data).pad
     if data.columns:
         mask = mask.repeat_interleave(torch.tensor([column.width for column in data.columns]), 1)

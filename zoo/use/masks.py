@@ -1,4 +1,4 @@
-"""Which values of examples were observed: masks from files, in the shape of stored examples."""
+"""Masks of observed values: from files, in the shape of stored examples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FORMS = "Write it with np.save, true or 1 for observed values, or as a black an
 
 
 def read_mask(path: Path) -> Array:
-    """Return a mask from an ``.npy`` or ``.npz`` file, or from an image, whose bright pixels are observed.
+    """Read a mask from an ``.npy`` or ``.npz`` file, or from an image, whose bright pixels are observed.
 
     Raises:
         DataError: the file is missing, damaged or of another kind.
@@ -34,7 +34,7 @@ def read_mask(path: Path) -> Array:
         found = np.load(file, allow_pickle=False)
         if suffix == ".npy":
             return np.asarray(found)
-        # What an archive unpacks to, it claims; more of it is not read.
+        # The sizes in the directory of an archive may be wrong, but no more bytes are read.
         size = sum(entry.file_size for entry in found.zip.infolist())
         check_memory(size, "the mask", where=str(path), remedy=_FORMS, refusal=DataError)
         names = found.files
@@ -60,7 +60,7 @@ class Masks:
             raise InputError(
                 f"expected booleans, or 0 and 1, got {values.dtype} up to {float(values.max()):g}",
                 where="mask",
-                remedy="1 says that a value was observed, 0 that it is missing.",
+                remedy="1 means that a value was observed, 0 that it is missing.",
             )
         values = values.bool()
         layouts = [shape, shape[1:], (*shape[1:], shape[0])] if len(shape) == 3 else [shape]
@@ -74,15 +74,15 @@ class Masks:
             if tuple(values.shape[1:]) == layout and len(values) >= max(lengths):
                 if len(source.splits) > 1 and not _from_one(source):
                     raise InputError(
-                        "a mask for each example is of one split, and the data have several",
+                        "expected a single split for a mask with a row per example, got several",
                         where="mask",
-                        remedy="Name a split.",
+                        remedy="Choose one with `split`.",
                     )
                 self._values, self._each = _in_shape(values, shape), True
                 return
         expected = ", ".join(map(str, shape))
         raise InputError(
-            f"expected a mask of shape ({expected}), or (N, {expected}) with one for each of {max(lengths)} examples, "
+            f"expected a mask of shape ({expected}), or (N, {expected}) for N = {max(lengths)} examples, "
             f"got {tuple(values.shape)}",
             where="mask",
         )
@@ -93,7 +93,7 @@ class Masks:
 
 
 def _from_one(source: Source) -> bool:
-    """Whether all splits were cut from one, so that an example is known by its row."""
+    """Return whether all splits come from a single stored one, so that the row number identifies an example."""
     positions = torch.cat([split.positions for split in source.splits.values()])
     return len(positions.unique()) == len(positions)
 

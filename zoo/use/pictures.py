@@ -33,10 +33,10 @@ def as_images(values: Array, data: DataDescription) -> list[Any]:
 
 
 def grid(rows: Sequence[Array], data: DataDescription) -> MatplotlibFigure:
-    """Return images in a grid; several sets of them (N, …) stand below each other in pairs of rows.
+    """Return a grid of images; several sets (N, …) are shown in rows below each other.
 
     Args:
-        rows: sets of as many images each, such as inputs and outputs.
+        rows: sets of equally many images, such as inputs and outputs.
     """
     sets = [_in_unit(stored_images(each, data).float(), data) for each in rows]
     count = len(sets[0])

@@ -1,4 +1,4 @@
-"""``zoo.reconstruct``: each example, encoded and decoded by a model."""
+"""``zoo.reconstruct``: the reconstruction of each example."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ def reconstruct(
     count: Count | None = None,
     seed: Seed = 0,
 ) -> Rows:
-    """Return each example encoded and decoded again, in the units, size and columns of the data.
+    """Return the reconstruction of each example, in the units, size and columns of the data.
 
-    Choose it to denoise or smooth data, and to see what a model keeps of them.
+    Choose it to denoise or smooth data, and to see which details a model preserves.
 
     Args:
-        data: a :class:`zoo.data.Data`, one split, or raw data in any form that :func:`zoo.evaluate` takes.
-        split: of several splits, the one to use; all if not given.
-        label: the class of all examples by name or number, for a conditional model; that in the data if not given.
+        data: a :class:`zoo.data.Data`, one split, or raw data in any form that :func:`zoo.evaluate` accepts.
+        split: the split to use; by default all splits of the data.
+        label: the class of all examples, by name or number, for a conditional model; by default that in the data.
         count: use only this many examples of each split, from its start.
-        seed: of the draws, for a posterior whose mean is estimated from draws.
+        seed: seed of the draws, for a posterior whose mean is estimated from draws.
 
     Returns:
-        Rows: ``x`` (N, …) as :meth:`~zoo.model.model.Model.postprocess` returns it with ``rounded=False``: means of
-            bytes are float32, with fractions; or a name for each column of a table.
+        Rows: ``x`` (N, …) as :meth:`~zoo.model.model.Model.postprocess` returns it with ``rounded=False``: for bytes,
+            means in float32; for a table, an array for each column instead.
 
     Raises:
-        NotApplicableError: the model does not encode data, or does not decode them without their noise.
+        NotApplicableError: the model does not encode data, or does not decode latents to a mean.
         DataError: the data have another shape, range or classes than the model needs.
 
     Example:
@@ -51,10 +51,10 @@ def reconstruct(
 
 
 def reconstructions(source: Source, seed: int = 0, *, inputs: bool = False) -> RowStream:
-    """Return the reconstructions of the examples of a source, computed as they are read.
+    """Return the reconstructions of the examples of a source; they are computed while the rows are read.
 
     Args:
-        inputs: add ``input`` to images, to be shown beside them.
+        inputs: for images, also return ``input``.
     """
     model = source.model
     reason = why_not(model.require_reconstruction)

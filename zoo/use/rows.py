@@ -1,4 +1,4 @@
-"""Rows: the results of a model for each example, with the name or number of the example."""
+"""Rows: the results of a model for each example, with the example's name or number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo.spec.data_description import DataDescription
 
 Array = npt.NDArray[Any]
 Block = dict[str, Array]
-"""Some consecutive rows: by the name of each quantity, its values (B, *shape)."""
+"""Consecutive rows: the values (B, *shape) of each quantity, by its name."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,10 @@ class Quantity:
     Attributes:
         name: its name in :class:`Rows` and in ``.npz`` files.
         shape: shape of one value; () for a single number or text.
-        columns: names of the values in a table; made of ``name`` and a number if not given.
-        meaning: what it is, in a phrase.
-        unit: ``nats``, …; None where there is none.
+        columns: names of the values in a table; by default ``name``, with a number if there are several.
+        meaning: a phrase that describes it.
+        unit: ``nats``, …; None if it has none.
+        depends_on_units: whether its value depends on the units of the data, as that of a density does.
 
     Example:
         >>> Quantity("z", (3,)).columns, Quantity("log_likelihood").columns
@@ -39,6 +40,7 @@ class Quantity:
     columns: tuple[str, ...] = ()
     meaning: str = ""
     unit: str | None = None
+    depends_on_units: bool = False
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -52,13 +54,14 @@ class RowStream:
     """Rows that are computed in blocks while they are read, so that memory use does not grow with their number.
 
     Attributes:
-        what: what the rows are, in the plural: ``embeddings``, ``scores``, ….
+        what: the kind of the rows in the plural: ``embeddings``, ``scores``, ….
         count: number of rows.
-        keys: what names a row: ``split`` where there are several; ``name`` or ``row``; ``class`` if there are labels.
-        quantities: what is computed for each row.
-        blocks: the rows; they can be read once.
-        data: what the model knows of its data, which says how examples are shown as images.
-        images: the quantities that are images; a grid shows them below each other, a folder the last one.
+        keys: the quantities that identify a row: ``split`` if there are several; ``name`` or ``row``; ``class`` if
+            there are labels.
+        quantities: the results for each row.
+        blocks: the rows; they can be read only once.
+        data: the description of the data, which determines how examples are shown as images.
+        images: the quantities that are images; a grid shows them below each other, a folder contains the last one.
     """
 
     what: str
@@ -118,10 +121,10 @@ class Rows(Mapping[str, Array]):
         return pandas.DataFrame({name: column for each in quantities for name, column in flat(each, self[each.name])})
 
     def save(self, path: str | Path) -> Path:
-        """Write the rows into a file of the kind that the suffix of ``path`` names; see :func:`zoo.use.files.write`.
+        """Write the rows to a file; its suffix determines the format, see :func:`zoo.use.files.write`.
 
         Raises:
-            InputError: a file of this kind cannot hold them, or something else than a file is in its place.
+            InputError: a file of this format cannot contain them, or the path is not that of a file.
         """
         from zoo.use.files import write
 

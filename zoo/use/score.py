@@ -1,4 +1,4 @@
-"""``zoo.score``: how probable each example is under a model, and the terms of its bound."""
+"""``zoo.score``: the log-likelihood of each example under a model, and the terms of its bound."""
 
 from __future__ import annotations
 
@@ -19,13 +19,18 @@ from zoo.use.units import log_volume
 from zoo.utils.arguments import Count, Seed, checked
 
 _DRAWS = 16
-"""Draws of z for the terms: they are means, which need fewer of them than the estimate of log p(x)."""
+"""Draws of z for the terms, which are means and need fewer draws than the estimate of log p(x)."""
 
-LOG_LIKELIHOOD = Quantity("log_likelihood", meaning="importance-weighted estimate of log p(x)", unit="nats")
-ELBO = Quantity("elbo", meaning="lower bound on log p(x): −reconstruction − kl", unit="nats")
-RECONSTRUCTION = Quantity("reconstruction", meaning="−E log p(x|z)", unit="nats")
+LOG_LIKELIHOOD = Quantity(
+    "log_likelihood", meaning="importance-weighted estimate of log p(x)", unit="nats", depends_on_units=True
+)
+ELBO = Quantity("elbo", meaning="lower bound on log p(x): −reconstruction − kl", unit="nats", depends_on_units=True)
+RECONSTRUCTION = Quantity("reconstruction", meaning="−E log p(x|z)", unit="nats", depends_on_units=True)
 KL = Quantity("kl", meaning="KL(q(z|x) ‖ p(z))", unit="nats")
 SQUARED_ERROR = Quantity("squared_error", meaning="mean squared error of the reconstruction, of prepared values")
+
+_RANKINGS = ((LOG_LIKELIHOOD, -1), (RECONSTRUCTION, 1), (SQUARED_ERROR, 1))
+"""Quantities to rank examples by, the preferred one first, with the sign that makes unusual examples large."""
 
 
 @checked
@@ -41,26 +46,26 @@ def score(
     count: Count | None = None,
     seed: Seed = 0,
 ) -> Rows:
-    """Return how probable each example is, in nats, with the terms of the bound: improbable ones are anomalies.
+    """Return the log-likelihood of each example, in nats, with the terms of its bound.
 
-    Densities are those of the data as they are stored: of standardised columns, log p(x) of a row in its own units,
-    which differs from that of prepared values by a constant, or, where values are missing, by an amount that depends
-    on which are observed. Choose ``num_samples`` larger for a tighter estimate.
+    Choose it to find anomalies, the examples with a low log-likelihood. Densities are those of the data in their own
+    units: for standardised columns, log p(x) differs from that of the prepared values by a constant, or, if values are
+    missing, by a number that depends on which ones are observed. A larger ``num_samples`` gives a tighter estimate.
 
     Args:
-        data: a :class:`zoo.data.Data`, one split, or raw data in any form that :func:`zoo.evaluate` takes.
-        num_samples: K, importance-weighted draws of z for each example.
-        fitted: take the prior that was fitted after training as p(z).
-        by_value: add ``contribution``, what each value of the example adds to its score: each column of a table, whose
-            categories count together, or each pixel.
-        split: of several splits, the one to use; all if not given.
-        label: the class of all examples by name or number, for a conditional model; that in the data if not given.
+        data: a :class:`zoo.data.Data`, one split, or raw data in any form that :func:`zoo.evaluate` accepts.
+        num_samples: K, the number of importance-weighted draws of z per example.
+        fitted: use the prior that was fitted after training as p(z).
+        by_value: add ``contribution``, the contribution of each value to log p(x|z): of each pixel, or of each column
+            of a table (all categories of a column together).
+        split: the split to use; by default all splits of the data.
+        label: the class of all examples, by name or number, for a conditional model; by default that in the data.
         count: use only this many examples of each split, from its start.
-        seed: of the draws; the same data and seed give the same numbers.
+        seed: seed of the draws; the same data and seed give the same numbers.
 
     Returns:
         Rows: ``log_likelihood``, ``elbo``, ``reconstruction`` (−E log p(x|z)), ``kl`` and ``squared_error``, (N,) each;
-        of a model without a density of z, such as an autoencoder, only ``reconstruction`` and ``squared_error``.
+        for a model without a density of z, such as an autoencoder, only ``reconstruction`` and ``squared_error``.
 
     Raises:
         NotApplicableError: the model neither has a likelihood nor reconstructs data.
@@ -83,7 +88,7 @@ def score(
 def scores(
     source: Source, seed: int = 0, *, num_samples: int = 200, fitted: bool = False, by_value: bool = False
 ) -> RowStream:
-    """Return the scores of the examples of a source, computed as they are read."""
+    """Return the scores of the examples of a source; they are computed while the rows are read."""
     model = source.model
     quantities = list(_quantities(model))
     if num_samples < 1:
@@ -94,7 +99,7 @@ def scores(
         )
     if fitted and not model.has_density:
         reason = why_not(model.require_density)
-        raise InputError(f"{reason}, so its score has no p(z)", where="fitted", remedy="Leave it out.")
+        raise InputError(f"{reason}, so its score does not depend on p(z)", where="fitted", remedy="Leave it out.")
     if by_value:
         quantities.append(_contribution(model, {each.name for each in (*source.keys, *quantities)}))
 
@@ -114,19 +119,16 @@ def scores(
     return RowStream("scores", len(source), source.keys, tuple(quantities), source.computed(compute, seed), model.data)
 
 
-def ranking(quantities: tuple[Quantity, ...]) -> tuple[str, int]:
-    """Return the quantity by which examples are ranked, and the sign with which it grows for stranger ones."""
-    names = [each.name for each in quantities]
-    if "log_likelihood" in names:
-        return "log_likelihood", -1
-    return ("reconstruction" if "reconstruction" in names else "squared_error"), 1
+def ranking(quantities: tuple[Quantity, ...]) -> tuple[Quantity, int]:
+    """Return the quantity by which examples are ranked, and the sign that makes it large for unusual examples."""
+    return next((quantity, sign) for quantity, sign in _RANKINGS if quantity in quantities)
 
 
 def _quantities(model: Model) -> tuple[Quantity, ...]:
-    """Return the quantities of a score that the model has.
+    """Return the quantities of a score that can be computed with a model.
 
     Raises:
-        NotApplicableError: nothing can.
+        NotApplicableError: there are none.
     """
     reason = why_not(model.require_reconstruction)
     error = (SQUARED_ERROR,) if reason is None else ()
@@ -144,7 +146,7 @@ def _quantities(model: Model) -> tuple[Quantity, ...]:
 def _contribution(model: Model, taken: Set[str]) -> Quantity:
     columns = tuple(f"contribution_{name}" if name in taken else name for name in model.data.column_names)
     shape = (len(columns),) if columns else model.data_shape
-    return Quantity("contribution", shape, columns, "what a value adds to log p(x|z)", "nats")
+    return Quantity("contribution", shape, columns, "contribution of a value to log p(x|z)", "nats")
 
 
 def _terms(model: Model, inference: Inference, volume: Tensor) -> dict[str, Tensor]:
@@ -169,7 +171,7 @@ def _terms(model: Model, inference: Inference, volume: Tensor) -> dict[str, Tens
 
 
 def _contributions(model: Model, inference: Inference, volume: Tensor) -> Tensor:
-    """Return what each value adds to log p(x|z) at the mean of z, or where that is not known, −(x − mean)²."""
+    """Return the contribution of each value to log p(x|z) at the mean of z, or −(x − mean)² if that is not known."""
     x, mask = inference.x, inference.mask
     assert x is not None
     p = inference.decode(posterior_mean(inference.posterior))
@@ -181,7 +183,7 @@ def _contributions(model: Model, inference: Inference, volume: Tensor) -> Tensor
 
 
 def _by_column(values: Tensor, data: DataDescription) -> Tensor:
-    """Return the sums (B, C) of the values (B, W) of each column of a table; other values are left as they are."""
+    """Return the sums (B, C) of the values (B, W) of each column of a table; other data are returned unchanged."""
     if not data.columns:
         return values
     widths = [column.width for column in data.columns]
@@ -189,5 +191,5 @@ def _by_column(values: Tensor, data: DataDescription) -> Tensor:
 
 
 def _summed(volume: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the sum over the values of an example: (), or (B,) where values are missing."""
+    """Return the sum over the values of an example, (), or (B,) if values are missing."""
     return volume.sum() if mask is None else volume.flatten(1).sum(1)

@@ -1,4 +1,4 @@
-"""The examples that a model is used on, batch by batch, with what names each of them."""
+"""The examples that a model is applied to, batch by batch, with the name or number of each."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Rowwise:
     """A batch of examples on the model's device.
 
     Attributes:
-        batch: as the model takes it: with labels only if it is conditional.
-        keys: what names each example.
-        split: the split that they are from.
-        indices: (B,) which of its examples they are.
+        batch: the inputs of the model; with labels only if it is conditional.
+        keys: the quantities that identify each example.
+        split: the split of the examples.
+        indices: (B,) their indices in the split.
     """
 
     batch: Batch
@@ -44,16 +44,16 @@ class Rowwise:
 
 
 class Source:
-    """The examples that a model is used on.
+    """The examples that a model is applied to.
 
     Attributes:
-        taken: names of columns of the data; keys of these names begin with ``example_``.
+        taken: names of columns of the data; keys with these names get the prefix ``example_``.
 
     Args:
-        model: it is put into evaluation mode.
-        data: a :class:`zoo.data.Data`, of which all splits are used unless one is named; one split; a context that was
-            checked already; or anything else that :func:`zoo.evaluate` takes.
-        split: which split of several.
+        model: the model, which is put into evaluation mode.
+        data: a :class:`zoo.data.Data`; one split; an evaluation context; or anything else that :func:`zoo.evaluate`
+            accepts.
+        split: the split to use; by default all splits of the data.
         label: the class of all examples, by name or number, for a conditional model.
         count: use only this many examples of each split, from its start.
 
@@ -75,8 +75,8 @@ class Source:
         self.label = None if label is None else class_number(model, label)
         self.splits: dict[str, Split] = {}
         for name in _names_of_splits(data, split):
-            checked = isinstance(data, EvaluationContext)
-            context = data if checked else evaluation_context(model, data, name, needs_labels=label is None)
+            is_context = isinstance(data, EvaluationContext)
+            context = data if is_context else evaluation_context(model, data, name, needs_labels=label is None)
             self.splits[name] = context.split
         self.taken: frozenset[str] = frozenset()
         self._most = math.inf if count is None else count
@@ -88,8 +88,8 @@ class Source:
 
     @property
     def keys(self) -> tuple[Quantity, ...]:
-        """What names a row."""
-        split = [self._key("split", "the split that it is from")] if len(self.splits) > 1 else []
+        """The quantities that identify a row."""
+        split = [self._key("split", "split of the example")] if len(self.splits) > 1 else []
         row = self._key("row", "row number, from 0")
         named = self._key("name", "name, such as that of its file") if self._named else row
         label = [self._key("class", "class in the data")] if self._labelled else []
@@ -100,7 +100,7 @@ class Source:
 
     @property
     def data(self) -> DataDescription:
-        """In which units, size and layout examples are given back: their own, or of a table those of the model."""
+        """The description of the results: units, size and layout of these data; for a table, those of the model."""
         known = self.model.data
         own = next(iter(self.splits.values())).info.description
         if not known.is_known or known.columns or own is None or own.stored is None or own.shape != known.shape:
@@ -108,10 +108,10 @@ class Source:
         return own
 
     def computed(self, compute: Callable[[Rowwise], Block], seed: int) -> Iterator[Block]:
-        """Yield the keys of each batch with what a function computes for it, without gradients.
+        """Yield the keys of each batch together with the results of a function, computed without gradients.
 
-        What is drawn depends on the seed and on the number of the batch, so that the same data give the same numbers;
-        the caller's random numbers are left as they are.
+        Random numbers depend on the seed and on the number of the batch, so that the same data give the same results;
+        the random state of the caller does not change.
         """
         batches = self._batches()
         for number in range(2**62):
@@ -149,7 +149,7 @@ class Source:
             found["row"] = split.positions[indices].numpy()
         if self._labelled:
             assert batch.labels is not None
-            names = np.array([*split.info.class_names, ""])  # the last one for a class that the model does not know
+            names = np.array([*split.info.class_names, ""])  # the last one is for classes that the model does not know
             found["class"] = names[batch.labels.cpu().numpy()]
         return found
 
@@ -169,7 +169,7 @@ def class_number(model: Model, label: str | int) -> int:
         raise InputError(
             f"expected a class number from 0 to {model.classes - 1}, got {label!r}",
             where="label",
-            remedy="The checkpoint does not hold names of classes.",
+            remedy="The checkpoint contains no names of classes.",
         )
     return int(text)
 
@@ -182,5 +182,5 @@ def _names_of_splits(data: Any, split: str | None) -> list[SplitName]:
     if not isinstance(data, Data):
         return ["test"]
     return [name for name in known if getattr(data, name) is not None and split in (None, name)] or [
-        split or "train"  # which is refused, with the splits there are
+        split or "train"  # refused later, with the names of the splits
     ]  # type: ignore[list-item]

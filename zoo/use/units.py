@@ -1,4 +1,4 @@
-"""Examples and densities in the units of the data, rather than in those that a model sees."""
+"""Examples and densities in the units of the data, rather than in those of prepared values."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from zoo.use.rows import Block, Quantity
 
 
 def log_volume(model: Model, mask: Tensor | None = None) -> Tensor:
-    """Return what is added to the log-density of each prepared value for that of the stored one, (*data_shape).
+    """Return the log-density of each stored value minus that of the prepared value, (*data_shape), in nats.
 
-    A value that was divided by its standard deviation s has 1/s of its density in its own units: −log s. Probabilities
-    of discrete values do not depend on units: 0.
+    For a value that is divided by its standard deviation s, it is −log s. Probabilities of discrete values do not
+    depend on units: it is 0.
 
     Args:
         mask: (B, *data_shape) bool, True where a value was observed; the result is then (B, *data_shape), 0 elsewhere.
@@ -40,13 +40,13 @@ def log_volume(model: Model, mask: Tensor | None = None) -> Tensor:
 
 
 class InUnits:
-    """Brings prepared examples into the units, size, layout and columns of data.
+    """Converts prepared examples to the units, size, layout and columns of data.
 
-    Examples stay as they are where nothing is known of how they were stored.
+    If the description does not say how examples are stored, they are not converted.
 
     Attributes:
-        quantities: one for each column of a table, or else ``x``.
-        images: the names of those that are images.
+        quantities: a quantity for each column of a table, or else ``x``.
+        images: the names of the quantities that are images.
     """
 
     def __init__(self, data: DataDescription) -> None:
@@ -61,17 +61,17 @@ class InUnits:
 
     @property
     def inputs(self) -> tuple[Quantity, ...]:
-        """What images are shown beside: the examples as they were given."""
-        return tuple(Quantity("input", each.shape, meaning="as it was given") for each in self.quantities)
+        """The quantities of the original examples, which are shown beside the results."""
+        return tuple(Quantity("input", each.shape, meaning="the original example") for each in self.quantities)
 
     def of(self, prepared: Tensor) -> Block:
-        """Return prepared examples (B, *data_shape); means of what is stored as bytes keep their fractions."""
+        """Convert prepared examples (B, *data_shape); means of bytes are not rounded."""
         if not self.data.is_known:
             return {"x": prepared.cpu().numpy()}
         return self.of_stored(stored_values(prepared, self.data, rounded=False))
 
     def of_stored(self, stored: Tensor) -> Block:
-        """Return examples as the data set stores them, (B, *stored.shape)."""
+        """Convert examples as the data set stores them, (B, *stored.shape)."""
         given = to_form(stored, self.data)
         if not self.data.columns:
             return {"x": given}

@@ -46,15 +46,15 @@ class MemoryLimit(TorchFunctionMode):
         super().__init__()
         self.limit = available_memory() if limit is None else limit
         self.tensors = tensors
-        self.asked, self.made = 0, 0
+        self.bytes, self.count = 0, 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in _FACTORIES:
-            self.made += 1
-            self.asked += _size(func, args, kwargs or {})
-            if self.limit is not None and self.asked > self.limit:
-                self.refuse(f"the model asks for {readable_size(self.asked)} of memory")
-            if self.made > self.tensors:
+            self.count += 1
+            self.bytes += _size(func, args, kwargs or {})
+            if self.limit is not None and self.bytes > self.limit:
+                self.refuse(f"the model asks for {readable_size(self.bytes)} of memory")
+            if self.count > self.tensors:
                 self.refuse(f"the model asks for more than {self.tensors:,} tensors")
         return func(*args, **(kwargs or {}))
 

@@ -36,8 +36,8 @@ Count = Annotated[int, Between(1, 2**31 - 1)]
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Check the arguments of a function against its annotations when it is called.
 
-    Numbers, texts, paths, literals, mappings, sequences, and instances of a class are checked; everything else, such as
-    the contents of a mapping, is left to the function. NumPy numbers are accepted as numbers.
+    Numbers, texts, paths, literals, mappings, sequences, and instances of a class are checked; other types, and the
+    contents of mappings and sequences, are not. NumPy numbers are accepted as numbers.
 
     Raises:
         InputError: when the function is called with an argument of another type.
@@ -92,11 +92,11 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin in (Union, types.UnionType):
         return any(_fits(value, each) for each in get_args(hint))
     if origin is Literal:
-        return isinstance(value, str)  # The function itself names the nearest value.
+        return isinstance(value, str)  # The function's own error names the nearest value.
     if hint is None or hint is type(None):
         return value is None
     if hint is str:
-        return isinstance(value, str) and can_be_a_path(value)  # Nor can a name have such letters.
+        return isinstance(value, str) and can_be_a_path(value)  # Names have the same characters.
     if hint is int:
         return isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if hint is float:

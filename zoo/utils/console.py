@@ -1,4 +1,4 @@
-"""Where progress is shown."""
+"""The console on which progress is shown."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _LARGEST = 1000
 
 
 class ProgressConsole(Console):
-    """A console for what need not be read: when its reader has left, it falls silent and the work goes on.
+    """A console that stops printing on a broken pipe, and ignores impossible sizes of a terminal.
 
-    Rich's own console would end the program, and with it a training of which somebody read the first lines only. It
-    also takes any number in the environment as the size of a terminal, and writes lines of that length.
+    Rich's own console would end the program, such as a training, on a broken pipe; and it accepts any number in the
+    environment as the size of the terminal.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -23,10 +23,10 @@ class ProgressConsole(Console):
         super().__init__(**options)
 
     def on_broken_pipe(self) -> None:
-        """Fall silent."""
+        """Stop printing."""
         self.quiet = True
 
 
 def _is_size(value: str | None) -> bool:
-    """Whether a value in the environment, or none, is a possible size of a terminal."""
+    """Return whether the value of an environment variable, or None, is a possible size of a terminal."""
     return value is None or (value.isascii() and value.isdigit() and len(value) < 5 and 0 < int(value) <= _LARGEST)

@@ -1,6 +1,6 @@
-"""The processes that ``torchrun`` or ``accelerate launch`` starts for one run: the share of each, and sums over all.
+"""The processes that ``torchrun`` or ``accelerate launch`` starts for a run: the share of each, and sums over all.
 
-With a single process, the usual case, there is no communication and no waiting.
+A single process, the usual case, needs no communication.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from zoo.errors import OtherProcessError
 
 Result = TypeVar("Result")
 _CPU = torch.device("cpu")
-_FAREWELL = timedelta(seconds=5)
+_LEAVE_TIMEOUT = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _leave() -> None:
         return
     if distributed.get_backend() == "gloo":
         with contextlib.suppress(RuntimeError):  # Another process has failed, and does not respond.
-            distributed.monitored_barrier(timeout=_FAREWELL)
+            distributed.monitored_barrier(timeout=_LEAVE_TIMEOUT)
     distributed.destroy_process_group()
 
 

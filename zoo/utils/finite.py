@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 from zoo.errors import NotFiniteError
 
-_WORDS = re.compile(
+_MESSAGES = re.compile(
     r"expects all elements of std >= 0|contains either .inf., .nan. or element < 0|p_in >= 0 && p_in <= 1"
     r"|invalid multinomial distribution|invalid Poisson rate|Expected all elements of rate|lambda >= 0",
 )
-"""Messages of torch if it cannot draw from a normal, a categorical, a Bernoulli or a Poisson distribution."""
+"""torch's messages if it cannot draw from a normal, a categorical, a Bernoulli or a Poisson distribution."""
 
 
 @contextlib.contextmanager
@@ -37,7 +37,7 @@ def drawing(what: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError) as error:
-        if _WORDS.search(str(error)) is None:
+        if _MESSAGES.search(str(error)) is None:
             raise
         raise NotFiniteError(
             f"{what} cannot be drawn: the model computes values that are not finite",

@@ -35,5 +35,5 @@ def import_library(
             f"{purpose} needs {name}, which is installed but cannot be imported: {type(error).__name__}: "
             f"{reason(error)}",
             where=where,
-            remedy="Repair it: install it again, or in a version that fits the other packages.",
+            remedy="Install it again, or in a version that is compatible with the other packages.",
         ) from error

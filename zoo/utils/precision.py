@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-_AS_IT_IS = nullcontext()
+_UNCHANGED = nullcontext()
 
 
 def at_least_float32(values: Tensor) -> Tensor:
@@ -18,5 +18,5 @@ def at_least_float32(values: Tensor) -> Tensor:
 def full_precision(values: Tensor) -> AbstractContextManager[object]:
     """Return a context in which autocast is off on the device of ``values``."""
     device = values.device.type
-    # Usually it is off already, and turning it off again takes as long as an operation on a small batch.
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else _AS_IT_IS
+    # Usually it is already off, and entering the context takes as long as an operation on a small batch.
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else _UNCHANGED

@@ -1,4 +1,4 @@
-"""Short texts of values and sizes for messages."""
+"""Short texts for messages, and names of files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def excerpt(value: object, length: int = 80) -> str:
 
 
 def setting_text(value: object) -> str:
-    """Return the value of a setting as a recipe has it, shortened.
+    """Return the value of a setting as it is written in a recipe, shortened.
 
     Example:
         >>> setting_text(None), setting_text(True), setting_text(0.5), setting_text("adam")
@@ -36,7 +36,7 @@ def setting_text(value: object) -> str:
 
 
 class _Excerpt(reprlib.Repr):
-    """Visits a few entries of each container, down to a few levels."""
+    """A ``repr`` that visits a few entries of each container, down to a few levels."""
 
     def __init__(self, length: int) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ _DEVICE = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)"
 
 
 def portable_name(name: str) -> str:
-    """Return a name that files may have on every system: without what Windows takes for a device, a drive or a stream.
+    """Return a name that is valid for files on every system; Windows reserves names of devices, drives and streams.
 
     Example:
         >>> portable_name("a:b"), portable_name("CON.txt"), portable_name("end. "), portable_name("x=1,y.z")
@@ -85,7 +85,7 @@ def portable_name(name: str) -> str:
 
 
 def numbered(name: str) -> Iterator[str]:
-    """Yield a name, and then the name with the numbers from 2 behind it.
+    """Yield a name, and then the name with the numbers 2, 3, … appended.
 
     Example:
         >>> list(itertools.islice(numbered("a"), 3))
@@ -96,12 +96,12 @@ def numbered(name: str) -> Iterator[str]:
 
 
 def take_name(names: Iterable[str], taken: set[str]) -> str:
-    """Return the first of some names of files that is not taken yet, and add it to those that are.
+    """Return the first name that is not taken yet, and add it to the taken ones.
 
-    Names that differ only in capitals are the same: on some systems they name the same file.
+    Upper and lower case are not distinguished, because on some systems such names refer to the same file.
 
     Args:
-        taken: without capitals.
+        taken: the taken names, in lower case.
 
     Example:
         >>> taken = set()

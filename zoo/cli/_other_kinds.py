@@ -1,4 +1,4 @@
-"""What a recipe names besides components: optimisers, schedules, trackers, and its fields."""
+"""The kinds of names in a recipe that are not components: optimisers, schedules, trackers, and fields."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ KINDS = ("optimizer", "schedule", "tracker", "field")
 
 
 def entries(kind: str) -> dict[str, str]:
-    """Return the names of a kind, each with a sentence."""
+    """Return the names of a kind, each with a sentence that describes it."""
     return {name: facts["text"].split("\n\n")[0].replace("\n", " ") for name, facts in described(kind).items()}
 
 
 def described(kind: str) -> dict[str, dict[str, Any]]:
-    """Return what there is to know of each entry of a kind, by name."""
+    """Return the facts of each entry of a kind, by name."""
     return {"optimizer": _optimizers, "schedule": _schedules, "tracker": _trackers, "field": _fields}[kind]()
 
 

@@ -1,4 +1,4 @@
-"""Training without a run directory: the best weights are kept in memory."""
+"""Training without a run directory: records and the best weights stay in memory."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from zoo.model.wiring import asked_for
 from zoo.runs.data_fit import check_data, fit_to_data
 from zoo.spec import DataSpec
 from zoo.spec.model import ModelSpec
-from zoo.spec.resolve import validate
 from zoo.spec.training import TrainSpec
+from zoo.spec.validation import validate
 from zoo.training.devices import make_accelerator
 from zoo.training.loop import Trainer
 from zoo.training.progress import Reporter, choose_reporter
@@ -28,7 +28,7 @@ from zoo.training.state import Position
 from zoo.utils.seeds import seeded
 
 
-def train_quickly(
+def train_in_memory(
     x: Any,
     spec: ModelSpec,
     *,
@@ -37,12 +37,12 @@ def train_quickly(
     seed: int,
     quiet: bool = True,
 ) -> tuple[Model, list[dict[str, Any]]]:
-    """Train a model on data in memory and return the best epoch's, on the CPU, with the record of each epoch.
+    """Train a model on data in memory; return the model of the best epoch, on the CPU, and the record of each epoch.
 
-    Nothing is written, and the state of torch's generators is left as it was.
+    Nothing is written, and the random state of torch does not change.
 
     Args:
-        spec: its shape and range are those of the data, whatever it says.
+        spec: the model; its shape and range are replaced by those of the data.
         data: fields of a recipe's `data`.
         train: fields of a recipe's `train`.
 

@@ -1,4 +1,4 @@
-"""Which epoch is the best so far, and whether training is finished."""
+"""The best epoch so far, and the end of training."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from zoo.spec.training import FullTrainSpec
 from zoo.training.state import Position
 
 
-class Judge:
-    """Compares epochs by the monitored term, once the bound is warm.
+class EpochSelection:
+    """Selects the best epoch by the monitored term, and decides when training is finished.
 
-    While a weight of the loss still changes, losses of different epochs do not compare: each epoch then replaces the
-    one before as the best, and none counts towards an early stop.
+    While a weight of the loss still warms up, losses of different epochs are not comparable. Until then each epoch
+    replaces the one before as the best, and none counts towards early stopping.
 
     Args:
-        higher_is_better: whether the monitored term improves as it rises.
-        warmup_steps: after how many steps every weight of the loss has its final value.
+        higher_is_better: whether a higher value of the monitored term is better.
+        warmup_steps: the number of steps after which every weight of the loss has its final value.
     """
 
     def __init__(self, spec: FullTrainSpec, warmup_steps: int, *, higher_is_better: bool) -> None:
         self.spec, self.warmup_steps, self._sign = spec, warmup_steps, -1.0 if higher_is_better else 1.0
 
     def finish_epoch(self, position: Position, monitored: float) -> bool:
-        """Move the position to the next epoch; return whether the one that ends counts as the best so far."""
+        """Move the position to the next epoch; return whether the epoch that ends is the best so far."""
         stopping = self.spec.early_stopping
         margin = stopping.min_delta if stopping else 0.0
         warms_up = position.step < self.warmup_steps
@@ -34,9 +34,9 @@ class Judge:
         return is_best
 
     def is_finished(self, position: Position) -> bool:
-        """Whether the last epoch is done, or training is stopped early, by its patience or by a callback.
+        """Whether the last epoch is done, or training ends early because of its patience or of a callback.
 
-        A callback ends training after the epoch that is under way.
+        A callback ends training after the current epoch.
         """
         stopping = self.spec.early_stopping
         stops_early = stopping is not None and position.since_best >= stopping.patience
