@@ -90,7 +90,7 @@ def _fit_mixture(context: EvaluationContext) -> Mixture:
     model = context.model
     size = math.prod(model.latent_shape)
     most = max(2, _VALUES // size)
-    latents = draw_latents(model, context.require_training_data(), min(_EXAMPLES, most), enough=min(_LATENTS, most))
+    latents = draw_latents(model, context.require_training_data(), min(_EXAMPLES, most), total=min(_LATENTS, most))
     count = len(latents.z)
     components = max(1, min(_COMPONENTS, count // 2, _PRODUCTS // (max(1, count) * size**2)))
     prior = Mixture(latent_shape=model.latent_shape, classes=model.classes or 0, components=components)
