@@ -21,8 +21,8 @@ class StepLosses(NamedTuple):
         steps: (S,) the steps t.
         loss: (S,) E‖s − x_{t−1}‖².
         floor: (S,) E tr Cov(x_{t−1}|x_t), the lower bound for every s; None without an oracle.
-        excess: (S,) E‖s − E[x_{t−1}|x_t]‖², so that loss = floor + excess up to sampling error; None likewise.
-        gap_error: (S,) the standard error of loss − floor − excess; None likewise.
+        excess: (S,) E‖s − E[x_{t−1}|x_t]‖², so that loss = floor + excess up to sampling error; None without an oracle.
+        gap_error: (S,) the standard error of loss − floor − excess; None without an oracle.
     """
 
     steps: Tensor
@@ -49,7 +49,7 @@ class StepLosses(NamedTuple):
 
     def _parts(self) -> tuple[Tensor, Tensor]:
         if self.floor is None or self.excess is None:
-            raise InputError("expected losses measured against an oracle, got losses alone", where="measured")
+            raise InputError("expected losses that were compared with an oracle, got losses without", where="measured")
         return self.floor, self.excess
 
 

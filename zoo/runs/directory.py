@@ -59,14 +59,14 @@ class RunDirectory:
         return self.path / "figures"
 
     def exists(self) -> bool:
-        """Whether the directory holds a run."""
+        """Whether the directory contains a run."""
         return (self.path / RECIPE).is_file()
 
     def _fields(self) -> dict[str, Any]:
         """Return the fields of the recipe that a state of training depends on.
 
         Raises:
-            TrainingError: the run is gone.
+            TrainingError: the run was removed.
         """
         self._check_present()
         if self._known_fields is None:
@@ -101,7 +101,7 @@ class RunDirectory:
         """Check that a new run can be written to the path.
 
         Raises:
-            RunError: it is a file, or a directory that holds a run or other files.
+            RunError: it is a file, or a directory that contains a run or other files.
         """
         if self.exists() and not overwrite:
             raise RunError(

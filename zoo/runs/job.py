@@ -87,7 +87,7 @@ def train(
             pretrained names.
 
     Raises:
-        RecipeError, ComponentError, DataError: the recipe or what it names is wrong.
+        RecipeError, ComponentError, DataError: a field of the recipe, a component or the data are wrong.
         InputError: an object is not a callback or a tracker.
         RunError: the directory contains another run, or the run to resume has another recipe or other data.
         TrainingError: the loss is no longer finite, a callback failed, or training was interrupted; ``resume``

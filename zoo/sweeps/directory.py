@@ -39,7 +39,7 @@ class SweepDirectory:
         self.path = Path(path)
 
     def exists(self) -> bool:
-        """Whether the directory holds a sweep."""
+        """Whether the directory contains a sweep."""
         return (self.path / SPEC).is_file()
 
     def run(self, name: str) -> RunDirectory:

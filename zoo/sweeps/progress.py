@@ -53,7 +53,7 @@ class SweepProgress:
                 )
                 self._bars = Progress(*columns, TimeElapsedColumn(), console=self.console, transient=True)
                 self._bars.start()
-            self._tasks[run.name] = self._bars.add_task(run.name, total=epochs, facts="begins")
+            self._tasks[run.name] = self._bars.add_task(run.name, total=epochs, facts="starting")
 
     def epochs(self, name: str, done: int) -> None:
         """Show the number of finished epochs of a run."""
