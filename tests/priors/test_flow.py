@@ -150,3 +150,25 @@ def test_it_is_fitted_to_a_trained_model() -> None:
     loss = model.fitted_prior.fit_loss(model.inference(torch.rand(6, 1, 8, 8), fitted=True), torch.randn(1, 6, 2))
     loss.backward()
     assert all(parameter.grad is not None for parameter in model.fitted_prior.parameters())
+
+
+@pytest.mark.parametrize(
+    ("structure", "first"),
+    [
+        ("autoregressive", [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]]),
+        ("coupling", [[1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 1, 0], [1, 1, 0, 1]]),
+    ],
+)
+def test_variables_depend_on_those_before_them_in_an_order_that_each_step_reverses(
+    structure: str, first: list[list[int]]
+) -> None:
+    """The Jacobians of the steps are triangular, or of two blocks of halves, one in turn the mirror of the other."""
+    prior, z = random_flow(4, structure, "affine", widths=[32], steps=3), torch.randn(4, dtype=torch.float64)
+    for step, expected in zip(prior.steps, [first, [row[::-1] for row in first[::-1]], first], strict=True):
+        jacobian = torch.autograd.functional.jacobian(lambda z, step=step: step(z[None])[0][0], z)
+        assert (jacobian != 0).int().tolist() == expected
+
+
+def test_a_checkpoint_holds_what_is_learned_alone() -> None:
+    names = Flow(latent_dim=2, condition_dim=0, steps=1).state_dict()
+    assert {name.partition(".")[0] for name in names} == {"standardise", "steps"}

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import zoo
+from tests.models import SIZES
 from zoo.divergences import kl_divergence
 from zoo.errors import ComponentError
 from zoo.priors.gaussian import Gaussian
@@ -69,3 +70,18 @@ def test_a_fixed_prior_has_no_parameters_and_a_learned_one_follows_the_posterior
 def test_a_wrong_mean_or_covariance_is_refused(options: dict, message: str) -> None:
     with pytest.raises(ComponentError, match=message):
         Gaussian(latent_dim=2, **options)
+
+
+@pytest.mark.parametrize("name", ["flow", "latent_denoiser", "mixture", "two_stage"])
+def test_a_prior_that_is_not_conditioned_is_the_same_for_every_label(name: str) -> None:
+    model = zoo.build(
+        "cvae-mlp-2d",
+        data_shape=(1, 4, 4),
+        classes=3,
+        conditioned=["encoder", "decoder"],
+        fitted_prior={"name": name, **SIZES["prior"].get(name, {})},
+    ).eval()
+    p = model.inference(labels=torch.tensor([0, 2]), fitted=True).prior
+    assert p.batch_shape == ()
+    assert p.sample((5,)).shape == (5, 2)
+    assert model.sample(2, torch.tensor([0, 2])).shape == (2, 1, 4, 4)

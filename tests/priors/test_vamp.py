@@ -10,8 +10,11 @@ from torch.distributions import Independent, Normal
 
 import zoo
 from tests import linear_gaussian
+from zoo.divergences import log_prob_of_pairs
 from zoo.errors import ComponentError
 from zoo.model import Model
+from zoo.priors import vamp
+from zoo.priors.vamp import Vamp
 
 
 def make(components: int, **overrides: object) -> Model:
@@ -71,6 +74,36 @@ def test_pseudo_inputs_stay_in_the_range_of_the_data_and_are_learned() -> None:
     assert inputs.max() <= 1
     model.loss(torch.rand(6, 1, 4, 4)).total.backward()
     assert model.latent_prior.raw_inputs.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("data_range", [(0.0, 1.0), (-1.0, 1.0), (2.0, 7.0), None])
+def test_the_range_of_the_data_is_that_of_the_pseudo_inputs_and_their_raw_values_vary_by_one(
+    data_range: tuple[float, float] | None,
+) -> None:
+    torch.manual_seed(0)
+    prior = Vamp(data_shape=(20,), data_range=data_range, classes=0, components=1000)
+    assert prior.raw_inputs.std().item() == pytest.approx(1, abs=0.03)
+    inputs = prior.pseudo_inputs
+    if data_range is None:
+        assert inputs is prior.raw_inputs
+    else:
+        low, high = data_range
+        torch.testing.assert_close((inputs - low) / (high - low), prior.raw_inputs.sigmoid())
+
+
+@pytest.mark.parametrize("classes", [None, 2])
+def test_pairs_are_computed_a_few_latents_at_a_time_with_the_same_result(
+    classes: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    p = make(4, classes=classes).inference(labels=None if classes is None else torch.tensor([0, 1, 1])).prior
+    z, rows = torch.randn(5, 3, 2), []
+    whole = p.log_prob(z)
+    monkeypatch.setattr(vamp, "log_prob_of_pairs", lambda q, z: rows.append(len(z)) or log_prob_of_pairs(q, z))
+    for largest, expected in [(4 * 2 * 7, [7, 7, 1]), (1, [1] * 15)]:
+        rows.clear()
+        monkeypatch.setattr(vamp, "_LARGEST", largest)
+        torch.testing.assert_close(p.log_prob(z), whole)
+        assert rows == expected
 
 
 def test_each_class_has_the_mixture_of_the_posteriors_of_its_pseudo_inputs() -> None:

@@ -46,6 +46,10 @@ def test_the_term_is_the_mean_squared_norm_of_the_decoders_jacobian(grad: bool) 
     assert terms["smooth"].item() == pytest.approx(exact(model, z).item(), rel=0.05)
 
 
+def test_training_is_told_that_it_differentiates_twice() -> None:
+    assert make().with_second_derivatives() == ["regularisers.smooth"]
+
+
 def test_its_gradient_is_that_of_the_norm_for_decoder_and_encoder() -> None:
     model = make()
     x = torch.rand(1, 1, 4, 4).expand(20_000, 1, 4, 4)
