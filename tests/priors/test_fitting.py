@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from zoo.priors import FittablePrior
 from zoo.priors._fitting import enough_steps, spread
+from zoo.priors.flow import Flow
+from zoo.priors.latent_denoiser import LatentDenoiser
+from zoo.priors.two_stage import TwoStage
 
 
 @pytest.mark.parametrize(
@@ -27,6 +31,16 @@ def test_a_fit_has_about_as_many_steps_as_asked_for(
     assert fields["epochs"] == epochs
     assert fields["batch_size"] == (chosen or 500)
     assert fields["checkpoint_every"] == {"steps": checkpoint_every}
+
+
+@pytest.mark.parametrize(("prior", "steps"), [(Flow, 3000), (TwoStage, 3000), (LatentDenoiser, 4000)])
+def test_priors_are_fitted_with_batches_of_256_unless_the_user_chooses_another_size(
+    prior: type[FittablePrior], steps: int
+) -> None:
+    assert prior.fit_defaults(25_600)["epochs"] == steps // 100
+    assert prior.fit_defaults(25_601)["epochs"] == -(-steps // 101)
+    assert prior.fit_defaults(25_600, 512)["epochs"] == steps // 50
+    assert prior.fit_defaults(25_600)["optimizer"] == {"name": "adam", "lr": 2e-3}
 
 
 def test_deviations_are_those_of_the_columns_but_at_least_a_thousandth_of_the_largest() -> None:

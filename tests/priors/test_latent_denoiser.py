@@ -10,7 +10,8 @@ import torch
 import zoo
 from zoo.errors import ComponentError, NotApplicableError
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, record
-from zoo.priors.latent_denoiser import LatentDenoiser
+from zoo.priors import latent_denoiser
+from zoo.priors.latent_denoiser import LatentDenoiser, _default_network
 from zoo.spec.component import ComponentSpec
 
 NARROW = ComponentSpec(name="mlp", width=48)
@@ -38,6 +39,56 @@ def test_with_the_exact_denoiser_draws_have_the_mean_and_covariance_of_the_laten
     z = prior().sample((20_000,))
     torch.testing.assert_close(z.mean(0), latents.mean(0), rtol=0, atol=0.05)
     torch.testing.assert_close(z.T.cov(), latents.T.cov(), rtol=0.06, atol=0)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("predict", ["v", "noise", "clean"])
+def test_the_least_loss_is_the_variance_of_what_is_predicted_given_the_noisy_latents(
+    predict: str, training: bool
+) -> None:
+    """Of standardised Gaussian latents it is 1 − ᾱ for the latents, ᾱ for the noise, and 1 for v, at each time."""
+    torch.manual_seed(0)
+    latents = torch.tensor([5.0, -1.0]) + torch.tensor([3.0, 0.2]) * torch.randn(6000, 2)
+    prior = LatentDenoiser(latent_shape=(2,), condition_dim=0, predict=predict, network=NARROW).train(training)
+    prior.fit(latents)
+    exact(prior, torch.eye(2))
+    kept = prior.chain.alpha_bars[1:].mean().item()
+    loss = prior.fit_loss(SimpleNamespace(prior=prior()), latents.view(3, 2000, 2)).item()
+    assert loss == pytest.approx({"clean": 1 - kept, "noise": kept, "v": 1.0}[predict], rel=0.04)
+
+
+def test_draws_follow_the_location_and_scale_of_the_latents() -> None:
+    latents, draws = torch.randn(100, 2), []
+    for scale, location in [(1.0, 0.0), (3.0, 5.0)]:
+        torch.manual_seed(0)
+        prior = LatentDenoiser(latent_shape=(2,), condition_dim=0, sampling_steps=3, network=NARROW)
+        assert prior.fit(location + scale * latents) is False
+        draws.append(prior().sample((7,)))
+    torch.testing.assert_close(draws[1], 5.0 + 3.0 * draws[0])
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_network_sees_each_latent_with_its_own_label(training: bool) -> None:
+    """In training at one time each, in validation at four."""
+    torch.manual_seed(0)
+    denoiser = {"name": "latent_denoiser", "network": {"name": "mlp", "width": 8}}
+    model = zoo.build("cvae-mlp-2d", data_shape=(1, 4, 4), classes=2, fitted_prior=denoiser)
+    prior, labels = model.fitted_prior.train(training), torch.tensor([0, 1, 1, 0, 1])
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+    z = (2.0 * labels - 1).view(1, 5, 1).expand(30, 5, 2)
+    prior.fit(z.flatten(0, 1))
+    inference, seen, predict = model.inference(labels=labels, fitted=True), [], prior.predict
+    prior.predict = lambda *given: seen.append(given) or predict(*given)
+    prior.fit_loss(inference, z).backward()
+    (state, times, condition), of_label = seen[0], inference.condition[:2]
+    assert len(state) == len(condition) == 150 * (1 if training else 4)
+    label = torch.cdist(condition, of_label).argmin(1)
+    early = prior.chain.alpha_bars[times] > 0.95
+    assert early.sum() > 10
+    assert torch.equal((state[early, 0] > 0).long(), label[early])
+    assert prior.label.weight.grad.abs().sum() > 0
+    assert not torch.allclose(*(predict(state[:5], times[:5], row.expand(5, -1)) for row in of_label))
 
 
 @pytest.mark.parametrize("predict", ["v", "noise", "clean"])
@@ -75,6 +126,28 @@ def test_the_network_follows_from_the_shape(shape: tuple[int, ...], network: str
     prior = LatentDenoiser(latent_shape=shape, condition_dim=0, sampling_steps=1)
     assert type(prior.network).__name__ == network
     assert prior().sample((2,)).shape == (2, *shape)
+
+
+def test_draws_in_blocks_are_those_at_once_each_with_its_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step from noise to latents adds none, so that the order of the draws does not matter."""
+    torch.manual_seed(0)
+    denoiser = {"name": "latent_denoiser", "network": {"name": "mlp", "width": 8}, "sampling_steps": 1}
+    model = zoo.build("cvae-mlp-2d", data_shape=(1, 4, 4), classes=2, fitted_prior=denoiser)
+    for parameter in model.fitted_prior.parameters():
+        torch.nn.init.normal_(parameter)
+    p, draws = model.inference(labels=torch.tensor([0, 1, 1]), fitted=True).prior, []
+    for rows in (4096, 5):
+        monkeypatch.setattr(latent_denoiser, "_ROWS", rows)
+        torch.manual_seed(0)
+        draws.append(p.sample((4,)))
+    torch.testing.assert_close(draws[1], draws[0])
+
+
+def test_small_maps_are_not_halved_and_vectors_are_not_passed_on() -> None:
+    """The output of the default network, v, is not the noisy latents plus something small."""
+    assert _default_network((4,)).options["skip"] is False
+    assert _default_network((2, 8, 8)).options == _default_network((3, 12)).options == {}
+    assert _default_network((2, 7, 9)).options["channels"] == [64]
 
 
 def test_in_a_model_with_classes_each_has_its_own_draws() -> None:

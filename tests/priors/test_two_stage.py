@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
 import zoo
-from zoo.priors.two_stage import TwoStage
+from zoo.priors import two_stage
+from zoo.priors.two_stage import TwoStage, TwoStageDistribution
 
 COVARIANCE = torch.tensor([[2.0, 0.9, 0.0], [0.9, 0.6, 0.05], [0.0, 0.05, 0.05]])
 MEAN = torch.tensor([1.0, -3.0, 0.5])
@@ -60,6 +62,34 @@ def test_before_training_each_draw_gives_the_density_of_the_best_linear_vae() ->
     bounds = prior().elbo(z.expand(2000, 20, 3)).detach()
     error = bounds.std(0) / 2000**0.5
     assert ((bounds.mean(0) - expected.log_prob(z)).abs() < 4.5 * error).all()
+
+
+@pytest.mark.parametrize(("widths", "widest"), [([], 6), ([4], 6), ([8, 7], 8)])
+def test_a_density_takes_memory_for_a_few_latents_at_a_time(
+    widths: list[int], widest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each latent has a row for each draw of u, as long as the widest layer."""
+    prior, rows = TwoStage(latent_shape=(3,), condition_dim=0, widths=widths, num_samples=2), []
+    plain = TwoStageDistribution._log_likelihood
+
+    def spy(self: TwoStageDistribution, y: torch.Tensor, u: torch.Tensor, condition: None) -> torch.Tensor:
+        rows.append((len(y), len(u)))
+        return plain(self, y, u, condition)
+
+    monkeypatch.setattr(TwoStageDistribution, "_log_likelihood", spy)
+    for largest, expected in [(2 * widest * 7, [7, 7, 1]), (1, [1] * 15)]:
+        rows.clear()
+        monkeypatch.setattr(two_stage, "_LARGEST", largest)
+        assert prior().log_prob(torch.randn(5, 3, 3)).shape == (5, 3)
+        assert rows == [(count, 2 * count) for count in expected]
+
+
+def test_a_fit_minimises_the_mean_of_the_bounds() -> None:
+    prior, z = TwoStage(latent_shape=(3,), condition_dim=0, widths=[4]), torch.randn(2, 5, 3)
+    torch.manual_seed(0)
+    loss = prior.fit_loss(SimpleNamespace(prior=prior()), z)
+    torch.manual_seed(0)
+    torch.testing.assert_close(loss, -prior().elbo(z).mean())
 
 
 def test_the_density_integrates_to_one_and_lies_above_the_bound() -> None:
