@@ -106,3 +106,10 @@ def test_the_way_up_arrives_at_the_size_of_every_level() -> None:
 def test_features_that_are_no_maps_are_refused() -> None:
     with pytest.raises(ComponentError, match=r"expected features that are maps, got features of shape \(64,\)"):
         level_sizes((64,), 2)
+
+
+def test_no_more_levels_than_a_model_can_be_built_with() -> None:
+    assert len(level_sizes((64, 7, 7), [1, 999])) == 1000
+    for levels in (1001, [2, 999]):
+        with pytest.raises(ComponentError, match="expected at most 1,000 levels, got 1,001"):
+            level_sizes((64, 7, 7), levels)

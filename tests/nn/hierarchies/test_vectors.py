@@ -26,6 +26,13 @@ def test_it_begins_as_the_standard_normal(sizes: list[int]) -> None:
     torch.testing.assert_close(TopDownDistribution(Hierarchy(TopDownTrunk(sizes, [8]))).log_prob(z), expected)
 
 
+def test_the_network_of_a_level_has_a_layer_of_each_width() -> None:
+    trunk = TopDownTrunk([2, 1, 3], [5, 6])
+    shapes = [[tuple(block.layer.weight.shape) for block in network] for network in trunk.networks]
+    assert shapes == [[(5, 2), (6, 5)], [(5, 7), (6, 5)]]
+    assert trunk.state_dims == (0, 6, 6)
+
+
 @SIZES
 def test_levels_see_those_above_and_no_other(sizes: list[int]) -> None:
     """The Jacobian of the latents with respect to the noise is block lower triangular, and full below the diagonal."""
