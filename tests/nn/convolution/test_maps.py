@@ -56,3 +56,10 @@ def test_doubling_keeps_the_scale_of_a_linear_layer_whatever_its_outputs(outputs
     out = double(64, outputs, to=size, bias=False)(torch.randn(4, 64, *halvings(size, 1)[1]))
     reference = torch.nn.Linear(64 * 2 ** len(size), 1, bias=False)(torch.randn(4096, 64 * 2 ** len(size)))
     assert 0.8 < out.std() / reference.std() < 1.25
+
+
+def test_layers_have_a_bias_unless_none_is_wanted():
+    for bias in (True, False):
+        layers = [keep_size(1, 2, bias=bias), halve(1, 2, bias=bias), double(1, 2, to=(3, 3), bias=bias)]
+        assert [layer.bias is not None for layer in layers] == [bias] * 3
+    assert all(layer.bias is not None for layer in (keep_size(1, 2), halve(1, 2), double(1, 2, to=(3, 3))))

@@ -42,6 +42,19 @@ def test_entries_of_a_product_have_the_gradients_of_the_dense_product(places):
         torch.testing.assert_close(mine, other)
 
 
+@pytest.mark.parametrize("frozen", ["weight", "bias"])
+def test_a_frozen_weight_or_bias_leaves_the_other_its_gradient(places, frozen):
+    given = {"h": normal(ROWS, FEATURES, seed=1), "weight": normal(COLUMNS, FEATURES, seed=2)}
+    given["bias"] = normal(COLUMNS, seed=3)
+    given[frozen].requires_grad_(False)
+    learned = [each for each in given.values() if each.requires_grad]
+    dense = F.linear(given["h"], given["weight"], given["bias"])
+    expected = torch.autograd.grad(dense.view(-1)[FLAT].square().sum(), learned)
+    found = linear_at(**given, values=places.gather(dense).detach(), places=places).square().sum()
+    for mine, other in zip(torch.autograd.grad(found, learned), expected, strict=True):
+        torch.testing.assert_close(mine, other)
+
+
 @pytest.mark.parametrize("unit_norm", [False, True])
 def test_sums_of_vectors_have_the_values_and_gradients_of_the_dense_product(places, unit_norm):
     values, atoms = normal(len(FLAT), seed=5), normal(COLUMNS, FEATURES, seed=6)

@@ -18,5 +18,5 @@ class Head(nn.Linear):
 
 
 def positive(raw: Tensor, floor: float) -> Tensor:
-    """Map any real number to a scale of at least ``floor``: softplus, finite and with a gradient for ±1e4."""
+    """Map any real number to a scale of at least ``floor``: softplus, whose value and gradient are finite for ±1e4."""
     return F.softplus(raw) + floor
