@@ -61,6 +61,13 @@ def test_codes_and_their_vectors_have_the_stated_shapes(name: str) -> None:
 
 
 @every_quantiser
+def test_a_quantiser_without_noise_has_one_draw_for_each_example(name: str) -> None:
+    made = trained(name)
+    draws = made(torch.randn(5, 6, 4, 3)).sample((30,))
+    assert made.deterministic == bool((draws == draws[0]).all())
+
+
+@every_quantiser
 def test_numbers_and_vectors_of_codes_are_each_others_inverse(name: str) -> None:
     made = trained(name)
     indices = torch.randint(made.codes, (3, 5, *made.grid))

@@ -107,3 +107,26 @@ def test_depth_dropout_uses_the_first_codebooks_in_training_alone() -> None:
     assert used == {1, 2, 3, 4}
     q = made.eval()(h)
     torch.testing.assert_close(made.embed(q.codes.indices), q.mean)
+
+
+def test_coarse_to_fine_are_the_sums_of_the_vectors_of_the_first_codes() -> None:
+    torch.manual_seed(0)
+    made = ResidualQuantized(feature_shape=(6, 4, 3), latent_dim=2, codes=8, codebooks=3).eval()
+    q = made(torch.randn(5, 6, 4, 3))
+    vectors = [book.vectors[numbers] for book, numbers in zip(made.books, q.codes.sample().unbind(1), strict=True)]
+    parts = made.coarse_to_fine(q)
+    assert len(parts) == 3
+    for count, part in enumerate(parts, start=1):
+        torch.testing.assert_close(part, sum(vectors[:count]).movedim(-1, 1))
+    torch.testing.assert_close(parts[-1], q.mean)
+    single = ResidualQuantized(feature_shape=(6, 4, 3), latent_dim=2, codes=8, codebooks=1).eval()
+    assert single.coarse_to_fine(single(torch.randn(5, 6, 4, 3))) == ()
+
+
+@pytest.mark.parametrize("scale", [1e-2, 1.0, 1e4])
+def test_codes_are_found_for_sums_with_rounding_errors_at_any_scale(scale: float) -> None:
+    made = posterior(3).eval()
+    for book in made.books:
+        book.vectors.mul_(scale)
+    codes = torch.randint(8, (20, 3))
+    assert torch.equal(made.indices_of(made.vectors_of(codes) * (1 + 1e-6)), codes)
