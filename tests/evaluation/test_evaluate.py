@@ -69,7 +69,7 @@ def test_the_split_is_chosen_by_name(model: Model, data: Data) -> None:
         (torch.rand(5, 1, 9, 8), r"shape \(1, 8, 8\), as in the model, got \(1, 9, 8\)"),
         (torch.rand(0, 1, 8, 8), "the split is empty"),
         (torch.randn(5, 1, 8, 8) * 9, r"expects data in \[0, 1\]"),
-        (torch.full((5, 1, 8, 8), torch.nan), "not finite"),
+        (torch.full((5, 1, 8, 8), torch.nan), "expected finite values"),
         (torch.zeros(5, 1, 8, 8, dtype=torch.uint8), "floating-point"),
     ],
 )
