@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,14 @@ class Failing(Prior):
     def forward(self):
         {line}
 '''
+
+
+@pytest.fixture(autouse=True)
+def _scripts_are_imported_for_one_test_only() -> Iterator[None]:
+    """Otherwise their components stay in the registry."""
+    yield
+    for name in [name for name in sys.modules if name.startswith("own_prior_")]:
+        del sys.modules[name]
 
 
 def train(cli, folder: Path, name: str, line: str):

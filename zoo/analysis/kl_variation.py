@@ -256,7 +256,8 @@ def _monte_carlo(path: Path, slopes: Path, prior: Distribution, noise: Tensor) -
     z = (path.mean + _times_noise(path.lower, noise)).requires_grad_()
     z_slopes = slopes.mean + _times_noise(slopes.lower, noise)
     log_p = prior.log_prob(z)
-    (log_p_slopes,) = torch.autograd.grad(log_p.sum(), z)
+    # A uniform density does not depend on z.
+    log_p_slopes = torch.autograd.grad(log_p.sum(), z)[0] if log_p.requires_grad else torch.zeros_like(z)
     # log q(z) from the noise of z: solving for the noise again would triple the time.
     log_q = -0.5 * (noise.square() + math.log(2 * math.pi)).sum(-1) - path.diagonal.log().sum(-1)
     log_scale_slopes = (slopes.diagonal / path.diagonal).sum(-1)
