@@ -114,3 +114,7 @@ def test_the_first_codes_are_those_of_one_codebook_and_a_coarse_reconstruction()
     torch.testing.assert_close(first, one.mean)
     torch.testing.assert_close(last, q.mean)
     assert single.coarse_to_fine(one) == ()
+
+
+def test_a_checkpoint_holds_no_constants() -> None:
+    assert {name.partition(".")[0] for name in posterior([5, 4]).state_dict()} == {"head", "standardise"}

@@ -8,6 +8,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.distributions import Normal
 
 import zoo
 from zoo.errors import ComponentError
@@ -27,6 +28,31 @@ def test_half_of_the_channels_repeat_the_top_codes(places: tuple[int, ...], top:
         expected = coarse[(slice(None), slice(None), *(index // 2 for index in place))]
         torch.testing.assert_close(z[(slice(None), slice(0, 2), *place)], expected)
     assert torch.equal(made.indices(z), numbers)
+
+
+@pytest.mark.parametrize("places", [(5, 4), (7,)])
+def test_vectors_loss_and_coarse_vectors_are_those_of_both_maps(places: tuple[int, ...]) -> None:
+    """Known answers: z of the codes; β times all squared distances; the mean fine vector beside the coarse ones."""
+    torch.manual_seed(0)
+    made = TwoLevelQuantized(feature_shape=(6, *places), latent_dim=6, codes=8, commitment=0.3).eval()
+    h = torch.randn(4, 6, *places)
+    q = made(h)
+    numbers = q.codes.sample()
+    torch.testing.assert_close(q.mean, made.embed(numbers))
+    assert torch.equal(made.indices(q.mean), numbers)
+    expected, coarse, fine = torch.zeros(4), *q.mean.chunk(2, 1)
+    even = (slice(None), slice(None), *[slice(None, None, 2)] * len(places))
+    for level, (inputs, chosen) in enumerate([(made.halve(h), coarse[even]), (torch.cat([h, coarse], 1), fine)]):
+        vectors = made.norms[level](made.heads[level](inputs.movedim(1, -1).flatten(0, -2)))
+        expected += (vectors - chosen.movedim(1, -1).flatten(0, -2)).square().view(4, -1).sum(1)
+    torch.testing.assert_close(made.losses(q)["commitment"], 0.3 * expected)
+    made.books[1].counts.copy_(torch.tensor([3.0, 1.0, *[0.0] * 6]))
+    first, last = made.coarse_to_fine(q)
+    mean = 0.75 * made.books[1].vectors[0] + 0.25 * made.books[1].vectors[1]
+    torch.testing.assert_close(first[:, :3], coarse)
+    torch.testing.assert_close(first[:, 3:], mean.view(3, *[1] * len(places)).expand_as(fine))
+    torch.testing.assert_close(last, q.mean)
+    assert made.coarse_to_fine(Normal(q.mean, 1.0)) == ()
 
 
 def test_the_bottom_codes_see_the_top_codes() -> None:
