@@ -15,6 +15,9 @@ import zoo
 from tests.models import SIZES
 from zoo.errors import ComponentError
 from zoo.model import Model
+from zoo.posteriors.residual_quantized import ResidualQuantized
+from zoo.posteriors.vector_quantized import VectorQuantized
+from zoo.priors.pixelcnn import PixelCnn
 from zoo.training.prior_fit import PriorFit
 
 PRIORS = ["pixelcnn", "transformer"]
@@ -156,6 +159,16 @@ def test_weights_in_16_bits_give_nearly_the_same_nats(name: str) -> None:
 def test_pixelcnn_refuses_codes_of_several_codebooks_and_names_the_prior_that_takes_them() -> None:
     with pytest.raises(ComponentError, match="transformer"):
         build(posterior={"name": "residual_quantized", "codes": 8}, prior="pixelcnn")
+
+
+def test_pixelcnn_takes_one_codebook_and_odd_kernels() -> None:
+    single = VectorQuantized(feature_shape=(6, 4, 4), latent_dim=2, codes=4)
+    two = ResidualQuantized(feature_shape=(6,), latent_dim=2, codes=4, codebooks=2)
+    assert PixelCnn(posterior=single, condition_dim=0, depth=1, kernel_size=1).network.places == 16
+    with pytest.raises(ComponentError, match=r"got 2 codebooks on a grid of shape \(2,\)"):
+        PixelCnn(posterior=two, condition_dim=0)
+    with pytest.raises(ComponentError, match="kernel_size: expected an odd number, got 4"):
+        PixelCnn(posterior=single, condition_dim=0, kernel_size=4)
 
 
 def test_the_transformer_refuses_heads_that_do_not_divide_its_width() -> None:

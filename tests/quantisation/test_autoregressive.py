@@ -126,6 +126,15 @@ def test_step_by_step_drawing_uses_the_logits_of_the_whole_pass(make: Maker) -> 
 
 
 @every_network
+def test_no_condition_is_a_condition_of_zeros_and_a_network_without_one_ignores_it(make: Maker) -> None:
+    network, indices = random(make, (2, 3), 5), torch.randint(CODES, (4, 6))
+    torch.testing.assert_close(network(indices), network(indices, torch.zeros(4, 5)))
+    assert not torch.allclose(network(indices), network(indices, torch.ones(4, 5)))
+    without = random(make, (2, 3))
+    assert torch.equal(without(indices), without(indices, torch.ones(4, 5)))
+
+
+@every_network
 def test_it_begins_uniform(make: Maker) -> None:
     p = AutoregressiveCodes(make((2, 2)), (2, 2))
     torch.testing.assert_close(p.log_prob(all_grids(2, 2)), torch.full((81,), -4 * math.log(3)))
