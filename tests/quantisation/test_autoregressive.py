@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from zoo.errors import InputError
+from zoo.posteriors.vector_quantized import VectorQuantized
 from zoo.priors.pixelcnn import GatedPixelCnn
 from zoo.priors.transformer import CausalTransformer
-from zoo.quantisation.autoregressive import AutoregressiveCodes, AutoregressiveNetwork
+from zoo.quantisation.autoregressive import AutoregressiveCodes, AutoregressiveNetwork, AutoregressiveVectors
 
 CODES = 3
 
@@ -59,6 +60,18 @@ def test_the_probabilities_of_all_81_grids_sum_to_one(make: Maker, temperature: 
     assert probabilities.sum().item() == pytest.approx(1.0, abs=1e-5)
     # The conditionals do differ: a uniform distribution would sum to one as well.
     assert probabilities.max() > 2 / 81
+
+
+@every_network
+def test_a_log_probability_is_the_sum_of_those_of_the_codes(make: Maker) -> None:
+    network, grids = random(make), all_grids(2, 2)
+    p, logits, chosen = AutoregressiveCodes(network, (2, 2)), network(grids.flatten(1)), grids.flatten(1)[..., None]
+    vectors = AutoregressiveVectors(p, VectorQuantized(feature_shape=(3, 2, 2), latent_dim=2, codes=CODES))
+    kept = [p, p.tempered(), vectors.codes, vectors.tempered().codes]
+    halved = [p.tempered(0.5), vectors.tempered(0.5).codes]
+    for each, temperature in [*((q, 1.0) for q in kept), *((q, 0.5) for q in halved)]:
+        expected = (logits / temperature).log_softmax(-1).gather(-1, chosen).sum((1, 2))
+        torch.testing.assert_close(each.log_prob(grids), expected)
 
 
 @every_network

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from zoo.quantisation import codebook as module
 from zoo.quantisation.codebook import EmaCodebook
 
 
@@ -64,6 +65,49 @@ def test_counts_and_sums_are_moving_averages() -> None:
     torch.testing.assert_close(codebook.counts, expected_counts)
     torch.testing.assert_close(codebook.sums, expected_sums)
     torch.testing.assert_close(codebook.vectors, expected_sums / expected_counts[:, None])
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.9])
+def test_codes_begin_with_a_use_of_twice_that_of_a_restart(decay: float) -> None:
+    """Known answer: 2 · restart_below · N / K each, of which the first step keeps its share beside N itself."""
+    torch.manual_seed(0)
+    codebook = EmaCodebook(8, 3, decay=decay, restart_below=0.2)
+    codebook(clusters())
+    assert codebook.counts.sum().item() == pytest.approx(400 * (decay * 2 * 0.2 + 1 - decay))
+
+
+def test_a_restarted_code_has_twice_the_use_below_which_it_restarts() -> None:
+    torch.manual_seed(0)
+    codebook, vectors = EmaCodebook(8, 3, decay=0.9, restart_below=0.2), clusters()
+    codebook.begin_at(torch.cat([vectors[:7], torch.full((1, 3), 1000.0)]), counts=5.0)
+    used = torch.bincount(codebook.nearest(vectors), minlength=8)
+    before = 0.9 * 5.0 + 0.1 * used
+    assert used[7] == 0
+    codebook.counts[7] = 0.0
+    before[7] = 0.0
+    codebook(vectors)
+    floor = 0.2 * before.mean()
+    torch.testing.assert_close(codebook.counts, torch.where(before < floor, 2 * floor, before))
+    torch.testing.assert_close(codebook.sums, codebook.counts[:, None] * codebook.vectors)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_first_vectors_are_drawn_by_their_distance_from_all_before(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without chance the next one is the farthest from its nearest, on a line of several dimensions as well."""
+    monkeypatch.setattr(module, "_keys", lambda weights: weights)
+    torch.manual_seed(seed)
+    line = torch.tensor([0.0, 10.0, 4.0, 7.0, 1.0])
+    found = module._apart(line[:, None].expand(5, 4), 4)[:, 0].tolist()
+    for count in range(1, 4):
+        nearest = [min((x - y) ** 2 for y in found[:count]) for x in line.tolist()]
+        assert found[count] == line[nearest.index(max(nearest))]
+
+
+def test_the_mean_vector_is_weighted_by_use_and_plain_before_training() -> None:
+    codebook = EmaCodebook(3, 2)
+    torch.testing.assert_close(codebook.mean_vector(), codebook.vectors.mean(0))
+    codebook.counts.copy_(torch.tensor([0.3, 0.1, 0.0]))
+    torch.testing.assert_close(codebook.mean_vector(), 0.75 * codebook.vectors[0] + 0.25 * codebook.vectors[1])
 
 
 def test_a_code_that_is_never_used_stays_where_it_is() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 import torch
+from torch import distributed
 
 from zoo.quantisation.standardise import Standardise
 
@@ -43,3 +47,21 @@ def test_it_keeps_float64() -> None:
     torch.testing.assert_close(
         layer(vectors), (vectors - vectors.mean(0)) / (vectors.var(0, correction=0) + 1e-8).sqrt()
     )
+
+
+@pytest.fixture
+def a_group_of_one() -> Iterator[None]:
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+def test_over_processes_it_is_batch_normalisation_of_all_vectors(a_group_of_one: None) -> None:
+    torch.manual_seed(0)
+    vectors = (3 + 2 * torch.randn(7, 2)).requires_grad_()
+    alone, together, along = Standardise(2), Standardise(2), torch.randn(7, 2)
+    found, expected = together._over_processes(vectors), alone(vectors)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(together.state_dict(), alone.state_dict())
+    gradients = [torch.autograd.grad((out * along).sum(), vectors)[0] for out in (found, expected)]
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-5)
