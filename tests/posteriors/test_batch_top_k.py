@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from zoo.posteriors import batch_top_k
 from zoo.posteriors.batch_top_k import BatchTopK, largest
 
 
@@ -54,6 +57,16 @@ def test_without_a_positive_activation_the_threshold_stays():
         posterior.head.bias.fill_(-100.0)
     assert (posterior(torch.randn(20, 2)).mean == 0).all()
     assert torch.equal(posterior.threshold, before)
+
+
+@pytest.mark.parametrize(("kept", "expected"), [([0.0, -1.0], 2.0), ([3.0, 4.0, 0.0], 2.5)])
+def test_a_process_without_a_positive_activation_does_not_count_in_the_mean(kept, expected, monkeypatch):
+    """The other process keeps 2.0 at least."""
+    group = SimpleNamespace(sum=lambda own: own + torch.tensor([2.0, 1.0]))
+    monkeypatch.setattr(batch_top_k, "ProcessGroup", SimpleNamespace(here=lambda device: group))
+    posterior = BatchTopK(features=2, latent_dim=4, k=2)
+    posterior._learn(torch.tensor(kept))
+    assert posterior.threshold.item() == expected
 
 
 @pytest.mark.parametrize("spread", [1.0, 100.0])

@@ -7,6 +7,7 @@ import torch
 
 import zoo
 from zoo.errors import ComponentError
+from zoo.posteriors._sparse import checked_count
 from zoo.posteriors.top_k import TopK
 
 
@@ -62,3 +63,26 @@ def test_silence_is_counted_in_training_examples_and_ends_when_a_latent_fires():
 def test_more_latents_than_there_are_are_refused():
     with pytest.raises(ComponentError, match=r"model\.posterior\.k: expected at most 512, .*, got 600"):
         zoo.build("sparse-ae-top-k-512d", posterior={"k": 600})
+
+
+@pytest.mark.parametrize(
+    ("k", "latent_dim", "kept"), [(None, 512, 32), (None, 63, 32), (None, 5, 3), (None, 1, 1), (7, 7, 7)]
+)
+def test_by_default_half_of_few_latents_are_kept_and_32_of_many(k, latent_dim, kept):
+    assert checked_count(k, latent_dim) == kept
+
+
+def test_a_single_draw_brings_the_positions_of_its_latents():
+    posterior = TopK(features=20, latent_dim=300, k=7)
+    q = posterior(torch.randn(50, 20))
+    single, several = (q.draw(torch.Size([count]), q) for count in (1, 2))
+    assert single.carry.shape == (1, 50, 7)
+    assert torch.equal(single.z[0].flatten().nonzero()[:, 0], single.carry.flatten().sort().values)
+    assert several.carry is None
+    assert torch.equal(several.z, q.mean.expand(2, 50, 300))
+
+
+def test_the_values_of_chosen_latents_are_those_of_the_dense_product():
+    posterior, h, latents = TopK(features=5, latent_dim=12, k=3), torch.randn(6, 5), torch.tensor([7, 0, 11])
+    torch.nn.init.normal_(posterior.head.bias)
+    torch.testing.assert_close(posterior.activations_of(h, latents), posterior.head(h).relu()[:, latents])
