@@ -63,6 +63,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
 
     disable_progress_bars()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    # Each new client reads all certificates of the system, which takes longer than most tests; HTTP needs none.
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     yield server
     server.stop()
     huggingface_hub.close_session()

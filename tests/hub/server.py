@@ -110,6 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
     hub: HubServer
     table: routes.Table
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or the body of an answer waits for the client to acknowledge its header, 40 ms
 
     def log_message(self, *_: Any) -> None:
         """Say nothing on the terminal."""

@@ -31,7 +31,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
 class Forks:
     """Takes the place of ``multiprocessing.get_context``: forks of this process, which has everything imported.
 
-    A server that forks has to import all of it first.
+    A server that forks has to import all of it first. ``OMP_NUM_THREADS`` must not be set: without it, each of several
+    processes uses its share of the cores, and a fork that uses several threads hangs in those that it did not inherit.
     """
 
     def __init__(self, method: str) -> None:

@@ -87,7 +87,9 @@ zoo.sweep("digits", overrides=long, out=sys.argv[1], jobs=2, quiet=True)
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes as Linux shows them")
 def test_the_processes_of_a_sweep_that_was_killed_save_their_state_and_end(tmp_path: Path) -> None:
     run = tmp_path / "sweep" / "runs" / "digits,seed=0"
-    killed = Process("-c", LONG, tmp_path / "sweep", env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    killed = Process("-c", LONG, tmp_path / "sweep", env=environment)
     wait_for(lambda: (run / "metrics.jsonl").is_file() or killed.poll() is not None)
     assert not (run / "state" / "training.safetensors").exists()
     assert len(processes_of(killed.pid)) == 2
@@ -117,6 +119,7 @@ def processes_of(session: int) -> list[int]:
 def test_a_run_that_ends_without_a_word_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The processes are forks of this one, whose training ends itself in two ways."""
     monkeypatch.setattr(multiprocessing, "get_context", Forks)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # a fork of several threads hangs in those it does not have
     train = work.train
 
     def train_or_end(recipe, **options):
