@@ -34,6 +34,8 @@ MODELS = {
     "vae-conv-16d": {"latent_dim": 1},
     "cvae-mlp-2d": {},
 }
+QUICK = {"ae-mlp-2d", "vae-mlp-2d"}
+"""Models for which figures are drawn in every run of the tests; tests of every component draw them for many more."""
 SMALL: dict[str, dict[str, object]] = {
     "interpolation": {"steps": 3},
     "kl_variation": {"num_samples": [5]},
@@ -55,7 +57,9 @@ def context(data: Data, preset: str = "vae-mlp-2d", **options: object) -> Evalua
     return evaluation_context(model.eval(), data, history=HISTORY)
 
 
-@pytest.mark.parametrize("preset", MODELS)
+@pytest.mark.parametrize(
+    "preset", [pytest.param(preset, marks=[pytest.mark.slow] * (preset not in QUICK)) for preset in MODELS]
+)
 @pytest.mark.parametrize("name", zoo.list_components("figure"))
 def test_every_figure_draws_every_model_or_says_why_not(name: str, preset: str, data: Data, tmp_path: Path) -> None:
     shown = context(data, preset, **MODELS[preset])
@@ -109,8 +113,10 @@ def test_the_readers_style_is_kept_and_no_global_figure_is_made(data: Data) -> N
     assert pyplot is None or pyplot.get_fignums() == []
 
 
-@pytest.mark.parametrize("font_size", [10, 13])
-@pytest.mark.parametrize("latent_dim", [1, 2, 5])
+@pytest.mark.parametrize(
+    ("latent_dim", "font_size"),
+    [(1, 13), (5, 13), *(pytest.param(*each, marks=pytest.mark.slow) for each in [(1, 10), (2, 10), (2, 13), (5, 10)])],
+)
 def test_nothing_is_cut_off_or_on_top_of_something_else(latent_dim: int, font_size: int, data: Data) -> None:
     """Texts and legends of one figure lie within it, and labels and titles do not meet."""
     shown = context(data, latent_dim=latent_dim)

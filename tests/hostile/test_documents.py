@@ -176,10 +176,10 @@ def test_options_of_every_wrong_size_are_messages(tmp_path: Path) -> None:
         (tmp_path / "config.json").write_text(json.dumps(changed))
         with pytest.raises(ZooError):
             zoo.load(tmp_path)
+        if widths == [1] * 30_000:
+            continue  # takes seconds, and goes the same way
         with pytest.raises(ZooError):
-            zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), encoder={"widths": widths}) if widths != [1] * 30_000 else (
-                zoo.load(tmp_path)
-            )
+            zoo.build("vae-mlp-2d", data_shape=(1, 8, 8), encoder={"widths": widths})
 
 
 HUGE = "9" * 30

@@ -73,6 +73,7 @@ def test_the_record_of_an_epoch_that_is_none_is_named(before: str, after: str, t
     assert len(directory.training.read_metrics()) == 2
 
 
+@pytest.mark.slow
 def test_a_curve_of_terms_with_odd_names_and_numbers_is_drawn() -> None:
     terms = {
         "$\\frac{": 1.0,

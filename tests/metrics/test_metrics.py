@@ -38,8 +38,18 @@ def pixels(x: Tensor) -> Tensor:
     return x.flatten(1)[:, ::4]
 
 
-@pytest.mark.parametrize("name", zoo.list_components("metric"))
-@pytest.mark.parametrize("preset", ["vae-mlp-2d", "ae-mlp-2d", "vae-mlp-full-2d", "cvae-mlp-2d"])
+PRESETS = ["vae-mlp-2d", "ae-mlp-2d", "vae-mlp-full-2d", "cvae-mlp-2d"]
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [
+        # The network of this metric takes two seconds for each model, and does not depend on what the model is.
+        pytest.param(name, preset, marks=[pytest.mark.slow] * (name == "fid" and preset != PRESETS[0]))
+        for name in zoo.list_components("metric")
+        for preset in PRESETS
+    ],
+)
 def test_every_metric_measures_a_model_or_says_why_not(
     name: str, preset: str, data: Data, request: pytest.FixtureRequest
 ) -> None:

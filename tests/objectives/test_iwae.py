@@ -161,8 +161,8 @@ def test_the_gradient_has_no_variance_at_the_true_posterior(options: dict) -> No
 )
 def test_the_better_gradient_has_the_mean_of_the_plain_one_and_less_variance(options: dict) -> None:
     x = linear_gaussian.data(16).double()
-    plain = gradients(near(**{**options, "gradient": "plain"}), x, 200)
-    better = gradients(near(**options), x, 200)
+    plain = gradients(near(**{**options, "gradient": "plain"}), x, 100)
+    better = gradients(near(**options), x, 100)
     error = (plain.var(0) / len(plain) + better.var(0) / len(better)).sqrt()
     assert ((plain.mean(0) - better.mean(0)).abs() <= 4.5 * error).all()
     assert better.var(0).sum() < plain.var(0).sum()

@@ -91,7 +91,7 @@ def test_the_network_sees_each_latent_with_its_own_label(training: bool) -> None
     assert not torch.allclose(*(predict(state[:5], times[:5], row.expand(5, -1)) for row in of_label))
 
 
-@pytest.mark.parametrize("predict", ["v", "noise", "clean"])
+@pytest.mark.parametrize("predict", ["v", *(pytest.param(each, marks=pytest.mark.slow) for each in ("noise", "clean"))])
 def test_it_learns_two_clusters(predict: str) -> None:
     torch.manual_seed(0)
     z = torch.tensor([[3.0, 0.0], [-3.0, 1.0]])[torch.arange(2000) % 2] + 0.3 * torch.randn(2000, 2)

@@ -50,6 +50,7 @@ def losses(tmp_path: Any, step: str, device: str) -> list[float]:
     return [*adversary, *(record[split]["loss"] for record in run.metrics for split in ("train", "validation"))]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
 @pytest.mark.filterwarnings("ignore")  # those of torch's compiler
 def test_compiled_steps_have_the_losses_of_eager_ones(tmp_path: Any) -> None:

@@ -95,7 +95,8 @@ def train(
 
     Example:
         >>> import tempfile, zoo
-        >>> run = zoo.train("digits", out=tempfile.mkdtemp(), overrides=["train.epochs=1", "evaluate.figures=[]"])
+        >>> quick = ["train.epochs=1", "evaluate.metrics=[elbo]", "evaluate.figures=[]"]
+        >>> run = zoo.train("digits", out=tempfile.mkdtemp(), overrides=quick)
         >>> run.model.sample(2).shape
         torch.Size([2, 1, 8, 8])
     """
