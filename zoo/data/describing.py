@@ -28,6 +28,7 @@ _DTYPES: Mapping[torch.dtype, Literal["uint8", "float32", "float64"]] = {
 def describe(
     spec: DataSpec,
     collection: Collection,
+    *,
     shape: tuple[int, ...],
     geometry: Geometry,
     scaling: Scaling,

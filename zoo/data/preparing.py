@@ -72,7 +72,17 @@ def prepare(
     numbers = None if like is None else trained_class_numbers(like, class_names, collection)
     if like is not None:
         warn_of_unknown_classes(like, class_names, collection)
-    description = describe(spec, collection, shape, geometry, scaling, data_range, stores["train"], encoding, missing)
+    description = describe(
+        spec,
+        collection,
+        shape=shape,
+        geometry=geometry,
+        scaling=scaling,
+        data_range=data_range,
+        train=stores["train"],
+        encoding=encoding,
+        missing=missing,
+    )
     info = DataInfo(
         name=spec.name,
         data_shape=description.shape,
@@ -89,9 +99,13 @@ def prepare(
     augmentation = _augmentation(spec, geometry, description.shape)
     splits = {
         name: _split(
-            *(info, stores[name], scaling, binarisations[name], numbers),
-            augmentation if name == "train" else None,
-            encoding,
+            info,
+            stores[name],
+            scaling,
+            binarisations[name],
+            class_numbers=numbers,
+            augmentation=augmentation if name == "train" else None,
+            encoding=encoding,
         )
         for name in parts
     }
@@ -106,9 +120,9 @@ def _check_shape(found: tuple[int, ...], like: DataDescription) -> None:
 
 
 def _geometry(spec: DataSpec, collection: Collection, shape: tuple[int, ...]) -> Geometry:
-    wishes = {"resize": spec.resize is not None, "pad": spec.pad > 0, "augment": spec.augment is not None}
-    for field, wanted in wishes.items():
-        if wanted and len(shape) != 3:
+    stated = {"resize": spec.resize is not None, "pad": spec.pad > 0, "augment": spec.augment is not None}
+    for field, is_stated in stated.items():
+        if is_stated and len(shape) != 3:
             raise DataError(
                 f"expected images (channels, height, width), got examples of shape {shape} from {spec.name}",
                 where=f"data.{field}",
@@ -182,6 +196,7 @@ def _split(
     store: Store,
     scaling: Scaling,
     binarisation: Binarisation | None,
+    *,
     class_numbers: Tensor | None,
     augmentation: Augmentation | None,
     encoding: ColumnEncoding | None,

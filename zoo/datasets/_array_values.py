@@ -76,7 +76,7 @@ class Values:
         """
         none = self.convert(np.empty((0, *rows.shape[1:]), rows.dtype), rows, [])
         size = len(rows) * math.prod(none.shape[1:]) * none.element_size()
-        remedy = "Lower the limit, so that rows are read as they are needed."
+        remedy = "Lower the limit, so that rows are read on demand."
         check_memory(size, f"the array {name!r}", where="in_memory_limit_mb", remedy=remedy, refusal=DataError)
         examples, start = none.new_empty(len(rows), *none.shape[1:]), 0
         for block in rows.blocks():

@@ -36,7 +36,7 @@ class Cifar10(Dataset):
     Choose it for colour and natural scenes. Two latent dimensions are too few for these images.
 
     Args:
-        root: the folder that holds ``cifar-10-batches-py``; None: a folder in the user's cache.
+        root: the folder that contains ``cifar-10-batches-py``; None: a folder in the user's cache.
         download: whether missing files are downloaded, from the same servers as in torchvision.
 
     Shapes:

@@ -34,7 +34,7 @@ class FashionMnist(Dataset):
     Choose it over ``mnist`` for greyscale textures and classes that are harder to distinguish.
 
     Args:
-        root: the folder that holds ``FashionMNIST/raw`` with the four files, gzipped or not;
+        root: the folder that contains ``FashionMNIST/raw`` with the four files, compressed with gzip or not;
             None: a folder in the user's cache.
         download: whether missing files are downloaded, from the same servers as in torchvision.
 

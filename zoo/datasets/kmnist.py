@@ -23,7 +23,7 @@ class Kmnist(Dataset):
     Choose it over ``mnist`` for classes that each contain several very different shapes.
 
     Args:
-        root: the folder that holds ``KMNIST/raw`` with the four files, gzipped or not;
+        root: the folder that contains ``KMNIST/raw`` with the four files, compressed with gzip or not;
             None: a folder in the user's cache.
         download: whether missing files are downloaded, from the same servers as in torchvision.
 

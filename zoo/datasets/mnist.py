@@ -24,7 +24,7 @@ class Mnist(Dataset):
     Choose it to compare with published results, and state whether pixels are binarised, since results differ.
 
     Args:
-        root: the folder that holds ``MNIST/raw`` with the four files, gzipped or not;
+        root: the folder that contains ``MNIST/raw`` with the four files, compressed with gzip or not;
             None: a folder in the user's cache.
         download: whether missing files are downloaded, from the same servers as in torchvision.
 

@@ -36,8 +36,8 @@ class Table(Dataset):
         path: a ``.csv``, ``.tsv``, ``.txt`` or ``.parquet`` file; a folder that ``datasets`` of Hugging Face has saved;
             or ``hf://datasets/USER/NAME``, which is downloaded.
         label: the column of the classes, which is not part of the examples.
-        row_name: the column with a name for each row, which results such as those of ``zoo.score`` carry; it is not
-            part of the examples, and the model does not need it.
+        row_name: the column with the names of the rows, which are shown in results such as those of ``zoo.score``; it
+            is not part of the examples.
         columns: the type of columns by name: ``numeric``, ``integer``, ``boolean``, ``categorical``, ``date``;
             ``hash``, which maps texts to ``hash_buckets`` categories; or ``ignore``.
         others: whether the type of columns that ``columns`` does not name is inferred, or they are ignored.

@@ -40,7 +40,8 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
             size = os.fstat(raw.fileno()).st_size if file is raw else None
             shape = _read_shape(path, file, dimensions, size)
             content, wanted = bytearray(), math.prod(shape)
-            # One more byte is read, to see whether the file goes on. The header alone allocates no memory.
+            # At most one byte more is read, to detect a file that is too long. Memory is allocated only for data that
+            # exist, whatever the header says.
             while len(content) <= wanted and (block := file.read(min(_BLOCK, wanted + 1 - len(content)))):
                 content += block
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -14,7 +14,7 @@ class TargetSize:
 
     Attributes:
         height: in pixels.
-        width: likewise.
+        width: in pixels.
         fit: ``stretch`` scales height and width separately, so proportions change; ``crop`` scales the image until it
             covers the target, and cuts both sides equally; ``pad`` scales it until it fits inside the target, and adds
             background to both sides equally.

@@ -78,24 +78,24 @@ def collect(folder: Path, repo: str, scratch: Path, *, licence: str | None = Non
 
 
 def _check_files(folder: Path) -> None:
-    """Refuse a directory in which a file of the model is a link out of it, a pipe or a device.
+    """Raise an error if a file of the model is a link to a file outside the directory, a pipe or a device.
 
-    What a link leads to would be published: anything, in a directory that somebody else has made.
+    The target of a link would be published. In a directory that somebody else has made, that could be any file.
 
     Raises:
-        InputError: names the file.
+        InputError: the message names the file.
     """
     from huggingface_hub import constants
 
     home, cache = (Path(os.path.realpath(place)) for place in (folder, Path(constants.HF_HUB_CACHE).expanduser()))
-    # In the cache of the Hub's client, the files of a model are links to other files of the cache.
+    # In the cache of the Hub's client, the files of a model are links to other files in the cache.
     root = cache if home.is_relative_to(cache) else home
     for name in (CONFIG, WEIGHTS, RECIPE, EVALUATION, CARD, *_figures(folder)):
         path = folder / name
         place = Path(os.path.realpath(path))
         if not place.is_relative_to(root):
-            problem = f"it is a link to {str(place)!r}, outside of the directory, which would be published"
-            raise InputError(problem, where=str(path), remedy="Replace it by the file itself, or remove it.")
+            problem = f"expected a file in the directory, got a link to {str(place)!r} outside it"
+            raise InputError(problem, where=str(path), remedy="Replace the link by a file, or remove it.")
         if os.path.lexists(path):
             with parsing(path, InputError, remedy="Remove it."):
                 check_regular(path)
