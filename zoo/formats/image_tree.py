@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from zoo.errors import DataError
-from zoo.formats.names import SPLIT_NAMES, is_system_name, listed, split_of_folder
+from zoo.formats.folder_listing import IMAGE_SUFFIXES, Listing, files_below, list_folder, walk
+from zoo.formats.names import SPLIT_NAMES, listed, split_of_folder
 
-SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
-)
 _CONTAINERS = frozenset({"image", "images", "img", "imgs", "jpegimages"})
 """Names of folders that describe their content, and so are not names of classes."""
 _LAYOUTS = (
@@ -127,13 +124,13 @@ class _Search:
     def by_class(self, folder: Path) -> dict[str, list[str]]:
         """Return the image files of each class; for a split without classes, all files under the name ""."""
         if not self.classes:
-            images, others = _files_below(folder)
+            images, others = files_below(folder)
             if not images:
                 raise _no_images(folder)
             self._add_unused_files(others)
             return {"": images}
         place, listing = self._data_folder(folder)
-        below = {entry: _files_below(entry) for entry in listing.folders}
+        below = {entry: files_below(entry) for entry in listing.folders}
         classes = {entry: images for entry, (images, _) in below.items() if images}
         if listing.images and classes:
             raise DataError(
@@ -152,20 +149,20 @@ class _Search:
             self._add_unused_files(below[entry][1])
         return {"": listing.images} if listing.images else {entry.name: images for entry, images in classes.items()}
 
-    def _data_folder(self, folder: Path) -> tuple[Path, _Listing]:
+    def _data_folder(self, folder: Path) -> tuple[Path, Listing]:
         """Return the folder that contains the splits, classes or images, and its listing.
 
         This is the given folder, unless all images are in a single folder inside it that is not a class: one called
         ``images``, or one that contains splits.
         """
-        listing = _list(folder)
+        listing = list_folder(folder)
         if listing.images:
             return folder, listing
-        with_images = [place for place in listing.folders if any(part.images for part in _walk(place))]
+        with_images = [place for place in listing.folders if any(part.images for part in walk(place))]
         if len(with_images) != 1 or split_of_folder(with_images[0].name):
             return folder, listing
         (only,) = with_images
-        holds_splits = any(split_of_folder(place.name) == "train" for place in _list(only).folders)
+        holds_splits = any(split_of_folder(place.name) == "train" for place in list_folder(only).folders)
         if only.name.casefold() not in _CONTAINERS and not holds_splits:
             return folder, listing
         self._add_unused_folders(place for place in listing.folders if place != only)
@@ -191,7 +188,7 @@ def _check_classes(place: Path, classes: list[Path]) -> None:
             remedy=f"Set `root: {containers[0]}`, move the other folders elsewhere, or rename the folder.",
         )
     for entry in classes:
-        inside = _list(entry)
+        inside = list_folder(entry)
         names = [folder.name for folder in inside.folders]
         splits = [name for name in names if split_of_folder(name)]
         if splits:
@@ -210,61 +207,15 @@ def _check_classes(place: Path, classes: list[Path]) -> None:
             )
 
 
-@dataclass(frozen=True)
-class _Listing:
-    """The content of one folder, sorted by name, without hidden files and system files."""
-
-    folders: list[Path]
-    images: list[str]
-    others: list[str]
-
-
-def _list(folder: Path) -> _Listing:
-    folders, images, others = [], [], []
-    try:
-        with os.scandir(str(folder)) as entries:
-            for entry in entries:
-                if is_system_name(entry.name):
-                    continue
-                if entry.is_dir():
-                    folders.append(Path(entry.path))
-                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.is_file():  # noqa: PTH122 - speed
-                    images.append(entry.path)
-                else:
-                    others.append(entry.path)
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be listed: {error.strerror}", where="root", remedy="Check its permissions."
-        ) from error
-    return _Listing(sorted(folders), sorted(images), sorted(others))
-
-
-def _walk(folder: Path, above: tuple[str, ...] = ()) -> Iterator[_Listing]:
-    """Yield the listing of a folder and of all folders below it; links to a parent folder are not followed."""
-    listing = _list(folder)
-    yield listing
-    here = (*above, os.path.realpath(folder))
-    for inner in listing.folders:
-        if os.path.realpath(inner) not in here:
-            yield from _walk(inner, here)
-
-
-def _files_below(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the image files and the other files below a folder at any depth."""
-    listings = list(_walk(folder))
-    images = sorted(image for listing in listings for image in listing.images)
-    return images, [other for listing in listings for other in listing.others]
-
-
 def _no_images(folder: Path) -> DataError:
-    kinds = Counter(Path(file).suffix.lower() or "no suffix" for file in _files_below(folder)[1])
+    kinds = Counter(Path(file).suffix.lower() or "no suffix" for file in files_below(folder)[1])
     found = (
         f", only other files ({listed(f'{count:,} × {kind}' for kind, count in kinds.most_common())})" if kinds else ""
     )
     return DataError(
         f"there are no images in {folder}{found}",
         where="root",
-        remedy=f"Images have the suffixes {', '.join(sorted(SUFFIXES))}. {_LAYOUTS}",
+        remedy=f"Images have the suffixes {', '.join(sorted(IMAGE_SUFFIXES))}. {_LAYOUTS}",
     )
 
 
