@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    default_collate,
+)
 
 from zoo.data.items import Items, ItemsOfBatches, ItemsOfColumns, ItemsOfDataset
 from zoo.data.labels import labels_of
@@ -118,8 +126,8 @@ def _items_of(data: Any, y: Any, name: str) -> Items | None:
     if isinstance(data, (Tensor, np.ndarray, IterableDataset)) or _is_array_like(data):
         return None
     if isinstance(data, (list, tuple)):
-        pictures = bool(data) and all(map(is_pil_image, data))
-        return ItemsOfDataset(data, None, "list of images") if pictures else None
+        are_images = bool(data) and all(map(is_pil_image, data))
+        return ItemsOfDataset(data, None, "list of images") if are_images else None
     if not (hasattr(data, "__getitem__") and hasattr(data, "__len__")) or isinstance(data, (str, bytes, Mapping, type)):
         return None
     if hasattr(data, "column_names") and hasattr(data, "features"):
@@ -129,9 +137,6 @@ def _items_of(data: Any, y: Any, name: str) -> Items | None:
 
 def _of_loader(loader: DataLoader[Any], label: str | None, name: str) -> Items | None:
     """Return the items of a DataLoader; its batch size and order are not used, since the recipe determines them."""
-    from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler, SubsetRandomSampler
-    from torch.utils.data._utils.collate import default_collate
-
     if isinstance(loader.dataset, IterableDataset):
         raise DataError(
             "expected a DataLoader of a map-style data set, got one of an IterableDataset",

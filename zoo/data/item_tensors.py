@@ -67,11 +67,11 @@ class ItemConverter:
             return values.float()
         return values if values.dtype in (torch.uint8, torch.bool) else values.to(torch.int64)
 
-    def _images(self, pictures: Sequence[Any]) -> Tensor:
+    def _images(self, images: Sequence[Any]) -> Tensor:
         if self.channels is None:
-            self.channels = 1 if is_grey(pictures[0]) else 3
+            self.channels = 1 if is_grey(images[0]) else 3
         form = ImageFormat(channels=self.channels)
-        read = [form.read(picture) for picture in pictures]
+        read = [form.read(image) for image in images]
         shapes = {tuple(each.shape) for each in read}
         if len(shapes) > 1:
             raise _different_shapes(*sorted(shapes)[:2])

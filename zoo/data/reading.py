@@ -21,7 +21,9 @@ from zoo.formats.array_rows import Array
 from zoo.spec.data_description import DataDescription
 
 _AT_ONCE = 256
+"""Number of items that are read at once."""
 _MANY = 20_000
+"""Number of items from which a note says that they are being read."""
 
 
 @dataclass(frozen=True)
