@@ -106,7 +106,8 @@ def input_and_label(item: Any, label: str | None = None) -> tuple[Any, Any]:
         label: the name of the label in a mapping; None: one of the usual names.
 
     Raises:
-        DataError: a tuple has more than two values, or a mapping lacks this label or has several inputs that are not numbers.
+        DataError: a tuple has more than two values, or a mapping lacks this label, or has several
+            inputs that are not numbers.
 
     Example:
         >>> import torch
