@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.diffusion.chain import NoiseChain, per_example
@@ -51,9 +52,8 @@ class Parameterisation(nn.Module):
         super().__init__()
         self.quantity = quantity
         # Index 0 is not a step of the chain; it keeps the index equal to t.
-        rows = [_weights(chain, quantity, t) for t in range(1, chain.steps + 1)]
-        tables = torch.tensor([[0.0] * 4, *rows], dtype=torch.float64).T
-        self.register_buffer("tables", tables.float().contiguous(), persistent=False)
+        tables = F.pad(torch.stack(_weights(chain, quantity)), (1, 0))
+        self.register_buffer("tables", tables.float(), persistent=False)
 
     def previous(self, x: Tensor, output: Tensor, times: Tensor) -> Tensor:
         """Return s, the estimate of x_{t−1}, from the state x_t and the network's output."""
@@ -71,15 +71,17 @@ class Parameterisation(nn.Module):
         return per_example(self.tables[row], times, like)
 
 
-def _weights(chain: NoiseChain, quantity: Quantity, t: int) -> tuple[float, float, float, float]:
-    """Return p, q, c and d of step t."""
-    a, b, _ = chain.step_back(t, t - 1)
-    signal, spread = float(chain.alpha_bars[t].sqrt()), float(chain.noise_shares[t].sqrt())
-    beta = float(chain.betas[t - 1])
-    keep = (1 - beta) ** 0.5
+def _weights(chain: NoiseChain, quantity: Quantity) -> list[Tensor]:
+    """Return p, q, c and d of all steps, each (T,): the weights of ``chain.step_back`` from t to t − 1."""
+    noise_now, noise_then = chain.noise_shares[1:], chain.noise_shares[:-1]
+    signal, signal_then = chain.alpha_bars[1:].sqrt(), chain.alpha_bars[:-1].sqrt()
+    beta = chain.betas
+    a, b = signal_then * beta / noise_now, signal / signal_then * noise_then / noise_now
+    spread, keep = noise_now.sqrt(), (1 - beta).sqrt()
+    zero, one = torch.zeros_like(beta), torch.ones_like(beta)
     return {
-        "previous": (0.0, 1.0, -b / a, 1 / a),
-        "clean": (b, a, 0.0, 1.0),
-        "noise": (1 / keep, -beta / (keep * spread), 1 / signal, -spread / signal),
-        "v": (b + a * signal, -a * spread, signal, -spread),
+        "previous": [zero, one, -b / a, 1 / a],
+        "clean": [b, a, zero, one],
+        "noise": [1 / keep, -beta / (keep * spread), 1 / signal, -spread / signal],
+        "v": [b + a * signal, -a * spread, signal, -spread],
     }[quantity]
