@@ -76,3 +76,12 @@ def test_at_the_first_step_the_previous_state_is_the_data(chain):
         prediction = Parameterisation(chain, quantity)
         torch.testing.assert_close(prediction.previous(state, output, times), output, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(prediction.clean(state, output, times), output, rtol=1e-5, atol=1e-5)
+
+
+@every_chain
+def test_the_tables_hold_the_weights_of_a_step_back(chain):
+    """With output x_0 itself, s is the mean of x_{t−1} given x_t and x_0, step by step."""
+    table = Parameterisation(chain, "clean").tables
+    steps = [chain.step_back(t, t - 1) for t in range(1, chain.steps + 1)]
+    torch.testing.assert_close(table[0, 1:], torch.tensor([step.state_weight for step in steps]))
+    torch.testing.assert_close(table[1, 1:], torch.tensor([step.clean_weight for step in steps]))
