@@ -18,10 +18,20 @@ import zoo
 from tests.hostile.conftest import QUICK, SETTINGS
 
 COMMANDS = {
-    "compare": ["compare", "run", "run/last", "--metric", "mse", "--out", "out.csv"],
+    "compare": ["compare", "run", "again", "--out", "out.csv"],
     "plot": ["plot", "run", "loss", "--format", "svg", "--out", "drawn"],
     "report": ["report", "run", "--out", "out.html"],
-    "sweep": ["sweep", "digits", *SETTINGS, "--set", "train.epochs=1", "--grid", "seed=0", "--out", "swept"],
+    "sweep": [
+        "sweep",
+        "digits",
+        *SETTINGS,
+        "--set",
+        "train.epochs=1",
+        "--grid",
+        "model.latent_dim=2,3",
+        "--out",
+        "swept",
+    ],
 }
 _NOWHERE = "/nowhere/at/all"
 ENVIRONMENTS: dict[str, dict[str, str | None]] = {
@@ -88,6 +98,7 @@ def failures(names: list[str]) -> Iterator[str]:
         start = Path(temporary) / "start"
         start.mkdir()
         zoo.train("digits", out=start / "run", overrides=QUICK)
+        shutil.copytree(start / "run", start / "again")
         for name in names:
             problems = {command: ended(words, ENVIRONMENTS[name], start) for command, words in COMMANDS.items()}
             yield from (f"{command}, {name}: {text}" for command, text in problems.items() if text)

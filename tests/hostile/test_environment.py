@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from tests.processes import run as run_python
-from zoo.cli._environment import environment_error
+from zoo.cli._environment import environment_error, is_additional_process
+from zoo.errors import InputError
 from zoo.registry.imports import _allowed_seconds
 from zoo.utils.console import ProgressConsole
 
@@ -60,9 +61,27 @@ def test_an_error_of_a_library_about_a_variable_names_it(monkeypatch: pytest.Mon
     assert environment_error(raised("matplotlib.rcsetup")) is None
 
 
+@pytest.mark.parametrize(
+    ("rank", "count", "expected"),
+    [("0", "2", False), ("1", "2", True), ("1", "1", False), ("first", "2", None), ("7", "-2", None),
+     ("7", "few", None),
+     ("2", "2", None), ("\u00b2", "5", None), ("1", "9" * 5000, None), ("", "2", None)],
+)  # fmt: skip
+def test_a_process_that_no_launcher_started_is_not_silent(
+    rank: str, count: str, expected: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", count)
+    if expected is not None:
+        assert is_additional_process() == expected
+        return
+    with pytest.raises(InputError, match="expected the number of a process, below the number of processes, got RANK="):
+        is_additional_process()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="streams and folders of POSIX")
-@pytest.mark.parametrize("name", ["nothing is set", "a backend that does not exist", "numbers that are none"])
+@pytest.mark.parametrize("name", ["nothing is set", "numbers that are none"])
 def test_commands_in_an_environment_that_makes_no_sense(name: str) -> None:
     """Every environment by hand: ``python -m tests.hostile.environments``."""
     done = run_python("-m", "tests.hostile.environments", name, timeout=300)

@@ -12,6 +12,7 @@ from typing import TextIO
 
 import click
 
+from zoo.cli._environment import is_additional_process
 from zoo.cli._failures import FAILED, finish, print_message, report_failure
 from zoo.cli._options import IMPORT
 from zoo.errors import UnusableModelWarning, ZooWarning, nearest
@@ -30,7 +31,7 @@ class _Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         module = importlib.import_module(f"zoo.cli.{cmd_name.replace('-', '_')}")
-        if _is_additional_process() and not getattr(module, "IN_EVERY_PROCESS", False):
+        if is_additional_process() and not getattr(module, "IN_EVERY_PROCESS", False):
             raise click.exceptions.Exit(0)  # only the first process does the work
         command: click.Command = module.command
         if IMPORT not in command.params:
@@ -57,11 +58,6 @@ class _Commands(click.Group):
 
 _UNLIMITED = 10_000
 """A length of short helps that none of them reaches."""
-
-
-def _is_additional_process() -> bool:
-    """Return whether a launcher started this process in addition to the first one."""
-    return os.environ.get("RANK", "0") != "0" and os.environ.get("WORLD_SIZE", "1") != "1"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -1,11 +1,11 @@
-"""Errors of libraries about the value of an environment variable."""
+"""Environment variables that a launcher sets, and errors of libraries about the value of any."""
 
 from __future__ import annotations
 
 import os
 import traceback
 
-from zoo.errors import cut
+from zoo.errors import InputError, cut
 from zoo.utils.text import excerpt
 
 _READ_BY_LIBRARIES = (
@@ -36,3 +36,24 @@ def environment_error(error: BaseException) -> str | None:
                 f"{cut(message, 300)}\nCorrect it, or unset it."
             )
     return None
+
+
+def is_additional_process() -> bool:
+    """Return whether a launcher started this process in addition to the first one.
+
+    Raises:
+        InputError: ``RANK`` or ``WORLD_SIZE`` has a value that no launcher sets.
+    """
+    rank, count = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
+    if rank == "0" or count == "1":
+        return False
+    if not all(each.isascii() and each.isdecimal() and len(each) < 10 for each in (rank, count)) or int(rank) >= int(
+        count
+    ):
+        raise InputError(
+            f"expected the number of a process, below the number of processes, got RANK={excerpt(rank)} and "
+            f"WORLD_SIZE={excerpt(count)}",
+            where="environment",
+            remedy="A launcher such as torchrun sets both; unset them to start a single process.",
+        )
+    return True
