@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -264,6 +265,19 @@ def _sparse() -> Model:
     return model
 
 
+def _quantised() -> Model:
+    if not hasattr(torch, "quantize_per_tensor"):
+        pytest.skip("this torch has no quantised tensors")
+    model = trained()
+    layer = model.encoder.blocks[0].layer  # type: ignore[index, union-attr]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a later torch will lack them
+        quantised = torch.quantize_per_tensor(layer.weight.data, 0.1, 0, torch.qint8)
+    del layer.weight
+    layer.register_buffer("weight", quantised)
+    return model
+
+
 def _with_a_state_of_its_own() -> Model:
     model = trained()
     model.register_state_dict_post_hook(lambda module, state, prefix, _: state.update(kind={"a": 1}))
@@ -290,6 +304,16 @@ def test_what_would_not_load_is_refused_and_the_old_checkpoint_stays(make: Calla
         zoo.save(make(), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     zoo.load(tmp_path)
+
+
+@pytest.mark.parametrize("make", [_quantised, _sparse, _on_meta], ids=["quantised", "sparse", "on meta"])
+def test_a_tensor_without_plain_values_is_named_with_the_remedy(make: Callable, tmp_path: Path) -> None:
+    with pytest.raises(
+        CheckpointError, match=r"encoder\.blocks\.0\.layer\.weight: .*(type torch\.qint8|layout|meta)"
+    ) as refusal:
+        zoo.save(make(), tmp_path)
+    assert "Save the model before it is quantised" in str(refusal.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def spoilt(value: float, name: str = "encoder.blocks.0.layer.bias") -> Model:
