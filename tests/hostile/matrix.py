@@ -167,7 +167,7 @@ def wrong(ended: Ended, good: Ended, start: dict[str, bytes], *, must_fail: bool
         if ended.files.get(path) not in (content, good.files.get(path)):
             return f"{path} is neither as before nor as it would be afterwards"
     for path, content in ended.files.items():
-        if path.startswith("out.") and path not in start and content != good.files.get(path):
+        if path.startswith("out") and "/" not in path and path not in start and content != good.files.get(path):
             return f"{path} is not whole"
     left = [path for path in ended.files if path.endswith(".partial")]
     return f"left behind: {left[0]}" if left else ""
