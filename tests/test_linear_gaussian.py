@@ -89,6 +89,7 @@ def test_the_importance_weighted_estimate_reaches_the_evidence_from_below() -> N
     assert gaps[2] == pytest.approx(0.0, abs=0.01)
 
 
+@pytest.mark.slow
 def test_the_memory_bound_does_not_change_the_estimate() -> None:
     model = make("full_gaussian", num_samples=4)
     fit(model, data(256))

@@ -63,6 +63,7 @@ def test_importing_the_package_times_no_torch():
 
 
 # A metric reads data, and so imports some datasets: it has an interpreter of its own.
+@pytest.mark.slow
 @pytest.mark.parametrize("components", [[("posterior", "point"), ("dataset", "digits")], [("metric", "mse")]])
 def test_a_component_is_found_without_its_siblings(components):
     finds = "; ".join(f"find_component({kind!r}, {name!r})" for kind, name in components)

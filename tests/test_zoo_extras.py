@@ -9,6 +9,8 @@ import pytest
 
 from tests.installed import CLI, EXAMPLES, install, interpreter
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory):

@@ -10,6 +10,8 @@ import pytest
 import zoo
 from tests.installed import CLI, EXAMPLES, install, interpreter
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = EXAMPLES / "zoo-flows"
 
 
@@ -82,7 +84,6 @@ def test_without_it_its_recipe_is_refused():
         zoo.build(zoo.load_recipe(EXAMPLE / "recipes" / "digits-planar.yaml").model, data_shape=(1, 8, 8))
 
 
-@pytest.mark.slow
 def test_its_own_tests_pass(python):
     report = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE), str(EXAMPLE / "tests"))
     assert " passed" in report

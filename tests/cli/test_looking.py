@@ -147,6 +147,7 @@ def test_sample_draws_from_the_fitted_prior_unless_another_is_asked_for(cli, run
     assert (done.status, "no fitted prior" in done.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_plot_draws_what_it_is_told_in_each_format(cli, runs, tmp_path):
     for image_format in ("png", "svg", "pdf"):
         done = cli("plot", runs / "digits-vae", "traversals", "--format", image_format, "--out", tmp_path)

@@ -113,6 +113,7 @@ def forget(script: Path) -> None:
         del registered[key]
 
 
+@pytest.mark.slow
 def test_components_of_a_script_are_imported_by_option_and_by_recipe(cli, script):
     assert cli("list", "encoder", "--import", script.name).out.count(f"pixels_of_{script.stem}") == 1
     forget(script)

@@ -36,6 +36,7 @@ def test_a_sweep_of_a_single_run_is_refused(cli, tmp_path, monkeypatch):
     assert not (tmp_path / "sweeps").exists()
 
 
+@pytest.mark.slow
 def test_the_table_marks_the_best_and_shows_differences_by_seed(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ["sweep", "digits", "--grid", "model.objective.beta=0.5,4", "--seeds", "2", *SETTINGS, "--metric", "mse"]

@@ -21,6 +21,7 @@ def test_a_loader_chooses_items_but_not_their_order() -> None:
         zoo.load_data(DataLoader(pairs, sampler=weighted))
 
 
+@pytest.mark.slow
 def test_real_data_sets_of_hugging_face() -> None:
     datasets = pytest.importorskip("datasets")
     source = datasets.Dataset.from_dict({"a": ROWS[:, 0], "b": ROWS[:, 1], "c": ROWS[:, 2], "label": [1, 0] * 20})

@@ -183,6 +183,7 @@ def test_a_program_of_torch_export_runs_without_the_package(tmp_path: Path) -> N
         torch.testing.assert_close(torch.load(tmp_path / "z.pt"), model.encode(x).mean)
 
 
+@pytest.mark.slow
 def test_missing_values_of_a_table_are_nan_in_the_graph(tmp_path: Path) -> None:
     model = zoo.build("vae-table-8d", data_shape=(4,), mask_input=True).eval()
     export(model, tmp_path / "out", "onnx")

@@ -45,6 +45,7 @@ def check_scan(folder, **options):
     assert (shown[0, 0, 9:] >= 254).all()
 
 
+@pytest.mark.slow
 def test_a_sound_scan_of_200_million_pixels_is_read_and_reduced(tmp_path, recwarn):
     scan(tmp_path / "scan.png", "1", 14_000, compress_level=1)
     check_scan(tmp_path)

@@ -168,6 +168,7 @@ def test_a_configuration_that_is_none_is_named(content: bytes, tmp_path: Path) -
     assert len(str(refusal.value)) < 5000
 
 
+@pytest.mark.slow
 def test_options_of_every_wrong_size_are_messages(tmp_path: Path) -> None:
     zoo.save(zoo.load("vae-mlp-2d.digits"), tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())

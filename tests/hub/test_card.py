@@ -91,6 +91,7 @@ def test_the_card_says_all_that_a_reader_needs(repository: Repository) -> None:
     assert "PATH OF THIS DIRECTORY" not in text
 
 
+@pytest.mark.slow
 def test_the_lines_of_use_run_as_they_stand(repository: Repository, environment: dict[str, str]) -> None:
     lines = re.search(r"## Use\n\n```python\n(.*?)\n```", card_of(repository), re.DOTALL)[1]
     assert lines.count("\n") == 4

@@ -142,6 +142,7 @@ def test_a_model_of_mixed_columns_trains_imputes_and_keeps_its_groups_when_saved
     assert model.log_likelihood(x, mask=mask, num_samples=5).isfinite().all()
 
 
+@pytest.mark.slow
 def test_a_table_with_many_likelihoods_compiles_to_one_graph():
     names = ["beta_binomial", "student_t"]
     likelihood = build([*GROUPS, *({"likelihood": name} for name in names)], (9,))

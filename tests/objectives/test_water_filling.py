@@ -25,6 +25,7 @@ def test_the_published_numbers_of_one_latent() -> None:
     assert water_filling.errors(1.0)[0].item() == 1.0
 
 
+@pytest.mark.slow
 def test_a_capacity_is_spent_where_it_lowers_the_error_most() -> None:
     """Where γ exceeds θ/σ², the rate is C in all, and the level θ is that at which the rates add up to C."""
     capacity = 1.0

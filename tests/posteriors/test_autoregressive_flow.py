@@ -26,6 +26,7 @@ def test_one_linear_step_reaches_the_true_posterior_of_the_linear_gaussian_model
     assert linear_gaussian.gap(model, x) == pytest.approx(0.0, abs=0.01)
 
 
+@pytest.mark.slow
 def test_without_that_step_the_gap_is_that_of_the_diagonal_posterior() -> None:
     x = linear_gaussian.data(128)
     model = linear_gaussian.build(LINEAR, num_samples=16)

@@ -28,6 +28,7 @@ def test_gradients_pass_through_the_inverse() -> None:
     check_gradient_through_the_inverse(*flow(3))
 
 
+@pytest.mark.slow
 def test_it_closes_most_of_the_gap_of_the_diagonal_posterior() -> None:
     x = linear_gaussian.data(128)
     model = linear_gaussian.build({"name": "planar", "steps": 4}, num_samples=16)

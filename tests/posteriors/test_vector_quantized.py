@@ -121,6 +121,7 @@ def test_what_cannot_work_together_is_refused(changes: dict, message: str) -> No
         zoo.build("vqvae-conv-16d", data_shape=(1, 8, 8), **changes)
 
 
+@pytest.mark.slow
 def test_the_loss_is_one_graph_when_compiled() -> None:  # takes seconds, most of them to import the compiler
     model = zoo.build("vqvae-conv-16d", data_shape=(1, 8, 8), posterior={"codes": 16}).train()
     model(torch.rand(4, 1, 8, 8))  # the first step starts the codebook, which takes as many rounds as there are codes

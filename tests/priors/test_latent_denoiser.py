@@ -150,6 +150,7 @@ def test_small_maps_are_not_halved_and_vectors_are_not_passed_on() -> None:
     assert _default_network((2, 7, 9)).options["channels"] == [64]
 
 
+@pytest.mark.slow
 def test_in_a_model_with_classes_each_has_its_own_draws() -> None:
     torch.manual_seed(0)
     denoiser = {"name": "latent_denoiser", "network": {"name": "mlp", "width": 48}}
