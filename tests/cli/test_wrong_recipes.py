@@ -126,7 +126,7 @@ CASES = {
     ),
     "negative seed": in_file(GOOD + "seed: -1\n", 3, "seed", "expected a number of at least 0, got -1"),
     "name that is a path": in_file(GOOD + "name: ../elsewhere\n", 3, "name", "got '../elsewhere'"),
-    "too many examples": overridden("data.subset=100000", "data.subset", "expected at most 1374"),
+    "too many examples": overridden("data.subset=100000", "data.subset", "expected a subset of at most 1374"),
     # what does not fit together
     "point under vae": in_model("posterior: point", "model", "'vae'", "'point'", "`diagonal_gaussian`"),
     "gaussian under autoencoder": in_model(
