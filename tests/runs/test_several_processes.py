@@ -138,7 +138,7 @@ def test_a_run_goes_on_with_another_number_of_processes(recipe: Path, tmp_path: 
 def test_only_the_first_process_speaks_and_writes(recipe: Path, tmp_path: Path) -> None:
     status, out, err = finish(start(2, "-m", "zoo", "train", recipe, "--out", tmp_path / "run"))
     assert status == [0, 0], err
-    assert len(re.findall("Made ", out)) == 1
+    assert len(re.findall("Wrote ", out)) == 1
     assert len(re.findall("epoch 3/3", err)) == 1
     assert len((tmp_path / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()) == 3
 
