@@ -47,9 +47,11 @@ def train(cli, folder: Path, name: str, line: str):
     [
         ("here", 'raise ValueError("boo")', "ValueError: boo\n"),
         ("library", "return torch.zeros(2) @ torch.zeros(3)", "RuntimeError: "),
+        ("variable", "raise ValueError(\"the value 'odd backend'\")", "ValueError: the value 'odd backend'\n"),
     ],
 )
 def test_it_names_the_component_the_exception_and_the_line(cli, tmp_path: Path, name, line, said, monkeypatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "odd backend")  # what a component raises is not a fault of the environment
     script, run = train(cli, tmp_path, name, line)
     found = run()
     number = 1 + script.read_text().splitlines().index(f"        {line}")

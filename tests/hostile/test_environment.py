@@ -61,6 +61,15 @@ def test_an_error_of_a_library_about_a_variable_names_it(monkeypatch: pytest.Mon
     assert environment_error(raised("matplotlib.rcsetup")) is None
 
 
+def test_numbers_of_a_launcher_are_not_blamed_for_every_message_with_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "http_proxy": ""}.items():
+        monkeypatch.setenv(name, value)
+    for error in (KeyError("0"), ValueError("invalid literal for int() with base 10: ''")):
+        with pytest.raises((KeyError, ValueError)) as caught:
+            exec("raise error", {"__name__": "library", "error": error})
+        assert environment_error(caught.value) is None
+
+
 @pytest.mark.parametrize(
     ("rank", "count", "expected"),
     [("0", "2", False), ("1", "2", True), ("1", "1", False), ("first", "2", None), ("7", "-2", None),

@@ -57,7 +57,7 @@ def test_a_run_is_not_written_through_a_link_to_a_folder(
 ) -> None:
     lead_elsewhere(run / name, precious)
     before, own = contents(precious), contents(run)
-    with pytest.raises(RunError, match=rf"{name}: it is a link to '.*precious', and nothing is written through a link"):
+    with pytest.raises(RunError, match=rf"{name}: expected a folder, got a link to '.*precious'; runs are never"):
         train(run, **options)
     assert contents(precious) == before
     assert contents(run) == own
@@ -68,7 +68,7 @@ def test_a_link_that_comes_while_a_run_trains_is_noticed(run: Path, precious: Pa
     directory, model = RunDirectory(run), zoo.load(run)
     lead_elsewhere(run / "last", precious)
     before = contents(precious)
-    with pytest.raises(RunError, match="last: it is a link"):
+    with pytest.raises(RunError, match="last: expected a folder, got a link"):
         directory.write_last(model)
     assert contents(precious) == before
 
@@ -77,7 +77,7 @@ def test_the_runs_of_a_sweep_are_not_written_through_a_link(tmp_path: Path, prec
     (tmp_path / "sweep").mkdir()
     (tmp_path / "sweep" / "sweep.yaml").touch()
     lead_elsewhere(tmp_path / "sweep" / "runs", precious)
-    with pytest.raises(RunError, match="nothing is written through a link"):
+    with pytest.raises(RunError, match="runs are never written through links"):
         zoo.sweep("digits", {"model.latent_dim": [2]}, out=tmp_path / "sweep", overrides=QUICK, resume=True)
     assert len(contents(precious)) == len(FILES) + 2
 
@@ -85,8 +85,16 @@ def test_the_runs_of_a_sweep_are_not_written_through_a_link(tmp_path: Path, prec
 def test_figures_are_not_drawn_through_a_link_in_a_run(run: Path, precious: Path, zoo_cli: ZooCli) -> None:
     lead_elsewhere(run / "figures", precious)
     before = contents(precious)
-    assert_one_message(zoo_cli("plot", run, "loss"), "figures: it is a link", status=(2,))
+    assert_one_message(zoo_cli("plot", run, "loss"), "figures: expected no link, got one to", status=(2,))
     assert contents(precious) == before
+
+
+def test_a_run_with_a_link_is_refused_before_it_is_measured(
+    run: Path, precious: Path, zoo_cli: ZooCli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead_elsewhere(run / "figures", precious)
+    monkeypatch.setattr("zoo.evaluation.evaluate.record", lambda *arguments, **options: pytest.fail("it was measured"))
+    assert_one_message(zoo_cli("evaluate", run), "figures: expected a folder, got a link", status=(2,))
 
 
 def test_a_run_may_be_a_link_as_a_whole(run: Path, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 import pickletools
+import sys
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,13 @@ def tiny(**options: Any) -> Any:
 @pytest.fixture(scope="module")
 def fitted() -> Any:
     return tiny(epochs=80, learning_rate=1e-2).fit(IRIS)
+
+
+def test_an_old_scikit_learn_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("sklearn.utils.validation.validate_data")
+    monkeypatch.delitem(sys.modules, "zoo.runs.estimator")
+    with pytest.raises(InputError, match=r"zoo\.Estimator: scikit-learn 1\.6 or newer is not installed\npip install"):
+        importlib.import_module("zoo.runs.estimator")
 
 
 def test_every_check_of_scikit_learn_passes() -> None:  # some fifty small trainings: seconds

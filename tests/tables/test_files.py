@@ -257,3 +257,5 @@ def test_a_column_may_hold_the_names_of_the_rows(tmp_path):
     assert rows(named) == [[1.5, 2.0], [3.0, 4.0]]
     with pytest.raises(DataError, match=r"row_name: unknown column 'idd' in t\.csv\nDid you mean 'id'"):
         read(tmp_path, content, row_name="idd")
+    with pytest.raises(DataError, match=r"row_name: the column 'id' has the names of the rows, but `columns` says"):
+        read(tmp_path, content, row_name="id", columns={"id": "categorical"})

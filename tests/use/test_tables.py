@@ -11,6 +11,7 @@ import pytest
 import zoo
 from zoo.cli._data import open_data, open_whole
 from zoo.cli._reference import MODEL
+from zoo.datasets.table import Table
 from zoo.model import Model
 from zoo.posteriors import posterior_mean
 from zoo.use.units import log_volume
@@ -138,6 +139,14 @@ def test_rows_carry_the_names_in_a_column_of_the_file(table, tmp_path):
                       num_samples=2)  # fmt: skip
     assert "name" not in plain
     assert (named["log_likelihood"] == plain["log_likelihood"]).all(), "the names are not values"
+
+
+def test_a_table_without_the_names_that_a_run_had_has_numbered_rows(table):
+    model, path = table
+    notes = []
+    dataset = Table(path=str(path), row_name="person").adapted_to(model.data)
+    assert dataset.load(notes.append).splits["train"].names is None
+    assert notes[0] == "people.csv: rows are numbered, because there is no column 'person' with their names"
 
 
 def test_columns_that_are_called_like_keys_keep_their_names(tmp_path):

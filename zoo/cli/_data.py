@@ -186,7 +186,7 @@ def path_of_results(folder: ModelDirectory, name: str, out: Path | None, data: M
             remedy="Choose a path outside the run directory with --out.",
         )
     if out is None and folder.is_writable and name and path.is_symlink():  # the whole directory may be a link
-        problem = f"it is a link to {os.readlink(path)!r}, and nothing is written through a link"  # noqa: PTH115
+        problem = f"expected no link, got one to {os.readlink(path)!r}; runs are never written through links"  # noqa: PTH115
         raise InputError(problem, where=str(path), remedy="Name the target with --out.")
     return path
 

@@ -20,7 +20,8 @@ _READ_BY_LIBRARIES = (
 def environment_error(error: BaseException) -> str | None:
     """Return the message of a library's error that quotes the value of an environment variable; None for other errors.
 
-    Errors of this package name the variable themselves.
+    Errors of this package name the variable themselves. Numbers, as launchers set them, and empty values are what
+    libraries expect, and appear in many messages.
     """
     if not isinstance(error, (ValueError, KeyError, TypeError)):
         return None
@@ -30,7 +31,7 @@ def environment_error(error: BaseException) -> str | None:
     message = " ".join(str(error).split())
     for name in _READ_BY_LIBRARIES:
         value = os.environ.get(name)
-        if value is not None and repr(value) in message:
+        if value and not value.isdecimal() and repr(value) in message:
             return (
                 f"the environment variable {name} has the value {excerpt(value)}, which a library refuses: "
                 f"{cut(message, 300)}\nCorrect it, or unset it."

@@ -76,7 +76,7 @@ def failure(error: BaseException) -> tuple[str, int] | None:
     if type(error).__name__ == "SafetensorError":
         code = _SYSTEM_ERROR.search(str(error))
         return (_system_error(OSError(int(code[1]), "")) if code else f"damaged weights: {_first_line(error)}"), FAILED
-    message = environment_error(error) or (None if os.environ.get(_TRACEBACK) else _component_error(error))
+    message = None if os.environ.get(_TRACEBACK) else _component_error(error) or environment_error(error)
     return None if message is None else (message, FAILED)
 
 

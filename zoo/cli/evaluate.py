@@ -52,12 +52,16 @@ def command(
     from zoo.checkpoints.checkpoint import load
     from zoo.evaluation.evaluate import choose_metrics, record
     from zoo.evaluation.tables import metrics_table
+    from zoo.runs.folder import check_own_folders
     from zoo.spec.documents import parse_yaml
     from zoo.training.progress import throttled
 
     loaded = load(model)
     data = open_data(model, loaded, dataset, overrides, split)
-    out = None if out is None else path_of_results(model, "", out, data)
+    if out is not None:
+        out = path_of_results(model, "", out, data)
+    elif model.is_writable and data.is_run_split:
+        check_own_folders(Path(model))
     context = data.context(loaded)
     chosen = [parse_yaml(metric, "--metric") for metric in metrics] or None
     progress = throttled(lambda text: echo(text, err=True))

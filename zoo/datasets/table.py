@@ -117,7 +117,8 @@ class Table(Dataset):
     def adapted_to(self, like: DataDescription) -> Table:
         """Return a table that is read with the columns of a model: nothing is inferred, other columns are ignored.
 
-        The column of the model's label may be missing or empty, since it is no input.
+        The column of the model's label may be missing or empty, and that of the row names missing, since neither is an
+        input.
 
         Raises:
             DataError: the model was trained on images.
@@ -153,18 +154,22 @@ class Table(Dataset):
         return self._collected({split: FrameSource(frame, names[split]) for split, frame in frames.items()}, note)
 
     def _collected(self, sources: dict[str, Source], note: Callable[[str], None]) -> Collection:
-        tables = read_tables(sources, self._options)
+        options, first = self._options, next(iter(sources.values()))
+        if options.known and options.row_name is not None and options.row_name not in first.names:
+            note(f"{first.name}: rows are numbered, because there is no column {options.row_name!r} with their names")
+            options = replace(options, row_name=None)
+        tables = read_tables(sources, options)
         for split, table in tables.items():
             if table.missing:
                 rows = f"{len(table.examples):,}"
                 counts = ", ".join(f"{count:,} of {rows} in {name}" for name, count in [*table.missing.items()][:10])
                 note(f"{sources[split].name}: missing values are kept as missing: {counts}")
-        first = tables["train"]
+        train = tables["train"]
         return Collection(
             splits={split: Stored(table.examples, table.labels, table.names) for split, table in tables.items()},
             stored_range=None,
-            class_names=first.class_names,
-            columns=first.columns,
-            label=None if first.labels is None else self._options.label,
+            class_names=train.class_names,
+            columns=train.columns,
+            label=None if train.labels is None else self._options.label,
             title=Path(sources["train"].name).name,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from zoo.utils.seeds import seeded
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
     from sklearn.utils import check_random_state
-    from sklearn.utils.validation import check_is_fitted
+    from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
     raise InputError(
         "scikit-learn 1.6 or newer is not installed", where="zoo.Estimator", remedy="pip install 'latent-zoo[sklearn]'"
@@ -220,7 +221,9 @@ class Estimator(TransformerMixin, BaseEstimator):
             self.model_ = model.eval()
 
     def _validated(self, X: Any, *, reset: bool, missing: str | None = None, **checks: Any) -> Array:
-        return validated_rows(self, X, reset=reset, allow_nan=(missing or self.missing) == "keep", **checks)
+        return validated_rows(
+            partial(validate_data, self), X, reset=reset, allow_nan=(missing or self.missing) == "keep", **checks
+        )
 
     def _folded(self, rows: Array) -> Array:
         return rows if self.data_shape is None else folded_rows(rows, tuple(self.data_shape))

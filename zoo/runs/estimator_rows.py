@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,6 @@ from zoo.preparation.raw import tensor_of_numbers
 from zoo.tables.frames import frame_names, frame_values, is_frame
 from zoo.tables.values import ColumnValues
 
-if TYPE_CHECKING:
-    from sklearn.base import BaseEstimator
-
 Array = npt.NDArray[Any]
 _REMEDY = (
     'Encode such columns, for example with `OneHotEncoder`, or train with `zoo.fit(frame, "vae-table-8d")`, which '
@@ -24,10 +22,11 @@ _REMEDY = (
 )
 
 
-def validated_rows(estimator: BaseEstimator, x: Any, *, reset: bool, allow_nan: bool, **checks: Any) -> Array:
+def validated_rows(validate: Callable[..., Array], x: Any, *, reset: bool, allow_nan: bool, **checks: Any) -> Array:
     """Return rows (n_samples, n_features) of numbers, checked by scikit-learn.
 
     Args:
+        validate: ``validate_data`` of scikit-learn, with the estimator.
         reset: record the number and the names of the columns in the estimator, rather than check them.
         allow_nan: accept NaN.
         checks: further arguments of scikit-learn's ``validate_data``.
@@ -36,13 +35,11 @@ def validated_rows(estimator: BaseEstimator, x: Any, *, reset: bool, allow_nan: 
         InputError: a value is not a number; the message names it.
         ValueError: scikit-learn refuses the rows.
     """
-    from sklearn.utils.validation import validate_data
-
     if isinstance(x, Tensor):
         x = tensor_of_numbers(x, where="X").numpy()
     finite = "allow-nan" if allow_nan else True
     try:
-        rows: Array = validate_data(estimator, x, reset=reset, dtype="numeric", ensure_all_finite=finite, **checks)
+        rows = validate(x, reset=reset, dtype="numeric", ensure_all_finite=finite, **checks)
     except OverflowError as error:  # an integer that is larger than any floating-point number
         raise InputError(f"expected numbers in 64 bits: {error}", where="X") from error
     except (ValueError, TypeError) as error:

@@ -73,7 +73,7 @@ def fit(
         model: a preset, a mapping with the fields of a model, or a spec.
         y: labels (N,), whole numbers or strings; or the name of the column that contains them. Conditional models need
             them; for other models some metrics use them.
-        epochs: passes over the training data; by default as many as give about 3,000 steps, but from 15 to 200.
+        epochs: passes over the training data; by default enough for about 3,000 steps, between 15 and 200.
         batch_size: examples in a batch; by default 128, or 32 for fewer than 2,000 training examples.
         seed: seed of initial weights, data order and noise.
         data: fields of a recipe's `data`, such as ``{"validation": 0.2, "scale": "none", "value_range": [0, 16]}``.

@@ -47,9 +47,9 @@ def check_own_folders(folder: Path) -> None:
     """
     for pattern in _FOLDERS:
         for place in folder.glob(pattern) if "*" in pattern else [folder / pattern]:
-            if place.is_symlink():
+            if place.is_symlink() or (hasattr(os.path, "isjunction") and os.path.isjunction(place)):
                 raise RunError(
-                    f"it is a link to {os.readlink(place)!r}, and nothing is written through a link",  # noqa: PTH115
+                    f"expected a folder, got a link to {os.readlink(place)!r}; runs are never written through links",  # noqa: PTH115
                     where=str(place),
                     remedy="Replace it by the folder itself, or remove it; only the whole directory may be a link.",
                 )

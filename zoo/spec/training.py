@@ -100,7 +100,7 @@ class TrainSpec(StrictModel):
 
     epochs: PositiveInt | None = Field(
         default=None,
-        description="Passes over the training data; null: as many as give about 3,000 steps, but from 15 to 200.",
+        description="Passes over the training data; null: enough for about 3,000 steps, between 15 and 200.",
     )
     batch_size: PositiveInt | None = Field(
         default=None,
@@ -174,7 +174,7 @@ class TrainSpec(StrictModel):
         return epoch in self.keep_epochs or (self.keep_every is not None and epoch % self.keep_every == 0)
 
     def for_examples(self, count: int) -> FullTrainSpec:
-        """Return the spec with its length, as far as it is not set, for this number of training examples.
+        """Return the spec with unset length fields filled in for this number of training examples.
 
         Example:
             >>> found = TrainSpec().for_examples(1000)
@@ -191,7 +191,7 @@ class TrainSpec(StrictModel):
         return FullTrainSpec.model_construct(self.model_fields_set | length.keys(), **{**dict(self), **length})
 
     def with_length_from(self, other: TrainSpec) -> TrainSpec:
-        """Return the spec with its length, as far as it is not set, from that of an earlier run."""
+        """Return the spec with unset length fields filled in from an earlier run."""
         return self.model_copy(update={name: getattr(other, name) for name in _LENGTH if getattr(self, name) is None})
 
     @property

@@ -206,7 +206,8 @@ def _too_many(scan: ColumnScan, options: TableOptions) -> DataError:
 
 def _remedy_of_many(name: str, options: TableOptions) -> str:
     return (
-        f"Leave it out, {setting(name, 'ignore')}. Or instead of `ignore`, `hash` puts its texts into "
+        f"Leave it out, {setting(name, 'ignore')}. If it names the rows, `row_name: {name}` shows it in results. Or "
+        f"instead of `ignore`, `hash` puts its texts into "
         f"{options.hash_buckets} categories, and `categorical` takes each for a category, with `max_categories` of at "
         "least as many."
     )

@@ -143,6 +143,13 @@ class TableOptions:
         if self.row_name is not None and self.row_name not in names:
             problem, remedy = unknown_name("column", self.row_name, names)
             raise DataError(f"{problem} in {source}", where="row_name", remedy=remedy)
+        choice = "ignore" if self.row_name is None else self.columns.get(self.row_name, "ignore")
+        if choice != "ignore":
+            raise DataError(
+                f"the column {self.row_name!r} has the names of the rows, but `columns` says {choice!r}",
+                where="row_name",
+                remedy="The names of the rows are no input of the model. Leave out one of the two.",
+            )
 
     def _check_label(self, names: list[str], source: str) -> None:
         if self.label is not None and self.label not in names and not self.label_optional:
