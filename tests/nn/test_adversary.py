@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zoo.errors import ComponentError
-from zoo.nn.adversary import Adversary, Discriminator, two_class_loss
+from zoo.nn.adversary import Adversary, Discriminator, MapDiscriminator, two_class_loss
 
 
 def test_at_chance_the_loss_is_log_2_however_many_examples_and_sources_there_are():
@@ -64,3 +64,18 @@ def test_an_adversary_must_define_its_loss():
 def test_one_source_alone_is_refused(count):
     with pytest.raises(ComponentError, match="expected evidence from two sources or more, got"):
         Discriminator(3)(*[torch.randn(2, 3)] * count)
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers"),
+    [((3, 9, 12), [(4, 5, 6), (5, 3, 3)]), ((2, 13), [(4, 7), (5, 4)])],
+    ids=["images", "series"],
+)
+def test_a_critic_of_maps_halves_them_and_has_a_logit_of_all_places(
+    shape: tuple[int, ...], layers: list[tuple[int, ...]]
+) -> None:
+    critic, x = MapDiscriminator(shape, [4, 5]), torch.randn(6, *shape)
+    found = critic.layers(x)
+    assert [tuple(each.shape[1:]) for each in found] == layers
+    expected = found[-1].flatten(1) @ critic.output.weight[0] + critic.output.bias
+    torch.testing.assert_close(critic.logits(x), expected)
