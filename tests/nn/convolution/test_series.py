@@ -32,6 +32,14 @@ def test_a_block_keeps_places_where_they_were() -> None:
     assert changed.tolist() == [4, 5, 6, 7, 8]
 
 
+def test_dropout_drops_whole_channels_of_single_series() -> None:
+    torch.manual_seed(0)
+    dropped = series_block(2, 16, 3, BlockOptions("elu", dropout=0.5))(torch.randn(8, 2, 9)) == 0
+    assert torch.equal(dropped.all(2), dropped.any(2))
+    assert 0.3 < dropped.float().mean() < 0.7
+    assert (dropped.any(2) != dropped.any(2)[0]).any()
+
+
 def test_a_kernel_that_would_shift_is_refused() -> None:
     with pytest.raises(ComponentError, match="kernel_size: expected an odd number, got 4"):
         check_kernel(4)
