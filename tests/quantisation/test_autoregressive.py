@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zoo.errors import InputError
 from zoo.posteriors.vector_quantized import VectorQuantized
-from zoo.priors.pixelcnn import GatedPixelCnn
+from zoo.priors.pixelcnn import GatedPixelCnn, _GatedLayer
 from zoo.priors.transformer import CausalTransformer
 from zoo.quantisation.autoregressive import AutoregressiveCodes, AutoregressiveNetwork, AutoregressiveVectors
 
@@ -87,7 +87,7 @@ def test_the_probabilities_given_a_condition_sum_to_one_for_each(make: Maker) ->
 
 
 @every_network
-@pytest.mark.parametrize("grid", [(3, 4), (7,), ()])
+@pytest.mark.parametrize("grid", [(3, 4), (7,), (2,), ()])
 def test_each_code_depends_on_all_codes_before_it_and_on_no_other(make: Maker, grid: tuple[int, ...]) -> None:
     if make is transformer_of_two and len(grid) == 0:
         pytest.skip("two codebooks need two places")
@@ -95,7 +95,8 @@ def test_each_code_depends_on_all_codes_before_it_and_on_no_other(make: Maker, g
     depth = 6 if make is pixelcnn else 2
     if make is pixelcnn:
         network = random(lambda grid, condition_dim: GatedPixelCnn(CODES, grid, 8, depth, 3), grid)
-    places = network.places
+    places = math.prod(grid)
+    assert network.places == places
     changes = torch.zeros(places, places)
     generator = torch.Generator().manual_seed(0)
     for _ in range(5):
@@ -145,6 +146,28 @@ def test_no_condition_is_a_condition_of_zeros_and_a_network_without_one_ignores_
     assert not torch.allclose(network(indices), network(indices, torch.ones(4, 5)))
     without = random(make, (2, 3))
     assert torch.equal(without(indices), without(indices, torch.ones(4, 5)))
+
+
+def test_each_codebook_has_logits_of_its_own() -> None:
+    """Known answer: a new network returns its biases, those of the codebook of each place."""
+    network = CausalTransformer(CODES, (2, 3), 8, 1, 2, codebook_places=(2, 4))
+    nn.init.normal_(network.bias)
+    expected = network.bias[[0, 0, 1, 1, 1, 1]].expand(5, 6, CODES)
+    torch.testing.assert_close(network(torch.randint(CODES, (5, 6))), expected)
+
+
+def test_a_condition_is_added_before_the_gates() -> None:
+    """Known answer: without the convolutions, tanh(a) σ(b) of a linear map of the condition, for rows and for places."""
+    layer, condition = _GatedLayer(2, 3, 5), torch.randn(4, 5)
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    nn.init.normal_(layer.condition.weight)
+    nn.init.dirac_(layer.output.weight)
+    maps = torch.zeros(4, 2, 3, 3)
+    a, b, c, d = (condition @ layer.condition.weight.T)[..., None, None].expand(4, 8, 3, 3).chunk(4, 1)
+    above, left = layer(maps, maps, condition)
+    torch.testing.assert_close(above, a.tanh() * b.sigmoid())
+    torch.testing.assert_close(left, c.tanh() * d.sigmoid())
 
 
 @every_network
