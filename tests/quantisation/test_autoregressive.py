@@ -157,7 +157,7 @@ def test_each_codebook_has_logits_of_its_own() -> None:
 
 
 def test_a_condition_is_added_before_the_gates() -> None:
-    """Known answer: without the convolutions, tanh(a) σ(b) of a linear map of the condition, for rows and for places."""
+    """Known answer: without the convolutions, tanh(a) σ(b) of a linear map of it, for rows and for places."""
     layer, condition = _GatedLayer(2, 3, 5), torch.randn(4, 5)
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
