@@ -212,6 +212,8 @@ def test_many_vectors_are_compared_in_parts_with_the_same_result(monkeypatch: py
     monkeypatch.setattr("zoo.quantisation.codebook._SCORES_AT_A_TIME", 8 * 7)
     assert torch.equal(codebook.nearest(vectors), whole)
     assert torch.equal(whole, torch.cdist(vectors, codebook.vectors).argmin(1))
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)  # all at once, as one graph
+    assert torch.equal(codebook.nearest(vectors), whole)
 
 
 def test_a_training_step_is_one_graph() -> None:  # takes seconds, most of them to import the compiler
