@@ -393,12 +393,12 @@ def test_a_table_for_a_model_of_images_is_named_before_what_is_wrong_in_it(cli, 
 def test_models_of_different_kinds_of_data_are_not_told_to_name_data(cli, of_plants, tmp_path) -> None:
     run = of_plants()
     for other, says in (
-        ("vae-mlp-2d.digits", "vae-mlp-2d.digits of images with 1 channel"),
-        (of_plants("width"), "of-width of tables with the columns width, leaves"),
+        ("vae-mlp-2d.digits", "vae-mlp-2d.digits is one of images with 1 channel"),
+        (of_plants("width"), "of-width is one of tables with the columns 'width', 'leaves'"),
     ):
         refused = cli("compare", run, other, "--out", tmp_path / "comparison")
         assert refused.status == 2
-        assert f"of-height is a model of tables with the columns height, leaves, {says}" in refused.err
+        assert f"of-height is a model of tables with the columns 'height', 'leaves', and {says}" in refused.err
         assert "--data" not in refused.err
 
 

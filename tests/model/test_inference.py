@@ -27,6 +27,15 @@ def test_each_property_is_computed_once() -> None:
     assert calls == ["encoder", "decoder"]
 
 
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_posterior_that_takes_each_latent_for_an_example_is_refused(batch: int) -> None:
+    """With as many examples as latents, a KL divergence of such a posterior is a wrong number without an error."""
+    model = make()
+    model.posterior.forward = lambda h: torch.distributions.Normal(h[:, :2], 1.0)
+    with pytest.raises(ComponentError, match=r"posterior DiagonalGaussian: expected one .* got batch shape \(., 2\)"):
+        model.loss(linear_gaussian.data(batch))
+
+
 def test_weights_are_the_joint_density_over_the_posterior() -> None:
     samples = make("full_gaussian").inference(linear_gaussian.data(3)).draw(4)
     expected = samples.inference.log_joint(samples.z) - samples.inference.posterior.log_prob(samples.z)

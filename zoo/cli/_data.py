@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from zoo.spec.data_description import DataDescription
 
 DATA_HELP = (
-    "Dataset, by name or as {name: NAME, OPTION: VALUE}; it is prepared as in training, and all examples are used.  "
-    "[default: that of the recipe]"
+    "Dataset, by name or as {name: NAME, OPTION: VALUE}; it is prepared as in training, and all examples are used, but "
+    "of the run's own data its splits.  [default: that of the recipe]"
 )
 SET_HELP = "Set a field of the data, such as root=DIR or binarise=threshold; repeatable."
 SPLIT_HELP = "[default: test, if there is one; for files without splits, all examples]"

@@ -175,7 +175,7 @@ def _check_kinds(loaded: Mapping[str, Model]) -> None:
         kinds = [_kind(expected), _kind(model)]
         if kinds[0] != kinds[1]:
             raise DataError(
-                f"{first} is a model of {kinds[0]}, {name} of {kinds[1]}",
+                f"{first} is a model of {kinds[0]}, and {name} is one of {kinds[1]}",
                 where="compare",
                 remedy="Compare models of the same kind of data.",
             )
@@ -185,7 +185,7 @@ def _kind(model: Model) -> str:
     """Return the kind of a model's data in words, without the size of images, which can be changed."""
     from zoo.errors import cut
 
-    columns = ", ".join(column.name for column in model.data.columns)
+    columns = ", ".join(repr(column.name) for column in model.data.columns)
     if columns:
         return f"tables with the columns {cut(columns, 200)}"
     shape = tuple(model.data_shape)
@@ -203,7 +203,7 @@ def _check_same(data: dict[str, ModelData]) -> None:
         shapes = [one.data.info.data_shape for one in (expected, each)]
         if shapes[0] != shapes[1]:
             raise DataError(
-                f"{first} is a model of data of shape {shapes[0]}, {name} of data of shape {shapes[1]}",
+                f"{first} is a model of data of shape {shapes[0]}, and {name} is one of data of shape {shapes[1]}",
                 where="compare",
                 remedy="Compare models of the same kind of data.",
             )

@@ -12,7 +12,7 @@ from zoo.analysis.denoising import StepLosses, denoising_of, has_exact_denoiser,
 from zoo.metrics import EvaluationContext, Measurement, Metric, Result
 from zoo.registry import register
 
-_UNIT = "data units²"
+_UNIT = "prepared units²"
 LOSS = Result(
     "denoising_loss",
     "Squared error of the estimated previous state, mean over the steps.",

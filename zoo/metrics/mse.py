@@ -12,8 +12,8 @@ from zoo.registry import register
 
 MSE = Result(
     "mse",
-    "Squared error of reconstructions, mean over the values of an example.",
-    unit="data units²",
+    "Squared error of reconstructions, mean over the values of an example, which are prepared as for the model.",
+    unit="prepared units²",
     better="lower",
     title="mean squared error",
 )
@@ -21,7 +21,7 @@ MSE = Result(
 
 @register("metric", "mse")
 class MeanSquaredError(Metric):
-    """Mean over examples and dimensions of (x − reconstruction)², in squared units of the data.
+    """Mean over examples and dimensions of (x − reconstruction)², in squared units of the data as the model sees them.
 
     Missing values of a table are left out.
     """

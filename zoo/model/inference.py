@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from zoo.errors import InputError
+from zoo.errors import ComponentError, InputError
 from zoo.model.latents import LatentSamples
 from zoo.nn.frozen import frozen
 from zoo.utils.finite import drawing
@@ -198,4 +198,11 @@ class Inference:
         q: Distribution = (
             model.posterior(features, inference=self) if model.posterior_asks else model.posterior(features)
         )
+        if len(q.batch_shape) != 1:
+            raise ComponentError(
+                f"expected one distribution for each example, batch shape (B,) and event shape {model.latent_shape}, "
+                f"got batch shape {tuple(q.batch_shape)} and event shape {tuple(q.event_shape)}",
+                where=f"the posterior {type(model.posterior).__name__}",
+                remedy="`torch.distributions.Independent(q, n)` makes the last n dimensions of a batch one event.",
+            )
         return q

@@ -118,8 +118,8 @@ def check_values(x: Tensor, bounds: tuple[float, float] | None) -> None:
         raise InputError(
             f"expected data in [{bounds[0]:g}, {bounds[1]:g}], got values from {low:g} to {high:g}",
             where="x",
-            remedy="Scale the data as in training, which `model.preprocess` does with raw data. If values are "
-            f"outside on purpose, use `x.clamp({bounds[0]:g}, {bounds[1]:g})`.",
+            remedy="Scale the data as in training, which `model.preprocess` does with raw data. A model of data "
+            "without limits is built with `data_range=None`.",
         )
 
 
