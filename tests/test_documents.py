@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import re
 import shlex
 import shutil
@@ -33,12 +34,14 @@ from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 import zoo
 from tests import processes
+from zoo.registry import KINDS
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = RawFencedCodeBlockLexer(re.compile(r'(?P<language>\w*)(?: +title="(?P<title>[^"]+)")?[^\n]*\n'))
 PROGRAM = re.compile(r"^(?:```(?:bash|console)|.*\bzoo\.(?:train|fit|sweep|Estimator)\()", re.MULTILINE)
 SKIPPED = re.compile(r"^<!-- skip: next[^\n]*\n+```.*?^```$", re.MULTILINE | re.DOTALL)
+NAME = re.compile(r"`(zoo(?:\.\w+)+)[`(]")
 NUMBER = re.compile(r"[-−]?\d+(?:[.,:]\d+)*(?:e[-+]?\d+)?")
 
 
@@ -67,6 +70,13 @@ def test_the_blocks_of_a_document_run(path, tmp_path, monkeypatch):
             example.evaluate()
         except SkipTest:
             continue
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in DOCUMENTS])
+def test_names_of_the_package_in_a_text_exist(path):
+    groups = {f"zoo.{kind}" for kind in KINDS}  # of entry points
+    for name in sorted({*NAME.findall(path.read_text(encoding="utf-8"))} - groups):
+        assert pkgutil.resolve_name(name), name
 
 
 def parse_blocks(document: Document):

@@ -29,6 +29,12 @@ def test_with_a_command_a_few_of_many_names_are_listed() -> None:
     assert remedy.endswith("and 7 more; `zoo-cli list column` lists them.")
 
 
+@pytest.mark.parametrize("name", ["sensor9999", "SENSOR" + "x" * 300])
+def test_the_same_name_in_another_case_is_found_among_any_number_of_names(name: str) -> None:
+    known = [*(f"SENSOR{number:04}" for number in range(10_000)), "Sensor" + "x" * 300]
+    assert unknown_name("column", name, known)[1].casefold().startswith(f"did you mean '{name.casefold()}'? ")
+
+
 def test_an_unknown_kind_is_answered_with_every_kind() -> None:
     with pytest.raises(ValueError, match="unknown kind 'fitted_prior'") as refused:
         list_components("fitted_prior")

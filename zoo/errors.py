@@ -152,7 +152,7 @@ def located(where: str) -> Iterator[None]:
 _MOST_NAMES, _MOST_WITHOUT_COMMAND, _FEW_NAMES = 12, 60, 6
 """How many names an error lists where a command lists all, and where none does; of more than that, only a few."""
 _MOST_COMPARED = 5000
-"""How many names are compared with one that is unknown: a file of somebody else may have a million."""
+"""How many names are searched for one similar to an unknown one, which is slow: a file may have a million."""
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
@@ -170,10 +170,13 @@ def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
         >>> nearest("Digits", ["digits-ae", "digits"]), nearest("", ["-x"])
         ("Did you mean 'digits'? ", '')
     """
-    few = itertools.islice(known, _MOST_COMPARED)
-    wanted, names = name[:_LONGEST_NAME].casefold(), {each.casefold(): each for each in few}
-    halves = [each for each in names if each.startswith(f"{wanted}-") or each.endswith(f".{wanted}")] if wanted else []
-    match = [wanted] if wanted in names else halves or difflib.get_close_matches(wanted, names, n=1, cutoff=likeness)
+    wanted, names = name.casefold(), {each.casefold(): each for each in known}
+    match = [wanted] if wanted in names else []
+    if wanted and not match:
+        match = [each for each in names if each.startswith(f"{wanted}-") or each.endswith(f".{wanted}")]
+    if not match:
+        few = itertools.islice(names, _MOST_COMPARED)
+        match = difflib.get_close_matches(wanted[:_LONGEST_NAME], few, n=1, cutoff=likeness)
     return f"Did you mean {names[match[0]]!r}? " if match else ""
 
 

@@ -215,6 +215,18 @@ def test_a_download_is_checked_and_unpacked(tmp_path, published, monkeypatch):
     assert names <= {*BATCHES, ".download.lock"}
 
 
+def test_an_archive_is_opened_once(tmp_path, published, monkeypatch):
+    archive = tmp_path / "server" / published.filename
+    write_archive(archive, BATCHES)
+    opened, open_archive = [], tarfile.open
+    monkeypatch.setattr(tarfile, "open", lambda *a, **b: opened.append(a) or open_archive(*a, **b))
+    monkeypatch.setattr(published, "tgz_md5", hashlib.md5(archive.read_bytes()).hexdigest())
+    with served(archive.parent) as address:
+        monkeypatch.setattr(published, "url", address + archive.name)
+        load(tmp_path / "root")
+    assert len(opened) == 1
+
+
 def test_an_archive_without_one_of_the_files_is_refused_with_its_name(tmp_path, published, monkeypatch):
     archive = tmp_path / "server" / published.filename
     write_archive(archive, BATCHES[:-1])

@@ -16,8 +16,8 @@ from zoo.errors import DataError
 
 
 @contextmanager
-def sending(part: bytes, *, parts: int, pause: float) -> Iterator[str]:
-    """Serve an answer of so many parts, with a pause before each."""
+def sending(part: bytes, *, parts: int, pause: float, start: bytes = b"") -> Iterator[str]:
+    """Serve an answer of a start and so many parts, with a pause before each."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None: ...
@@ -26,6 +26,7 @@ def sending(part: bytes, *, parts: int, pause: float) -> Iterator[str]:
             self.send_response(200)
             self.end_headers()
             with suppress(OSError):
+                self.wfile.write(start)
                 for _ in range(parts):
                     time.sleep(pause)
                     self.wfile.write(part)
@@ -44,15 +45,17 @@ def sending(part: bytes, *, parts: int, pause: float) -> Iterator[str]:
     ("answer", "said"),
     [
         ({"part": bytes(2**16), "parts": 1000, "pause": 0}, "the server sends more than 200 kB"),
-        ({"part": b"x", "parts": 100, "pause": 0.02}, r"the server sends \d+ bytes in 0 seconds"),
+        ({"part": b"x", "parts": 100, "pause": 0.02}, r"the server stalls: \d+ bytes in 0 seconds"),
+        ({"start": bytes(150_000), "part": b"x", "parts": 100, "pause": 0.02}, r"the server stalls: \d+ bytes"),
         ({"part": b"x", "parts": 1, "pause": 1}, "timed out"),
         ({"part": b"x", "parts": 10, "pause": 0}, "expected the MD5 checksum 0000, got"),
     ],
-    ids=["endless", "slow", "silent", "another file"],
+    ids=["endless", "slow", "slow after a fast start", "silent", "another file"],
 )
 def test_a_download_ends_in_a_message(answer: dict, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"_LARGEST": 200_000, "_PATIENCE_SECONDS": 0.3, "_TIMEOUT_SECONDS": 0.5}.items():
+    for name, value in {"_LARGEST": 200_000, "_TIMEOUT_SECONDS": 0.5}.items():
         monkeypatch.setattr(f"zoo.datasets._download.{name}", value)
+    monkeypatch.setattr("zoo.utils.stall.WINDOW_SECONDS", 0.3)
     with (
         sending(**answer) as address,
         pytest.raises(DataError, match=said),

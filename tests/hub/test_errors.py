@@ -21,6 +21,7 @@ from zoo.errors import InputError, ZooError, ZooWarning
 from zoo.hub import transfer
 from zoo.hub.errors import HubError, HubInputError
 from zoo.runs.run import Run
+from zoo.utils import stall
 
 WEIGHTS = "GET /download/"
 
@@ -318,7 +319,7 @@ def test_a_server_that_falls_silent_ends_in_a_message(
 def test_a_server_that_sends_a_byte_now_and_then_ends_in_a_message(
     digits: HubServer, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "_STALL_SECONDS", 0.3)
+    monkeypatch.setattr(stall, "WINDOW_SECONDS", 0.3)
     digits.faults.append(Fault(WEIGHTS, "drip"))
     assert "the download of model.safetensors stalls: " in failure(lambda: zoo.pull("ada/digits"))
     assert_clean(cache)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import huggingface_hub as client
 import pytest
+from huggingface_hub.utils import http_backoff
 
 import zoo
 from tests.hub.faults import Fault
 from tests.hub.server import HubServer
 from zoo.hub.errors import HubError, http_library
-from zoo.hub.limits import _limit_response, _prepare_request, hub_calls
+from zoo.hub.limits import _limit_response, _prepare_request, hub_calls, limited_responses
 from zoo.runs.run import Run
 
 
@@ -147,6 +148,36 @@ def test_a_refused_connection_is_one_message_in_the_end(
     with pytest.raises(HubError, match=r"cannot be reached, or the connection was lost \(ConnectionError: .*refused"):
         zoo.list_hub_models()
     assert len(no_waiting) == 3
+
+
+def test_the_client_retries_uploads_after_a_refused_connection_in_the_same_session(
+    hub: HubServer, refusals: list[int], no_waiting: list[float]
+) -> None:
+    refusals[0] = 1000
+    session = client.get_session()
+    with limited_responses(), pytest.raises(http_library().NetworkError):
+        http_backoff("PUT", f"{hub.url}/upload/x", max_retries=2)
+    assert refusals == [1000 - 3]
+    assert len(no_waiting) == 2
+    assert client.get_session() is session
+
+
+def test_an_answer_that_stalls_after_a_fast_start_ends_in_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    library, now = http_library(), [0.0]
+    monkeypatch.setattr("zoo.utils.stall.time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    class Stream(library.SyncByteStream):  # type: ignore[misc,name-defined]
+        def __iter__(self) -> Iterator[bytes]:
+            yield bytes(10**7)
+            for _ in range(200):
+                now[0] += 1
+                yield b"x"
+
+    request = library.Request("GET", "https://example.org", headers={"user-agent": "latent-zoo"})
+    response = library.Response(200, request=request, stream=Stream())
+    _limit_response(response)
+    with pytest.raises(HubError, match="the server's response stalls: 61 bytes in 61 seconds"):
+        response.read()
 
 
 def test_a_trace_of_another_package_is_called() -> None:

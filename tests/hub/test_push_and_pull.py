@@ -121,7 +121,7 @@ def test_a_dry_run_lists_what_would_be_sent_and_asks_nobody(hub: HubServer, run:
     assert planned.dry_run
     assert "metrics.jsonl" in planned.left
     assert hub.requests == []
-    with pytest.raises(InputError, match="user/name"):
+    with pytest.raises(InputError, match=r"expected user/name, .*\nWrite the name as user/name"):
         zoo.push(run, "digits", dry_run=True)
 
 

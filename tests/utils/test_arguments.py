@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -86,7 +88,10 @@ def test_what_fits_is_passed_on(arguments: dict[str, Any]) -> None:
     ("arguments", "words"),
     [
         ({"text": 1}, "text: expected a text, got 1"),
-        ({"text": "a\0"}, "text: expected a text"),
+        ({"text": "a\0"}, r"text: expected a text without a NUL, got 'a\x00'"),
+        ({"text": "a\ud800"}, r"text: expected a text without unpaired surrogates such as '\ud800', got 'a\ud800'"),
+        ({"path": "a\0"}, r"path: expected a path without a NUL, got 'a\x00'"),
+        ({"path": Path("\ud800")}, r"path: expected a path without unpaired surrogates such as '\ud800', got '\ud800'"),
         ({"number": "1"}, "number: expected a number, got '1'"),
         ({"number": True}, "number: expected a number, got True"),
         ({"whole": 1.0}, "whole: expected a whole number, got 1.0"),
@@ -107,6 +112,31 @@ def test_what_does_not_fit_is_refused_with_what_was_expected(arguments: dict[str
     with pytest.raises(InputError) as refusal:
         takes(**arguments)
     assert words in str(refusal.value)
+
+
+IN_ASCII = r"""
+import zoo
+from pathlib import Path
+from zoo.utils.arguments import check_path, checked
+print(zoo.list_components("posterior", "\u4e2d*"))
+check_path("\udce4", "to")  # a byte of a name that is not ASCII
+try:
+    check_path(Path("a\u4e2d"), "to")
+except zoo.ZooError as error:
+    print(ascii(str(error)))
+"""
+
+
+def test_texts_that_are_not_paths_need_no_encoding_of_the_file_system() -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    # A new interpreter: the encoding is chosen when it starts.
+    done = subprocess.run(
+        [sys.executable, "-c", IN_ASCII], env={**os.environ, **ascii_only}, check=True, capture_output=True, text=True
+    )
+    printed = done.stdout.splitlines()
+    assert printed[0] == "[]"
+    if sys.platform == "linux":
+        assert r"expected a path without '\u4e2d', which the encoding of the file system, ascii, does not" in printed[1]
 
 
 def test_annotations_that_are_no_texts_are_understood_too() -> None:

@@ -6,7 +6,6 @@ import hashlib
 import http.client
 import importlib
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from zoo.errors import DataError
+from zoo.utils.stall import StallCheck
 from zoo.utils.text import readable_size
 
 REMEDY = "Set `root` to a folder with the files, or use the dataset `digits`, which needs no download."
@@ -25,8 +25,6 @@ _TIMEOUT_SECONDS = 30
 _CHUNK = 1 << 16
 _LARGEST = 2**30
 """Bytes of a file; the largest that is published has 170 million."""
-_SLOWEST, _PATIENCE_SECONDS = 1000, 60
-"""Bytes per second, on average over at least so many seconds; below, a download counts as stalled."""
 
 
 @dataclass(frozen=True)
@@ -115,15 +113,14 @@ def fetched(file: PublishedFile, folder: Path, note: Callable[[str], None]) -> I
 def _fetch(address: str, target: Path) -> str:
     digest = hashlib.md5(usedforsecurity=False)
     request = urllib.request.Request(address, headers={"User-Agent": "latent-zoo"})
-    received, began = 0, time.monotonic()
+    received, check = 0, StallCheck()
     with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response, target.open("wb") as file:
         while chunk := response.read1(_CHUNK):
             digest.update(chunk)
             file.write(chunk)
             received += len(chunk)
-            seconds = time.monotonic() - began
             if received > _LARGEST:
                 raise OSError(f"the server sends more than {readable_size(_LARGEST)}")
-            if seconds > _PATIENCE_SECONDS and received < _SLOWEST * seconds:
-                raise OSError(f"the server sends {readable_size(received)} in {seconds:.0f} seconds")
+            if stalled := check.stalled(received):
+                raise OSError(f"the server stalls: {stalled}")
     return digest.hexdigest()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import torch
@@ -100,29 +101,33 @@ def _fetch_missing(root: Path, note: Callable[[str], None]) -> None:
         return
     published = find_torchvision_dataset("CIFAR10")
     archive = PublishedFile(published.filename, [published.url], published.tgz_md5)
-    with fetched(archive, root, note) as fresh:
-        for name in missing:
-            content = _member(fresh, name)
+    with fetched(archive, root, note) as fresh, contextlib.closing(_members(fresh, missing)) as members:
+        for name, content in members:
             with replacing(root / _FOLDER / name) as target:
                 target.write_bytes(content)
 
 
-def _member(archive: Path, name: str) -> bytes:
-    """Return a file in an archive.
+def _members(archive: Path, names: list[str]) -> Generator[tuple[str, bytes]]:
+    """Yield the name and the content of files in an archive.
 
     Raises:
         DataError: there is no such file, it is larger than any that is published, or the archive is damaged.
     """
     with parsing(archive.name, DataError, remedy=REMEDY), tarfile.open(archive) as members:
-        try:
-            member = members.getmember(f"{_FOLDER}/{name}")
-        except KeyError:
-            member = None
-        opened = members.extractfile(member) if member is not None and member.isfile() else None
-        content = opened.read(LARGEST + 1) if opened is not None else None
-        if content is None or len(content) > LARGEST:
-            problem = f"expected {name} in {archive.name}, got none"
-            if content is not None:
-                problem = f"expected at most {readable_size(LARGEST)} of {name} in {archive.name}, got more"
-            raise DataError(problem, where="root", remedy=REMEDY)
-        return content
+        for name in names:
+            yield name, _content(members, archive.name, name)
+
+
+def _content(members: tarfile.TarFile, archive: str, name: str) -> bytes:
+    try:
+        member = members.getmember(f"{_FOLDER}/{name}")
+    except KeyError:
+        member = None
+    opened = members.extractfile(member) if member is not None and member.isfile() else None
+    content = opened.read(LARGEST + 1) if opened is not None else None
+    if content is None:
+        raise DataError(f"expected {name} in {archive}, got none", where="root", remedy=REMEDY)
+    if len(content) > LARGEST:
+        problem = f"expected at most {readable_size(LARGEST)} of {name} in {archive}, got more"
+        raise DataError(problem, where="root", remedy=REMEDY)
+    return content

@@ -83,7 +83,9 @@ def _not_a_hub(api: HfApi, address: Address, problem: str) -> HubError:
 
 
 def with_retries(call: Callable[[], T], *, attempts: int = 4) -> T:
-    """Call a function, and retry after a pause if the error is transient. The client itself retries only for files.
+    """Call a function, and retry after a pause if the error is transient.
+
+    The client itself retries uploads, and few other requests.
 
     Raises:
         Exception: the error of the last attempt, or the first error that is not transient.

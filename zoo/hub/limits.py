@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from zoo.hub.errors import HubError, http_library, hub_errors
+from zoo.utils.stall import StallCheck
 from zoo.utils.text import excerpt, readable_size
 
 LIBRARY = "latent-zoo"
@@ -16,8 +16,6 @@ LIBRARY = "latent-zoo"
 STREAMED = "latent_zoo.streamed"
 """The request extension that marks a response as streamed: :mod:`zoo.hub.transfer` limits those itself."""
 _LARGEST = 2**25
-_MIN_BYTES_PER_SECOND, _STALL_SECONDS = 1000, 60.0
-"""A response counts as stalled if it is slower than this on average, after this many seconds."""
 _CHECK_ENDPOINT = "Check that HF_ENDPOINT is the address of a Hub."
 _LARGE_FILES = "application/vnd.git-lfs+json"
 _NOT_CONNECTED = (".connect_tcp.failed", ".connect_unix_socket.failed", ".start_tls.failed")
@@ -61,8 +59,9 @@ class _Hooks:
     is no way to restore the factory that others had set. Our hooks are therefore added beside theirs, and only ours are
     removed.
 
-    If a connection is refused, the client closes its session and opens a new one, without our hooks. To prevent this,
-    our requests then raise an error that the client does not handle, and this package retries them.
+    If a connection cannot be made, the client closes its session and opens a new one, without our hooks. To prevent
+    this, our requests then raise another error. For uploads it is one after which the client retries, but keeps its
+    session. For other requests it is one that the client does not handle, and this package retries them.
     """
 
     def __init__(self) -> None:
@@ -102,9 +101,11 @@ def _changed_hooks(session: Any, change: Callable[[str, list[Any]], list[Any]]) 
 
 def _is_ours(request: Any) -> bool:
     """Whether this package made a request, or may have made it: the client's uploads do not say."""
-    headers = request.headers
-    is_upload = request.method == "PUT" or _LARGE_FILES in headers.get("accept", "")
-    return is_upload or LIBRARY in headers.get("user-agent", "")
+    return _is_upload(request) or LIBRARY in request.headers.get("user-agent", "")
+
+
+def _is_upload(request: Any) -> bool:
+    return request.method == "PUT" or _LARGE_FILES in request.headers.get("accept", "")
 
 
 def _prepare_request(request: Any) -> None:
@@ -114,21 +115,22 @@ def _prepare_request(request: Any) -> None:
         trace = request.extensions.get("trace")
         # A request that follows a redirection inherits the extensions of the first one.
         if not isinstance(trace, _Trace):
-            request.extensions = {**request.extensions, "trace": _Trace(trace)}
+            failure = http_library().NetworkError if _is_upload(request) else ConnectionError
+            request.extensions = {**request.extensions, "trace": _Trace(trace, failure)}
 
 
 class _Trace:
     """Replaces the error of a failed connection by one on which the client does not close its session."""
 
-    def __init__(self, theirs: Callable[[str, dict[str, Any]], None] | None) -> None:
-        self._theirs = theirs
+    def __init__(self, theirs: Callable[[str, dict[str, Any]], None] | None, failure: type[Exception]) -> None:
+        self._theirs, self._failure = theirs, failure
 
     def __call__(self, name: str, info: dict[str, Any]) -> None:
         if self._theirs is not None:
             self._theirs(name, info)
         error = info.get("exception")
         if name.endswith(_NOT_CONNECTED) and isinstance(error, Exception):
-            raise ConnectionError(str(error)) from error
+            raise self._failure(str(error)) from error
 
 
 def _limit_response(response: Any) -> None:
@@ -151,7 +153,7 @@ def _limited(stream: Any) -> Any:
 
     class Limited(interface):  # type: ignore[misc]
         def __iter__(self) -> Iterator[bytes]:
-            received, began = 0, time.monotonic()
+            received, check = 0, StallCheck()
             for part in stream:
                 received += len(part)
                 if received > _LARGEST:
@@ -159,10 +161,9 @@ def _limited(stream: Any) -> Any:
                         f"expected a response of at most {readable_size(_LARGEST)}, got a larger one",
                         remedy=_CHECK_ENDPOINT,
                     )
-                passed = time.monotonic() - began
-                if passed > _STALL_SECONDS and received < _MIN_BYTES_PER_SECOND * passed:
+                if stalled := check.stalled(received):
                     raise HubError(
-                        f"the server's response stalls: {readable_size(received)} in {passed:.0f} seconds",
+                        f"the server's response stalls: {stalled}",
                         remedy="Try again later, or check the network.",
                     )
                 yield part

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from zoo.checkpoints.checkpoint import CONFIG, load
-from zoo.errors import InputError, RunError, located
+from zoo.errors import RunError, located
 from zoo.evaluation.record import load_record
 from zoo.hub.address import Address
 from zoo.hub.download import CachedModel, fetch
 from zoo.model import Model
 from zoo.runs.directory import EVALUATION
 from zoo.spec.model import ModelSpec
-from zoo.utils.arguments import can_be_a_path
+from zoo.utils.arguments import check_path
 from zoo.utils.files import replacing
-from zoo.utils.text import excerpt
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,7 @@ def _free_directory(to: str | Path) -> Path:
         InputError: ``to`` is not a path.
         RunError: something else exists there.
     """
-    if not can_be_a_path(to):
-        raise InputError(f"expected a text or a path, got {excerpt(to)}", where="to")
+    check_path(to, "to")
     target = Path(to)
     problem = None
     if not str(to):

@@ -114,7 +114,9 @@ def push(
 def _account(api: HfApi, name: str, dry_run: bool) -> str:
     if dry_run:
         raise InputError(
-            "expected user/name, since a dry run does not ask the Hub which account is logged in", where=name
+            "expected user/name, since a dry run does not ask the Hub which account is logged in",
+            where=name,
+            remedy="Write the name as user/name, or leave out --dry-run (dry_run=True in Python).",
         )
     return str(with_retries(api.whoami)["name"])
 

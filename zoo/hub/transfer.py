@@ -16,6 +16,7 @@ from zoo.hub.address import Address
 from zoo.hub.client import HubFile, is_transient, pause_before_retry
 from zoo.hub.errors import HubError
 from zoo.hub.limits import LIBRARY, STREAMED, limited_responses
+from zoo.utils.stall import StallCheck
 from zoo.utils.text import readable_size
 from zoo.version import __version__
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 _CHUNK = 2**20
 _ATTEMPTS = 4
 """Consecutive attempts without any progress after which the download fails."""
-_MIN_BYTES_PER_SECOND, _STALL_SECONDS = 1000, 60.0
-"""A download counts as stalled if it is slower than this on average, over this many seconds."""
 _SHOWN = 2**23
 """Size in bytes from which a download shows a progress bar."""
 
@@ -130,7 +129,7 @@ class _Transfer:
         bar.reset()
 
     def _receive(self, response: Any, bar: Any) -> None:
-        checked_at, received_then = time.monotonic(), self.received
+        check = StallCheck(self.received)
         for chunk in response.iter_bytes():
             self.received += len(chunk)
             if self.received > self.file.size:
@@ -141,16 +140,12 @@ class _Transfer:
                 )
             self.opened.write(chunk)
             bar.update(len(chunk))
-            now = time.monotonic()
-            if now - checked_at > _STALL_SECONDS:
-                if self.received - received_then < _MIN_BYTES_PER_SECOND * _STALL_SECONDS:
-                    raise HubError(
-                        f"the download of {self.name} stalls: {readable_size(self.received - received_then)} in "
-                        f"{now - checked_at:.0f} seconds",
-                        where=str(self.address),
-                        remedy="Try again later, or check the network.",
-                    )
-                checked_at, received_then = now, self.received
+            if stalled := check.stalled(self.received):
+                raise HubError(
+                    f"the download of {self.name} stalls: {stalled}",
+                    where=str(self.address),
+                    remedy="Try again later, or check the network.",
+                )
         if self.received < self.file.size:
             raise ConnectionResetError(f"the connection was closed after {self.received:,} of {self.file.size:,} bytes")
 

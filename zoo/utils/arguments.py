@@ -65,6 +65,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
                 continue
             if not _fits(value, hints()[name]):
                 raise InputError(f"expected {_words(hints()[name])}, got {_shown(value)}", where=name)
+            _check_characters(value, hints()[name], name)
         return function(*args, **kwargs)
 
     return call
@@ -96,7 +97,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is None or hint is type(None):
         return value is None
     if hint is str:
-        return isinstance(value, str) and can_be_a_path(value)  # Names have the same characters.
+        return isinstance(value, str)
     if hint is int:
         return isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if hint is float:
@@ -107,18 +108,58 @@ def _fits(value: Any, hint: Any) -> bool:
     if not isinstance(kind, type):
         return True
     if issubclass(kind, os.PathLike):
-        return isinstance(value, os.PathLike) and can_be_a_path(value)
+        return isinstance(value, os.PathLike) and _is_path_of_text(value)
     if getattr(kind, "_is_protocol", False):
         return all(hasattr(value, name) for name in vars(kind) if not name.startswith("_"))
     return isinstance(value, kind) and not (kind is Sequence and isinstance(value, (str, bytes)))
 
 
-def can_be_a_path(value: Any) -> bool:
-    """Whether the file system can be asked for a path: not with a NUL, or half of a character."""
+def _is_path_of_text(value: os.PathLike[Any]) -> bool:
     try:
-        return isinstance(os.fspath(value), str) and b"\0" not in os.fsencode(value)
+        return isinstance(os.fspath(value), str)
     except (TypeError, ValueError):
         return False
+
+
+def _check_characters(value: Any, hint: Any, where: str) -> None:
+    """Check the characters of a text or path. A text for an argument that takes paths too is checked as a path."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    classes = [get_origin(each) or each for each in kinds]
+    takes_paths = any(isinstance(each, type) and issubclass(each, os.PathLike) for each in classes)
+    if takes_paths and isinstance(value, (str, os.PathLike)):
+        check_path(value, where)
+    elif str in kinds and isinstance(value, str):
+        _check_encoding(value, "a text", where, "utf-8", "surrogateescape")
+
+
+def check_path(value: Any, where: str) -> None:
+    """Check that a value is a path that the file system can be asked for.
+
+    Paths whose bytes are not in the encoding of the file system, which Python reads as surrogates, pass.
+
+    Raises:
+        InputError: it is not a text or a path, or contains a NUL, an unpaired surrogate, or a character that the
+            encoding of the file system does not have.
+    """
+    if not _fits(value, str | os.PathLike):
+        raise InputError(f"expected a text or a path, got {_shown(value)}", where=where)
+    _check_encoding(os.fspath(value), "a path", where, sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
+
+
+def _check_encoding(text: str, what: str, where: str, encoding: str, errors: str) -> None:
+    remedy = None
+    try:
+        if b"\0" not in text.encode(encoding, errors):
+            return
+        unfit = "a NUL"
+    except UnicodeEncodeError as error:
+        letter = text[error.start]
+        if "\ud800" <= letter <= "\udfff":
+            unfit = f"unpaired surrogates such as {letter!a}"
+        else:
+            unfit = f"{letter!r}, which the encoding of the file system, {encoding}, does not have"
+            remedy = "Set PYTHONUTF8=1, or a locale with UTF-8."
+    raise InputError(f"expected {what} without {unfit}, got {excerpt(text)}", where=where, remedy=remedy)
 
 
 def _words(hint: Any) -> str:
