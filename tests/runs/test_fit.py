@@ -88,6 +88,12 @@ def test_an_error_names_the_keywords_of_the_fields_that_it_is_about(tmp_path: Pa
         zoo.fit(X, "vae-mlp-8d", out=tmp_path / "run", encoder="mpl", quiet=True)
 
 
+@pytest.mark.parametrize("options", [{"lr": 0.1}, {"learning_rate": 0.1}, {"training": {"lr": 0.1}}])
+def test_a_rate_that_is_misplaced_names_the_argument(options: dict, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r'In zoo\.fit: training=\{"optimizer": \{"lr": …\}\}\.$'):
+        zoo.fit(X, "vae-mlp-8d", out=tmp_path / "run", quiet=True, **options)
+
+
 @pytest.mark.parametrize("name", ["vae-mlp-9d", "nowhere/model.yaml"])
 def test_an_error_about_the_preset_names_the_argument_model(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"lists them\. In zoo\.fit: model=…\.$"):

@@ -11,6 +11,7 @@ from pydantic import PositiveInt
 
 from zoo.errors import ComponentError, RecipeError
 from zoo.registry import KINDS, find_component, list_components
+from zoo.regularisers import Regulariser
 from zoo.spec import Duration
 from zoo.spec.options import check_options, construct, option_names, option_schema, wiring_of
 
@@ -69,6 +70,19 @@ def test_an_unknown_option_is_refused_with_those_there_are(kind, name):
     with pytest.raises(ComponentError, match=r"part\.no_such_option: unknown field") as caught:
         check_options(component, {"no_such_option": 1}, "part")
     assert all(option in str(caught.value) for option in option_names(component))
+
+
+def test_a_misspelt_argument_of_a_constructor_is_not_blamed_on_the_recipe_alone():
+    class Mine(Regulariser):
+        def __init__(self, *, latent_dimm: int) -> None: ...
+
+        def forward(self, samples): ...
+
+    message = (
+        r"part\.latent_dimm: missing\nMine requires 'latent_dimm', which .* Did you mean 'latent_dim'\? Valid here"
+    )
+    with pytest.raises(ComponentError, match=message):
+        check_options(Mine, {}, "part")
 
 
 def test_options_are_filled_with_defaults_as_plain_data():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,7 @@ def _naming_keywords() -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        keyword = _keyword(error.where or "")
+        keyword = _keyword(error.where or "") or _keyword_of_hint(error.remedy or "")
         if keyword:
             error.remedy = f"{error.remedy or ''} In zoo.fit: {keyword}.".lstrip()
         raise
@@ -156,6 +157,17 @@ def _keyword(where: str) -> str:
     if section in _SECTIONS:
         return f'{_SECTIONS[section]}={{"{name}": …}}'
     return "model=…" if name == "preset" else f"{name}=…"
+
+
+def _keyword_of_hint(remedy: str) -> str:
+    """Return the argument of :func:`fit` for the first field of a recipe that a hint names; empty if it names none."""
+    hint = re.match(r"Did you mean '(train|data|evaluate)\.([a-z_.]+)'", remedy)
+    if hint is None:
+        return ""
+    value = "…"
+    for name in reversed(hint[2].split(".")):
+        value = f'{{"{name}": {value}}}'
+    return f"{_SECTIONS[hint[1]]}={value}"
 
 
 def _fields_of(section: str) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 
-from zoo.errors import ComponentError, ZooError
+from zoo.errors import ComponentError, ZooError, nearest
 from zoo.registry import WIRING, constructor_parameters, kind_of
 from zoo.spec.origin import join_lines
 from zoo.spec.problems import describe_problems
@@ -111,6 +111,12 @@ def check_options(
     except ValidationError as error:
         problems, count, remedy = describe_problems(error, option_schema(component), where, also_valid)
         field, problem = problems[0] if count == 1 else (where, join_lines(problems, count=count))
+        missing = [str(each["loc"][0]) for each in error.errors() if each["type"] == "missing"]
+        meant = nearest(missing[0], wiring_names(component), 0.8) if missing else ""
+        if meant:  # a misspelt argument of the constructor, rather than a field that the recipe lacks
+            remedy = (
+                f"{component.__name__} requires {missing[0]!r}, which the model does not set. {meant}{remedy or ''}"
+            )
         raise ComponentError(problem, where=field, remedy=remedy) from error
     return checked.model_dump(mode="json")
 

@@ -21,6 +21,8 @@ _MOST = 5
 _LONGEST_PATH, _LONGEST_PROBLEM = 200, 400
 _ALIKE = 0.7
 """From this similarity on, a field is treated as misspelt rather than as misplaced."""
+_SYNONYMS = {"learning_rate": "lr"}
+"""Other common names of fields, for hints."""
 _WRITTEN_AS_NAMES = {"ComponentSpec", "DataSpec", "ModelSpec", "ScheduleSpec"}
 
 _EXPECTED = {
@@ -145,7 +147,9 @@ def _remedy(detail: ErrorDetails, schema: type[BaseModel], where: str, also_vali
     hint = ""
     if detail["type"] == "extra_forbidden":
         name = str(detail["loc"][-1])
-        elsewhere = _other_places(name, schema, where) or _owner(name, _join(where, detail["loc"][:-1]))
+        elsewhere = _other_places(_SYNONYMS.get(name, name), schema, where) or _owner(
+            name, _join(where, detail["loc"][:-1])
+        )
         hint = nearest(name, fields, _ALIKE) or elsewhere or nearest(name, fields)
     return f"{hint}Valid here: {', '.join(fields)}."
 
