@@ -8,6 +8,7 @@ import torch
 import zoo
 from zoo.errors import ComponentError
 from zoo.model import Model
+from zoo.regularisers.auxiliary_k import AuxiliaryK
 
 DEAD = [1, 4, 6]
 
@@ -89,3 +90,8 @@ def test_it_revives_latents():
 def test_parts_without_dead_latents_are_refused(changes, culprit):
     with pytest.raises(ComponentError, match=f"cannot revive latents of the {culprit}"):
         zoo.build("sparse-ae-top-k-512d", **changes)
+
+
+@pytest.mark.parametrize(("data_shape", "k"), [((3, 8), 12), ((7,), 3), ((1,), 1)])
+def test_half_as_many_dead_latents_as_values_are_used(data_shape: tuple[int, ...], k: int) -> None:
+    assert AuxiliaryK(data_shape=data_shape).k == k

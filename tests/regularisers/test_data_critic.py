@@ -11,6 +11,7 @@ from torch import Tensor
 import zoo
 from zoo.errors import ComponentError
 from zoo.model import Model
+from zoo.nn.adversary import Discriminator, MapDiscriminator
 from zoo.regularisers.data_critic import DataCritic
 
 BETA, A = 0.7, 3.0
@@ -170,3 +171,18 @@ def test_layers_that_are_not_there_are_refused(options: dict[str, int], message:
 def test_a_denoiser_is_refused() -> None:
     with pytest.raises(ComponentError, match="regularisers"):
         zoo.build("denoiser-conv-16d", data_shape=(1, 8, 8), regularisers={"gan": "data_critic"})
+
+
+@pytest.mark.parametrize(
+    ("data_shape", "critic"),
+    [
+        ((1, 8, 8), MapDiscriminator),
+        ((3, 8), MapDiscriminator),
+        ((1, 7, 28), Discriminator),
+        ((3, 7), Discriminator),
+        ((64,), Discriminator),
+        ((1, 8, 8, 8), Discriminator),
+    ],
+)
+def test_maps_of_eight_pixels_or_steps_a_side_have_a_critic_of_maps(data_shape: tuple[int, ...], critic: type) -> None:
+    assert type(DataCritic(data_shape=data_shape).critic) is critic

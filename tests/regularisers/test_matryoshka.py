@@ -7,6 +7,7 @@ import torch
 
 import zoo
 from zoo.errors import ComponentError
+from zoo.regularisers.matryoshka import Matryoshka
 
 
 def build(**nested: object) -> zoo.model.Model:
@@ -50,3 +51,8 @@ def test_the_first_latents_learn_to_reconstruct_alone():
 def test_groups_that_are_not_nested_are_refused(groups, message):
     with pytest.raises(ComponentError, match=message):
         build(groups=groups)
+
+
+@pytest.mark.parametrize(("latent_dim", "groups"), [(512, [64, 128, 256]), (5, [1, 2]), (1, [1])])
+def test_groups_are_an_eighth_a_quarter_and_half_of_the_latents(latent_dim: int, groups: list[int]) -> None:
+    assert Matryoshka(latent_dim=latent_dim).groups == groups
