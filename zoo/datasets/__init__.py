@@ -43,7 +43,7 @@ class Indexable(Protocol):
     def read(self, indices: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """Return the stored examples (B, *data_shape) at ``indices``, uint8 or float, and their labels.
 
-        Labels are (B,), int64. None: there are no labels, or :attr:`Stored.labels` has them.
+        Labels are (B,), int64. None: there are no labels, or the ``labels`` of :class:`Stored` have them.
         """
         ...
 

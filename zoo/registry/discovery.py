@@ -17,6 +17,7 @@ from zoo.utils.arguments import checked
 
 DISTRIBUTION = "latent-zoo"
 SCRIPT = "this process"
+"""The distribution of components that a script or a notebook registered."""
 
 
 @dataclass(frozen=True)
