@@ -173,7 +173,8 @@ def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     wanted, names = name.casefold(), {each.casefold(): each for each in known}
     match = [wanted] if wanted in names else []
     if wanted and not match:
-        match = [each for each in names if each.startswith(f"{wanted}-") or each.endswith(f".{wanted}")]
+        beginning, end = f"{wanted}-", f".{wanted}"  # made once: the name may be long, and the known ones many
+        match = [each for each in names if each.startswith(beginning) or each.endswith(end)]
     if not match:
         few = itertools.islice(names, _MOST_COMPARED)
         match = difflib.get_close_matches(wanted[:_LONGEST_NAME], few, n=1, cutoff=likeness)

@@ -79,7 +79,7 @@ def test_a_pattern_alone_looks_in_all_kinds(cli):
         ("schedule", "one_cycle", "For the learning rate, `train.schedule`."),
         ("schedule", "exponential", "weights of the loss"),
         ("tracker", "tensorboard", "For `train.trackers`."),
-        ("field", "train.epochs", "about 3,000 steps, but from 15 to 200. (whole number | null; default null)"),
+        ("field", "train.epochs", "about 3,000 steps, between 15 and 200. (whole number | null; default null)"),
         ("field", "data.scale", "standardise"),
     ],
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 import os
 import time
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,16 +60,24 @@ def test_many_names_of_which_the_last_is_there_twice_take_no_time(tmp_path: Path
     began = time.process_time()
     with pytest.raises(DataError, match="it contains the array 'a19999' more than once"):
         load(path)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 10
 
 
-def test_a_name_is_compared_with_some_of_a_million() -> None:
-    names = [f"{number:06}" for number in range(1_000_000)]
-    began = time.process_time()
-    remedy = unknown_name("array", "x" * 10**6, names)[1]
+def test_a_name_is_compared_with_some_of_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finding similar names is slow: with all names of a file of a million, it takes minutes."""
+    compared, compare = [], difflib.get_close_matches
+
+    def counted(word: str, names: Iterable[str], **options: Any) -> list[str]:
+        names = list(names)
+        compared.append((len(word), len(names)))
+        return compare(word, names, **options)
+
+    monkeypatch.setattr(difflib, "get_close_matches", counted)
+    names = [f"{number:06}" for number in range(100_000)]
+    assert "and 99,994 more" in unknown_name("array", "x" * 10**6, names)[1]
     assert nearest("000017.", names) == "Did you mean '000017'? "
-    assert time.process_time() - began < 3
-    assert "and 999,994 more" in remedy
+    assert max(length for length, _ in compared) <= 200
+    assert max(count for _, count in compared) <= 5000
 
 
 def test_long_names_are_cut_in_a_list() -> None:

@@ -89,12 +89,12 @@ def test_images_above_the_limit_of_pillow_are_read_without_lifting_it_for_others
 @pytest.mark.parametrize("target", [TARGET, TargetSize(8, 8, "crop"), None])
 def test_a_small_file_that_claims_a_huge_image_is_refused_before_it_is_decoded(tmp_path, content, target):
     (tmp_path / "bomb.png").write_bytes(content)
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(
         DataError, match=r"bomb\.png has .* pixels \(height × width\) and needs .* MB to decode"
     ) as caught:
         load(tmp_path, target, in_memory_limit_mb=10**15)
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 10
     assert "max_image_mb" in caught.value.remedy
     assert "Replace or delete" not in caught.value.remedy
 

@@ -36,12 +36,12 @@ MERGES = "m0: &m0 {a: 1}\n" + "".join(f"m{i}: &m{i} {{<<: [{', '.join([f'*m{i - 
 def test_a_document_that_grows_is_refused_at_once(bomb: str, end: str, tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     path.write_text(bomb + GOOD + end.format(bomb[0]))
-    began = time.monotonic()
+    began = time.process_time()
     for read in (zoo.load_recipe, read_foreign_recipe):
         with pytest.raises(RecipeError, match=r"alias|fields are wrong|not valid") as refusal:
             read(path)
         assert len(str(refusal.value)) < 5000
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_aliases_that_save_a_few_words_are_read() -> None:
@@ -94,7 +94,7 @@ def test_a_document_of_very_many_small_values_is_refused_in_little_time(
     began = time.process_time()
     with pytest.raises(RecipeError, match="expected at most 3,000 words, numbers and signs"):
         zoo.load_recipe(path)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize(
@@ -108,12 +108,12 @@ def test_what_is_wrong_with_a_document_is_said(text: str, words: str) -> None:
 
 def test_a_million_wrong_fields_are_counted_and_five_are_named() -> None:
     document = {"model": "vae-mlp-2d", "data": "digits", **{f"field{i}": i for i in range(200_000)}}
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(RecipeError, match=r"^200,00\d fields are wrong:") as refusal:
         validate(Recipe, document)
     assert str(refusal.value).count("\n  ") == 6, "five fields, and how many more"
     assert "… and 199,997 more" in str(refusal.value)
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 10
 
 
 def test_a_recipe_of_many_wrong_fields_is_read_once_for_their_lines(
@@ -140,12 +140,12 @@ def test_a_value_is_shown_in_little_time_whatever_it_is() -> None:
     value: object = ["lol"] * 9
     for _ in range(12):
         value = [value] * 9
-    began = time.monotonic()
+    began = time.process_time()
     circle: list = []
     circle.append(circle)
     for each in (value, {"a": value}, (value,), "x" * 10**7, 10**10**5, circle, Shared(), b"x" * 10**7, {1: Shared()}):
         assert len(excerpt(each)) <= 80
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 10
     with pytest.raises(RecipeError):
         zoo.load_recipe({"model": "vae-mlp-2d", "data": "digits", "description": value})
 

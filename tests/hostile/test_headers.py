@@ -123,7 +123,7 @@ def test_more_tensors_than_any_model_has_are_refused_before_they_are_made(run: P
     began = time.process_time()
     with pytest.raises(CheckpointError, match="it has 161,000 tensors, at most 160,000 are read"):
         zoo.load(run)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize(
