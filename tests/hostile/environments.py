@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -86,7 +87,8 @@ def ended(words: list[str], environment: dict[str, str | None], start: Path) -> 
         return f"a traceback: {said}"
     if done.returncode not in (0, 1, 2):
         return f"exit status {done.returncode}: {said}"
-    if done.returncode and said.count("rror: ") != 1:
+    # A sweep names the error of each run before its own message.
+    if done.returncode and len(re.findall(r"^(?:Error|Process \S+: error): ", said, re.MULTILINE)) != 1:
         return f"not one message: {said}"
     sys.stdout.write(f"    {words[0]}: {done.returncode} {said.strip()[:300]!r}\n")
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from zoo.errors import RecipeError
+from zoo.errors import InputError, RecipeError
 from zoo.spec.training import TrainSpec
 from zoo.training import devices
 from zoo.training.devices import check_trackers, make_accelerator, mixed_precision, resolve_device, uses_bf16
@@ -40,3 +40,10 @@ def test_a_tracker_that_is_unknown_or_not_installed_is_refused(monkeypatch: pyte
         check_trackers(("wandb", "tensorbord"))
     with pytest.raises(RecipeError, match=r"train.trackers\[0\]: the tracker 'tensorboard' is not installed"):
         check_trackers(("tensorboard",))
+
+
+def test_a_variable_that_accelerate_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "perhaps")
+    message = "environment: accelerate refuses one of its variables, ACCELERATE_USE_CPU='perhaps': invalid truth value"
+    with pytest.raises(InputError, match=message):
+        make_accelerator(TrainSpec(device="cpu"))

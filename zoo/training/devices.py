@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -11,8 +12,9 @@ from accelerate.state import AcceleratorState
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_available_trackers
 from accelerate.utils import InitProcessGroupKwargs, LoggerType
 
-from zoo.errors import InputError, RecipeError, unknown_name
+from zoo.errors import InputError, RecipeError, cut, unknown_name
 from zoo.spec.training import TrainSpec
+from zoo.utils.text import excerpt
 
 _PROCESS_TIMEOUT = timedelta(hours=2)
 """How long processes wait for each other: the others wait while the first one draws the figures."""
@@ -29,18 +31,29 @@ def make_accelerator(
 
     Raises:
         RecipeError: the device is not available.
+        InputError: an environment variable of accelerate has a value that it refuses.
     """
     device = resolve_device(spec.device)
     # accelerate keeps one state per process and refuses to change its device or precision, but a notebook may train
     # twice. There is no public way to reset the state; accelerate's own tests do it like this.
     AcceleratorState._reset_state(reset_partial_state=True)
-    return Accelerator(
-        cpu=device == "cpu",
-        mixed_precision="bf16" if uses_bf16(spec.precision, device) else "no",
-        log_with=list(trackers) or None,
-        project_dir=project_dir,
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PROCESS_TIMEOUT)],
-    )
+    try:
+        return Accelerator(
+            cpu=device == "cpu",
+            mixed_precision="bf16" if uses_bf16(spec.precision, device) else "no",
+            log_with=list(trackers) or None,
+            project_dir=project_dir,
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=_PROCESS_TIMEOUT)],
+        )
+    except ValueError as error:
+        variables = [f"{name}={excerpt(value)}" for name, value in os.environ.items() if name.startswith("ACCELERATE_")]
+        if not variables:
+            raise
+        raise InputError(
+            f"accelerate refuses one of its variables, {', '.join(variables)}: {cut(str(error), 300)}",
+            where="environment",
+            remedy="Correct it, or unset it.",
+        ) from error
 
 
 def mixed_precision(accelerator: Accelerator) -> torch.autocast:
