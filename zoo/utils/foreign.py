@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from zoo.errors import ZooError, cut
 from zoo.utils.text import readable_size
@@ -136,17 +134,3 @@ def reason(error: BaseException) -> str:
         return "it is nested too deeply"
     text = " ".join(str(error).split())
     return cut(text, _LONGEST_REASON) if text else type(error).__name__
-
-
-def read_json(path: str | Path, refusal: type[ZooError], *, limit: int, remedy: str | None = None) -> Any:
-    """Return the content of a JSON file.
-
-    Raises:
-        ZooError: of the class ``refusal``: the file cannot be read, is too large, or is not JSON.
-    """
-    with parsing(path, refusal, remedy=remedy):
-        content = read_text(path, limit=limit)
-        try:
-            return json.loads(content)
-        except ValueError as error:
-            raise ValueError(f"not valid JSON ({reason(error)})") from error
