@@ -147,22 +147,31 @@ def fit_mixture(
         tensor([0.9995, 0.9995])
     """
     _check(latents, components)
-    points = latents.double()
+    origin = latents.double().mean(0)  # of all sums: what is far from zero would lose digits
+    points = latents.double() - origin
     members = None if labels is None or not classes else one_hot(labels, classes, points)
     floor = _floor(points)
+    products = _products(points) if points.numel() * points.shape[1] <= _LARGEST else None
     centres = _first_centres(points, components, seed)
-    responsibilities = one_hot(torch.cdist(points, centres).argmin(1), components, points)
+    responsibilities = one_hot(torch.cdist(points, centres).argmin(1), components, points).T.contiguous()
     before = -math.inf
     for _ in range(iterations):
-        weights, means, covariances = _maximise(points, responsibilities, members, floor)
-        log_weights = weights.log() if members is None else members @ weights.log()
+        counts = responsibilities.sum(1).clamp_min(1e-9)
+        means = responsibilities @ points / counts[:, None]
+        if products is None:
+            covariances = _covariances(points, responsibilities, counts, means) + floor
+        else:
+            covariances = _covariances_of_products(products, responsibilities, counts, means) + floor
+        weights = _weights(responsibilities, counts, members)
+        log_weights = weights.log()[:, None] if members is None else (members @ weights.log()).T
         log_joint = log_weights + _log_densities(points, means, torch.linalg.cholesky(covariances))
-        evidence = log_joint.logsumexp(1, keepdim=True)
+        evidence = log_joint.logsumexp(0)
         responsibilities = (log_joint - evidence).exp()
-        if evidence.mean().item() - before < tolerance:
+        mean_evidence = evidence.mean().item()
+        if mean_evidence - before < tolerance:
             break
-        before = evidence.mean().item()
-    return GaussianMixture(*(values.to(latents.dtype) for values in (weights, means, covariances)))
+        before = mean_evidence
+    return GaussianMixture(*(values.to(latents.dtype) for values in (weights, means + origin, covariances)))
 
 
 def one_hot(numbers: Tensor, count: int, like: Tensor) -> Tensor:
@@ -170,27 +179,58 @@ def one_hot(numbers: Tensor, count: int, like: Tensor) -> Tensor:
     return torch.nn.functional.one_hot(numbers.long(), count).to(like.dtype)
 
 
-def _maximise(
-    points: Tensor, responsibilities: Tensor, members: Tensor | None, floor: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return weights (K,) or (classes, K), means (K, d) and covariances (K, d, d) for responsibilities (N, K)."""
-    counts = responsibilities.sum(0).clamp_min(1e-9)
-    means = responsibilities.T @ points / counts[:, None]
+def _weights(responsibilities: Tensor, counts: Tensor, members: Tensor | None) -> Tensor:
+    """Return the weights (K,), or (classes, K) for members (N, classes), of responsibilities (K, N)."""
+    # The weights of all classes together are the pseudo-counts: a class without latents gets their weights.
+    shares = counts if members is None else (responsibilities @ members).T + _PSEUDO_COUNT * counts / counts.sum()
+    return shares / shares.sum(-1, keepdim=True)
+
+
+def _products(points: Tensor) -> Tensor:
+    """Return the products (N, d²) of the coordinates of each point (N, d)."""
+    return (points.unsqueeze(2) * points.unsqueeze(1)).flatten(1)
+
+
+def _covariances_of_products(products: Tensor, responsibilities: Tensor, counts: Tensor, means: Tensor) -> Tensor:
+    """Return the covariances (K, d, d) of few points of few dimensions, as E[x xᵀ] - m mᵀ.
+
+    The rounding errors of the difference are far below ``_FLOOR``.
+    """
+    second = (responsibilities @ products / counts[:, None]).unflatten(1, (means.shape[1], -1))
+    return second - means.unsqueeze(2) * means.unsqueeze(1)
+
+
+def _covariances(points: Tensor, responsibilities: Tensor, counts: Tensor, means: Tensor) -> Tensor:
+    """Return the covariances (K, d, d), one component after another, which bounds the memory."""
     covariances = []
-    for mean, own, count in zip(means, responsibilities.T, counts, strict=True):
+    for mean, own, count in zip(means, responsibilities, counts, strict=True):
         # With many dimensions, nearly every latent has one component, and does not count for the others.
         counted = own > _NEGLIGIBLE * own.max()
         centred = points[counted] - mean
-        covariances.append((centred * own[counted, None]).T @ centred / count + floor)
-    # The weights of all classes together are the pseudo-counts: a class without latents gets their weights.
-    shares = counts if members is None else members.T @ responsibilities + _PSEUDO_COUNT * counts / counts.sum()
-    return shares / shares.sum(-1, keepdim=True), means, torch.stack(covariances)
+        covariances.append((centred * own[counted, None]).T @ centred / count)
+    return torch.stack(covariances)
 
 
 def _log_densities(points: Tensor, means: Tensor, lower: Tensor) -> Tensor:
-    """Return log N(x; μ_k, L_k L_kᵀ), (N, K), one component at a time, which bounds the memory."""
-    each = zip(means.split(1), lower.split(1), strict=True)
-    return torch.cat([gaussian_log_densities(points, mean, factor) for mean, factor in each], 1)
+    """Return log N(x; m_k, L_k L_kᵀ), (K, N), by one matrix product for all components.
+
+    The inverse factors lose no digits that matter, since ``_FLOOR`` bounds their size; a prior with learned covariances
+    solves instead (`gaussian_log_densities`).
+    """
+    components, size = means.shape
+    identity = torch.eye(size, dtype=lower.dtype).expand_as(lower)
+    inverse = torch.linalg.solve_triangular(lower, identity, upper=False)
+    shift = (inverse @ means.unsqueeze(2)).flatten(0, 1)  # (K d, 1)
+    columns = max(1, _LARGEST // means.numel())
+    distances = torch.cat(
+        [
+            torch.addmm(shift, inverse.flatten(0, 1), part.T, beta=-1).square_().view(components, size, -1).sum(1)
+            for part in points.split(columns)
+        ],
+        dim=1,
+    )
+    log_determinants = lower.diagonal(dim1=-2, dim2=-1).log().sum(-1, keepdim=True)
+    return -0.5 * distances - log_determinants - 0.5 * size * math.log(2 * math.pi)
 
 
 def _first_centres(points: Tensor, components: int, seed: int) -> Tensor:

@@ -75,8 +75,11 @@ def list_components(kind: str | None = None, pattern: str = "*") -> Any:
 def sources(kind: str) -> dict[str, list[Source]]:
     """Return the sources of every name of ``kind``; a name with two sources raises an error only when it is used."""
     find_kind(kind)
-    names = (name for registered_kind, name, _ in registered if registered_kind == kind)
-    return {name: _sources_of(kind, name) for name in dict.fromkeys((*_installed(kind), *names))}
+    found = {name: dict(by_owner) for name, by_owner in _installed(kind).items()}
+    for (registered_kind, name, owner), component in registered.items():
+        if registered_kind == kind:
+            found.setdefault(name, {}).setdefault(owner, Source(kind, name, component.__module__, SCRIPT))
+    return {name: list(by_owner.values()) for name, by_owner in found.items()}
 
 
 def find_source(kind: str, name: str, where: str | None = None) -> Source:

@@ -77,9 +77,15 @@ def describe_component(source: Source) -> Description:
         ComponentError: it must be imported, and that fails.
     """
     path = _module_path(source.module, source.distribution)
-    found = _definition(path, source) if path else None
+    return (_written(source, path) if path else None) or _imported(source, path)
+
+
+@functools.cache
+def _written(source: Source, path: Path) -> Description | None:
+    """Return the description of a component from its file; None if the file does not define it."""
+    found = _definition(path, source)
     if found is None:
-        return _imported(source, path)
+        return None
     definition, constructor = found
     options = tuple(_written_options(constructor, source))
     return Description(source, path, ast.get_docstring(definition) or "", options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NoReturn
 
 import torch
@@ -9,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from zoo.errors import ComponentError
 from zoo.utils.memory import available_memory
+from zoo.utils.once import once
 from zoo.utils.text import readable_size
 
 _FACTORIES = frozenset(
@@ -19,8 +21,12 @@ _FACTORIES = frozenset(
     )
 )  # fmt: skip
 """Functions that create a tensor from sizes only, so its size can be computed on the meta device without memory."""
+_OF_SHAPES = frozenset((torch.empty, torch.ones, torch.zeros))
+"""Those of which nearly all tensors of a model are made."""
 
 _UNCOUNTABLE = 2**63
+_SMALL = 2**24
+"""Bytes that a machine with torch has: to ask for its memory takes longer than to make a small model."""
 MOST_TENSORS = 20_000
 """The largest number of tensors of a model; each has a cost in memory and time, also when it is loaded."""
 
@@ -44,19 +50,26 @@ class MemoryLimit(TorchFunctionMode):
 
     def __init__(self, limit: int | None = None, tensors: int = MOST_TENSORS) -> None:
         super().__init__()
-        self.limit = available_memory() if limit is None else limit
+        self._limit, self._unchecked = limit, 0 if limit is not None else _SMALL
         self.tensors = tensors
         self.bytes, self.count = 0, 0
 
+    @once
+    def limit(self) -> int | None:
+        """The bytes that may be allocated; None: the system does not report its memory."""
+        return available_memory() if self._limit is None else self._limit
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in _FACTORIES:
-            self.count += 1
-            self.bytes += _size(func, args, kwargs or {})
-            if self.limit is not None and self.bytes > self.limit:
-                self.refuse(f"the model asks for {readable_size(self.bytes)} of memory")
-            if self.count > self.tensors:
-                self.refuse(f"the model asks for more than {self.tensors:,} tensors")
-        return func(*args, **(kwargs or {}))
+        if func not in _FACTORIES:
+            return func(*args, **(kwargs or {}))
+        self.bytes += _size(func, args, kwargs or {})
+        if self.bytes > self._unchecked and self.limit is not None and self.bytes > self.limit:
+            self.refuse(f"the model asks for {readable_size(self.bytes)} of memory")
+        tensor = func(*args, **(kwargs or {}))
+        self.count += 1  # Afterwards: a limit around this one, which knows more, refuses first.
+        if self.count > self.tensors:
+            self.refuse(f"the model asks for more than {self.tensors:,} tensors")
+        return tensor
 
     def refuse(self, problem: str) -> NoReturn:
         """Raise the error for the limit that was exceeded."""
@@ -66,6 +79,12 @@ class MemoryLimit(TorchFunctionMode):
 
 def _size(factory: Any, args: Any, kwargs: dict[str, Any]) -> int:
     """Return the bytes that a call would allocate; more than any limit if they cannot be computed."""
+    if factory in _OF_SHAPES and kwargs.keys() <= {"device", "dtype"}:
+        shape = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
+        if all(type(length) is int and length >= 0 for length in shape):
+            size = math.prod(shape) * (kwargs.get("dtype") or torch.get_default_dtype()).itemsize
+            if size <= _SMALL:
+                return size
     try:
         plain = {name: value for name, value in kwargs.items() if name != "generator"}
         return int(factory(*args, **{**plain, "device": "meta"}).nbytes)

@@ -60,9 +60,10 @@ def _of_machine() -> int | None:
 def _of_container() -> int | None:
     for folder, limit, usage, cached in _CGROUPS:
         try:
+            most = int(_read(f"{folder}/{limit}"))  # First: most systems have no limit, and the rest is slower to read.
             facts = dict(line.split() for line in _read(f"{folder}/memory.stat").splitlines())
             # Pages of files count as used, but the system frees them when memory is needed.
-            return int(_read(f"{folder}/{limit}")) - int(_read(f"{folder}/{usage}")) + int(facts.get(cached, 0))
+            return most - int(_read(f"{folder}/{usage}")) + int(facts.get(cached, 0))
         except (OSError, ValueError):  # No such limit, or "max".
             continue
     return None
