@@ -85,17 +85,22 @@ def test_covariances_have_a_floor_of_a_small_share_of_the_mean_variance() -> Non
     torch.testing.assert_close(fit_mixture(points, 1).covariances[0], expected)
 
 
-def test_the_covariance_of_a_component_is_of_its_own_latents(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Known answer: of two clusters that lie apart, each has its own covariance, and no time goes to the other's."""
+@pytest.mark.parametrize("size", [4, 110])
+def test_the_covariance_of_a_component_is_of_its_own_latents(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known answer: of two clusters that lie apart, each has its own covariance.
+
+    In many dimensions, where a step takes long, no time goes to the latents of the other.
+    """
     torch.manual_seed(0)
-    parts = [torch.randn(300, 4).double() - 50, 2 * torch.randn(100, 4).double() + 50]
+    parts = [torch.randn(300, size).double() - 50, 2 * torch.randn(100, size).double() + 50]
     points, rows = torch.cat(parts), []
     matmul = Tensor.__matmul__
     monkeypatch.setattr(Tensor, "__matmul__", lambda a, b: rows.append(tuple(a.shape)) or matmul(a, b))
     found = fit_mixture(points, 2, iterations=3, tolerance=0.0)
     monkeypatch.undo()
-    assert sorted(shape[1] for shape in rows if shape[0] == 4) == [100] * 3 + [300] * 3
-    floor = 1e-4 * points.var(0, correction=0).mean() * torch.eye(4)
+    if size > 4:
+        assert sorted(shape[1] for shape in rows if shape[0] == size) == [100] * 3 + [300] * 3
+    floor = 1e-4 * points.var(0, correction=0).mean() * torch.eye(size)
     for part, index in zip(parts, found.means[:, 0].argsort(), strict=True):
         torch.testing.assert_close(found.covariances[index], part.T.cov(correction=0) + floor)
 
