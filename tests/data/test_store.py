@@ -61,6 +61,14 @@ def test_an_expected_failure_in_a_worker_stays_one_message(workers):
     assert str(caught.value) == "root: example 33 is broken\nRepair it."
 
 
+def test_workers_end_with_the_pass_that_fails_while_its_error_is_kept():
+    before = multiprocessing.active_children()
+    with pytest.raises(DataError) as caught:
+        list(store(2, broken=33).batches(7, None, torch.device("cpu")))
+    assert multiprocessing.active_children() == before
+    assert caught.value.__traceback__
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_starting_the_loader_draws_no_random_numbers(workers):
     torch.manual_seed(0)

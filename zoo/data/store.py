@@ -19,8 +19,10 @@ from zoo.errors import ZooError
 from zoo.preparation.augmentation import Augmentation
 from zoo.preparation.transforms import Geometry
 
-_Read = tuple[Tensor, Tensor | None] | ZooError
-"""The stored examples and labels of a batch, or the error that occurred while reading them."""
+_Examples = tuple[Tensor, Tensor | None]
+"""The stored examples and labels of a batch."""
+_Read = _Examples | ZooError
+"""What was read, or the error that occurred while reading it."""
 
 
 class StoredBatch(NamedTuple):
@@ -157,7 +159,8 @@ class StreamedStore(Store):
 
     def take(self, indices: Tensor) -> StoredBatch:
         indices = indices.cpu()
-        return _moved(self._labelled(self._reader[self.positions[indices].numpy()], indices), self._device)
+        read = _unless_failed(self._reader[self.positions[indices].numpy()])
+        return _moved(self._labelled(read, indices), self._device)
 
     def augmented(self, augmentation: Augmentation) -> StreamedStore:
         return self._copy(self._device, augmentation)
@@ -177,21 +180,24 @@ class StreamedStore(Store):
             names=self.names,
         )
 
-    def _read(self, parts: Sequence[Tensor], *, pinned: bool) -> Iterator[_Read]:
+    def _read(self, parts: Sequence[Tensor], *, pinned: bool) -> Iterator[_Examples]:
         # Workers would not help with a single batch, so it is read in this process.
         workers = min(self._workers, _processors()) if len(parts) > 1 else 0
         # A loader can be used for one pass at a time. It is removed during a pass, and stays removed if the pass fails.
         loader = self._loaders.pop((workers, pinned), None) or _Loader(self._reader, workers, pinned)
         try:
-            yield from loader.read([self.positions[part].numpy() for part in parts])
+            yield from map(_unless_failed, loader.read([self.positions[part].numpy() for part in parts]))
         except GeneratorExit:
             self._loaders[workers, pinned] = loader
             raise
+        except BaseException:
+            # This ends the workers. The traceback would keep them until the garbage collector finds it, which closes
+            # the queues first: the workers would not be told to end, and it would wait five seconds for each.
+            del loader
+            raise
         self._loaders[workers, pinned] = loader
 
-    def _labelled(self, read: _Read, indices: Tensor) -> StoredBatch:
-        if isinstance(read, ZooError):
-            raise read
+    def _labelled(self, read: _Examples, indices: Tensor) -> StoredBatch:
         examples, labels = read
         # If the split has the labels, they are not returned with the examples.
         return StoredBatch(examples, labels if self.labels is None else self.labels[indices], self.positions[indices])
@@ -246,6 +252,16 @@ class _Loader:
             warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
             reads = iter(self._loader)
         yield from reads
+
+
+def _unless_failed(read: _Read) -> _Examples:
+    """Return what was read; raise the error that occurred while reading it."""
+    if isinstance(read, ZooError):
+        try:
+            raise read
+        finally:
+            del read  # which its traceback refers to: without a cycle, it is freed as soon as it is handled
+    return read
 
 
 def _moved(batch: StoredBatch, device: torch.device) -> StoredBatch:
