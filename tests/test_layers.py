@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,8 +70,14 @@ def imported_modules(tree: ast.AST, inside: str) -> Iterator[tuple[str, int]]:
         yield from imported_modules(node, inside)
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
 def imports_of(path: Path) -> list[tuple[str, int]]:
-    return list(imported_modules(ast.parse(path.read_text(encoding="utf-8")), str(path)))
+    return list(imported_modules(tree_of(path), str(path)))
 
 
 def home(module: str) -> str:
@@ -128,7 +135,7 @@ PROGRAMS = sorted(
 
 def private_imports(path: Path, package: str) -> Iterator[str]:
     """Yield the imports of modules or names that begin with an underscore, of other packages of this project."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):

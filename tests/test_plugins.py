@@ -131,9 +131,9 @@ def test_a_broken_plug_in_is_named_each_time_it_is_asked_for(broken):
     ],
 )
 def test_a_plug_in_that_hangs_is_named(text, plug_in, monkeypatch):
-    monkeypatch.setenv("ZOO_IMPORT_SECONDS", "0.3")
+    monkeypatch.setenv("ZOO_IMPORT_SECONDS", "0.1")
     plug_in("zoo-slow", {"zoo.prior": {"slow": "zoo_slow:Own"}}, {"zoo_slow.py": text})
-    with pytest.raises(ComponentError, match=r"zoo_slow \(zoo-slow 1\.5\) cannot be imported: it takes more than 0\.3"):
+    with pytest.raises(ComponentError, match=r"zoo_slow \(zoo-slow 1\.5\) cannot be imported: it takes more than 0\.1"):
         find_component("prior", "slow")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pytest
 
@@ -20,6 +21,16 @@ def loaded_after(code: str) -> set[str]:
     return set(json.loads(result.stdout.splitlines()[-1]))
 
 
+def loaded_after_each(codes: Sequence[str]) -> dict[str, set[str]]:
+    """Run codes one after the other in an interpreter of their own; return the modules that it holds after each."""
+    program = "import sys, json\nfound = []\n"
+    program += "".join(f"{code}\nfound.append(list(sys.modules))\n" for code in codes)
+    program += "sys.stdout.write('\\n' + json.dumps(found))"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    found = json.loads(result.stdout.splitlines()[-1])
+    return {code: set(modules) for code, modules in zip(codes, found, strict=True)}
+
+
 def run_cli(*arguments: str) -> str:
     return (
         f"sys.argv = {['zoo-cli', *arguments]!r}\nimport zoo.cli\n"
@@ -27,30 +38,38 @@ def run_cli(*arguments: str) -> str:
     )
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import zoo",
-        "import zoo; zoo.list_components(); zoo.list_models(); zoo.list_recipes(); zoo.list_pretrained()",
-        run_cli("--help"),
-        run_cli("train", "--help"),
-        run_cli("push", "--help"),
-        run_cli("pull", "--help"),
-        run_cli("list"),
-        run_cli("list", "--json"),
-        run_cli("list", "posterior"),
-        run_cli("show", "vae"),
-        run_cli("show", "digits"),
-        run_cli("show", "vae-mlp-2d"),
-    ],
-)
-def test_looking_around_loads_nothing_heavy(code):
-    assert loaded_after(code) & set(HEAVY) == set()
+LIGHT = [
+    "import zoo",
+    "import zoo; zoo.list_components(); zoo.list_models(); zoo.list_recipes(); zoo.list_pretrained()",
+    run_cli("--help"),
+    run_cli("train", "--help"),
+    run_cli("push", "--help"),
+    run_cli("pull", "--help"),
+    run_cli("list"),
+    run_cli("list", "--json"),
+    run_cli("list", "posterior"),
+    run_cli("show", "vae"),
+    run_cli("show", "digits"),
+    run_cli("show", "vae-mlp-2d"),
+]
+DESCRIBING = [run_cli("list", shelf) for shelf in ("model", "recipe", "pretrained")]
+"""What reads files, for which it needs a parser and a validator."""
 
 
-@pytest.mark.parametrize("shelf", ["model", "recipe", "pretrained"])
-def test_describing_files_loads_no_torch(shelf):
-    assert "torch" not in loaded_after(run_cli("list", shelf))
+@pytest.fixture(scope="module")
+def loaded():
+    """The modules after each code; what one has loaded is there after those that follow it, too."""
+    return loaded_after_each([*LIGHT, *DESCRIBING])
+
+
+@pytest.mark.parametrize("code", LIGHT)
+def test_looking_around_loads_nothing_heavy(code, loaded):
+    assert loaded[code] & set(HEAVY) == set()
+
+
+@pytest.mark.parametrize("code", DESCRIBING)
+def test_describing_files_loads_no_torch(code, loaded):
+    assert "torch" not in loaded[code]
 
 
 def test_importing_the_package_times_no_torch():

@@ -106,13 +106,13 @@ def test_what_is_wrong_with_a_document_is_said(text: str, words: str) -> None:
         parse_yaml(text, "a document")
 
 
-def test_a_million_wrong_fields_are_counted_and_five_are_named() -> None:
-    document = {"model": "vae-mlp-2d", "data": "digits", **{f"field{i}": i for i in range(200_000)}}
+def test_very_many_wrong_fields_are_counted_and_five_are_named() -> None:
+    document = {"model": "vae-mlp-2d", "data": "digits", **{f"field{i}": i for i in range(50_000)}}
     began = time.process_time()
-    with pytest.raises(RecipeError, match=r"^200,00\d fields are wrong:") as refusal:
+    with pytest.raises(RecipeError, match=r"^50,00\d fields are wrong:") as refusal:
         validate(Recipe, document)
     assert str(refusal.value).count("\n  ") == 6, "five fields, and how many more"
-    assert "… and 199,997 more" in str(refusal.value)
+    assert "… and 49,997 more" in str(refusal.value)
     assert time.process_time() - began < 10
 
 

@@ -309,7 +309,7 @@ def test_more_than_was_announced_is_not_received(digits: HubServer, cache: Path)
 def test_a_server_that_falls_silent_ends_in_a_message(
     digits: HubServer, cache: Path, no_waiting: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
     digits.faults.append(Fault(WEIGHTS, "silence"))
     assert "cannot be reached, or the connection was lost" in failure(lambda: zoo.pull("ada/digits"))
     assert len(digits.asked(WEIGHTS)) == 4
@@ -319,7 +319,7 @@ def test_a_server_that_falls_silent_ends_in_a_message(
 def test_a_server_that_sends_a_byte_now_and_then_ends_in_a_message(
     digits: HubServer, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stall, "WINDOW_SECONDS", 0.3)
+    monkeypatch.setattr(stall, "WINDOW_SECONDS", 0.1)
     digits.faults.append(Fault(WEIGHTS, "drip"))
     assert "the download of model.safetensors stalls: " in failure(lambda: zoo.pull("ada/digits"))
     assert_clean(cache)
