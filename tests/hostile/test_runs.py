@@ -31,9 +31,14 @@ def files_of(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
+@pytest.fixture(scope="module")
+def whole(pristine: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The run, continued to its fourth epoch undisturbed."""
+    return resume(Path(shutil.copytree(pristine.path, tmp_path_factory.mktemp("whole") / "run")), "train.epochs=4")
+
+
 @pytest.mark.parametrize("torn", ['{"epoch": 3, "st', '{"epoch"', "{", "\ufffd"])
-def test_a_line_of_metrics_that_was_not_finished_does_not_count(torn: str, run: Path, tmp_path: Path) -> None:
-    whole = resume(Path(shutil.copytree(run, tmp_path / "whole")), "train.epochs=4")
+def test_a_line_of_metrics_that_was_not_finished_does_not_count(torn: str, run: Path, whole: Run) -> None:
     with (run / "metrics.jsonl").open("a") as file:
         file.write(torn)
     assert resume(run, "train.epochs=4").metrics == whole.metrics
@@ -176,8 +181,7 @@ def test_a_state_of_another_version_is_a_message(changes: dict, run: Path) -> No
     assert "\n" in str(refusal.value), "a remedy is missing"
 
 
-def test_a_state_as_version_0_1_wrote_it_is_continued(run: Path, tmp_path: Path) -> None:
-    whole = resume(Path(shutil.copytree(run, tmp_path / "whole")), "train.epochs=4")
+def test_a_state_as_version_0_1_wrote_it_is_continued(run: Path, whole: Run) -> None:
     change_state(run, old=True)
     assert resume(run, "train.epochs=4").metrics == whole.metrics
 

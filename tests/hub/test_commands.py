@@ -76,7 +76,7 @@ def test_a_pretrained_model_and_one_of_the_hub_can_be_pushed(hub: HubServer, her
         ["evaluate", "MODEL", "--metric", "mse"],
         ["sample", "MODEL", "--count", "4"],
         ["plot", "MODEL", "samples"],
-        ["compare", "MODEL", "ae-mlp-2d.digits", "--metric", "mse", "--set", "subset=200"],
+        ["compare", "MODEL", "ae-mlp-2d.digits", "--metric", "mse", "--set", "subset=200", "--out", "table.csv"],
         pytest.param(["report", "MODEL"], marks=pytest.mark.slow),
         ["push", "MODEL", "ada/again"],
     ],

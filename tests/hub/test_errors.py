@@ -309,7 +309,7 @@ def test_more_than_was_announced_is_not_received(digits: HubServer, cache: Path)
 def test_a_server_that_falls_silent_ends_in_a_message(
     digits: HubServer, cache: Path, no_waiting: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
     digits.faults.append(Fault(WEIGHTS, "silence"))
     assert "cannot be reached, or the connection was lost" in failure(lambda: zoo.pull("ada/digits"))
     assert len(digits.asked(WEIGHTS)) == 4

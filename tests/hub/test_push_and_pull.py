@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import huggingface_hub
@@ -14,11 +15,13 @@ import zoo
 import zoo.hub.pull as pull_module
 from tests import processes
 from tests.hub.conftest import READER, TOKEN
+from tests.hub.repository import Repository
 from tests.hub.server import HubServer
 from zoo.errors import InputError, RunError, ZooError, ZooWarning
 from zoo.hub.errors import HubError
 from zoo.runs.run import Run
 
+Pushed = Callable[..., Repository]
 PUSHED = {
     "model.safetensors", "config.json", "recipe.yaml", "evaluation.json", "README.md", "figures/samples.png",
     "figures/loss.png",
@@ -85,9 +88,9 @@ def test_a_repository_is_created_as_asked(hub: HubServer, run: Run) -> None:
 
 
 def test_a_model_alone_is_pushed_without_a_recipe_and_takes_away_what_described_another(
-    hub: HubServer, run: Run
+    hub: HubServer, pushed: Pushed
 ) -> None:
-    zoo.push(run, "ada/digits")
+    pushed()
     other = zoo.build("ae-mlp-2d", data_shape=(1, 8, 8))
     zoo.push(other, "ada/digits")
     assert files_of(hub) == {"model.safetensors", "config.json", "README.md"}
@@ -107,10 +110,10 @@ def test_a_branch_and_a_tag_are_made_and_found_again(hub: HubServer, run: Run) -
         zoo.push(other, "ada/digits", tag="v1")
 
 
-def test_the_revision_is_resolved_once_and_a_commit_in_between_does_not_mix(hub: HubServer, run: Run) -> None:
-    zoo.push(run, "ada/digits")
+def test_the_revision_is_resolved_once_and_a_commit_in_between_does_not_mix(hub: HubServer, pushed: Pushed) -> None:
+    pushed()
     pulled = zoo.pull("ada/digits")
-    assert len(hub.asked(r"GET /api/models/ada/digits$")) == 3  # two by the push, one by the pull
+    assert len(hub.asked(r"GET /api/models/ada/digits$")) == 1
     downloads = hub.asked(r"GET /ada/digits/resolve/")
     assert {request.path.split("/")[4] for request in downloads} == {pulled.commit}
 
@@ -155,8 +158,8 @@ def test_nothing_is_pushed_that_cannot_be_loaded(hub: HubServer, run: Run, tmp_p
     assert hub.requests == []
 
 
-def test_a_pull_to_a_directory_is_whole_and_overwrites_nothing(hub: HubServer, run: Run, tmp_path: Path) -> None:
-    zoo.push(run, "ada/digits")
+def test_a_pull_to_a_directory_is_whole_and_overwrites_nothing(pushed: Pushed, run: Run, tmp_path: Path) -> None:
+    pushed()
     pulled = zoo.pull("ada/digits", to=tmp_path / "models" / "digits")
     assert pulled.path == tmp_path / "models" / "digits"
     names = {file.relative_to(pulled.path).as_posix() for file in pulled.path.rglob("*") if file.is_file()}
@@ -170,9 +173,9 @@ def test_a_pull_to_a_directory_is_whole_and_overwrites_nothing(hub: HubServer, r
 
 @pytest.mark.parametrize("place", [".", "./", "empty", "link", "new/below", "n" * 250, "x\nß"])
 def test_a_pull_goes_to_every_form_of_a_directory(
-    place: str, hub: HubServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: str, pushed: Pushed, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    zoo.push(run, "ada/digits")
+    pushed()
     (tmp_path / "here" / "empty").mkdir(parents=True)
     (tmp_path / "here" / "link").symlink_to("empty")
     monkeypatch.chdir(tmp_path / "here" / "empty" if place.startswith(".") else tmp_path / "here")
@@ -205,9 +208,9 @@ def test_a_pull_to_what_is_no_free_directory_is_refused_before_anybody_is_asked(
 
 
 def test_a_pull_that_fails_leaves_an_empty_directory_empty(
-    hub: HubServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pushed: Pushed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    zoo.push(run, "ada/digits")
+    pushed()
     copy, copied = pull_module.shutil.copyfile, []
 
     def fill(source: Path, target: Path) -> None:
@@ -223,11 +226,8 @@ def test_a_pull_that_fails_leaves_an_empty_directory_empty(
     assert list((tmp_path / "here").iterdir()) == []
 
 
-def test_only_the_files_of_a_model_are_fetched(hub: HubServer, run: Run) -> None:
-    zoo.push(run, "ada/digits")
-    hub.repositories["ada/digits"].edit(
-        {"big.bin": b"0" * 100, "code.py": b"1/0", "figures/../x.png": b"", "pytorch_model.bin": b""}
-    )
+def test_only_the_files_of_a_model_are_fetched(hub: HubServer, pushed: Pushed) -> None:
+    pushed().edit({"big.bin": b"0" * 100, "code.py": b"1/0", "figures/../x.png": b"", "pytorch_model.bin": b""})
     pulled = zoo.pull("ada/digits")
     names = {file.relative_to(pulled.path).as_posix() for file in pulled.path.rglob("*") if file.is_file()}
     assert names == PUSHED
@@ -239,9 +239,9 @@ def test_only_the_files_of_a_model_are_fetched(hub: HubServer, run: Run) -> None
 
 @pytest.mark.parametrize("how", ["switched off", "unreachable", "failing"])
 def test_without_a_network_the_cache_serves_and_says_so(
-    how: str, hub: HubServer, run: Run, monkeypatch: pytest.MonkeyPatch, no_waiting: list[float]
+    how: str, hub: HubServer, pushed: Pushed, run: Run, monkeypatch: pytest.MonkeyPatch, no_waiting: list[float]
 ) -> None:
-    commit = zoo.push(run, "ada/digits", tag="v1").commit
+    commit = pushed(tag="v1").branches["main"]
     for revision in ("", "@v1"):
         zoo.load(f"hf://ada/digits{revision}")
     if how == "switched off":
@@ -264,8 +264,8 @@ def test_without_a_network_the_cache_serves_and_says_so(
         zoo.load("hf://ada/digits@other")
 
 
-def test_the_client_itself_understands_what_was_pushed(hub: HubServer, run: Run) -> None:
-    zoo.push(run, "ada/digits", tag="v1")
+def test_the_client_itself_understands_what_was_pushed(hub: HubServer, pushed: Pushed, run: Run) -> None:
+    pushed(tag="v1")
     api = HfApi(endpoint=hub.url)
     tree = {entry.path: entry for entry in api.list_repo_tree("ada/digits", recursive=True)}
     assert set(tree) >= PUSHED

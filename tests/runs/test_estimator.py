@@ -34,7 +34,7 @@ def tiny(**options: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def fitted() -> Any:
-    return tiny(epochs=80, learning_rate=1e-2).fit(IRIS)
+    return tiny(epochs=40, learning_rate=1e-2).fit(IRIS)
 
 
 def test_an_old_scikit_learn_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
