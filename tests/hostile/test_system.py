@@ -51,17 +51,26 @@ def stream(command: str, redirection: str) -> subprocess.CompletedProcess[bytes]
     return subprocess.run(["bash", "-c", words], capture_output=True, timeout=100, check=False, env=environment)
 
 
-@pytest.mark.parametrize("command", ["list", "show vae-mlp-2d --json", "list nonsense"])
-@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "<&-", ">/dev/full", "2>/dev/full", "| true"])
+TABLE, JSON, WRONG = "list", "show vae-mlp-2d --json", "list nonsense"
+REDIRECTED = {
+    ">&-": [TABLE, JSON], "2>&-": [TABLE, WRONG], ">&- 2>&-": [TABLE, WRONG], "<&-": [TABLE],
+    ">/dev/full": [TABLE, JSON], "2>/dev/full": [TABLE, WRONG], "| true": [TABLE, JSON],
+}  # fmt: skip
+"""Commands that write to the streams that are redirected."""
+
+
+@pytest.mark.parametrize(
+    ("command", "redirection"), [(command, each) for each, commands in REDIRECTED.items() for command in commands]
+)
 def test_streams_that_are_closed_or_full(command: str, redirection: str) -> None:
     done = stream(command, redirection)
     assert b"Traceback" not in done.stderr
     assert b"Exception ignored" not in done.stderr
     if redirection != "| true":
         # `list` prints a hint to standard error, too.
-        is_full = redirection == ">/dev/full" or (redirection == "2>/dev/full" and command == "list")
-        assert done.returncode == (2 if command == "list nonsense" else 1 if is_full else 0)
-    if redirection == ">/dev/full" and command != "list nonsense":
+        is_full = redirection == ">/dev/full" or (redirection == "2>/dev/full" and command == TABLE)
+        assert done.returncode == (2 if command == WRONG else 1 if is_full else 0)
+    if redirection == ">/dev/full":
         assert done.stderr.startswith(b"Error: ")
         assert b"the disk is full" in done.stderr
 

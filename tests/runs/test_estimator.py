@@ -39,7 +39,7 @@ def fitted() -> Any:
 
 def test_an_old_scikit_learn_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("sklearn.utils.validation.validate_data")
-    monkeypatch.delitem(sys.modules, "zoo.runs.estimator")
+    monkeypatch.delitem(sys.modules, "zoo.runs.estimator", raising=False)
     with pytest.raises(InputError, match=r"zoo\.Estimator: scikit-learn 1\.6 or newer is not installed\npip install"):
         importlib.import_module("zoo.runs.estimator")
 

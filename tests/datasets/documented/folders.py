@@ -6,8 +6,6 @@ import struct
 import zlib
 from pathlib import Path
 
-from PIL import Image
-
 from tests.datasets.documented.case import Case, Options
 from tests.datasets.image_files import pixels, save
 
@@ -50,21 +48,25 @@ def of(shape):
     return lambda data: data.info.data_shape == shape
 
 
+def write_bits(path: Path, side: int, rows: bytes) -> None:
+    """Write a square PNG of one bit a pixel; each row begins with a byte that is zero."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b"")
+    path.parent.mkdir()
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+
+
 def big_scan(root: Path) -> Options:
-    scan = Image.new("1", (14_000, 14_000), 1)
-    scan.paste(0, (0, 0, 7_000, 14_000))
-    save(root / "data" / "scan.png", scan, compress_level=1)
+    write_bits(root / "data" / "scan.png", 14_000, (b"\0" + bytes(875) + b"\xff" * 875) * 14_000)
     return {"name": "image_folder", "root": "data", "resize": [8, 8], "channels": 1}
 
 
 def bomb(root: Path) -> Options:
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", 100_000, 100_000, 1, 0, 0, 0, 0)
-    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-    (root / "data").mkdir()
-    (root / "data" / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    write_bits(root / "data" / "bomb.png", 100_000, bytes(1000))
     return {"name": "image_folder", "root": "data", "resize": [8, 8]}
 
 
