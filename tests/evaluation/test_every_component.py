@@ -28,15 +28,18 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
     "denoising": {"steps": 3},
 }
 FIGURES: Mapping[str, Mapping[str, Any]] = {
+    "embedding": {"ellipses": 2},
     "interpolation": {"steps": 3, "paths": ["linear", "spherical"]},
     "kl_variation": {"num_samples": [5]},
     "latent_grid": {"size": 3},
     "samples": {"count": 4},
     "samples_by_prior": {"count": 4},
-    "traversals": {"steps": 3},
+    "traversals": {"steps": 3, "count": 1},
     "reverse_chain": {"count": 2, "panels": 3},
 }
 """Options that keep the work small."""
+OF_CODES = {"embedding", "interpolation", "reconstructions", "traversals"}
+"""Figures that do not ask for the prior: they are drawn for one prior only."""
 
 
 def pixels(x: Tensor) -> Tensor:
@@ -80,6 +83,20 @@ LATENT = [(kind, name) for kind, name in COMPONENTS if kind not in ("objective",
 def test_every_figure_draws_the_model_or_says_why_not(kind: str, name: str) -> None:
     context = context_of(kind, name)
     chosen = options_of("figure", FIGURES, context)
+    assert {"samples", "loss"} <= {each["name"] for each in chosen}
+    drawn_elsewhere = {"loss"} | (OF_CODES if kind in ("prior", "fitted_prior") else set())
+    for _, figure in choose_figures([each for each in chosen if each["name"] not in drawn_elsewhere]):
+        assert figure.draw(context).axes
+
+
+def test_figures_of_codes_do_not_ask_for_the_prior() -> None:
+    def fail(*arguments: object) -> None:
+        raise AssertionError("the prior was asked for")
+
+    context = context_of("prior", "standard_gaussian")
+    context.model.latent_prior.forward = fail  # type: ignore[method-assign, assignment]
+    chosen = [{"name": name, **FIGURES.get(name, {})} for name in sorted(OF_CODES)]
     for _, figure in choose_figures(chosen):
         assert figure.draw(context).axes
-    assert {"samples", "loss"} <= {each["name"] for each in chosen}
+    with pytest.raises(AssertionError, match="the prior was asked for"):
+        find_component("figure", "samples")().draw(context)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MatplotlibFigure
 from torch.distributions import Independent, Normal, Uniform
 
@@ -22,59 +25,106 @@ from zoo.figures.embedding import plot_embedding
 from zoo.figures.interpolation import Interpolation
 from zoo.figures.latent_grid import LatentGrid, prior_grid
 from zoo.registry import find_component
-from zoo.report.gallery import draw_figures
+from zoo.report.gallery import applicable_figures, draw_figures, drawn_figures
 
 HISTORY = [
     {"epoch": e, "train": {"loss": 9.0 / e, "kl": 1.0}, "validation": {"loss": 10.0 / e, "kl": 1.0}} for e in (1, 2, 3)
 ]
 MODELS = {
-    "ae-mlp-2d": {},
     "vae-mlp-2d": {},
+    "ae-mlp-2d": {},
     "vae-mlp-full-2d": {"latent_dim": 3},
     "vae-conv-16d": {"latent_dim": 1},
     "cvae-mlp-2d": {},
 }
-QUICK = {"ae-mlp-2d", "vae-mlp-2d"}
-"""Models for which figures are drawn in every run of the tests; tests of every component draw them for many more."""
+SPECIAL = {
+    "vqvae-conv-16d": {"encoder": {"channels": [4, 6]}, "decoder": {"channels": [6, 4]}, "posterior": {"codes": 8}},
+    "hvae-mlp-12d": {},
+    "sparse-ae-top-k-512d": {"latent_dim": 32},
+    "svae-mlp-3d": {},
+    "pvae-mlp-2d": {},
+    "denoiser-mlp": {"data_shape": (2,), "objective": {"steps": 8}, "network": {"width": 8, "depth": 1}},
+    "vae-table-8d": {"data_shape": (3,), "data_range": None},
+}
+"""Models for figures that fit none of the others."""
 SMALL: dict[str, dict[str, object]] = {
+    "denoising_excess": {"steps": 4},
+    "denoising_field": {"panels": 2},
     "interpolation": {"steps": 3},
     "kl_variation": {"num_samples": [5]},
     "latent_grid": {"size": 4},
+    "pairs": {"columns": 2},
     "samples_by_prior": {"count": 4},
     "traversals": {"steps": 3},
 }
-"""Options of figures that take long, for all models but one, which is drawn as the figure comes."""
+"""Options of figures that take long."""
 
 
 @pytest.fixture(scope="module")
 def data() -> Data:
-    return zoo.load_data(zoo.load_recipe("digits").data)
+    return zoo.load_data("digits", subset=200)
 
 
 def context(data: Data, preset: str = "vae-mlp-2d", **options: object) -> EvaluationContext:
     torch.manual_seed(0)
-    model = zoo.build(preset, data_shape=(1, 8, 8), **options)
+    model = zoo.build(preset, **{"data_shape": (1, 8, 8), **options})
     return evaluation_context(model.eval(), data, history=HISTORY)
 
 
-@pytest.mark.parametrize(
-    "preset", [pytest.param(preset, marks=[pytest.mark.slow] * (preset not in QUICK)) for preset in MODELS]
-)
+@pytest.fixture(scope="module")
+def shown(data: Data) -> Callable[[str], EvaluationContext]:
+    """Return the context of a model by its name, the same each time."""
+
+    @functools.cache
+    def shown(preset: str) -> EvaluationContext:
+        options = {**MODELS, **SPECIAL}[preset]
+        plane = zoo.load_data("gaussian_mixture", subset=60)
+        numbers = {(1, 8, 8): data, (2,): plane, (3,): zoo.load_data(torch.randn(60, 3).numpy())}
+        return context(numbers[options.get("data_shape", (1, 8, 8))], preset, **options)
+
+    return shown
+
+
+def pixels_of(figure: MatplotlibFigure) -> bytes:
+    """Return the pixels of a figure, drawn without its layout, which takes half of the time."""
+    figure.set_layout_engine(None)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return bytes(canvas.buffer_rgba())
+
+
 @pytest.mark.parametrize("name", zoo.list_components("figure"))
-def test_every_figure_draws_every_model_or_says_why_not(name: str, preset: str, data: Data, tmp_path: Path) -> None:
-    shown = context(data, preset, **MODELS[preset])
-    reason = why_not(find_component("figure", name)().check, shown)
-    if reason is not None:
-        with pytest.raises(NotApplicableError, match=re.escape(f"figure '{name}' does not apply: {reason}")):
-            draw_figures(shown, tmp_path, [name])
-        return
-    chosen = name if preset == "vae-mlp-2d" else {"name": name, **SMALL.get(name, {})}
+def test_every_figure_repeats_itself_and_changes_nothing(name: str, shown: Callable[[str], EvaluationContext]) -> None:
+    """One model is enough: tests of every component draw the figures for many more."""
+    figure = find_component("figure", name)()
+    fitting = next(each for each in map(shown, [*MODELS, *SPECIAL]) if why_not(figure.check, each) is None)
     state = torch.get_rng_state()
-    (first,) = draw_figures(shown, tmp_path / "first", [chosen])
-    (second,) = draw_figures(shown, tmp_path / "second", [chosen])
-    assert first.read_bytes() == second.read_bytes(), "the same seed draws the same bytes"
+    chosen = [{"name": name, **SMALL.get(name, {})}]
+    drawn = [pixels_of(figure) for _ in range(2) for _, figure in drawn_figures(fitting, chosen)]
+    assert drawn[0] == drawn[1], "the same seed draws the same pixels"
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(parameter.grad is None for parameter in shown.model.parameters())
+    assert all(parameter.grad is None for parameter in fitting.model.parameters())
+
+
+@pytest.mark.parametrize("preset", [*MODELS, *SPECIAL])
+def test_every_figure_says_why_it_does_not_draw_a_model(
+    preset: str, shown: Callable[[str], EvaluationContext], tmp_path: Path
+) -> None:
+    for name in zoo.list_components("figure"):
+        reason = why_not(find_component("figure", name)().check, shown(preset))
+        if reason is not None:
+            with pytest.raises(NotApplicableError, match=re.escape(f"figure '{name}' does not apply: {reason}")):
+                draw_figures(shown(preset), tmp_path, [name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", MODELS)
+def test_all_figures_of_a_model_are_drawn(
+    preset: str, shown: Callable[[str], EvaluationContext], tmp_path: Path
+) -> None:
+    applying = [name for name, _ in applicable_figures(shown(preset))]
+    paths = draw_figures(shown(preset), tmp_path, [{"name": name, **SMALL.get(name, {})} for name in applying])
+    assert [path.stem for path in paths] == applying
 
 
 def test_a_figure_that_is_named_again_does_not_replace_the_first(data: Data, tmp_path: Path) -> None:

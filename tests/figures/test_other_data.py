@@ -84,17 +84,23 @@ def context(kind: str) -> EvaluationContext:
     return shown(kind)
 
 
-def test_figures_of_models_apply_and_draw(kind: str, context: EvaluationContext) -> None:
+@pytest.fixture(scope="module")
+def drawn(kind: str, context: EvaluationContext) -> dict[str, MatplotlibFigure]:
+    chosen = [
+        {"name": name} | ({"paths": ["linear"]} if name == "interpolation" else {}) for name in sorted(APPLY[kind])
+    ]
+    return dict(drawn_figures(context, chosen))
+
+
+def test_figures_of_models_apply_and_draw(
+    kind: str, context: EvaluationContext, drawn: dict[str, MatplotlibFigure]
+) -> None:
     usable = {
         name
         for name in zoo.list_components("figure")
         if why_not(find_component("figure", name)().check, context) is None
     }
     assert usable >= APPLY[kind]
-    chosen = [
-        {"name": name} | ({"paths": ["linear"]} if name == "interpolation" else {}) for name in sorted(APPLY[kind])
-    ]
-    drawn = dict(drawn_figures(context, chosen))
     assert drawn.keys() == APPLY[kind]
     assert all(figure.axes for figure in drawn.values())
 
@@ -128,16 +134,18 @@ def test_columns_of_classes_are_named_above_reconstructions() -> None:
     assert {"0", "1", "2"} <= set(texts(figure))
 
 
-def test_a_figure_says_below_its_panels_which_model_and_data_it_shows(context: EvaluationContext) -> None:
+def test_a_figure_says_below_its_panels_which_model_and_data_it_shows(
+    context: EvaluationContext, drawn: dict[str, MatplotlibFigure]
+) -> None:
     preset, name = context.model.spec.preset, context.split.info.title or context.split.info.name
-    for _, figure in drawn_figures(context, ["samples", "reconstructions"]):
-        figure.draw_without_rendering()
-        words = figure.texts[-1]
-        assert words.get_text() == f"{preset} · {name}, {len(context.split)} examples"
-        box, bounds = words.get_window_extent(), figure.bbox
-        assert bounds.x0 <= box.x0 <= box.x1 <= bounds.x1
-        assert bounds.y0 <= box.y0
-        assert all(axes.get_tightbbox().y0 >= box.y1 - 1 for axes in figure.axes)
+    figure = drawn["traversals"]
+    figure.draw_without_rendering()
+    words = figure.texts[-1]
+    assert words.get_text() == f"{preset} · {name}, {len(context.split)} examples"
+    box, bounds = words.get_window_extent(), figure.bbox
+    assert bounds.x0 <= box.x0 <= box.x1 <= bounds.x1
+    assert bounds.y0 <= box.y0
+    assert all(axes.get_tightbbox().y0 >= box.y1 - 1 for axes in figure.axes)
 
 
 def test_a_comparison_says_below_its_panels_which_data_it_shows() -> None:

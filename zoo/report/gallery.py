@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import matplotlib as mpl
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from zoo.errors import NotApplicableError
@@ -18,6 +19,7 @@ from zoo.spec.options import check_options, construct
 from zoo.spec.validation import component_list
 from zoo.utils.files import replacing
 
+_DPI = 150
 _SIGNATURE = 0.18
 """Inches below a figure for the line about its model and data."""
 
@@ -117,7 +119,23 @@ def save_figure(figure: MatplotlibFigure, path: Path) -> None:
 
 def write_figure(figure: MatplotlibFigure, file: Path | BinaryIO, image_format: str) -> None:
     """Write a figure without a date, so that the same run writes the same bytes."""
-    figure.savefig(file, format=image_format, dpi=150, metadata=_NO_DATE.get(image_format))
+    if image_format == "png":
+        _settle(figure)
+    figure.savefig(file, format=image_format, dpi=_DPI, metadata=_NO_DATE.get(image_format))
+
+
+def _settle(figure: MatplotlibFigure) -> None:
+    """Compute the layout of a figure for the last time, at the resolution of its file.
+
+    ``savefig`` draws a figure that has a layout engine twice, first without pixels, each time that it is called.
+    """
+    engine, dpi = figure.get_layout_engine(), figure.dpi
+    if engine is not None:
+        figure.set_dpi(_DPI)
+        engine.execute(figure)
+        with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+            figure.set_layout_engine(None)
+        figure.set_dpi(dpi)
 
 
 def choose_figures(
