@@ -22,11 +22,11 @@ def data() -> Data:
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset_features, "_STEPS", 60)
+    monkeypatch.setattr(dataset_features, "_STEPS", 20)
 
 
 def test_it_knows_digits_it_has_not_seen(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset_features, "_STEPS", 200)
+    monkeypatch.setattr(dataset_features, "_STEPS", 160)
     found = train_classifier(data.train)(data.test.examples(270)).argmax(1)
     assert (found == data.test.labels).double().mean() > 0.9
 

@@ -76,8 +76,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A VAE of the digits, trained until places of its latent space look different."""
-    overrides = ["train.epochs=25", "evaluate.metrics=[elbo, mse]", "evaluate.figures=[loss]"]
+    """A VAE of the digits, trained further, so that places of its latent space look different."""
+    training = ["init=vae-mlp-2d.digits", "train.epochs=2", "train.optimizer.lr=1e-4"]
+    overrides = [*training, "evaluate.metrics=[elbo, mse]", "evaluate.figures=[loss]"]
     return zoo.train("digits", out=tmp_path_factory.mktemp("report") / "digits", overrides=overrides)
 
 

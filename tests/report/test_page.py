@@ -76,7 +76,7 @@ def test_the_page_holds_what_a_report_should(page, run):
     assert reader.all("html")[0]["lang"] == "en"
     recipe = "".join(reader.texts["code"])
     assert "optimizer:" in recipe
-    assert "epochs: 25" in recipe
+    assert "epochs: 2" in recipe
     cells = "".join(reader.texts["th"] + reader.texts["td"] + reader.texts["span"])
     assert "ELBO" in cells
     assert "Evidence lower bound" in cells

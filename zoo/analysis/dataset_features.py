@@ -39,9 +39,9 @@ def dataset_classifier(train: Split, *, cache: Path | None = None) -> FeatureCla
         DataError: there are no labels, or fewer than two classes.
 
     Example:
-        >>> import tempfile, zoo
-        >>> train = zoo.load_data(zoo.load_recipe("digits").data).train
-        >>> classifier = dataset_classifier(train, cache=Path(tempfile.mkdtemp()))
+        >>> import zoo
+        >>> train = zoo.load_data("digits", subset=64).train
+        >>> classifier = dataset_classifier(train)
         >>> classifier.features(train.examples(4)).shape
         torch.Size([4, 32])
     """

@@ -69,9 +69,8 @@ class Callback:
         ...         if record["validation"]["kl"] > 0.1:
         ...             training.stop()
         ...         return {"latent_scale": 1.0}
-        >>> run = zoo.train(
-        ...     "digits", out=tempfile.mkdtemp(), overrides=["evaluate.figures=[]"], callbacks={"early": StopEarly()}
-        ... )
+        >>> numbers = ["evaluate={metrics: [elbo], figures: []}"]
+        >>> run = zoo.train("digits", out=tempfile.mkdtemp(), overrides=numbers, callbacks={"early": StopEarly()})
         >>> run.metrics[0]["latent_scale"]
         1.0
     """

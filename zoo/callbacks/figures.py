@@ -33,7 +33,8 @@ class DrawFigures(Callback):
         >>> import tempfile, zoo
         >>> callbacks = {"pictures": {"name": "figures", "every": 2}}
         >>> recipe = {"name": "demo", "model": "vae-mlp-2d", "data": "digits", "train": {"callbacks": callbacks}}
-        >>> run = zoo.train(recipe, out=tempfile.mkdtemp(), overrides=["train.epochs=2", "evaluate.figures=[]"])
+        >>> short = ["train.epochs=2", "evaluate={metrics: [mse], figures: []}"]
+        >>> run = zoo.train(recipe, out=tempfile.mkdtemp(), overrides=short)
         >>> [path.name for path in run.figures]
         ['samples-epoch-0002.png']
     """

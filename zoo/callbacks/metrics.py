@@ -30,7 +30,8 @@ class MeasureMetrics(Callback):
         >>> import tempfile, zoo
         >>> callbacks = {"units": {"name": "metrics", "metrics": ["active_units"]}}
         >>> recipe = {"name": "demo", "model": "vae-mlp-2d", "data": "digits", "train": {"callbacks": callbacks}}
-        >>> run = zoo.train(recipe, out=tempfile.mkdtemp(), overrides=["train.epochs=1", "evaluate.figures=[]"])
+        >>> short = ["train.epochs=1", "evaluate={metrics: [mse], figures: []}"]
+        >>> run = zoo.train(recipe, out=tempfile.mkdtemp(), overrides=short)
         >>> "active_units" in run.metrics[0]
         True
     """

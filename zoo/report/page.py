@@ -49,7 +49,7 @@ def render_report(
         >>> import torch, zoo
         >>> from zoo.data import split_of_tensor
         >>> from zoo.evaluation.evaluate import choose_metrics, record
-        >>> model = zoo.build("vae-mlp-2d", data_shape=(1, 8, 8)).eval()
+        >>> model = zoo.build("ae-mlp-2d", data_shape=(1, 8, 8)).eval()
         >>> context = EvaluationContext(model, split_of_tensor(torch.rand(20, 1, 8, 8)))
         >>> page = render_report(context, record(context, choose_metrics(context, ["mse"]), "test"))
         >>> page.count("https://")
