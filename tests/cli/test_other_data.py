@@ -95,10 +95,17 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize(
-    "command", ["evaluate", "evaluate --out", "plot", pytest.param("report", marks=pytest.mark.slow)]
-)
-@pytest.mark.parametrize(
-    ("name", "data"), [("table", "far.npz"), ("table", "row.npz"), ("table", "splits.npz"), ("animals", "dogs")]
+    ("command", "name", "data"),
+    [
+        *(("evaluate", "table", data) for data in ("far.npz", "row.npz", "splits.npz")),
+        ("evaluate", "animals", "dogs"),
+        ("evaluate --out", "table", "row.npz"),
+        ("evaluate --out", "animals", "dogs"),
+        ("plot", "table", "splits.npz"),
+        ("plot", "animals", "dogs"),
+        pytest.param("report", "table", "row.npz", marks=pytest.mark.slow),
+        pytest.param("report", "animals", "dogs", marks=pytest.mark.slow),
+    ],
 )
 def test_other_data_leave_the_run_as_it_was(cli, made, run, command, name, data) -> None:
     path = run(name)
