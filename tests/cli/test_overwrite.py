@@ -29,8 +29,11 @@ WRITING = {
     "plot-without-out": (["plot", MODEL, "samples"], "figures/samples.png"),
     "plot-other-data": (["plot", MODEL, "samples", "--data", "digits"], "figures/samples.png"),
     "report-without-out": (["report", MODEL], "report.html"),
-    "compare": (["compare", MODEL, "vae-conv-16d.digits", "--metric", "mse"], "comparison/comparison.md"),
-    "fit-prior": (["fit-prior", MODEL, "mixture", "--out", "fitted", "--quiet"], "fitted/config.json"),
+    "compare": (["compare", MODEL, "ae-mlp-2d.digits", "--metric", "mse"], "comparison/comparison.md"),
+    "fit-prior": (
+        ["fit-prior", MODEL, "{name: mixture, components: 2}", "--out", "fitted", "--quiet"],
+        "fitted/config.json",
+    ),
 }
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import matplotlib  # noqa: F401 - before MPLBACKEND is odd, which its import refuses
 import pytest
 
 SCRIPT = '''

@@ -18,7 +18,7 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from zoo.errors import InputError, ZooWarning
@@ -141,10 +141,9 @@ def import_script(name: str) -> None:
 def _module_of_file(path: Path) -> str | None:
     """Make a file importable under a name that no other module has; return the name, or None if it is imported."""
     whole = path.resolve()
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and Path(file).resolve() == whole:
-            return None
+    status = whole.stat()
+    if any(_comes_from(status, module) for module in list(sys.modules.values())):
+        return None
     stem = whole.stem if whole.stem.isidentifier() else "script"
     found = None if stem in sys.modules else importlib.util.find_spec(stem)
     taken = stem in sys.modules or (found is not None and Path(found.origin or "").resolve() != whole)
@@ -153,6 +152,16 @@ def _module_of_file(path: Path) -> str | None:
     if not any(isinstance(finder, _ScriptFinder) for finder in sys.meta_path):
         sys.meta_path.append(_ScriptFinder())
     return name
+
+
+def _comes_from(status: os.stat_result, module: ModuleType) -> bool:
+    """Return whether a module was imported from the file with this status."""
+    file = getattr(module, "__file__", None)
+    # Resolving the paths of all modules takes a hundred times as long.
+    try:
+        return isinstance(file, str) and os.path.samestat(Path(file).stat(), status)
+    except (OSError, ValueError):
+        return False
 
 
 _scripts: dict[str, str] = {}
