@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ class Source:
         the random state of the caller does not change.
         """
         batches = self._batches()
-        for number in range(2**62):
+        for number in itertools.count():
             with torch.no_grad(), seeded(process_seed(seed, number)):
                 rows = next(batches, None)
                 if rows is None:
