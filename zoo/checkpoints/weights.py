@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from zoo.errors import CheckpointError
 from zoo.utils.allocation import MOST_TENSORS
 from zoo.utils.files import replacing
+from zoo.utils.finite import is_finite
 from zoo.utils.foreign import open_regular, parsing
 from zoo.utils.memory import check_memory
 from zoo.utils.text import excerpt, readable_size
@@ -81,14 +82,6 @@ def form_of(module: nn.Module) -> dict[str, TensorForm]:
         name: TensorForm(tuple(tensor.shape), tensor.dtype, is_finite(tensor))
         for name, tensor in own_tensors(module).items()
     }
-
-
-def is_finite(tensor: Tensor) -> bool:
-    """Whether a tensor holds neither NaN nor infinity."""
-    if not (tensor.is_floating_point() or tensor.is_complex()):
-        return True
-    values = tensor.float() if tensor.itemsize == 1 else tensor  # 8-bit floats lack the operation
-    return bool(values.isfinite().all())
 
 
 def check_form(tensors: Mapping[str, Tensor], form: Mapping[str, TensorForm], where: str, remedy: str) -> None:

@@ -19,6 +19,7 @@ from zoo.datasets import Indexable
 from zoo.errors import DataError, ZooWarning
 from zoo.formats.array_rows import Array
 from zoo.spec.data_description import DataDescription
+from zoo.utils.finite import is_finite
 
 _AT_ONCE = 256
 """Number of items that are read at once."""
@@ -145,7 +146,7 @@ class _ItemBuffer:
 
 
 def _check_finite(values: Tensor, first: int) -> None:
-    if values.is_floating_point() and not bool(values.isfinite().all()):
+    if not is_finite(values):
         row = first + int((~values.isfinite()).flatten(1).any(1).nonzero()[0])
         raise DataError(
             f"expected finite numbers in 32 bits, got NaN or infinity in item {row}",

@@ -13,6 +13,7 @@ from torch import Tensor
 from zoo.datasets import Indexable
 from zoo.errors import DataError
 from zoo.formats.array_rows import Array, ArrayRows
+from zoo.utils.finite import is_finite
 from zoo.utils.memory import check_memory
 
 _NARROW = 0.02
@@ -96,7 +97,7 @@ class Values:
         kind = np.uint8 if array.dtype.str[1:] in ("u1", "b1") else np.float32
         with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused below
             values = torch.from_numpy(array.astype(kind, order="C", copy=False))
-        if values.is_floating_point() and not bool(values.isfinite().all()):
+        if not is_finite(values):
             example = int((~values.isfinite()).flatten(1).any(1).nonzero()[0])
             raise DataError(
                 f"expected finite numbers in 32 bits, got NaN or infinity in {rows.locate(indices[example])}",

@@ -1,10 +1,14 @@
-"""Errors for draws from distributions whose parameters are not finite."""
+"""Checks of values that are not finite, and errors for draws from distributions with such parameters."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Iterator
+
+import torch
+from torch import Tensor
 
 from zoo.errors import NotFiniteError
 
@@ -13,6 +17,16 @@ _MESSAGES = re.compile(
     r"|invalid multinomial distribution|invalid Poisson rate|Expected all elements of rate|lambda >= 0",
 )
 """torch's messages if it cannot draw from a normal, a categorical, a Bernoulli or a Poisson distribution."""
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether a tensor holds neither NaN nor infinity; whole numbers and empty tensors do not."""
+    if not (tensor.is_floating_point() or tensor.is_complex()) or not tensor.numel():
+        return True
+    values = torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+    # One pass, about twenty times as fast as `isfinite().all()`. 8-bit floats lack the operation.
+    low, high = (values.float() if values.itemsize == 1 else values).aminmax()
+    return math.isfinite(low.item()) and math.isfinite(high.item())
 
 
 @contextlib.contextmanager
