@@ -77,6 +77,7 @@ def _refusal(optimizer: type[torch.optim.Optimizer], options: Mapping[str, Any])
     return None
 
 
+@functools.cache
 def can_capture(name: str) -> bool:
     """Return whether the steps of an optimiser can be part of a CUDA graph."""
     return "capturable" in inspect.signature(optimizer_classes()[name].__init__).parameters
