@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
 from torch import Tensor, nn
 
 import zoo
+from tests.minimise import minimise
 from zoo.decoders import Decoder
 from zoo.encoders import Encoder
 from zoo.errors import ComponentError
@@ -41,9 +43,20 @@ def register_components() -> None:
             return z @ self.weight.T + self.bias
 
 
+_built: dict[str, Model] = {}
+
+
 def build(posterior: object, prior: object = None, *, latent_dim: int = 2, **objective: object) -> Model:
     """Build the model with a posterior, and with a prior or the first one that goes with the posterior."""
     register_components()
+    key = repr((posterior, prior, latent_dim, objective))
+    if key not in _built:
+        _built[key] = _build(posterior, prior, latent_dim, objective)
+    torch.manual_seed(0)  # what a test draws does not depend on who built the model first
+    return copy.deepcopy(_built[key])
+
+
+def _build(posterior: object, prior: object, latent_dim: int, objective: dict[str, object]) -> Model:
     one_level = [{"name": "top_down", "levels": 1}] if latent_dim == 1 else []
     # A VampPrior goes with every posterior, and is the dearest.
     others = [name for name in zoo.list_components("prior") if name != "vamp"]
@@ -92,12 +105,12 @@ def latent_grid(model: Model) -> tuple[Tensor, Tensor]:
         return torch.stack([angles.cos(), angles.sin()], 1), torch.full((2000,), math.log(2 * math.pi / 2000))
     if model.posterior.manifold == "ball":
         # Polar coordinates: at a distance r the circle has the length 2π sinh r.
-        angles, distances = torch.arange(400) * (2 * math.pi / 400), (torch.arange(400) + 0.5) * 0.025
+        angles, distances = torch.arange(200) * (2 * math.pi / 200), (torch.arange(200) + 0.5) * 0.05
         radii = torch.tanh(distances / 2)
         points = radii[:, None, None] * torch.stack([angles.cos(), angles.sin()], 1)
-        area = torch.sinh(distances) * 0.025 * (2 * math.pi / 400)
-        return points.flatten(0, 1), area.log().repeat_interleave(400)
-    line = torch.linspace(-8, 8, 241)
+        area = torch.sinh(distances) * 0.05 * (2 * math.pi / 200)
+        return points.flatten(0, 1), area.log().repeat_interleave(200)
+    line = torch.linspace(-8, 8, 121)
     points = torch.cartesian_prod(line, line)
     return points, torch.full((len(points),), 2 * math.log((line[1] - line[0]).item()))
 
@@ -110,15 +123,9 @@ def log_evidence(model: Model, x: Tensor) -> Tensor:
     return (model.inference(x).log_joint(z) + log_volume[:, None]).logsumexp(0)
 
 
-def fit(model: Model, x: Tensor, *, steps: int = 400, rate: float = 0.05) -> None:
+def fit(model: Model, x: Tensor, *, iterations: int = 60) -> None:
     """Train the posterior alone."""
-    optimizer = torch.optim.Adam(model.posterior.parameters(), lr=rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        model.loss(x).total.backward()
-        optimizer.step()
-        schedule.step()
+    minimise(lambda: model.loss(x).total, model.posterior.parameters(), iterations=iterations)
 
 
 @torch.no_grad()

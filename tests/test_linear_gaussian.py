@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from tests.linear_gaussian import SIGMA, B, W, build, data
+from tests.linear_gaussian import SIGMA, B, W, build, data, fit
 from zoo.model import Model
 
 M = W.T @ W + SIGMA**2 * torch.eye(2)
@@ -21,16 +21,6 @@ def make(posterior: str, **objective: object) -> Model:
 
 def log_evidence(x: Tensor) -> Tensor:
     return MultivariateNormal(B, W @ W.T + SIGMA**2 * torch.eye(3)).log_prob(x)
-
-
-def fit(model: Model, x: Tensor) -> None:
-    optimizer = torch.optim.Adam(model.posterior.parameters(), lr=0.05)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 600)
-    for _ in range(600):
-        optimizer.zero_grad()
-        model.loss(x).total.backward()
-        optimizer.step()
-        schedule.step()
 
 
 def gap(model: Model, x: Tensor) -> float:
@@ -81,7 +71,7 @@ def test_with_the_true_posterior_every_single_draw_gives_the_evidence() -> None:
 
 def test_the_importance_weighted_estimate_reaches_the_evidence_from_below() -> None:
     x = data(100)
-    model = make("diagonal_gaussian", num_samples=4)
+    model = make("diagonal_gaussian", num_samples=16)
     fit(model, x)
     torch.manual_seed(3)
     gaps = [(log_evidence(x) - model.log_likelihood(x, num_samples=k)).mean().item() for k in (1, 10, 10_000)]
@@ -89,14 +79,13 @@ def test_the_importance_weighted_estimate_reaches_the_evidence_from_below() -> N
     assert gaps[2] == pytest.approx(0.0, abs=0.01)
 
 
-@pytest.mark.slow
 def test_the_memory_bound_does_not_change_the_estimate() -> None:
-    model = make("full_gaussian", num_samples=4)
+    model = make("full_gaussian", num_samples=16)
     fit(model, data(256))
     x = data(10)
     for max_rows in (7, 64, 100_000):
         torch.manual_seed(4)
-        estimate = model.log_likelihood(x, num_samples=3000, max_rows=max_rows)
+        estimate = model.log_likelihood(x, num_samples=500, max_rows=max_rows)
         assert torch.allclose(estimate, log_evidence(x), atol=0.15)
 
 

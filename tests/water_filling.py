@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 import zoo
+from tests.minimise import minimise
 from zoo.model import Model
 
 VARIANCES = torch.tensor([3.0, 1.2, 0.3])
@@ -41,7 +42,7 @@ def data() -> tuple[Tensor, Tensor]:
 def trained(**objective: Any) -> Model:
     """Return the linear VAE, trained on the data until it no longer improves."""
     spec: Mapping[str, Any] = {
-        "objective": {"name": "vae", "num_samples": 2, **objective},
+        "objective": {"name": "vae", "num_samples": 64, **objective},
         "data_shape": [3],
         "latent_dim": 3,
         "encoder": {"name": "mlp", "widths": []},
@@ -51,13 +52,7 @@ def trained(**objective: Any) -> Model:
     }
     torch.manual_seed(0)
     model, (x, _) = zoo.build(spec), data()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 600)
-    for _ in range(600):
-        optimizer.zero_grad()
-        model.loss(x).total.backward()
-        optimizer.step()
-        schedule.step()
+    minimise(lambda: model.loss(x).total, model.parameters(), iterations=200)
     return model.eval()
 
 

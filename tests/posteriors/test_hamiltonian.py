@@ -85,7 +85,7 @@ def test_learned_steps_carry_a_poor_start_towards_the_posterior() -> None:
         torch.nn.init.zeros_(model.posterior.head.bias)
         model.posterior.head.requires_grad_(False)
         if step_size > 1e-6:
-            linear_gaussian.fit(model, x, steps=60)
+            linear_gaussian.fit(model, x, iterations=10)
         gaps.append(linear_gaussian.gap(model, x))
     assert gaps[1] < 0.5 * gaps[0]
 

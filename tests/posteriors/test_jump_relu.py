@@ -62,8 +62,8 @@ def test_a_larger_penalty_gives_sparser_codes():
         torch.manual_seed(0)
         posterior = {"name": "jump_relu", "l0_penalty": penalty, "bandwidth": 0.5, "threshold": 0.1}
         model = zoo.build("sparse-ae-top-k-512d", data_shape=(16,), latent_dim=32, posterior=posterior, regularisers={})
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-        for _ in range(100):
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+        for _ in range(40):
             optimizer.zero_grad()
             model.loss(x).total.backward()
             optimizer.step()

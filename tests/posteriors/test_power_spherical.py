@@ -45,13 +45,13 @@ def test_normaliser_moments_and_divergence_are_those_of_quadrature(m: int, kappa
 def test_draws_have_the_moments_of_the_density(m: int, kappa: float) -> None:
     torch.manual_seed(0)
     q = around(torch.tensor(kappa), m)
-    z = q.sample((40_000,))
-    torch.testing.assert_close(z.norm(dim=-1), torch.ones(40_000))
+    z = q.sample((10_000,))
+    torch.testing.assert_close(z.norm(dim=-1), torch.ones(10_000))
     first, second = q.cosine_moments()
     cosine = z[:, 0]
-    assert (cosine.mean() - first).abs() < 4 * cosine.std() / 200
-    assert (cosine.square().mean() - second).abs() < 4 * cosine.square().std() / 200
-    torch.testing.assert_close(z.var(0), q.variance, rtol=0.05, atol=1e-4)
+    assert (cosine.mean() - first).abs() < 4 * cosine.std() / 100
+    assert (cosine.square().mean() - second).abs() < 4 * cosine.square().std() / 100
+    torch.testing.assert_close(z.var(0), q.variance, rtol=0.1, atol=1e-4)
 
 
 @DIMENSIONS

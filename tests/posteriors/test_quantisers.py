@@ -203,18 +203,18 @@ def test_extreme_features_give_finite_losses_and_gradients(name: str, size: floa
 
 
 @every_quantiser
-@pytest.mark.parametrize("decoder", ["conv_map", "conv", "mlp"])
+@pytest.mark.parametrize("decoder", ["conv_map", "mlp"])
 def test_it_trains_on_digits_with_a_decoder_of_maps_or_of_vectors(name: str, decoder: str, tmp_path: Path) -> None:
     model = model_with(name, decoder={"name": decoder}).train()
-    x, optimizer = digits(200), torch.optim.Adam(model.parameters(), lr=5e-3)
+    x, optimizer = digits(200), torch.optim.Adam(model.parameters(), lr=1e-2)
     losses = []
-    for step in range(40):
+    for step in range(16):
         torch.manual_seed(step)
         optimizer.zero_grad()
-        losses.append(model.loss(x[torch.randint(len(x), (50,))]).total)
+        losses.append(model.loss(x[torch.randint(len(x), (32,))]).total)
         losses[-1].backward()
         optimizer.step()
-    assert torch.stack(losses[-5:]).mean() < 0.9 * torch.stack(losses[:3]).mean()
+    assert torch.stack(losses[-3:]).mean() < 0.9 * torch.stack(losses[:3]).mean()
     restored = zoo.load(zoo.save(model.eval(), tmp_path))
     assert torch.equal(restored.reconstruct(x), model.reconstruct(x))
     torch.manual_seed(0)

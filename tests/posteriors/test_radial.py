@@ -28,12 +28,11 @@ def test_gradients_pass_through_the_inverse() -> None:
     check_gradient_through_the_inverse(*flow(3))
 
 
-@pytest.mark.slow
 def test_it_closes_most_of_the_gap_of_the_diagonal_posterior() -> None:
     x = linear_gaussian.data(128)
     model = linear_gaussian.build({"name": "radial", "steps": 4}, num_samples=16)
-    linear_gaussian.fit(model, x, steps=300, rate=0.02)
-    assert linear_gaussian.gap(model, x) < 0.318 - 0.02
+    linear_gaussian.fit(model, x)
+    assert -0.01 < linear_gaussian.gap(model, x) < 0.318 - 0.15
 
 
 def test_without_strength_a_map_is_the_identity() -> None:

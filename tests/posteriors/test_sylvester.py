@@ -31,8 +31,8 @@ def test_gradients_pass_through_the_inverse() -> None:
 def test_it_closes_most_of_the_gap_of_the_diagonal_posterior() -> None:
     x = linear_gaussian.data(128)
     model = linear_gaussian.build({"name": "sylvester", "steps": 2, "rank": 2}, num_samples=16)
-    linear_gaussian.fit(model, x, steps=250, rate=0.03)
-    assert linear_gaussian.gap(model, x) < 0.318 - 0.15
+    linear_gaussian.fit(model, x)
+    assert -0.01 < linear_gaussian.gap(model, x) < 0.318 - 0.15
 
 
 def test_one_direction_is_a_planar_map() -> None:

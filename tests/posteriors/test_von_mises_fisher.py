@@ -70,14 +70,14 @@ def test_the_divergence_has_its_limits(m: int) -> None:
 def test_draws_have_the_moments_of_the_density(m: int, kappa: float) -> None:
     torch.manual_seed(0)
     q = around(torch.tensor(kappa), m)
-    z = q.sample((40_000,))
-    torch.testing.assert_close(z.norm(dim=-1), torch.ones(40_000))
+    z = q.sample((10_000,))
+    torch.testing.assert_close(z.norm(dim=-1), torch.ones(10_000))
     first, second = q.cosine_moments()
     cosine = z[:, 0].double()
-    assert (cosine.mean() - first).abs() < 4 * cosine.std() / 200
-    assert (cosine.square().mean() - second).abs() < 4 * cosine.square().std() / 200
-    assert z[:, 1:].mean(0).abs().max() < 4 * z[:, 1:].std() / 200
-    torch.testing.assert_close(z.var(0), q.variance, rtol=0.05, atol=1e-4)
+    assert (cosine.mean() - first).abs() < 4 * cosine.std() / 100
+    assert (cosine.square().mean() - second).abs() < 4 * cosine.square().std() / 100
+    assert z[:, 1:].mean(0).abs().max() < 4 * z[:, 1:].std() / 100
+    torch.testing.assert_close(z.var(0), q.variance, rtol=0.1, atol=1e-4)
 
 
 @DIMENSIONS
@@ -86,11 +86,11 @@ def test_the_gradient_of_draws_in_the_concentration_is_exact(m: int) -> None:
     torch.manual_seed(0)
     kappa = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
     q = around(kappa, m)
-    cosine = q.rsample((40_000,))[:, 0]
+    cosine = q.rsample((10_000,))[:, 0]
     (found,) = torch.autograd.grad(cosine.mean(), kappa)
     mean = q.cosine_moments()[0].detach()
     exact = 1 - mean.square() - (m - 1) * mean / 5
-    assert found.item() == pytest.approx(exact.item(), rel=0.02)
+    assert found.item() == pytest.approx(exact.item(), rel=0.04)
 
 
 @DIMENSIONS
