@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import zoo
+from tests.minimise import minimise
 from zoo.errors import ComponentError, InputError
 
 
@@ -22,13 +23,13 @@ def test_it_begins_as_the_standard_gaussian_for_every_class() -> None:
 
 def test_it_learns_the_means_of_the_classes() -> None:
     model, means = make(), torch.tensor([[4.0, 0.0], [-4.0, 1.0], [0.0, 5.0]])
-    optimizer = torch.optim.Adam(model.latent_prior.parameters(), lr=0.05)
     labels = torch.arange(300) % 3
     z = means[labels] + 0.5 * torch.randn(300, 2)
-    for _ in range(300):
-        optimizer.zero_grad()
-        (-model.inference(labels=labels).prior.log_prob(z).mean()).backward(retain_graph=True)
-        optimizer.step()
+    minimise(
+        lambda: -model.inference(labels=labels).prior.log_prob(z).mean(),
+        model.latent_prior.parameters(),
+        iterations=40,
+    )
     p = model.inference(labels=torch.arange(3)).prior
     assert (p.mean - means).abs().max() < 0.15
     assert (p.stddev - 0.5).abs().max() < 0.1

@@ -40,12 +40,12 @@ def digits() -> tuple[Tensor, Tensor]:
     return batch.x, batch.labels
 
 
-def train(model: torch.nn.Module, parameters: list, *batch: Tensor, steps: int = 60) -> list[float]:
-    optimizer, losses = torch.optim.Adam(parameters, lr=1e-2), []
+def train(model: torch.nn.Module, parameters: list, *batch: Tensor, steps: int = 36, rate: float = 0.01) -> list[float]:
+    optimizer, losses = torch.optim.Adam(parameters, lr=rate), []
     for step in range(steps):
         torch.manual_seed(step)
         optimizer.zero_grad()
-        chosen = torch.randint(len(batch[0]), (64,))
+        chosen = torch.randint(len(batch[0]), (32,))
         loss = model(*(each[chosen] for each in batch)).total
         loss.backward()
         optimizer.step()
@@ -71,7 +71,7 @@ def fitted(name: str, classes: int | None = None) -> tuple[Model, list[float]]:
     model.load_state_dict(trained(classes).state_dict(), strict=False)
     fit = PriorFit(model).train()
     x, labels = digits()
-    losses = train(fit, list(fit.training_parameters().values()), *((x, labels) if classes else (x,)))
+    losses = train(fit, list(fit.training_parameters().values()), *((x, labels) if classes else (x,)), rate=0.03)
     return model.eval(), losses
 
 
@@ -137,7 +137,7 @@ def test_with_classes_it_learns_the_codes_of_each(name: str) -> None:
 def test_it_is_learned_together_with_the_model(name: str) -> None:
     model = build(prior=small(name)).train()
     x, _ = digits()
-    train(model, list(model.parameters()), x)
+    train(model, list(model.parameters()), x, rate=0.02)
     terms = model.eval().loss(x).terms
     assert terms["kl"] < 0.9 * 4 * math.log(8)
     torch.testing.assert_close(terms["elbo"], model.log_likelihood(x).mean())
@@ -182,7 +182,7 @@ def test_the_transformer_models_codes_of_several_codebooks(posterior: str) -> No
     x, _ = digits()
     train(model.train(), list(model.parameters()), x, steps=5)
     fit = PriorFit(model.eval()).train()
-    losses = train(fit, list(fit.training_parameters().values()), x, steps=20)
+    losses = train(fit, list(fit.training_parameters().values()), x, steps=12, rate=0.03)
     assert losses[0] == pytest.approx(math.prod(model.posterior.grid) * math.log(8), abs=1e-3)
     assert losses[-1] < 0.9 * losses[0]
     assert model.eval().sample(3).shape == (3, 1, 8, 8)

@@ -7,6 +7,7 @@ import torch
 from torch.distributions import Independent, MultivariateNormal, Normal
 
 import zoo
+from tests.minimise import minimise
 from zoo.divergences import StandardNormal
 from zoo.nn.flows.distributions import FlowDistribution, Inverse
 from zoo.nn.flows.masked import Autoregressive
@@ -37,7 +38,7 @@ def test_it_begins_as_the_standard_normal(structure: str, transform: str, latent
 @TRANSFORMS
 def test_the_density_integrates_to_one(transform: str) -> None:
     p = random_flow(2, "autoregressive", transform, widths=[16], steps=2)()
-    line = torch.linspace(-9, 9, 301, dtype=torch.float64)
+    line = torch.linspace(-9, 9, 151, dtype=torch.float64)
     with torch.no_grad():
         mass = p.log_prob(torch.cartesian_prod(line, line)).exp().sum() * (line[1] - line[0]) ** 2
     assert mass.item() == pytest.approx(1.0, abs=2e-3)
@@ -105,16 +106,11 @@ def test_it_learns_two_moons_better_than_any_gaussian(structure: str, transform:
     upper = torch.stack([angle.cos(), angle.sin()], 1)
     moons = torch.where(torch.rand(300, 1) < 0.5, upper, torch.tensor([1.0, 0.5]) - upper)
     moons = moons + 0.1 * torch.randn_like(moons)
-    prior = Flow(latent_dim=2, condition_dim=0, structure=structure, transform=transform, widths=[32])
+    prior = Flow(latent_dim=2, condition_dim=0, structure=structure, transform=transform, steps=2, widths=[32])
     assert prior.fit(moons) is False
-    optimizer = torch.optim.Adam(prior.parameters(), lr=2e-2)
-    for _ in range(100):
-        optimizer.zero_grad()
-        loss = -prior().log_prob(moons).mean()
-        loss.backward()
-        optimizer.step()
+    minimise(lambda: -prior().log_prob(moons).mean(), prior.parameters(), iterations=40)
     best_gaussian = MultivariateNormal(moons.mean(0), torch.cov(moons.T)).log_prob(moons).mean()
-    assert -loss.item() > best_gaussian.item() + 0.3
+    assert prior().log_prob(moons).mean().item() > best_gaussian.item() + 0.3
 
 
 def test_fitting_begins_with_the_moments_of_the_latents() -> None:

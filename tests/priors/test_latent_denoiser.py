@@ -20,11 +20,12 @@ COVARIANCE = torch.tensor([[4.0, 1.5], [1.5, 1.0]])
 
 def exact(prior: LatentDenoiser, covariance: torch.Tensor) -> None:
     """Give the prior the best denoiser of Gaussian latents with a covariance (d, d), in standardised units."""
+    kept = prior.chain.alpha_bars.float()[:, None, None]
+    noisy = kept * covariance + (1 - kept) * torch.eye(len(covariance))
+    gains = torch.linalg.solve(noisy, kept.sqrt() * covariance)
 
     def predict(state: torch.Tensor, times: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
-        kept = prior.chain.alpha_bars[times].float()[:, None, None]
-        noisy = kept * covariance + (1 - kept) * torch.eye(len(covariance))
-        clean = (kept.sqrt() * covariance @ torch.linalg.solve(noisy, state[..., None]))[..., 0]
+        clean = (state[:, None] @ gains[times])[:, 0]
         return prior.prediction.output(state, clean, times)
 
     prior.predict = predict
@@ -97,14 +98,16 @@ def test_it_learns_two_clusters(predict: str) -> None:
     z = torch.tensor([[3.0, 0.0], [-3.0, 1.0]])[torch.arange(2000) % 2] + 0.3 * torch.randn(2000, 2)
     prior = LatentDenoiser(latent_shape=(2,), condition_dim=0, predict=predict, network=NARROW)
     prior.fit(z)
-    optimizer = torch.optim.Adam(prior.parameters(), lr=5e-3)
-    for _ in range(250):
+    optimizer = torch.optim.Adam(prior.parameters(), lr=0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 160)
+    for _ in range(160):
         optimizer.zero_grad()
-        prior.fit_loss(SimpleNamespace(prior=prior()), z[None, torch.randint(2000, (128,))]).backward()
+        prior.fit_loss(SimpleNamespace(prior=prior()), z[None, torch.randint(2000, (256,))]).backward()
         optimizer.step()
-    drawn = prior.eval()().sample((2000,))
+        schedule.step()
+    drawn = prior.eval()().sample((1000,))
     right = drawn[drawn[:, 0] > 0]
-    assert len(right) == pytest.approx(1000, abs=200)
+    assert len(right) == pytest.approx(500, abs=100)
     torch.testing.assert_close(right.mean(0), torch.tensor([3.0, 0.0]), rtol=0, atol=0.3)
     assert (drawn[:, 0].abs() > 1.5).float().mean() > 0.9
 
