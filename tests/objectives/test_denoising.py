@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import itertools
 import math
 from pathlib import Path
 from typing import get_args
@@ -24,6 +26,8 @@ VECTOR_DECODERS = [
     name for name in zoo.list_components("decoder") if wiring_of(find_component("decoder", name)) <= SIZES
 ]
 PAIRS = [(encoder, decoder) for encoder in zoo.list_components("encoder") for decoder in VECTOR_DECODERS]
+PARTS = [(*pair, quantity) for pair, quantity in zip(PAIRS, itertools.cycle(QUANTITIES), strict=False)]
+"""Every pair of an encoder and a decoder, and each quantity with some of them."""
 PAIR = {"network": None, "encoder": "mlp", "posterior": "point", "decoder": "mlp"}
 every_quantity = pytest.mark.parametrize("quantity", QUANTITIES)
 
@@ -62,27 +66,38 @@ def give(model: Model, answer) -> Model:
 def test_the_loss_is_the_squared_error_of_what_it_says(quantity, weighting):
     torch.manual_seed(0)
     model = give(vectors(3, predict=quantity, weighting=weighting).train(), lambda state, times: 0.7 * state)
-    x = torch.randn(100_000, 3)
+    x = torch.randn(40_000, 3)
     loss, terms = model.loss(x)
     chain, prediction = model.objective.chain, model.objective.prediction
     expected_previous = expected_output = 0.0
     for t in range(1, chain.steps + 1):
-        times = torch.full((20_000,), t)
-        before, state = chain.draw_pair(x[:20_000], times)
+        times = torch.full((10_000,), t)
+        before, state = chain.draw_pair(x[:10_000], times)
         raw = 0.7 * state
         expected_previous += (prediction.previous(state, raw, times) - before).square().sum(1).mean().item()
-        target = before if quantity == "previous" else prediction.output(state, x[:20_000], times)
+        target = before if quantity == "previous" else prediction.output(state, x[:10_000], times)
         expected_output += (raw - target).square().sum(1).mean().item()
     literal = quantity == "previous" or weighting == "previous"
     assert loss.item() == pytest.approx((expected_previous if literal else expected_output) / chain.steps, rel=0.02)
     assert terms["error_of_previous"].item() == pytest.approx(expected_previous / chain.steps, rel=0.02)
 
 
+@functools.cache
+def least_loss() -> float:
+    """The mean over the steps of the variance of x_{t−1} given x_t, of the mixture below."""
+    torch.manual_seed(1)
+    oracle, floor = random_oracle(2), 0.0
+    for t in range(1, 21):
+        state = oracle.marginal(t).sample(torch.Size([5000]))
+        floor += oracle.posterior(state, t).covariance.diagonal(dim1=-2, dim2=-1).sum(-1).mean().item() / 20
+    return floor
+
+
 @every_quantity
 def test_the_exact_answer_has_the_floor_as_its_loss_in_every_parameterisation(quantity):
     torch.manual_seed(0)
     oracle, model = random_oracle(2), vectors(2, predict=quantity, weighting="previous").train()
-    x = draw(oracle, 60_000).float()
+    x = draw(oracle, 30_000).float()
     prediction = model.objective.prediction
 
     def exact(state, times):
@@ -95,11 +110,7 @@ def test_the_exact_answer_has_the_floor_as_its_loss_in_every_parameterisation(qu
         return prediction.output(state, (answer - b * state) / a, times)
 
     loss = give(model, exact).loss(x).total.item()
-    floor = 0.0
-    for t in range(1, 21):
-        state = oracle.marginal(t).sample(torch.Size([5000]))
-        floor += oracle.posterior(state, t).covariance.diagonal(dim1=-2, dim2=-1).sum(-1).mean().item() / 20
-    assert loss == pytest.approx(floor, rel=0.02)
+    assert loss == pytest.approx(least_loss(), rel=0.025)
 
 
 def test_the_gradient_leads_to_the_posterior_mean():
@@ -136,7 +147,7 @@ def test_evaluation_averages_over_more_steps_than_training():
     spread = {}
     for mode in (True, False):
         model.train(mode)
-        spread[mode] = torch.stack([model.loss(x).total for _ in range(200)]).std().item()
+        spread[mode] = torch.stack([model.loss(x).total for _ in range(100)]).std().item()
     assert spread[False] < 0.7 * spread[True]
 
 
@@ -154,8 +165,7 @@ def test_the_loss_is_float32_under_mixed_precision():
 # The parts
 
 
-@pytest.mark.parametrize(("encoder", "decoder"), PAIRS)
-@every_quantity
+@pytest.mark.parametrize(("encoder", "decoder", "quantity"), PARTS)
 def test_any_encoder_and_decoder_train_with_time_as_condition(encoder, decoder, quantity, tmp_path: Path):
     torch.manual_seed(0)
     small = {"mlp": {"widths": [12]}, "conv": {"channels": [4]}}
@@ -309,7 +319,7 @@ def test_sampling_with_the_exact_answer_gives_back_the_mixture():
     oracle = random_oracle(2, components=2, seed=4, steps=20)
     model = vectors(2, steps=20, predict="previous")
     give(model, lambda state, times: oracle.posterior(state, int(times[0])).mean.float())
-    samples = model.sample(20_000, variance="beta").double()
+    samples = model.sample(10_000, variance="beta").double()
     law = oracle.marginal(0)
     assert (samples.mean(0) - law.mean).norm() < 0.1
     assert (samples.var(0) / law.variance - 1).abs().max() < 0.15
@@ -319,7 +329,7 @@ def test_sampling_with_the_exact_answer_gives_back_the_mixture():
 @pytest.mark.parametrize("variance", ["beta", "posterior"])
 def test_each_step_draws_around_the_estimate_with_the_variance_asked_for(quantity, variance):
     model = stirred(vectors(2, steps=6, predict=quantity)).eval()
-    objective, count = model.objective, 20_000
+    objective, count = model.objective, 10_000
     torch.manual_seed(0)
     states = model.sample(count, variance=variance, trajectory=True, max_rows=count)
     assert states.shape == (7, count, 2)
@@ -331,7 +341,7 @@ def test_each_step_draws_around_the_estimate_with_the_variance_asked_for(quantit
             continue
         beta, shares = objective.chain.betas[t - 1].item(), objective.chain.noise_shares
         expected = beta if variance == "beta" else (beta * shares[t - 1] / shares[t]).item()
-        assert residual.var().item() == pytest.approx(expected, rel=0.04)
+        assert residual.var().item() == pytest.approx(expected, rel=0.05)
         assert residual.mean().abs().item() < 5 * math.sqrt(expected / count)
 
 
