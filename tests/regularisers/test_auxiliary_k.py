@@ -73,7 +73,7 @@ def test_it_revives_latents():
             model.posterior.head.bias.fill_(3.0)
             model.posterior.head.bias[DEAD] = -0.5
         optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-        for _ in range(200):
+        for _ in range(80):
             optimizer.zero_grad()
             model.loss(x).total.backward()
             optimizer.step()

@@ -11,6 +11,7 @@ from torch.distributions import Independent, Normal
 from torch.nn import functional as F
 
 import zoo
+from tests.minimise import minimise
 from zoo.model import Model
 from zoo.regularisers.code_critic import CodeCritic
 
@@ -21,11 +22,8 @@ LATENTS = Independent(Normal(torch.tensor([0.8, -0.4]), torch.tensor([0.7, 1.2])
 def trained_critic(latents: Independent) -> CodeCritic:
     torch.manual_seed(0)
     regulariser = CodeCritic(latent_dim=2, width=32)
-    optimizer = torch.optim.Adam(regulariser.critic.parameters(), lr=5e-3)
-    for _ in range(250):
-        optimizer.zero_grad()
-        regulariser.critic(PRIOR.sample((256,)), latents.sample((256,))).backward()
-        optimizer.step()
+    drawn = [PRIOR.sample((5000,)), latents.sample((5000,))]
+    minimise(lambda: regulariser.critic(*drawn), regulariser.critic.parameters(), iterations=30)
     return regulariser
 
 

@@ -40,9 +40,9 @@ def test_a_linear_regularised_autoencoder_shrinks_every_principal_component_by_t
         "smooth": {"name": "decoder_jacobian", "weight": penalty, "directions": 2},
     }
     model = zoo.build("ae-mlp-2d", data_shape=(3,), data_range=None, regularisers=regularisers, **parts)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 300)
-    for _ in range(300):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 100)
+    for _ in range(100):
         optimizer.zero_grad()
         model.loss(x).total.backward()
         optimizer.step()

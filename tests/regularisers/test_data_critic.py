@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import zoo
+from tests.minimise import minimise
 from zoo.errors import ComponentError
 from zoo.model import Model
 from zoo.nn.adversary import Discriminator, MapDiscriminator
@@ -117,11 +118,8 @@ def test_the_best_critic_of_gaussian_data_is_the_log_ratio_to_the_mixture_of_bot
     """Data N(0, 1), reconstructions N(0.5, 1), samples N(−1, 1): the logit is log p(x) − log ½(q₁(x) + q₂(x))."""
     torch.manual_seed(0)
     critic = DataCritic(data_shape=(1,), width=32).critic
-    optimizer = torch.optim.Adam(critic.parameters(), lr=5e-3)
-    for _ in range(250):
-        optimizer.zero_grad()
-        critic(*(mean + torch.randn(256, 1) for mean in (0.0, 0.5, -1.0))).backward()
-        optimizer.step()
+    drawn = [mean + torch.randn(5000, 1) for mean in (0.0, 0.5, -1.0)]
+    minimise(lambda: critic(*drawn), critic.parameters(), iterations=30)
     x = torch.linspace(-2, 2, 41)
     log_densities = [-(x - mean).square() / 2 for mean in (0.0, 0.5, -1.0)]
     best = log_densities[0] - torch.logaddexp(log_densities[1], log_densities[2]) + math.log(2)

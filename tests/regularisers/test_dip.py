@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 import zoo
+from tests.minimise import minimise
 from zoo.errors import ComponentError
 from zoo.nn.delta import Delta
 from zoo.regularisers.dip import Dip
@@ -63,11 +64,7 @@ def test_an_autoencoder_with_it_has_white_codes() -> None:
     x = torch.rand(64, 1, 4, 4).round()
     regularisers = {"dip": {"name": "dip", "weight": 20.0}}
     model = zoo.build("ae-mlp-2d", data_shape=(1, 4, 4), encoder={"widths": [32]}, regularisers=regularisers)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    for _ in range(100):
-        optimizer.zero_grad()
-        model.loss(x).total.backward()
-        optimizer.step()
+    minimise(lambda: model.loss(x).total, model.parameters(), iterations=30)
     covariance = torch.cov(model.encode(x).mean.detach().T, correction=0)
     torch.testing.assert_close(covariance, torch.eye(2), atol=0.1, rtol=0)
 

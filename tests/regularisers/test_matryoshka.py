@@ -37,8 +37,8 @@ def test_the_first_latents_learn_to_reconstruct_alone():
 
     def error_of_first(weight: float) -> float:
         model = build(groups=[4], weight=weight)
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-        for _ in range(100):
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+        for _ in range(30):
             optimizer.zero_grad()
             model.loss(x).total.backward()
             optimizer.step()

@@ -33,7 +33,7 @@ def test_the_closed_form_is_the_published_number() -> None:
 
 def test_the_estimate_is_unbiased() -> None:
     mmd = Mmd(bandwidth=2.0)
-    estimates = torch.stack([mmd.discrepancy(*points(20, seed)) for seed in range(500)])
+    estimates = torch.stack([mmd.discrepancy(*points(20, seed)) for seed in range(300)])
     error = estimates.std() / len(estimates) ** 0.5
     assert (estimates.mean() - closed_form(torch.tensor(2.0))).abs() < 4 * error
 
@@ -47,7 +47,7 @@ def multiquadric(constant: float) -> Tensor:
 def test_an_inverse_multiquadric_is_a_mixture_of_gaussian_kernels() -> None:
     assert multiquadric(6.0).item() == pytest.approx(0.053428, abs=1e-5)
     mmd = Mmd(kernel="imq", bandwidth=6.0)
-    estimates = torch.stack([mmd.discrepancy(*points(20, seed)) for seed in range(500)])
+    estimates = torch.stack([mmd.discrepancy(*points(20, seed)) for seed in range(300)])
     expected = sum(multiquadric(6 * scale) for scale in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
     assert (estimates.mean() - expected).abs() < 4 * estimates.std() / len(estimates) ** 0.5
 
@@ -79,8 +79,8 @@ def test_an_autoencoder_with_it_has_latents_like_the_prior() -> None:
     for regularisers in ({}, {"mmd": {"name": "mmd", "weight": 200.0, "kernel": "imq"}}):
         torch.manual_seed(0)
         model = zoo.build("ae-mlp-2d", data_shape=(1, 4, 4), encoder={"widths": [32]}, regularisers=regularisers)
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-        for _ in range(100):
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
+        for _ in range(40):
             optimizer.zero_grad()
             model.loss(x).total.backward()
             optimizer.step()

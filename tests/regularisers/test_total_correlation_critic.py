@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import zoo
+from tests.minimise import minimise
 from zoo.model import Model
 from zoo.regularisers.total_correlation_critic import TotalCorrelationCritic, shuffle_dimensions
 from zoo.spec.training import TurnSpec
@@ -30,12 +31,8 @@ def test_shuffling_keeps_every_marginal_and_breaks_the_correlation() -> None:
 def trained() -> TotalCorrelationCritic:
     torch.manual_seed(0)
     regulariser = TotalCorrelationCritic(latent_dim=2, width=32, depth=2)
-    optimizer = torch.optim.Adam(regulariser.critic.parameters(), lr=3e-3)
-    for _ in range(300):
-        z = latents(512)
-        optimizer.zero_grad()
-        regulariser.critic(z, shuffle_dimensions(latents(512))).backward()
-        optimizer.step()
+    drawn = [latents(10_000), shuffle_dimensions(latents(10_000))]
+    minimise(lambda: regulariser.critic(*drawn), regulariser.critic.parameters(), iterations=30)
     return regulariser
 
 

@@ -40,7 +40,7 @@ def fitting(model: Model, data: Data, **options: Any) -> tuple[Trainer, MemoryRe
 def test_a_learned_gaussian_finds_mean_and_covariance_of_the_latents(digits: Data) -> None:
     """Known answer: the maximum likelihood of a Gaussian is at the moments of what it is fitted to."""
     model = model_with(GAUSSIAN, "ae-mlp-2d")
-    run, recorded = fitting(model, digits, epochs=150, optimizer={"name": "adam", "lr": 3e-2}, schedule="cosine")
+    run, recorded = fitting(model, digits, epochs=40, optimizer={"name": "adam", "lr": 0.1}, schedule="cosine")
     run.run()
     z = posterior_mean(model.encode(digits.train.examples(len(digits.train)))).detach()
     found = model.inference(fitted=True).prior
@@ -112,7 +112,7 @@ def test_the_state_holds_the_prior_alone(digits: Data) -> None:
 
 def test_a_conditional_prior_sees_the_labels(digits: Data) -> None:
     model = model_with("class_gaussian", classes=10)
-    run, recorded = fitting(model, digits, epochs=40, optimizer={"name": "adam", "lr": 3e-2})
+    run, recorded = fitting(model, digits, epochs=15, optimizer={"name": "adam", "lr": 3e-2})
     run.run()
     batch = next(digits.train.batches(64))
     means = model.inference(labels=batch.labels, fitted=True).prior.mean
