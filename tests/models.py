@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ import zoo
 from zoo.errors import ComponentError, RecipeError
 from zoo.model import Model
 from zoo.registry import find_component
-from zoo.spec.model import kind_of_role
+from zoo.spec.model import ModelSpec, kind_of_role
 from zoo.spec.resolve import merge
 
 IMAGE = (1, 8, 8)
@@ -55,6 +56,13 @@ SIZES: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """Options that keep components small; those of a component that is not there are not used."""
+
+
+@functools.cache
+def spec_as_built(preset: str) -> ModelSpec:
+    """Return the spec of a preset with every default, as its model has it."""
+    return zoo.build(preset).spec
+
 
 VECTORS: Mapping[str, Any] = {
     "objective": "vae",

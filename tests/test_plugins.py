@@ -219,6 +219,11 @@ def test_a_broken_plug_in_harms_nobody_else(broken, capsys, monkeypatch):
     assert "\nbad " in f"\n{output}"
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [BROKEN[each] for each in ("its import fails", "it exits", "its options have no type")],
+    indirect=True,
+)
 def test_a_schema_leaves_out_a_broken_plug_in_with_a_warning(broken):
     from zoo.runs.recipe_schema import model_schema
 

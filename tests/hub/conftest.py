@@ -22,7 +22,7 @@ TOKEN = "hf_TestTokenOfAdaWhichMustNeverBeSeen"
 READER = "hf_TestTokenThatMayOnlyReadXXXXXXXXXX"
 QUICK = [
     "model.encoder.widths=[16]", "model.decoder.widths=[16]", "data.subset=200", "train.precision=fp32",
-    "train.epochs=1", "evaluate.metrics=[elbo, mse]", "evaluate.figures=[samples, loss]",
+    "train.epochs=1", "evaluate.metrics=[elbo, mse]", "evaluate.figures=[{name: samples, count: 4}, loss]",
 ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from tests import processes
 from tests.hub.metadata import problems_of
 from tests.hub.repository import Repository
 from tests.hub.server import HubServer
+from tests.models import spec_as_built
 from zoo.errors import InputError, ZooWarning
 from zoo.runs.card_file import Card, is_untouched
 from zoo.runs.run import Run
@@ -57,8 +58,7 @@ def test_the_validator_of_the_hub_accepts_the_card_and_the_client_asked_it(hub: 
 def test_the_card_of_every_preset_is_valid(preset: str) -> None:
     from zoo.runs.card import make_card
 
-    model = zoo.build(preset)
-    metadata, problems = problems_of(str(make_card(preset, model.spec)))
+    metadata, problems = problems_of(str(make_card(preset, spec_as_built(preset))))
     assert problems == []
     assert metadata["library_name"] == "latent-zoo"
 

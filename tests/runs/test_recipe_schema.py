@@ -7,7 +7,7 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-import zoo
+from tests.models import spec_as_built
 from zoo.registry import KINDS, find_component, list_components
 from zoo.registry.catalogue import list_models, list_recipes, preset_files, recipe_files
 from zoo.runs.recipe_schema import component_schema, model_schema, recipe_schema
@@ -41,7 +41,7 @@ def test_every_bundled_recipe_is_valid_as_written_and_as_resolved(name, recipes)
 @pytest.mark.parametrize("name", list_models())
 def test_every_preset_is_valid_as_written_and_as_built(name, models, recipes):
     models.validate(read_yaml(preset_files()[name]))
-    models.validate(zoo.build(name).spec.to_dict())
+    models.validate(spec_as_built(name).to_dict())
     recipes.validate({"model": name, "data": "digits"})
 
 

@@ -115,7 +115,7 @@ def test_epochs_that_there_are_not_are_refused(wrong: str, tmp_path: Path) -> No
 def test_callbacks_of_a_recipe_measure_and_draw_while_training_runs(tmp_path: Path) -> None:
     callbacks = (
         "train.callbacks={units: {name: metrics, metrics: [active_units, {name: elbo, num_samples: 2}]}, "
-        "pictures: {name: figures, every: 2, figures: [samples]}}"
+        "pictures: {name: figures, every: 2, figures: [{name: samples, count: 4}]}}"
     )
     run = job(tmp_path / "run", callbacks, "evaluate.figures=[loss]")
     plain = job(tmp_path / "plain")
@@ -241,7 +241,9 @@ class Tracker(GeneralTracker):
 
 def test_numbers_figures_and_final_metrics_reach_a_tracker_of_the_user_s_own(tmp_path: Path) -> None:
     tracker = Tracker()
-    pictures = "train.callbacks={pictures: {name: figures, every: 1}, units: metrics}"
+    pictures = (
+        "train.callbacks={pictures: {name: figures, every: 1, figures: [{name: samples, count: 4}]}, units: metrics}"
+    )
     run = job(tmp_path / "run", pictures, "train.schedule=cosine", "evaluate.figures=[loss]", trackers=[tracker])
     assert tracker.settings["train.epochs"] == 3
     *epochs, final = tracker.values
@@ -286,7 +288,8 @@ def test_a_tracker_that_takes_no_images_gets_the_numbers(tmp_path: Path) -> None
 @pytest.mark.parametrize("fails", ["log", "log_images"])
 def test_a_tracker_that_fails_is_left_out_with_a_note(fails: str, tmp_path: Path) -> None:
     broken, fine, seen = Tracker(fails), Tracker(), Notes()
-    run = job(tmp_path / "run", "evaluate.figures=[loss]", trackers=[broken, fine], reporter=seen)
+    drawn = [] if fails == "log" else ["evaluate.figures=[loss]"]
+    run = job(tmp_path / "run", *drawn, trackers=[broken, fine], reporter=seen)
     assert run.evaluation["metrics"]
     assert len(fine.values) == 4
     noted = [note for note in seen.notes if "tracker" in note]

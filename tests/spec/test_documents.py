@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from unittest import mock
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.errors import RecipeError
+from zoo.registry.catalogue import preset_files, recipe_files
 from zoo.spec.documents import line_of, parse_yaml, read_yaml, to_yaml
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -18,8 +21,21 @@ PLAIN = st.recursive(
 
 
 @given(PLAIN)
-def test_what_is_written_is_read_back(document):
-    assert parse_yaml(to_yaml(document), "a document") == document
+@pytest.mark.parametrize("fast", [True, False])
+def test_what_is_written_is_read_back(fast, document):
+    with mock.patch.object(yaml, "__with_libyaml__", fast and yaml.__with_libyaml__):
+        assert parse_yaml(to_yaml(document), "a document") == document
+
+
+def test_files_are_the_same_with_and_without_libyaml():
+    """Recipes and presets are written byte for byte alike on all machines, and emoji stay emoji."""
+    files = [*recipe_files().values(), *preset_files().values()]
+    sentence = "a \U0001f600, an é, " + "and then words " * 20 + "to the end"
+    documents = [*map(read_yaml, files), {"lines": "one\ntwo"}, {"description": sentence}]
+    fast = [to_yaml(document) for document in documents]
+    with mock.patch.object(yaml, "__with_libyaml__", False):
+        assert [to_yaml(document) for document in documents] == fast
+    assert "\U0001f600" in fast[-1]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import itertools
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.representer import SafeRepresenter
 
 from zoo.errors import RecipeError, cut
 from zoo.utils.foreign import parsing, read_text, reason
@@ -152,26 +154,40 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _represent_list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
+_DUMPERS: list[type[yaml.SafeDumper | yaml.CSafeDumper]] = [_Dumper]
+
+if yaml.__with_libyaml__:
+
+    class _FastDumper(yaml.CSafeDumper):
+        """The same dumper in C, which takes a quarter of the time."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    _DUMPERS.append(_FastDumper)
+
+
+def _represent_list(dumper: SafeRepresenter, values: list[Any]) -> yaml.Node:
     flat = not any(isinstance(value, (dict, list)) for value in values)
     return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=flat)
 
 
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+def _represent_text(dumper: SafeRepresenter, text: str) -> yaml.Node:
     # PyYAML would write line breaks other than "\n" in a form that is read as spaces.
     style = '"' if set(text) & set("\r\x85\u2028\u2029") else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
 
 
-_Dumper.add_representer(list, _represent_list)
-_Dumper.add_representer(str, _represent_text)
+for _each in _DUMPERS:
+    _each.add_representer(list, _represent_list)
+    _each.add_representer(str, _represent_text)
 
 for _kind, _pattern, _first in (
     ("int", r"[-+]?(?:0|[1-9][0-9_]*)", "-+0123456789"),
     ("float", r"[-+]?(?:(?:\d+\.\d*|\.\d+)(?:e[-+]?\d+)?|\d+e[-+]?\d+|\.inf|\.nan)", "-+.0123456789"),
     ("bool", r"true|false", "tTfF"),
 ):
-    for _side in (_Loader, _Dumper):
+    for _side in (_Loader, *_DUMPERS):
         # The dumper keeps the rules of YAML too, so that it quotes every text that either loader would misread.
         _side.add_implicit_resolver(
             f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_pattern})$", re.IGNORECASE), list(_first)
@@ -277,7 +293,13 @@ def _composed(text: str) -> yaml.Node | None:
 
 def to_yaml(document: Any) -> str:
     """Write plain data as YAML, in the order given."""
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    write = functools.partial(yaml.dump, document, sort_keys=False, allow_unicode=True, width=110)
+    if yaml.__with_libyaml__:
+        with contextlib.suppress(UnicodeEncodeError):  # half of a pair of surrogates
+            text = str(write(Dumper=_FastDumper))
+            if "\\U" not in text:  # it would escape what needs more than 16 bits, such as emoji
+                return text
+    return str(write(Dumper=_Dumper))
 
 
 def flat_document(document: Any, path: str = "") -> dict[str, Any]:
