@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -79,15 +80,15 @@ class ModelStructure(nn.Module):
         self._dtype = self._weight_dtype()
 
     def _note_what_parts_ask_for(self) -> None:
-        """Inspect the arguments of the parts' forward methods once: inspection takes as long as a tensor operation."""
+        """Note once what the parts' forward methods take: looking it up takes as long as a tensor operation."""
         posterior, decoder = (getattr(self, role, None) for role in ("posterior", "decoder"))
         self.posterior_asks = _takes(posterior, "inference")
         self.prior_asks, self.fitted_prior_asks = (
             _takes(getattr(self, role, None), "inference") for role in ("latent_prior", "fitted_prior")
         )
         self.decoder_carries = _takes(decoder, "carry")
-        self.flattens_features = posterior is not None and "feature_shape" not in wiring_of(type(posterior))
-        keeps_shape = decoder is not None and "latent_shape" in wiring_of(type(decoder))
+        self.flattens_features = posterior is not None and "feature_shape" not in wiring_of(posterior.__class__)
+        keeps_shape = decoder is not None and "latent_shape" in wiring_of(decoder.__class__)
         self.decoder_shape = self.latent_shape if keeps_shape else (self.latent_dim,)
         self.decoder_scale = 1.0 if posterior is None else posterior.decoder_scale
         roles = ("encoder", "prior", "decoder") if self.spec.conditioned is None else self.spec.conditioned
@@ -282,4 +283,10 @@ class ModelStructure(nn.Module):
 
 
 def _takes(module: nn.Module | None, name: str) -> bool:
-    return module is not None and name in inspect.signature(type(module).forward).parameters
+    return module is not None and name in _parameters_of(type(module).forward)
+
+
+@functools.lru_cache(maxsize=512)
+def _parameters_of(forward: Callable[..., object]) -> frozenset[str]:
+    """Return the names of a method's parameters; cached, because looking them up takes as long as making a layer."""
+    return frozenset(inspect.signature(forward).parameters)

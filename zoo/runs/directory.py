@@ -51,6 +51,7 @@ class RunDirectory:
         self.path = Path(path)
         self.training = StageFiles(self.path, "training", METRICS, self._fields)
         self.fit = StageFiles(self.path, "fit", "fit.jsonl", self._fields)
+        self._document: dict[str, Any] | None = None
         self._known_fields: dict[str, Any] | None = None
 
     @property
@@ -70,7 +71,7 @@ class RunDirectory:
         """
         self._check_present()
         if self._known_fields is None:
-            flat = flat_document(read_yaml(self.path / RECIPE))
+            flat = flat_document(self._document or read_yaml(self.path / RECIPE))
             changed = {change.field for change in read_changes(self.path)}
             fields = {key: value for key, value in flat.items() if key.startswith(_IN_STATE)}
             self._known_fields = {key: value for key, value in fields.items() if key not in changed}
@@ -137,8 +138,8 @@ class RunDirectory:
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Write the recipe with every default."""
-        self._known_fields = None
-        write_text(self.path / RECIPE, to_yaml(recipe.to_dict()))
+        self._known_fields, self._document = None, recipe.to_dict()
+        write_text(self.path / RECIPE, to_yaml(self._document))
 
     def read_recipe(self) -> Recipe:
         """Read the recipe of the run."""

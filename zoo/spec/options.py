@@ -61,7 +61,8 @@ def wiring_names(component: type) -> tuple[str, ...]:
     return kind.wiring if kind is not None else tuple(WIRING)
 
 
-def wiring_of(component: type) -> set[str]:
+@functools.cache
+def wiring_of(component: type) -> frozenset[str]:
     """Return the names of the wiring that a component's constructor asks for.
 
     Raises:
@@ -78,7 +79,7 @@ def wiring_of(component: type) -> set[str]:
             f"{kind.name!r}",
             remedy=f"It may ask for: {', '.join(allowed) or 'nothing'}.",
         )
-    return set(parameters) & set(allowed)
+    return frozenset(parameters) & frozenset(allowed)
 
 
 def check_options(
