@@ -158,19 +158,34 @@ def spec_with(setting: str, **components: str) -> dict[str, Any]:
     return merge(spec, changes)
 
 
-def models_with(**components: str) -> Iterator[Model]:
-    """Yield the model of every setting in which the components can work, with the same first weights each time."""
+def models_with(**components: str) -> Iterator[tuple[str, Model]]:
+    """Yield every setting in which the components can work, with its model, whose first weights never differ."""
     for setting in SETTINGS:
         seed(0)
         try:
-            yield zoo.build(spec_with(setting, **components))
+            yield setting, zoo.build(spec_with(setting, **components))
         except (ComponentError, RecipeError):
             continue
 
 
+@functools.cache
+def settings_with(**components: str) -> tuple[str, ...]:
+    """Return the settings in which the components can work."""
+    return tuple(setting for setting, _ in models_with(**components))
+
+
+@functools.cache
+def _first_setting_with(**components: str) -> str | None:
+    return next((setting for setting, _ in models_with(**components)), None)
+
+
 def model_with(**components: str) -> Model | None:
     """Return a model in which the components can work, or None if they can in no setting."""
-    return next(models_with(**components), None)
+    setting = _first_setting_with(**components)
+    if setting is None:
+        return None
+    seed(0)
+    return zoo.build(spec_with(setting, **components))
 
 
 def batch(model: Model, size: int = 6) -> tuple[Tensor, Tensor | None]:
