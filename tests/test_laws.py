@@ -76,13 +76,13 @@ def test_a_trained_model_saves_and_loads_to_the_same_outputs(kind: str, name: st
 def test_training_lowers_the_loss(kind: str, name: str) -> None:
     model = model_of(kind, name).train()
     adversaries = {id(p) for adversary in model.adversaries().values() for p in adversary.parameters()}
-    optimizer = torch.optim.Adam([p for p in model.parameters() if id(p) not in adversaries], lr=3e-3)
+    optimizer = torch.optim.Adam([p for p in model.parameters() if id(p) not in adversaries], lr=3e-3, fused=True)
     before = mean_loss(model)
-    for step in range(60):
+    for step in range(30):
         optimizer.zero_grad()
         loss_of(model, step).backward()
         optimizer.step()
-        if step in (14, 29) and mean_loss(model) < before:
+        if step == 7 and mean_loss(model) < before:
             return  # most need no more
     assert mean_loss(model) < before
 
@@ -90,7 +90,7 @@ def test_training_lowers_the_loss(kind: str, name: str) -> None:
 @torch.no_grad()
 def mean_loss(model: Model) -> float:
     model.eval()
-    losses = [loss_of(model, 100 + k).item() for k in range(8)]
+    losses = [loss_of(model, 100 + k).item() for k in range(4)]
     model.train()
     return sum(losses) / len(losses)
 
@@ -104,17 +104,17 @@ def test_the_loss_does_not_change_when_the_batch_is_repeated(kind: str, name: st
     """Regularisers of a whole batch are estimates over its examples, which repeated examples make dependent."""
     model = model_of(kind, name).eval()
     x, labels = batch(model)
-    repeated = x.repeat(2, *[1] * (x.ndim - 1)), None if labels is None else labels.repeat(2)
-    once, twice = ([] for _ in range(2))
-    for number in range(40):
+    repeated = x.repeat(4, *[1] * (x.ndim - 1)), None if labels is None else labels.repeat(4)
+    once, often = ([] for _ in range(2))
+    for number in range(20):
         seed(number)
         before = torch.get_rng_state()
         once.append(model(x, labels).total)
         drew_nothing = torch.equal(torch.get_rng_state(), before)
-        twice.append(model(*repeated).total)
+        often.append(model(*repeated).total)
         if drew_nothing:
             break  # every other seed would give the same
-    difference = torch.stack(twice) - torch.stack(once)
+    difference = torch.stack(often) - torch.stack(once)
     error = difference.std(correction=min(1, len(difference) - 1)) / len(difference) ** 0.5
     assert difference.mean().abs() <= 4 * error + 1e-4 * torch.stack(once).abs().mean()
 

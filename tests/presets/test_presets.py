@@ -13,7 +13,7 @@ from zoo.registry import find_component
 from zoo.runs.run import Run
 from zoo.spec.resolve import load_model_spec
 
-TRAINING = {"epochs": 3, "batch_size": 32, "optimizer": {"lr": 2e-3}}
+TRAINING = {"epochs": 2, "batch_size": 32, "optimizer": {"lr": 2e-3}}
 
 
 def recipe(preset: str) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def recipe(preset: str) -> dict[str, Any]:
     return {
         "name": "preset",
         "model": {"preset": preset},
-        "data": {"name": data, "subset": 160, **symmetric},
+        "data": {"name": data, "subset": 128, **symmetric},
         "train": TRAINING,
         "fit": TRAINING if spec.fitted_prior is not None else None,
         "evaluate": {"metrics": [], "figures": []},
