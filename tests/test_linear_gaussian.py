@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+
 import pytest
 import torch
 from torch import Tensor
@@ -19,6 +22,14 @@ def make(posterior: str, **objective: object) -> Model:
     return build({"name": posterior, "floor": 1e-6}, "standard_gaussian", **objective)
 
 
+@functools.cache
+def fitted(posterior: str) -> Model:
+    """Return a model with a trained posterior, which tests share: copy it before you change it."""
+    model = make(posterior, num_samples=16)
+    fit(model, data(256))
+    return model
+
+
 def log_evidence(x: Tensor) -> Tensor:
     return MultivariateNormal(B, W @ W.T + SIGMA**2 * torch.eye(3)).log_prob(x)
 
@@ -32,11 +43,9 @@ def gap(model: Model, x: Tensor) -> float:
 
 @pytest.mark.parametrize(("posterior", "expected"), [("full_gaussian", 0.0), ("diagonal_gaussian", GAP.item())])
 def test_training_reaches_the_best_bound_of_the_family(posterior: str, expected: float) -> None:
-    x = data(256)
-    model = make(posterior, num_samples=16)
-    fit(model, x)
+    model = copy.deepcopy(fitted(posterior))
     model.objective.num_samples = 4000
-    assert gap(model, x) == pytest.approx(expected, abs=0.01)
+    assert gap(model, data(256)) == pytest.approx(expected, abs=0.01)
 
 
 def test_the_gap_of_a_diagonal_posterior_is_large_enough_to_be_seen() -> None:
@@ -45,9 +54,7 @@ def test_the_gap_of_a_diagonal_posterior_is_large_enough_to_be_seen() -> None:
 
 def test_a_trained_full_posterior_is_the_true_one() -> None:
     x = data(256)
-    model = make("full_gaussian", num_samples=16)
-    fit(model, x)
-    q = model.encode(x)
+    q = fitted("full_gaussian").encode(x)
     assert torch.allclose(q.mean, (x - B) @ W @ torch.linalg.inv(M).T, atol=0.05)
     assert torch.allclose(q.covariance_matrix[0], SIGMA**2 * torch.linalg.inv(M), atol=0.03)
 
@@ -70,9 +77,7 @@ def test_with_the_true_posterior_every_single_draw_gives_the_evidence() -> None:
 
 
 def test_the_importance_weighted_estimate_reaches_the_evidence_from_below() -> None:
-    x = data(100)
-    model = make("diagonal_gaussian", num_samples=16)
-    fit(model, x)
+    model, x = fitted("diagonal_gaussian"), data(100)
     torch.manual_seed(3)
     gaps = [(log_evidence(x) - model.log_likelihood(x, num_samples=k)).mean().item() for k in (1, 10, 10_000)]
     assert gaps[0] > gaps[1] > gaps[2] > -0.01
@@ -80,9 +85,7 @@ def test_the_importance_weighted_estimate_reaches_the_evidence_from_below() -> N
 
 
 def test_the_memory_bound_does_not_change_the_estimate() -> None:
-    model = make("full_gaussian", num_samples=16)
-    fit(model, data(256))
-    x = data(10)
+    model, x = fitted("full_gaussian"), data(10)
     for max_rows in (7, 64, 100_000):
         torch.manual_seed(4)
         estimate = model.log_likelihood(x, num_samples=500, max_rows=max_rows)

@@ -29,8 +29,8 @@ def test_a_linear_denoising_autoencoder_is_shrunken_principal_component_analysis
             "scale": SCALE,
         },
     )
-    steps = 500
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
+    steps = 200
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         optimizer.zero_grad()

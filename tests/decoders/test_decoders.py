@@ -80,7 +80,7 @@ def test_outputs_have_exactly_the_shape_asked_for(name, options, condition_dim):
 @every_decoder
 @every_option
 def test_outputs_begin_small_and_alive(name, options):
-    raw = build(name, (1, 28, 28), **options)(latents(name, 64, (1, 28, 28)))
+    raw = build(name, (1, 28, 28), **options)(latents(name, 16, (1, 28, 28)))
     assert raw.abs().max() < 5
     assert raw.std(0).mean() > 1e-3
 

@@ -44,7 +44,7 @@ def test_a_known_dictionary_is_recovered(made: tuple[Tensor, Tensor], preset: st
     x, atoms = made
     torch.manual_seed(0)
     model, steps = zoo.build(preset, data_shape=(DIMENSION,), latent_dim=48, **changes), 250
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         optimizer.zero_grad()

@@ -36,7 +36,7 @@ def test_it_agrees_with_brute_force_monte_carlo(dimensions):
     torch.manual_seed(dimensions)
     # Much noise in the step, so that draws of x_{t−1} from its own law still meet what x_t says.
     chain = NoiseChain(torch.tensor([0.3, 0.8], dtype=torch.float64))
-    oracle, t, count = MixtureOracle(*random_mixture(dimensions, 3, dimensions), chain), 2, 200_000
+    oracle, t, count = MixtureOracle(*random_mixture(dimensions, 3, dimensions), chain), 2, 100_000
     state = oracle.marginal(t).sample()
     # Draws of x_{t−1} with p(x_t | x_{t−1}) as weights.
     before = oracle.marginal(t - 1).sample(torch.Size([count]))
@@ -59,7 +59,7 @@ def test_it_agrees_with_brute_force_monte_carlo(dimensions):
 @pytest.mark.parametrize("t", [1, 7, 20])
 def test_the_loss_is_floor_plus_excess_for_the_oracle_and_for_any_other_estimate(dimensions, t):
     torch.manual_seed(0)
-    oracle, count = random_oracle(dimensions, seed=dimensions), 40_000
+    oracle, count = random_oracle(dimensions, seed=dimensions), 10_000
     x0 = draw(oracle, count)
     before, state = oracle.chain.draw_pair(x0, torch.full((count,), t))
     exact = oracle.posterior(state, t)

@@ -72,7 +72,7 @@ def test_a_linear_vae_reaches_the_likelihood_of_probabilistic_pca(x, principal):
     )
     model = linear("vae", "diagonal_gaussian", scale_mode="shared", scale=1.0)
     steps = 400
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         optimizer.zero_grad()

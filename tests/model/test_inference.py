@@ -95,8 +95,8 @@ def masked() -> tuple[zoo.Model, torch.Tensor, torch.Tensor, MultivariateNormal]
     with torch.no_grad():
         model.posterior.head.weight.zero_()
         model.posterior.head.bias.copy_(torch.tensor([0.0, 0.0, 0.5413, 0.5413]))
-    x = linear_gaussian.data(40)
-    mask = torch.ones(40, 3, dtype=torch.bool)
+    x = linear_gaussian.data(10)
+    mask = torch.ones(10, 3, dtype=torch.bool)
     mask[:, 1] = False
     weight = linear_gaussian.W
     covariance = weight @ weight.T + linear_gaussian.SIGMA**2 * torch.eye(3)
