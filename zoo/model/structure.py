@@ -87,8 +87,8 @@ class ModelStructure(nn.Module):
             _takes(getattr(self, role, None), "inference") for role in ("latent_prior", "fitted_prior")
         )
         self.decoder_carries = _takes(decoder, "carry")
-        self.flattens_features = posterior is not None and "feature_shape" not in wiring_of(posterior.__class__)
-        keeps_shape = decoder is not None and "latent_shape" in wiring_of(decoder.__class__)
+        self.flattens_features = posterior is not None and "feature_shape" not in wiring_of(type(posterior))
+        keeps_shape = decoder is not None and "latent_shape" in wiring_of(type(decoder))
         self.decoder_shape = self.latent_shape if keeps_shape else (self.latent_dim,)
         self.decoder_scale = 1.0 if posterior is None else posterior.decoder_scale
         roles = ("encoder", "prior", "decoder") if self.spec.conditioned is None else self.spec.conditioned

@@ -61,8 +61,7 @@ def wiring_names(component: type) -> tuple[str, ...]:
     return kind.wiring if kind is not None else tuple(WIRING)
 
 
-@functools.cache
-def wiring_of(component: type) -> frozenset[str]:
+def wiring_of(component: type) -> set[str]:
     """Return the names of the wiring that a component's constructor asks for.
 
     Raises:
@@ -79,7 +78,7 @@ def wiring_of(component: type) -> frozenset[str]:
             f"{kind.name!r}",
             remedy=f"It may ask for: {', '.join(allowed) or 'nothing'}.",
         )
-    return frozenset(parameters) & frozenset(allowed)
+    return set(parameters) & set(allowed)
 
 
 def check_options(
