@@ -66,7 +66,7 @@ MODELS: dict[str, Mapping[str, Any]] = {
         {"fitted_prior": {"name": "latent_denoiser", "network": {"name": "mlp", "width": 16}, "sampling_steps": 5}},
     ),
     "two-stage vae fitted": merge(MLP, {"fitted_prior": {"name": "two_stage", "widths": [16]}}),
-    "codes": {**MAPS, "fitted_prior": {"name": "pixelcnn"}},
+    "codes": {**MAPS, "fitted_prior": {"name": "pixelcnn", "width": 8, "depth": 2}},
     "codes, flat decoder": {**MAPS, "decoder": {"name": "mlp", "widths": [32]}},
     "hierarchy": {**MLP, **LEVELS, "decoder": "top_down"},
     "hierarchy, free bits": {**MLP, **LEVELS, "objective": {"name": "vae", "free_bits": 0.5}},

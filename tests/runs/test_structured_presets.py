@@ -8,16 +8,23 @@ import pytest
 
 import zoo
 
-PRESETS = ["sparse-ae-l1-512d", "sparse-ae-top-k-512d", "denoising-ae-mlp-8d", "linear-ae-8d", "ppca-8d"]
+EPOCHS = {
+    "sparse-ae-l1-512d": 4,
+    "sparse-ae-top-k-512d": 4,
+    "denoising-ae-mlp-8d": 8,
+    "linear-ae-8d": 8,
+    "ppca-8d": 8,
+}
+"""Epochs after which each preset explains a quarter of the variance."""
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", EPOCHS)
 def test_a_preset_learns_the_digits(preset: str, tmp_path: Path) -> None:
     recipe = {
         "name": "digits",
         "model": {"preset": preset},
         "data": {"name": "digits", "subset": 600},
-        "train": {"epochs": 8, "batch_size": 50, "optimizer": {"name": "adam", "lr": 1e-2}},
+        "train": {"epochs": EPOCHS[preset], "batch_size": 50, "optimizer": {"name": "adam", "lr": 1e-2}},
         "evaluate": {"metrics": ["explained_variance"], "figures": []},
     }
     run = zoo.train(recipe, out=tmp_path / "run")

@@ -234,6 +234,8 @@ def _problem(error: yaml.MarkedYAMLError) -> str:
 
 def has_alias(text: str) -> bool:
     """Whether a YAML document contains an alias; False if it is not valid."""
+    if "*" not in text:  # with which every alias begins
+        return False
     try:
         _check_nesting(text)
         return any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader))
