@@ -118,7 +118,7 @@ def test_the_best_critic_of_gaussian_data_is_the_log_ratio_to_the_mixture_of_bot
     """Data N(0, 1), reconstructions N(0.5, 1), samples N(−1, 1): the logit is log p(x) − log ½(q₁(x) + q₂(x))."""
     torch.manual_seed(0)
     critic = DataCritic(data_shape=(1,), width=32).critic
-    drawn = [mean + torch.randn(5000, 1) for mean in (0.0, 0.5, -1.0)]
+    drawn = [mean + torch.randn(2500, 1) for mean in (0.0, 0.5, -1.0)]
     minimise(lambda: critic(*drawn), critic.parameters(), iterations=30)
     x = torch.linspace(-2, 2, 41)
     log_densities = [-(x - mean).square() / 2 for mean in (0.0, 0.5, -1.0)]

@@ -25,6 +25,12 @@ from zoo.sweeps.results import Sweep
 TINY = [*SMALL[1:], "train.epochs=1", "data.subset=50"]
 
 
+@pytest.fixture(autouse=True)
+def _one_figure_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the figures of sweeps, but for that of the undisturbed one, which is trained before."""
+    monkeypatch.setattr(importlib.import_module("zoo.sweeps.sweep"), "plot_sweep", lambda results: None)
+
+
 def test_each_run_is_what_train_makes_of_its_values_and_seed(undisturbed: Sweep, tmp_path: Path) -> None:
     assert len(undisturbed.runs) == 12
     assert {run.state for run in undisturbed.runs} == {"done"}
