@@ -47,7 +47,7 @@ def test_the_report_stands_beside_the_run_and_says_its_size(cli, run):
 
 
 def test_a_run_s_own_figures_are_drawn_again_without_overwrite(cli, run):
-    assert [cli("plot", run, "loss").status for _ in range(2)] == [0, 0]
+    assert [cli("plot", run, "samples").status for _ in range(2)] == [0, 0]
 
 
 def test_other_data_are_measured_anew_and_the_run_keeps_its_own_figures(cli, run, tmp_path):
