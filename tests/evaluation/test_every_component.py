@@ -13,9 +13,11 @@ from torch import Tensor
 
 import zoo
 from tests.models import batch, model_with, trained_components
+from zoo.analysis.kl_variation import KlVariation
 from zoo.data import Data, split_of_tensor
 from zoo.evaluation.context import EvaluationContext, reason_against
 from zoo.evaluation.evaluate import choose_metrics, evaluation_context, measure
+from zoo.figures.kl_variation import KlVariationCurves
 from zoo.registry import find_component
 from zoo.report.gallery import choose_figures
 
@@ -30,7 +32,6 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
 FIGURES: Mapping[str, Mapping[str, Any]] = {
     "embedding": {"ellipses": 2},
     "interpolation": {"steps": 3, "paths": ["linear", "spherical"]},
-    "kl_variation": {"num_samples": [5]},
     "latent_grid": {"size": 3},
     "samples": {"count": 4},
     "samples_by_prior": {"count": 4},
@@ -39,7 +40,14 @@ FIGURES: Mapping[str, Mapping[str, Any]] = {
 }
 """Options that keep the work small."""
 OF_CODES = {"embedding", "interpolation", "reconstructions", "traversals"}
-"""Figures that do not ask for the prior: they are drawn for one prior only."""
+"""Figures that do not ask for the prior."""
+NOT_AGAIN: Mapping[str, set[str]] = {
+    "posterior": {"samples_by_prior"},  # the samples are those of the metric `sample_quality`
+    "prior": OF_CODES,
+    "fitted_prior": OF_CODES,
+    "network": set(),
+}
+"""Figures in which the components of a kind change nothing that is not tested with another."""
 
 
 def pixels(x: Tensor) -> Tensor:
@@ -84,9 +92,26 @@ def test_every_figure_draws_the_model_or_says_why_not(kind: str, name: str) -> N
     context = context_of(kind, name)
     chosen = options_of("figure", FIGURES, context)
     assert {"samples", "loss"} <= {each["name"] for each in chosen}
-    drawn_elsewhere = {"loss"} | (OF_CODES if kind in ("prior", "fitted_prior") else set())
-    for _, figure in choose_figures([each for each in chosen if each["name"] not in drawn_elsewhere]):
+    not_drawn = {
+        "loss",
+        "kl_variation",
+        *NOT_AGAIN[kind],
+    }  # the first reads the record only, the second is tested below
+    for _, figure in choose_figures([each for each in chosen if each["name"] not in not_drawn]):
         assert figure.draw(context).axes
+
+
+@pytest.mark.parametrize(("kind", "name"), LATENT, ids=[f"{kind}-{name}" for kind, name in LATENT])
+def test_the_kl_term_varies_in_finite_curves(kind: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not plotted, which takes longest of all, and is the same for every model."""
+    context, figure = context_of(kind, name), KlVariationCurves(num_samples=[5])
+    if reason_against(figure, context) is None:
+        curves: list[dict[str, KlVariation]] = []
+        monkeypatch.setattr("zoo.figures.kl_variation.plot_kl_variation", curves.append)
+        figure.draw(context)
+        for variation in curves[0].values():
+            assert variation.estimates[5].mean.isfinite().all()
+            assert variation.gradient_estimates[5].mean.isfinite().all()
 
 
 def test_figures_of_codes_do_not_ask_for_the_prior() -> None:
