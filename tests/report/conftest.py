@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import io
 import os
 import shutil
@@ -19,6 +20,7 @@ from PIL import Image
 import zoo
 from zoo.data import Split, split_of_tensor
 from zoo.evaluation.context import EvaluationContext
+from zoo.report.gallery import drawn_figures
 from zoo.report.page import render_report
 from zoo.runs.run import Run
 
@@ -94,10 +96,18 @@ def context(run: Run, digits: Split) -> EvaluationContext:
     return EvaluationContext(run.model, digits, run.metrics)
 
 
+def render(run: Run, context: EvaluationContext) -> str:
+    """Return the report of a run, with the figures that stand first in it."""
+    figures = ["loss", "reconstructions", "samples", "latent_grid", "embedding"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zoo.report.page.drawn_figures", functools.partial(drawn_figures, figures=figures))
+        return render_report(context, run.evaluation, recipe=run.recipe)
+
+
 @pytest.fixture(scope="session")
 def page(run: Run, context: EvaluationContext) -> str:
     """The report of the trained model."""
-    return render_report(context, run.evaluation, recipe=run.recipe)
+    return render(run, context)
 
 
 def find_browser() -> str | None:

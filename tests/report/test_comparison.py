@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -83,12 +85,14 @@ def test_the_figure_has_a_column_for_each_model(models: dict[str, Model], data: 
     assert rows == ["reconstructions", "samples\nfrom the prior", "samples\nfitted prior"]
 
 
-def test_what_a_model_does_not_show_is_left_empty_in_its_place() -> None:
+def test_what_a_model_does_not_show_is_left_empty_in_its_place(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A denoiser without a code, put first, has neither reconstructions nor samples of a fitted prior."""
     denoiser = zoo.build("denoiser-unet", data_shape=(1, 8, 8), network={"channels": [4]}, objective={"steps": 2})
-    # The classifier that samples are compared with is trained in a second on few examples.
-    scaled = zoo.load_data({"name": "digits", "scale": "symmetric", "subset": 64})
-    data = zoo.load_data("digits", subset=64)
+    monkeypatch.setattr("zoo.analysis.dataset_features._STEPS", 20)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # such a classifier is not for others
+    scaled = zoo.load_data(zoo.load_recipe("digits-denoiser").data)
     models = {"denoiser": denoiser, "vae": zoo.build("vae-mlp-2d", data_shape=(1, 8, 8))}
     quality = {"name": "sample_quality", "examples": 60}
     figure = compare(models, {"denoiser": scaled, "vae": data}, [quality]).draw()

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 import torch
 
-from tests.report.conftest import EVALUATION, KINDS, context_of_kind, context_of_spec
+from tests.report.conftest import EVALUATION, KINDS, context_of_kind, context_of_spec, render
 from zoo.data import split_of_tensor
 from zoo.evaluation.context import EvaluationContext
 from zoo.report.gallery import drawn_figures
@@ -91,7 +91,7 @@ def test_the_page_holds_what_a_report_should(page, run):
 @pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(page, run, context):
     torch.manual_seed(1)
-    assert render_report(context, run.evaluation, recipe=run.recipe) == page
+    assert render(run, context) == page
 
 
 @pytest.mark.parametrize("name", KINDS)

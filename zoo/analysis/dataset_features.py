@@ -39,8 +39,9 @@ def dataset_classifier(train: Split, *, cache: Path | None = None) -> FeatureCla
         DataError: there are no labels, or fewer than two classes.
 
     Example:
-        >>> import zoo
-        >>> train = zoo.load_data("digits", subset=64).train
+        >>> import torch
+        >>> from zoo.data import split_of_tensor
+        >>> train = split_of_tensor(torch.arange(40.0).view(20, 2), torch.arange(20) % 2)
         >>> classifier = dataset_classifier(train)
         >>> classifier.features(train.examples(4)).shape
         torch.Size([4, 32])
