@@ -102,7 +102,7 @@ def _listen(hub: HubServer, table: routes.Table) -> ThreadingHTTPServer:
     handler = type("Handler", (_Handler,), {"hub": hub, "table": table})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
     return server
 
 

@@ -133,7 +133,7 @@ def _check_expansion(root: yaml.Node) -> None:
 
 def _check_nesting(text: str) -> None:
     """Refuse very deeply nested brackets before the parser reads them."""
-    steps = (1 if letter in "[{" else -1 for letter in text if letter in "[]{}")
+    steps = (1 if letter in "[{" else -1 for letter in re.findall(r"[\[\]{}]", text))
     if max(itertools.accumulate(steps), default=0) > _DEEPEST:
         raise yaml.YAMLError(f"expected brackets nested at most {_DEEPEST} deep")
 
