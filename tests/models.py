@@ -158,30 +158,23 @@ def spec_with(setting: str, **components: str) -> dict[str, Any]:
     return merge(spec, changes)
 
 
-def models_with(**components: str) -> Iterator[tuple[str, Model]]:
-    """Yield every setting in which the components can work, with its model, whose first weights never differ."""
-    for setting in SETTINGS:
-        seed(0)
-        try:
-            yield setting, zoo.build(spec_with(setting, **components))
-        except (ComponentError, RecipeError):
-            continue
-
-
 @functools.cache
-def settings_with(**components: str) -> tuple[str, ...]:
-    """Return the settings in which the components can work."""
-    return tuple(setting for setting, _ in models_with(**components))
+def _can_work(setting: str, **components: str) -> bool:
+    try:
+        zoo.build(spec_with(setting, **components))
+    except (ComponentError, RecipeError):
+        return False
+    return True
 
 
-@functools.cache
-def _first_setting_with(**components: str) -> str | None:
-    return next((setting for setting, _ in models_with(**components)), None)
+def settings_with(**components: str) -> Iterator[str]:
+    """Yield the settings in which the components can work; whether they can is found out once."""
+    return (setting for setting in SETTINGS if _can_work(setting, **components))
 
 
 def model_with(**components: str) -> Model | None:
-    """Return a model in which the components can work, or None if they can in no setting."""
-    setting = _first_setting_with(**components)
+    """Return a model in which the components can work, with the same first weights each time, or None."""
+    setting = next(settings_with(**components), None)
     if setting is None:
         return None
     seed(0)
