@@ -264,7 +264,8 @@ def test_runs_on_different_folders_are_not_compared_on_one_of_them(cli, made, ru
     refused = cli("compare", path, tmp_path / "others-run", "--metric", "mse")
     assert refused.status == 2
     assert "trained on different data" in refused.err
-    done = cli("compare", path, tmp_path / "others-run", "--metric", "mse", "--data", folder(made, "dogs"))
+    options = ["--metric", "mse", "--data", folder(made, "dogs"), "--out", "table.csv"]
+    done = cli("compare", path, tmp_path / "others-run", *options)
     assert done.status == 0, done.err
     assert "all of image_folder, 20 examples" in done.out
 
