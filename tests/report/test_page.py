@@ -96,11 +96,11 @@ def test_the_same_run_gives_the_same_bytes(page, run, context):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_models_of_every_kind_get_a_page(name, small):
-    page = render_report(context_of_kind(name), EVALUATION)
-    data = explorer_data_of(page)
+    context = context_of_kind(name)
+    data = explorer_data_of(render_report(context, EVALUATION))
     assert len(data["grids"]) == (KINDS[name].get("classes") or 1)
     assert len(data["axes"]) == (1 if name == "line" else 2)
-    assert (data["plane"] is not None) == (context_of_kind(name).model.latent_dim > 2)
+    assert (data["plane"] is not None) == (context.model.latent_dim > 2)
 
 
 @pytest.mark.parametrize(
