@@ -65,7 +65,7 @@ def test_divergences_and_their_gradients_are_those_of_the_matrix(prior: str) -> 
 def test_one_reflection_reaches_the_true_posterior_in_two_dimensions() -> None:
     x = linear_gaussian.data(128)
     model = linear_gaussian.build({"name": "householder", "reflections": 1}, num_samples=32)
-    linear_gaussian.fit(model, x)
+    linear_gaussian.fit(model, x, iterations=100)
     assert linear_gaussian.gap(model, x) == pytest.approx(0.0, abs=0.01)
 
 

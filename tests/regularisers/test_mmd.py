@@ -79,8 +79,8 @@ def test_an_autoencoder_with_it_has_latents_like_the_prior() -> None:
     for regularisers in ({}, {"mmd": {"name": "mmd", "weight": 200.0, "kernel": "imq"}}):
         torch.manual_seed(0)
         model = zoo.build("ae-mlp-2d", data_shape=(1, 4, 4), encoder={"widths": [32]}, regularisers=regularisers)
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
-        for _ in range(40):
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+        for _ in range(80):
             optimizer.zero_grad()
             model.loss(x).total.backward()
             optimizer.step()
