@@ -35,13 +35,13 @@ def make(name: str, latent_dim: int = 2) -> Model:
 
 @functools.cache
 def trained(name: str) -> tuple[Model, torch.Tensor]:
-    """A model that begins at random, trained by 70 steps of the posterior, and their losses; tests only read it."""
+    """A model that begins at random, trained by 50 steps of the posterior, and their losses; tests only read it."""
     bound = {"bound": "importance_weighted", "num_samples": 16} if name in WITH_DENSITY else {"name": "autoencoder"}
-    model, x = linear_gaussian.randomise(linear_gaussian.build(name, **bound), 0.2), linear_gaussian.data(64)
-    optimizer = torch.optim.Adam(model.posterior.parameters(), lr=0.04)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.2, total_iters=70)
+    model, x = linear_gaussian.randomise(linear_gaussian.build(name, **bound), 0.15), linear_gaussian.data(64)
+    optimizer = torch.optim.Adam(model.posterior.parameters(), lr=0.05)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.2, total_iters=50)
     losses = []
-    for _ in range(70):
+    for _ in range(50):
         optimizer.zero_grad()
         losses.append(model.loss(x).total)
         losses[-1].backward()
