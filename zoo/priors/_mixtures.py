@@ -18,7 +18,7 @@ _PSEUDO_COUNT = 0.1
 _NEGLIGIBLE = 1e-21
 """Responsibilities, relative to the largest one of a component, that change no digit of its covariance in float64."""
 _LARGEST = 2**22
-"""Numbers of the pairs of latents and components that are whitened at a time."""
+"""The largest number of values in a temporary tensor."""
 
 
 class GaussianMixture(NamedTuple):
@@ -147,7 +147,8 @@ def fit_mixture(
         tensor([0.9995, 0.9995])
     """
     _check(latents, components)
-    origin = latents.double().mean(0)  # of all sums: what is far from zero would lose digits
+    # Squares of latents that are far from zero would lose digits.
+    origin = latents.double().mean(0)
     points = latents.double() - origin
     members = None if labels is None or not classes else one_hot(labels, classes, points)
     floor = _floor(points)

@@ -142,7 +142,7 @@ def _module_of_file(path: Path) -> str | None:
     """Make a file importable under a name that no other module has; return the name, or None if it is imported."""
     whole = path.resolve()
     status = whole.stat()
-    if any(_comes_from(status, module) for module in list(sys.modules.values())):
+    if any(_comes_from(whole, status, module) for module in list(sys.modules.values())):
         return None
     stem = whole.stem if whole.stem.isidentifier() else "script"
     found = None if stem in sys.modules else importlib.util.find_spec(stem)
@@ -154,12 +154,15 @@ def _module_of_file(path: Path) -> str | None:
     return name
 
 
-def _comes_from(status: os.stat_result, module: ModuleType) -> bool:
-    """Return whether a module was imported from the file with this status."""
+def _comes_from(whole: Path, status: os.stat_result, module: ModuleType) -> bool:
+    """Return whether a module was imported from the file with this resolved path and status."""
     file = getattr(module, "__file__", None)
-    # Resolving the paths of all modules takes a hundred times as long.
+    if not isinstance(file, str):
+        return False
     try:
-        return isinstance(file, str) and os.path.samestat(Path(file).stat(), status)
+        # The status rules out nearly all modules; resolving all of their paths takes a hundred times as long. It is not
+        # sufficient, because some network file systems give all files the same number.
+        return os.path.samestat(Path(file).stat(), status) and Path(file).resolve() == whole
     except (OSError, ValueError):
         return False
 

@@ -125,14 +125,15 @@ def write_figure(figure: MatplotlibFigure, file: Path | BinaryIO, image_format: 
 
 
 def _settle(figure: MatplotlibFigure) -> None:
-    """Compute the layout of a figure for the last time, at the resolution of its file.
+    """Compute the layout of a figure at the resolution of its file, and remove its layout engine.
 
-    ``savefig`` draws a figure that has a layout engine twice, first without pixels, each time that it is called.
+    With a layout engine, every call of ``savefig`` would draw the figure twice: first without pixels, for the layout.
     """
     engine, dpi = figure.get_layout_engine(), figure.dpi
     if engine is not None:
         figure.set_dpi(_DPI)
         engine.execute(figure)
+        # None stands for the layout engine of the settings, so these must name none.
         with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
             figure.set_layout_engine(None)
         figure.set_dpi(dpi)

@@ -234,7 +234,7 @@ def _problem(error: yaml.MarkedYAMLError) -> str:
 
 def has_alias(text: str) -> bool:
     """Whether a YAML document contains an alias; False if it is not valid."""
-    if "*" not in text:  # with which every alias begins
+    if "*" not in text:  # Every alias begins with it.
         return False
     try:
         _check_nesting(text)
@@ -297,9 +297,9 @@ def to_yaml(document: Any) -> str:
     """Write plain data as YAML, in the order given."""
     write = functools.partial(yaml.dump, document, sort_keys=False, allow_unicode=True, width=110)
     if yaml.__with_libyaml__:
-        with contextlib.suppress(UnicodeEncodeError):  # half of a pair of surrogates
+        with contextlib.suppress(UnicodeEncodeError):  # a lone surrogate, which is not valid in UTF-8
             text = str(write(Dumper=_FastDumper))
-            if "\\U" not in text:  # it would escape what needs more than 16 bits, such as emoji
+            if "\\U" not in text:  # The C library escapes characters beyond 16 bits, such as emoji.
                 return text
     return str(write(Dumper=_Dumper))
 

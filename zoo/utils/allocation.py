@@ -22,11 +22,12 @@ _FACTORIES = frozenset(
 )  # fmt: skip
 """Functions that create a tensor from sizes only, so its size can be computed on the meta device without memory."""
 _OF_SHAPES = frozenset((torch.empty, torch.ones, torch.zeros))
-"""Those of which nearly all tensors of a model are made."""
+"""The factories of nearly all tensors of a model. The size of such a tensor follows from its shape and its dtype."""
 
 _UNCOUNTABLE = 2**63
 _SMALL = 2**24
-"""Bytes that a machine with torch has: to ask for its memory takes longer than to make a small model."""
+"""Bytes that every machine with torch has. A model that needs less is built without asking the system for its free
+memory, which takes longer than building it."""
 MOST_TENSORS = 20_000
 """The largest number of tensors of a model; each has a cost in memory and time, also when it is loaded."""
 
@@ -66,7 +67,7 @@ class MemoryLimit(TorchFunctionMode):
         if self.bytes > self._unchecked and self.limit is not None and self.bytes > self.limit:
             self.refuse(f"the model asks for {readable_size(self.bytes)} of memory")
         tensor = func(*args, **(kwargs or {}))
-        self.count += 1  # Afterwards: a limit around this one, which knows more, refuses first.
+        self.count += 1  # Only now, so that an enclosing limit, whose error says more, refuses first.
         if self.count > self.tensors:
             self.refuse(f"the model asks for more than {self.tensors:,} tensors")
         return tensor

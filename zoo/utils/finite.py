@@ -20,11 +20,12 @@ _MESSAGES = re.compile(
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Whether a tensor holds neither NaN nor infinity; whole numbers and empty tensors do not."""
+    """Return whether a tensor holds neither NaN nor infinity; True for integers and for empty tensors."""
     if not (tensor.is_floating_point() or tensor.is_complex()) or not tensor.numel():
         return True
     values = torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
-    # One pass, about twenty times as fast as `isfinite().all()`. 8-bit floats lack the operation.
+    # One pass without a temporary tensor, about twenty times as fast as `isfinite().all()`; NaN is the smallest and the
+    # largest value of a tensor that holds it. 8-bit floats lack the operation.
     low, high = (values.float() if values.itemsize == 1 else values).aminmax()
     return math.isfinite(low.item()) and math.isfinite(high.item())
 
