@@ -29,7 +29,7 @@ def test_a_linear_denoising_autoencoder_is_shrunken_principal_component_analysis
             "scale": SCALE,
         },
     )
-    steps = 200
+    steps = 300
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):

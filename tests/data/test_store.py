@@ -1,5 +1,7 @@
+import gc
 import multiprocessing
 import os
+import weakref
 
 import pytest
 import torch
@@ -67,6 +69,18 @@ def test_workers_end_with_the_pass_that_fails_while_its_error_is_kept():
         list(store(2, broken=33).batches(7, None, torch.device("cpu")))
     assert multiprocessing.active_children() == before
     assert caught.value.__traceback__
+
+
+def test_the_error_of_a_worker_is_freed_without_the_garbage_collector():
+    gc.disable()
+    try:
+        try:
+            list(store(2, broken=33).batches(7, None, torch.device("cpu")))
+        except DataError as error:
+            handled = weakref.ref(error)
+        assert handled() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("workers", [0, 2])

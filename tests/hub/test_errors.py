@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +21,7 @@ from tests.hub.repository import Repository, git_blob
 from tests.hub.server import HubServer
 from zoo.errors import InputError, ZooError, ZooWarning
 from zoo.hub import transfer
-from zoo.hub.errors import HubError, HubInputError
+from zoo.hub.errors import HubError, HubInputError, hub_errors
 from zoo.runs.run import Run
 from zoo.utils import stall
 
@@ -148,6 +150,20 @@ def test_a_connection_cut_in_the_middle_goes_on_from_there(
     assert second.headers["range"].startswith("bytes=")
     assert "secret-of-download" not in "".join(capfd.readouterr()), "who has the signed address has the file"
     assert_clean(cache)
+
+
+def test_secrets_are_removed_from_what_the_client_logs() -> None:
+    client, written = logging.getLogger("huggingface_hub"), io.StringIO()
+    handler = logging.StreamHandler(written)
+    client.addHandler(handler)
+    try:
+        with hub_errors("ada/digits", endpoint="https://hub", token=TOKEN):
+            client.warning("Retrying %s with %s", "https://storage/file?X-Signature=secret-of-download", TOKEN)
+    finally:
+        client.removeHandler(handler)
+    assert written.getvalue().startswith("Retrying https://storage/file")
+    assert "secret-of-download" not in written.getvalue()
+    assert TOKEN not in written.getvalue()
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "recipe.yaml"])

@@ -87,7 +87,7 @@ def test_learned_steps_carry_a_poor_start_towards_the_posterior() -> None:
         if step_size > 1e-6:
             linear_gaussian.fit(model, x, iterations=10)
         gaps.append(linear_gaussian.gap(model, x))
-    assert gaps[1] < 0.5 * gaps[0]
+    assert -0.01 < gaps[1] < 0.5 * gaps[0]
 
 
 def test_gradients_are_those_of_finite_differences() -> None:

@@ -23,8 +23,8 @@ def test_it_begins_as_the_standard_gaussian_for_every_class() -> None:
 
 def test_it_learns_the_means_of_the_classes() -> None:
     model, means = make(), torch.tensor([[4.0, 0.0], [-4.0, 1.0], [0.0, 5.0]])
-    labels = torch.arange(300) % 3
-    z = means[labels] + 0.5 * torch.randn(300, 2)
+    labels = torch.arange(1500) % 3
+    z = means[labels] + 0.5 * torch.randn(1500, 2)
     minimise(
         lambda: -model.inference(labels=labels).prior.log_prob(z).mean(),
         model.latent_prior.parameters(),

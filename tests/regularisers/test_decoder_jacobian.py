@@ -58,7 +58,7 @@ def test_its_gradient_is_that_of_the_norm_for_decoder_and_encoder() -> None:
     found = torch.autograd.grad(penalty, layers)
     expected = torch.autograd.grad(exact(model, model.encode(x[:1]).mean[0]), layers)
     for mine, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(mine, other, rtol=0.1, atol=0.03 * other.abs().max().item())
+        torch.testing.assert_close(mine, other, rtol=0.1, atol=0.06 * other.abs().max().item())
 
 
 def test_what_the_posterior_computed_for_the_decoder_is_not_taken_for_a_constant() -> None:
@@ -82,4 +82,4 @@ def test_it_makes_the_decoder_flatter() -> None:
             model.loss(x).total.backward()
             optimizer.step()
         norms.append(model.loss(x).terms["smooth"].item())
-    assert norms[1] < 0.5 * norms[0]
+    assert 0 < norms[1] < 0.5 * norms[0]
