@@ -20,6 +20,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
 
+_MANY = 1000
+"""More tests than these are likely to need what takes seconds to start."""
+
 
 def pytest_collection(session: pytest.Session) -> None:
     """Collect without the garbage collector, which would look through all tests again and again."""
@@ -32,6 +35,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
     gc.enable()
+    if len(session.items) > _MANY and "tests.processes" in sys.modules:
+        sys.modules["tests.processes"].import_meanwhile()
 
 
 @pytest.fixture(autouse=True, scope="session")

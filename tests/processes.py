@@ -24,6 +24,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -45,6 +46,11 @@ _CONTEXT.set_forkserver_preload(
 )  # fmt: skip
 
 _STARTED: set[BaseProcess] = set()
+
+
+def import_meanwhile() -> None:
+    """Start the process that is forked, which imports for seconds, while other tests run."""
+    forkserver.ensure_running()
 
 
 @atexit.register

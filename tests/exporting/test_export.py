@@ -125,13 +125,8 @@ def test_encoder_and_decoder_of_a_preset_agree_with_the_model(
                 np.testing.assert_allclose(found[0], model.decode(z, labels).mean, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param({}, id="plain", marks=pytest.mark.slow),
-        pytest.param({"classes": 3, "objective": {"label_dropout": 0.1}}, id="classes"),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"classes": 3, "objective": {"label_dropout": 0.1}}], ids=["plain", "classes"])
 def test_a_chain_of_exported_steps_ends_with_the_samples_of_the_model(options: Any, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = zoo.build("denoiser-mlp", data_shape=(3,), **options).eval()
@@ -152,6 +147,7 @@ def test_a_chain_of_exported_steps_ends_with_the_samples_of_the_model(options: A
     np.testing.assert_allclose(x, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_raw_pixels_go_in_and_out_of_the_graph(tmp_path: Path) -> None:
     model = zoo.load("vae-mlp-2d.digits")
     export(model, tmp_path / "out", "onnx", raw=True)

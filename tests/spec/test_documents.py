@@ -21,10 +21,12 @@ PLAIN = st.recursive(
 
 
 @given(PLAIN)
-@pytest.mark.parametrize("fast", [True, False])
-def test_what_is_written_is_read_back(fast, document):
-    with mock.patch.object(yaml, "__with_libyaml__", fast and yaml.__with_libyaml__):
-        assert parse_yaml(to_yaml(document), "a document") == document
+def test_what_is_written_is_read_back(document):
+    text = to_yaml(document)
+    with mock.patch.object(yaml, "__with_libyaml__", False):
+        slow = to_yaml(document)
+    for written in {text, slow}:
+        assert parse_yaml(written, "a document") == document
 
 
 def test_files_are_the_same_with_and_without_libyaml():
