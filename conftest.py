@@ -63,6 +63,18 @@ def _what_no_test_sees_takes_no_time() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _processes_can_be_forked() -> None:
+    """Start torch's autograd before a test exports a model.
+
+    The first gradient after an export would start a thread for a device, and torch refuses gradients in forks of a
+    process with such threads, which tests of sweeps need.
+    """
+    import torch
+
+    torch.ones((), requires_grad=True).backward()
+
+
 @pytest.fixture(autouse=True)
 def _registry_keeps_no_component_of_a_test() -> Iterator[None]:
     """Take out the components that a test, a doctest or a document registered.
