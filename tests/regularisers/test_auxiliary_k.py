@@ -64,25 +64,6 @@ def test_it_is_zero_without_dead_latents_and_outside_training():
     assert model.train().loss(x).terms["auxiliary"] == 0
 
 
-def test_it_revives_latents():
-    x = torch.randn(512, 5, generator=torch.Generator().manual_seed(1))
-
-    def silent(weight: float) -> int:
-        model = model_with_dead(k=3, weight=weight)
-        with torch.no_grad():
-            model.posterior.head.bias.fill_(3.0)
-            model.posterior.head.bias[DEAD] = -0.5
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-        for _ in range(80):
-            optimizer.zero_grad()
-            model.loss(x).total.backward()
-            optimizer.step()
-        return len(model.posterior.dead(1000))
-
-    assert silent(0.0) == 2
-    assert silent(1.0) == 0
-
-
 @pytest.mark.parametrize(
     ("changes", "culprit"),
     [({"posterior": "point"}, "posterior 'point'"), ({"decoder": {"name": "mlp", "widths": []}}, "decoder 'mlp'")],
