@@ -30,13 +30,20 @@ def pytest_collection(session: pytest.Session) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Leave what is there for as long as the tests run out of every later collection, and collect less often."""
+    """Prepare for the tests that were found.
+
+    What is there stays for as long as they run, so the garbage collector leaves it out of every later collection.
+    """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(20_000, 20, 20)
     gc.enable()
     if len(session.items) > _MANY and "tests.processes" in sys.modules:
         sys.modules["tests.processes"].import_meanwhile()
+    if "zoo.report.gallery" in sys.modules:
+        sys.modules[
+            "zoo.report.gallery"
+        ].DPI = 50  # A ninth of the pixels; no test but one looks at how many there are.
 
 
 @pytest.fixture(autouse=True, scope="session")

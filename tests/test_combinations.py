@@ -21,7 +21,17 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("posterior", "kind", "name"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
+FIRST = {
+    "diagonal_gaussian", "autoregressive_flow", "power_spherical", "point", "top_k", "vector_quantized",
+    "gaussian_map", "top_down",
+}  # fmt: skip
+"""One posterior of each kind of latents; the pairs of the others, of which there are many, are slow tests."""
+
+
+@pytest.mark.parametrize(
+    ("posterior", "kind", "name"),
+    [pytest.param(*pair, id="-".join(pair), marks=[pytest.mark.slow] * (pair[0] not in FIRST)) for pair in PAIRS],
+)
 def test_a_pair_trains_or_is_refused(posterior: str, kind: str, name: str) -> None:
     model, refusals = None, []
     for setting in settings_with(posterior=posterior):

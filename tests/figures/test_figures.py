@@ -146,8 +146,9 @@ def test_other_formats_repeat_themselves_too(image_format: str, data: Data, tmp_
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_a_file_is_what_matplotlib_writes_however_often(data: Data) -> None:
+def test_a_file_is_what_matplotlib_writes_however_often(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     """The layout is computed once, and kept for the next file."""
+    monkeypatch.setattr("zoo.report.gallery.DPI", 150)  # as users get it
     expected, found = (find_component("figure", "traversals")(steps=3).draw(context(data)) for _ in range(2))
     files = [io.BytesIO() for _ in range(3)]
     expected.savefig(files[0], format="png", dpi=150, metadata={"Software": None})

@@ -53,7 +53,10 @@ def test_the_index_tells_the_truth(name: str) -> None:
     assert now.recipe.train.epochs == made_by.train.epochs
 
 
-@pytest.mark.parametrize("name", NAMES)
+SLOW = ("denoiser-unet.digits", "vae-conv-16d.digits")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in NAMES])
 def test_its_metrics_are_computed_again(name: str) -> None:
     folder = locate_pretrained(name)
     recorded = read_record(json.loads((folder / "evaluation.json").read_text()))

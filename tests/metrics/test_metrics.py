@@ -50,7 +50,7 @@ PRESETS = ["vae-mlp-2d", "ae-mlp-2d", "vae-mlp-full-2d", "cvae-mlp-2d"]
     ("name", "preset"),
     [
         # The network of this metric takes two seconds for each model, and does not depend on what the model is.
-        pytest.param(name, preset, marks=[pytest.mark.slow] * (name == "fid" and preset != PRESETS[0]))
+        pytest.param(name, preset, marks=[pytest.mark.slow] * (name == "fid"))
         for name in zoo.list_components("metric")
         for preset in PRESETS
     ],

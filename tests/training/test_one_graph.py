@@ -23,7 +23,8 @@ def _compiler_forgets() -> Iterator[None]:
 
 # The compiler looks at every operation of the package and of torch.distributions, which takes a second or two.
 @pytest.mark.filterwarnings("ignore")  # those of torch's compiler
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "critic")) for name in STEPS])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STEPS)
 def test_the_loss_is_one_graph_and_the_same(name: str) -> None:
     torch.manual_seed(0)
     model = zoo.build(STEPS[name], data_shape=(1, 8, 8), train_examples=100)

@@ -19,7 +19,8 @@ from zoo.spec.options import check_options, construct
 from zoo.spec.validation import component_list
 from zoo.utils.files import replacing
 
-_DPI = 150
+DPI = 150
+"""Pixels per inch of a figure's file."""
 _SIGNATURE = 0.18
 """Inches below a figure for the line about its model and data."""
 
@@ -121,7 +122,7 @@ def write_figure(figure: MatplotlibFigure, file: Path | BinaryIO, image_format: 
     """Write a figure without a date, so that the same run writes the same bytes."""
     if image_format == "png":
         _settle(figure)
-    figure.savefig(file, format=image_format, dpi=_DPI, metadata=_NO_DATE.get(image_format))
+    figure.savefig(file, format=image_format, dpi=DPI, metadata=_NO_DATE.get(image_format))
 
 
 def _settle(figure: MatplotlibFigure) -> None:
@@ -131,7 +132,7 @@ def _settle(figure: MatplotlibFigure) -> None:
     """
     engine, dpi = figure.get_layout_engine(), figure.dpi
     if engine is not None:
-        figure.set_dpi(_DPI)
+        figure.set_dpi(DPI)
         engine.execute(figure)
         # None stands for the layout engine of the settings, so these must name none.
         with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
