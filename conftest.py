@@ -40,10 +40,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.enable()
     if len(session.items) > _MANY and "tests.processes" in sys.modules:
         sys.modules["tests.processes"].import_meanwhile()
+    # A ninth of the pixels, which are what takes time in most tests that draw.
     if "zoo.report.gallery" in sys.modules:
-        sys.modules[
-            "zoo.report.gallery"
-        ].DPI = 50  # A ninth of the pixels; no test but one looks at how many there are.
+        sys.modules["zoo.report.gallery"].DPI = 50
 
 
 @pytest.fixture(autouse=True, scope="session")

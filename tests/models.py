@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -15,6 +16,12 @@ from zoo.model import Model
 from zoo.registry import find_component
 from zoo.spec.model import ModelSpec, kind_of_role
 from zoo.spec.resolve import merge
+
+KINDS_OF_LATENTS = {
+    "diagonal_gaussian", "autoregressive_flow", "power_spherical", "point", "top_k", "vector_quantized",
+    "gaussian_map", "top_down",
+}  # fmt: skip
+"""One posterior of each kind of latents, which stands for the others where hundreds of tests are alike."""
 
 IMAGE = (1, 8, 8)
 """Shape of the data; binary values suit every likelihood."""
@@ -186,3 +193,8 @@ def batch(model: Model, size: int = 6) -> tuple[Tensor, Tensor | None]:
     generator = torch.Generator().manual_seed(1)
     x = torch.randint(2, (size, *model.data_shape), generator=generator).float()
     return x, torch.arange(size) % model.classes if model.classes else None
+
+
+def marks_of(kind: str, name: str) -> list[pytest.MarkDecorator]:
+    """Return the mark of a slow test for a posterior of a kind of latents that another one stands for."""
+    return [pytest.mark.slow] if kind == "posterior" and name not in KINDS_OF_LATENTS else []

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import zoo
-from tests.models import batch, seed, settings_with, spec_with
+from tests.models import batch, marks_of, seed, settings_with, spec_with
 from zoo.errors import ComponentError, RecipeError
 
 OTHERS = ("objective", "prior", "decoder", "regulariser")
@@ -21,16 +21,9 @@ PAIRS = [
 ]
 
 
-FIRST = {
-    "diagonal_gaussian", "autoregressive_flow", "power_spherical", "point", "top_k", "vector_quantized",
-    "gaussian_map", "top_down",
-}  # fmt: skip
-"""One posterior of each kind of latents; the pairs of the others, of which there are many, are slow tests."""
-
-
 @pytest.mark.parametrize(
     ("posterior", "kind", "name"),
-    [pytest.param(*pair, id="-".join(pair), marks=[pytest.mark.slow] * (pair[0] not in FIRST)) for pair in PAIRS],
+    [pytest.param(*pair, id="-".join(pair), marks=marks_of("posterior", pair[0])) for pair in PAIRS],
 )
 def test_a_pair_trains_or_is_refused(posterior: str, kind: str, name: str) -> None:
     model, refusals = None, []

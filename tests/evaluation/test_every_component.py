@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import zoo
-from tests.models import batch, model_with, trained_components
+from tests.models import batch, marks_of, model_with, trained_components
 from zoo.analysis.kl_variation import KlVariation
 from zoo.data import Data, split_of_tensor
 from zoo.evaluation.context import EvaluationContext, reason_against
@@ -50,6 +50,10 @@ NOT_AGAIN: Mapping[str, set[str]] = {
 """Figures in which the components of a kind change nothing that is not tested with another."""
 
 
+def marked(components: Sequence[tuple[str, str]]) -> list[Any]:
+    return [pytest.param(*each, id="-".join(each), marks=marks_of(*each)) for each in components]
+
+
 def pixels(x: Tensor) -> Tensor:
     return x.flatten(1)[:, ::8]
 
@@ -72,7 +76,7 @@ def options_of(kind: str, small: Mapping[str, Mapping[str, Any]], context: Evalu
     return [named[name] for name in named if name != "fid" and reason_against(made[name], context) is None]
 
 
-@pytest.mark.parametrize(("kind", "name"), COMPONENTS, ids=[f"{kind}-{name}" for kind, name in COMPONENTS])
+@pytest.mark.parametrize(("kind", "name"), marked(COMPONENTS))
 def test_every_metric_measures_the_model_or_says_why_not(kind: str, name: str) -> None:
     context = context_of(kind, name)
     found = measure(context, choose_metrics(context, options_of("metric", METRICS, context)))
@@ -87,7 +91,7 @@ def test_every_metric_measures_the_model_or_says_why_not(kind: str, name: str) -
 LATENT = [(kind, name) for kind, name in COMPONENTS if kind not in ("objective", "decoder")]
 
 
-@pytest.mark.parametrize(("kind", "name"), LATENT, ids=[f"{kind}-{name}" for kind, name in LATENT])
+@pytest.mark.parametrize(("kind", "name"), marked(LATENT))
 def test_every_figure_draws_the_model_or_says_why_not(kind: str, name: str) -> None:
     context = context_of(kind, name)
     chosen = options_of("figure", FIGURES, context)
@@ -98,7 +102,7 @@ def test_every_figure_draws_the_model_or_says_why_not(kind: str, name: str) -> N
         assert figure.draw(context).axes
 
 
-@pytest.mark.parametrize(("kind", "name"), LATENT, ids=[f"{kind}-{name}" for kind, name in LATENT])
+@pytest.mark.parametrize(("kind", "name"), marked(LATENT))
 def test_the_kl_term_varies_in_finite_curves(kind: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are not plotted, which takes longest of all, and is the same for every model."""
     context, figure = context_of(kind, name), KlVariationCurves(num_samples=[5])

@@ -41,7 +41,16 @@ def learned(run: Run, epoch: int) -> float:
     return next(losses[name] for name in ("reconstruction", "squared_error", "loss") if name in losses)
 
 
-@pytest.mark.parametrize("preset", zoo.list_models())
+def has_a_twin(preset: str) -> bool:
+    """Whether another preset differs from one with convolutions only by its encoder and decoder."""
+    family, convolutional, _ = preset.partition("-conv-")
+    return bool(convolutional) and any(other.startswith(f"{family}-mlp-") for other in zoo.list_models())
+
+
+@pytest.mark.parametrize(
+    "preset",
+    [pytest.param(preset, marks=[pytest.mark.slow] * has_a_twin(preset)) for preset in zoo.list_models()],
+)
 def test_a_preset_trains_on_digits(preset: str, tmp_path: Path) -> None:
     run = zoo.train(recipe(preset), out=tmp_path / "run", callbacks={})
     assert learned(run, -1) < learned(run, 0)

@@ -20,6 +20,7 @@ import zoo
 from tests.runs.kill_and_resume import contents, differences
 from zoo.callbacks import Callback, Training
 from zoo.errors import InputError, RecipeError, TrainingError
+from zoo.report import gallery
 from zoo.runs.run import Run
 from zoo.training.progress import Silent
 
@@ -138,7 +139,7 @@ class Draws(Callback):
 def test_figures_with_similar_names_have_files_of_their_own(tmp_path: Path) -> None:
     run = job(tmp_path / "run", "train.epochs=2", callbacks={"draws": Draws()})
     files = {path.name: imread(path).shape[1] for path in (run.path / "figures").iterdir()}
-    assert files == {"a_b.png": 150, "A_b-2.png": 300}
+    assert files == {"a_b.png": gallery.DPI, "A_b-2.png": 2 * gallery.DPI}
 
 
 class Stops(Callback):
