@@ -12,6 +12,7 @@ from torch import Tensor
 from zoo.datasets import SPLITS, Collection, Dataset, Stored
 from zoo.errors import DataError
 from zoo.registry import register
+from zoo.utils.finite import is_finite
 from zoo.utils.memory import check_memory
 
 _RADIUS, _VARIANCE, _COUNT = 2.0, 0.04, 8
@@ -144,6 +145,6 @@ def _checked_covariances(
 
 def _finite(numbers: object, where: str) -> Tensor:
     values = torch.tensor(numbers, dtype=torch.float64)
-    if not bool(values.isfinite().all()):
+    if not is_finite(values):
         raise DataError("expected finite numbers, got NaN or infinity", where=where)
     return values

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from zoo.errors import DataError
+from zoo.utils.finite import is_finite
 
 _FLOOR = 1e-4
 """Added to each variance, as a share of the mean variance of the latents, so that components do not become points."""
@@ -147,9 +148,10 @@ def fit_mixture(
         tensor([0.9995, 0.9995])
     """
     _check(latents, components)
+    points = latents.double()
     # Squares of latents that are far from zero would lose digits.
-    origin = latents.double().mean(0)
-    points = latents.double() - origin
+    origin = points.mean(0)
+    points = points - origin
     members = None if labels is None or not classes else one_hot(labels, classes, points)
     floor = _floor(points)
     products = _products(points) if points.numel() * points.shape[1] <= _LARGEST else None
@@ -255,5 +257,5 @@ def _check(latents: Tensor, components: int) -> None:
             f"expected at least {2 * components} latents (N, d) for {components} Gaussians, got {tuple(latents.shape)}",
             where="latents",
         )
-    if not latents.isfinite().all():
+    if not is_finite(latents):
         raise DataError("expected finite latents, got NaN or infinity", where="latents")

@@ -11,6 +11,7 @@ from torch.distributions import MultivariateNormal
 from zoo.errors import ComponentError
 from zoo.priors import Prior
 from zoo.registry import register
+from zoo.utils.finite import is_finite
 
 
 @register("prior", "gaussian")
@@ -73,7 +74,7 @@ def _mean(mean: list[float] | None, latent_dim: int) -> Tensor:
     values = torch.zeros(latent_dim) if mean is None else torch.tensor(mean, dtype=torch.float32)
     if values.shape != (latent_dim,):
         raise ComponentError(f"expected {latent_dim} numbers (latent_dim), got {len(values)}", where="mean")
-    if not values.isfinite().all():
+    if not is_finite(values):
         raise ComponentError("expected finite numbers, got NaN or infinity", where="mean")
     return values
 
@@ -101,4 +102,4 @@ def _cholesky(covariance: list[list[float]] | None, latent_dim: int) -> Tensor:
 
 
 def _smallest_eigenvalue(matrix: Tensor) -> str:
-    return f"{torch.linalg.eigvalsh(matrix).min().item():.3g}" if matrix.isfinite().all() else "not a number"
+    return f"{torch.linalg.eigvalsh(matrix).min().item():.3g}" if is_finite(matrix) else "not a number"
