@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
@@ -27,6 +29,17 @@ def test_it_is_one_distribution_over_latents(name: str) -> None:
     assert p.batch_shape == ()
     assert p.event_shape == (3,)
     assert p.log_prob(torch.zeros(7, 3)).shape == (7,)
+
+
+def test_the_standard_gaussian_is_built_once_and_again_when_its_buffers_move() -> None:
+    prior = StandardGaussian(latent_shape=(2, 3))
+    kept = prior()
+    assert prior() is kept
+    other = copy.deepcopy(prior).double()
+    assert other().sample().dtype == torch.float64
+    assert other().event_shape == (2, 3)
+    assert prior().sample().dtype == torch.float32
+    assert prior.to("meta")().mean.is_meta
 
 
 def test_the_gaussian_prior_begins_as_the_standard_one() -> None:

@@ -21,8 +21,17 @@ def test_one_process_can_train_with_one_precision_after_another() -> None:
     linear = torch.nn.Linear(2, 2)
     for precision, expected in (("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp32", torch.float32)):
         accelerator = make_accelerator(TrainSpec(precision=precision, device="cpu"))
-        with mixed_precision(accelerator):
-            assert linear(torch.ones(1, 2)).dtype == expected
+        precise = mixed_precision(accelerator)
+        for _ in range(2):
+            with precise():
+                assert linear(torch.ones(1, 2)).dtype == expected
+
+
+def test_a_recipe_s_precision_also_holds_within_a_context_of_the_user_s() -> None:
+    linear = torch.nn.Linear(2, 2)
+    precise = mixed_precision(make_accelerator(TrainSpec(precision="fp32", device="cpu")))
+    with torch.autocast("cpu", torch.bfloat16), precise():
+        assert linear(torch.ones(1, 2)).dtype == torch.float32
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")

@@ -114,15 +114,12 @@ def test_the_kernel_makes_the_steps_of_every_group(monkeypatch: pytest.MonkeyPat
     assert _numbers(ours) == _numbers(theirs)
 
 
-@pytest.mark.parametrize("missing", [("_fused_adam_", "_fused_adamw_"), ("_foreach_add_",)])
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])
-def test_where_torch_lacks_its_private_functions_its_public_step_is_called(
-    kind: Any, missing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_torch_lacks_the_kernel_its_public_step_is_called(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = _model(), _model()
     optimizer, reference = (kind(model.parameters(), lr=0.1, fused=True) for model in (ours, theirs))
     with monkeypatch.context() as without:
-        for name in missing:
+        for name in ("_fused_adam_", "_fused_adamw_"):
             without.delattr(torch, name)
         step = FusedSteps(optimizer)
     for number in range(3):
@@ -143,3 +140,19 @@ def test_torch_s_own_step_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) ->
         _gradients(model, number)
         step()
     assert len(asked) == 1
+
+
+def test_each_parameter_keeps_its_own_number_of_steps() -> None:
+    model = _model()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)
+    step = FusedSteps(optimizer)
+    for number in range(5):
+        _gradients(model, number, without_last=number == 3)
+        step()
+    assert [float(state["step"]) for state in optimizer.state.values()] == [5, 5, 5, 4]
+    copied = copy.deepcopy(optimizer)  # which makes torch's own steps
+    for parameter in copied.param_groups[0]["params"]:
+        parameter.grad = torch.ones_like(parameter)
+    copied.step()
+    assert [float(state["step"]) for state in copied.state.values()] == [6, 6, 6, 5]
+    assert [float(state["step"]) for state in optimizer.state.values()] == [5, 5, 5, 4]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,24 @@ def test_training_lowers_the_loss_and_reports_means_over_all_examples(digits: Da
     assert recorded.steps == recorded.total_steps == 8 * 5
     record = recorded.records[-1]
     assert record["train"]["loss"] == pytest.approx(record["train"]["reconstruction"] + record["train"]["kl"], rel=1e-5)
+
+
+def test_a_term_with_a_gradient_does_not_keep_the_graphs_of_its_steps(
+    digits: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, recorded = trainer(digits, epochs=1)
+    graphs: list[weakref.ref[Any]] = []
+    original = run.model.objective.loss
+
+    def loss(*inputs: Any) -> StepLoss:
+        total, terms, evidence = original(*inputs)
+        graphs.append(weakref.ref(total))
+        return StepLoss(total, {**terms, "mine": total}, evidence)
+
+    monkeypatch.setattr(run.model.objective, "loss", loss)
+    run.run()
+    assert recorded.records[0]["train"]["mine"] == recorded.records[0]["train"]["loss"]
+    assert not any(graph() is not None for graph in graphs)
 
 
 def test_the_mean_of_an_epoch_weighs_a_short_last_batch_by_its_size(digits: Data) -> None:

@@ -22,6 +22,14 @@ def test_a_term_that_the_objective_changes_in_place_is_kept_as_it_was() -> None:
     assert terms.all()[:, 1].tolist() == list(range(100))
 
 
+def test_terms_of_any_dtype_are_kept_in_float32() -> None:
+    terms = StepTerms(SINGLE_PROCESS, torch.device("cpu"), steps=1)
+    losses = {"double": torch.tensor(0.1, dtype=torch.float64), "half": torch.tensor(0.5, dtype=torch.bfloat16)}
+    terms.add(StepLosses(torch.tensor(2), losses, {}), 1.0)
+    assert terms.all().dtype == torch.float32
+    assert terms.all().tolist() == [[2.0, torch.tensor(0.1).item(), 0.5]]
+
+
 def test_the_mean_of_an_adversary_is_that_of_its_turns() -> None:
     terms = StepTerms(SINGLE_PROCESS, torch.device("cpu"), steps=5, every={"often": 2, "seldom": 100})
     for step in range(7, 12):  # the second epoch of a run, say

@@ -122,17 +122,18 @@ class LatentObjective(Objective):
 def regularised(samples: LatentSamples, total: Tensor, terms: dict[str, Tensor]) -> StepLoss:
     """Return the loss with the posterior's own losses and the weighted regularisers added to it.
 
-    The terms of a regulariser that returns several are named ``KEY.NAME``. In training mode the loss also contains, for
-    each
-        adversarial regulariser, the evidence for its adversary.
+    The terms of a regulariser that returns several are named ``KEY.NAME``. In training mode the loss also contains,
+    for each adversarial regulariser, the evidence for its adversary.
     """
     model = samples.inference.model
     evidence: dict[str, tuple[Tensor, ...]] = {}
     for name, loss in model.posterior.losses(samples.q).items():
         mean = loss.mean()
         total, terms[name] = total + mean, mean.detach()
+    if not model.regularisers:
+        return StepLoss(total, terms, evidence)
     # Each loss trains only its own network, also in a user's training loop.
-    adversaries = model.adversaries() if model.regularisers else {}
+    adversaries = model.adversaries()
     for key, regulariser in model.named_regularisers():
         if key in terms:
             raise ComponentError(

@@ -30,8 +30,17 @@ class StandardGaussian(Prior):
         super().__init__()
         self.register_buffer("mean", torch.zeros(latent_shape), persistent=False)
         self.register_buffer("scale", torch.ones(latent_shape), persistent=False)
+        self._made: tuple[Tensor, StandardNormal] | None = None
 
     def forward(self) -> StandardNormal:
         """Return N(0, I) with event shape ``latent_shape``."""
-        normal = Normal(self.mean, self.scale, validate_args=False)
-        return StandardNormal(normal, self.mean.ndim, validate_args=False)
+        mean = self.mean
+        if torch.compiler.is_compiling():  # a graph must not change the module
+            return self._distribution(mean)
+        # Kept until the buffers move: to build a distribution takes as long as several operations on a small batch.
+        if self._made is None or self._made[0] is not mean:
+            self._made = mean, self._distribution(mean)
+        return self._made[1]
+
+    def _distribution(self, mean: Tensor) -> StandardNormal:
+        return StandardNormal(Normal(mean, self.scale, validate_args=False), mean.ndim, validate_args=False)

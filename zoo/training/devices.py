@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 
 import torch
 from accelerate import Accelerator
@@ -14,6 +16,7 @@ from accelerate.utils import InitProcessGroupKwargs, LoggerType
 
 from zoo.errors import InputError, RecipeError, cut, unknown_name
 from zoo.spec.training import TrainSpec
+from zoo.utils.precision import without_autocast
 from zoo.utils.text import excerpt
 
 _PROCESS_TIMEOUT = timedelta(hours=2)
@@ -56,10 +59,13 @@ def make_accelerator(
         ) from error
 
 
-def mixed_precision(accelerator: Accelerator) -> torch.autocast:
-    """Return the context for forward passes; unlike that of accelerate, it can be entered repeatedly."""
-    bf16 = accelerator.mixed_precision == "bf16"
-    return torch.autocast(accelerator.device.type, torch.bfloat16, enabled=bf16)
+def mixed_precision(accelerator: Accelerator) -> Callable[[], AbstractContextManager[object]]:
+    """Return a function that returns the context for a forward pass."""
+    device = accelerator.device.type
+    if accelerator.mixed_precision != "bf16":
+        return partial(without_autocast, device)
+    autocast = torch.autocast(device, torch.bfloat16)  # can be entered repeatedly, unlike the context of accelerate
+    return lambda: autocast
 
 
 def check_trackers(names: Sequence[str], objects: Sequence[object] = ()) -> None:

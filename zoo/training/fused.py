@@ -13,9 +13,10 @@ class FusedSteps:
     """Makes the steps of an optimiser: for Adam and AdamW with the fused kernel, for all others with their ``step``.
 
     torch's ``step`` looks up the state of every parameter and sorts the tensors by device and dtype each time, which
-    takes a tenth of a small model's step (``python -m benchmarks steps`` measures it). The state is that of the
-    optimiser, and the results are identical. Hooks on ``step`` are not called. The kernel, and the function that adds
-    to a list of tensors, are private functions of torch: if a version of torch lacks one, ``step`` is called instead.
+    takes a tenth of a small model's step (``python -m benchmarks steps`` measures it). It also counts the steps of each
+    parameter one after the other; here the counts lie side by side in one tensor. The state is that of the optimiser,
+    and the results are identical. Hooks on ``step`` are not called. The kernel is a private function of torch: if a
+    version of torch lacks it, ``step`` is called instead.
 
     Example:
         >>> weight = torch.nn.Parameter(torch.ones(3))
@@ -29,14 +30,14 @@ class FusedSteps:
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self._optimizer = optimizer
         self._kernel = _kernel_of(optimizer)
-        self._states: list[dict[str, list[Tensor]]] = []
+        self._states: list[_GroupState] = []
         optimizer.register_load_state_dict_post_hook(self._forget)
 
-    @torch.no_grad()
     def __call__(self) -> None:
         """Make a step with the gradients that the parameters have."""
         groups = self._optimizer.param_groups
-        if self._kernel is None or any(p.grad is None for group in groups for p in group["params"]):
+        gradients = [[parameter.grad for parameter in group["params"]] for group in groups]
+        if self._kernel is None or any(each is None for of_group in gradients for each in of_group):
             self._optimizer.step()
             return
         if not self._states:
@@ -44,32 +45,47 @@ class FusedSteps:
             if not all(states[parameter] for group in groups for parameter in group["params"]):
                 self._optimizer.step()  # torch creates the state in the first step
                 return
-            self._states = [_by_name([states[parameter] for parameter in group["params"]]) for group in groups]
-        for group, state in zip(groups, self._states, strict=True):
-            torch._foreach_add_(state["step"], 1)
-            self._kernel(
-                group["params"],
-                [parameter.grad for parameter in group["params"]],
-                state["exp_avg"],
-                state["exp_avg_sq"],
-                state.get("max_exp_avg_sq", []),
-                state["step"],
-                lr=group["lr"],
-                beta1=group["betas"][0],
-                beta2=group["betas"][1],
-                weight_decay=group["weight_decay"],
-                eps=group["eps"],
-                amsgrad=group["amsgrad"],
-                maximize=group["maximize"],
-            )
+            self._states = [_GroupState([states[parameter] for parameter in group["params"]]) for group in groups]
+        with torch.no_grad():
+            for group, of_group, state in zip(groups, gradients, self._states, strict=True):
+                state.counts.add_(1)
+                self._kernel(
+                    group["params"],
+                    of_group,
+                    state.exp_avg,
+                    state.exp_avg_sq,
+                    state.max_exp_avg_sq,
+                    state.steps,
+                    lr=group["lr"],
+                    beta1=group["betas"][0],
+                    beta2=group["betas"][1],
+                    weight_decay=group["weight_decay"],
+                    eps=group["eps"],
+                    amsgrad=group["amsgrad"],
+                    maximize=group["maximize"],
+                )
 
     def _forget(self, optimizer: Any) -> None:
         """Forget the tensors of the state, because another state was loaded."""
         self._states = []
 
 
-def _by_name(states: list[dict[str, Tensor]]) -> dict[str, list[Tensor]]:
-    return {name: [state[name] for state in states] for name in states[0]}
+class _GroupState:
+    """The state of a group of parameters, as lists for the kernel.
+
+    Attributes:
+        counts: (P,) the number of steps of each parameter, whose elements replace those of the optimiser's state: they
+            all increase in one operation.
+    """
+
+    def __init__(self, states: list[dict[str, Tensor]]) -> None:
+        self.counts = torch.stack([state["step"] for state in states])
+        for index, state in enumerate(states):
+            state["step"] = self.counts[index]
+        self.steps, self.exp_avg, self.exp_avg_sq, self.max_exp_avg_sq = (
+            [state[name] for state in states if name in state]
+            for name in ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+        )
 
 
 def _kernel_of(optimizer: torch.optim.Optimizer) -> Callable[..., None] | None:
@@ -84,4 +100,4 @@ def _kernel_of(optimizer: torch.optim.Optimizer) -> Callable[..., None] | None:
     if any(group.get("decoupled_weight_decay", is_decoupled) != is_decoupled for group in optimizer.param_groups):
         return None
     kernel: Callable[..., None] | None = getattr(torch, "_fused_adamw_" if is_decoupled else "_fused_adam_", None)
-    return kernel if hasattr(torch, "_foreach_add_") else None
+    return kernel

@@ -101,7 +101,7 @@ class Stepper:
         labels = batch.labels if self._takes_labels else None
         inputs = (batch.x, labels) if batch.mask is None else (batch.x, labels, batch.mask)
         model, *adversaries = due
-        with self._precision:
+        with self._precision():
             loss = model.loss(*inputs, whole=is_whole)
         model.descend(loss.total if weight == 1 else loss.total * weight)
         adversary_losses: dict[str, Tensor] = {}
@@ -109,13 +109,15 @@ class Stepper:
             evidence = tuple(each.detach() for each in _evidence(loss.evidence, turn.name))
             turn.require_gradients(True)
             for _ in range(turn.steps):
-                with self._precision:
+                with self._precision():
                     adversary_loss = turn.loss(*evidence, whole=is_whole)
                 turn.descend(adversary_loss if weight == 1 else adversary_loss * weight)
             turn.require_gradients(False)
             adversary_losses[turn.name] = adversary_loss.detach()
-        # Detached, because the autograd graph would otherwise outlive the step.
-        return StepLosses(loss.total.detach(), loss.terms, adversary_losses)
+        # Detached, because the autograd graph would otherwise outlive the step; an objective of the user's own may have
+        # forgotten it.
+        terms = {name: term.detach() if term.requires_grad else term for name, term in loss.terms.items()}
+        return StepLosses(loss.total.detach(), terms, adversary_losses)
 
 
 def _evidence(evidence: dict[str, tuple[Tensor, ...]], key: str) -> tuple[Tensor, ...]:

@@ -39,15 +39,16 @@ class StepTerms:
 
     def add(self, losses: StepLosses, weight: float) -> None:
         """Add the row of a step; ``weight`` is this process's share of the batch."""
-        row = torch.stack([losses.total, *losses.terms.values(), *self._of_adversaries(losses)]).float()
+        columns = [losses.total, *losses.terms.values(), *self._of_adversaries(losses)]
         if not self.names:
             self.names = ["loss", *losses.terms]
         if self._table is None:
-            self._table = torch.zeros(self._steps, len(row), device=self._device)
+            self._table = torch.zeros(self._steps, len(columns), device=self._device)
+        row = self._table[self._count]
+        torch.stack(columns, out=row)
         if self._group.count > 1:
             # A process without an example in this batch computes on a placeholder, which has the weight 0.
-            row = row * weight if weight else torch.zeros_like(row)
-        self._table[self._count] = row
+            _ = row.mul_(weight) if weight else row.zero_()
         self._count += 1
 
     def _of_adversaries(self, losses: StepLosses) -> list[Tensor]:

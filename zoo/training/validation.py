@@ -63,7 +63,7 @@ class Validation:
         losses = []
         with seeded(process_seed(self.seed, self.group.rank)):
             for batch in split.batches(max(self.spec.batch_size, 512), order=order, device=self._device):
-                with self._precision:
+                with self._precision():
                     labels = batch.labels if self.model.classes else None
                     losses.append((self.model(batch.x, labels, batch.mask), len(batch.x)))
         return losses

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
-from collections.abc import Iterator
+from types import TracebackType
 
 import torch
 from torch import Tensor
@@ -30,8 +29,7 @@ def is_finite(tensor: Tensor) -> bool:
     return math.isfinite(low.item()) and math.isfinite(high.item())
 
 
-@contextlib.contextmanager
-def drawing(what: str) -> Iterator[None]:
+class drawing:  # noqa: N801 - used as a function, as contextlib.suppress is
     """Replace torch's errors about parameters of a draw that are not finite by an error about the model.
 
     Args:
@@ -49,13 +47,20 @@ def drawing(what: str) -> Iterator[None]:
         zoo.errors.NotFiniteError: samples cannot be drawn: the model computes values that are not finite
         ...
     """
-    try:
-        yield
-    except (RuntimeError, ValueError) as error:
-        if _MESSAGES.search(str(error)) is None:
-            raise
-        raise NotFiniteError(
-            f"{what} cannot be drawn: the model computes values that are not finite",
-            remedy="Its weights are too large, or its training diverged: use an earlier checkpoint, or train it again, "
-            "for example with a smaller `train.optimizer.lr`.",
-        ) from error
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        """Nothing is prepared: training steps enter it, and a generator would take longer."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Raise the error about the model in place of torch's."""
+        if isinstance(error, (RuntimeError, ValueError)) and _MESSAGES.search(str(error)):
+            raise NotFiniteError(
+                f"{self._what} cannot be drawn: the model computes values that are not finite",
+                remedy="Its weights are too large, or its training diverged: use an earlier checkpoint, or train it "
+                "again, for example with a smaller `train.optimizer.lr`.",
+            ) from error

@@ -17,6 +17,10 @@ def at_least_float32(values: Tensor) -> Tensor:
 
 def full_precision(values: Tensor) -> AbstractContextManager[object]:
     """Return a context in which autocast is off on the device of ``values``."""
-    device = values.device.type
+    return without_autocast(values.device.type)
+
+
+def without_autocast(device: str) -> AbstractContextManager[object]:
+    """Return a context in which autocast is off on devices of a type, such as ``"cpu"``."""
     # Usually it is already off, and entering the context takes as long as an operation on a small batch.
     return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else _UNCHANGED
