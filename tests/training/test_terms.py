@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from zoo.errors import ComponentError
 from zoo.training.step import StepLosses
 from zoo.training.terms import StepTerms
 from zoo.utils.distributed import SINGLE_PROCESS
@@ -28,6 +29,23 @@ def test_terms_of_any_dtype_are_kept_in_float32() -> None:
     terms.add(StepLosses(torch.tensor(2), losses, {}), 1.0)
     assert terms.all().dtype == torch.float32
     assert terms.all().tolist() == [[2.0, torch.tensor(0.1).item(), 0.5]]
+
+
+@pytest.mark.parametrize("later", [{"kl": 1.0, "more": 2.0}, {}, {"other": 1.0}])
+def test_a_loss_whose_terms_change_is_refused_and_changes_no_row(later: dict[str, float]) -> None:
+    terms = StepTerms(SINGLE_PROCESS, torch.device("cpu"), steps=3)
+    terms.add(StepLosses(torch.tensor(3.0), {"kl": torch.tensor(1.0)}, {}), 1.0)
+    changed = {name: torch.tensor(value) for name, value in later.items()}
+    with pytest.raises(ComponentError, match=r"expected 2 numbers .*, first loss, kl, got"):
+        terms.add(StepLosses(torch.tensor(4.0), changed, {}), 1.0)
+    assert terms.all().tolist() == [[3.0, 1.0]]
+
+
+def test_a_saved_state_with_another_number_of_terms_is_refused() -> None:
+    terms = StepTerms(SINGLE_PROCESS, torch.device("cpu"), steps=3)
+    terms.replace(torch.zeros(1, 3))
+    with pytest.raises(ComponentError, match=r"expected 3 numbers as in the steps before"):
+        terms.add(StepLosses(torch.tensor(4.0), {"kl": torch.tensor(1.0)}, {}), 1.0)
 
 
 def test_the_mean_of_an_adversary_is_that_of_its_turns() -> None:

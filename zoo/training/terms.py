@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from zoo.errors import ComponentError
 from zoo.training.step import StepLosses
 from zoo.utils.distributed import ProcessGroup
 
@@ -38,12 +39,27 @@ class StepTerms:
         self._count = self._summed = 0
 
     def add(self, losses: StepLosses, weight: float) -> None:
-        """Add the row of a step; ``weight`` is this process's share of the batch."""
+        """Add the row of a step.
+
+        Args:
+            weight: this process's share of the batch.
+
+        Raises:
+            ComponentError: the loss has other terms than in the steps before.
+        """
         columns = [losses.total, *losses.terms.values(), *self._of_adversaries(losses)]
+        names = ["loss", *losses.terms]
         if not self.names:
-            self.names = ["loss", *losses.terms]
+            self.names = names
         if self._table is None:
             self._table = torch.zeros(self._steps, len(columns), device=self._device)
+        if names != self.names or len(columns) != self._table.shape[1]:
+            raise ComponentError(
+                f"expected {self._table.shape[1]} numbers as in the steps before, first {', '.join(self.names)}, "
+                f"got {len(columns)}, first {', '.join(names)}",
+                where="the terms of the loss",
+                remedy="Return the same terms in the same order in each training step, and 0 where one does not apply.",
+            )
         row = self._table[self._count]
         torch.stack(columns, out=row)
         if self._group.count > 1:
